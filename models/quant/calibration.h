@@ -1,0 +1,50 @@
+// Calibration: the largest absolute value of each activation tensor over a few images, which fixes its scale.
+//
+// Tensor names (B: block from 1, S: selector from 1):
+//   residual              the residual stream at every point: embedding, after each branch, after each selector
+//   stem.2.in, stem.3.in, embed.in   LV-ViT: the outputs of its stem convolutions
+//   block.B.qkv.in        output of the first LayerNorm        block.B.fc1.in   output of the second LayerNorm
+//   block.B.q .k .v       queries, keys, values                block.B.fc2.in   output of GELU
+//   block.B.proj.in       attention output                     head.in          output of the last LayerNorm
+//   selector.S.local.in   LayerNorm over d                     selector.S.mlp1.in   local and global features
+//   selector.S.mlp2.in, selector.S.keep.in, selector.S.head2.in   outputs of GELU
+//   selector.S.head1.in   head statistics
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "models/quant/quant_model.h"
+#include "models/reference/float_executor.h"
+
+namespace heatvit::quant {
+
+constexpr int kMaxCalibrationImages = 32;
+
+/// Tensors whose name ends in `suffix` take this percentile of the absolute values of each image (then the largest over
+/// the images) instead of the maximum. The residual stream is never clipped.
+struct RangePolicy {
+  std::string suffix;
+  double percentile = 100.0;  // (0, 100]
+};
+
+/// Ranges over the images; pruning decides what runs (scorer none: no selector tensors).
+Ranges calibrate(const reference::FloatModel& model, const std::vector<preprocess::Image>& images,
+                 const reference::Pruning& pruning = {}, const reference::FloatOptions& options = {},
+                 const std::vector<RangePolicy>& policies = {});
+
+/// At most 32 images of a folder (jpg, jpeg, png, bmp; in name order, evenly spread over it). Throws InputError when
+/// the folder is missing or holds none.
+std::vector<preprocess::Image> calibration_images(const std::string& folder, double crop);
+
+/// A ranges file: {"schema": "heatvit-sim/ranges/1", "model", "source", "ranges": {tensor: value}}.
+/// Throws InputError: unreadable, another schema or model, a value that is not a positive number.
+Ranges read_ranges(const std::string& path, const zoo::ModelSpec& spec);
+
+/// The same from text; `origin` names it in messages.
+Ranges parse_ranges(const std::string& text, const std::string& origin, const zoo::ModelSpec& spec);
+
+/// Written aside and renamed. `source`: how the ranges came about, in a sentence. Throws WriteError.
+void write_ranges(const std::string& path, const zoo::ModelSpec& spec, const std::string& source, const Ranges& ranges);
+
+}  // namespace heatvit::quant
