@@ -1,0 +1,244 @@
+#include "models/reference/integer_executor.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "models/errors.h"
+#include "models/reference/integer_selector.h"
+#include "models/reference/integer_tensor.h"
+
+namespace heatvit::reference {
+namespace {
+
+// One image on its way through the network.
+class Pass {
+ public:
+  Pass(const quant::QuantModel& model, const Pruning& pruning, uint32_t seed, bool checkpoints)
+      : model_(model), pruning_(pruning), seed_(seed), checkpoints_(checkpoints) {}
+
+  IntegerResult run(const std::vector<int8_t>& image) {
+    embed(image);
+    size_t stage = 0;
+    for (int block = 1; block <= model_.spec.depth; ++block) {
+      if (selector_before(block)) select(++stage);
+      result_.tokens.push_back(x_.rows);
+      checkpoint("block." + std::to_string(block) + ".in");
+      attention(model_.blocks[static_cast<size_t>(block - 1)], selector_before(block + 1));
+      mlp(model_.blocks[static_cast<size_t>(block - 1)]);
+      checkpoint("block." + std::to_string(block) + ".out");
+    }
+    classify();
+    return std::move(result_);
+  }
+
+ private:
+  uint64_t& macs() { return result_.macs; }
+
+  bool selector_before(int block) const {
+    return pruning_.enabled() &&
+           std::find(pruning_.positions.begin(), pruning_.positions.end(), block) != pruning_.positions.end();
+  }
+
+  void checkpoint(std::string name, std::vector<uint32_t> scores = {}) {
+    if (checkpoints_) result_.checkpoints.push_back({std::move(name), x_.rows, x_.data, std::move(scores)});
+  }
+
+  void embed(const std::vector<int8_t>& image);
+  void attention(const quant::QuantBlock& block, bool score_by_cls);
+  Matrix<int8_t> attend_head(const quant::QuantBlock& block, const Matrix<int8_t>& qkv, int head, bool score_by_cls);
+  void mlp(const quant::QuantBlock& block);
+  void select(size_t stage);
+  std::vector<uint32_t> scores_at(size_t stage);
+  void classify();
+
+  const quant::QuantModel& model_;
+  const Pruning& pruning_;
+  const uint32_t seed_;
+  const bool checkpoints_;
+
+  Matrix<int16_t> x_;                  // the residual stream: CLS, patches, package token if any
+  std::vector<int> patches_;           // patch index of rows 1, 2, ...
+  bool has_package_ = false;
+  std::vector<uint32_t> cls_scores_;   // CLS attention of the last block that was asked for it, one a token
+  IntegerResult result_;
+};
+
+// The embedding convolves non-overlapping squares, 14 x 14 of them, of the image or of the stem's last map.
+ConvGeometry embedding_geometry(const zoo::ModelSpec& spec) {
+  ConvGeometry g;
+  g.in_size = spec.stem == zoo::Stem::kLvConv ? zoo::kImageSize / 2 : zoo::kImageSize;
+  g.channels = spec.stem == zoo::Stem::kLvConv ? zoo::kLvStemChannels : 3;
+  g.out_size = zoo::kPatchGrid;
+  g.kernel = g.stride = g.in_size / zoo::kPatchGrid;
+  return g;
+}
+
+void Pass::embed(const std::vector<int8_t>& image) {
+  std::vector<int8_t> map = image;
+  for (const quant::QuantConv& conv : model_.stem) {
+    const ConvGeometry g{conv.in_size, conv.out_size, conv.channels, conv.kernel, conv.stride, conv.pad};
+    map = with_relu(linear(im2col(map, g), conv.linear, macs())).data;
+  }
+  const Matrix<int64_t> q = linear(im2col(map, embedding_geometry(model_.spec)), model_.embed, macs());
+  Matrix<int16_t> position(zoo::kPatches, model_.spec.dim);
+  position.data = model_.position;
+  const Matrix<int16_t> patches = with_residual(q, position, model_.residual_bits);
+
+  x_ = Matrix<int16_t>(zoo::kMaxTokens, model_.spec.dim);
+  std::copy_n(model_.cls.begin(), x_.cols, x_.row(0));
+  std::copy(patches.data.begin(), patches.data.end(), x_.row(1));
+  for (int p = 0; p < zoo::kPatches; ++p) patches_.push_back(p);
+}
+
+void Pass::attention(const quant::QuantBlock& block, bool score_by_cls) {
+  const int heads = model_.spec.heads;
+  const Matrix<int8_t> qkv = saturated<int8_t>(linear(layer_norm(x_, block.norm1), block.qkv, macs()));
+  if (score_by_cls) cls_scores_.assign(static_cast<size_t>(x_.rows), 0);
+  Matrix<int8_t> attended(x_.rows, x_.cols);  // heads side by side
+  for (int head = 0; head < heads; ++head) {
+    const Matrix<int8_t> out = attend_head(block, qkv, head, score_by_cls);
+    for (int t = 0; t < out.rows; ++t) std::copy_n(out.row(t), out.cols, attended.row(t) + head * out.cols);
+  }
+  x_ = with_residual(linear(attended, block.proj, macs()), x_, model_.residual_bits);
+}
+
+// One head: softmax(Q K^T) V. qkv: T x 3D, columns Q, K, V, heads contiguous within each.
+Matrix<int8_t> Pass::attend_head(const quant::QuantBlock& block, const Matrix<int8_t>& qkv, int head,
+                                 bool score_by_cls) {
+  const int dim = model_.spec.dim;
+  const int d = model_.spec.head_dim();
+  const Matrix<int8_t> q = columns(qkv, head * d, d);
+  const Matrix<int8_t> k = columns(qkv, dim + head * d, d);
+  const Matrix<int8_t> v = columns(qkv, 2 * dim + head * d, d);
+
+  const Matrix<int32_t> sums = product(q, k, macs());
+  Matrix<int16_t> scores(sums.rows, sums.cols);
+  std::transform(sums.data.begin(), sums.data.end(), scores.data.begin(), [&](int32_t sum) {
+    return saturate<int16_t>(requantise(sum, block.scores.multiplier, block.scores.shift));
+  });
+  Matrix<uint8_t> probabilities(scores.rows, scores.cols);
+  for (int t = 0; t < scores.rows; ++t) softmax(scores.row(t), scores.cols, model_.delta2, probabilities.row(t));
+  if (score_by_cls) {
+    std::vector<uint16_t> fine(static_cast<size_t>(scores.cols));
+    softmax(scores.row(0), scores.cols, model_.delta2, fine.data());
+    for (size_t t = 0; t < fine.size(); ++t) cls_scores_[t] += fine[t];
+  }
+
+  const Matrix<int32_t> mixed = product(probabilities, transpose(v), macs());
+  Matrix<int8_t> out(mixed.rows, mixed.cols);
+  std::transform(mixed.data.begin(), mixed.data.end(), out.data.begin(), [&](int32_t sum) {
+    return saturate<int8_t>(requantise(sum, block.attend.multiplier, block.attend.shift));
+  });
+  return out;
+}
+
+void Pass::mlp(const quant::QuantBlock& block) {
+  const Matrix<int64_t> q = linear(layer_norm(x_, block.norm2), block.fc1, macs());
+  const Matrix<int8_t> hidden = with_gelu(q, model_.delta1, block.gelu);
+  x_ = with_residual(linear(hidden, block.fc2, macs()), x_, model_.residual_bits);
+}
+
+std::vector<uint32_t> Pass::scores_at(size_t stage) {
+  switch (pruning_.scorer) {
+    case Scorer::kHeatvit:
+      return heatvit_scores(x_, has_package_, model_.selectors[stage - 1], model_.spec.heads, model_.delta1, macs());
+    case Scorer::kClsAttention: return cls_scores_;
+    case Scorer::kRandom: return random_scores(x_.rows, static_cast<int>(stage), seed_);
+    case Scorer::kNone: break;
+  }
+  return {};
+}
+
+void Pass::select(size_t stage) {
+  const std::string name = "selector." + std::to_string(stage);
+  checkpoint(name + ".in");
+  const std::vector<uint32_t> scores = scores_at(stage);
+  const int candidates = static_cast<int>(patches_.size());
+  const std::vector<int> rows = pruning_.keep.empty() ? select_threshold(scores, candidates, kKeepThreshold)
+                                                      : select_best(scores, candidates, pruning_.keep[stage - 1]);
+  x_ = pack_tokens(x_, scores, rows);
+  std::vector<int> kept;
+  for (int row : rows) kept.push_back(patches_[static_cast<size_t>(row - 1)]);
+  patches_ = kept;
+  has_package_ = x_.rows > 1 + static_cast<int>(kept.size());
+  result_.kept.push_back(std::move(kept));
+  checkpoint(name + ".out", scores);
+}
+
+void Pass::classify() {
+  const Matrix<int8_t> normalised = layer_norm(x_, model_.norm);
+  Matrix<int8_t> cls(1, normalised.cols);
+  std::copy_n(normalised.row(0), normalised.cols, cls.row(0));
+  result_.logits = saturated<int32_t>(linear(cls, model_.head, macs())).data;
+  if (model_.aux_head.n == 0 || x_.rows < 2) return;
+
+  Matrix<int8_t> others(normalised.rows - 1, normalised.cols);
+  std::copy_n(normalised.row(1), others.data.size(), others.row(0));
+  const Matrix<int32_t> aux = saturated<int32_t>(linear(others, model_.aux_head, macs()));
+  for (int c = 0; c < aux.cols; ++c) {
+    int32_t largest = aux.row(0)[c];
+    for (int t = 1; t < aux.rows; ++t) largest = std::max(largest, aux.row(t)[c]);
+    int32_t& logit = result_.logits[static_cast<size_t>(c)];
+    logit = saturate<int32_t>(int64_t{logit} + largest);
+  }
+}
+
+void check_positions(const quant::QuantModel& model, const Pruning& pruning) {
+  int previous = 0;
+  for (int position : pruning.positions) {
+    if (position <= previous || position > model.spec.depth) {
+      throw InputError("selector before block " + std::to_string(position) + ": positions must rise from 1 to " +
+                       std::to_string(model.spec.depth));
+    }
+    previous = position;
+  }
+}
+
+void check_keep(const Pruning& pruning) {
+  if (pruning.keep.size() != pruning.positions.size()) {
+    throw InputError(std::to_string(pruning.keep.size()) + " keep counts for " +
+                     std::to_string(pruning.positions.size()) + " selectors: one each is needed");
+  }
+  int previous = zoo::kPatches;
+  for (int keep : pruning.keep) {
+    if (keep < 0 || keep > previous) {
+      throw InputError("keep count " + std::to_string(keep) + ": counts must not rise and lie in 0.." +
+                       std::to_string(zoo::kPatches));
+    }
+    previous = keep;
+  }
+}
+
+void check(const quant::QuantModel& model, const Pruning& pruning) {
+  if (!pruning.enabled()) return;
+  check_positions(model, pruning);
+  if (!pruning.keep.empty()) check_keep(pruning);
+  if (pruning.scorer == Scorer::kHeatvit && model.selectors.size() < pruning.positions.size()) {
+    throw InputError("scorer heatvit: the model has " + std::to_string(model.selectors.size()) + " token selectors, " +
+                     std::to_string(pruning.positions.size()) + " are needed (selector weights)");
+  }
+  if (pruning.scorer == Scorer::kClsAttention && pruning.positions.front() == 1) {
+    throw InputError("scorer cls-attention: no block comes before a selector at block 1; allowed from block 2 on");
+  }
+  if (pruning.scorer == Scorer::kClsAttention && pruning.keep.empty()) {
+    throw InputError("scorer cls-attention: has no threshold, so pruning rates are needed");
+  }
+}
+
+}  // namespace
+
+IntegerExecutor::IntegerExecutor(const quant::QuantModel& model, const Pruning& pruning)
+    : model_(model), pruning_(pruning) {
+  check(model, pruning);
+}
+
+IntegerResult IntegerExecutor::run(const std::vector<int8_t>& image, uint32_t seed, bool checkpoints) const {
+  constexpr size_t kImageBytes = size_t{zoo::kImageSize} * zoo::kImageSize * 3;
+  if (image.size() != kImageBytes) {
+    throw InputError("image: " + std::to_string(image.size()) + " bytes; the network takes 224 x 224 x 3 = " +
+                     std::to_string(kImageBytes));
+  }
+  return Pass(model_, pruning_, seed, checkpoints).run(image);
+}
+
+}  // namespace heatvit::reference

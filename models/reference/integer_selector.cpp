@@ -1,0 +1,144 @@
+#include "models/reference/integer_selector.h"
+
+#include <algorithm>
+#include <numeric>
+
+namespace heatvit::reference {
+namespace {
+
+int candidates_of(int tokens, bool has_package) { return tokens - 1 - (has_package ? 1 : 0); }
+
+// Steps 2 and 3: each row is (local | global), local its own feature, global the mean over the candidate tokens, head by
+// head. Row t * heads + h.
+Matrix<int8_t> with_global(const Matrix<int8_t>& local, int heads, int candidates) {
+  const int half = local.cols;
+  Matrix<int8_t> z(local.rows, 2 * half);
+  for (int h = 0; h < heads; ++h) {
+    std::vector<int64_t> sums(static_cast<size_t>(half), 0);
+    for (int t = 1; t <= candidates; ++t) {
+      for (int c = 0; c < half; ++c) sums[static_cast<size_t>(c)] += local.row(t * heads + h)[c];
+    }
+    for (int r = h; r < local.rows; r += heads) {
+      std::copy_n(local.row(r), half, z.row(r));
+      for (int c = 0; c < half; ++c) {
+        const int64_t sum = sums[static_cast<size_t>(c)];
+        z.row(r)[half + c] = candidates == 0 ? int8_t{0} : saturate<int8_t>(div_round(sum, candidates));
+      }
+    }
+  }
+  return z;
+}
+
+// Step 4: the keep probability of each token and head, scale 1/65535; T x H.
+Matrix<uint16_t> keep_probabilities(const Matrix<int8_t>& z, const quant::QuantSelector& s, int heads, uint16_t delta1,
+                                    uint64_t& macs) {
+  const Matrix<int8_t> hidden1 = with_gelu(linear(z, s.mlp1, macs), delta1, s.mlp1_gelu);
+  const Matrix<int8_t> hidden2 = with_gelu(linear(hidden1, s.mlp2, macs), delta1, s.mlp2_gelu);
+  const Matrix<int16_t> logits = saturated<int16_t>(linear(hidden2, s.keep, macs));
+  Matrix<uint16_t> keep(z.rows / heads, heads);
+  for (int r = 0; r < logits.rows; ++r) {
+    uint16_t keep_drop[2];
+    softmax(logits.row(r), 2, kUnitDelta, keep_drop);
+    keep.data[static_cast<size_t>(r)] = keep_drop[0];
+  }
+  return keep;
+}
+
+// Steps 5 and 6: how much each head counts for a token, Q16; T x H.
+Matrix<uint16_t> head_weights(const Matrix<int16_t>& x, const quant::QuantSelector& s, int heads, uint16_t delta1,
+                              uint64_t& macs) {
+  const int d = x.cols / heads;
+  Matrix<int8_t> means(x.rows, heads);
+  for (int t = 0; t < x.rows; ++t) {
+    for (int h = 0; h < heads; ++h) {
+      const int32_t sum = std::accumulate(x.row(t) + h * d, x.row(t) + (h + 1) * d, int32_t{0});
+      means.row(t)[h] = saturate<int8_t>(requantise(sum, s.head_mean.multiplier, s.head_mean.shift));
+    }
+  }
+  const Matrix<int8_t> hidden = with_gelu(linear(means, s.head1, macs), delta1, s.head1_gelu);
+  return with_sigmoid(linear(hidden, s.head2, macs));
+}
+
+// The mean of the packaged rows of X, weighted by their scores; the plain mean where all of them are zero.
+void package(const Matrix<int16_t>& x, const std::vector<uint32_t>& scores, const std::vector<int>& rows, int16_t* out) {
+  int64_t total = 0;
+  for (int t : rows) total += scores[static_cast<size_t>(t)];
+  const bool plain = total == 0;
+  if (plain) total = static_cast<int64_t>(rows.size());
+  for (int c = 0; c < x.cols; ++c) {
+    int64_t sum = 0;
+    for (int t : rows) sum += (plain ? 1 : int64_t{scores[static_cast<size_t>(t)]}) * x.row(t)[c];
+    out[c] = static_cast<int16_t>(div_round(sum, total));  // a mean of int16 values is one
+  }
+}
+
+}  // namespace
+
+std::vector<uint32_t> heatvit_scores(const Matrix<int16_t>& x, bool has_package, const quant::QuantSelector& selector,
+                                     int heads, uint16_t delta1, uint64_t& macs) {
+  const Matrix<int8_t> normalised = layer_norm(x, selector.norm);  // (T H) x d
+  const Matrix<int8_t> local = with_gelu(linear(normalised, selector.local, macs), delta1, selector.local_gelu);
+  const Matrix<int8_t> z = with_global(local, heads, candidates_of(x.rows, has_package));
+  const Matrix<uint16_t> keep = keep_probabilities(z, selector, heads, delta1, macs);
+  const Matrix<uint16_t> weight = head_weights(x, selector, heads, delta1, macs);
+
+  std::vector<uint32_t> scores;  // step 7
+  for (int t = 0; t < x.rows; ++t) {
+    uint64_t weighted = 0;
+    uint64_t weights = 0;
+    for (int h = 0; h < heads; ++h) {
+      weighted += uint64_t{keep.row(t)[h]} * weight.row(t)[h];
+      weights += weight.row(t)[h];
+    }
+    scores.push_back(weights == 0 ? 0 : static_cast<uint32_t>(weighted / weights));
+  }
+  return scores;
+}
+
+std::vector<uint32_t> random_scores(int tokens, int stage, uint32_t seed) {
+  uint32_t state = seed + 0x9E3779B9U * static_cast<uint32_t>(stage);
+  if (state == 0) state = 1;  // xorshift never leaves zero
+  std::vector<uint32_t> scores;
+  for (int t = 0; t < tokens; ++t) {
+    state ^= state << 13;
+    state ^= state >> 17;
+    state ^= state << 5;
+    scores.push_back(state >> 16);
+  }
+  return scores;
+}
+
+std::vector<int> select_best(const std::vector<uint32_t>& scores, int candidates, int keep) {
+  std::vector<int> rows(static_cast<size_t>(candidates));
+  std::iota(rows.begin(), rows.end(), 1);
+  std::stable_sort(rows.begin(), rows.end(), [&](int a, int b) {  // stable: equal scores stay in row order
+    return scores[static_cast<size_t>(a)] > scores[static_cast<size_t>(b)];
+  });
+  rows.resize(static_cast<size_t>(std::min(keep, candidates)));
+  std::sort(rows.begin(), rows.end());
+  return rows;
+}
+
+std::vector<int> select_threshold(const std::vector<uint32_t>& scores, int candidates, uint32_t threshold) {
+  std::vector<int> rows;
+  for (int t = 1; t <= candidates; ++t) {
+    if (scores[static_cast<size_t>(t)] >= threshold) rows.push_back(t);
+  }
+  return rows;
+}
+
+Matrix<int16_t> pack_tokens(const Matrix<int16_t>& x, const std::vector<uint32_t>& scores,
+                            const std::vector<int>& kept) {
+  std::vector<int> packaged;  // all but CLS that was not kept: dropped candidates, the package token of before
+  for (int t = 1; t < x.rows; ++t) {
+    if (!std::binary_search(kept.begin(), kept.end(), t)) packaged.push_back(t);
+  }
+  const int kept_count = static_cast<int>(kept.size());
+  Matrix<int16_t> out(1 + kept_count + (packaged.empty() ? 0 : 1), x.cols);
+  std::copy_n(x.row(0), x.cols, out.row(0));
+  for (int i = 0; i < kept_count; ++i) std::copy_n(x.row(kept[static_cast<size_t>(i)]), x.cols, out.row(1 + i));
+  if (!packaged.empty()) package(x, scores, packaged, out.row(1 + kept_count));
+  return out;
+}
+
+}  // namespace heatvit::reference
