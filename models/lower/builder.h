@@ -1,0 +1,73 @@
+// Shared by the parts of the lowering: emits commands, tracks who wrote which region, lays out constants.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "models/lower/memory_map.h"
+#include "models/lower/program.h"
+
+namespace heatvit::lower {
+
+/// A matrix in a region: byte offset into it, pitch, head stride.
+struct View {
+  Region region;
+  uint32_t offset = 0, pitch = 0, head_stride = 0;
+  isa::Operand operand() const { return {region.address + offset, pitch, head_stride}; }
+};
+
+class Builder {
+ public:
+  Builder(const zoo::ModelSpec& spec, const isa::AcceleratorConfig& hw, const reference::Pruning& pruning,
+          const quant::QuantModel* model);
+
+  Program build();
+
+ private:
+  // lower.cpp
+  void reserve_activations();
+  void embedding();
+  void block(int index, const quant::QuantBlock* weights);
+  void attention(int index, const quant::QuantBlock* weights);
+  void classifier();
+  // lower_selector.cpp
+  void selector(int stage, int before_block);
+  void heatvit_scores(int stage, uint8_t block);
+
+  /// Row-wise normalisation of `rows` rows of n residual values.
+  void layernorm(uint8_t block, isa::Op op, isa::Extent rows, int n, const quant::QuantLayerNorm* weights, const View& to);
+
+  /// A fully connected layer or convolution; fills operand B, records and tiles. `c` carries everything else.
+  void linear(isa::Command c, const std::string& name, const quant::QuantLinear* weights, const View& a, const View& to,
+              const View* residual = nullptr);
+
+  /// Appends with dependencies on the last writers of what it reads, and notes what it writes.
+  void emit(isa::Command c, const View* a, const View* b, const View* r, const View* writes);
+
+  static isa::Command command(isa::Opcode opcode, uint8_t block, isa::Op op);
+
+  int residual_bytes() const { return hw_.residual_bits / 8; }
+  isa::Element residual_type() const { return hw_.residual_bits == 16 ? isa::Element::kInt16 : isa::Element::kInt8; }
+  Region place_residual(const std::string& name, const std::vector<int16_t>* values, uint64_t count);
+  bool cls_scores_wanted(int block) const;
+
+  const zoo::ModelSpec& spec_;
+  const isa::AcceleratorConfig& hw_;
+  const reference::Pruning& pruning_;
+  const quant::QuantModel* model_;
+  MemoryMap map_;
+  Region command_list_;
+  std::vector<isa::Command> commands_;
+  std::map<uint32_t, isa::Dependency> writer_;  // region address -> last command that writes it, plus one
+  bool fused_softmax_ = false;
+
+  View image_, x_, normed_, qkv_, scores_, probabilities_, attended_, hidden_, logits_;
+  View stem_[2], head_logits_, aux_logits_;
+  View sel_features_, sel_mlp1_, sel_mlp2_, sel_keep_, sel_mean_, sel_head1_, sel_weight_;
+};
+
+constexpr isa::Extent kTokens{0, 1};
+constexpr isa::Extent fixed_extent(int value) { return {static_cast<int16_t>(value), 0}; }
+
+}  // namespace heatvit::lower

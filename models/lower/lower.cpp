@@ -1,0 +1,352 @@
+#include <algorithm>
+
+#include "models/errors.h"
+#include "models/lower/builder.h"
+#include "models/lower/tiling.h"
+
+namespace heatvit::lower {
+namespace {
+
+using isa::Activation;
+using isa::Command;
+using isa::Element;
+using isa::LayoutB;
+using isa::Op;
+using isa::Opcode;
+
+constexpr int kRowAlign = 16;  // probability rows start on an AXI beat
+
+uint32_t aligned(int bytes) { return static_cast<uint32_t>((bytes + kRowAlign - 1) / kRowAlign * kRowAlign); }
+
+void check(const zoo::ModelSpec& spec, const reference::Pruning& pruning, const quant::QuantModel* model,
+           const isa::AcceleratorConfig& hw) {
+  if (model != nullptr && model->residual_bits != hw.residual_bits)
+    throw InputError("the model was quantised for numerics.residual_bits " + std::to_string(model->residual_bits));
+  if (!pruning.enabled()) return;
+  int previous = 0;
+  for (int position : pruning.positions) {
+    if (position <= previous || position > spec.depth)
+      throw InputError("selector positions must rise within 1.." + std::to_string(spec.depth) + ", got " +
+                       std::to_string(position));
+    previous = position;
+  }
+  if (pruning.scorer == reference::Scorer::kClsAttention && pruning.positions.front() == 1)
+    throw InputError("the cls-attention scorer needs a block before the first selector; position 1 has none");
+  if (!pruning.keep.empty() && pruning.keep.size() != pruning.positions.size())
+    throw InputError("need one keep count per selector");
+  if (pruning.scorer == reference::Scorer::kHeatvit && model != nullptr &&
+      model->selectors.size() < pruning.positions.size())
+    throw InputError("the model has weights for " + std::to_string(model->selectors.size()) + " selectors, " +
+                     std::to_string(pruning.positions.size()) + " are asked for");
+}
+
+}  // namespace
+
+Builder::Builder(const zoo::ModelSpec& spec, const isa::AcceleratorConfig& hw, const reference::Pruning& pruning,
+                 const quant::QuantModel* model)
+    : spec_(spec), hw_(hw), pruning_(pruning), model_(model), map_(model != nullptr) {
+  check(spec, pruning, model, hw);
+  const bool fits = fits_fused_softmax(hw, spec.heads, spec.head_dim(), zoo::kMaxTokens);
+  if (hw.softmax == isa::SoftmaxPlacement::kFused && !fits)
+    throw InputError("accel.softmax = fused needs a row of " + std::to_string(zoo::kMaxTokens) +
+                     " scores in one output tile: enlarge tile.m x tile.n");
+  fused_softmax_ = fits && hw.softmax != isa::SoftmaxPlacement::kSeparate;
+}
+
+Command Builder::command(Opcode opcode, uint8_t block, Op op) {
+  Command c;
+  c.opcode = opcode;
+  c.block = block;
+  c.op = static_cast<uint8_t>(op);
+  return c;
+}
+
+void Builder::emit(Command c, const View* a, const View* b, const View* r, const View* writes) {
+  const auto last_writer = [&](const View* v) -> isa::Dependency {
+    if (v == nullptr) return 0;
+    const auto found = writer_.find(v->region.address);
+    return found == writer_.end() ? isa::Dependency{0} : found->second;
+  };
+  if (a != nullptr) c.a = a->operand();
+  if (r != nullptr) c.r = r->operand();
+  if (writes != nullptr) c.c = writes->operand();
+  c.wait_a = std::max({c.wait_a, last_writer(a), last_writer(r)});
+  if (b != nullptr) {
+    c.b = b->operand();
+    c.wait_b = last_writer(b);
+  }
+  commands_.push_back(c);
+  if (writes != nullptr) writer_[writes->region.address] = static_cast<isa::Dependency>(commands_.size());
+}
+
+void Builder::layernorm(uint8_t block, Op op, isa::Extent rows, int n, const quant::QuantLayerNorm* weights, const View& to) {
+  Command c = command(Opcode::kLayerNorm, block, op);
+  c.m = rows;
+  c.n = fixed_extent(n);
+  c.on_cpu = hw_.layernorm == isa::Placement::kCpu;
+  c.a_type = residual_type();
+  c.c_type = Element::kInt8;
+  const std::string name = "b" + std::to_string(block) + "." + std::string(isa::name_of(op)) + ".records";
+  c.records = map_.place(name, weights != nullptr ? weights->channels.data() : nullptr, static_cast<uint64_t>(n) * 8).address;
+  c.shift2 = weights != nullptr ? weights->shift : uint8_t{1};
+  c.epsilon = weights != nullptr ? weights->epsilon : 1;
+  tile_rows(c, hw_, n * residual_bytes(), n, rows.at(zoo::kMaxTokens));
+  View from = x_;
+  from.pitch = static_cast<uint32_t>(n * residual_bytes());  // a token's heads are rows of their own in the selector
+  emit(c, &from, nullptr, nullptr, &to);
+}
+
+void Builder::linear(Command c, const std::string& name, const quant::QuantLinear* weights, const View& a, const View& to,
+                     const View* residual) {
+  c.layout_b = LayoutB::kPacked;
+  c.residual = residual != nullptr;
+  c.order = c.conv.size == 0 && hw_.order_nm ? isa::LoopOrder::kNM : isa::LoopOrder::kMN;
+  if (model_ != nullptr && c.activation == Activation::kGelu) c.delta = model_->delta1;
+  tile_gemm(c, hw_, zoo::kMaxTokens);
+  const int n = c.n.fixed, k = c.k.fixed;
+  const auto* data = weights != nullptr ? weights->weight.data() : nullptr;
+  c.b.address = map_.place_packed(name + ".weight", data, n, k, c.tile_n, c.tile_k).address;
+  c.records = map_.place(name + ".records", weights != nullptr ? weights->channels.data() : nullptr,
+                         static_cast<uint64_t>(n) * sizeof(isa::ChannelRecord))
+                  .address;
+  emit(c, &a, nullptr, residual, &to);
+}
+
+Region Builder::place_residual(const std::string& name, const std::vector<int16_t>* values, uint64_t count) {
+  const uint64_t bytes = count * static_cast<uint64_t>(residual_bytes());
+  if (values == nullptr) return map_.reserve(name, bytes);
+  if (residual_bytes() == 2) return map_.place(name, values->data(), bytes);
+  std::vector<int8_t> narrow(values->begin(), values->end());
+  return map_.place(name, narrow.data(), bytes);
+}
+
+void Builder::reserve_activations() {
+  const auto view = [&](const std::string& name, int rows, int row_bytes, int head_stride = 0, int heads = 1) {
+    const uint64_t bytes = static_cast<uint64_t>(rows) * static_cast<uint64_t>(row_bytes) * static_cast<uint64_t>(heads);
+    return View{map_.reserve(name, bytes), 0, static_cast<uint32_t>(row_bytes), static_cast<uint32_t>(head_stride)};
+  };
+  const int t = zoo::kMaxTokens, d = spec_.dim;
+  image_ = view("image", zoo::kImageSize, zoo::kImageSize * 3);
+  x_ = view("residual", t, d * residual_bytes());
+  normed_ = view("normed", t, d);
+  qkv_ = view("qkv", t, 3 * d);
+  const int row = static_cast<int>(aligned(t));
+  if (!fused_softmax_) scores_ = view("scores", t, 2 * row, t * 2 * row, spec_.heads);
+  probabilities_ = view("probabilities", t, row, t * row, spec_.heads);
+  attended_ = view("attended", t, d);
+  hidden_ = view("hidden", t, spec_.mlp_hidden);
+  logits_ = view("logits", 1, zoo::kClasses * 4);
+  if (spec_.stem == zoo::Stem::kLvConv) {
+    const int pixels = zoo::kImageSize / 2;
+    for (View& v : stem_) v = view("stem", pixels * pixels, zoo::kLvStemChannels);
+  }
+  if (spec_.aux_head) {
+    head_logits_ = view("head_logits", 1, zoo::kClasses * 4);
+    aux_logits_ = view("aux_logits", t, zoo::kClasses * 4);
+  }
+  if (pruning_.enabled() && pruning_.scorer == reference::Scorer::kHeatvit) {
+    const int h = spec_.heads, hd = spec_.head_dim();
+    sel_features_ = view("sel_features", t * h, hd);
+    sel_mlp1_ = view("sel_mlp1", t * h, hd / 2);
+    sel_mlp2_ = view("sel_mlp2", t * h, hd / 4);
+    sel_keep_ = view("sel_keep", t * h, 4);
+    sel_mean_ = view("sel_head_mean", t, h);
+    sel_head1_ = view("sel_head1", t, std::max(1, h / 2));
+    sel_weight_ = view("sel_head_weight", t, 2 * h);
+  }
+}
+
+void Builder::embedding() {
+  View source = image_;
+  isa::Im2col conv{zoo::kImageSize, zoo::kPatchGrid, 3, 16, 16, 0};
+  if (spec_.stem == zoo::Stem::kLvConv) {  // 7x7 stride 2, two 3x3, then 8x8 stride 8 as the embedding
+    const uint16_t size = zoo::kImageSize / 2, channels = zoo::kLvStemChannels;
+    const isa::Im2col stem[3] = {{zoo::kImageSize, size, 3, 7, 2, 3}, {size, size, channels, 3, 1, 1}, {size, size, channels, 3, 1, 1}};
+    for (int i = 0; i < 3; ++i) {
+      Command c = command(Opcode::kGemm, 0, Op::kStem);
+      c.conv = stem[i];
+      c.m = fixed_extent(size * size);
+      c.k = fixed_extent(stem[i].kernel * stem[i].kernel * stem[i].channels);
+      c.n = fixed_extent(channels);
+      c.activation = Activation::kRelu;
+      const View& to = stem_[i % 2];
+      linear(c, "stem." + std::to_string(i), model_ != nullptr ? &model_->stem[static_cast<size_t>(i)].linear : nullptr, source, to);
+      source = to;
+    }
+    conv = {size, zoo::kPatchGrid, channels, 8, 8, 0};
+  }
+  Command c = command(Opcode::kGemm, 0, Op::kEmbed);
+  c.conv = conv;
+  c.m = fixed_extent(zoo::kPatches);
+  c.k = fixed_extent(conv.kernel * conv.kernel * conv.channels);
+  c.n = fixed_extent(spec_.dim);
+  c.c_type = residual_type();
+  const auto dim = static_cast<uint64_t>(spec_.dim);
+  const View position{place_residual("position", model_ != nullptr ? &model_->position : nullptr, zoo::kPatches * dim), 0, x_.pitch, 0};
+  View patches = x_;
+  patches.offset = x_.pitch;  // row 0 is CLS
+  linear(c, "embed", model_ != nullptr ? &model_->embed : nullptr, source, patches, &position);
+
+  Command cls = command(Opcode::kCopy, 0, Op::kCls);
+  cls.m = fixed_extent(1);
+  cls.n = fixed_extent(static_cast<int>(x_.pitch));
+  tile_rows(cls, hw_, static_cast<int>(x_.pitch), static_cast<int>(x_.pitch), 1);
+  const View constant{place_residual("cls", model_ != nullptr ? &model_->cls : nullptr, dim), 0, x_.pitch, 0};
+  emit(cls, &constant, nullptr, nullptr, &x_);
+}
+
+bool Builder::cls_scores_wanted(int block) const {
+  if (!pruning_.enabled() || pruning_.scorer != reference::Scorer::kClsAttention) return false;
+  return std::find(pruning_.positions.begin(), pruning_.positions.end(), block + 1) != pruning_.positions.end();
+}
+
+void Builder::attention(int index, const quant::QuantBlock* weights) {
+  const auto block = static_cast<uint8_t>(index);
+  const auto d = static_cast<uint32_t>(spec_.dim), hd = static_cast<uint32_t>(spec_.head_dim());
+  View q = qkv_, k = qkv_, v = qkv_, to = attended_;
+  q.head_stride = k.head_stride = v.head_stride = to.head_stride = hd;
+  k.offset = d;
+  v.offset = 2 * d;
+
+  Command s = command(Opcode::kGemm, block, Op::kScores);
+  s.heads = static_cast<uint8_t>(spec_.heads);
+  s.m = s.n = kTokens;
+  s.k = fixed_extent(spec_.head_dim());
+  s.layout_b = LayoutB::kRowsN;
+  s.order = isa::LoopOrder::kMN;
+  if (weights != nullptr) s.immediate = {0, weights->scores.multiplier, weights->scores.shift, 0};
+  const uint16_t delta2 = model_ != nullptr ? model_->delta2 : uint16_t{32768};
+  if (fused_softmax_) {
+    s.panel = true;
+    s.activation = Activation::kSoftmax;
+    s.delta = delta2;
+    s.c_type = Element::kUint8;
+    s.keep_cls_scores = cls_scores_wanted(index);
+    tile_gemm(s, hw_, zoo::kMaxTokens);
+    emit(s, &q, &k, nullptr, &probabilities_);
+  } else {
+    s.c_type = Element::kInt16;
+    tile_gemm(s, hw_, zoo::kMaxTokens);
+    emit(s, &q, &k, nullptr, &scores_);
+    Command softmax = command(Opcode::kSoftmax, block, Op::kSoftmax);
+    softmax.heads = s.heads;
+    softmax.m = softmax.n = kTokens;
+    softmax.a_type = Element::kInt16;
+    softmax.c_type = Element::kUint8;
+    softmax.delta = delta2;
+    softmax.keep_cls_scores = cls_scores_wanted(index);
+    tile_rows(softmax, hw_, 2 * zoo::kMaxTokens, zoo::kMaxTokens, zoo::kMaxTokens);
+    emit(softmax, &scores_, nullptr, nullptr, &probabilities_);
+  }
+
+  Command a = command(Opcode::kGemm, block, Op::kAttend);
+  a.heads = s.heads;
+  a.m = a.k = kTokens;
+  a.n = fixed_extent(spec_.head_dim());
+  a.layout_b = LayoutB::kRowsK;
+  a.order = isa::LoopOrder::kMN;
+  a.a_type = Element::kUint8;
+  if (weights != nullptr) a.immediate = {0, weights->attend.multiplier, weights->attend.shift, 0};
+  tile_gemm(a, hw_, zoo::kMaxTokens);
+  emit(a, &probabilities_, &v, nullptr, &to);
+}
+
+void Builder::block(int index, const quant::QuantBlock* w) {
+  const auto block = static_cast<uint8_t>(index);
+  const std::string prefix = "b" + std::to_string(index) + ".";
+  const auto layer = [&](Op op, int k, int n) {
+    Command c = command(Opcode::kGemm, block, op);
+    c.m = kTokens;
+    c.k = fixed_extent(k);
+    c.n = fixed_extent(n);
+    return c;
+  };
+  const int d = spec_.dim;
+  layernorm(block, Op::kNorm1, kTokens, d, w != nullptr ? &w->norm1 : nullptr, normed_);
+  linear(layer(Op::kQkv, d, 3 * d), prefix + "qkv", w != nullptr ? &w->qkv : nullptr, normed_, qkv_);
+  attention(index, w);
+  Command proj = layer(Op::kProj, d, d);
+  proj.c_type = residual_type();
+  linear(proj, prefix + "proj", w != nullptr ? &w->proj : nullptr, attended_, x_, &x_);
+  layernorm(block, Op::kNorm2, kTokens, d, w != nullptr ? &w->norm2 : nullptr, normed_);
+  Command fc1 = layer(Op::kFc1, d, spec_.mlp_hidden);
+  fc1.activation = Activation::kGelu;
+  if (w != nullptr) fc1.multiplier2 = w->gelu.multiplier, fc1.shift2 = w->gelu.shift;
+  linear(fc1, prefix + "fc1", w != nullptr ? &w->fc1 : nullptr, normed_, hidden_);
+  Command fc2 = layer(Op::kFc2, spec_.mlp_hidden, d);
+  fc2.c_type = residual_type();
+  linear(fc2, prefix + "fc2", w != nullptr ? &w->fc2 : nullptr, hidden_, x_, &x_);
+}
+
+void Builder::classifier() {
+  const isa::Extent rows = spec_.aux_head ? kTokens : fixed_extent(1);
+  layernorm(isa::kHeadBlock, Op::kNorm, rows, spec_.dim, model_ != nullptr ? &model_->norm : nullptr, normed_);
+  Command head = command(Opcode::kGemm, isa::kHeadBlock, Op::kHead);
+  head.m = fixed_extent(1);
+  head.k = fixed_extent(spec_.dim);
+  head.n = fixed_extent(zoo::kClasses);
+  head.c_type = Element::kInt32;
+  linear(head, "head", model_ != nullptr ? &model_->head : nullptr, normed_, spec_.aux_head ? head_logits_ : logits_);
+  if (!spec_.aux_head) return;
+  Command aux = head;
+  aux.op = static_cast<uint8_t>(Op::kAuxHead);
+  aux.m = {-1, 1};  // every token but CLS
+  View tokens = normed_;
+  tokens.offset = normed_.pitch;
+  linear(aux, "aux_head", model_ != nullptr ? &model_->aux_head : nullptr, tokens, aux_logits_);
+  Command best = command(Opcode::kColumnMaxAdd, isa::kHeadBlock, Op::kLogits);
+  best.m = aux.m;
+  best.n = head.n;
+  best.a_type = best.c_type = Element::kInt32;
+  tile_columns(best, hw_, 4, zoo::kMaxTokens, zoo::kClasses);
+  emit(best, &aux_logits_, nullptr, &head_logits_, &logits_);
+}
+
+Program Builder::build() {
+  const uint64_t most = 16 + static_cast<uint64_t>(spec_.depth) * 9 + pruning_.positions.size() * 12;
+  command_list_ = map_.reserve("commands", most * isa::kCommandBytes);
+
+  reserve_activations();
+  embedding();
+  int stage = 0;
+  for (int b = 1; b <= spec_.depth; ++b) {
+    if (pruning_.enabled() && static_cast<size_t>(stage) < pruning_.positions.size() &&
+        pruning_.positions[static_cast<size_t>(stage)] == b)
+      selector(++stage, b);
+    block(b, model_ != nullptr ? &model_->blocks[static_cast<size_t>(b - 1)] : nullptr);
+  }
+  classifier();
+  Command end = command(Opcode::kEnd, isa::kHeadBlock, Op::kEnd);
+  end.wait_a = static_cast<isa::Dependency>(commands_.size());
+  commands_.push_back(end);
+
+  std::vector<uint32_t> words;
+  for (const Command& c : commands_) {
+    const isa::CommandWords encoded = isa::encode(c);
+    words.insert(words.end(), encoded.begin(), encoded.end());
+  }
+  map_.fill(command_list_, words.data(), words.size() * 4);
+  command_list_.bytes = static_cast<uint32_t>(words.size() * 4);
+
+  Program p;
+  p.spec = spec_;
+  p.hw = hw_;
+  p.pruning = pruning_;
+  p.with_data = model_ != nullptr;
+  p.commands = std::move(commands_);
+  p.command_list = command_list_;
+  p.image = image_.region;
+  p.residual = x_.region;
+  p.logits = logits_.region;
+  p.memory_bytes = map_.end();
+  p.regions = map_.take_regions();
+  p.constants = map_.take_content();
+  return p;
+}
+
+Program lower(const zoo::ModelSpec& spec, const isa::AcceleratorConfig& hw, const reference::Pruning& pruning,
+              const quant::QuantModel* model) {
+  return Builder(spec, hw, pruning, model).build();
+}
+
+}  // namespace heatvit::lower

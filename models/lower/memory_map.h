@@ -1,0 +1,37 @@
+// Lays regions and constants out in DDR while a program is lowered.
+#pragma once
+
+#include <string>
+
+#include "models/lower/program.h"
+
+namespace heatvit::lower {
+
+class MemoryMap {
+ public:
+  explicit MemoryMap(bool with_data) : with_data_(with_data) {}
+
+  /// A 64-byte aligned range behind all earlier ones. Throws InputError beyond 4 GiB.
+  Region reserve(const std::string& name, uint64_t bytes);
+
+  /// A range with initial content; `data` may be null without data.
+  Region place(const std::string& name, const void* data, uint64_t bytes);
+
+  /// Weights n x k (row-major, may be null without data), re-ordered tile after tile as LayoutB::kPacked says.
+  Region place_packed(const std::string& name, const int8_t* weights, int n, int k, int tile_n, int tile_k);
+
+  /// Overwrites a placed range.
+  void fill(const Region& region, const void* data, uint64_t bytes);
+
+  uint32_t end() const { return static_cast<uint32_t>(end_); }
+  std::vector<Region> take_regions() { return std::move(regions_); }
+  std::vector<uint8_t> take_content() { return std::move(content_); }
+
+ private:
+  bool with_data_;
+  uint64_t end_ = 0;
+  std::vector<Region> regions_;
+  std::vector<uint8_t> content_;
+};
+
+}  // namespace heatvit::lower

@@ -1,0 +1,22 @@
+// Tile extents of each command: the largest that the buffers of a hardware configuration hold.
+#pragma once
+
+#include "accel/isa/command.h"
+#include "accel/isa/hardware.h"
+
+namespace heatvit::lower {
+
+/// Sets head_group, tile_m, tile_k, tile_n of a GEMM whose other fields are final. `max_tokens` bounds T.
+/// Throws InputError naming the parameter that is too small.
+void tile_gemm(isa::Command& command, const isa::AcceleratorConfig& hw, int max_tokens);
+
+/// True when one output tile can span a whole row of attention scores, so that softmax follows on chip.
+bool fits_fused_softmax(const isa::AcceleratorConfig& hw, int heads, int head_dim, int max_tokens);
+
+/// Sets tile_m (rows a chunk; row-wise operations) of a vector operation.
+void tile_rows(isa::Command& command, const isa::AcceleratorConfig& hw, int row_bytes_in, int row_bytes_out, int max_rows);
+
+/// Sets tile_n (columns a slice; operations that need all rows of a column) of a vector operation.
+void tile_columns(isa::Command& command, const isa::AcceleratorConfig& hw, int element_bytes, int max_rows, int max_columns);
+
+}  // namespace heatvit::lower

@@ -1,0 +1,105 @@
+// Bytes by closed form, from extents and tiles alone: what the simulation's counters are checked against.
+#include <algorithm>
+
+#include "models/lower/program.h"
+
+namespace heatvit::lower {
+namespace {
+
+using isa::Command;
+using isa::LoopOrder;
+using isa::Opcode;
+
+uint64_t u(int64_t value) { return static_cast<uint64_t>(std::max<int64_t>(value, 0)); }
+int64_t tiles(int64_t extent, int64_t tile) { return (extent + tile - 1) / tile; }
+
+/// Input bytes of all m tiles of a convolution: the rows and columns that lie inside the image.
+int64_t conv_input(const Command& c) {
+  const isa::Im2col& v = c.conv;
+  const auto span = [&](int first, int count) {  // input extent of `count` output pixels from `first`
+    const int low = std::max(first * v.stride - v.pad, 0);
+    const int high = std::min((first + count - 1) * v.stride - v.pad + v.kernel, int{v.size});
+    return static_cast<int64_t>(high - low);
+  };
+  const int columns = std::min<int>(c.tile_m, v.out_size);
+  const int rows = std::max(1, c.tile_m / v.out_size);
+  int64_t sum = 0;
+  for (int oy = 0; oy < v.out_size; oy += rows)
+    for (int ox = 0; ox < v.out_size; ox += columns)
+      sum += span(oy, std::min(rows, v.out_size - oy)) * span(ox, std::min(columns, v.out_size - ox)) * v.channels;
+  return sum;
+}
+
+/// How often operands A and B and the channel records pass, given that a tile stays while it does not change.
+struct Passes {
+  int64_t a, b, records;
+};
+
+Passes passes(const Command& c, int64_t mt, int64_t kt, int64_t nt) {
+  if (c.order == LoopOrder::kMN) {
+    const int64_t a = c.conv.size != 0 || kt == 1 ? 1 : nt;
+    const int64_t b = kt == 1 && nt == 1 ? 1 : mt;
+    return {a, b, nt == 1 ? 1 : mt};
+  }
+  const bool a_stays = c.conv.size != 0 ? mt == 1 : mt == 1 && kt == 1;
+  return {a_stays ? 1 : nt, kt == 1 ? 1 : mt, 1};
+}
+
+Traffic gemm(const Command& c, int tokens) {
+  const int64_t m = c.m.at(tokens), k = c.k.at(tokens), n = c.n.at(tokens), heads = c.heads;
+  const Passes pass = passes(c, tiles(m, c.tile_m), tiles(k, c.tile_k), tiles(n, c.tile_n));
+  const int64_t out = m * n * heads * isa::bytes_of(c.c_type);
+  Traffic t;
+  t.input = u((c.conv.size != 0 ? conv_input(c) : m * k * heads) * pass.a + (c.residual ? out : 0));
+  t.weights = u(n * k * heads * pass.b + (c.records != 0 ? n * 8 * pass.records : 0));
+  t.output = u(out);
+  return t;
+}
+
+Traffic vector_operation(const Command& c, int tokens, int tokens_after) {
+  const int64_t cells = int64_t{c.m.at(tokens)} * c.n.at(tokens) * c.heads;
+  const int64_t in = isa::bytes_of(c.a_type), out = isa::bytes_of(c.c_type), n = c.n.at(tokens);
+  Traffic t;
+  switch (c.opcode) {
+    case Opcode::kLayerNorm:
+      if (c.on_cpu) {
+        t.cpu = u(cells * in + cells + n * 8);
+      } else {
+        t.input = u(cells * in), t.output = u(cells), t.weights = u(n * 8);
+      }
+      break;
+    case Opcode::kHeadMean: t.input = u(cells * in), t.output = u(c.m.at(tokens)); break;
+    case Opcode::kTokenScore: t.input = u(cells * 6); break;
+    case Opcode::kTokenPack: t.input = u(tokens * n * in), t.output = u(tokens_after * n * in); break;
+    case Opcode::kColumnMaxAdd: t.input = u(cells * 4 + n * 4), t.output = u(n * 4); break;
+    case Opcode::kSoftmax:
+    case Opcode::kCopy:
+    case Opcode::kTokenMean: t.input = u(cells * in), t.output = u(cells * out); break;
+    default: break;  // no data
+  }
+  return t;
+}
+
+}  // namespace
+
+Traffic announced_traffic(const Program&, const Command& c, int tokens, int tokens_after) {
+  return c.opcode == Opcode::kGemm ? gemm(c, tokens) : vector_operation(c, tokens, tokens_after);
+}
+
+Traffic compulsory_traffic(const Program& program, const Command& c, int tokens, int tokens_after) {
+  if (c.opcode != Opcode::kGemm) return announced_traffic(program, c, tokens, tokens_after);
+  const int64_t m = c.m.at(tokens), k = c.k.at(tokens), n = c.n.at(tokens), heads = c.heads;
+  const int64_t out = m * n * heads * isa::bytes_of(c.c_type);
+  Traffic t;
+  t.input = u((c.conv.size != 0 ? int64_t{c.conv.size} * c.conv.size * c.conv.channels : m * k * heads) + (c.residual ? out : 0));
+  t.weights = u(n * k * heads);
+  t.output = u(out);
+  return t;
+}
+
+uint64_t macs(const Command& c, int tokens) {
+  if (c.opcode != Opcode::kGemm) return 0;
+  return u(int64_t{c.m.at(tokens)} * c.k.at(tokens) * c.n.at(tokens) * c.heads);
+}
+
+}  // namespace heatvit::lower
