@@ -1,8 +1,8 @@
 // Reader and writer of safetensors files (https://github.com/huggingface/safetensors, "Format"):
 //
 //   bytes 0..7       N, uint64, little endian: length of the header
-//   bytes 8..8+N-1   JSON object, starts with '{', may be padded with spaces:
-//                    {"__metadata__": {string: string}, NAME: {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}}
+//   bytes 8..8+N-1   JSON object, starts with '{', may be padded with spaces: {"__metadata__": {string: string},
+//                    NAME: {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}, ...}
 //   the rest         the tensors, row-major, little endian, without gaps; offsets count from byte 8+N
 //
 // The reader trusts nothing: a file is either wholly consistent or refused on opening, before any tensor is touched.

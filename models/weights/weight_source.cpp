@@ -1,0 +1,159 @@
+#include "models/weights/weight_source.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <string_view>
+#include <utility>
+
+#include "models/weights/safetensors.h"
+
+namespace heatvit::weights {
+namespace {
+
+constexpr std::string_view kSyntheticPrefix = "synthetic:";
+constexpr const char* kQuantizedKey = "heatvit.quantized";  // metadata of a file that models/quant has written
+
+bool ends_with(std::string_view text, std::string_view tail) {
+  return text.size() >= tail.size() && text.substr(text.size() - tail.size()) == tail;
+}
+
+/// Index of the first NaN or infinity, or the size if there is none.
+size_t first_non_finite(const std::vector<float>& values) {
+  bool any = false;  // one pass without a branch, which vectorises; the search is for the message only
+  for (const float value : values) any |= !std::isfinite(value);
+  size_t index = any ? 0 : values.size();
+  while (index < values.size() && std::isfinite(values[index])) ++index;
+  return index;
+}
+
+class FileSource final : public WeightSource {
+ public:
+  explicit FileSource(const std::string& path) : file_(Safetensors::open(path)) {
+    if (file_.metadata().count(kQuantizedKey) != 0) {
+      throw InputError(path + ": is a quantised model (metadata '" + kQuantizedKey + "'), float weights are needed");
+    }
+  }
+
+  bool has(const std::string& name) const override { return file_.has(name); }
+
+  std::vector<float> read(const std::string& name, const Shape& shape) const override {
+    const TensorInfo& info = file_.info(name);
+    if (info.shape != shape) {
+      throw InputError(file_.path() + ": shape " + to_string(info.shape) + " where " + to_string(shape) +
+                       " is needed, tensor '" + name + "'");
+    }
+    std::vector<float> values = file_.read_float(name);
+    if (const size_t index = first_non_finite(values); index != values.size()) {
+      throw InputError(file_.path() + ": " + (std::isnan(values[index]) ? "NaN" : "infinity") + " at element " +
+                       std::to_string(index) + ", tensor '" + name + "'");
+    }
+    return values;
+  }
+
+  std::string describe() const override { return file_.path(); }
+
+ private:
+  Safetensors file_;
+};
+
+/// FNV-1a, 64 bit.
+uint64_t hash_name(std::string_view name) {
+  uint64_t hash = 0xCBF29CE484222325U;
+  for (const char c : name) hash = (hash ^ static_cast<uint8_t>(c)) * 0x100000001B3U;
+  return hash;
+}
+
+/// The output function of SplitMix64 (Steele, Lea and Flood, OOPSLA 2014): a bijection that spreads every bit.
+uint64_t mix(uint64_t x) {
+  x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9U;
+  x = (x ^ (x >> 27)) * 0x94D049BB133111EBU;
+  return x ^ (x >> 31);
+}
+
+/// Counter-based: value i is a function of (seed, name, i). The normal deviate is the sum of eight 16-bit uniforms
+/// (Irwin-Hall, within 4.9 standard deviations), which unlike Box-Muller needs no library function and is therefore
+/// the same on every machine.
+class NormalStream {
+ public:
+  NormalStream(uint64_t seed, std::string_view name) : key_(mix(mix(seed + kGamma) ^ hash_name(name))) {}
+
+  float at(uint64_t index) const {
+    const uint64_t sums = pairs(mix(key_ + 2 * index * kGamma)) + pairs(mix(key_ + (2 * index + 1) * kGamma));
+    const auto sum = static_cast<int32_t>((sums & 0xFFFFFFFFU) + (sums >> 32));
+    return static_cast<float>(sum - kMean) * kInverseDeviation;
+  }
+
+ private:
+  static constexpr uint64_t kGamma = 0x9E3779B97F4A7C15U;        // SplitMix64's increment, 2^64 / golden ratio
+  static constexpr int32_t kMean = 8 * 65535 / 2;                // of eight uniforms in 0..65535
+  static constexpr float kInverseDeviation = 1.0F / 53509.918F;  // sqrt(8 (2^32 - 1) / 12)
+
+  /// Four 16-bit lanes to two 32-bit sums.
+  static uint64_t pairs(uint64_t lanes) {
+    constexpr uint64_t kEven = 0x0000FFFF0000FFFFU;
+    return (lanes & kEven) + ((lanes >> 16) & kEven);
+  }
+
+  uint64_t key_;
+};
+
+struct Distribution {
+  float mean;
+  float deviation;
+};
+
+Distribution distribution_of(std::string_view name, const Shape& shape) {
+  if (name == "cls_token" || name == "pos_embed") return {0.0F, 0.5F};  // against patch embeddings of about 1
+  if (shape.size() >= 2) {
+    double fan_in = 1;
+    for (size_t i = 1; i < shape.size(); ++i) fan_in *= static_cast<double>(shape[i]);
+    return {0.0F, static_cast<float>(1.0 / std::sqrt(std::max(fan_in, 1.0)))};
+  }
+  // Vectors: a normalisation's parameters, or the bias of a linear layer.
+  if (ends_with(name, ".weight") || ends_with(name, ".running_var")) return {1.0F, 0.1F};  // stays above 0.5
+  const bool of_norm = name.find("norm") != std::string_view::npos || name.find("bn") != std::string_view::npos;
+  return {0.0F, of_norm ? 0.05F : 0.02F};
+}
+
+class SyntheticSource final : public WeightSource {
+ public:
+  explicit SyntheticSource(uint64_t seed) : seed_(seed) {}
+
+  bool has(const std::string&) const override { return true; }
+
+  std::vector<float> read(const std::string& name, const Shape& shape) const override {
+    const Distribution distribution = distribution_of(name, shape);
+    const NormalStream normal(seed_, name);
+    size_t count = 1;
+    for (const int64_t extent : shape) count *= static_cast<size_t>(extent);
+    std::vector<float> values(count);
+    for (size_t i = 0; i < count; ++i) values[i] = distribution.mean + distribution.deviation * normal.at(i);
+    return values;
+  }
+
+  std::string describe() const override { return std::string(kSyntheticPrefix) + std::to_string(seed_); }
+
+ private:
+  uint64_t seed_;
+};
+
+uint64_t parse_seed(const std::string& spec) {
+  const char* begin = spec.data() + kSyntheticPrefix.size();
+  const char* end = spec.data() + spec.size();
+  uint64_t seed = 0;
+  const auto [rest, error] = std::from_chars(begin, end, seed);
+  if (error != std::errc() || rest != end) {
+    throw InputError("--weights " + spec + ": the seed after 'synthetic:' must be an integer in 0..2^64-1");
+  }
+  return seed;
+}
+
+}  // namespace
+
+std::unique_ptr<WeightSource> open_weights(const std::string& spec) {
+  if (spec.rfind(kSyntheticPrefix, 0) == 0) return std::make_unique<SyntheticSource>(parse_seed(spec));
+  return std::make_unique<FileSource>(spec);
+}
+
+}  // namespace heatvit::weights
