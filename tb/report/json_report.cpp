@@ -1,0 +1,110 @@
+#include "tb/report/run_report.h"
+#include "tb/run_sim/csv.h"
+#include "tb/run_sim/numbers.h"
+
+namespace heatvit::tb {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+/// A mean over images; whole numbers stay whole.
+Json mean(uint64_t sum, size_t images) {
+  if (sum % images == 0) return sum / images;
+  return static_cast<double>(sum) / static_cast<double>(images);
+}
+
+Json image_json(const ImageReport& image) {
+  Json top = Json::array();
+  for (const TopClass& c : image.top) top.push_back({{"class", c.index}, {"score", c.score}});
+  return {{"file", image.name},
+          {"label", image.label < 0 ? Json(nullptr) : Json(image.label)},
+          {"top5", std::move(top)},
+          {"tokens", image.tokens},
+          {"kept_counts", image.kept_counts},
+          {"kept", image.kept},
+          {"cycles", image.cycles},
+          {"latency_ms", image.latency_ms},
+          {"gmacs", static_cast<double>(image.macs) / 1e9}};
+}
+
+/// Causes that took no cycle are left out, "busy" never.
+Json units_json(const BreakdownRow& row, size_t images) {
+  Json units = Json::object();
+  for (size_t u = 0; u < row.units.size(); ++u) {
+    Json causes = Json::object();
+    for (size_t c = 0; c < row.units[u].size(); ++c) {
+      const auto cause = static_cast<modules::Cause>(c);
+      if (row.units[u][c] == 0 && cause != modules::Cause::kBusy) continue;
+      causes[std::string(modules::name_of(cause))] = mean(row.units[u][c], images);
+    }
+    units[std::string(modules::name_of(static_cast<modules::Unit>(u)))] = std::move(causes);
+  }
+  return units;
+}
+
+Json breakdown_json(const RunReport& report) {
+  const size_t images = report.images().size();
+  Json rows = Json::array();
+  for (const BreakdownRow& row : report.rows()) {
+    rows.push_back({{"block", report.block_number(row.block)},
+                    {"op", isa::name_of(row.op)},
+                    {"cycles", mean(row.cycles, images)},
+                    {"units", units_json(row, images)},
+                    {"bytes", mean(row.bytes(), images)},
+                    {"bytes_by_port",
+                     {{"in", mean(row.bytes_in, images)},
+                      {"weights", mean(row.bytes_weights, images)},
+                      {"out", mean(row.bytes_out, images)},
+                      {"cpu", mean(row.bytes_cpu, images)}}},
+                    {"tiles", mean(row.tiles, images)},
+                    {"macs", mean(row.macs, images)}});
+  }
+  return rows;
+}
+
+Json summary_json(const RunReport& report) {
+  const LatencySummary latency = report.latency();
+  return {{"images", report.images().size()},
+          {"top1", report.labelled() ? Json(report.top(1)) : Json(nullptr)},
+          {"top5", report.labelled() ? Json(report.top(5)) : Json(nullptr)},
+          {"gmacs_mean", report.gmacs_mean()},
+          {"fps", report.fps()},
+          {"latency_ms",
+           {{"mean", latency.mean}, {"p50", latency.p50}, {"p95", latency.p95}, {"p99", latency.p99}, {"max", latency.max}}}};
+}
+
+template <typename T>
+std::string joined(const std::vector<T>& values) {
+  std::string text;
+  for (const T& value : values) text += (text.empty() ? "" : " ") + std::to_string(value);
+  return text;
+}
+
+}  // namespace
+
+Json to_json(const RunReport& report) {
+  Json json = {{"schema", "heatvit-sim/run/1"}, {"model", report.model()}, {"mode", report.mode()},
+               {"config", report.config()}};
+  Json images = Json::array();
+  for (const ImageReport& image : report.images()) images.push_back(image_json(image));
+  json["images"] = std::move(images);
+  json["summary"] = summary_json(report);
+  json["breakdown"] = breakdown_json(report);
+  json["simulation"] = {
+      {"wall_s", report.wall_s()}, {"transactions", report.transactions()}, {"tiles", report.tiles()}};
+  return json;
+}
+
+std::string to_csv(const RunReport& report) {
+  std::string text = "file,label,top1,top2,top3,top4,top5,cycles,latency_ms,gmacs,kept,tokens\n";
+  for (const ImageReport& image : report.images()) {
+    text += csv_field(image.name) + "," + (image.label < 0 ? "" : std::to_string(image.label));
+    for (size_t i = 0; i < 5; ++i) text += "," + (i < image.top.size() ? std::to_string(image.top[i].index) : "");
+    text += "," + std::to_string(image.cycles) + "," + number_text(image.latency_ms) + "," +
+            number_text(static_cast<double>(image.macs) / 1e9) + "," + joined(image.kept_counts) + "," +
+            joined(image.tokens) + "\n";
+  }
+  return text;
+}
+
+}  // namespace heatvit::tb

@@ -1,0 +1,136 @@
+#include "tb/report/run_report.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "models/zoo/zoo.h"
+
+namespace heatvit::tb {
+
+void BreakdownRow::add(const soc::CommandRecord& command) {
+  cycles += command.cycles;
+  macs += command.macs;
+  tiles += command.tiles;
+  bytes_in += command.bytes_in;
+  bytes_weights += command.bytes_weights;
+  bytes_out += command.bytes_out;
+  bytes_cpu += command.bytes_cpu;
+  for (size_t u = 0; u < units.size(); ++u) {
+    for (size_t c = 0; c < units[u].size(); ++c) units[u][c] += command.units[u][c];
+  }
+}
+
+void BreakdownRow::add(const BreakdownRow& other) {
+  soc::CommandRecord record;
+  record.cycles = other.cycles;
+  record.macs = other.macs;
+  record.tiles = other.tiles;
+  record.bytes_in = other.bytes_in;
+  record.bytes_weights = other.bytes_weights;
+  record.bytes_out = other.bytes_out;
+  record.bytes_cpu = other.bytes_cpu;
+  record.units = other.units;
+  add(record);
+}
+
+RunReport::RunReport(std::string model, std::string mode, int depth, nlohmann::ordered_json config, size_t images)
+    : model_(std::move(model)), mode_(std::move(mode)), depth_(depth), config_(std::move(config)), images_(images) {}
+
+void RunReport::add(size_t index, const std::string& name, int label, soc::ImageResult&& result) {
+  for (const soc::CommandRecord& command : result.commands) {
+    const std::pair key(command.block, command.op);
+    const auto [row, is_new] = rows_.try_emplace(key);
+    if (is_new) {
+      order_.push_back(key);
+      row->second.block = command.block;
+      row->second.op = command.op;
+    }
+    row->second.add(command);
+  }
+  wall_s_ += result.wall_s;
+  transactions_ += result.transactions;
+  tiles_ += result.tiles;
+  images_.at(index) = {name, label, top_classes(result.logits), std::move(result.tokens), std::move(result.kept_counts),
+                       std::move(result.kept), result.cycles, result.latency_ms, result.macs};
+}
+
+std::vector<BreakdownRow> RunReport::rows() const {
+  std::vector<BreakdownRow> rows;
+  for (const auto& key : order_) rows.push_back(rows_.at(key));
+  return rows;
+}
+
+std::vector<BreakdownRow> RunReport::rows_by_op() const {
+  std::vector<BreakdownRow> sums;
+  for (const BreakdownRow& row : rows()) {
+    auto sum = std::find_if(sums.begin(), sums.end(), [&](const BreakdownRow& s) { return s.op == row.op; });
+    if (sum == sums.end()) {
+      sums.push_back(row);
+    } else {
+      sum->add(row);
+    }
+  }
+  return sums;
+}
+
+BreakdownRow RunReport::total() const {
+  BreakdownRow sum;
+  for (const BreakdownRow& row : rows()) sum.add(row);
+  return sum;
+}
+
+int RunReport::block_number(uint8_t block) const { return block == isa::kHeadBlock ? depth_ + 1 : block; }
+
+bool RunReport::labelled() const {
+  return std::all_of(images_.begin(), images_.end(), [](const ImageReport& i) { return i.label >= 0 && !i.top.empty(); });
+}
+
+double RunReport::top(size_t n) const {
+  const auto right = std::count_if(images_.begin(), images_.end(), [n](const ImageReport& image) {
+    const auto end = image.top.begin() + static_cast<std::ptrdiff_t>(std::min(n, image.top.size()));
+    return std::any_of(image.top.begin(), end, [&](const TopClass& c) { return c.index == image.label; });
+  });
+  return static_cast<double>(right) / static_cast<double>(images_.size());
+}
+
+LatencySummary RunReport::latency() const {
+  std::vector<double> sorted;
+  for (const ImageReport& image : images_) sorted.push_back(image.latency_ms);
+  std::sort(sorted.begin(), sorted.end());
+  const double sum = std::accumulate(sorted.begin(), sorted.end(), 0.0);
+  return {sum / static_cast<double>(sorted.size()), percentile(sorted, 50), percentile(sorted, 95),
+          percentile(sorted, 99), sorted.back()};
+}
+
+double RunReport::gmacs_mean() const {
+  uint64_t macs = 0;
+  for (const ImageReport& image : images_) macs += image.macs;
+  return static_cast<double>(macs) / 1e9 / static_cast<double>(images_.size());
+}
+
+double RunReport::fps() const {
+  const double mean = latency().mean;
+  return mean > 0 ? 1000.0 / mean : 0;
+}
+
+std::vector<TopClass> top_classes(const std::vector<int32_t>& logits) {
+  std::vector<int> order(logits.size());
+  std::iota(order.begin(), order.end(), 0);
+  const size_t count = std::min<size_t>(5, order.size());
+  std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(count), order.end(), [&](int a, int b) {
+    const int32_t left = logits[static_cast<size_t>(a)];
+    const int32_t right = logits[static_cast<size_t>(b)];
+    return left != right ? left > right : a < b;
+  });
+  std::vector<TopClass> top;
+  for (size_t i = 0; i < count; ++i) top.push_back({order[i], logits[static_cast<size_t>(order[i])] / 65536.0});
+  return top;
+}
+
+double percentile(const std::vector<double>& sorted, double percent) {
+  const double rank = std::ceil(percent / 100.0 * static_cast<double>(sorted.size()));
+  return sorted[static_cast<size_t>(std::max(rank, 1.0)) - 1];
+}
+
+}  // namespace heatvit::tb

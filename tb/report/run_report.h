@@ -1,0 +1,103 @@
+// What a run found out, gathered image by image; the text, JSON and CSV reports print it.
+#pragma once
+
+#include <array>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "accel/soc/simulator.h"
+
+namespace heatvit::tb {
+
+struct TopClass {
+  int index = 0;
+  double score = 0;  // logit
+};
+
+struct ImageReport {
+  std::string name;
+  int label = -1;             // -1: not known
+  std::vector<TopClass> top;  // best first, five of them; none in timing mode
+  std::vector<int> tokens;    // entering each block
+  std::vector<int> kept_counts;
+  std::vector<std::vector<int>> kept;  // functional: patch indices after each selector
+  uint64_t cycles = 0;
+  double latency_ms = 0;
+  uint64_t macs = 0;
+};
+
+/// Sums over images of the commands with the same block and operation.
+struct BreakdownRow {
+  uint8_t block = 0;
+  isa::Op op = isa::Op::kEnd;
+  uint64_t cycles = 0, macs = 0, tiles = 0;
+  uint64_t bytes_in = 0, bytes_weights = 0, bytes_out = 0, bytes_cpu = 0;
+  std::array<modules::CauseCounts, modules::kUnits> units{};
+
+  uint64_t bytes() const { return bytes_in + bytes_weights + bytes_out + bytes_cpu; }
+  void add(const soc::CommandRecord& command);
+  void add(const BreakdownRow& other);
+};
+
+struct LatencySummary {
+  double mean = 0, p50 = 0, p95 = 0, p99 = 0, max = 0;  // ms; percentiles by nearest rank
+};
+
+class RunReport {
+ public:
+  /// `config`: every resolved option, in the order to print.
+  RunReport(std::string model, std::string mode, int depth, nlohmann::ordered_json config, size_t images);
+
+  /// Results may come in any order; `index` is the image's place. The commands are summed and dropped.
+  void add(size_t index, const std::string& name, int label, soc::ImageResult&& result);
+
+  const std::string& model() const { return model_; }
+  const std::string& mode() const { return mode_; }
+  const nlohmann::ordered_json& config() const { return config_; }
+  const std::vector<ImageReport>& images() const { return images_; }
+
+  /// In order of the command list.
+  std::vector<BreakdownRow> rows() const;
+  /// Summed over blocks, in order of first appearance.
+  std::vector<BreakdownRow> rows_by_op() const;
+  BreakdownRow total() const;
+
+  /// 0: the embedding; 1..depth; depth + 1: what follows the last block.
+  int block_number(uint8_t block) const;
+
+  bool labelled() const;
+  double top(size_t n) const;  // share of images whose label is among the best n
+  LatencySummary latency() const;
+  double gmacs_mean() const;
+  double fps() const;  // images a second, one after the other
+  double wall_s() const { return wall_s_; }
+  uint64_t transactions() const { return transactions_; }
+  uint64_t tiles() const { return tiles_; }
+
+ private:
+  std::string model_, mode_;
+  int depth_;
+  nlohmann::ordered_json config_;
+  std::vector<ImageReport> images_;
+  std::map<std::pair<uint8_t, isa::Op>, BreakdownRow> rows_;
+  std::vector<std::pair<uint8_t, isa::Op>> order_;  // first appearance
+  double wall_s_ = 0;
+  uint64_t transactions_ = 0, tiles_ = 0;
+};
+
+/// The five best of the logits (Q16), best first, ties to the lower class.
+std::vector<TopClass> top_classes(const std::vector<int32_t>& logits);
+
+/// The smallest value with at least `percent` per cent of all values at or below it. `sorted` rises, is not empty.
+double percentile(const std::vector<double>& sorted, double percent);
+
+/// docs/cli.md, "JSON of a run".
+nlohmann::ordered_json to_json(const RunReport& report);
+
+/// One line an image: docs/cli.md, "CSV of a run".
+std::string to_csv(const RunReport& report);
+
+}  // namespace heatvit::tb

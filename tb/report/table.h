@@ -1,0 +1,35 @@
+// Aligned columns of text.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace heatvit::tb {
+
+class Table {
+ public:
+  enum class Align { kLeft, kRight };
+
+  explicit Table(std::vector<Align> columns) : columns_(std::move(columns)) {}
+
+  /// As many cells as there are columns.
+  void add(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
+
+  /// Two spaces before each line and between columns; no blanks at a line's end. Widths count code points.
+  std::string text() const;
+
+ private:
+  std::vector<Align> columns_;
+  std::vector<std::vector<std::string>> rows_;
+};
+
+/// printf's %.*f.
+std::string fixed(double value, int digits);
+
+/// 1234567 -> "1,234,567".
+std::string grouped(uint64_t value);
+
+/// "12.3 %" of `whole`; "-" where that is 0.
+std::string percent(double part, double whole);
+
+}  // namespace heatvit::tb

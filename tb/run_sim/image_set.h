@@ -1,0 +1,33 @@
+// What a run runs over: image files with labels, or rows of a token trace.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace heatvit::tb {
+
+constexpr int kNoLabel = -1;
+
+struct RunItem {
+  std::string name;       // the file's own name, without folders; a trace row's name
+  std::string path;       // empty in timing mode
+  int label = kNoLabel;   // ImageNet-1k class
+  std::vector<int> kept;  // timing mode with a trace
+};
+
+/// Every file given and every *.jpg, *.jpeg, *.png, *.bmp, *.ppm (any case) of `folder`, sorted by name, at most `limit`.
+/// Throws InputError: no such file or folder, a folder without images.
+std::vector<RunItem> collect_images(const std::vector<std::string>& files, const std::string& folder, size_t limit);
+
+/// Labels from a CSV `file,class[,...]`. Throws InputError: unreadable, a class outside 0..999, an item without a line.
+void attach_labels(std::vector<RunItem>& items, const std::string& csv_path);
+
+/// Names of the 1000 classes, from models/zoo/imagenet_classes.csv.
+std::vector<std::string> class_names();
+
+/// Seed of the random scorer for one image: FNV-1a (32 bit) of its pixels, exclusive-or `seed`. So it depends on neither
+/// order nor file name.
+uint32_t image_seed(const std::vector<int8_t>& pixels, uint32_t seed);
+
+}  // namespace heatvit::tb

@@ -1,0 +1,271 @@
+#include "tb/run_sim/parameters.h"
+
+#include <cmath>
+#include <iterator>
+
+#include "models/errors.h"
+#include "tb/run_sim/numbers.h"
+
+namespace heatvit::tb {
+namespace {
+
+using soc::SocConfig;
+
+constexpr const char* kOurs = "our choice";
+constexpr const char* kPreset = "ZCU102 board preset, DDR4-2133P";
+
+/// A row whose value is the field that `field` names: a function SocConfig& -> T&.
+template <typename Field>
+Parameter row(const char* key, const char* unit, const char* help, const char* source, Field field) {
+  using T = std::remove_reference_t<decltype(field(std::declval<SocConfig&>()))>;
+  Parameter p;
+  p.key = key;
+  p.unit = unit;
+  p.help = help;
+  p.source = source;
+  p.integral = !std::is_floating_point_v<T>;
+  p.get = [field](const SocConfig& config) {
+    SocConfig copy = config;  // `field` wants a mutable one; a configuration is a few hundred bytes
+    return static_cast<double>(field(copy));
+  };
+  p.set = [field](SocConfig& config, double value) { field(config) = static_cast<T>(value); };
+  return p;
+}
+
+template <typename Field>
+Parameter number(const char* key, const char* unit, double minimum, double maximum, const char* help,
+                 const char* source, Field field) {
+  Parameter p = row(key, unit, help, source, field);
+  p.minimum = minimum;
+  p.maximum = maximum;
+  return p;
+}
+
+template <typename Field>
+Parameter choice(const char* key, std::vector<Choice> choices, const char* help, const char* source, Field field) {
+  Parameter p = row(key, "", help, source, field);
+  p.choices = std::move(choices);
+  return p;
+}
+
+template <typename Enum>
+double value_of(Enum e) {
+  return static_cast<double>(e);
+}
+
+std::vector<Parameter> accelerator_parameters() {
+  return {
+      number("pe.th", "groups", 1, 64, "PE array: groups; hold heads in attention, split input channels elsewhere",
+             kOurs, [](SocConfig& c) -> int& { return c.accel.th; }),
+      number("pe.ti", "inputs", 1, 256, "PE array: input channels a group multiplies in a cycle", kOurs,
+             [](SocConfig& c) -> int& { return c.accel.ti; }),
+      number("pe.to", "outputs", 1, 256, "PE array: output channels a group produces in a cycle", kOurs,
+             [](SocConfig& c) -> int& { return c.accel.to; }),
+      number("tile.m", "rows", 1, 4096, "buffer tile: token rows of A and C", kOurs,
+             [](SocConfig& c) -> int& { return c.accel.tile_m; }),
+      number("tile.k", "columns", 1, 4096, "buffer tile: the dimension that is summed over", kOurs,
+             [](SocConfig& c) -> int& { return c.accel.tile_k; }),
+      number("tile.n", "columns", 1, 4096, "buffer tile: columns of B and C", kOurs,
+             [](SocConfig& c) -> int& { return c.accel.tile_n; }),
+      choice("tile.order", {{"mn", 0}, {"nm", 1}},
+             "tile loops, outer then inner (k is innermost): nm loads a weight tile once, mn an activation tile", kOurs,
+             [](SocConfig& c) -> bool& { return c.accel.order_nm; }),
+      choice("accel.layernorm", {{"cpu", value_of(isa::Placement::kCpu)}, {"pl", value_of(isa::Placement::kPl)}},
+             "LayerNorm on the host CPU or in the fabric's vector unit", "HeatViT: ARM CPU (second-hand)",
+             [](SocConfig& c) -> isa::Placement& { return c.accel.layernorm; }),
+      choice("accel.softmax",
+             {{"auto", value_of(isa::SoftmaxPlacement::kAuto)},
+              {"fused", value_of(isa::SoftmaxPlacement::kFused)},
+              {"separate", value_of(isa::SoftmaxPlacement::kSeparate)}},
+             "softmax behind the score product (its row must fit the output buffer) or as a pass of its own; "
+             "auto: fused where it fits", kOurs,
+             [](SocConfig& c) -> isa::SoftmaxPlacement& { return c.accel.softmax; }),
+      choice("numerics.bits", {{"8", 8}}, "bits of weights and activations", "HeatViT (abstract)",
+             [](SocConfig& c) -> int& { return c.accel.numerics_bits; }),
+      choice("numerics.residual_bits", {{"8", 8}, {"16", 16}}, "bits of the residual stream between blocks", kOurs,
+             [](SocConfig& c) -> int& { return c.accel.residual_bits; }),
+      number("pl.clock_mhz", "MHz", 1, 1000, "clock of the programmable logic",
+             "150 or 300 in print; unresolved", [](SocConfig& c) -> double& { return c.pl_clock_mhz; }),
+      number("vec.lanes", "elements/cycle", 1, 1024, "vector unit: elements it post-processes in a cycle", kOurs,
+             [](SocConfig& c) -> int& { return c.vector.lanes; }),
+      number("vec.select_lanes", "comparisons/cycle", 1, 1024, "token selector: comparators", kOurs,
+             [](SocConfig& c) -> int& { return c.vector.select_lanes; }),
+      number("ctrl.queue", "commands", 1, 64, "decoded commands a unit's queue holds", kOurs,
+             [](SocConfig& c) -> int& { return c.control.queue; }),
+      number("ctrl.fetch_batch", "commands", 1, 64, "commands fetched by one read", kOurs,
+             [](SocConfig& c) -> int& { return c.control.fetch_batch; }),
+      number("ctrl.decode_cycles", "cycles", 0, 10000, "PL cycles to decode and issue a command", kOurs,
+             [](SocConfig& c) -> int& { return c.control.decode_cycles; }),
+  };
+}
+
+std::vector<Parameter> buffer_parameters() {
+  return {
+      number("buffer.input", "slots", 1, 16, "tiles of A on chip; 2 is ping-pong, 1 ends the overlap",
+             "HeatViT: ping-pong", [](SocConfig& c) -> int& { return c.buffers.input; }),
+      number("buffer.weight", "slots", 1, 16, "tiles of B on chip", "HeatViT: ping-pong",
+             [](SocConfig& c) -> int& { return c.buffers.weight; }),
+      number("buffer.record", "slots", 1, 16, "requantisation records on chip (of an n tile, of a LayerNorm)", kOurs,
+             [](SocConfig& c) -> int& { return c.buffers.record; }),
+      number("buffer.accumulator", "slots", 1, 16, "int32 tiles between PE array and vector unit", kOurs,
+             [](SocConfig& c) -> int& { return c.buffers.accumulator; }),
+      number("buffer.vector", "slots", 1, 16, "residual tiles and rows on their way to the vector unit", kOurs,
+             [](SocConfig& c) -> int& { return c.buffers.vector; }),
+      number("buffer.output", "slots", 1, 16, "result tiles on their way to DDR", kOurs,
+             [](SocConfig& c) -> int& { return c.buffers.output; }),
+  };
+}
+
+std::vector<Parameter> memory_parameters() {
+  return {
+      number("axi.beat_bytes", "bytes", 1, 128, "width of a fabric master port", "ZU9EG HP ports: 128 bit",
+             [](SocConfig& c) -> int& { return c.axi.beat_bytes; }),
+      number("axi.max_beats", "beats", 1, 256, "longest burst", "AXI3 limit of the PS ports",
+             [](SocConfig& c) -> int& { return c.axi.max_beats; }),
+      number("axi.outstanding", "bursts", 1, 64, "bursts in flight on a port", kOurs,
+             [](SocConfig& c) -> int& { return c.axi.outstanding; }),
+      number("axi.read_latency_cycles", "cycles", 0, 10000, "PL cycles, address to first beat, DDR excluded", kOurs,
+             [](SocConfig& c) -> int& { return c.axi.read_latency_cycles; }),
+      number("axi.write_latency_cycles", "cycles", 0, 10000, "PL cycles, last beat to response, DDR excluded", kOurs,
+             [](SocConfig& c) -> int& { return c.axi.write_latency_cycles; }),
+      number("axi.setup_cycles", "cycles", 0, 10000, "PL cycles, DMA descriptor to first address", kOurs,
+             [](SocConfig& c) -> int& { return c.axi.setup_cycles; }),
+      number("ddr.mega_transfers", "MT/s", 100, 10000, "data rate", kPreset,
+             [](SocConfig& c) -> double& { return c.ddr.mega_transfers; }),
+      number("ddr.bus_bytes", "bytes", 1, 64, "width of the data bus", kPreset,
+             [](SocConfig& c) -> int& { return c.ddr.bus_bytes; }),
+      number("ddr.banks", "banks", 1, 256, "banks (groups x banks of a group)", kPreset,
+             [](SocConfig& c) -> int& { return c.ddr.banks; }),
+      number("ddr.row_bytes", "bytes", 64, 1 << 20, "open row of a rank: 1 KiB a device x 8 devices", kPreset,
+             [](SocConfig& c) -> int& { return c.ddr.row_bytes; }),
+      number("ddr.t_rcd_ns", "ns", 0, 1000, "ACT to READ or WRITE", kPreset,
+             [](SocConfig& c) -> double& { return c.ddr.t_rcd_ns; }),
+      number("ddr.t_rp_ns", "ns", 0, 1000, "PRECHARGE to ACT", kPreset,
+             [](SocConfig& c) -> double& { return c.ddr.t_rp_ns; }),
+      number("ddr.t_cl_ns", "ns", 0, 1000, "READ to first data", kPreset,
+             [](SocConfig& c) -> double& { return c.ddr.t_cl_ns; }),
+      number("ddr.t_ras_ns", "ns", 0, 1000, "ACT to PRECHARGE", kPreset,
+             [](SocConfig& c) -> double& { return c.ddr.t_ras_ns; }),
+      number("ddr.t_rfc_ns", "ns", 0, 10000, "length of a refresh", "JESD79-4, 4 Gb devices",
+             [](SocConfig& c) -> double& { return c.ddr.t_rfc_ns; }),
+      number("ddr.t_refi_ns", "ns", 100, 1000000, "time between refreshes", "JESD79-4",
+             [](SocConfig& c) -> double& { return c.ddr.t_refi_ns; }),
+      number("ddr.turnaround_ns", "ns", 0, 1000, "data bus from read to write or back", kOurs,
+             [](SocConfig& c) -> double& { return c.ddr.turnaround_ns; }),
+      number("ddr.controller_ns", "ns", 0, 10000, "controller queue and PHY, each access", kOurs,
+             [](SocConfig& c) -> double& { return c.ddr.controller_ns; }),
+      number("ddr.capacity", "bytes", 1 << 20, 4294967296.0, "size of the memory the accelerator sees",
+             "lower 2 GiB of the PS address map", [](SocConfig& c) -> int64_t& { return c.ddr.capacity; }),
+  };
+}
+
+std::vector<Parameter> cpu_parameters() {
+  return {
+      number("cpu.clock_mhz", "MHz", 1, 10000, "clock of the host CPU", "ZU9EG: Cortex-A53",
+             [](SocConfig& c) -> double& { return c.cpu.clock_mhz; }),
+      number("cpu.layernorm_cycles_per_element", "CPU cycles", 0, 1000, "LayerNorm, NEON, three passes over a row",
+             kOurs, [](SocConfig& c) -> double& { return c.cpu.layernorm_cycles_per_element; }),
+      number("cpu.cache_cycles_per_line", "CPU cycles", 0, 1000, "invalidate before and clean after, per 64-byte line",
+             kOurs, [](SocConfig& c) -> double& { return c.cpu.cache_cycles_per_line; }),
+      number("cpu.interrupt_ns", "ns", 0, 1000000, "interrupt raised to handler running", kOurs,
+             [](SocConfig& c) -> double& { return c.cpu.interrupt_ns; }),
+      number("cpu.register_ns", "ns", 0, 1000000, "one AXI-Lite register access", kOurs,
+             [](SocConfig& c) -> double& { return c.cpu.register_ns; }),
+  };
+}
+
+std::vector<Parameter> debug_parameters() {
+  std::vector<Parameter> rows = {
+      number("debug.stall_seed", "", 0, 4294967295.0, "not 0: random extra stalls in DMA and DDR; results must not change",
+             kOurs, [](SocConfig& c) -> uint32_t& { return c.debug.stall_seed; }),
+      number("debug.stall_cycles", "cycles", 1, 1000000, "longest of these stalls", kOurs,
+             [](SocConfig& c) -> int& { return c.debug.stall_cycles; }),
+      choice("debug.poison", {{"off", 0}, {"on", 1}}, "overwrite buffer slots when they are released (functional mode)",
+             kOurs, [](SocConfig& c) -> bool& { return c.debug.poison; }),
+      choice("debug.fault",
+             {{"none", value_of(soc::Fault::kNone)},
+              {"flip-weight-bit", value_of(soc::Fault::kFlipWeightBit)},
+              {"drop-input", value_of(soc::Fault::kDropInput)},
+              {"early-release", value_of(soc::Fault::kEarlyRelease)}},
+             "break the hardware on purpose, to see that it is noticed", kOurs,
+             [](SocConfig& c) -> soc::Fault& { return c.debug.fault; }),
+      number("debug.fault_at", "", 0, 4294967295.0,
+             "flip-weight-bit: DDR address; drop-input, early-release: index of the transfer or slot use", kOurs,
+             [](SocConfig& c) -> uint32_t& { return c.debug.fault_at; }),
+  };
+  rows[3].hidden = rows[4].hidden = true;
+  return rows;
+}
+
+std::vector<Parameter> make_table() {
+  std::vector<Parameter> table;
+  for (auto group : {accelerator_parameters(), buffer_parameters(), memory_parameters(), cpu_parameters(),
+                     debug_parameters()}) {
+    table.insert(table.end(), std::make_move_iterator(group.begin()), std::make_move_iterator(group.end()));
+  }
+  return table;
+}
+
+double parse_value(const Parameter& parameter, const std::string& text, const std::string& origin) {
+  for (const Choice& option : parameter.choices) {
+    if (option.name == text) return option.value;
+  }
+  const auto number = parse_number(text);
+  const bool legal = parameter.choices.empty() && number && *number >= parameter.minimum &&
+                     *number <= parameter.maximum && (!parameter.integral || *number == std::floor(*number));
+  if (!legal) {
+    throw InputError(origin + ": " + parameter.key + " = '" + text + "' is not allowed; allowed: " +
+                     allowed_text(parameter) + (parameter.unit.empty() ? "" : " " + parameter.unit));
+  }
+  return *number;
+}
+
+}  // namespace
+
+const std::vector<Parameter>& parameters() {
+  static const std::vector<Parameter> kTable = make_table();
+  return kTable;
+}
+
+const Parameter* find_parameter(const std::string& key) {
+  for (const Parameter& parameter : parameters()) {
+    if (parameter.key == key) return &parameter;
+  }
+  return nullptr;
+}
+
+std::string allowed_text(const Parameter& parameter) {
+  if (parameter.choices.empty()) {
+    return number_text(parameter.minimum) + " to " + number_text(parameter.maximum);
+  }
+  std::string text;
+  for (size_t i = 0; i < parameter.choices.size(); ++i) {
+    text += (i == 0 ? "" : i + 1 == parameter.choices.size() ? " or " : ", ") + parameter.choices[i].name;
+  }
+  return text;
+}
+
+std::string value_text(const Parameter& parameter, const soc::SocConfig& config) {
+  const double value = parameter.get(config);
+  for (const Choice& option : parameter.choices) {
+    if (option.value == value) return option.name;
+  }
+  return number_text(value);
+}
+
+void set_parameter(soc::SocConfig& config, const Parameter& parameter, const std::string& text,
+                   const std::string& origin) {
+  parameter.set(config, parse_value(parameter, text, origin));
+}
+
+std::string parameters_markdown() {
+  const soc::SocConfig defaults;
+  std::string text = "| key | unit | default | allowed | meaning | default from |\n|---|---|---|---|---|---|\n";
+  for (const Parameter& p : parameters()) {
+    text += "| `" + p.key + "` | " + p.unit + " | " + value_text(p, defaults) + " | " + allowed_text(p) + " | " + p.help +
+            " | " + p.source + " |\n";
+  }
+  return text;
+}
+
+}  // namespace heatvit::tb

@@ -1,0 +1,32 @@
+// Images spread over forked processes: SystemC elaborates once in a process, and images do not depend on each other.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "accel/soc/simulator.h"
+
+namespace heatvit::tb {
+
+/// Simulates item `index`.
+using Simulate = std::function<soc::ImageResult(size_t index)>;
+
+/// Makes one, in the process that uses it.
+using MakeSimulate = std::function<Simulate()>;
+
+/// Takes results, in the order they get ready.
+using TakeResult = std::function<void(size_t index, soc::ImageResult&& result)>;
+
+/// Item i runs in process i mod jobs; jobs = 1 runs here, without a fork. Errors of a worker are thrown here as what they
+/// were there (InputError, std::runtime_error); one that dies is a std::runtime_error saying how. The others are ended.
+void run_jobs(size_t count, int jobs, const MakeSimulate& make, const TakeResult& take);
+
+/// One result as bytes, between processes of the same program.
+std::string serialise(const soc::ImageResult& result);
+
+/// Throws std::runtime_error when the bytes are no result.
+soc::ImageResult deserialise(const std::string& bytes);
+
+}  // namespace heatvit::tb
