@@ -56,10 +56,10 @@ class Pass {
   const uint32_t seed_;
   const bool checkpoints_;
 
-  Matrix<int16_t> x_;                  // the residual stream: CLS, patches, package token if any
-  std::vector<int> patches_;           // patch index of rows 1, 2, ...
+  Matrix<int16_t> x_;         // the residual stream: CLS, patches, package token if any
+  std::vector<int> patches_;  // patch index of rows 1, 2, ...
   bool has_package_ = false;
-  std::vector<uint32_t> cls_scores_;   // CLS attention of the last block that was asked for it, one a token
+  std::vector<uint32_t> cls_scores_;  // CLS attention of the last block that was asked for it, one a token
   IntegerResult result_;
 };
 
@@ -142,9 +142,12 @@ std::vector<uint32_t> Pass::scores_at(size_t stage) {
   switch (pruning_.scorer) {
     case Scorer::kHeatvit:
       return heatvit_scores(x_, has_package_, model_.selectors[stage - 1], model_.spec.heads, model_.delta1, macs());
-    case Scorer::kClsAttention: return cls_scores_;
-    case Scorer::kRandom: return random_scores(x_.rows, static_cast<int>(stage), seed_);
-    case Scorer::kNone: break;
+    case Scorer::kClsAttention:
+      return cls_scores_;
+    case Scorer::kRandom:
+      return random_scores(x_.rows, static_cast<int>(stage), seed_);
+    case Scorer::kNone:
+      break;
   }
   return {};
 }
@@ -235,8 +238,8 @@ IntegerExecutor::IntegerExecutor(const quant::QuantModel& model, const Pruning& 
 IntegerResult IntegerExecutor::run(const std::vector<int8_t>& image, uint32_t seed, bool checkpoints) const {
   constexpr size_t kImageBytes = size_t{zoo::kImageSize} * zoo::kImageSize * 3;
   if (image.size() != kImageBytes) {
-    throw InputError("image: " + std::to_string(image.size()) + " bytes; the network takes 224 x 224 x 3 = " +
-                     std::to_string(kImageBytes));
+    throw InputError("image: " + std::to_string(image.size()) +
+                     " bytes; the network takes 224 x 224 x 3 = " + std::to_string(kImageBytes));
   }
   return Pass(model_, pruning_, seed, checkpoints).run(image);
 }

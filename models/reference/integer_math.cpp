@@ -7,12 +7,13 @@
 namespace heatvit::reference {
 namespace {
 
-// exp(-d) for d >= 0 in Q8; the result in Q24: a second-order polynomial of the remainder by ln 2, shifted by the quotient.
+// exp(-d) for d >= 0 in Q8; the result in Q24: a second-order polynomial of the remainder by ln 2, shifted by the
+// quotient.
 uint64_t exp_of_minus(int64_t d) {
-  constexpr int64_t kInverseLn2 = 94548;       // round(2^16 / ln 2)
-  constexpr int64_t kLn2 = 45426;              // round(2^16 ln 2)
-  constexpr int64_t kPolynomialShift = 88670;  // round(1.353 * 2^16)
-  constexpr int64_t kPolynomialScale = 23495;  // round(0.3585 * 2^16)
+  constexpr int64_t kInverseLn2 = 94548;         // round(2^16 / ln 2)
+  constexpr int64_t kLn2 = 45426;                // round(2^16 ln 2)
+  constexpr int64_t kPolynomialShift = 88670;    // round(1.353 * 2^16)
+  constexpr int64_t kPolynomialScale = 23495;    // round(0.3585 * 2^16)
   constexpr int64_t kPolynomialFloor = 5771362;  // round(0.344 * 2^24)
   const int64_t z = (d * kInverseLn2) >> 24;
   if (z > 31) return 0;
@@ -30,10 +31,10 @@ int64_t div_round(int64_t a, int64_t b) {
 }
 
 int8_t gelu(int16_t x, uint16_t delta1, const quant::Requant& out) {
-  constexpr int64_t kInverseSqrt2 = 46341;   // round(2^16 / sqrt 2)
-  constexpr int64_t kErfKnee = 28983;        // floor(1.769 * 2^14): erf is 1 from here on
-  constexpr int64_t kErfCurvature = 18927;   // round(0.2888 * 2^16)
-  constexpr int64_t kOne = 32768;            // Q15
+  constexpr int64_t kInverseSqrt2 = 46341;  // round(2^16 / sqrt 2)
+  constexpr int64_t kErfKnee = 28983;       // floor(1.769 * 2^14): erf is 1 from here on
+  constexpr int64_t kErfCurvature = 18927;  // round(0.2888 * 2^16)
+  constexpr int64_t kOne = 32768;           // Q15
   const int64_t ax = std::abs(int64_t{x});
   const int64_t u = std::min((ax * kInverseSqrt2) >> 12, kErfKnee);
   const int64_t t = kErfKnee - u;
@@ -68,10 +69,10 @@ template void softmax<uint16_t>(const int16_t*, int, uint16_t, uint16_t*);
 
 uint16_t sigmoid(int16_t x) {
   const int32_t ax = std::abs(int32_t{x});
-  int32_t y = 4 * ax + 32768;              // |x| / 4 + 1/2
-  if (ax >= 4096) y = 2 * ax + 40960;      // from 1: |x| / 8 + 5/8
-  if (ax >= 9728) y = (ax >> 1) + 55296;   // from 2.375: |x| / 32 + 27/32
-  if (ax >= 20480) y = 65536;              // from 5
+  int32_t y = 4 * ax + 32768;             // |x| / 4 + 1/2
+  if (ax >= 4096) y = 2 * ax + 40960;     // from 1: |x| / 8 + 5/8
+  if (ax >= 9728) y = (ax >> 1) + 55296;  // from 2.375: |x| / 32 + 27/32
+  if (ax >= 20480) y = 65536;             // from 5
   if (x < 0) y = 65536 - y;
   return saturate<uint16_t>(y);
 }

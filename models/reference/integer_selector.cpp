@@ -8,8 +8,8 @@ namespace {
 
 int candidates_of(int tokens, bool has_package) { return tokens - 1 - (has_package ? 1 : 0); }
 
-// Steps 2 and 3: each row is (local | global), local its own feature, global the mean over the candidate tokens, head by
-// head. Row t * heads + h.
+// Steps 2 and 3: each row is (local | global), local its own feature, global the mean over the candidate tokens, head
+// by head. Row t * heads + h.
 Matrix<int8_t> with_global(const Matrix<int8_t>& local, int heads, int candidates) {
   const int half = local.cols;
   Matrix<int8_t> z(local.rows, 2 * half);
@@ -60,7 +60,8 @@ Matrix<uint16_t> head_weights(const Matrix<int16_t>& x, const quant::QuantSelect
 }
 
 // The mean of the packaged rows of X, weighted by their scores; the plain mean where all of them are zero.
-void package(const Matrix<int16_t>& x, const std::vector<uint32_t>& scores, const std::vector<int>& rows, int16_t* out) {
+void package(const Matrix<int16_t>& x, const std::vector<uint32_t>& scores, const std::vector<int>& rows,
+             int16_t* out) {
   int64_t total = 0;
   for (int t : rows) total += scores[static_cast<size_t>(t)];
   const bool plain = total == 0;

@@ -19,8 +19,8 @@ std::vector<uint32_t> heatvit_scores(const Matrix<int16_t>& x, bool has_package,
 /// The random scorer at selector `stage` (from 1) for an image's seed.
 std::vector<uint32_t> random_scores(int tokens, int stage, uint32_t seed);
 
-/// Rows of the `keep` best-scored candidates (all, if there are fewer), rising; ties go to the lower row. Candidates are
-/// rows 1..candidates.
+/// Rows of the `keep` best-scored candidates (all, if there are fewer), rising; ties go to the lower row. Candidates
+/// are rows 1..candidates.
 std::vector<int> select_best(const std::vector<uint32_t>& scores, int candidates, int keep);
 
 /// Rows of the candidates whose score reaches the threshold, rising.

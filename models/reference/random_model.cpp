@@ -11,11 +11,11 @@ namespace heatvit::reference {
 namespace {
 
 // Aims: root mean square of each kind of tensor, in its own LSBs.
-constexpr double kWeightRms = 73.6;         // uniform in [-127, 127]
-constexpr double kPixelRms = 74;            // uniform random pixels, minus 128
-constexpr double kActivationRms = 40;       // int8: three deviations fit
+constexpr double kWeightRms = 73.6;    // uniform in [-127, 127]
+constexpr double kPixelRms = 74;       // uniform random pixels, minus 128
+constexpr double kActivationRms = 40;  // int8: three deviations fit
 constexpr double kReluRms = kActivationRms * 0.7071;
-constexpr double kGeluInputRms = 1.5 * 1024;     // Q10
+constexpr double kGeluInputRms = 1.5 * 1024;  // Q10
 constexpr double kGeluOutputRms = 28;
 constexpr double kGeluRatio = 28.0 / 4096;       // Q12 -> int8: 4.5 (three deviations) -> 127
 constexpr double kSigmoidInputRms = 1.5 * 4096;  // Q12
@@ -83,8 +83,8 @@ quant::QuantLinear Generator::linear(int n, int k, double in_rms, double out_rms
   return out;
 }
 
-// What a GELU puts out has a mean. Neighbouring inputs of opposite weight cancel it; otherwise it outweighs what differs
-// from token to token, and a threshold would keep all tokens or none.
+// What a GELU puts out has a mean. Neighbouring inputs of opposite weight cancel it; otherwise it outweighs what
+// differs from token to token, and a threshold would keep all tokens or none.
 void Generator::balance(quant::QuantLinear& layer) {
   for (size_t i = 0; i < layer.weight.size(); ++i) {
     const size_t column = i % static_cast<size_t>(layer.k);

@@ -1,0 +1,1 @@
+heatvit_test(integer SOURCES integer_selector_cases.cpp integer_executor_cases.cpp integer_naive.cpp LIBS heatvit_models)
