@@ -1,0 +1,237 @@
+#include "models/reference/float_executor.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <utility>
+
+#include "models/errors.h"
+#include "models/reference/float_gemm.h"
+#include "models/reference/float_math.h"
+#include "models/reference/float_selector.h"
+
+namespace heatvit::reference {
+namespace {
+
+struct PackedBlock {
+  PackedLinear qkv, proj, fc1, fc2;
+};
+
+std::vector<float> normalise(const preprocess::Image& image) {
+  std::vector<float> out(image.pixels.size());
+  for (size_t i = 0; i < out.size(); ++i) {
+    const size_t c = i % 3;
+    out[i] = (static_cast<float>(image.pixels[i]) / 255.0F - preprocess::kMean[c]) / preprocess::kStd[c];
+  }
+  return out;
+}
+
+void check_pruning(const FloatModel& model, const Pruning& pruning) {
+  if (!pruning.enabled()) return;
+  int previous = 0;
+  for (const int position : pruning.positions) {
+    if (position <= previous || position > model.spec.depth) {
+      throw InputError("token selectors must stand before rising blocks of 1.." + std::to_string(model.spec.depth));
+    }
+    previous = position;
+  }
+  if (!pruning.keep.empty() && pruning.keep.size() != pruning.positions.size()) {
+    throw InputError("one number of kept tokens is needed for each of " + std::to_string(pruning.positions.size()) +
+                     " selectors, got " + std::to_string(pruning.keep.size()));
+  }
+  if (pruning.scorer == Scorer::kHeatvit && model.selectors.size() < pruning.positions.size()) {
+    throw InputError("scorer heatvit needs selector weights (--selector-weights FILE or random:SEED)");
+  }
+  if (pruning.scorer == Scorer::kClsAttention && pruning.positions.front() < 2) {
+    throw InputError("scorer cls-attention needs a block before the first selector");
+  }
+}
+
+}  // namespace
+
+struct FloatExecutor::Packed {
+  std::vector<PackedLinear> stem;
+  PackedLinear embed, head, aux_head;
+  std::vector<PackedBlock> blocks;
+  std::vector<PackedSelector> selectors;
+
+  explicit Packed(const FloatModel& model) : embed(model.embed.linear), head(model.head), aux_head(model.aux_head) {
+    for (const FloatConv& conv : model.stem) stem.emplace_back(conv.linear);
+    for (const FloatBlock& block : model.blocks) {
+      blocks.push_back({PackedLinear(block.qkv), PackedLinear(block.proj), PackedLinear(block.fc1), PackedLinear(block.fc2)});
+    }
+    for (const FloatSelector& selector : model.selectors) selectors.emplace_back(selector);
+  }
+};
+
+// One image on its way through the network.
+class FloatExecutor::Run {
+ public:
+  Run(const FloatExecutor& executor, uint32_t seed, const Observer& observer)
+      : model_(executor.model_), packed_(*executor.packed_), pruning_(executor.pruning_), options_(executor.options_),
+        seed_(seed), observer_(observer) {}
+
+  FloatResult run(const preprocess::Image& image) {
+    embed(image);
+    for (int block = 1; block <= model_.spec.depth; ++block) {
+      select_before(block);
+      if (options_.blocks >= 0 && block > options_.blocks) return std::move(result_);
+      result_.tokens.push_back(state_.tokens());
+      attention(block);
+      mlp(block);
+    }
+    classify();
+    return std::move(result_);
+  }
+
+ private:
+  void observe(const std::string& name, const std::vector<float>& tensor) const {
+    if (observer_) observer_(name, tensor.data(), tensor.size());
+  }
+  void embed(const preprocess::Image& image);
+  void select_before(int block);
+  void attention(int block);
+  void attend_head(const std::vector<float>& qkv, int head, std::vector<float>& out);
+  void mlp(int block);
+  void add_branch(const std::vector<float>& branch);
+  void classify();
+
+  const FloatModel& model_;
+  const Packed& packed_;
+  const Pruning& pruning_;
+  const FloatOptions& options_;
+  const uint32_t seed_;
+  const Observer& observer_;
+  TokenState state_;
+  std::vector<float> cls_attention_;  // of the last block, summed over its heads: one score a token
+  FloatResult result_;
+};
+
+void FloatExecutor::Run::embed(const preprocess::Image& image) {
+  std::vector<float> pixels = normalise(image);
+  for (size_t i = 0; i < model_.stem.size(); ++i) {
+    const FloatConv& conv = model_.stem[i];
+    pixels = packed_.stem[i].run(conv.out_size * conv.out_size, im2col(pixels, conv));
+    for (float& value : pixels) value = std::max(value, 0.0F);
+    observe(i + 1 < model_.stem.size() ? "stem." + std::to_string(i + 2) + ".in" : "embed.in", pixels);
+  }
+  const size_t dim = size_t(model_.spec.dim);
+  const std::vector<float> patches = packed_.embed.run(zoo::kPatches, im2col(pixels, model_.embed));
+  state_.dim = model_.spec.dim;
+  state_.patches.resize(zoo::kPatches);
+  std::iota(state_.patches.begin(), state_.patches.end(), 0);
+  state_.x = model_.cls;
+  state_.x.resize(dim + patches.size());
+  for (size_t i = 0; i < patches.size(); ++i) state_.x[dim + i] = patches[i] + model_.position[i];
+  observe("residual", state_.x);
+}
+
+void FloatExecutor::Run::select_before(int block) {
+  if (!pruning_.enabled()) return;
+  const auto found = std::find(pruning_.positions.begin(), pruning_.positions.end(), block);
+  if (found == pruning_.positions.end()) return;
+  const size_t stage = size_t(found - pruning_.positions.begin());
+  std::vector<float> scores;
+  if (pruning_.scorer == Scorer::kHeatvit) {
+    const std::string name = "selector." + std::to_string(stage + 1) + ".";
+    scores = selector_scores(packed_.selectors[stage], state_, model_.spec, options_, name, observer_);
+  } else if (pruning_.scorer == Scorer::kRandom) {
+    scores = random_scores(seed_, static_cast<uint32_t>(stage + 1), state_.tokens());
+  } else {
+    scores = cls_attention_;
+  }
+  prune(state_, scores, pruning_.keep.empty() ? -1 : pruning_.keep[stage]);
+  result_.kept.push_back(state_.patches);
+  observe("residual", state_.x);
+}
+
+// q, k and v of one head lie in the columns of qkv (tokens x 3D).
+void FloatExecutor::Run::attend_head(const std::vector<float>& qkv, int head, std::vector<float>& out) {
+  const int tokens = state_.tokens();
+  const int dim = model_.spec.dim;
+  const int d = model_.spec.head_dim();
+  const float* q = qkv.data() + head * d;
+  std::vector<float> scores(size_t(tokens) * size_t(tokens));
+  sgemm(tokens, q, 3 * dim, pack_rows_n(q + dim, tokens, d, 3 * dim), nullptr, scores.data(), tokens);
+  const float scale = 1.0F / std::sqrt(static_cast<float>(d));
+  for (float& score : scores) score *= scale;
+  for (int t = 0; t < tokens; ++t) {
+    softmax(scores.data() + size_t(t) * size_t(tokens), tokens, options_.polynomial, options_.delta2);
+  }
+  for (size_t t = 0; t < size_t(tokens); ++t) cls_attention_[t] += scores[t];
+  sgemm(tokens, scores.data(), tokens, pack_rows_k(q + 2 * dim, tokens, d, 3 * dim), nullptr, out.data() + head * d, dim);
+}
+
+void FloatExecutor::Run::attention(int block) {
+  const FloatBlock& weights = model_.blocks[size_t(block - 1)];
+  const PackedBlock& packed = packed_.blocks[size_t(block - 1)];
+  const std::string name = "block." + std::to_string(block) + ".";
+  const int tokens = state_.tokens();
+  const size_t dim = size_t(model_.spec.dim);
+  const std::vector<float> normed = layer_norm(state_.x.data(), tokens, state_.dim, weights.norm1, model_.spec.ln_eps);
+  observe(name + "qkv.in", normed);
+  const std::vector<float> qkv = packed.qkv.run(tokens, normed);
+  if (observer_) {
+    std::vector<float> part(size_t(tokens) * dim);
+    const char* const parts[] = {"q", "k", "v"};
+    for (size_t p = 0; p < 3; ++p) {
+      for (size_t t = 0; t < size_t(tokens); ++t) std::copy_n(&qkv[(3 * t + p) * dim], dim, &part[t * dim]);
+      observe(name + parts[p], part);
+    }
+  }
+  cls_attention_.assign(size_t(tokens), 0.0F);
+  std::vector<float> out(size_t(tokens) * dim);
+  for (int head = 0; head < model_.spec.heads; ++head) attend_head(qkv, head, out);
+  observe(name + "proj.in", out);
+  add_branch(packed.proj.run(tokens, out));
+}
+
+void FloatExecutor::Run::mlp(int block) {
+  const FloatBlock& weights = model_.blocks[size_t(block - 1)];
+  const PackedBlock& packed = packed_.blocks[size_t(block - 1)];
+  const std::string name = "block." + std::to_string(block) + ".";
+  const int tokens = state_.tokens();
+  const std::vector<float> normed = layer_norm(state_.x.data(), tokens, state_.dim, weights.norm2, model_.spec.ln_eps);
+  observe(name + "fc1.in", normed);
+  std::vector<float> hidden = packed.fc1.run(tokens, normed);
+  gelu(hidden.data(), hidden.size(), options_);
+  observe(name + "fc2.in", hidden);
+  add_branch(packed.fc2.run(tokens, hidden));
+}
+
+void FloatExecutor::Run::add_branch(const std::vector<float>& branch) {
+  const float factor = static_cast<float>(1.0 / model_.spec.residual_divisor);
+  for (size_t i = 0; i < branch.size(); ++i) state_.x[i] += branch[i] * factor;
+  observe("residual", state_.x);
+}
+
+void FloatExecutor::Run::classify() {
+  const int rows = model_.spec.aux_head ? state_.tokens() : 1;
+  std::vector<float> normed = layer_norm(state_.x.data(), rows, state_.dim, model_.norm, model_.spec.ln_eps);
+  observe("head.in", normed);
+  result_.logits = packed_.head.run(1, normed);
+  if (!model_.spec.aux_head) return;
+  normed.erase(normed.begin(), normed.begin() + state_.dim);
+  const std::vector<float> aux = packed_.aux_head.run(rows - 1, normed);
+  for (size_t c = 0; c < result_.logits.size(); ++c) {
+    float top = aux[c];
+    for (size_t r = 1; r < size_t(rows - 1); ++r) top = std::max(top, aux[r * result_.logits.size() + c]);
+    result_.logits[c] += 0.5F * top;
+  }
+}
+
+FloatExecutor::FloatExecutor(const FloatModel& model, Pruning pruning, FloatOptions options)
+    : model_(model), pruning_(std::move(pruning)), options_(options) {
+  check_pruning(model_, pruning_);
+  packed_ = std::make_unique<const Packed>(model_);
+}
+
+FloatExecutor::~FloatExecutor() = default;
+
+FloatResult FloatExecutor::run(const preprocess::Image& image, uint32_t seed, const Observer& observer) const {
+  constexpr size_t kPixels = size_t(zoo::kImageSize) * zoo::kImageSize * 3;
+  if (image.pixels.size() != kPixels) throw InputError("an image must have 224 x 224 x 3 bytes");
+  return Run(*this, seed, observer).run(image);
+}
+
+}  // namespace heatvit::reference

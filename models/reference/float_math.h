@@ -1,0 +1,24 @@
+// The non-linear functions of the float executor: exact, or the paper's approximations in float (docs/numerics.md).
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "models/reference/float_executor.h"
+
+namespace heatvit::reference {
+
+/// In place over `count` values.
+void gelu(float* x, size_t count, const FloatOptions& options);
+void sigmoid(float* x, size_t count, const FloatOptions& options);
+
+/// A row of n scores to probabilities, in place; `delta` scales them in polynomial mode.
+void softmax(float* x, int n, bool polynomial, float delta);
+
+/// rows x n values, densely packed.
+std::vector<float> layer_norm(const float* x, int rows, int n, const FloatNorm& norm, double epsilon);
+
+/// Columns (ky, kx, c) of an HWC tensor, one row for each output pixel; zero outside.
+std::vector<float> im2col(const std::vector<float>& image, const FloatConv& conv);
+
+}  // namespace heatvit::reference

@@ -1,0 +1,44 @@
+// Token pruning of the float executor: scores, selection and the package token (docs/numerics.md section 8, in float).
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "models/reference/float_executor.h"
+#include "models/reference/float_gemm.h"
+
+namespace heatvit::reference {
+
+struct PackedSelector {
+  FloatNorm norm;
+  PackedLinear local, mlp1, mlp2, keep, head1, head2;
+
+  PackedSelector() = default;
+  explicit PackedSelector(const FloatSelector& s)
+      : norm(s.norm), local(s.local), mlp1(s.mlp1), mlp2(s.mlp2), keep(s.keep), head1(s.head1), head2(s.head2) {}
+};
+
+/// The residual stream while tokens come and go.
+struct TokenState {
+  int dim = 0;
+  std::vector<float> x;        // tokens x dim: CLS, candidates, package if there is one
+  std::vector<int> patches;    // original index of each candidate
+  bool package = false;
+
+  int tokens() const { return 1 + static_cast<int>(patches.size()) + (package ? 1 : 0); }
+};
+
+/// Keep score of every token in [0, 1]. The observer is told the tensors of calibration.h under `name` ("selector.S."),
+/// and "keep.out" (tokens x heads x 2, before the softmax) and "weight" (tokens x heads, after the sigmoid).
+std::vector<float> selector_scores(const PackedSelector& selector, const TokenState& state, const zoo::ModelSpec& spec,
+                                   const FloatOptions& options, const std::string& name, const Observer& observer);
+
+/// The random scorer, stage from 1; exactly the hardware's numbers / 65535.
+std::vector<float> random_scores(uint32_t seed, uint32_t stage, int tokens);
+
+/// Keeps `keep` candidates with the highest scores (ties to the lower index), or with keep < 0 those of at least
+/// 32768 / 65535; packs the rest into the package token.
+void prune(TokenState& state, const std::vector<float>& scores, int keep);
+
+}  // namespace heatvit::reference
