@@ -1,0 +1,30 @@
+// Rows from one buffer to another.
+#pragma once
+
+#include <cstdint>
+
+#include "accel/kernels/cost.h"
+
+namespace heatvit {
+namespace kernels {
+
+/// n elements of each of `rows` rows; pitches in elements; no overlap.
+template <class T>
+void copy_rows(const T* from, int from_pitch, T* to, int to_pitch, int rows, int n) {
+copied_rows:
+  for (int i = 0; i < rows; ++i) {
+  elements:
+    for (int j = 0; j < n; ++j) {
+#pragma HLS pipeline II = 1
+#pragma HLS loop_tripcount min = 1 max = 1024
+      to[static_cast<int64_t>(i) * to_pitch + j] = from[static_cast<int64_t>(i) * from_pitch + j];
+    }
+  }
+}
+
+constexpr int kCopyDepth = kReadDepth + kWriteDepth;
+
+constexpr int64_t copy_cycles(int64_t rows, int n, int lanes) { return stream_cycles(rows, n, lanes, kCopyDepth); }
+
+}  // namespace kernels
+}  // namespace heatvit

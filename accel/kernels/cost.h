@@ -1,0 +1,36 @@
+// Cycle costs: vocabulary of the cost functions that stand beside the kernels. A cost is a function of extents and
+// lanes alone, never of data. Depths are pipeline stages on UltraScale+ (-2) at up to 300 MHz; our choice, not the
+// paper's.
+#pragma once
+
+#include <cstdint>
+
+namespace heatvit {
+namespace kernels {
+
+constexpr int kReadDepth = 2;  // block RAM with its output register
+constexpr int kWriteDepth = 1;
+constexpr int kAddDepth = 1;       // a carry chain of up to 64 bits
+constexpr int kMultiplyDepth = 4;  // one DSP48E2 or a cascade of up to four, every register used
+constexpr int kShiftDepth = 3;     // rounding increment and a six-level barrel shifter
+constexpr int kSaturateDepth = 1;
+
+constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+constexpr int ceil_log2(int v) {
+  int bits = 0;
+  while ((int64_t{1} << bits) < v) ++bits;
+  return bits;
+}
+
+/// Element-wise pipeline: `lanes` values a cycle, II = 1, rows follow each other without a gap; a row starts a new
+/// beat.
+constexpr int64_t stream_cycles(int64_t rows, int n, int lanes, int depth) { return rows * ceil_div(n, lanes) + depth; }
+
+/// Dataflow over rows: a new row each `interval`, the first result after `latency`.
+constexpr int64_t row_dataflow_cycles(int64_t rows, int64_t interval, int64_t latency) {
+  return rows <= 0 ? 0 : (rows - 1) * interval + latency;
+}
+
+}  // namespace kernels
+}  // namespace heatvit

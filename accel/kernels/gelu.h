@@ -1,0 +1,53 @@
+// GELU with the paper's second-order polynomial for erf, in fixed point (docs/numerics.md, section 4).
+#pragma once
+
+#include <cstdint>
+
+#include "accel/isa/records.h"
+#include "accel/kernels/cost.h"
+#include "accel/kernels/requantize.h"
+#include "accel/kernels/round.h"
+
+namespace heatvit {
+namespace kernels {
+
+constexpr int32_t kInvSqrt2Q16 = 46341;      // round(2^16 / sqrt 2)
+constexpr int32_t kErfKneeQ14 = 28983;       // floor(1.769 * 2^14): beyond it the polynomial is flat
+constexpr int32_t kErfCurvatureQ16 = 18927;  // round(0.2888 * 2^16)
+
+/// GELU of x (Q10) in Q12. delta1: Q15, 32768 = 1.0. |result| < 2^18. Products that need more than 32 bits are named
+/// so.
+inline int32_t gelu_q12(int16_t x, uint16_t delta1) {
+  const int32_t wide = x;
+  const int32_t magnitude = wide < 0 ? -wide : wide;
+  const int32_t scaled = (magnitude * kInvSqrt2Q16) >> 12;
+  const int32_t t = kErfKneeQ14 - (scaled < kErfKneeQ14 ? scaled : kErfKneeQ14);
+  const int64_t bend = static_cast<int64_t>(t * t) * kErfCurvatureQ16;  // up to 2^44
+  const int32_t erf = 32768 - static_cast<int32_t>((bend + (int64_t{1} << 28)) >> 29);
+  const int32_t regularised = (static_cast<int32_t>(delta1) * erf + (1 << 14)) >> 15;  // 65535 * 2^15 + 2^14 < 2^31
+  const int32_t factor = 32768 + (wide >= 0 ? regularised : -regularised);
+  return static_cast<int32_t>(round_shift(static_cast<int64_t>(wide) * factor, 14));
+}
+
+/// out[i] = saturate(round_shift(gelu(saturate16(q)) * multiplier2, shift2)), q = requantize(acc[i], record of channel
+/// i) in Q10. Arguments as finish_linear_row.
+inline void finish_gelu_row(const int32_t* acc, const isa::ChannelRecord* records, int record_step, int n,
+                            uint16_t delta1, uint16_t multiplier2, int shift2, int8_t* out) {
+  const int64_t scale = multiplier2;
+channels:
+  for (int i = 0; i < n; ++i) {
+#pragma HLS pipeline II = 1
+#pragma HLS loop_tripcount min = 1 max = 1024
+    const int16_t x = saturate<int16_t>(requantize(acc[i], records[record_step * i]));
+    out[i] = saturate<int8_t>(round_shift(gelu_q12(x, delta1) * scale, shift2));
+  }
+}
+
+/// The requantiser without its write; then six multiplications, two additions, two rounding shifts, saturation, write.
+constexpr int kGeluDepth = kRequantizeDepth - kWriteDepth + 6 * kMultiplyDepth + 2 * kAddDepth + 2 * kShiftDepth +
+                           kSaturateDepth + kWriteDepth;
+
+constexpr int64_t gelu_cycles(int64_t rows, int n, int lanes) { return stream_cycles(rows, n, lanes, kGeluDepth); }
+
+}  // namespace kernels
+}  // namespace heatvit

@@ -1,0 +1,121 @@
+// LayerNorm of one row in integers (docs/numerics.md, section 7): no division by n, one square root, one reciprocal.
+#pragma once
+
+#include <cstdint>
+
+#include "accel/isa/records.h"
+#include "accel/kernels/cost.h"
+#include "accel/kernels/divide.h"
+#include "accel/kernels/limits.h"
+#include "accel/kernels/round.h"
+
+namespace heatvit {
+namespace kernels {
+
+constexpr int kRootBits = 32;
+constexpr int kRootBitsPerCycle = 2;
+constexpr int kNormReciprocalBits = 33;  // 2^63 / R, R >= 2^31
+constexpr int kNormFractionBits = 12;    // of the normalised value
+
+/// The largest even h with v << h below 2^64; v >= 1. Six comparisons, each halves what is left.
+inline int even_headroom(uint64_t v) {
+  int h = 0;
+headroom:
+  for (int step = 32; step >= 2; step /= 2) {
+#pragma HLS unroll
+    const bool free = (v >> (64 - step)) == 0;
+    v = free ? v << step : v;
+    h += free ? step : 0;
+  }
+  return h;
+}
+
+/// floor(sqrt(v)), exact for every v: digit by digit, one result bit a step.
+inline uint64_t integer_sqrt(uint64_t v) {
+  uint64_t rest = 0;
+  uint64_t root = 0;
+root_bits:
+  for (int i = kRootBits - 1; i >= 0; --i) {
+#pragma HLS pipeline II = 1
+#pragma HLS unroll factor = 2
+    rest = (rest << 2) | ((v >> (2 * i)) & 3);
+    const uint64_t trial = (root << 2) | 1;
+    const bool fits = rest >= trial;
+    rest -= fits ? trial : 0;
+    root = (root << 1) | (fits ? 1 : 0);
+  }
+  return root;
+}
+
+/// How a row is normalised: n_i = round_shift((count * x_i - sum) * reciprocal, shift).
+struct RowStatistics {
+  int64_t sum;
+  int64_t reciprocal;
+  int shift;
+};
+
+namespace detail {
+
+template <class In>
+inline RowStatistics row_statistics(const In* x, int n, uint64_t epsilon) {
+  int64_t sum = 0;
+  int64_t squares = 0;
+values:
+  for (int i = 0; i < n; ++i) {
+#pragma HLS pipeline II = 1
+#pragma HLS loop_tripcount min = 32 max = 1024
+    const int32_t v = x[i];
+    sum += v;
+    squares += v * v;  // at most 2^30
+  }
+  const uint64_t q = static_cast<uint64_t>(n * squares - sum * sum) + epsilon;
+  const int h = even_headroom(q);
+  const uint64_t root = integer_sqrt(q << h);
+  const uint64_t reciprocal = divide<kNormReciprocalBits>(uint64_t{1} << 63, root);
+  return RowStatistics{sum, static_cast<int64_t>(reciprocal), 63 - h / 2 - kNormFractionBits};
+}
+
+}  // namespace detail
+
+/// out = saturate(round_shift(normalised * gamma + beta, shift)), normalised = (x - mean) / sqrt(variance + eps) in
+/// Q12. In: int16 or int8; 1 <= n <= 1024; epsilon = round(n^2 eps / scale^2), at least 1; records: one a value.
+template <class In>
+void layernorm_row(const In* x, int n, const isa::NormRecord* records, int shift, uint64_t epsilon, int8_t* out) {
+  const RowStatistics row = detail::row_statistics(x, n, epsilon);
+values:
+  for (int i = 0; i < n; ++i) {
+#pragma HLS pipeline II = 1
+#pragma HLS loop_tripcount min = 32 max = 1024
+    const int64_t centred = static_cast<int64_t>(n) * x[i] - row.sum;
+    const int64_t normalised = round_shift(centred * row.reciprocal, row.shift);
+    out[i] = saturate<int8_t>(round_shift(normalised * records[i].gamma + records[i].beta, shift));
+  }
+}
+
+constexpr int64_t root_cycles() { return kRootBits / kRootBitsPerCycle + kDivideDepth; }
+
+/// Stages beyond the beats: sums (a square, two trees), variance (two multiplications, two additions, headroom shift),
+/// and scaling (three multiplications, two rounding shifts, two additions).
+constexpr int layernorm_depth(int lanes) {
+  return (kReadDepth + kMultiplyDepth + ceil_log2(lanes) * kAddDepth + kAddDepth) +
+         (kMultiplyDepth + 2 * kAddDepth + kShiftDepth) +
+         (kReadDepth + 3 * kMultiplyDepth + 2 * kShiftDepth + 2 * kAddDepth + kSaturateDepth + kWriteDepth);
+}
+
+/// Sums, square root, reciprocal and scaling are stages of a dataflow over rows; root and reciprocal are not pipelined,
+/// so rows of fewer beats than they take wait for them.
+constexpr int64_t layernorm_interval(int n, int lanes) {
+  const int64_t pass = ceil_div(n, lanes) + 1;
+  const int64_t division = divide_cycles(kNormReciprocalBits);
+  const int64_t slowest = division > root_cycles() ? division : root_cycles();
+  return pass > slowest ? pass : slowest;
+}
+
+constexpr int64_t layernorm_cycles(int64_t rows, int n, int lanes) {
+  return row_dataflow_cycles(
+      rows, layernorm_interval(n, lanes),
+      2 * (ceil_div(n, lanes) + 1) + root_cycles() + divide_cycles(kNormReciprocalBits) + layernorm_depth(lanes));
+}
+
+}  // namespace kernels
+}  // namespace heatvit

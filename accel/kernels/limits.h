@@ -1,0 +1,22 @@
+// Maxima that fix the local memories of the kernels. Run-time extents stay at or below them.
+#pragma once
+
+namespace heatvit {
+namespace kernels {
+
+constexpr int kMaxRow = 1024;    // values of one row of a vector operation: softmax, LayerNorm, a slice of the packer
+constexpr int kMaxTokens = 256;  // CLS, patches, package token
+constexpr int kMaxHeads = 16;
+
+// The operand panel of the matrix product: what lies in front of the multipliers. Operands are 9 bits wide at least, so
+// that int8 and uint8 share one multiplier; int16 is the native type that holds both, and the 16-bit baseline's.
+constexpr int kPanelColumns = 16;  // output columns of one panel
+constexpr int kPanelDepth = 512;   // input channels of one panel
+constexpr int kBlock = 4;          // rows x columns of accumulators held in registers
+constexpr int kDepthStep = 32;     // a panel is padded with zeros to a multiple of this many input channels
+
+static_assert(kPanelColumns % kBlock == 0, "a panel is walked in whole blocks");
+static_assert(kPanelDepth % kDepthStep == 0, "padding stays inside the panel");
+
+}  // namespace kernels
+}  // namespace heatvit

@@ -1,0 +1,61 @@
+// Rounding and saturation (docs/numerics.md, section 1).
+#pragma once
+
+#include <cstdint>
+
+namespace heatvit {
+namespace kernels {
+
+/// v / 2^s rounded half away from zero; 1 <= s <= 62. For every v whose sum with 2^(s-1) fits 64 bits this is
+/// (v + 2^(s-1) + (v >> 63)) >> s. Written as two shifts: the same number by floor((a + 2^(s-1)) / 2^s) =
+/// floor((floor(a / 2^(s-1)) + 1) / 2), it cannot overflow, and g++ 12 vectorises no `1 << variable`.
+inline int64_t round_shift(int64_t v, int s) { return (((v + (v >> 63)) >> (s - 1)) + 1) >> 1; }
+
+template <class T>
+struct Range;
+template <>
+struct Range<int8_t> {
+  static constexpr int64_t min() { return -128; }
+  static constexpr int64_t max() { return 127; }
+};
+template <>
+struct Range<uint8_t> {
+  static constexpr int64_t min() { return 0; }
+  static constexpr int64_t max() { return 255; }
+};
+template <>
+struct Range<int16_t> {
+  static constexpr int64_t min() { return -32768; }
+  static constexpr int64_t max() { return 32767; }
+};
+template <>
+struct Range<uint16_t> {
+  static constexpr int64_t min() { return 0; }
+  static constexpr int64_t max() { return 65535; }
+};
+template <>
+struct Range<int32_t> {
+  static constexpr int64_t min() { return -2147483647 - 1; }
+  static constexpr int64_t max() { return 2147483647; }
+};
+
+/// v clamped to the range of T.
+template <class T>
+inline T saturate(int64_t v) {
+  v = v < Range<T>::min() ? Range<T>::min() : v;
+  v = v > Range<T>::max() ? Range<T>::max() : v;
+  return static_cast<T>(v);
+}
+
+/// a / b rounded half away from zero; b > 0, a > -2^63.
+inline int64_t div_round(int64_t a, int64_t b) {
+  const uint64_t divisor = static_cast<uint64_t>(b);
+  const uint64_t magnitude = static_cast<uint64_t>(a < 0 ? -a : a);
+  const uint64_t floor = magnitude / divisor;
+  const uint64_t rest = magnitude % divisor;
+  const int64_t rounded = static_cast<int64_t>(floor + (rest >= divisor - rest ? 1 : 0));
+  return a < 0 ? -rounded : rounded;
+}
+
+}  // namespace kernels
+}  // namespace heatvit

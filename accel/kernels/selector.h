@@ -1,0 +1,254 @@
+// The token selector (docs/numerics.md, sections 8 and 9): head statistics, scores, who stays, the package token.
+#pragma once
+
+#include <cstdint>
+
+#include "accel/kernels/cost.h"
+#include "accel/kernels/divide.h"
+#include "accel/kernels/limits.h"
+#include "accel/kernels/round.h"
+
+namespace heatvit {
+namespace kernels {
+
+/// Mean of a row in the scale of the head statistics: saturate8(round_shift(sum * multiplier, shift)). In: int16 or
+/// int8.
+template <class In>
+int8_t head_mean(const In* x, int n, uint16_t multiplier, int shift) {
+  int64_t sum = 0;
+values:
+  for (int i = 0; i < n; ++i) {
+#pragma HLS pipeline II = 1
+#pragma HLS loop_tripcount min = 32 max = 64
+    sum += x[i];
+  }
+  return saturate<int8_t>(round_shift(sum * multiplier, shift));
+}
+
+/// Keep score of a token, [0, 65535]: the heads' keep probabilities (uint16, keep[2 h]; keep[2 h + 1] is *drop*)
+/// weighted by the heads' attention (uint16 weight[h]). Zero when all weights are.
+inline uint32_t token_score(const uint16_t* keep, const uint16_t* weight, int heads) {
+  uint64_t weighted = 0;
+  uint64_t weights = 0;
+heads_of_token:
+  for (int h = 0; h < heads; ++h) {
+#pragma HLS pipeline II = 1
+#pragma HLS loop_tripcount min = 3 max = 16
+    weighted += static_cast<uint64_t>(keep[2 * h]) * weight[h];
+    weights += weight[h];
+  }
+  return weights == 0 ? 0 : static_cast<uint32_t>(divide<16>(weighted, weights));
+}
+
+/// Scores of the random scorer: an xorshift32 sequence per image seed and selector stage, its upper 16 bits.
+inline void random_scores(uint32_t seed, int stage, int tokens, uint32_t* scores) {
+  uint32_t state = seed + 0x9E3779B9u * static_cast<uint32_t>(stage);
+  state = state == 0 ? 1 : state;
+tokens_in_turn:
+  for (int t = 0; t < tokens; ++t) {
+#pragma HLS pipeline II = 1
+#pragma HLS loop_tripcount min = 1 max = 256
+    state ^= state << 13;
+    state ^= state >> 17;
+    state ^= state << 5;
+    scores[t] = state >> 16;
+  }
+}
+
+/// Candidates [begin, end) that stay: the `keep` with the highest scores, ties to the lower index. A token's rank is
+/// the number of candidates ahead of it, so no sorting and no dependence on the data. mask: 1 for rows before `begin`
+/// (CLS) and for kept candidates, 0 for dropped ones and for rows from `end` on (the package token). Returns the
+/// candidates kept.
+inline int select_count(const uint32_t* scores, int begin, int end, int keep, uint8_t* mask, int tokens) {
+  int kept = 0;
+ranked_tokens:
+  for (int i = 0; i < tokens; ++i) {
+#pragma HLS loop_tripcount min = 1 max = 256
+    const uint32_t own = scores[i];
+    int ahead = 0;
+  rivals:
+    for (int j = begin; j < end; ++j) {
+#pragma HLS pipeline II = 1
+#pragma HLS loop_tripcount min = 1 max = 256
+      ahead += static_cast<int>(scores[j] > own) | (static_cast<int>(scores[j] == own) & static_cast<int>(j < i));
+    }
+    const bool candidate = i >= begin && i < end;
+    const bool stays = candidate && ahead < keep;
+    kept += stays ? 1 : 0;
+    mask[i] = static_cast<uint8_t>(stays || i < begin ? 1 : 0);
+  }
+  return kept;
+}
+
+/// The same for candidates with score >= threshold.
+inline int select_threshold(const uint32_t* scores, int begin, int end, uint32_t threshold, uint8_t* mask, int tokens) {
+  int kept = 0;
+judged_tokens:
+  for (int i = 0; i < tokens; ++i) {
+#pragma HLS pipeline II = 1
+#pragma HLS loop_tripcount min = 1 max = 256
+    const bool stays = i >= begin && i < end && scores[i] >= threshold;
+    kept += stays ? 1 : 0;
+    mask[i] = static_cast<uint8_t>(stays || i < begin ? 1 : 0);
+  }
+  return kept;
+}
+
+namespace detail {
+
+/// Sum of the dropped rows' weights; every weight becomes 1 where all are 0.
+struct PackageWeights {
+  int64_t total;
+  bool equal;
+};
+
+inline PackageWeights package_weights(const uint8_t* mask, const uint32_t* scores, int tokens) {
+  int64_t weights = 0;
+  int64_t dropped = 0;
+dropped_tokens:
+  for (int t = 0; t < tokens; ++t) {
+#pragma HLS pipeline II = 1
+#pragma HLS loop_tripcount min = 1 max = 256
+    weights += mask[t] ? 0 : static_cast<int64_t>(scores[t]);
+    dropped += mask[t] ? 0 : 1;
+  }
+  return PackageWeights{weights == 0 ? dropped : weights, weights == 0};
+}
+
+}  // namespace detail
+
+/// Compacts a slice of `cols` <= kMaxRow columns of the residual stream. x: tokens x cols, dense; rows with mask 1 move
+/// up in order. With `package`, one more row follows: the mean of the rows with mask 0 weighted by their scores,
+/// rounded half away from zero (0 if there is none). The mean is that of whole columns, so slices may be packed one by
+/// one. T: int16 or int8. out: (rows kept + package) x cols; must not overlap x.
+template <class T>
+void pack_slice(const T* x, int tokens, int cols, const uint8_t* mask, const uint32_t* scores, bool package, T* out) {
+  const detail::PackageWeights weights = detail::package_weights(mask, scores, tokens);
+  int64_t sum[kMaxRow];
+clear:
+  for (int c = 0; c < cols; ++c) {
+#pragma HLS pipeline II = 1
+    sum[c] = 0;
+  }
+rows:
+  for (int t = 0; t < tokens; ++t) {
+#pragma HLS loop_tripcount min = 1 max = 256
+    const bool kept = mask[t] != 0;
+    const int64_t weight = kept ? 0 : (weights.equal ? 1 : static_cast<int64_t>(scores[t]));
+  columns:
+    for (int c = 0; c < cols; ++c) {
+#pragma HLS pipeline II = 1
+      const T value = x[static_cast<int64_t>(t) * cols + c];
+      sum[c] += weight * value;
+      if (kept) out[c] = value;
+    }
+    out += kept ? cols : 0;
+  }
+  if (!package) return;
+package_columns:
+  for (int c = 0; c < cols; ++c) {
+#pragma HLS pipeline II = 1
+    out[c] = weights.total == 0 ? T{0} : saturate<T>(div_round(sum[c], weights.total));
+  }
+}
+
+/// mean[c] = saturate8(div_round(sum over rows [begin, end) of x[.][c], end - begin)); 0 where there is no candidate.
+/// x: tokens x cols, dense; cols <= kMaxRow.
+inline void token_mean_slice(const int8_t* x, int tokens, int cols, int begin, int end, int8_t* mean) {
+  const int last = end < tokens ? end : tokens;
+  const int count = last - begin;
+  int32_t sum[kMaxRow];
+clear:
+  for (int c = 0; c < cols; ++c) {
+#pragma HLS pipeline II = 1
+    sum[c] = 0;
+  }
+candidates:
+  for (int t = begin; t < last; ++t) {
+  columns:
+    for (int c = 0; c < cols; ++c) {
+#pragma HLS pipeline II = 1
+      sum[c] += x[static_cast<int64_t>(t) * cols + c];
+    }
+  }
+means:
+  for (int c = 0; c < cols; ++c) {
+#pragma HLS pipeline II = 1
+    mean[c] = count <= 0 ? int8_t{0} : saturate<int8_t>(div_round(sum[c], count));
+  }
+}
+
+/// out[c] = saturate32(residual[c] + maximum over rows of x[.][c]); x: rows x cols, dense, rows >= 1.
+inline void column_max_add(const int32_t* x, int rows, int cols, const int32_t* residual, int32_t* out) {
+columns:
+  for (int c = 0; c < cols; ++c) {
+#pragma HLS pipeline II = 1
+    out[c] = x[c];
+  }
+rows_below:
+  for (int i = 1; i < rows; ++i) {
+  row_columns:
+    for (int c = 0; c < cols; ++c) {
+#pragma HLS pipeline II = 1
+      const int32_t v = x[static_cast<int64_t>(i) * cols + c];
+      out[c] = v > out[c] ? v : out[c];
+    }
+  }
+add:
+  for (int c = 0; c < cols; ++c) {
+#pragma HLS pipeline II = 1
+    out[c] = saturate<int32_t>(static_cast<int64_t>(out[c]) + residual[c]);
+  }
+}
+
+// Costs. Lanes are values a cycle; in `select_count` they are comparators. All depend on counts alone.
+
+constexpr int kSelectDepth = kReadDepth + 2 * kAddDepth + kWriteDepth;  // compare, count, write
+constexpr int kColumnDivideDepth = 34;  // a pipelined divider: 32 quotient bits, one a stage, and its registers
+
+constexpr int64_t head_mean_cycles(int64_t rows, int n, int lanes) {
+  return stream_cycles(rows, n, lanes,
+                       kReadDepth + ceil_log2(lanes) * kAddDepth + kAddDepth + kMultiplyDepth + kShiftDepth +
+                           kSaturateDepth + kWriteDepth);
+}
+
+/// One head a cycle; the division of a token runs beside the sums of the next and is the slower of the two below 10
+/// heads.
+constexpr int64_t token_score_cycles(int tokens, int heads) {
+  const int64_t interval = heads > divide_cycles(16) ? heads : divide_cycles(16);
+  return row_dataflow_cycles(tokens, interval,
+                             heads + divide_cycles(16) + kReadDepth + kMultiplyDepth + kAddDepth + kWriteDepth);
+}
+
+constexpr int64_t random_scores_cycles(int tokens) { return tokens + kSelectDepth; }
+
+/// Each token against all others, `lanes` comparisons a cycle.
+constexpr int64_t select_count_cycles(int tokens, int lanes) {
+  return tokens * ceil_div(tokens, lanes) + ceil_log2(lanes) * kAddDepth + kSelectDepth;
+}
+
+constexpr int64_t select_threshold_cycles(int tokens, int lanes = 1) {
+  return ceil_div(tokens, lanes) + ceil_log2(lanes) * kAddDepth + kSelectDepth;
+}
+
+/// Weights are summed first, one token a cycle; then each row is read once, kept and summed in the same beat (the write
+/// side is never the longer one); then the package row, one column a cycle through the divider. The divider runs
+/// whether or not there is a package token: which tokens stay must not show in the time.
+constexpr int64_t pack_slice_cycles(int tokens, int out_tokens, int cols, int lanes) {
+  const int64_t rows = tokens > out_tokens ? tokens : out_tokens;
+  return (tokens + kReadDepth + kAddDepth) + stream_cycles(rows, cols, lanes, kReadDepth + kMultiplyDepth + kAddDepth) +
+         (cols + kColumnDivideDepth + kSaturateDepth + kWriteDepth);
+}
+
+/// Sums, then one column a cycle through the divider.
+constexpr int64_t token_mean_cycles(int tokens, int cols, int lanes) {
+  return stream_cycles(tokens, cols, lanes, kReadDepth + kAddDepth) + cols + kColumnDivideDepth + kSaturateDepth +
+         kWriteDepth;
+}
+
+constexpr int64_t column_max_cycles(int64_t rows, int cols, int lanes) {
+  return stream_cycles(rows, cols, lanes, kReadDepth + 2 * kAddDepth + kSaturateDepth + kWriteDepth);
+}
+
+}  // namespace kernels
+}  // namespace heatvit

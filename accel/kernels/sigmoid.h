@@ -1,0 +1,45 @@
+// Sigmoid as four straight pieces, PLAN (Amin, Curtis, Hayes-Gill 1997); docs/numerics.md, section 6.
+#pragma once
+
+#include <cstdint>
+
+#include "accel/isa/records.h"
+#include "accel/kernels/cost.h"
+#include "accel/kernels/requantize.h"
+#include "accel/kernels/round.h"
+
+namespace heatvit {
+namespace kernels {
+
+/// sigmoid of x (Q12) in Q16; 1.0 is 65535. Shifts and additions only.
+inline uint16_t sigmoid_q16(int16_t x) {
+  const int32_t wide = x;
+  const int32_t magnitude = wide < 0 ? -wide : wide;
+  int32_t y = 4 * magnitude + 32768;                     // below 1: |x| / 4 + 1/2
+  y = magnitude >= 4096 ? 2 * magnitude + 40960 : y;     // below 2.375: |x| / 8 + 5/8
+  y = magnitude >= 9728 ? (magnitude >> 1) + 55296 : y;  // below 5: |x| / 32 + 27/32
+  y = magnitude >= 20480 ? 65536 : y;
+  y = wide < 0 ? 65536 - y : y;
+  return static_cast<uint16_t>(y > 65535 ? 65535 : y);
+}
+
+/// out[i] = sigmoid(saturate16(q)), q = requantize(acc[i], record of channel i) in Q12. Arguments as finish_linear_row.
+inline void finish_sigmoid_row(const int32_t* acc, const isa::ChannelRecord* records, int record_step, int n,
+                               uint16_t* out) {
+channels:
+  for (int i = 0; i < n; ++i) {
+#pragma HLS pipeline II = 1
+#pragma HLS loop_tripcount min = 1 max = 1024
+    out[i] = sigmoid_q16(saturate<int16_t>(requantize(acc[i], records[record_step * i])));
+  }
+}
+
+/// The requantiser, then magnitude, piece, sign.
+constexpr int kSigmoidDepth = kRequantizeDepth + 3 * kAddDepth;
+
+constexpr int64_t sigmoid_cycles(int64_t rows, int n, int lanes) {
+  return stream_cycles(rows, n, lanes, kSigmoidDepth);
+}
+
+}  // namespace kernels
+}  // namespace heatvit

@@ -1,0 +1,107 @@
+// Softmax of one row: the paper's shift-and-polynomial exponential in fixed point (docs/numerics.md, section 5).
+#pragma once
+
+#include <cstdint>
+
+#include "accel/kernels/cost.h"
+#include "accel/kernels/divide.h"
+#include "accel/kernels/limits.h"
+#include "accel/kernels/round.h"
+
+namespace heatvit {
+namespace kernels {
+
+constexpr int64_t kInvLn2Q16 = 94548;       // round(2^16 / ln 2)
+constexpr int64_t kLn2Q16 = 45426;          // round(2^16 ln 2)
+constexpr int64_t kExpVertexQ16 = 88670;    // round(1.353 * 2^16)
+constexpr int64_t kExpScaleQ16 = 23495;     // round(0.3585 * 2^16)
+constexpr int64_t kExpOffsetQ24 = 5771362;  // round(0.344 * 2^24)
+
+/// exp(-d / 256) in Q24 for d in [0, 65535]: 2^-z times a parabola in the rest.
+constexpr uint32_t exp_q24(int32_t d) {
+  const int64_t z = (d * kInvLn2Q16) >> 24;
+  const int64_t t = kExpVertexQ16 - ((static_cast<int64_t>(d) << 8) - z * kLn2Q16);
+  const int64_t p =
+      ((((t * t) >> 8) * kExpScaleQ16) >> 16) + kExpOffsetQ24;  // below 2^25, so nothing is left from z = 25
+  return static_cast<uint32_t>(p >> (z > 31 ? 31 : z));
+}
+
+constexpr int kSoftmaxReciprocalBits = 30;
+static_assert((uint64_t{1} << (54 - kSoftmaxReciprocalBits)) < exp_q24(0),
+              "2^54 / sum has 30 bits: the sum holds exp(0)");
+
+namespace detail {
+
+inline int16_t row_max(const int16_t* x, int n) {
+  int16_t largest = x[0];
+scores:
+  for (int i = 0; i < n; ++i) {
+#pragma HLS pipeline II = 1
+#pragma HLS loop_tripcount min = 2 max = 256
+    largest = x[i] > largest ? x[i] : largest;
+  }
+  return largest;
+}
+
+inline uint64_t row_exp(const int16_t* x, int n, int16_t largest, uint32_t* e) {
+  uint64_t sum = 0;
+scores:
+  for (int i = 0; i < n; ++i) {
+#pragma HLS pipeline II = 1
+#pragma HLS loop_tripcount min = 2 max = 256
+    e[i] = exp_q24(largest - x[i]);
+    sum += e[i];
+  }
+  return sum;
+}
+
+template <class Out>
+inline void row_scale(const uint32_t* e, int n, uint64_t reciprocal, uint16_t delta2, Out* out) {
+scores:
+  for (int i = 0; i < n; ++i) {
+#pragma HLS pipeline II = 1
+#pragma HLS loop_tripcount min = 2 max = 256
+    const uint64_t q = (e[i] * reciprocal) >> 22;  // Q32
+    const uint64_t regularised = (q * delta2) >> 15;
+    const uint64_t p = (regularised * static_cast<uint64_t>(Range<Out>::max()) + (uint64_t{1} << 31)) >> 32;
+    out[i] = saturate<Out>(static_cast<int64_t>(p));
+  }
+}
+
+}  // namespace detail
+
+/// out = delta2 * softmax(x), x in Q8, 1 <= n <= kMaxRow; 1.0 is the maximum of Out (uint8 or uint16). delta2 in Q15.
+/// x and out must not overlap.
+template <class Out>
+void softmax_row(const int16_t* x, int n, uint16_t delta2, Out* out) {
+  uint32_t e[kMaxRow];
+  const int16_t largest = detail::row_max(x, n);
+  const uint64_t sum = detail::row_exp(x, n, largest, e);
+  const uint64_t reciprocal = divide<kSoftmaxReciprocalBits>(uint64_t{1} << 54, sum);
+  detail::row_scale(e, n, reciprocal, delta2, out);
+}
+
+/// Stages of the three passes beyond their beats: the lanes' maximum is a tree; the exponential multiplies three times,
+/// shifts, and sums the lanes in a tree; scaling multiplies three times.
+constexpr int softmax_depth(int lanes) {
+  return (kReadDepth + ceil_log2(lanes) * kAddDepth) +
+         (kReadDepth + 3 * kMultiplyDepth + kShiftDepth + 2 * kAddDepth + ceil_log2(lanes) * kAddDepth) +
+         (kReadDepth + 3 * kMultiplyDepth + kSaturateDepth + kWriteDepth);
+}
+
+/// Rows between two rows that enter: the passes overlap (row buffers are doubled), each takes ceil(n / lanes) beats and
+/// one to hand over. The divider is a stage of its own and is not pipelined: shorter rows wait for it.
+constexpr int64_t softmax_interval(int n, int lanes) {
+  const int64_t pass = ceil_div(n, lanes) + 1;
+  const int64_t division = divide_cycles(kSoftmaxReciprocalBits);
+  return pass > division ? pass : division;
+}
+
+constexpr int64_t softmax_cycles(int64_t rows, int n, int lanes) {
+  return row_dataflow_cycles(
+      rows, softmax_interval(n, lanes),
+      3 * (ceil_div(n, lanes) + 1) + divide_cycles(kSoftmaxReciprocalBits) + softmax_depth(lanes));
+}
+
+}  // namespace kernels
+}  // namespace heatvit
