@@ -60,7 +60,16 @@ TEST(Rounding, SquareRootIsExactAtItsEdges) {
     EXPECT_EQ(integer_sqrt(root * root + root), root);
   }
   EXPECT_EQ(integer_sqrt(~uint64_t{0}), 4294967295U);
+  std::mt19937 random(5);
+  for (int i = 0; i < 20000; ++i) {
+    const uint64_t root = random() | 0x80000000U;  // the range that LayerNorm asks for
+    ASSERT_EQ(integer_sqrt(root * root), root);
+    ASSERT_EQ(integer_sqrt(root * root - 1), root - 1);
+  }
 }
+
+// A digest of a function over its whole domain; the expected ones come from the formulas with unbounded integers.
+uint32_t digest(uint32_t so_far, int32_t value) { return so_far * 31 + static_cast<uint32_t>(value); }
 
 struct GeluCase {
   int16_t x;
@@ -90,6 +99,20 @@ TEST(Gelu, ValuesFromTheFormula) {
   EXPECT_EQ(gelu(10, kUnitDelta, fine), 22);
   EXPECT_EQ(gelu(-10, kUnitDelta, fine), -18);
   EXPECT_EQ(gelu(-40, kUnitDelta, fine), -70);
+}
+
+TEST(Gelu, EveryInputBitForBit) {
+  struct Case {
+    uint16_t delta1;
+    uint8_t shift;
+    uint32_t expected;
+  };
+  for (const Case& c : {Case{32768, 16, 942169408U}, Case{32768, 21, 1510989340U}, Case{16384, 16, 2043340829U},
+                        Case{65535, 19, 2836347202U}}) {
+    uint32_t all = 0;
+    for (int x = -32768; x <= 32767; ++x) all = digest(all, gelu(static_cast<int16_t>(x), c.delta1, {65535, c.shift}));
+    EXPECT_EQ(all, c.expected) << "delta1 " << c.delta1 << " shift " << int{c.shift};
+  }
 }
 
 TEST(Gelu, FollowsThePolynomialAndTheRealFunction) {
@@ -124,6 +147,18 @@ TEST(Softmax, ValuesFromTheFormula) {
   EXPECT_EQ(softmax_of<uint8_t>({7}, kUnitDelta), (Bytes{255}));
   EXPECT_EQ(softmax_of<uint16_t>({7}, kUnitDelta), (Words{65535}));
   EXPECT_EQ(softmax_of<uint8_t>({32767, -32768, 32767}, kUnitDelta), (Bytes{127, 0, 127}));
+}
+
+TEST(Softmax, EveryDistanceBitForBit) {
+  uint32_t words = 0;
+  uint32_t bytes = 0;
+  for (int d = 0; d < 32768; ++d) {
+    const std::vector<int16_t> row = {0, static_cast<int16_t>(-d)};
+    words = digest(words, softmax_of<uint16_t>(row, kUnitDelta)[1]);
+    bytes = digest(bytes, softmax_of<uint8_t>(row, 20000)[0]);
+  }
+  EXPECT_EQ(words, 1754358620U);
+  EXPECT_EQ(bytes, 121710698U);
 }
 
 TEST(Softmax, FollowsTheRealFunction) {
