@@ -1,0 +1,1 @@
+heatvit_test(preprocess LIBS heatvit_models GTest::gmock)
