@@ -4,8 +4,11 @@
 #include <array>
 #include <cstdint>
 #include <string_view>
+#include <vector>
 
 namespace heatvit::modules {
+
+class ClockDomain;
 
 enum class Unit : uint8_t { kControl, kDmaIn, kDmaWeights, kPeArray, kVector, kSelector, kDmaOut, kCpu };
 constexpr int kUnits = 8;
@@ -28,5 +31,30 @@ using CauseCounts = std::array<uint64_t, kCauses>;
 
 std::string_view name_of(Unit unit);
 std::string_view name_of(Cause cause);
+
+/// The ledger of one unit. A unit says what it does now (`enter`) and which command it has finished (`attribute`); cycles
+/// spent waiting for a command count for the command that then came.
+class UnitAccount {
+ public:
+  explicit UnitAccount(const ClockDomain& clock) : clock_(clock) {}
+
+  void reset(size_t commands);
+  void enter(Cause cause);
+  void attribute(size_t command);
+
+  /// Closes the books at `cycle`; what is pending goes to `command`.
+  void close(uint64_t cycle, size_t command);
+
+  const std::vector<CauseCounts>& commands() const { return commands_; }
+
+ private:
+  void settle(uint64_t cycle);
+
+  const ClockDomain& clock_;
+  Cause cause_ = Cause::kWaitCommand;
+  uint64_t since_ = 0;
+  CauseCounts pending_{};
+  std::vector<CauseCounts> commands_;
+};
 
 }  // namespace heatvit::modules

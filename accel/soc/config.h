@@ -5,23 +5,15 @@
 #include <cstdint>
 
 #include "accel/isa/hardware.h"
+#include "accel/modules/config.h"
 
 namespace heatvit::soc {
 
-struct BufferConfig {  // slots; 2 is ping-pong
-  int input = 2, weight = 2, record = 2, accumulator = 2, vector = 2, output = 2;
-};
-
-struct ControlConfig {
-  int queue = 4;          // decoded commands a unit holds
-  int fetch_batch = 8;    // commands fetched by one train
-  int decode_cycles = 8;
-};
-
-struct VectorConfig {
-  int lanes = 16;         // elements a cycle
-  int select_lanes = 16;  // comparators of the token selector
-};
+using modules::BufferConfig;
+using modules::ControlConfig;
+using modules::DebugConfig;
+using modules::Fault;
+using modules::VectorConfig;
 
 struct AxiConfig {        // one fabric master port
   int beat_bytes = 16;    // 128 bit
@@ -50,16 +42,8 @@ struct CpuConfig {
   double cache_cycles_per_line = 6.0;  // invalidate before, clean after, 64-byte lines
   double interrupt_ns = 1000.0;        // raise to handler
   double register_ns = 120.0;          // one AXI-Lite access through HPM0
-};
-
-enum class Fault : uint8_t { kNone, kFlipWeightBit, kDropInput, kEarlyRelease };
-
-struct DebugConfig {
-  uint32_t stall_seed = 0;  // not 0: random extra stalls in DMA and DDR
-  int stall_cycles = 50;    // each up to this
-  bool poison = true;       // overwrite released buffer slots (functional mode)
-  Fault fault = Fault::kNone;
-  uint32_t fault_at = 0;    // kFlipWeightBit: DDR address; kDropInput, kEarlyRelease: index of the train or slot use
+  double bus_mhz = 533.0;              // 128-bit port of the CPU cluster into the DDR controller
+  int rows_per_chunk = 16;             // LayerNorm: rows read, normalised, written in turn
 };
 
 struct SocConfig {

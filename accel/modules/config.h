@@ -1,0 +1,34 @@
+// Parameters of the accelerator's modules. Units in the names; defaults are our choice unless a source is named
+// (docs/parameters.md).
+#pragma once
+
+#include <cstdint>
+
+namespace heatvit::modules {
+
+struct BufferConfig {  // slots; 2 is ping-pong
+  int input = 2, weight = 2, record = 2, accumulator = 2, vector = 2, output = 2;
+};
+
+struct ControlConfig {
+  int queue = 4;          // decoded commands a unit holds
+  int fetch_batch = 8;    // commands fetched by one train
+  int decode_cycles = 8;
+};
+
+struct VectorConfig {
+  int lanes = 16;         // elements a cycle
+  int select_lanes = 16;  // comparators of the token selector
+};
+
+enum class Fault : uint8_t { kNone, kFlipWeightBit, kDropInput, kEarlyRelease };
+
+struct DebugConfig {
+  uint32_t stall_seed = 0;  // not 0: random extra stalls in DMA and DDR
+  int stall_cycles = 50;    // each up to this
+  bool poison = true;       // overwrite released buffer slots (functional mode)
+  Fault fault = Fault::kNone;
+  uint32_t fault_at = 0;    // kFlipWeightBit: DDR address; kDropInput, kEarlyRelease: index of the train or slot use
+};
+
+}  // namespace heatvit::modules

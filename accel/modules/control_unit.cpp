@@ -1,0 +1,212 @@
+#include "accel/modules/control_unit.h"
+
+namespace heatvit::modules {
+
+using isa::Opcode;
+
+ControlUnit::ControlUnit(sc_core::sc_module_name name, Fabric& fabric, TokenSelector& selector)
+    : sc_module(name),
+      registers("registers"),
+      fetch_port("fetch_port"),
+      interrupt("interrupt"),
+      fabric_(fabric),
+      selector_(selector),
+      account_(fabric.account(Unit::kControl)),
+      cpu_account_(fabric.account(Unit::kCpu)) {
+  registers.register_b_transport(this, &ControlUnit::access_register);
+  payload_.set_extension(&extension_);
+  SC_THREAD(run);
+  SC_THREAD(serve_host_commands);
+}
+
+void ControlUnit::run() {
+  fabric_.guard([this] {
+    for (;;) {
+      sc_core::wait(start_);
+      run_list();
+    }
+  });
+}
+
+void ControlUnit::run_list() {
+  std::vector<int> forced;
+  for (uint32_t keep : keep_) {
+    if (keep == HEATVIT_KEEP_COMMAND) break;
+    forced.push_back(static_cast<int>(keep));
+  }
+  selector_.reset(static_cast<int>(initial_tokens_), seed_, std::move(forced));
+  jobs_.clear();
+  fetched_.clear();
+  fetched_first_ = 0;
+  before_select_ = selector_.tokens();
+  for (uint32_t index = 0; index < list_count_; ++index) {
+    if (index >= fetched_first_ + fetched_.size()) fetch(index);
+    account_.enter(Cause::kBusy);
+    const isa::Command command = isa::decode(fetched_[index - fetched_first_]);
+    fabric_.clock.wait_cycles(static_cast<uint64_t>(fabric_.config.control.decode_cycles));
+    if (command.opcode == Opcode::kEnd) {
+      fabric_.scoreboard.wait_for(static_cast<isa::Dependency>(index), account_);
+      fabric_.scoreboard.complete(index);
+      account_.attribute(index);
+      account_.enter(Cause::kWaitCpu);
+      status_ |= HEATVIT_STATUS_DONE;
+      interrupt->write(true);
+      return;
+    }
+    issue(command, index);
+    account_.attribute(index);
+  }
+  throw std::runtime_error("command list has no END within " + std::to_string(list_count_) + " commands");
+}
+
+void ControlUnit::fetch(uint32_t first) {
+  account_.enter(Cause::kBusy);
+  const uint32_t count = std::min(static_cast<uint32_t>(fabric_.config.control.fetch_batch), list_count_ - first);
+  fetched_.resize(count);
+  fetched_first_ = first;
+  BurstTrain& train = extension_.train;
+  train = {};
+  train.address = list_base_ + first * isa::kCommandBytes;
+  train.row_bytes = count * isa::kCommandBytes;
+  train.purpose = Purpose::kCommands;
+  train.command = first;
+  payload_.set_command(tlm::TLM_READ_COMMAND);
+  payload_.set_address(train.address);
+  payload_.set_data_ptr(reinterpret_cast<uint8_t*>(fetched_.data()));
+  payload_.set_data_length(train.row_bytes);
+  payload_.set_response_status(tlm::TLM_INCOMPLETE_RESPONSE);
+  sc_core::sc_time delay = sc_core::SC_ZERO_TIME;
+  fetch_port->b_transport(payload_, delay);
+  if (payload_.is_response_error()) throw std::runtime_error("command list is not in DDR");
+}
+
+void ControlUnit::issue(const isa::Command& c, uint32_t index) {
+  const TokenRegister& now = selector_.tokens();
+  jobs_.emplace_back();
+  Job& job = jobs_.back();
+  job.command = c;
+  job.index = index;
+  const TokenRegister& before = c.opcode == Opcode::kTokenPack ? before_select_ : now;
+  job.tokens = before.tokens;
+  job.package = before.package;
+  job.tokens_after = now.tokens;
+  job.package_after = now.package;
+  job.m = c.m.at(job.tokens);
+  job.k = c.k.at(job.tokens);
+  job.n = c.n.at(job.tokens);
+  if (job.m < 1 || job.n < 1 || (c.opcode == Opcode::kGemm && job.k < 1))
+    throw std::runtime_error("command " + std::to_string(index) + " has an empty extent at " + std::to_string(job.tokens) + " tokens");
+
+  switch (c.opcode) {
+    case Opcode::kGemm:
+      fabric_.to_dma_weights.push(job, account_);
+      fabric_.to_dma_in.push(job, account_);
+      fabric_.to_pe.push(job, account_);
+      fabric_.to_vector.push(job, account_);
+      fabric_.to_dma_out.push(job, account_);
+      break;
+    case Opcode::kLayerNorm:
+      if (c.on_cpu) {
+        fabric_.to_cpu.push(job, account_);
+        break;
+      }
+      fabric_.to_dma_weights.push(job, account_);
+      [[fallthrough]];
+    case Opcode::kSoftmax:
+    case Opcode::kCopy:
+    case Opcode::kTokenMean:
+    case Opcode::kHeadMean:
+    case Opcode::kColumnMaxAdd:
+      fabric_.to_dma_in.push(job, account_);
+      fabric_.to_vector.push(job, account_);
+      fabric_.to_dma_out.push(job, account_);
+      break;
+    case Opcode::kTokenScore:
+      fabric_.to_dma_in.push(job, account_);
+      fabric_.to_selector.push(job, account_);
+      break;
+    case Opcode::kTokenPack:
+      fabric_.to_dma_in.push(job, account_);
+      fabric_.to_selector.push(job, account_);
+      fabric_.to_dma_out.push(job, account_);
+      break;
+    case Opcode::kTokenSelect:
+      before_select_ = now;
+      fabric_.to_selector.push(job, account_);
+      // What follows depends on the count that the selection writes.
+      fabric_.scoreboard.wait_for(static_cast<isa::Dependency>(index + 1), account_);
+      break;
+    case Opcode::kEnd: break;
+  }
+}
+
+void ControlUnit::serve_host_commands() {
+  fabric_.guard([this] {
+    for (;;) {
+      const Job& job = fabric_.to_cpu.front(cpu_account_);
+      const uint32_t index = job.index;
+      fabric_.scoreboard.wait_for(job.command.wait_a, cpu_account_);
+      cpu_account_.enter(Cause::kBusy);
+      fabric_.scoreboard.set_host_busy(true);
+      cpu_command_ = index;
+      status_ |= HEATVIT_STATUS_CPU;
+      interrupt->write(true);
+      sc_core::wait(cpu_done_);
+      cpu_account_.attribute(index);
+      fabric_.to_cpu.pop();
+      fabric_.scoreboard.set_host_busy(false);
+      fabric_.scoreboard.complete(index);
+    }
+  });
+}
+
+void ControlUnit::notify_at_edge(sc_core::sc_event& event) {
+  const uint64_t edge = fabric_.clock.time_of(fabric_.clock.now());
+  event.notify(sc_core::sc_time::from_value(edge - sc_core::sc_time_stamp().value()));
+}
+
+void ControlUnit::access_register(tlm::tlm_generic_payload& payload, sc_core::sc_time&) {
+  ++register_accesses_;
+  auto* word = reinterpret_cast<uint32_t*>(payload.get_data_ptr());
+  const auto offset = static_cast<uint32_t>(payload.get_address());
+  bool ok = payload.get_data_length() == 4 && offset % 4 == 0;
+  if (ok && payload.is_read())
+    *word = read_register(offset);
+  else if (ok)
+    ok = write_register(offset, *word);
+  payload.set_response_status(ok ? tlm::TLM_OK_RESPONSE : tlm::TLM_ADDRESS_ERROR_RESPONSE);
+}
+
+uint32_t ControlUnit::read_register(uint32_t offset) {
+  switch (offset) {
+    case HEATVIT_STATUS: {
+      const uint32_t status = status_;
+      status_ = 0;
+      interrupt->write(false);
+      return status;
+    }
+    case HEATVIT_TOKENS: return static_cast<uint32_t>(selector_.tokens().tokens);
+    case HEATVIT_CPU_COMMAND: return cpu_command_;
+    case HEATVIT_STAGES: return static_cast<uint32_t>(selector_.kept_counts().size());
+    default: break;
+  }
+  const uint32_t stage = (offset - HEATVIT_KEEP) / 4;
+  return offset >= HEATVIT_KEEP && stage < selector_.kept_counts().size() ? static_cast<uint32_t>(selector_.kept_counts()[stage]) : 0;
+}
+
+bool ControlUnit::write_register(uint32_t offset, uint32_t value) {
+  switch (offset) {
+    case HEATVIT_CONTROL: notify_at_edge(start_); return true;
+    case HEATVIT_LIST_BASE: list_base_ = value; return true;
+    case HEATVIT_LIST_COUNT: list_count_ = value; return true;
+    case HEATVIT_TOKENS: initial_tokens_ = value; return true;
+    case HEATVIT_SEED: seed_ = value; return true;
+    case HEATVIT_CPU_DONE: notify_at_edge(cpu_done_); return true;
+    default: break;
+  }
+  if (offset < HEATVIT_KEEP || offset >= HEATVIT_KEEP + 4 * HEATVIT_KEEP_REGISTERS) return false;
+  keep_[(offset - HEATVIT_KEEP) / 4] = value;
+  return true;
+}
+
+}  // namespace heatvit::modules

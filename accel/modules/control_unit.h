@@ -1,0 +1,62 @@
+// Control unit: fetches commands from DDR, decodes them with the token-count register, issues them to the units in order,
+// hands LayerNorm to the host where the command says so, raises the interrupt.
+//
+// Registers: accel/modules/registers.h. Costs: a fetch train for `ctrl.fetch_batch` commands, `ctrl.decode_cycles` each.
+#pragma once
+
+#include <systemc>
+#include <tlm>
+#include <tlm_utils/simple_initiator_socket.h>
+#include <tlm_utils/simple_target_socket.h>
+
+#include <array>
+#include <deque>
+
+#include "accel/modules/burst_train.h"
+#include "accel/modules/fabric.h"
+#include "accel/modules/registers.h"
+#include "accel/modules/token_selector.h"
+
+namespace heatvit::modules {
+
+class ControlUnit : public sc_core::sc_module {
+ public:
+  tlm_utils::simple_target_socket<ControlUnit, 32> registers;                    // AXI-Lite
+  tlm_utils::simple_initiator_socket<ControlUnit, 128, BulkProtocol> fetch_port;  // command list
+  sc_core::sc_out<bool> interrupt;
+
+  SC_HAS_PROCESS(ControlUnit);
+  ControlUnit(sc_core::sc_module_name name, Fabric& fabric, TokenSelector& selector);
+
+  uint64_t register_accesses() const { return register_accesses_; }
+
+ private:
+  void run();
+  void run_list();
+  void fetch(uint32_t first);
+  void issue(const isa::Command& command, uint32_t index);
+  void serve_host_commands();
+
+  void access_register(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
+  uint32_t read_register(uint32_t offset);
+  bool write_register(uint32_t offset, uint32_t value);
+  void notify_at_edge(sc_core::sc_event& event);
+
+  Fabric& fabric_;
+  TokenSelector& selector_;
+  UnitAccount& account_;
+  UnitAccount& cpu_account_;
+  std::deque<Job> jobs_;                      // of this image; queues point into it
+  std::vector<isa::CommandWords> fetched_;    // command buffer
+  uint32_t fetched_first_ = 0;
+  TokenRegister before_select_;               // as the last selection found it
+
+  uint32_t status_ = 0, list_base_ = 0, list_count_ = 0, initial_tokens_ = 0, seed_ = 1, cpu_command_ = 0;
+  std::array<uint32_t, HEATVIT_KEEP_REGISTERS> keep_{};
+  uint64_t register_accesses_ = 0;
+  sc_core::sc_event start_, cpu_done_;
+  tlm::tlm_generic_payload payload_;
+  TrainExtension extension_;
+};
+
+}  // namespace heatvit::modules

@@ -1,0 +1,255 @@
+#include "accel/modules/dma.h"
+
+namespace heatvit::modules {
+
+using isa::Opcode;
+
+MatrixBlock plan_block(const isa::Operand& o, int head0, int heads, int row0, int rows, uint32_t offset, uint32_t bytes) {
+  MatrixBlock block;
+  BurstTrain& t = block.train;
+  t.address = o.address + static_cast<uint32_t>(head0) * o.head_stride + static_cast<uint32_t>(row0) * o.pitch + offset;
+  t.row_bytes = bytes;
+  t.rows = static_cast<uint32_t>(rows);
+  t.pitch = o.pitch;
+  block.layout = {bytes, bytes * t.rows};
+  if (heads > 1 && o.head_stride == bytes) {  // heads side by side: one longer row
+    t.row_bytes = bytes * static_cast<uint32_t>(heads);
+    block.layout = {t.row_bytes, bytes};
+  } else {
+    t.planes = static_cast<uint32_t>(heads);
+    t.plane_pitch = o.head_stride;
+  }
+  if (t.pitch == t.row_bytes) {  // rows end to end
+    t.row_bytes *= t.rows;
+    t.rows = 1;
+  }
+  return block;
+}
+
+MatrixBlock plan_output(const Job& job, const Tile& tile) {
+  const auto size = static_cast<uint32_t>(isa::bytes_of(job.command.c_type));
+  return plan_block(job.command.c, tile.head0, tile.heads, tile.m0, tile.m, static_cast<uint32_t>(tile.out_n0) * size,
+                    static_cast<uint32_t>(tile.out_n) * size);
+}
+
+MatrixBlock plan_output(const Job& job, const Chunk& chunk) {
+  const isa::Command& c = job.command;
+  const auto size = static_cast<uint32_t>(isa::bytes_of(c.c_type));
+  const uint32_t offset = static_cast<uint32_t>(chunk.column0) * size, bytes = static_cast<uint32_t>(chunk.columns) * size;
+  switch (c.opcode) {
+    case Opcode::kHeadMean: return plan_block(c.c, 0, 1, chunk.row0, chunk.rows, 0, 1);
+    case Opcode::kColumnMaxAdd: return plan_block(c.c, 0, 1, 0, 1, offset, bytes);
+    case Opcode::kTokenPack: return plan_block(c.c, 0, 1, 0, job.tokens_after, offset, bytes);
+    default: return plan_block(c.c, chunk.head, 1, chunk.row0, chunk.rows, offset, bytes);
+  }
+}
+
+MatrixBlock plan_chunk(const Job& job, const Chunk& chunk) {
+  const auto size = static_cast<uint32_t>(isa::bytes_of(job.command.a_type));
+  return plan_block(job.command.a, chunk.head, 1, chunk.row0, chunk.rows, static_cast<uint32_t>(chunk.column0) * size,
+                    static_cast<uint32_t>(chunk.columns) * size);
+}
+
+DmaEngine::DmaEngine(sc_core::sc_module_name name, Fabric& fabric, Unit unit, Purpose purpose)
+    : sc_module(name),
+      socket("socket"),
+      fabric_(fabric),
+      account_(fabric.account(unit)),
+      purpose_(purpose),
+      stalls_(fabric.config.debug, static_cast<uint32_t>(unit)) {
+  payload_.set_extension(&extension_);
+}
+
+void DmaEngine::transfer(BurstTrain train, uint8_t* data, uint32_t command) {
+  if (stalls_.active()) {
+    account_.enter(Cause::kInjected);
+    fabric_.clock.wait_cycles(stalls_.next());
+  }
+  account_.enter(Cause::kBusy);
+  const DebugConfig& debug = fabric_.config.debug;
+  if (debug.fault == Fault::kDropInput && purpose_ == Purpose::kInput && trains_++ == debug.fault_at) return;
+  train.purpose = purpose_;
+  train.command = command;
+  train.write = purpose_ == Purpose::kOutput;
+  extension_.train = train;
+  payload_.set_address(train.address);
+  payload_.set_data_ptr(data);
+  payload_.set_data_length(static_cast<unsigned>(train.bytes()));
+  payload_.set_command(data == nullptr   ? tlm::TLM_IGNORE_COMMAND
+                       : train.write ? tlm::TLM_WRITE_COMMAND
+                                     : tlm::TLM_READ_COMMAND);
+  payload_.set_response_status(tlm::TLM_INCOMPLETE_RESPONSE);
+  sc_core::sc_time delay = sc_core::SC_ZERO_TIME;
+  socket->b_transport(payload_, delay);
+  if (payload_.is_response_error())
+    throw std::runtime_error("DMA " + std::string(name()) + ": address " + std::to_string(train.address) + " is not in DDR");
+}
+
+InputDma::InputDma(sc_core::sc_module_name name, Fabric& fabric) : DmaEngine(name, fabric, Unit::kDmaIn, Purpose::kInput) {
+  SC_THREAD(run);
+}
+
+void InputDma::run() {
+  fabric_.guard([this] {
+    for (;;) {
+      const Job& job = fabric_.to_dma_in.front(account_);
+      fabric_.scoreboard.wait_for(job.command.wait_a, account_);
+      if (job.command.opcode == Opcode::kGemm)
+        load_gemm(job);
+      else
+        load_chunks(job);
+      account_.attribute(job.index);
+      fabric_.to_dma_in.pop();
+    }
+  });
+}
+
+void InputDma::load_gemm(const Job& job) {
+  TileWalk walk(job);
+  for (Tile tile; walk.next(tile);) {
+    if (tile.a_new) load_operand_a(job, tile);
+    if (tile.out_last && job.command.residual) load_residual(job, tile);
+  }
+}
+
+void InputDma::load_operand_a(const Job& job, const Tile& tile) {
+  const isa::Command& c = job.command;
+  BurstTrain train;
+  if (c.conv.size != 0) {
+    const ConvWindow w = conv_window(c.conv, tile.m0, tile.m);
+    const uint32_t row_bytes = uint32_t{c.conv.size} * c.conv.channels;
+    const isa::Operand image{c.a.address, row_bytes, 0};
+    train = plan_block(image, 0, 1, w.row0, w.rows, static_cast<uint32_t>(w.column0) * c.conv.channels,
+                       static_cast<uint32_t>(w.columns) * c.conv.channels)
+                .train;
+  } else {
+    const auto size = static_cast<uint32_t>(isa::bytes_of(c.a_type));
+    train = plan_block(c.a, tile.head0, tile.heads, tile.m0, tile.m, static_cast<uint32_t>(tile.k0) * size,
+                       static_cast<uint32_t>(tile.k) * size)
+                .train;
+  }
+  uint8_t* slot = fabric_.input.acquire_free(account_, static_cast<int64_t>(train.bytes()));
+  transfer(train, slot, job.index);
+  fabric_.input.publish();
+}
+
+void InputDma::load_residual(const Job& job, const Tile& tile) {
+  const auto size = static_cast<uint32_t>(isa::bytes_of(job.command.c_type));
+  const MatrixBlock block = plan_block(job.command.r, tile.head0, tile.heads, tile.m0, tile.m,
+                                       static_cast<uint32_t>(tile.out_n0) * size, static_cast<uint32_t>(tile.out_n) * size);
+  uint8_t* slot = fabric_.vector.acquire_free(account_, static_cast<int64_t>(block.train.bytes()));
+  transfer(block.train, slot, job.index);
+  fabric_.vector.publish(Consumer::kVector);
+}
+
+void InputDma::load_chunks(const Job& job) {
+  const isa::Command& c = job.command;
+  const bool to_selector = c.opcode == Opcode::kTokenScore || c.opcode == Opcode::kTokenPack;
+  ChunkWalk walk(job);
+  for (Chunk chunk; walk.next(chunk);) {
+    BurstTrain first, second;
+    if (c.opcode == Opcode::kTokenScore) {  // keep probabilities (2 a head), then head weights
+      const auto heads = static_cast<uint32_t>(job.n);
+      first = plan_block(c.a, 0, 1, chunk.row0, chunk.rows, 0, heads * 4).train;
+      second = plan_block(c.r, 0, 1, chunk.row0, chunk.rows, 0, heads * 2).train;
+    } else {
+      first = plan_chunk(job, chunk).train;
+      if (c.opcode == Opcode::kColumnMaxAdd)
+        second = plan_block(c.r, 0, 1, 0, 1, static_cast<uint32_t>(chunk.column0) * 4, static_cast<uint32_t>(chunk.columns) * 4).train;
+    }
+    uint8_t* slot = fabric_.vector.acquire_free(account_, static_cast<int64_t>(first.bytes() + second.bytes()));
+    transfer(first, slot, job.index);
+    if (second.row_bytes != 0) transfer(second, slot != nullptr ? slot + first.bytes() : nullptr, job.index);
+    fabric_.vector.publish(to_selector ? Consumer::kSelector : Consumer::kVector);
+  }
+}
+
+WeightDma::WeightDma(sc_core::sc_module_name name, Fabric& fabric)
+    : DmaEngine(name, fabric, Unit::kDmaWeights, Purpose::kWeights) {
+  SC_THREAD(run);
+}
+
+void WeightDma::run() {
+  fabric_.guard([this] {
+    for (;;) {
+      const Job& job = fabric_.to_dma_weights.front(account_);
+      fabric_.scoreboard.wait_for(job.command.wait_b, account_);
+      if (job.command.opcode == Opcode::kGemm)
+        load_gemm(job);
+      else
+        load_records(job, 0, job.n);
+      account_.attribute(job.index);
+      fabric_.to_dma_weights.pop();
+    }
+  });
+}
+
+void WeightDma::load_gemm(const Job& job) {
+  TileWalk walk(job);
+  for (Tile tile; walk.next(tile);) {
+    if (tile.records_new && job.command.records != 0) load_records(job, tile.n0, tile.n);
+    if (tile.b_new) load_operand_b(job, tile);
+  }
+}
+
+void WeightDma::load_records(const Job& job, int n0, int n) {
+  BurstTrain train;
+  train.address = job.command.records + static_cast<uint32_t>(n0) * 8;
+  train.row_bytes = static_cast<uint32_t>(n) * 8;
+  uint8_t* slot = fabric_.records.acquire_free(account_, train.row_bytes);
+  transfer(train, slot, job.index);
+  fabric_.records.publish();
+}
+
+void WeightDma::load_operand_b(const Job& job, const Tile& tile) {
+  const isa::Command& c = job.command;
+  BurstTrain train;
+  switch (c.layout_b) {
+    case isa::LayoutB::kPacked:
+      train.address = c.b.address + static_cast<uint32_t>(int64_t{tile.n0} * job.k + int64_t{tile.k0} * tile.n);
+      train.row_bytes = static_cast<uint32_t>(tile.n * tile.k);
+      break;
+    case isa::LayoutB::kRowsN:
+      train = plan_block(c.b, tile.head0, tile.heads, tile.n0, tile.n, static_cast<uint32_t>(tile.k0), static_cast<uint32_t>(tile.k)).train;
+      break;
+    case isa::LayoutB::kRowsK:
+      train = plan_block(c.b, tile.head0, tile.heads, tile.k0, tile.k, static_cast<uint32_t>(tile.n0), static_cast<uint32_t>(tile.n)).train;
+      break;
+  }
+  uint8_t* slot = fabric_.weight.acquire_free(account_, static_cast<int64_t>(train.bytes()));
+  transfer(train, slot, job.index);
+  fabric_.weight.publish();
+}
+
+OutputDma::OutputDma(sc_core::sc_module_name name, Fabric& fabric)
+    : DmaEngine(name, fabric, Unit::kDmaOut, Purpose::kOutput) {
+  SC_THREAD(run);
+}
+
+void OutputDma::run() {
+  fabric_.guard([this] {
+    for (;;) {
+      const Job& job = fabric_.to_dma_out.front(account_);
+      if (job.command.opcode == Opcode::kGemm) {
+        TileWalk walk(job);
+        for (Tile tile; walk.next(tile);)
+          if (tile.out_last) store(job, plan_output(job, tile));
+      } else {
+        ChunkWalk walk(job);
+        for (Chunk chunk; walk.next(chunk);) store(job, plan_output(job, chunk));
+      }
+      account_.attribute(job.index);
+      const uint32_t index = job.index;
+      fabric_.to_dma_out.pop();
+      fabric_.scoreboard.complete(index);
+    }
+  });
+}
+
+void OutputDma::store(const Job& job, const MatrixBlock& block) {
+  uint8_t* slot = fabric_.output.front(account_, Cause::kWaitResult);
+  transfer(block.train, slot, job.index);
+  fabric_.output.release();
+}
+
+}  // namespace heatvit::modules

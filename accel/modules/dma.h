@@ -1,0 +1,94 @@
+// DMA engines. Each walks the tiles of its commands and moves one burst train a tile between DDR and a buffer.
+//
+//   input   (HP0): operand A and convolution windows -> input buffer; residual tiles and vector rows -> vector buffer
+//   weights (HP1): operand B -> weight buffer; channel and norm records -> record buffer
+//   output  (HP3): output buffer -> DDR; the last store of a command completes it
+//
+// Cost: what the port and the DDR controller take; setup is the port's.
+#pragma once
+
+#include <systemc>
+#include <tlm>
+#include <tlm_utils/simple_initiator_socket.h>
+
+#include "accel/modules/burst_train.h"
+#include "accel/modules/fabric.h"
+
+namespace heatvit::modules {
+
+/// How a block of a matrix lies in a buffer slot once its train has arrived (bytes).
+struct SlotLayout {
+  uint32_t pitch = 0, head_step = 0;
+};
+
+/// Train and slot layout for rows [row0, row0 + rows) x bytes [offset, offset + bytes) of `heads` heads. Adjacent heads and
+/// adjacent rows merge into longer rows.
+struct MatrixBlock {
+  BurstTrain train;
+  SlotLayout layout;
+};
+MatrixBlock plan_block(const isa::Operand& operand, int head0, int heads, int row0, int rows, uint32_t offset, uint32_t bytes);
+
+/// The block of an output tile; vector unit and store engine agree on its layout.
+MatrixBlock plan_output(const Job& job, const Tile& tile);
+MatrixBlock plan_output(const Job& job, const Chunk& chunk);
+/// Input block of a vector operation.
+MatrixBlock plan_chunk(const Job& job, const Chunk& chunk);
+
+class DmaEngine : public sc_core::sc_module {
+ public:
+  tlm_utils::simple_initiator_socket<DmaEngine, 128, BulkProtocol> socket;
+
+  DmaEngine(sc_core::sc_module_name name, Fabric& fabric, Unit unit, Purpose purpose);
+
+ protected:
+  /// Blocks until the train is through; `data` may be null in timing mode.
+  void transfer(BurstTrain train, uint8_t* data, uint32_t command);
+
+  Fabric& fabric_;
+  UnitAccount& account_;
+
+ private:
+  Purpose purpose_;
+  StallSource stalls_;
+  uint64_t trains_ = 0;
+  tlm::tlm_generic_payload payload_;
+  TrainExtension extension_;
+};
+
+class InputDma : public DmaEngine {
+ public:
+  SC_HAS_PROCESS(InputDma);
+  InputDma(sc_core::sc_module_name name, Fabric& fabric);
+
+ private:
+  void run();
+  void load_gemm(const Job& job);
+  void load_operand_a(const Job& job, const Tile& tile);
+  void load_residual(const Job& job, const Tile& tile);
+  void load_chunks(const Job& job);
+};
+
+class WeightDma : public DmaEngine {
+ public:
+  SC_HAS_PROCESS(WeightDma);
+  WeightDma(sc_core::sc_module_name name, Fabric& fabric);
+
+ private:
+  void run();
+  void load_gemm(const Job& job);
+  void load_records(const Job& job, int n0, int n);
+  void load_operand_b(const Job& job, const Tile& tile);
+};
+
+class OutputDma : public DmaEngine {
+ public:
+  SC_HAS_PROCESS(OutputDma);
+  OutputDma(sc_core::sc_module_name name, Fabric& fabric);
+
+ private:
+  void run();
+  void store(const Job& job, const MatrixBlock& block);
+};
+
+}  // namespace heatvit::modules

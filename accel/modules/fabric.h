@@ -1,0 +1,155 @@
+// What the accelerator's modules share: clock, buffers, job queues, scoreboard. The wires of the block diagram, no logic.
+#pragma once
+
+#include <systemc>
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <exception>
+#include <functional>
+#include <vector>
+
+#include "accel/isa/hardware.h"
+#include "accel/modules/accounting.h"
+#include "accel/modules/clock.h"
+#include "accel/modules/config.h"
+#include "accel/modules/slot_ring.h"
+#include "accel/modules/tile_walk.h"
+
+namespace heatvit::modules {
+
+struct FabricConfig {
+  isa::AcceleratorConfig accel;
+  double pl_clock_mhz = 150.0;
+  BufferConfig buffers;
+  ControlConfig control;
+  VectorConfig vector;
+  DebugConfig debug;
+  bool functional = true;
+};
+
+/// Decoded commands on their way to one unit, in order.
+class JobQueue {
+ public:
+  explicit JobQueue(int depth) : depth_(static_cast<size_t>(depth)) {}
+
+  void push(const Job& job, UnitAccount& producer) {
+    while (jobs_.size() == depth_) {
+      producer.enter(Cause::kWaitQueue);
+      sc_core::wait(popped_);
+    }
+    jobs_.push_back(&job);
+    pushed_.notify();
+  }
+
+  /// The oldest job; it stays in the queue until pop().
+  const Job& front(UnitAccount& consumer) {
+    while (jobs_.empty()) {
+      consumer.enter(Cause::kWaitCommand);
+      sc_core::wait(pushed_);
+    }
+    return *jobs_.front();
+  }
+
+  void pop() {
+    jobs_.pop_front();
+    popped_.notify();
+  }
+
+  bool empty() const { return jobs_.empty(); }
+
+ private:
+  size_t depth_;
+  std::deque<const Job*> jobs_;
+  sc_core::sc_event pushed_, popped_;
+};
+
+/// Which commands are complete: all below the watermark.
+class Scoreboard {
+ public:
+  using Listener = std::function<void(uint32_t index)>;
+
+  void reset(size_t commands) {
+    done_.assign(commands, false);
+    watermark_ = 0;
+  }
+
+  void complete(uint32_t index) {
+    done_.at(index) = true;
+    while (watermark_ < done_.size() && done_[watermark_]) {
+      if (listener_) listener_(watermark_);
+      ++watermark_;
+    }
+    completed_.notify();
+  }
+
+  /// Waits until `dependency` (index plus one; 0: none) and all before it are complete.
+  void wait_for(isa::Dependency dependency, UnitAccount& account) {
+    while (watermark_ < dependency) {
+      account.enter(host_busy_ ? Cause::kWaitCpu : Cause::kWaitDependency);
+      sc_core::wait(completed_);
+    }
+  }
+
+  /// While the host does a command, those who wait wait for it.
+  void set_host_busy(bool busy) {
+    host_busy_ = busy;
+    completed_.notify();
+  }
+
+  void set_listener(Listener listener) { listener_ = std::move(listener); }
+
+ private:
+  std::vector<bool> done_;
+  uint32_t watermark_ = 0;
+  bool host_busy_ = false;
+  Listener listener_;
+  sc_core::sc_event completed_;
+};
+
+/// Small generator for injected stalls: results must not depend on it.
+class StallSource {
+ public:
+  StallSource(const DebugConfig& debug, uint32_t salt)
+      : state_(debug.stall_seed == 0 ? 0 : (debug.stall_seed * 2654435761U ^ salt) | 1U), limit_(static_cast<uint32_t>(debug.stall_cycles)) {}
+
+  bool active() const { return state_ != 0 && limit_ != 0; }
+  uint32_t next() {
+    state_ ^= state_ << 13;
+    state_ ^= state_ >> 17;
+    state_ ^= state_ << 5;
+    return state_ % (limit_ + 1);
+  }
+
+ private:
+  uint32_t state_;
+  uint32_t limit_;
+};
+
+struct Fabric {
+  explicit Fabric(const FabricConfig& configuration);
+
+  const FabricConfig config;
+  ClockDomain clock;
+  SlotRing input, weight, records, accumulator, vector, output;
+  JobQueue to_dma_in, to_dma_weights, to_pe, to_vector, to_selector, to_dma_out, to_cpu;
+  Scoreboard scoreboard;
+  std::array<UnitAccount, kUnits> accounts;
+  uint64_t tiles = 0;           // PE-array tiles
+  std::vector<uint64_t> tiles_of_command;
+  std::exception_ptr error;     // first failure in a process
+
+  UnitAccount& account(Unit unit) { return accounts[static_cast<size_t>(unit)]; }
+  bool functional() const { return config.functional; }
+
+  void reset(size_t commands, uint64_t epoch);
+
+  /// Throws where a buffer or queue still holds something.
+  void expect_idle() const;
+
+  /// Runs a process body; an exception stops the simulation and is kept (it must not leave the process).
+  void guard(const std::function<void()>& body);
+};
+
+}  // namespace heatvit::modules

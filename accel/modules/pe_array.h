@@ -1,0 +1,33 @@
+// PE array: Th x Ti x To multipliers and an accumulator buffer.
+//
+// Fully connected layers and convolutions: the Th groups split the input channels and their sums are added, so Th x Ti
+// values of k and To of n are multiplied a cycle. Attention: each group works on a head of its own, Ti x To a cycle. One
+// token row a cycle and block at II = 1; cost per tile: kernels::gemm_tile_cycles.
+// Input: a slot of the input and of the weight buffer. Output: a slot of the accumulator buffer, int32 [head][m][n].
+#pragma once
+
+#include <systemc>
+
+#include <vector>
+
+#include "accel/modules/fabric.h"
+
+namespace heatvit::modules {
+
+class PeArray : public sc_core::sc_module {
+ public:
+  SC_HAS_PROCESS(PeArray);
+  PeArray(sc_core::sc_module_name name, Fabric& fabric);
+
+ private:
+  void run();
+  void gemm(const Job& job);
+  void multiply(const Job& job, const Tile& tile, const uint8_t* a, const uint8_t* b, uint8_t* accumulator);
+
+  Fabric& fabric_;
+  UnitAccount& account_;
+  uint64_t uses_ = 0;               // of input slots, for the early-release fault
+  std::vector<int8_t> unfolded_;    // im2col rows of one tile
+};
+
+}  // namespace heatvit::modules

@@ -1,0 +1,89 @@
+// An on-chip buffer of a few slots between one producer and its consumers: ping-pong at depth two. Slots are filled and
+// released in order. Functional mode: a slot holds the bytes, and a released slot is poisoned.
+#pragma once
+
+#include <systemc>
+
+#include <cstdint>
+#include <cstring>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "accel/modules/accounting.h"
+
+namespace heatvit::modules {
+
+enum class Consumer : uint8_t { kAny, kVector, kSelector };
+
+class SlotRing {
+ public:
+  static constexpr uint8_t kPoison = 0xA5;
+
+  /// `bytes` a slot; storage only with data.
+  SlotRing(std::string name, int depth, int64_t bytes, bool with_data, bool poison)
+      : name_(std::move(name)), bytes_(bytes), poison_(with_data && poison), slots_(static_cast<size_t>(depth)) {
+    if (with_data)
+      for (Slot& slot : slots_) slot.data.assign(static_cast<size_t>(bytes), kPoison);
+  }
+
+  /// Waits for a free slot and returns its storage (null in timing mode). Throws if `needed` bytes do not fit: the command
+  /// list asks for more than the hardware has.
+  uint8_t* acquire_free(UnitAccount& account, int64_t needed) {
+    if (needed > bytes_)
+      throw std::runtime_error("buffer " + name_ + " holds " + std::to_string(bytes_) + " bytes, a command needs " +
+                               std::to_string(needed));
+    while (filled_ == slots_.size()) {
+      account.enter(Cause::kWaitSpace);
+      sc_core::wait(released_);
+    }
+    Slot& slot = slots_[tail_];
+    slot.used = needed;
+    return slot.data.empty() ? nullptr : slot.data.data();
+  }
+
+  /// The slot acquired last is full.
+  void publish(Consumer consumer = Consumer::kAny) {
+    slots_[tail_].consumer = consumer;
+    tail_ = (tail_ + 1) % slots_.size();
+    ++filled_;
+    published_.notify();
+  }
+
+  /// Waits until the oldest slot is full and meant for `consumer`.
+  uint8_t* front(UnitAccount& account, Cause cause, Consumer consumer = Consumer::kAny) {
+    while (filled_ == 0 || slots_[head_].consumer != consumer) {
+      account.enter(cause);
+      sc_core::wait(published_ | released_);
+    }
+    Slot& slot = slots_[head_];
+    return slot.data.empty() ? nullptr : slot.data.data();
+  }
+
+  void release() {
+    Slot& slot = slots_[head_];
+    if (poison_) std::memset(slot.data.data(), kPoison, static_cast<size_t>(slot.used));
+    head_ = (head_ + 1) % slots_.size();
+    --filled_;
+    released_.notify();
+  }
+
+  bool empty() const { return filled_ == 0; }
+  const std::string& name() const { return name_; }
+
+ private:
+  struct Slot {
+    std::vector<uint8_t> data;
+    int64_t used = 0;
+    Consumer consumer = Consumer::kAny;
+  };
+
+  std::string name_;
+  int64_t bytes_;
+  bool poison_;
+  std::vector<Slot> slots_;
+  size_t head_ = 0, tail_ = 0, filled_ = 0;
+  sc_core::sc_event published_, released_;
+};
+
+}  // namespace heatvit::modules

@@ -1,0 +1,48 @@
+#include "accel/modules/tile_walk.h"
+
+namespace heatvit::modules {
+namespace {
+
+bool needs_all_rows(isa::Opcode opcode) {
+  return opcode == isa::Opcode::kTokenMean || opcode == isa::Opcode::kTokenPack || opcode == isa::Opcode::kColumnMaxAdd;
+}
+
+}  // namespace
+
+ChunkWalk::ChunkWalk(const Job& job)
+    : job_(job),
+      by_columns_(needs_all_rows(job.command.opcode)),
+      rows_(job.command.opcode == isa::Opcode::kTokenPack ? job.tokens : job.m) {
+  const int extent = by_columns_ ? job.n : rows_;
+  const int tile = by_columns_ ? job.command.tile_n : job.command.tile_m;
+  steps_ = int64_t{job.command.heads} * ((extent + tile - 1) / tile);
+}
+
+bool ChunkWalk::next(Chunk& chunk) {
+  if (at_.head >= job_.command.heads) return false;
+  const isa::Command& c = job_.command;
+  chunk = at_;
+  chunk.rows = by_columns_ ? rows_ : std::min<int>(c.tile_m, rows_ - at_.row0);
+  chunk.columns = by_columns_ ? std::min<int>(c.tile_n, job_.n - at_.column0) : job_.n;
+  int& position = by_columns_ ? at_.column0 : at_.row0;
+  position += by_columns_ ? chunk.columns : chunk.rows;
+  if (position >= (by_columns_ ? job_.n : rows_)) {
+    position = 0;
+    ++at_.head;
+  }
+  return true;
+}
+
+ConvWindow conv_window(const isa::Im2col& v, int m0, int m) {
+  const int out = v.out_size;
+  const int oy0 = m0 / out, oy1 = (m0 + m - 1) / out;
+  const int ox0 = m < out ? m0 % out : 0, ox1 = m < out ? ox0 + m - 1 : out - 1;
+  ConvWindow w;
+  w.row0 = std::max(oy0 * v.stride - v.pad, 0);
+  w.rows = std::min(oy1 * v.stride - v.pad + v.kernel, int{v.size}) - w.row0;
+  w.column0 = std::max(ox0 * v.stride - v.pad, 0);
+  w.columns = std::min(ox1 * v.stride - v.pad + v.kernel, int{v.size}) - w.column0;
+  return w;
+}
+
+}  // namespace heatvit::modules

@@ -1,0 +1,143 @@
+// The order in which every unit walks the tiles of a GEMM. Loader, PE array, vector unit and store engine each run a walk
+// of their own; that they agree is what lets them meet at buffer slots alone.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "accel/isa/command.h"
+
+namespace heatvit::modules {
+
+/// A command with its extents resolved by the token-count register.
+struct Job {
+  isa::Command command;
+  uint32_t index = 0;
+  int tokens = 0;          // before the command
+  int tokens_after = 0;    // differs for token packing
+  bool package = false;    // a package token is in the last row (of `tokens`)
+  bool package_after = false;
+  int m = 0, k = 0, n = 0;
+
+  /// Patch tokens: without CLS and package.
+  int candidates() const { return tokens - 1 - (package ? 1 : 0); }
+};
+
+/// One step of the walk. Extents are clipped to the operand.
+struct Tile {
+  int head0 = 0, heads = 0;
+  int m0 = 0, m = 0, n0 = 0, n = 0, k0 = 0, k = 0;
+  int out_n0 = 0, out_n = 0;              // columns of the output tile (a panel spans all)
+  bool a_new = false, a_last = false;     // operand A tile: first, last step that uses it
+  bool b_new = false, b_last = false;
+  bool records_new = false, records_last = false;
+  bool out_first = false, out_last = false;  // accumulators: first, last contribution
+};
+
+class TileWalk {
+ public:
+  explicit TileWalk(const Job& job)
+      : job_(job),
+        mt_(count(job.m, job.command.tile_m)),
+        kt_(count(job.k, job.command.tile_k)),
+        nt_(count(job.n, job.command.tile_n)),
+        gt_(count(job.command.heads, job.command.head_group)),
+        m_outer_(job.command.panel || job.command.order == isa::LoopOrder::kMN),
+        total_(int64_t{mt_} * kt_ * nt_ * gt_) {}
+
+  int64_t steps() const { return total_; }
+  int64_t output_tiles() const { return int64_t{mt_} * gt_ * (job_.command.panel ? 1 : nt_); }
+
+  /// Fills the next step; false when the walk is over.
+  bool next(Tile& tile) {
+    if (done_ == total_) return false;
+    const Index here = at_, after = successor(here);
+    const bool first = done_ == 0, last = done_ + 1 == total_;
+    fill(tile, here);
+    tile.a_new = first || !same_a(previous_, here);
+    tile.a_last = last || !same_a(here, after);
+    tile.b_new = first || !same_b(previous_, here);
+    tile.b_last = last || !same_b(here, after);
+    tile.records_new = first || previous_.n != here.n;
+    tile.records_last = last || after.n != here.n;
+    const bool panel = job_.command.panel;
+    tile.out_first = here.k == 0 && (!panel || here.n == 0);
+    tile.out_last = here.k == kt_ - 1 && (!panel || here.n == nt_ - 1);
+    previous_ = here;
+    at_ = after;
+    ++done_;
+    return true;
+  }
+
+ private:
+  struct Index {
+    int g = 0, m = 0, n = 0, k = 0;
+  };
+
+  static int count(int extent, int tile) { return (extent + tile - 1) / tile; }
+
+  bool same_a(const Index& x, const Index& y) const {
+    return x.g == y.g && x.m == y.m && (job_.command.conv.size != 0 || x.k == y.k);
+  }
+  static bool same_b(const Index& x, const Index& y) { return x.g == y.g && x.n == y.n && x.k == y.k; }
+
+  Index successor(Index i) const {
+    if (++i.k < kt_) return i;
+    i.k = 0;
+    int& inner = m_outer_ ? i.n : i.m;
+    int& outer = m_outer_ ? i.m : i.n;
+    if (++inner < (m_outer_ ? nt_ : mt_)) return i;
+    inner = 0;
+    if (++outer < (m_outer_ ? mt_ : nt_)) return i;
+    outer = 0;
+    ++i.g;
+    return i;
+  }
+
+  void fill(Tile& t, const Index& i) const {
+    const isa::Command& c = job_.command;
+    t.head0 = i.g * c.head_group;
+    t.heads = std::min<int>(c.head_group, c.heads - t.head0);
+    t.m0 = i.m * c.tile_m;
+    t.m = std::min<int>(c.tile_m, job_.m - t.m0);
+    t.n0 = i.n * c.tile_n;
+    t.n = std::min<int>(c.tile_n, job_.n - t.n0);
+    t.k0 = i.k * c.tile_k;
+    t.k = std::min<int>(c.tile_k, job_.k - t.k0);
+    t.out_n0 = c.panel ? 0 : t.n0;
+    t.out_n = c.panel ? job_.n : t.n;
+  }
+
+  const Job& job_;
+  int mt_, kt_, nt_, gt_;
+  bool m_outer_;
+  int64_t total_, done_ = 0;
+  Index at_, previous_;
+};
+
+/// Vector operations go by chunks: rows of one head (row-wise operations) or columns of one head over all rows.
+struct Chunk {
+  int head = 0, row0 = 0, rows = 0, column0 = 0, columns = 0;
+};
+
+class ChunkWalk {
+ public:
+  explicit ChunkWalk(const Job& job);
+  bool next(Chunk& chunk);
+  int64_t steps() const { return steps_; }
+
+ private:
+  const Job& job_;
+  bool by_columns_;
+  int rows_;
+  int64_t steps_;
+  Chunk at_;
+};
+
+/// The part of a convolution's input that output pixels [m0, m0 + m) need, clipped to the image.
+struct ConvWindow {
+  int row0 = 0, rows = 0, column0 = 0, columns = 0;
+};
+ConvWindow conv_window(const isa::Im2col& conv, int m0, int m);
+
+}  // namespace heatvit::modules

@@ -1,0 +1,202 @@
+#include "accel/modules/vector_unit.h"
+
+#include "accel/kernels/copy.h"
+#include "accel/kernels/gelu.h"
+#include "accel/kernels/layernorm.h"
+#include "accel/kernels/requantize.h"
+#include "accel/kernels/selector.h"
+#include "accel/kernels/sigmoid.h"
+#include "accel/kernels/softmax.h"
+
+namespace heatvit::modules {
+
+using isa::Activation;
+using isa::Element;
+using isa::Opcode;
+
+VectorUnit::VectorUnit(sc_core::sc_module_name name, Fabric& fabric, TokenSelector& selector)
+    : sc_module(name), fabric_(fabric), account_(fabric.account(Unit::kVector)), selector_(selector) {
+  SC_THREAD(run);
+}
+
+void VectorUnit::run() {
+  fabric_.guard([this] {
+    for (;;) {
+      const Job& job = fabric_.to_vector.front(account_);
+      if (job.command.opcode == Opcode::kGemm)
+        finish_gemm(job);
+      else
+        vector_operation(job);
+      account_.attribute(job.index);
+      fabric_.to_vector.pop();
+    }
+  });
+}
+
+void VectorUnit::finish_gemm(const Job& job) {
+  const bool has_records = job.command.records != 0;
+  Sources from;
+  bool records_held = false;
+  TileWalk walk(job);
+  for (Tile tile; walk.next(tile);) {
+    if (!tile.out_last) continue;
+    if (has_records && !records_held) {
+      from.records = fabric_.records.front(account_, Cause::kWaitWeights);
+      records_held = true;
+    }
+    from.accumulator = fabric_.accumulator.front(account_, Cause::kWaitResult);
+    if (job.command.residual) from.residual = fabric_.vector.front(account_, Cause::kWaitInput, Consumer::kVector);
+    uint8_t* out = fabric_.output.acquire_free(account_, static_cast<int64_t>(plan_output(job, tile).train.bytes()));
+    account_.enter(Cause::kBusy);
+    if (fabric_.functional()) finish_tile(job, tile, from, out);
+    fabric_.clock.wait_cycles(static_cast<uint64_t>(finish_cycles(job, tile)));
+    fabric_.accumulator.release();
+    if (job.command.residual) fabric_.vector.release();
+    if (has_records && tile.records_last) {
+      fabric_.records.release();
+      records_held = false;
+    }
+    fabric_.output.publish();
+  }
+}
+
+int64_t VectorUnit::finish_cycles(const Job& job, const Tile& tile) const {
+  const int lanes = fabric_.config.vector.lanes;
+  const int64_t rows = int64_t{tile.heads} * tile.m;
+  switch (job.command.activation) {
+    case Activation::kGelu: return kernels::gelu_cycles(rows, tile.out_n, lanes);
+    case Activation::kSigmoid: return kernels::sigmoid_cycles(rows, tile.out_n, lanes);
+    case Activation::kSoftmax: return kernels::softmax_cycles(rows, tile.out_n, lanes);
+    default: return kernels::requantize_cycles(rows, tile.out_n, lanes);
+  }
+}
+
+void VectorUnit::finish_tile(const Job& job, const Tile& tile, const Sources& from, uint8_t* out) {
+  const SlotLayout layout = plan_output(job, tile).layout;
+  const auto* accumulator = reinterpret_cast<const int32_t*>(from.accumulator);
+  const int residual_bytes = tile.out_n * isa::bytes_of(job.command.c_type);
+  for (int h = 0; h < tile.heads; ++h)
+    for (int r = 0; r < tile.m; ++r) {
+      Sources row = from;
+      const ptrdiff_t index = ptrdiff_t{h} * tile.m + r;
+      if (row.residual != nullptr) row.residual += index * residual_bytes;
+      finish_row(job, tile, tile.m0 + r, tile.head0 + h, accumulator + index * tile.out_n, row,
+                 out + static_cast<size_t>(h) * layout.head_step + static_cast<size_t>(r) * layout.pitch);
+    }
+}
+
+namespace {
+
+template <class T>
+void linear_row(const isa::Command& c, const int32_t* acc, const isa::ChannelRecord* records, int step, int n,
+                const uint8_t* residual, uint8_t* out) {
+  kernels::finish_linear_row<T>(acc, records, step, n, reinterpret_cast<const T*>(residual),
+                                c.activation == Activation::kRelu, reinterpret_cast<T*>(out));
+}
+
+}  // namespace
+
+void VectorUnit::finish_row(const Job& job, const Tile& tile, int row, int head, const int32_t* acc, const Sources& from,
+                            uint8_t* out) {
+  const isa::Command& c = job.command;
+  const int n = tile.out_n, step = from.records != nullptr ? 1 : 0;
+  const auto* records = from.records != nullptr ? reinterpret_cast<const isa::ChannelRecord*>(from.records) : &c.immediate;
+  switch (c.activation) {
+    case Activation::kGelu:
+      return kernels::finish_gelu_row(acc, records, step, n, c.delta, c.multiplier2, c.shift2, reinterpret_cast<int8_t*>(out));
+    case Activation::kSigmoid:
+      return kernels::finish_sigmoid_row(acc, records, step, n, reinterpret_cast<uint16_t*>(out));
+    case Activation::kSoftmax:
+      score_row_.resize(static_cast<size_t>(n));
+      kernels::finish_linear_row<int16_t>(acc, records, step, n, nullptr, false, score_row_.data());
+      return softmax_scores(job, score_row_.data(), row, head, n, out);
+    default: break;
+  }
+  switch (c.c_type) {
+    case Element::kInt8: return linear_row<int8_t>(c, acc, records, step, n, from.residual, out);
+    case Element::kUint8: return linear_row<uint8_t>(c, acc, records, step, n, from.residual, out);
+    case Element::kInt16: return linear_row<int16_t>(c, acc, records, step, n, from.residual, out);
+    case Element::kUint16: return linear_row<uint16_t>(c, acc, records, step, n, from.residual, out);
+    case Element::kInt32: return linear_row<int32_t>(c, acc, records, step, n, from.residual, out);
+  }
+}
+
+void VectorUnit::softmax_scores(const Job& job, const int16_t* scores, int row, int head, int n, uint8_t* out) {
+  const isa::Command& c = job.command;
+  if (c.c_type == Element::kUint16)
+    kernels::softmax_row(scores, n, c.delta, reinterpret_cast<uint16_t*>(out));
+  else
+    kernels::softmax_row(scores, n, c.delta, out);
+  if (!c.keep_cls_scores || row != 0) return;
+  wide_row_.resize(static_cast<size_t>(n));
+  kernels::softmax_row(scores, n, c.delta, wide_row_.data());
+  selector_.add_cls_scores(head, wide_row_.data(), n);
+}
+
+void VectorUnit::vector_operation(const Job& job) {
+  const bool has_records = job.command.opcode == Opcode::kLayerNorm;
+  const uint8_t* records = has_records ? fabric_.records.front(account_, Cause::kWaitWeights) : nullptr;
+  ChunkWalk walk(job);
+  for (Chunk chunk; walk.next(chunk);) {
+    const uint8_t* in = fabric_.vector.front(account_, Cause::kWaitInput, Consumer::kVector);
+    uint8_t* out = fabric_.output.acquire_free(account_, static_cast<int64_t>(plan_output(job, chunk).train.bytes()));
+    account_.enter(Cause::kBusy);
+    if (fabric_.functional()) compute_chunk(job, chunk, in, records, out);
+    fabric_.clock.wait_cycles(static_cast<uint64_t>(chunk_cycles(job, chunk)));
+    fabric_.vector.release();
+    fabric_.output.publish();
+  }
+  if (has_records) fabric_.records.release();
+}
+
+int64_t VectorUnit::chunk_cycles(const Job& job, const Chunk& k) const {
+  const int lanes = fabric_.config.vector.lanes;
+  switch (job.command.opcode) {
+    case Opcode::kLayerNorm: return kernels::layernorm_cycles(k.rows, job.n, lanes);
+    case Opcode::kSoftmax: return kernels::softmax_cycles(k.rows, job.n, lanes);
+    case Opcode::kHeadMean: return kernels::head_mean_cycles(k.rows, job.n, lanes);
+    case Opcode::kTokenMean: return kernels::token_mean_cycles(job.tokens, k.columns, lanes);
+    case Opcode::kColumnMaxAdd: return kernels::column_max_cycles(k.rows, k.columns, lanes);
+    default: return kernels::copy_cycles(k.rows, k.columns, lanes);
+  }
+}
+
+void VectorUnit::compute_chunk(const Job& job, const Chunk& k, const uint8_t* in, const uint8_t* records, uint8_t* out) {
+  const isa::Command& c = job.command;
+  const bool wide = c.a_type == Element::kInt16;
+  const auto* in8 = reinterpret_cast<const int8_t*>(in);
+  const auto* in16 = reinterpret_cast<const int16_t*>(in);
+  auto* out8 = reinterpret_cast<int8_t*>(out);
+  const auto* norm = reinterpret_cast<const isa::NormRecord*>(records);
+  const auto rows = static_cast<size_t>(k.rows), columns = static_cast<size_t>(k.columns);
+  switch (c.opcode) {
+    case Opcode::kLayerNorm:
+      for (size_t r = 0; r < rows; ++r)
+        if (wide)
+          kernels::layernorm_row(in16 + r * columns, k.columns, norm, c.shift2, c.epsilon, out8 + r * columns);
+        else
+          kernels::layernorm_row(in8 + r * columns, k.columns, norm, c.shift2, c.epsilon, out8 + r * columns);
+      break;
+    case Opcode::kSoftmax:
+      for (size_t r = 0; r < rows; ++r)
+        softmax_scores(job, in16 + r * columns, k.row0 + static_cast<int>(r), k.head, k.columns, out + r * columns);
+      break;
+    case Opcode::kHeadMean:
+      for (size_t r = 0; r < rows; ++r)
+        out8[r] = wide ? kernels::head_mean(in16 + r * columns, k.columns, c.immediate.multiplier, c.immediate.shift)
+                       : kernels::head_mean(in8 + r * columns, k.columns, c.immediate.multiplier, c.immediate.shift);
+      break;
+    case Opcode::kTokenMean:
+      mean_row_.resize(columns);
+      kernels::token_mean_slice(in8, job.tokens, k.columns, 1, 1 + job.candidates(), mean_row_.data());
+      kernels::copy_rows(mean_row_.data(), 0, out8, k.columns, k.rows, k.columns);
+      break;
+    case Opcode::kColumnMaxAdd:
+      kernels::column_max_add(reinterpret_cast<const int32_t*>(in), k.rows, k.columns,
+                              reinterpret_cast<const int32_t*>(in) + rows * columns, reinterpret_cast<int32_t*>(out));
+      break;
+    default: kernels::copy_rows(in8, k.columns, out8, k.columns, k.rows, k.columns);
+  }
+}
+
+}  // namespace heatvit::modules

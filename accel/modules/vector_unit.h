@@ -1,0 +1,49 @@
+// Vector unit: what follows the PE array (bias, requantisation, ReLU, GELU, sigmoid, softmax, residual addition), and the
+// operations that need no PE: LayerNorm, softmax of stored scores, copy, head and token means, column maximum.
+//
+// `vec.lanes` elements a cycle at II = 1; costs: the *_cycles function beside each kernel.
+// Inputs: accumulator, record and vector buffers. Output: output buffer.
+#pragma once
+
+#include <systemc>
+
+#include <vector>
+
+#include "accel/modules/dma.h"
+#include "accel/modules/fabric.h"
+#include "accel/modules/token_selector.h"
+
+namespace heatvit::modules {
+
+class VectorUnit : public sc_core::sc_module {
+ public:
+  SC_HAS_PROCESS(VectorUnit);
+  VectorUnit(sc_core::sc_module_name name, Fabric& fabric, TokenSelector& selector);
+
+ private:
+  struct Sources {
+    const uint8_t* accumulator = nullptr;
+    const uint8_t* records = nullptr;
+    const uint8_t* residual = nullptr;
+  };
+
+  void run();
+  void finish_gemm(const Job& job);
+  void finish_tile(const Job& job, const Tile& tile, const Sources& from, uint8_t* out);
+  void finish_row(const Job& job, const Tile& tile, int row, int head, const int32_t* acc, const Sources& from, uint8_t* out);
+  void softmax_scores(const Job& job, const int16_t* scores, int row, int head, int n, uint8_t* out);
+  int64_t finish_cycles(const Job& job, const Tile& tile) const;
+
+  void vector_operation(const Job& job);
+  void compute_chunk(const Job& job, const Chunk& chunk, const uint8_t* in, const uint8_t* records, uint8_t* out);
+  int64_t chunk_cycles(const Job& job, const Chunk& chunk) const;
+
+  Fabric& fabric_;
+  UnitAccount& account_;
+  TokenSelector& selector_;
+  std::vector<int16_t> score_row_;
+  std::vector<uint16_t> wide_row_;
+  std::vector<int8_t> mean_row_;
+};
+
+}  // namespace heatvit::modules
