@@ -171,6 +171,10 @@ std::vector<Parameter> cpu_parameters() {
              [](SocConfig& c) -> double& { return c.cpu.interrupt_ns; }),
       number("cpu.register_ns", "ns", 0, 1000000, "one AXI-Lite register access", kOurs,
              [](SocConfig& c) -> double& { return c.cpu.register_ns; }),
+      number("cpu.bus_mhz", "MHz", 1, 10000, "clock of the CPU cluster's 128-bit port into the DDR controller", kOurs,
+             [](SocConfig& c) -> double& { return c.cpu.bus_mhz; }),
+      number("cpu.rows_per_chunk", "rows", 1, 1024, "LayerNorm: rows read, normalised and written in turn", kOurs,
+             [](SocConfig& c) -> int& { return c.cpu.rows_per_chunk; }),
   };
 }
 

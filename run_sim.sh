@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# Runs the simulator: installs and builds what is missing first, silently skips both when nothing is.
+#   ./run_sim.sh --model deit-s --prune-rates 0.3,0.51,0.657        ./run_sim.sh --help
+set -euo pipefail
+home=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd)
+program=run_sim.sh
+export HEATVIT_HOME=$home
+. "$home/cmake/bootstrap.sh"
+
+ignored_folders+=(-o -name tests -o -name bench)
+need_packages
+build run_sim run_sim -DCMAKE_BUILD_TYPE=Release -DHEATVIT_TESTS=OFF
+exec "$home/build/run_sim/tb/run_sim" "$@"

@@ -1,0 +1,192 @@
+#include "tb/report/text_report.h"
+
+#include <algorithm>
+#include <array>
+#include <numeric>
+
+#include "tb/report/table.h"
+
+namespace heatvit::tb {
+namespace {
+
+using Align = Table::Align;
+
+constexpr int kShownUnits = 6;  // in the table by operation; the table by unit has all
+constexpr std::array<modules::Unit, kShownUnits> kUnitsByOp = {modules::Unit::kDmaIn,   modules::Unit::kDmaWeights,
+                                                               modules::Unit::kPeArray, modules::Unit::kVector,
+                                                               modules::Unit::kDmaOut,  modules::Unit::kCpu};
+
+/// "wait_weights" -> "weights".
+std::string short_name(modules::Cause cause) {
+  const std::string_view name = modules::name_of(cause);
+  return std::string(name.substr(0, 5) == "wait_" ? name.substr(5) : name);
+}
+
+uint64_t sum(const modules::CauseCounts& causes) { return std::accumulate(causes.begin(), causes.end(), uint64_t{0}); }
+
+/// "63 weights": the share of busy cycles in per cent and what most of the others waited for.
+std::string unit_cell(const modules::CauseCounts& causes) {
+  const uint64_t total = sum(causes);
+  if (total == 0) return "-";
+  const auto worst = static_cast<size_t>(std::max_element(causes.begin() + 1, causes.end()) - causes.begin());
+  const std::string busy = fixed(100.0 * static_cast<double>(causes[0]) / static_cast<double>(total), 0);
+  return causes[worst] == 0 ? busy : busy + " " + short_name(static_cast<modules::Cause>(worst));
+}
+
+std::string block_text(const RunReport& report, uint8_t block) {
+  if (block == 0) return "embed";
+  return block == isa::kHeadBlock ? "head" : std::to_string(report.block_number(block));
+}
+
+std::string header_text(const RunReport& report) {
+  const auto& config = report.config();
+  const auto value = [&config](const char* key) {
+    const auto found = config.find(key);
+    if (found == config.end()) return std::string("?");
+    return found->is_string() ? found->get<std::string>() : found->dump();
+  };
+  std::string text = report.model() + ", " + report.mode() + " mode";
+  if (report.mode() == "functional") text += ", weights " + value("weights");
+  text += "\n  hardware: PE array " + value("pe.th") + " x " + value("pe.ti") + " x " + value("pe.to") +
+          " (groups x inputs x outputs) at " + value("pl.clock_mhz") + " MHz, tiles " + value("tile.m") + " x " +
+          value("tile.k") + " x " + value("tile.n") + " (m x k x n), " + value("numerics.bits") + "-bit\n  pruning: ";
+  if (value("scorer") == "none") return text + "none\n";
+  text += value("scorer") + ", selectors before blocks " + value("selectors");
+  const bool by_rate = config.contains("prune_rates") && !config["prune_rates"].is_null();
+  if (by_rate) return text + ", cumulative rates " + value("prune_rates") + "\n";
+  return text + (report.mode() == "timing" ? ", token counts from " + value("token_trace") : ", threshold 0.5") + "\n";
+}
+
+std::string image_text(const ImageReport& image, const std::vector<std::string>& names) {
+  const auto class_text = [&names](int index) {
+    return index < static_cast<int>(names.size()) ? names[static_cast<size_t>(index)] : std::string();
+  };
+  std::string text = "\n" + (image.name == "-" ? "one image" : image.name);
+  if (image.label >= 0) text += "   (label " + std::to_string(image.label) + ": " + class_text(image.label) + ")";
+  text += "\n";
+  if (!image.top.empty()) {
+    Table top({Align::kRight, Align::kRight, Align::kRight, Align::kLeft});
+    top.add({"top", "class", "logit", "name"});
+    int rank = 0;
+    for (const TopClass& c : image.top) {
+      top.add({std::to_string(++rank), std::to_string(c.index), fixed(c.score, 2), class_text(c.index)});
+    }
+    text += top.text();
+  }
+  std::string tokens;
+  for (const int count : image.tokens) tokens += (tokens.empty() ? "" : " ") + std::to_string(count);
+  Table facts({Align::kLeft, Align::kLeft});
+  facts.add({"tokens per block", tokens});
+  facts.add({"latency", fixed(image.latency_ms, 3) + " ms, " + grouped(image.cycles) + " cycles"});
+  facts.add({"rate", fixed(image.latency_ms > 0 ? 1000.0 / image.latency_ms : 0, 1) + " images/s"});
+  facts.add({"work", fixed(static_cast<double>(image.macs) / 1e9, 3) + " GMAC, " +
+                         fixed(static_cast<double>(image.macs) / std::max(image.latency_ms, 1e-9) / 1e6, 1) + " GMAC/s"});
+  return text + facts.text();
+}
+
+std::string set_text(const RunReport& report) {
+  const LatencySummary latency = report.latency();
+  std::vector<double> all;
+  for (const ImageReport& image : report.images()) all.push_back(image.latency_ms);
+  const auto least = *std::min_element(all.begin(), all.end());
+  Table facts({Align::kLeft, Align::kLeft});
+  facts.add({"images", std::to_string(all.size())});
+  if (report.labelled()) {
+    facts.add({"top-1", percent(report.top(1), 1.0)});
+    facts.add({"top-5", percent(report.top(5), 1.0)});
+  }
+  facts.add({"latency, ms", "mean " + fixed(latency.mean, 3) + "   p50 " + fixed(latency.p50, 3) + "   p95 " +
+                                fixed(latency.p95, 3) + "   p99 " + fixed(latency.p99, 3) + "   max " +
+                                fixed(latency.max, 3)});
+  const std::string bars = histogram(all, 40);
+  facts.add({"distribution", bars.empty() ? "every image " + fixed(least, 3) + " ms"
+                                          : fixed(least, 3) + " " + bars + " " + fixed(latency.max, 3)});
+  facts.add({"rate", fixed(report.fps(), 1) + " images/s"});
+  facts.add({"work", fixed(report.gmacs_mean(), 3) + " GMAC an image"});
+  return "\nAll images\n" + facts.text();
+}
+
+std::string operations_text(const RunReport& report, bool per_block) {
+  const auto images = static_cast<double>(report.images().size());
+  const BreakdownRow total = report.total();
+  std::vector<Align> columns = {Align::kLeft, Align::kLeft, Align::kRight, Align::kRight, Align::kRight, Align::kRight};
+  std::vector<std::string> head = {per_block ? "block" : "", "operation", "cycles", "share", "MMAC", "KiB moved"};
+  for (const modules::Unit unit : kUnitsByOp) {
+    columns.push_back(Align::kLeft);
+    head.emplace_back(modules::name_of(unit));
+  }
+  Table table(columns);
+  table.add(head);
+  const auto add = [&](const std::string& block, const std::string& name, const BreakdownRow& row) {
+    std::vector<std::string> cells = {block,
+                                      name,
+                                      fixed(static_cast<double>(row.cycles) / images, 0),
+                                      percent(static_cast<double>(row.cycles), static_cast<double>(total.cycles)),
+                                      fixed(static_cast<double>(row.macs) / images / 1e6, 1),
+                                      fixed(static_cast<double>(row.bytes()) / images / 1024, 0)};
+    for (const modules::Unit unit : kUnitsByOp) cells.push_back(unit_cell(row.units[static_cast<size_t>(unit)]));
+    table.add(cells);
+  };
+  for (const BreakdownRow& row : per_block ? report.rows() : report.rows_by_op()) {
+    add(per_block ? block_text(report, row.block) : "", std::string(isa::name_of(row.op)), row);
+  }
+  add("", "total", total);
+  return std::string("\nBy operation") + (per_block ? " and block" : ", all blocks together") +
+         (images > 1 ? ", mean over the images" : "") + "\n" + table.text() +
+         "  cycles: from the end of the operation before to the end of this one. dma_in ... cpu: per cent of the unit's\n"
+         "  cycles in which it worked, then what it mostly waited for otherwise.\n";
+}
+
+std::string units_text(const RunReport& report) {
+  const BreakdownRow total = report.total();
+  std::vector<size_t> causes;  // those that occur
+  for (size_t c = 0; c < modules::kCauses; ++c) {
+    const bool occurs = std::any_of(total.units.begin(), total.units.end(), [c](const auto& u) { return u[c] != 0; });
+    if (occurs || c == 0) causes.push_back(c);
+  }
+  std::vector<Align> columns(causes.size() + 1, Align::kRight);
+  columns[0] = Align::kLeft;
+  Table table(columns);
+  std::vector<std::string> head = {"unit"};
+  for (const size_t c : causes) head.push_back(short_name(static_cast<modules::Cause>(c)));
+  table.add(head);
+  for (size_t u = 0; u < total.units.size(); ++u) {
+    std::vector<std::string> cells = {std::string(modules::name_of(static_cast<modules::Unit>(u)))};
+    for (const size_t c : causes) {
+      cells.push_back(percent(static_cast<double>(total.units[u][c]), static_cast<double>(sum(total.units[u]))));
+    }
+    table.add(cells);
+  }
+  return "\nBy unit: where its cycles went (each line adds up to 100 %)\n" + table.text() +
+         "  busy: working. command: nothing to do yet. input, weights: operand not in its buffer yet. result: accumulators\n"
+         "  not ready. space: no free slot to write to. dependency: an earlier operation's stores not done. queue: a\n"
+         "  unit's command queue is full. cpu: the host works.\n";
+}
+
+}  // namespace
+
+std::string histogram(const std::vector<double>& values, size_t bins) {
+  constexpr std::array<const char*, 9> kBars = {" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
+  const auto [least, largest] = std::minmax_element(values.begin(), values.end());
+  if (values.empty() || *least == *largest) return "";
+  std::vector<size_t> counts(bins);
+  for (const double value : values) {
+    const double place = (value - *least) / (*largest - *least) * static_cast<double>(bins);
+    ++counts[std::min(static_cast<size_t>(place), bins - 1)];
+  }
+  const size_t most = *std::max_element(counts.begin(), counts.end());
+  std::string text;
+  for (const size_t count : counts) text += kBars[(count * 8 + most - 1) / most];  // rounded up: one value is visible
+  return text;
+}
+
+std::string to_text(const RunReport& report, const std::vector<std::string>& class_names, const TextOptions& options) {
+  std::string text = header_text(report);
+  if (report.images().size() <= options.images) {
+    for (const ImageReport& image : report.images()) text += image_text(image, class_names);
+  }
+  if (report.images().size() > 1) text += set_text(report);
+  return text + operations_text(report, options.per_block) + units_text(report);
+}
+
+}  // namespace heatvit::tb

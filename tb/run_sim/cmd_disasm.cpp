@@ -1,0 +1,50 @@
+// run_sim disasm: the command list and memory map of a model.
+#include <memory>
+
+#include "accel/isa/command.h"
+#include "models/errors.h"
+#include "models/lower/program.h"
+#include "tb/run_sim/commands.h"
+#include "tb/run_sim/pruning_options.h"
+#include "tb/run_sim/run_options.h"
+
+namespace heatvit::tb {
+namespace {
+
+constexpr const char* kIntro =
+    R"(run_sim disasm: print the command list that the accelerator fetches, and the memory map
+
+Examples
+  run_sim disasm --model deit-t
+  run_sim disasm --model deit-t --prune-rates 0.3,0.51,0.657 --tile.m 64
+  run_sim disasm --model deit-t --weights W.safetensors            with the constants laid out
+)";
+
+}  // namespace
+
+int disasm_command(const Arguments& arguments) {
+  CommandLine line(kIntro, {model_group(), pruning_group(), hardware_group()}, true);
+  line.parse(arguments);
+  if (answered(line)) return 0;
+  const zoo::ModelSpec& spec = zoo::find(line.required("model"));
+  const soc::SocConfig config = resolve_config(std::string(spec.name), line.list("config"), line.settings());
+  PruningOptions pruning;
+  pruning.rates = line.maybe("prune-rates");
+  pruning.scorer = line.maybe("scorer");
+  pruning.selectors = line.maybe("selectors");
+  pruning.selector_weights = line.maybe("selector-weights");
+  pruning.functional = line.has("weights");
+
+  std::unique_ptr<const quant::QuantModel> model;
+  if (line.has("weights")) {
+    model = std::make_unique<quant::QuantModel>(quant::prepare(prepare_options(line, config.accel.residual_bits)));
+  }
+  const lower::Program program = lower::lower(spec, config.accel, make_pruning(spec, pruning), model.get());
+  std::string text;
+  int index = 0;
+  for (const isa::Command& command : program.commands) text += isa::disassemble(command, index++) + "\n";
+  print(text + "\n" + lower::memory_map(program));
+  return 0;
+}
+
+}  // namespace heatvit::tb

@@ -1,0 +1,91 @@
+// run_sim list: models, shipped configurations, parameters.
+#include <algorithm>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "models/zoo/zoo.h"
+#include "tb/report/table.h"
+#include "tb/run_sim/command_line.h"
+#include "tb/run_sim/commands.h"
+#include "tb/run_sim/home.h"
+#include "tb/run_sim/parameters.h"
+
+namespace heatvit::tb {
+namespace {
+
+using Align = Table::Align;
+using Json = nlohmann::ordered_json;
+
+constexpr const char* kIntro =
+    R"(run_sim list: the models, the shipped configurations and every hardware parameter
+
+Each parameter is an option of run, quantize and disasm (--pe.to 32) and a line of an .ini file ([pe] / to = 32).
+)";
+
+std::vector<std::string> shipped_configs() {
+  std::vector<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(project_home() / "configs")) {
+    if (entry.path().extension() == ".ini") names.push_back("configs/" + entry.path().filename().string());
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+std::string as_text() {
+  Table models({Align::kLeft, Align::kRight, Align::kRight, Align::kRight, Align::kRight, Align::kLeft});
+  models.add({"model", "blocks", "width", "heads", "MLP", "selectors before blocks"});
+  for (const zoo::ModelSpec& m : zoo::models()) {
+    std::string positions;
+    for (const int p : m.selectors) positions += (positions.empty() ? "" : ", ") + std::to_string(p);
+    models.add({std::string(m.name), std::to_string(m.depth), std::to_string(m.dim), std::to_string(m.heads),
+                std::to_string(m.mlp_hidden), positions});
+  }
+  std::string text = "Models\n" + models.text() + "\nConfigurations (the one of the model is read by itself)\n";
+  for (const std::string& name : shipped_configs()) text += "  " + name + "\n";
+  Table keys({Align::kLeft, Align::kLeft, Align::kLeft, Align::kLeft, Align::kLeft});
+  keys.add({"key", "default", "allowed", "unit", "meaning"});
+  const soc::SocConfig defaults;
+  for (const Parameter& p : parameters()) keys.add({p.key, value_text(p, defaults), allowed_text(p), p.unit, p.help});
+  return text + "\nParameters\n" + keys.text();
+}
+
+Json parameter_json(const Parameter& p) {
+  const soc::SocConfig defaults;
+  Json json = {{"key", p.key}, {"unit", p.unit}, {"default", value_text(p, defaults)}};
+  if (p.choices.empty()) {
+    json["minimum"] = p.minimum;
+    json["maximum"] = p.maximum;
+    json["integer"] = p.integral;
+  } else {
+    for (const Choice& choice : p.choices) json["choices"].push_back(choice.name);
+  }
+  json["help"] = p.help;
+  json["source"] = p.source;
+  return json;
+}
+
+std::string as_json() {
+  Json json;
+  for (const zoo::ModelSpec& m : zoo::models()) {
+    json["models"].push_back({{"name", m.name}, {"depth", m.depth}, {"dim", m.dim}, {"heads", m.heads},
+                              {"mlp_hidden", m.mlp_hidden}, {"selectors", m.selectors}});
+  }
+  json["configs"] = shipped_configs();
+  for (const Parameter& parameter : parameters()) json["parameters"].push_back(parameter_json(parameter));
+  return json.dump(1) + "\n";
+}
+
+}  // namespace
+
+int list_command(const Arguments& arguments) {
+  CommandLine line(kIntro,
+                   {{"Form",
+                     {{"json", "", "as JSON"}, {"markdown", "", "the parameters as the table of docs/parameters.md"}}}},
+                   false);
+  line.parse(arguments);
+  if (answered(line)) return 0;
+  print(line.has("json") ? as_json() : line.has("markdown") ? parameters_markdown() : as_text());
+  return 0;
+}
+
+}  // namespace heatvit::tb

@@ -1,0 +1,110 @@
+// run_sim run: images, or timing alone, through the simulated SoC.
+#include <memory>
+
+#include "models/errors.h"
+#include "models/lower/program.h"
+#include "models/preprocess/image.h"
+#include "tb/report/atomic_file.h"
+#include "tb/report/progress.h"
+#include "tb/report/run_report.h"
+#include "tb/report/text_report.h"
+#include "tb/run_sim/commands.h"
+#include "tb/run_sim/run_options.h"
+#include "tb/run_sim/token_trace.h"
+#include "tb/run_sim/workers.h"
+
+namespace heatvit::tb {
+namespace {
+
+/// The files asked for, opened before the work starts, complete or absent afterwards.
+class Outputs {
+ public:
+  explicit Outputs(const RunOptions& options) {
+    json_ = open(options.json);
+    csv_ = open(options.csv);
+    trace_ = open(options.token_trace_out);
+  }
+
+  void write(const RunReport& report) {
+    if (json_) json_->write(to_json(report).dump(1) + "\n");
+    if (csv_) csv_->write(to_csv(report));
+    if (trace_) trace_->write(trace_text(report));
+    for (AtomicFile* file : {json_.get(), csv_.get(), trace_.get()}) {
+      if (file != nullptr) file->commit();
+    }
+  }
+
+ private:
+  static std::unique_ptr<AtomicFile> open(const std::optional<std::string>& path) {
+    return path ? std::make_unique<AtomicFile>(*path) : nullptr;
+  }
+
+  static std::string trace_text(const RunReport& report) {
+    std::vector<TraceRow> rows;
+    for (const ImageReport& image : report.images()) rows.push_back({image.name, image.kept_counts});
+    return token_trace_text(rows);
+  }
+
+  std::unique_ptr<AtomicFile> json_, csv_, trace_;
+};
+
+lower::Program make_program(const RunOptions& options) {
+  if (options.mode == soc::Mode::kTiming) {
+    return lower::lower(options.spec, options.config.accel, options.pruning, nullptr);
+  }
+  const quant::QuantModel model = quant::prepare(options.prepare);
+  if (model.residual_bits != options.config.accel.residual_bits) {
+    throw InputError(options.prepare.weights + ": was quantised with numerics.residual_bits = " +
+                     std::to_string(model.residual_bits) + "; ask for the same");
+  }
+  return lower::lower(options.spec, options.config.accel, options.pruning, &model);
+}
+
+soc::ImageResult simulate(soc::Simulator& simulator, const RunOptions& options, const RunItem& item) {
+  soc::ImageInput input;
+  input.seed = options.seed;
+  input.kept = item.kept;
+  std::vector<int8_t> pixels;
+  if (options.mode == soc::Mode::kFunctional) {
+    pixels = preprocess::to_int8(preprocess::load_image(item.path, options.spec.crop));
+    input.pixels = &pixels;
+    input.seed = image_seed(pixels, options.seed);
+  }
+  return simulator.run(input);
+}
+
+RunReport run_all(const RunOptions& options, const lower::Program& program) {
+  RunReport report(std::string(options.spec.name), std::string(name_of(options.mode)), options.spec.depth,
+                   options.resolved, options.items.size());
+  Progress progress(options.items.size(), !options.quiet);
+  const MakeSimulate make = [&]() -> Simulate {
+    auto simulator = std::make_shared<soc::Simulator>(options.config, program, options.mode);
+    return [&options, simulator](size_t index) { return simulate(*simulator, options, options.items[index]); };
+  };
+  run_jobs(options.items.size(), options.jobs, make, [&](size_t index, soc::ImageResult&& result) {
+    report.add(index, options.items[index].name, options.items[index].label, std::move(result));
+    progress.step();
+  });
+  return report;
+}
+
+}  // namespace
+
+int run_command(const Arguments& arguments) {
+  CommandLine line = run_command_line();
+  line.parse(arguments);
+  if (answered(line)) return 0;
+  const RunOptions options = resolve_run(line);
+  Outputs outputs(options);
+  const lower::Program program = make_program(options);
+  const RunReport report = run_all(options, program);
+  outputs.write(report);
+  if (!options.quiet) {
+    TextOptions text;
+    text.per_block = options.per_block;
+    print(to_text(report, class_names(), text));
+  }
+  return 0;
+}
+
+}  // namespace heatvit::tb

@@ -1,0 +1,165 @@
+#include "tb/run_sim/command_line.h"
+
+#include <algorithm>
+#include <boost/program_options.hpp>
+#include <numeric>
+#include <sstream>
+
+#include "models/errors.h"
+#include "tb/run_sim/parameters.h"
+
+namespace heatvit::tb {
+namespace {
+
+namespace po = boost::program_options;
+
+constexpr const char* kStray = "stray words";  // catches what is no option; no name a user could type
+
+void add(po::options_description& description, const Option& option) {
+  if (option.argument.empty()) {
+    description.add_options()(option.name.c_str(), option.help.c_str());
+  } else if (option.repeatable) {
+    auto* value = po::value<std::vector<std::string>>()->value_name(option.argument);
+    description.add_options()(option.name.c_str(), value, option.help.c_str());
+  } else {
+    auto* value = po::value<std::string>()->value_name(option.argument);
+    description.add_options()(option.name.c_str(), value, option.help.c_str());
+  }
+}
+
+/// Levenshtein's distance.
+size_t distance(const std::string& a, const std::string& b) {
+  std::vector<size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), size_t{0});
+  for (size_t i = 1; i <= a.size(); ++i) {
+    size_t diagonal = row[0];
+    row[0] = i;
+    for (size_t j = 1; j <= b.size(); ++j) {
+      const size_t substitute = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+      diagonal = row[j];
+      row[j] = std::min({substitute, row[j] + 1, row[j - 1] + 1});
+    }
+  }
+  return row.back();
+}
+
+}  // namespace
+
+OptionGroup model_group() {
+  return {"Model",
+          {{"model", "NAME", "deit-t, deit-s, deit-b, lv-vit-s or lv-vit-m"},
+           {"weights", "FILE", "safetensors with timm's tensor names, a file of `run_sim quantize`, or synthetic:SEED"},
+           {"calibrate", "DIR", "images (at most 32 are used) that fix the activation scales; default: the scales in "
+                                "the weight file, else those shipped for the model"},
+           {"delta1", "X", "factor of GELU's polynomial that the weights were trained with; default: the weight "
+                           "file's, else 1"},
+           {"delta2", "X", "the same for softmax"}}};
+}
+
+OptionGroup pruning_group() {
+  return {"Token pruning",
+          {{"prune-rates", "R1,R2,R3", "share of the 196 patch tokens gone after each selector: cumulative, in [0, 1), "
+                                       "not falling"},
+           {"scorer", "NAME", "what ranks tokens: heatvit (the selector network), cls-attention or random; default: "
+                              "heatvit in timing mode or with --selector-weights, else cls-attention"},
+           {"selector-weights", "FILE", "weights of the selectors (safetensors, or random:SEED); without --prune-rates "
+                                        "each token is kept where its score is at least 0.5"},
+           {"selectors", "B1,B2,B3", "selectors stand before these blocks, counting from 1; default: the model's"},
+           {"seed", "N", "of --scorer random; default 1"}}};
+}
+
+OptionGroup hardware_group() {
+  return {"Hardware",
+          {{"config", "FILE", "an .ini file of parameters; of several, a later one wins", true},
+           {"KEY VALUE", "", "any parameter of `run_sim list`, e.g. --pe.to 32 --pl.clock_mhz 200"}}};
+}
+
+CommandLine::CommandLine(std::string intro, std::vector<OptionGroup> groups, bool with_parameters)
+    : intro_(std::move(intro)),
+      groups_(std::move(groups)),
+      with_parameters_(with_parameters),
+      values_(std::make_unique<po::variables_map>()) {
+  groups_.push_back({"Help", {{"help", "", "this text"}, {"version", "", "version of the program"}}});
+}
+
+CommandLine::~CommandLine() = default;
+
+void CommandLine::parse(const std::vector<std::string>& arguments) {
+  po::options_description known;
+  for (const OptionGroup& group : groups_) {
+    for (const Option& option : group.options) {
+      if (option.name != "KEY VALUE") add(known, option);
+    }
+  }
+  if (with_parameters_) {
+    for (const Parameter& parameter : parameters()) add(known, {parameter.key, "VALUE", ""});
+  }
+  known.add_options()(kStray, po::value<std::vector<std::string>>());
+  po::positional_options_description positional;
+  positional.add(kStray, -1);
+  // No guessing: --image must not be taken for --images, nor a typing error for something else.
+  const int style = po::command_line_style::default_style & ~po::command_line_style::allow_guessing;
+  try {
+    po::store(po::command_line_parser(arguments).options(known).positional(positional).style(style).run(), *values_);
+  } catch (const po::unknown_option& error) {
+    const std::string name = error.get_option_name();
+    throw InputError("unknown option '" + name + "'" + nearest(name));
+  } catch (const po::error& error) {
+    throw InputError(error.what());
+  }
+  if (has(kStray)) throw InputError("unexpected word '" + list(kStray).front() + "'; options start with --");
+}
+
+std::string CommandLine::nearest(const std::string& name) const {
+  std::vector<std::string> names;
+  for (const OptionGroup& group : groups_) {
+    for (const Option& option : group.options) names.push_back("--" + option.name);
+  }
+  for (const Parameter& parameter : parameters()) {
+    if (with_parameters_) names.push_back("--" + parameter.key);
+  }
+  const auto best = std::min_element(names.begin(), names.end(), [&name](const auto& a, const auto& b) {
+    return distance(a, name) < distance(b, name);
+  });
+  return distance(*best, name) <= 3 ? "; did you mean " + *best + "?" : "; --help shows all";
+}
+
+std::string CommandLine::help() const {
+  std::ostringstream text;
+  text << intro_;
+  for (const OptionGroup& group : groups_) {
+    po::options_description description(group.title, 110, 80);
+    for (const Option& option : group.options) add(description, option);
+    text << "\n" << description;
+  }
+  return text.str();
+}
+
+bool CommandLine::has(const std::string& name) const { return values_->count(name) != 0; }
+
+std::string CommandLine::text(const std::string& name) const { return maybe(name).value_or(""); }
+
+std::optional<std::string> CommandLine::maybe(const std::string& name) const {
+  if (!has(name)) return std::nullopt;
+  return (*values_)[name].as<std::string>();
+}
+
+std::vector<std::string> CommandLine::list(const std::string& name) const {
+  if (!has(name)) return {};
+  return (*values_)[name].as<std::vector<std::string>>();
+}
+
+std::string CommandLine::required(const std::string& name) const {
+  if (!has(name)) throw InputError("--" + name + " is missing; --help shows examples");
+  return text(name);
+}
+
+std::vector<Setting> CommandLine::settings() const {
+  std::vector<Setting> given;
+  for (const Parameter& parameter : parameters()) {
+    if (has(parameter.key)) given.push_back({parameter.key, text(parameter.key), "command line"});
+  }
+  return given;
+}
+
+}  // namespace heatvit::tb

@@ -1,0 +1,65 @@
+// One subcommand's options: declared as data, parsed by Boost.Program_options, errors worded for people.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tb/run_sim/config_files.h"
+
+namespace boost::program_options {
+class variables_map;
+}
+
+namespace heatvit::tb {
+
+struct Option {
+  std::string name;
+  std::string argument;  // its placeholder in the help; empty: a switch
+  std::string help;
+  bool repeatable = false;
+};
+
+struct OptionGroup {
+  std::string title;
+  std::vector<Option> options;
+};
+
+/// Shared between subcommands.
+OptionGroup model_group();
+OptionGroup pruning_group();
+OptionGroup hardware_group();  // --config; the parameters themselves are accepted where `with_parameters` says so
+
+class CommandLine {
+ public:
+  /// `intro`: usage and examples, printed above the options by help().
+  CommandLine(std::string intro, std::vector<OptionGroup> groups, bool with_parameters);
+  ~CommandLine();
+
+  /// Throws InputError: unknown option (with the nearest known one), missing or superfluous value, stray word.
+  void parse(const std::vector<std::string>& arguments);
+
+  std::string help() const;
+
+  bool has(const std::string& name) const;
+  std::string text(const std::string& name) const;  // "" where not given
+  std::optional<std::string> maybe(const std::string& name) const;
+  std::vector<std::string> list(const std::string& name) const;  // of a repeatable option
+
+  /// Throws InputError if not given.
+  std::string required(const std::string& name) const;
+
+  /// The hardware parameters given, as settings of origin "command line".
+  std::vector<Setting> settings() const;
+
+ private:
+  std::string nearest(const std::string& name) const;
+
+  std::string intro_;
+  std::vector<OptionGroup> groups_;
+  bool with_parameters_;
+  std::unique_ptr<boost::program_options::variables_map> values_;
+};
+
+}  // namespace heatvit::tb

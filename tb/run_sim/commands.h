@@ -1,0 +1,24 @@
+// The subcommands. Each takes the words after its name, prints results on stdout and returns the exit code.
+// InputError, WriteError and other exceptions leave them; main() words them.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace heatvit::tb {
+
+using Arguments = std::vector<std::string>;
+
+int run_command(const Arguments& arguments);
+int quantize_command(const Arguments& arguments);
+int disasm_command(const Arguments& arguments);
+int list_command(const Arguments& arguments);
+
+/// Results go to stdout through this: throws WriteError when they do not arrive.
+void print(const std::string& text);
+
+/// Prints help or version and returns true if one was asked for.
+class CommandLine;
+bool answered(const CommandLine& line);
+
+}  // namespace heatvit::tb

@@ -1,0 +1,198 @@
+#include "tb/run_sim/run_options.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "models/errors.h"
+#include "tb/run_sim/home.h"
+#include "tb/run_sim/numbers.h"
+#include "tb/run_sim/parameters.h"
+#include "tb/run_sim/pruning_options.h"
+#include "tb/run_sim/token_trace.h"
+
+namespace heatvit::tb {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr const char* kIntro =
+    R"(run_sim [run]: simulate images, or just the timing, of a vision transformer on the accelerator
+
+Examples
+  run_sim --model deit-s                                           latency, nothing pruned, no file needed
+  run_sim --model deit-s --prune-rates 0.3,0.51,0.657              latency with tokens pruned at fixed rates
+  run_sim --model deit-t --weights W.safetensors --image a.jpg     classes, tokens and latency of a photograph
+  run_sim --model deit-t --weights W.safetensors --images DIR --labels DIR/labels.csv --jobs 2 --json out.json
+  run_sim --model deit-s --pe.to 64 --pl.clock_mhz 200             other hardware; `run_sim list` shows what there is
+
+Other commands: quantize, disasm, list (each with --help). Exit codes: 0 done; 1 internal error or a failed write;
+2 something is wrong with the input, said in one line; 130 interrupted. docs/cli.md has the rest.
+)";
+
+soc::Mode resolve_mode(const CommandLine& line) {
+  const bool images = line.has("image") || line.has("images");
+  const std::string mode = line.has("mode") ? line.text("mode") : images ? "functional" : "timing";
+  if (mode == "functional") {
+    if (!images) throw InputError("--mode functional: needs --image or --images");
+    if (!line.has("weights")) throw InputError("--weights is missing: functional mode needs FILE or synthetic:SEED");
+    if (line.has("token-trace")) {
+      throw InputError("--token-trace: no effect in functional mode; the images decide how many tokens stay");
+    }
+    return soc::Mode::kFunctional;
+  }
+  if (mode == "timing") {
+    for (const char* name : {"image", "images", "weights", "labels", "calibrate", "delta1", "delta2"}) {
+      if (line.has(name)) {
+        throw InputError("--" + std::string(name) + ": no effect in timing mode" +
+                         (images ? "; leave --mode out to run the images" : "; give --image or --images as well"));
+      }
+    }
+    return soc::Mode::kTiming;
+  }
+  if (mode == "analytic") throw InputError("--mode analytic: not available in this version; allowed: functional or timing");
+  throw InputError("--mode: '" + mode + "' is not allowed; allowed: functional or timing");
+}
+
+reference::Pruning resolve_pruning(const CommandLine& line, const zoo::ModelSpec& spec, soc::Mode mode) {
+  PruningOptions options;
+  options.rates = line.maybe("prune-rates");
+  options.scorer = line.maybe("scorer");
+  options.selectors = line.maybe("selectors");
+  options.selector_weights = line.maybe("selector-weights");
+  options.functional = mode == soc::Mode::kFunctional;
+  options.has_trace = line.has("token-trace");
+  return make_pruning(spec, options);
+}
+
+std::vector<RunItem> resolve_items(const CommandLine& line, RunOptions& options) {
+  const auto limit = static_cast<size_t>(
+      line.has("limit") ? parse_integer("--limit", line.text("limit"), 1, std::numeric_limits<int>::max())
+                        : std::numeric_limits<int>::max());
+  if (options.mode == soc::Mode::kFunctional) {
+    std::vector<RunItem> items = collect_images(line.list("image"), line.text("images"), limit);
+    if (line.has("labels")) attach_labels(items, line.text("labels"));
+    return items;
+  }
+  if (!line.has("token-trace")) {
+    if (line.has("limit")) throw InputError("--limit: no effect without --images or --token-trace");
+    return {{"-", "", kNoLabel, {}}};
+  }
+  std::vector<RunItem> items;
+  for (TraceRow& row : read_token_trace(line.text("token-trace"), static_cast<int>(options.pruning.positions.size()))) {
+    if (items.size() < limit) items.push_back({std::move(row.image), "", kNoLabel, std::move(row.kept)});
+  }
+  // Only heatvit has a threshold; the others rank, so their commands hold a count. The trace's overrides it.
+  if (options.pruning.scorer != reference::Scorer::kHeatvit) options.pruning.keep = items.front().kept;
+  return items;
+}
+
+std::optional<double> resolve_delta(const CommandLine& line, const char* name) {
+  if (!line.has(name)) return std::nullopt;
+  const auto value = parse_number(line.text(name));
+  if (!value || *value <= 0 || *value > 1) {
+    throw InputError("--" + std::string(name) + ": '" + line.text(name) + "' is not allowed; allowed: a number in (0, 1]");
+  }
+  return value;
+}
+
+template <typename T>
+Json or_null(const std::optional<T>& value) {
+  return value ? Json(*value) : Json(nullptr);
+}
+
+Json resolved_json(const CommandLine& line, const RunOptions& options) {
+  Json json = {{"model", options.spec.name}, {"mode", name_of(options.mode)}};
+  for (const char* name : {"weights", "calibrate", "delta1", "delta2", "selector-weights", "images", "labels",
+                           "token-trace"}) {
+    std::string key = name;
+    std::replace(key.begin(), key.end(), '-', '_');
+    json[key] = or_null(line.maybe(name));
+  }
+  Json rates = Json::array();
+  for (const std::string& rate : line.has("prune-rates") ? split_list(line.text("prune-rates")) : std::vector<std::string>()) {
+    rates.push_back(*parse_number(rate));
+  }
+  json["prune_rates"] = rates.empty() ? Json(nullptr) : rates;
+  json["scorer"] = name_of(options.pruning.scorer);
+  json["selectors"] = options.pruning.positions;
+  json["keep"] = options.pruning.keep;
+  std::vector<std::string> files = line.list("image");
+  std::sort(files.begin(), files.end());
+  json["image"] = files;
+  json["limit"] = or_null(line.maybe("limit"));
+  json["seed"] = options.seed;
+  json["jobs"] = options.jobs;
+  json["config"] = line.list("config");
+  for (const Parameter& parameter : parameters()) {
+    const std::string text = value_text(parameter, options.config);
+    if (parse_number(text)) {
+      json[parameter.key] = parameter.integral ? Json(static_cast<int64_t>(parameter.get(options.config)))
+                                               : Json(parameter.get(options.config));
+    } else {
+      json[parameter.key] = text;
+    }
+  }
+  return json;
+}
+
+}  // namespace
+
+std::string_view name_of(soc::Mode mode) { return mode == soc::Mode::kFunctional ? "functional" : "timing"; }
+
+CommandLine run_command_line() {
+  const OptionGroup input = {
+      "Input",
+      {{"image", "FILE", "a photograph; may be repeated", true},
+       {"images", "DIR", "every .jpg, .jpeg, .png, .bmp and .ppm of a folder"},
+       {"labels", "CSV", "file,class[,name]: the right ImageNet-1k class of each image"},
+       {"limit", "N", "the first N images by name only"},
+       {"token-trace", "CSV", "timing mode: image,kept1,kept2,kept3; one run a line, see traces/"},
+       {"mode", "NAME", "functional (numbers and cycles) or timing (the same cycles without numbers); default: "
+                        "functional when an image is given"}}};
+  const OptionGroup output = {"Output and execution",
+                              {{"json", "FILE", "the whole report"},
+                               {"csv", "FILE", "one line an image"},
+                               {"token-trace-out", "CSV", "tokens kept, as --token-trace reads them"},
+                               {"per-block", "", "the table of operations block by block"},
+                               {"jobs", "N", "processes that share the images; default 1. Changes no result"},
+                               {"quiet", "", "no report on stdout, no progress; errors and files remain"}}};
+  return {kIntro, {input, model_group(), pruning_group(), hardware_group(), output}, true};
+}
+
+quant::PrepareOptions prepare_options(const CommandLine& line, int residual_bits) {
+  quant::PrepareOptions prepare;
+  prepare.model = line.text("model");
+  prepare.weights = line.text("weights");
+  prepare.selectors = line.text("selector-weights");
+  prepare.calibrate = line.text("calibrate");
+  prepare.home = project_home().string();
+  prepare.delta1 = resolve_delta(line, "delta1");
+  prepare.delta2 = resolve_delta(line, "delta2");
+  prepare.residual_bits = residual_bits;
+  return prepare;
+}
+
+RunOptions resolve_run(const CommandLine& line) {
+  RunOptions options;
+  options.spec = zoo::find(line.required("model"));
+  options.mode = resolve_mode(line);
+  options.config = resolve_config(std::string(options.spec.name), line.list("config"), line.settings());
+  options.prepare = prepare_options(line, options.config.accel.residual_bits);
+  options.pruning = resolve_pruning(line, options.spec, options.mode);
+  options.token_trace_out = line.maybe("token-trace-out");
+  if (options.token_trace_out && !options.pruning.enabled()) {
+    throw InputError("--token-trace-out: nothing is pruned; give --prune-rates or --selector-weights");
+  }
+  constexpr int64_t kLargestSeed = std::numeric_limits<uint32_t>::max();
+  if (line.has("seed")) options.seed = static_cast<uint32_t>(parse_integer("--seed", line.text("seed"), 0, kLargestSeed));
+  if (line.has("jobs")) options.jobs = static_cast<int>(parse_integer("--jobs", line.text("jobs"), 1, 256));
+  options.quiet = line.has("quiet");
+  options.per_block = line.has("per-block");
+  options.json = line.maybe("json");
+  options.csv = line.maybe("csv");
+  options.items = resolve_items(line, options);
+  options.resolved = resolved_json(line, options);
+  return options;
+}
+
+}  // namespace heatvit::tb

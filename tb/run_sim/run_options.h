@@ -1,0 +1,45 @@
+// Everything `run_sim run` was asked for, checked and resolved.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "accel/soc/simulator.h"
+#include "models/quant/prepare.h"
+#include "models/reference/pruning.h"
+#include "tb/run_sim/command_line.h"
+#include "tb/run_sim/image_set.h"
+
+namespace heatvit::tb {
+
+struct RunOptions {
+  zoo::ModelSpec spec{};
+  soc::Mode mode = soc::Mode::kTiming;
+  soc::SocConfig config;
+  quant::PrepareOptions prepare;  // functional mode
+  reference::Pruning pruning;
+  std::vector<RunItem> items;     // at least one
+  uint32_t seed = 1;
+  int jobs = 1;
+  bool quiet = false;
+  bool per_block = false;
+  std::optional<std::string> json, csv, token_trace_out;
+  nlohmann::ordered_json resolved;  // "config" of the JSON report
+};
+
+/// The options of `run_sim run`, with its help text.
+CommandLine run_command_line();
+
+/// Throws InputError.
+RunOptions resolve_run(const CommandLine& line);
+
+/// Model, weights, selectors, calibration and deltas as prepare() wants them. Throws InputError.
+quant::PrepareOptions prepare_options(const CommandLine& line, int residual_bits);
+
+/// "functional", "timing".
+std::string_view name_of(soc::Mode mode);
+
+}  // namespace heatvit::tb
