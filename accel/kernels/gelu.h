@@ -5,6 +5,7 @@
 
 #include "accel/isa/records.h"
 #include "accel/kernels/cost.h"
+#include "accel/kernels/limits.h"
 #include "accel/kernels/requantize.h"
 #include "accel/kernels/round.h"
 
@@ -29,22 +30,45 @@ inline int32_t gelu_q12(int16_t x, uint16_t delta1) {
   return static_cast<int32_t>(round_shift(static_cast<int64_t>(wide) * factor, 14));
 }
 
-/// out[i] = saturate(round_shift(gelu(saturate16(q)) * multiplier2, shift2)), q = requantize(acc[i], record of channel
-/// i) in Q10. Arguments as finish_linear_row.
-inline void finish_gelu_row(const int32_t* acc, const isa::ChannelRecord* records, int record_step, int n,
-                            uint16_t delta1, uint16_t multiplier2, int shift2, int8_t* out) {
-  const int64_t scale = multiplier2;
-channels:
+namespace detail {
+
+inline void gelu_row(const int16_t* x, int n, uint16_t delta1, int32_t* g) {
+values:
   for (int i = 0; i < n; ++i) {
 #pragma HLS pipeline II = 1
 #pragma HLS loop_tripcount min = 1 max = 1024
-    const int16_t x = saturate<int16_t>(requantize(acc[i], records[record_step * i]));
-    out[i] = saturate<int8_t>(round_shift(gelu_q12(x, delta1) * scale, shift2));
+    g[i] = gelu_q12(x[i], delta1);
   }
 }
 
-/// The requantiser without its write; then six multiplications, two additions, two rounding shifts, saturation, write.
-constexpr int kGeluDepth = kRequantizeDepth - kWriteDepth + 6 * kMultiplyDepth + 2 * kAddDepth + 2 * kShiftDepth +
+inline void gelu_rescale(const int32_t* g, int n, int64_t multiplier, int shift, int8_t* out) {
+values:
+  for (int i = 0; i < n; ++i) {
+#pragma HLS pipeline II = 1
+#pragma HLS loop_tripcount min = 1 max = 1024
+    out[i] = saturate<int8_t>(round_shift(g[i] * multiplier, shift));
+  }
+}
+
+}  // namespace detail
+
+/// out[i] = saturate(round_shift(gelu(saturate16(q)) * multiplier2, shift2)), q = requantize(acc[i], record of channel
+/// i) in Q10. n <= kMaxRow; record_step as in finish_linear_row. Three pipelines with first-in first-out buffers
+/// between them: one value a cycle and lane as a single loop would have, and each loop narrow enough to vectorise well.
+inline void finish_gelu_row(const int32_t* acc, const isa::ChannelRecord* records, int record_step, int n,
+                            uint16_t delta1, uint16_t multiplier2, int shift2, int8_t* out) {
+#pragma HLS dataflow
+  int16_t x[kMaxRow];
+#pragma HLS stream variable = x depth = 2
+  int32_t g[kMaxRow];
+#pragma HLS stream variable = g depth = 2
+  finish_linear_row<int16_t>(acc, records, record_step, n, nullptr, false, x);
+  detail::gelu_row(x, n, delta1, g);
+  detail::gelu_rescale(g, n, multiplier2, shift2, out);
+}
+
+/// The requantiser; two buffers; six multiplications, two additions, two rounding shifts, saturation, write.
+constexpr int kGeluDepth = kRequantizeDepth + 2 * kReadDepth + 6 * kMultiplyDepth + 2 * kAddDepth + 2 * kShiftDepth +
                            kSaturateDepth + kWriteDepth;
 
 constexpr int64_t gelu_cycles(int64_t rows, int n, int lanes) { return stream_cycles(rows, n, lanes, kGeluDepth); }

@@ -55,43 +55,29 @@ panel_rows:
   }
 }
 
-/// kBlock x kBlock dot products of length `depth`; the accumulators are registers, the multipliers the HLS build's
-/// lanes.
+/// One token row against every column of the panel: kPanelColumns dot products of length `depth`. Each cycle takes
+/// kDepthStep input channels times kPanelColumns outputs; the sums are registers.
 template <class Acc>
-inline void dot_block(const int16_t (&rows)[kBlock][kPanelDepth], const int16_t (*columns)[kPanelDepth], int depth,
-                      Acc (&sum)[kBlock][kBlock]) {
-  // A local array, fully unrolled: sixteen reductions the compiler keeps in sixteen vector registers.
-  Acc s[kBlock][kBlock] = {};
-#pragma HLS array_partition variable = s type = complete dim = 0
+inline void multiply_row(const int16_t (&row)[kPanelDepth], const int16_t (&panel)[kPanelColumns][kPanelDepth],
+                         int depth, Acc (&out)[kPanelColumns]) {
+  // A local array, fully unrolled: reductions the compiler keeps in one vector register each.
+  Acc sum[kPanelColumns] = {};
+#pragma HLS array_partition variable = sum type = complete
 channels:
   for (int i = 0; i < depth; ++i) {
 #pragma HLS pipeline II = 1
+#pragma HLS unroll factor = kDepthStep
 #pragma HLS loop_tripcount min = 32 max = 512
-#pragma GCC unroll 4
-    for (int r = 0; r < kBlock; ++r) {
-#pragma GCC unroll 4
-      for (int q = 0; q < kBlock; ++q) {
-        s[r][q] += static_cast<Acc>(rows[r][i]) * static_cast<Acc>(columns[q][i]);
-      }
-    }
-  }
-  for (int r = 0; r < kBlock; ++r) {
-    for (int q = 0; q < kBlock; ++q) sum[r][q] = s[r][q];
-  }
-}
-
-/// c (rows x columns) = (first ? 0 : c) + sum.
-template <class Acc>
-inline void store_block(const Acc (&sum)[kBlock][kBlock], int rows, int columns, bool first, Acc* c, int c_pitch) {
-store_rows:
-  for (int r = 0; r < kBlock; ++r) {
-    for (int q = 0; q < kBlock; ++q) {
+#pragma GCC unroll 16
+    for (int j = 0; j < kPanelColumns; ++j) {
 #pragma HLS unroll
-      if (r < rows && q < columns) {
-        Acc& cell = c[static_cast<int64_t>(r) * c_pitch + q];
-        cell = (first ? Acc{0} : cell) + sum[r][q];
-      }
+      sum[j] += static_cast<Acc>(row[i]) * static_cast<Acc>(panel[j][i]);
     }
+  }
+columns:
+  for (int j = 0; j < kPanelColumns; ++j) {
+#pragma HLS unroll
+    out[j] = sum[j];
   }
 }
 
@@ -99,20 +85,19 @@ store_rows:
 template <class A, class Acc>
 inline void multiply_panel(const A* a, int a_pitch, const int16_t (&panel)[kPanelColumns][kPanelDepth], Acc* c,
                            int c_pitch, int m, int depth, int padded, int columns, bool first) {
-  int16_t rows[kBlock][kPanelDepth];
-#pragma HLS array_partition variable = rows type = cyclic factor = 32 dim = 2
+  int16_t row[kPanelDepth];
+#pragma HLS array_partition variable = row type = cyclic factor = kDepthStep
 token_rows:
-  for (int i = 0; i < m; i += kBlock) {
-#pragma HLS loop_tripcount min = 1 max = 64
-    for (int r = 0; r < kBlock; ++r) {
-      const bool exists = i + r < m;
-      load_operands(a + static_cast<int64_t>(exists ? i + r : 0) * a_pitch, exists ? depth : 0, padded, rows[r]);
-    }
-  output_columns:
-    for (int j = 0; j < columns; j += kBlock) {
-      Acc sum[kBlock][kBlock];
-      dot_block(rows, panel + j, padded, sum);
-      store_block(sum, m - i, columns - j, first, c + static_cast<int64_t>(i) * c_pitch + j, c_pitch);
+  for (int i = 0; i < m; ++i) {
+#pragma HLS loop_tripcount min = 1 max = 256
+    load_operands(a + static_cast<int64_t>(i) * a_pitch, depth, padded, row);
+    Acc sum[kPanelColumns];
+    multiply_row(row, panel, padded, sum);
+    Acc* cells = c + static_cast<int64_t>(i) * c_pitch;
+  accumulate:
+    for (int j = 0; j < columns; ++j) {
+#pragma HLS unroll
+      cells[j] = (first ? Acc{0} : cells[j]) + sum[j];
     }
   }
 }
@@ -129,7 +114,7 @@ void gemm_tile_nk(const A* a, int a_pitch, const B* b, int b_pitch, Acc* c, int 
                   bool first) {
   static_assert(sizeof(Acc) == 8 || (sizeof(A) == 1 && sizeof(B) == 1), "16-bit operands need a wider accumulator");
   int16_t panel[kPanelColumns][kPanelDepth];
-#pragma HLS array_partition variable = panel type = cyclic factor = 32 dim = 2
+#pragma HLS array_partition variable = panel type = cyclic factor = kDepthStep dim = 2
 depth_panels:
   for (int k0 = 0; k0 < k; k0 += kPanelDepth) {
     const int depth = detail::at_most(k - k0, kPanelDepth);
@@ -149,7 +134,7 @@ void gemm_tile_kn(const A* a, int a_pitch, const B* b, int b_pitch, Acc* c, int 
                   bool first) {
   static_assert(sizeof(Acc) == 8 || (sizeof(A) == 1 && sizeof(B) == 1), "16-bit operands need a wider accumulator");
   int16_t panel[kPanelColumns][kPanelDepth];
-#pragma HLS array_partition variable = panel type = cyclic factor = 32 dim = 2
+#pragma HLS array_partition variable = panel type = cyclic factor = kDepthStep dim = 2
 depth_panels:
   for (int k0 = 0; k0 < k; k0 += kPanelDepth) {
     const int depth = detail::at_most(k - k0, kPanelDepth);

@@ -17,7 +17,7 @@ constexpr int kRootBitsPerCycle = 2;
 constexpr int kNormReciprocalBits = 33;  // 2^63 / R, R >= 2^31
 constexpr int kNormFractionBits = 12;    // of the normalised value
 
-/// The largest even h with v << h below 2^64; v >= 1. Six comparisons, each halves what is left.
+/// The largest even h with v << h below 2^64; v >= 1. Five comparisons, each halves what is left.
 inline int even_headroom(uint64_t v) {
   int h = 0;
 headroom:

@@ -12,10 +12,8 @@ constexpr int kMaxHeads = 16;
 // that int8 and uint8 share one multiplier; int16 is the native type that holds both, and the 16-bit baseline's.
 constexpr int kPanelColumns = 16;  // output columns of one panel
 constexpr int kPanelDepth = 512;   // input channels of one panel
-constexpr int kBlock = 4;          // rows x columns of accumulators held in registers
-constexpr int kDepthStep = 32;     // a panel is padded with zeros to a multiple of this many input channels
+constexpr int kDepthStep = 32;     // input channels a cycle; a panel is padded with zeros to a multiple of it
 
-static_assert(kPanelColumns % kBlock == 0, "a panel is walked in whole blocks");
 static_assert(kPanelDepth % kDepthStep == 0, "padding stays inside the panel");
 
 }  // namespace kernels

@@ -23,14 +23,28 @@ inline uint16_t sigmoid_q16(int16_t x) {
   return static_cast<uint16_t>(y > 65535 ? 65535 : y);
 }
 
-/// out[i] = sigmoid(saturate16(q)), q = requantize(acc[i], record of channel i) in Q12. Arguments as finish_linear_row.
-inline void finish_sigmoid_row(const int32_t* acc, const isa::ChannelRecord* records, int record_step, int n,
-                               uint16_t* out) {
+namespace detail {
+
+template <int kStep>
+inline void finish_sigmoid(const int32_t* acc, const isa::ChannelRecord* records, int n, uint16_t* out) {
 channels:
   for (int i = 0; i < n; ++i) {
 #pragma HLS pipeline II = 1
 #pragma HLS loop_tripcount min = 1 max = 1024
-    out[i] = sigmoid_q16(saturate<int16_t>(requantize(acc[i], records[record_step * i])));
+    out[i] = sigmoid_q16(saturate<int16_t>(requantize(acc[i], records[kStep * i])));
+  }
+}
+
+}  // namespace detail
+
+/// out[i] = sigmoid(saturate16(q)), q = requantize(acc[i], record of channel i) in Q12. record_step as in
+/// finish_linear_row.
+inline void finish_sigmoid_row(const int32_t* acc, const isa::ChannelRecord* records, int record_step, int n,
+                               uint16_t* out) {
+  if (record_step != 0) {
+    detail::finish_sigmoid<1>(acc, records, n, out);
+  } else {
+    detail::finish_sigmoid<0>(acc, records, n, out);
   }
 }
 
