@@ -1,4 +1,5 @@
 heatvit_test(weights LIBS heatvit_models GTest::gmock)
+heatvit_test(convert LIBS heatvit_models)  # the converter of checkpoints; skipped without python3-torch
 
 if(HEATVIT_FUZZ)
   if(NOT CMAKE_CXX_COMPILER_ID MATCHES "Clang")
