@@ -80,6 +80,8 @@ TEST(Gelu, HandComputedPoints) {
   EXPECT_EQ(gelu_q12(-32768, 65535), 65534);  // delta1 just below 2 turns the sign: -32 x -32767 / 2^16 = 15.9995
   // x = 1 by hand: u = 11585, t = 17398, L = 32768 - 10671, f = 54865; 1024 * 54865 / 2^14 = 3429.06
   EXPECT_EQ(gelu_q12(1024, 32768), 3429);
+  // x = -2, delta1 = 0.5: L = 31577 is odd, e = 15789 rounds up, f = 16979; -2048 * 16979 / 2^14 = -2122.4
+  EXPECT_EQ(gelu_q12(-2048, 16384), -2122);
 }
 
 TEST(Gelu, ErrorOverTheWholeRange) {
