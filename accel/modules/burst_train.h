@@ -28,8 +28,13 @@ struct BurstTrain {
   uint64_t bytes() const { return uint64_t{row_bytes} * rows * planes; }
 };
 
+class ClockDomain;
+
 /// What the port a train came through can do; set by the AXI port.
 struct PortTiming {
+  const ClockDomain* clock = nullptr;  // the master's: a train completes on its edge
+  uint64_t lead_fs = 0;      // first address to the controller
+  uint64_t tail_fs = 0;      // last beat or response back to the master
   uint64_t beat_fs = 0;      // one data beat
   uint32_t beat_bytes = 16;
   uint32_t max_beats = 16;
@@ -42,6 +47,32 @@ struct TrainExtension : tlm::tlm_extension<TrainExtension> {
 
   tlm::tlm_extension_base* clone() const override { return new TrainExtension(*this); }
   void copy_from(const tlm::tlm_extension_base& other) override { *this = static_cast<const TrainExtension&>(other); }
+};
+
+/// A payload with its extension, to be reused by one initiator: train by train, no allocation.
+class TrainTransaction {
+ public:
+  TrainTransaction() { payload_.set_extension(&extension_); }
+  ~TrainTransaction() { payload_.clear_extension(&extension_); }  // the payload would delete it
+  TrainTransaction(const TrainTransaction&) = delete;
+  TrainTransaction& operator=(const TrainTransaction&) = delete;
+
+  /// `data` may be null: then time passes and nothing is copied.
+  tlm::tlm_generic_payload& prepare(const BurstTrain& train, uint8_t* data) {
+    extension_.train = train;
+    payload_.set_address(train.address);
+    payload_.set_data_ptr(data);
+    payload_.set_data_length(static_cast<unsigned>(train.bytes()));
+    payload_.set_command(data == nullptr ? tlm::TLM_IGNORE_COMMAND
+                         : train.write   ? tlm::TLM_WRITE_COMMAND
+                                         : tlm::TLM_READ_COMMAND);
+    payload_.set_response_status(tlm::TLM_INCOMPLETE_RESPONSE);
+    return payload_;
+  }
+
+ private:
+  tlm::tlm_generic_payload payload_;
+  TrainExtension extension_;
 };
 
 /// Protocol traits of its own, so that a train cannot be bound to a memory-mapped socket by mistake.

@@ -14,7 +14,6 @@ ControlUnit::ControlUnit(sc_core::sc_module_name name, Fabric& fabric, TokenSele
       account_(fabric.account(Unit::kControl)),
       cpu_account_(fabric.account(Unit::kCpu)) {
   registers.register_b_transport(this, &ControlUnit::access_register);
-  payload_.set_extension(&extension_);
   SC_THREAD(run);
   SC_THREAD(serve_host_commands);
 }
@@ -64,20 +63,15 @@ void ControlUnit::fetch(uint32_t first) {
   const uint32_t count = std::min(static_cast<uint32_t>(fabric_.config.control.fetch_batch), list_count_ - first);
   fetched_.resize(count);
   fetched_first_ = first;
-  BurstTrain& train = extension_.train;
-  train = {};
+  BurstTrain train;
   train.address = list_base_ + first * isa::kCommandBytes;
   train.row_bytes = count * isa::kCommandBytes;
   train.purpose = Purpose::kCommands;
   train.command = first;
-  payload_.set_command(tlm::TLM_READ_COMMAND);
-  payload_.set_address(train.address);
-  payload_.set_data_ptr(reinterpret_cast<uint8_t*>(fetched_.data()));
-  payload_.set_data_length(train.row_bytes);
-  payload_.set_response_status(tlm::TLM_INCOMPLETE_RESPONSE);
+  tlm::tlm_generic_payload& payload = transaction_.prepare(train, reinterpret_cast<uint8_t*>(fetched_.data()));
   sc_core::sc_time delay = sc_core::SC_ZERO_TIME;
-  fetch_port->b_transport(payload_, delay);
-  if (payload_.is_response_error()) throw std::runtime_error("command list is not in DDR");
+  fetch_port->b_transport(payload, delay);
+  if (payload.is_response_error()) throw std::runtime_error("command list is not in DDR");
 }
 
 void ControlUnit::issue(const isa::Command& c, uint32_t index) {
@@ -90,6 +84,7 @@ void ControlUnit::issue(const isa::Command& c, uint32_t index) {
   job.tokens = before.tokens;
   job.package = before.package;
   job.tokens_after = now.tokens;
+  fabric_.tokens_of_command[index] = job.tokens;
   job.package_after = now.package;
   job.m = c.m.at(job.tokens);
   job.k = c.k.at(job.tokens);

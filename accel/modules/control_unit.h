@@ -55,8 +55,7 @@ class ControlUnit : public sc_core::sc_module {
   std::array<uint32_t, HEATVIT_KEEP_REGISTERS> keep_{};
   uint64_t register_accesses_ = 0;
   sc_core::sc_event start_, cpu_done_;
-  tlm::tlm_generic_payload payload_;
-  TrainExtension extension_;
+  TrainTransaction transaction_;
 };
 
 }  // namespace heatvit::modules

@@ -56,9 +56,7 @@ DmaEngine::DmaEngine(sc_core::sc_module_name name, Fabric& fabric, Unit unit, Pu
       fabric_(fabric),
       account_(fabric.account(unit)),
       purpose_(purpose),
-      stalls_(fabric.config.debug, static_cast<uint32_t>(unit)) {
-  payload_.set_extension(&extension_);
-}
+      stalls_(fabric.config.debug, static_cast<uint32_t>(unit)) {}
 
 void DmaEngine::transfer(BurstTrain train, uint8_t* data, uint32_t command) {
   if (stalls_.active()) {
@@ -71,17 +69,10 @@ void DmaEngine::transfer(BurstTrain train, uint8_t* data, uint32_t command) {
   train.purpose = purpose_;
   train.command = command;
   train.write = purpose_ == Purpose::kOutput;
-  extension_.train = train;
-  payload_.set_address(train.address);
-  payload_.set_data_ptr(data);
-  payload_.set_data_length(static_cast<unsigned>(train.bytes()));
-  payload_.set_command(data == nullptr   ? tlm::TLM_IGNORE_COMMAND
-                       : train.write ? tlm::TLM_WRITE_COMMAND
-                                     : tlm::TLM_READ_COMMAND);
-  payload_.set_response_status(tlm::TLM_INCOMPLETE_RESPONSE);
+  tlm::tlm_generic_payload& payload = transaction_.prepare(train, data);
   sc_core::sc_time delay = sc_core::SC_ZERO_TIME;
-  socket->b_transport(payload_, delay);
-  if (payload_.is_response_error())
+  socket->b_transport(payload, delay);
+  if (payload.is_response_error())
     throw std::runtime_error("DMA " + std::string(name()) + ": address " + std::to_string(train.address) + " is not in DDR");
 }
 

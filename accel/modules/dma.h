@@ -52,8 +52,7 @@ class DmaEngine : public sc_core::sc_module {
   Purpose purpose_;
   StallSource stalls_;
   uint64_t trains_ = 0;
-  tlm::tlm_generic_payload payload_;
-  TrainExtension extension_;
+  TrainTransaction transaction_;
 };
 
 class InputDma : public DmaEngine {

@@ -1,0 +1,36 @@
+// One AXI port of the processing system as its master sees it: beat width and rate, burst limit, outstanding bursts,
+// latency through the interconnect. It stamps these on every train and passes it on.
+#pragma once
+
+#include <systemc>
+#include <tlm>
+#include <tlm_utils/passthrough_target_socket.h>
+#include <tlm_utils/simple_initiator_socket.h>
+
+#include "accel/modules/burst_train.h"
+#include "accel/modules/clock.h"
+
+namespace heatvit::soc {
+
+struct AxiPortConfig {
+  int beat_bytes = 16, max_beats = 16, outstanding = 8;
+  int read_latency_cycles = 0, write_latency_cycles = 0;  // address to controller and data back, together
+  int setup_cycles = 0;                                   // descriptor to first address
+};
+
+class AxiPort : public sc_core::sc_module {
+ public:
+  tlm_utils::passthrough_target_socket<AxiPort, 128, modules::BulkProtocol> master;
+  tlm_utils::simple_initiator_socket<AxiPort, 128, modules::BulkProtocol> memory;
+
+  /// `clock`: the master's domain; a beat takes one of its cycles.
+  AxiPort(sc_core::sc_module_name name, const AxiPortConfig& config, const modules::ClockDomain& clock);
+
+ private:
+  void transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
+
+  AxiPortConfig config_;
+  modules::PortTiming timing_;
+};
+
+}  // namespace heatvit::soc

@@ -1,0 +1,205 @@
+#include "accel/soc/ddr_controller.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+namespace heatvit::soc {
+namespace {
+
+using modules::BurstTrain;
+
+constexpr uint32_t kColumnBytes = 64;  // BL8 on a 64-bit bus
+constexpr uint32_t kPage = 4096;       // AXI bursts do not cross it
+
+uint64_t femtoseconds(double ns) { return static_cast<uint64_t>(std::llround(ns * 1e6)); }
+
+}  // namespace
+
+DdrController::DdrController(sc_core::sc_module_name name, const DdrConfig& config, const modules::DebugConfig& debug, int ports)
+    : sc_module(name),
+      t_rcd_(femtoseconds(config.t_rcd_ns)),
+      t_rp_(femtoseconds(config.t_rp_ns)),
+      t_cl_(femtoseconds(config.t_cl_ns)),
+      t_ras_(femtoseconds(config.t_ras_ns)),
+      t_rfc_(femtoseconds(config.t_rfc_ns)),
+      t_refi_(femtoseconds(config.t_refi_ns)),
+      turnaround_(femtoseconds(config.turnaround_ns)),
+      controller_(femtoseconds(config.controller_ns)),
+      column_(femtoseconds(1000.0 / config.mega_transfers * kColumnBytes / config.bus_bytes)),
+      config_(config),
+      ports_(static_cast<size_t>(ports)),
+      banks_(static_cast<size_t>(config.banks)),
+      stalls_(debug, 0xDD4) {
+  for (int i = 0; i < ports; ++i) {
+    sockets_.push_back(std::make_unique<Socket>(("port" + std::to_string(i)).c_str()));
+    sockets_.back()->register_b_transport(this, &DdrController::transport, i);
+  }
+}
+
+void DdrController::reset(uint64_t epoch, size_t commands) {
+  for (Port& port : ports_) port = Port{};
+  for (Bank& bank : banks_) bank = {-1, epoch};
+  bus_free_ = closed_until_ = epoch;
+  next_refresh_ = epoch + t_refi_;
+  last_write_ = false;
+  bytes_.assign(commands, PurposeBytes{});
+  statistics_ = {};
+  transactions_ = 0;
+}
+
+void DdrController::load(uint32_t address, const void* data, size_t bytes) {
+  if (address + bytes > storage_.size()) storage_.resize(address + bytes);
+  std::memcpy(storage_.data() + address, data, bytes);
+}
+
+void DdrController::peek(uint32_t address, void* data, size_t bytes) const {
+  std::memcpy(data, storage_.data() + address, bytes);
+}
+
+void DdrController::transport(int index, tlm::tlm_generic_payload& payload, sc_core::sc_time&) {
+  const auto* extension = payload.get_extension<modules::TrainExtension>();
+  const BurstTrain& train = extension->train;
+  const uint64_t last = uint64_t{train.address} + uint64_t{train.planes - 1} * train.plane_pitch +
+                        uint64_t{train.rows - 1} * train.pitch + train.row_bytes;
+  const bool data = payload.get_command() != tlm::TLM_IGNORE_COMMAND;
+  if (train.bytes() == 0 || last > static_cast<uint64_t>(config_.capacity) || (data && last > storage_.size())) {
+    payload.set_response_status(tlm::TLM_ADDRESS_ERROR_RESPONSE);
+    return;
+  }
+  const uint64_t now = sc_core::sc_time_stamp().value();
+  advance(now);
+  Port& port = ports_[static_cast<size_t>(index)];
+  const uint64_t channel = std::max<uint64_t>(port.channel, now);
+  port = Port{};
+  port.active = true;
+  port.train = train;
+  port.timing = extension->port;
+  port.timing.outstanding = std::min<uint32_t>(port.timing.outstanding, kMaxOutstanding);
+  port.remaining = train.bytes();
+  port.request = now + port.timing.lead_fs;
+  port.channel = std::max(channel, port.request);
+  port.completion.fill(port.request);
+  schedule(port);
+  while (port.remaining != 0) {
+    modules::ClockDomain::wait_until(std::max<uint64_t>(earliest_finish(port), sc_core::sc_time_stamp().value() + port.timing.beat_fs));
+    advance(sc_core::sc_time_stamp().value());
+  }
+  port.active = false;
+  uint64_t finish = port.finish + port.timing.tail_fs;
+  if (stalls_.active()) finish += stalls_.next() * port.timing.beat_fs;
+  const modules::ClockDomain& clock = *port.timing.clock;
+  modules::ClockDomain::wait_until(clock.time_of(clock.edge_at_or_after(finish)));
+  if (data) copy(train, payload.get_data_ptr(), train.write);
+  bytes_.at(train.command)[static_cast<size_t>(train.purpose)] += train.bytes();
+  ++transactions_;
+  payload.set_response_status(tlm::TLM_OK_RESPONSE);
+}
+
+DdrController::Burst DdrController::next_burst(const Port& p) const {
+  const uint64_t address = p.train.address + uint64_t{p.plane} * p.train.plane_pitch + uint64_t{p.row} * p.train.pitch + p.offset;
+  const uint32_t skew = static_cast<uint32_t>(address % p.timing.beat_bytes);
+  const uint32_t row_left = p.train.row_bytes - p.offset;
+  const uint32_t most = p.timing.max_beats * p.timing.beat_bytes - skew;
+  const uint32_t page_left = kPage - static_cast<uint32_t>(address % kPage);
+  const uint32_t bytes = std::min({row_left, most, page_left});
+  return {address, bytes, (skew + bytes + p.timing.beat_bytes - 1) / p.timing.beat_bytes};
+}
+
+/// Sets when the next burst reaches the controller.
+void DdrController::schedule(Port& p) const {
+  const uint64_t slot = p.completion[p.burst % p.timing.outstanding];  // the burst that must be through before this one
+  p.request = std::max(p.request, slot);
+  if (!p.train.write) {
+    p.event = p.request;
+    return;
+  }
+  p.event = std::max(p.channel, p.request) + next_burst(p).beats * p.timing.beat_fs;
+}
+
+void DdrController::serve(Port& p) {
+  const Burst burst = next_burst(p);
+  if (p.train.write) {
+    p.channel = p.event;
+    p.finish = access(p.event, burst, true);
+  } else {
+    const uint64_t ready = access(p.event, burst, false);
+    p.channel = std::max(p.channel + burst.beats * p.timing.beat_fs, ready);
+    p.finish = p.channel;
+  }
+  p.completion[p.burst % p.timing.outstanding] = p.finish;
+  ++p.burst;
+  p.request += p.timing.beat_fs;
+  p.remaining -= burst.bytes;
+  p.offset += burst.bytes;
+  if (p.offset == p.train.row_bytes) {
+    p.offset = 0;
+    if (++p.row == p.train.rows) {
+      p.row = 0;
+      ++p.plane;
+    }
+  }
+  if (p.remaining != 0) schedule(p);
+}
+
+void DdrController::advance(uint64_t until) {
+  for (;;) {
+    Port* next = nullptr;
+    for (Port& p : ports_)
+      if (p.active && p.remaining != 0 && p.event < until && (next == nullptr || p.event < next->event)) next = &p;
+    if (next == nullptr) return;
+    serve(*next);
+  }
+}
+
+void DdrController::refresh_until(uint64_t time) {
+  while (time >= next_refresh_) {
+    closed_until_ = std::max(bus_free_, next_refresh_) + t_rfc_;
+    bus_free_ = std::max(bus_free_, closed_until_);
+    for (Bank& bank : banks_) bank.row = -1;
+    ++statistics_.refreshes;
+    next_refresh_ += t_refi_;
+  }
+}
+
+/// Returns the end of the burst's last column on the data bus.
+uint64_t DdrController::access(uint64_t arrival, const Burst& burst, bool write) {
+  uint64_t ready = arrival + controller_;
+  refresh_until(ready);
+  ready = std::max(ready, closed_until_);
+  const uint64_t page = burst.address / static_cast<uint64_t>(config_.row_bytes);
+  Bank& bank = banks_[page % banks_.size()];
+  const auto row = static_cast<int64_t>(page / banks_.size());
+  if (bank.row == row) {
+    ++statistics_.row_hits;
+  } else {
+    ++statistics_.row_misses;
+    if (bank.row >= 0) ready = std::max(ready, bank.activated + t_ras_) + t_rp_;
+    bank.activated = ready;
+    bank.row = row;
+    ready += t_rcd_;
+  }
+  const uint64_t columns = (burst.address + burst.bytes - 1) / kColumnBytes - burst.address / kColumnBytes + 1;
+  uint64_t bus = bus_free_;
+  if (write != last_write_) bus += turnaround_;
+  last_write_ = write;
+  bus_free_ = std::max(bus, ready + t_cl_) + columns * column_;
+  return bus_free_;
+}
+
+/// No train finishes before its remaining beats have passed its data channel.
+uint64_t DdrController::earliest_finish(const Port& p) const {
+  const uint64_t beats = p.remaining / p.timing.beat_bytes;
+  return std::max(p.channel, p.request) + beats * p.timing.beat_fs;
+}
+
+void DdrController::copy(const BurstTrain& t, uint8_t* data, bool write) {
+  for (uint32_t plane = 0; plane < t.planes; ++plane)
+    for (uint32_t row = 0; row < t.rows; ++row) {
+      uint8_t* memory = storage_.data() + t.address + uint64_t{plane} * t.plane_pitch + uint64_t{row} * t.pitch;
+      std::memcpy(write ? memory : data, write ? data : memory, t.row_bytes);
+      data += t.row_bytes;
+    }
+}
+
+}  // namespace heatvit::soc

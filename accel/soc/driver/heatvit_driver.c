@@ -1,0 +1,28 @@
+#include "accel/soc/driver/heatvit_driver.h"
+
+#include "accel/modules/registers.h"
+
+void heatvit_configure(const struct heatvit_device *device, const struct heatvit_job *job) {
+  uint32_t i;
+  device->write(device->context, HEATVIT_LIST_BASE, job->list_base);
+  device->write(device->context, HEATVIT_LIST_COUNT, job->list_count);
+  device->write(device->context, HEATVIT_TOKENS, job->tokens);
+  device->write(device->context, HEATVIT_SEED, job->seed);
+  for (i = 0; i < HEATVIT_KEEP_REGISTERS; ++i)
+    device->write(device->context, HEATVIT_KEEP + 4 * i, i < job->keep_count ? job->keep[i] : HEATVIT_KEEP_COMMAND);
+}
+
+void heatvit_start(const struct heatvit_device *device) { device->write(device->context, HEATVIT_CONTROL, 1); }
+
+enum heatvit_event heatvit_handle_interrupt(const struct heatvit_device *device, uint32_t *command, uint32_t *tokens) {
+  const uint32_t status = device->read(device->context, HEATVIT_STATUS);
+  if (status & HEATVIT_STATUS_DONE) return HEATVIT_EVENT_DONE;
+  if (!(status & HEATVIT_STATUS_CPU)) return HEATVIT_EVENT_NONE;
+  *command = device->read(device->context, HEATVIT_CPU_COMMAND);
+  *tokens = device->read(device->context, HEATVIT_TOKENS);
+  return HEATVIT_EVENT_HOST_COMMAND;
+}
+
+void heatvit_complete_host_command(const struct heatvit_device *device) {
+  device->write(device->context, HEATVIT_CPU_DONE, 1);
+}

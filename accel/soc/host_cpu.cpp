@@ -1,0 +1,159 @@
+#include "accel/soc/host_cpu.h"
+
+#include <algorithm>
+
+#include "accel/kernels/layernorm.h"
+#include "models/zoo/zoo.h"
+
+namespace heatvit::soc {
+
+using modules::BurstTrain;
+using modules::ClockDomain;
+
+HostCpu::HostCpu(sc_core::sc_module_name name, modules::Fabric& fabric, const CpuConfig& config, const lower::Program& program)
+    : sc_module(name),
+      registers("registers"),
+      memory("memory"),
+      interrupt("interrupt"),
+      fabric_(fabric),
+      config_(config),
+      program_(program) {
+  device_.context = this;
+  device_.read = [](void* self, uint32_t offset) { return static_cast<HostCpu*>(self)->read_register(offset); };
+  device_.write = [](void* self, uint32_t offset, uint32_t value) { static_cast<HostCpu*>(self)->write_register(offset, value); };
+  SC_THREAD(run);
+}
+
+void HostCpu::schedule(uint32_t seed, std::vector<uint32_t> keep) {
+  seed_ = seed;
+  keep_ = std::move(keep);
+  finished_ = false;
+  scheduled_ = true;
+  go_.notify(sc_core::SC_ZERO_TIME);
+}
+
+void HostCpu::run() {
+  fabric_.guard([this] {
+    for (;;) {
+      while (!scheduled_) sc_core::wait(go_);  // the first image is scheduled before the kernel runs
+      scheduled_ = false;
+      run_image();
+      finished_ = true;
+      sc_core::sc_pause();
+    }
+  });
+}
+
+void HostCpu::run_image() {
+  heatvit_job job{};
+  job.list_base = program_.command_list.address;
+  job.list_count = static_cast<uint32_t>(program_.commands.size());
+  job.tokens = zoo::kMaxTokens;
+  job.seed = seed_;
+  job.keep = keep_.data();
+  job.keep_count = static_cast<uint32_t>(keep_.size());
+  heatvit_configure(&device_, &job);
+  // The image's time zero is the start write: every module and the refresh counter start from here.
+  fabric_.reset_image();
+  heatvit_start(&device_);
+  for (;;) {
+    while (!interrupt.read()) sc_core::wait(interrupt.posedge_event());
+    ClockDomain::wait_until(sc_core::sc_time_stamp().value() + static_cast<uint64_t>(config_.interrupt_ns * 1e6));
+    const uint64_t arrival = fabric_.clock.now();
+    uint32_t command = 0, tokens = 0;
+    switch (heatvit_handle_interrupt(&device_, &command, &tokens)) {
+      case HEATVIT_EVENT_DONE: end_cycle_ = arrival; return;
+      case HEATVIT_EVENT_HOST_COMMAND:
+        layernorm(command, tokens);
+        heatvit_complete_host_command(&device_);
+        break;
+      case HEATVIT_EVENT_NONE: sc_core::wait(sc_core::SC_ZERO_TIME); break;
+    }
+  }
+}
+
+void HostCpu::layernorm(uint32_t index, uint32_t tokens) {
+  const isa::Command& c = program_.commands.at(index);
+  const auto n = static_cast<uint32_t>(c.n.fixed), rows = static_cast<uint32_t>(c.m.at(static_cast<int>(tokens)));
+  const bool wide = c.a_type == isa::Element::kInt16;
+  const uint32_t row_bytes = n * (wide ? 2 : 1);
+  const bool data = fabric_.functional();
+  records_.resize(n * sizeof(isa::NormRecord));
+  BurstTrain fetch;
+  fetch.address = c.records;
+  fetch.row_bytes = static_cast<uint32_t>(records_.size());
+  fetch.command = index;
+  transfer(fetch, data ? records_.data() : nullptr);
+
+  // Rows of a token's heads lie end to end, so a chunk is one run of bytes when the pitch is the row.
+  const uint32_t chunk = std::max(1U, static_cast<uint32_t>(config_.rows_per_chunk) * (program_.spec.dim > 0 ? static_cast<uint32_t>(program_.spec.dim) / n : 1U));
+  rows_.resize(size_t{chunk} * row_bytes);
+  normed_.resize(size_t{chunk} * n);
+  for (uint32_t first = 0; first < rows; first += chunk) {
+    const uint32_t count = std::min(chunk, rows - first);
+    BurstTrain in;
+    in.address = c.a.address + first * c.a.pitch;
+    in.row_bytes = row_bytes;
+    in.rows = count;
+    in.pitch = c.a.pitch;
+    in.command = index;
+    transfer(in, data ? rows_.data() : nullptr);
+    if (data) {
+      const auto* norm = reinterpret_cast<const isa::NormRecord*>(records_.data());
+      for (uint32_t r = 0; r < count; ++r) {
+        const uint8_t* row = rows_.data() + size_t{r} * row_bytes;
+        int8_t* out = normed_.data() + size_t{r} * n;
+        if (wide)
+          kernels::layernorm_row(reinterpret_cast<const int16_t*>(row), static_cast<int>(n), norm, c.shift2, c.epsilon, out);
+        else
+          kernels::layernorm_row(reinterpret_cast<const int8_t*>(row), static_cast<int>(n), norm, c.shift2, c.epsilon, out);
+      }
+    }
+    const double lines = (double{1} * count * row_bytes + count * n) / 64.0;
+    spend_cycles(count * n * config_.layernorm_cycles_per_element + lines * config_.cache_cycles_per_line);
+    BurstTrain out;
+    out.address = c.c.address + first * c.c.pitch;
+    out.row_bytes = n;
+    out.rows = count;
+    out.pitch = c.c.pitch;
+    out.command = index;
+    out.write = true;
+    transfer(out, data ? reinterpret_cast<uint8_t*>(normed_.data()) : nullptr);
+  }
+}
+
+void HostCpu::spend_cycles(double cycles) const {
+  ClockDomain::wait_until(sc_core::sc_time_stamp().value() + static_cast<uint64_t>(cycles * 1e9 / config_.clock_mhz));
+}
+
+void HostCpu::transfer(BurstTrain train, uint8_t* data) {
+  train.purpose = modules::Purpose::kCpu;
+  tlm::tlm_generic_payload& payload = transaction_.prepare(train, data);
+  sc_core::sc_time delay = sc_core::SC_ZERO_TIME;
+  memory->b_transport(payload, delay);
+  if (payload.is_response_error()) throw std::runtime_error("host: address " + std::to_string(train.address) + " is not in DDR");
+}
+
+uint32_t HostCpu::read_register(uint32_t offset) {
+  uint32_t value = 0;
+  access_register(tlm::TLM_READ_COMMAND, offset, &value);
+  return value;
+}
+
+void HostCpu::write_register(uint32_t offset, uint32_t value) { access_register(tlm::TLM_WRITE_COMMAND, offset, &value); }
+
+void HostCpu::access_register(tlm::tlm_command command, uint32_t offset, uint32_t* value) {
+  tlm::tlm_generic_payload payload;
+  payload.set_command(command);
+  payload.set_address(offset);
+  payload.set_data_ptr(reinterpret_cast<uint8_t*>(value));
+  payload.set_data_length(4);
+  payload.set_streaming_width(4);
+  payload.set_response_status(tlm::TLM_INCOMPLETE_RESPONSE);
+  ClockDomain::wait_until(sc_core::sc_time_stamp().value() + static_cast<uint64_t>(config_.register_ns * 1e6));
+  sc_core::sc_time delay = sc_core::SC_ZERO_TIME;
+  registers->b_transport(payload, delay);
+  if (payload.is_response_error()) throw std::runtime_error("host: no register at offset " + std::to_string(offset));
+}
+
+}  // namespace heatvit::soc

@@ -1,0 +1,62 @@
+// The simulated host: runs the driver (accel/soc/driver), handles interrupts, does LayerNorm where the list says so.
+//
+// Cost of a host LayerNorm: interrupt latency, register accesses, then for every chunk of rows a DDR read, the arithmetic
+// (cycles per element, NEON) with cache maintenance per 64-byte line, and a DDR write; one core, in sequence.
+#pragma once
+
+#include <systemc>
+#include <tlm>
+#include <tlm_utils/simple_initiator_socket.h>
+
+#include <exception>
+#include <vector>
+
+#include "accel/modules/burst_train.h"
+#include "accel/modules/clock.h"
+#include "accel/modules/fabric.h"
+#include "accel/soc/config.h"
+#include "accel/soc/driver/heatvit_driver.h"
+#include "models/lower/program.h"
+
+namespace heatvit::soc {
+
+class HostCpu : public sc_core::sc_module {
+ public:
+  tlm_utils::simple_initiator_socket<HostCpu, 32> registers;
+  tlm_utils::simple_initiator_socket<HostCpu, 128, modules::BulkProtocol> memory;
+  sc_core::sc_in<bool> interrupt;
+
+  SC_HAS_PROCESS(HostCpu);
+  HostCpu(sc_core::sc_module_name name, modules::Fabric& fabric, const CpuConfig& config, const lower::Program& program);
+
+  /// Runs one image at the next start of the kernel, which pauses when its interrupt has arrived.
+  void schedule(uint32_t seed, std::vector<uint32_t> keep);
+
+  bool finished() const { return finished_; }
+  uint64_t end_cycle() const { return end_cycle_; }
+
+ private:
+  void run();
+  void run_image();
+  void layernorm(uint32_t index, uint32_t tokens);
+  void transfer(modules::BurstTrain train, uint8_t* data);
+  void spend_cycles(double cycles) const;
+  uint32_t read_register(uint32_t offset);
+  void write_register(uint32_t offset, uint32_t value);
+  void access_register(tlm::tlm_command command, uint32_t offset, uint32_t* value);
+
+  modules::Fabric& fabric_;
+  CpuConfig config_;
+  const lower::Program& program_;
+  heatvit_device device_{};
+  uint32_t seed_ = 1;
+  std::vector<uint32_t> keep_;
+  bool scheduled_ = false, finished_ = false;
+  uint64_t end_cycle_ = 0;
+  sc_core::sc_event go_;
+  std::vector<uint8_t> rows_, records_;
+  std::vector<int8_t> normed_;
+  modules::TrainTransaction transaction_;
+};
+
+}  // namespace heatvit::soc

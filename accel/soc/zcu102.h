@@ -1,0 +1,42 @@
+// The board: accelerator in the fabric, host and DDR4 in the processing system, and the wires between them.
+//
+//   HP0 activations, HP1 weights, HP3 results, HPC0 command fetch; the CPU cluster has a port of its own.
+#pragma once
+
+#include <systemc>
+
+#include "accel/modules/control_unit.h"
+#include "accel/modules/dma.h"
+#include "accel/modules/pe_array.h"
+#include "accel/modules/token_selector.h"
+#include "accel/modules/vector_unit.h"
+#include "accel/soc/axi_port.h"
+#include "accel/soc/config.h"
+#include "accel/soc/ddr_controller.h"
+#include "accel/soc/host_cpu.h"
+
+namespace heatvit::soc {
+
+struct Zcu102 : sc_core::sc_module {
+  Zcu102(sc_core::sc_module_name name, const SocConfig& config, const lower::Program& program, bool functional);
+
+  modules::Fabric fabric;
+  modules::ClockDomain cpu_bus_clock;
+
+  // PL
+  modules::TokenSelector selector;
+  modules::ControlUnit control;
+  modules::InputDma dma_in;
+  modules::WeightDma dma_weights;
+  modules::OutputDma dma_out;
+  modules::PeArray pe_array;
+  modules::VectorUnit vector_unit;
+
+  // PS
+  AxiPort hp0, hp1, hp3, hpc0, cpu_port;
+  DdrController ddr;
+  HostCpu host;
+  sc_core::sc_signal<bool, sc_core::SC_MANY_WRITERS> interrupt;
+};
+
+}  // namespace heatvit::soc
