@@ -89,7 +89,7 @@ void ControlUnit::issue(const isa::Command& c, uint32_t index) {
   job.m = c.m.at(job.tokens);
   job.k = c.k.at(job.tokens);
   job.n = c.n.at(job.tokens);
-  if (job.m < 1 || job.n < 1 || (c.opcode == Opcode::kGemm && job.k < 1))
+  if (c.opcode != Opcode::kTokenSelect && (job.m < 1 || job.n < 1 || (c.opcode == Opcode::kGemm && job.k < 1)))
     throw std::runtime_error("command " + std::to_string(index) + " has an empty extent at " + std::to_string(job.tokens) + " tokens");
 
   switch (c.opcode) {

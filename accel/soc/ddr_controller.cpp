@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <string>
+
+#include "models/errors.h"
 
 namespace heatvit::soc {
 namespace {
@@ -11,6 +14,14 @@ using modules::BurstTrain;
 
 constexpr uint32_t kColumnBytes = 64;  // BL8 on a 64-bit bus
 constexpr uint32_t kPage = 4096;       // AXI bursts do not cross it
+
+/// log2; throws where the parameter is no power of two, as address bits are.
+int bits_of(const char* name, int value) {
+  int bits = 0;
+  while ((1 << bits) < value) ++bits;
+  if ((1 << bits) != value) throw InputError(std::string(name) + " must be a power of two, got " + std::to_string(value));
+  return bits;
+}
 
 uint64_t femtoseconds(double ns) { return static_cast<uint64_t>(std::llround(ns * 1e6)); }
 
@@ -28,6 +39,8 @@ DdrController::DdrController(sc_core::sc_module_name name, const DdrConfig& conf
       controller_(femtoseconds(config.controller_ns)),
       column_(femtoseconds(1000.0 / config.mega_transfers * kColumnBytes / config.bus_bytes)),
       config_(config),
+      row_shift_(bits_of("ddr.row_bytes", config.row_bytes)),
+      bank_shift_(bits_of("ddr.banks", config.banks)),
       ports_(static_cast<size_t>(ports)),
       banks_(static_cast<size_t>(config.banks)),
       stalls_(debug, 0xDD4) {
@@ -71,21 +84,20 @@ void DdrController::transport(int index, tlm::tlm_generic_payload& payload, sc_c
   advance(now);
   Port& port = ports_[static_cast<size_t>(index)];
   const uint64_t channel = std::max<uint64_t>(port.channel, now);
-  port = Port{};
-  port.active = true;
   port.train = train;
   port.timing = extension->port;
-  port.timing.outstanding = std::min<uint32_t>(port.timing.outstanding, kMaxOutstanding);
+  port.beat_shift = bits_of("axi.beat_bytes", static_cast<int>(port.timing.beat_bytes));
+  port.row_address = port.plane_address = train.address;
+  port.row = port.offset = port.slot = 0;
   port.remaining = train.bytes();
   port.request = now + port.timing.lead_fs;
   port.channel = std::max(channel, port.request);
-  port.completion.fill(port.request);
+  std::fill_n(port.completion.begin(), port.timing.outstanding, port.request);
   schedule(port);
   while (port.remaining != 0) {
     modules::ClockDomain::wait_until(std::max<uint64_t>(earliest_finish(port), sc_core::sc_time_stamp().value() + port.timing.beat_fs));
     advance(sc_core::sc_time_stamp().value());
   }
-  port.active = false;
   uint64_t finish = port.finish + port.timing.tail_fs;
   if (stalls_.active()) finish += stalls_.next() * port.timing.beat_fs;
   const modules::ClockDomain& clock = *port.timing.clock;
@@ -96,29 +108,27 @@ void DdrController::transport(int index, tlm::tlm_generic_payload& payload, sc_c
   payload.set_response_status(tlm::TLM_OK_RESPONSE);
 }
 
-DdrController::Burst DdrController::next_burst(const Port& p) const {
-  const uint64_t address = p.train.address + uint64_t{p.plane} * p.train.plane_pitch + uint64_t{p.row} * p.train.pitch + p.offset;
-  const uint32_t skew = static_cast<uint32_t>(address % p.timing.beat_bytes);
+/// The burst at the port's position: up to the end of the row, the AXI burst limit, or the 4 KiB boundary.
+DdrController::Burst DdrController::next_burst(const Port& p) {
+  const uint64_t address = p.row_address + p.offset;
+  const uint32_t beat = p.timing.beat_bytes;
+  const uint32_t skew = static_cast<uint32_t>(address) & (beat - 1);
   const uint32_t row_left = p.train.row_bytes - p.offset;
-  const uint32_t most = p.timing.max_beats * p.timing.beat_bytes - skew;
-  const uint32_t page_left = kPage - static_cast<uint32_t>(address % kPage);
+  const uint32_t most = p.timing.max_beats * beat - skew;
+  const uint32_t page_left = kPage - (static_cast<uint32_t>(address) & (kPage - 1));
   const uint32_t bytes = std::min({row_left, most, page_left});
-  return {address, bytes, (skew + bytes + p.timing.beat_bytes - 1) / p.timing.beat_bytes};
+  return {address, bytes, (skew + bytes + beat - 1) >> p.beat_shift};
 }
 
-/// Sets when the next burst reaches the controller.
-void DdrController::schedule(Port& p) const {
-  const uint64_t slot = p.completion[p.burst % p.timing.outstanding];  // the burst that must be through before this one
-  p.request = std::max(p.request, slot);
-  if (!p.train.write) {
-    p.event = p.request;
-    return;
-  }
-  p.event = std::max(p.channel, p.request) + next_burst(p).beats * p.timing.beat_fs;
+/// Chooses the next burst and when it reaches the controller: its address, or the last beat of its write data.
+void DdrController::schedule(Port& p) {
+  p.burst = next_burst(p);
+  p.request = std::max(p.request, p.completion[p.slot]);  // the burst that must be through before this one
+  p.event = p.train.write ? std::max(p.channel, p.request) + p.burst.beats * p.timing.beat_fs : p.request;
 }
 
 void DdrController::serve(Port& p) {
-  const Burst burst = next_burst(p);
+  const Burst burst = p.burst;
   if (p.train.write) {
     p.channel = p.event;
     p.finish = access(p.event, burst, true);
@@ -127,28 +137,41 @@ void DdrController::serve(Port& p) {
     p.channel = std::max(p.channel + burst.beats * p.timing.beat_fs, ready);
     p.finish = p.channel;
   }
-  p.completion[p.burst % p.timing.outstanding] = p.finish;
-  ++p.burst;
+  p.completion[p.slot] = p.finish;
+  if (++p.slot == p.timing.outstanding) p.slot = 0;
   p.request += p.timing.beat_fs;
   p.remaining -= burst.bytes;
   p.offset += burst.bytes;
-  if (p.offset == p.train.row_bytes) {
-    p.offset = 0;
-    if (++p.row == p.train.rows) {
-      p.row = 0;
-      ++p.plane;
-    }
-  }
+  if (p.offset == p.train.row_bytes) next_row(p);
   if (p.remaining != 0) schedule(p);
 }
 
+void DdrController::next_row(Port& p) {
+  p.offset = 0;
+  p.row_address += p.train.pitch;
+  if (++p.row < p.train.rows) return;
+  p.row = 0;
+  p.plane_address += p.train.plane_pitch;
+  p.row_address = p.plane_address;
+}
+
+/// Serves, over all ports, what reaches the controller before `until`; ties go to the lower port.
 void DdrController::advance(uint64_t until) {
   for (;;) {
     Port* next = nullptr;
-    for (Port& p : ports_)
-      if (p.active && p.remaining != 0 && p.event < until && (next == nullptr || p.event < next->event)) next = &p;
+    uint64_t other = until;  // when another port, or the present, has its turn
+    for (Port& p : ports_) {
+      if (p.remaining == 0 || p.event >= until) continue;
+      if (next == nullptr || p.event < next->event) {
+        if (next != nullptr) other = next->event;
+        next = &p;
+      } else {
+        other = std::min(other, p.event);
+      }
+    }
     if (next == nullptr) return;
-    serve(*next);
+    do serve(*next);
+    while (next->remaining != 0 && next->event < other);
   }
 }
 
@@ -167,9 +190,9 @@ uint64_t DdrController::access(uint64_t arrival, const Burst& burst, bool write)
   uint64_t ready = arrival + controller_;
   refresh_until(ready);
   ready = std::max(ready, closed_until_);
-  const uint64_t page = burst.address / static_cast<uint64_t>(config_.row_bytes);
-  Bank& bank = banks_[page % banks_.size()];
-  const auto row = static_cast<int64_t>(page / banks_.size());
+  const uint64_t page = burst.address >> row_shift_;
+  Bank& bank = banks_[page & (banks_.size() - 1)];
+  const auto row = static_cast<int64_t>(page >> bank_shift_);
   if (bank.row == row) {
     ++statistics_.row_hits;
   } else {

@@ -52,17 +52,24 @@ class DdrController : public sc_core::sc_module {
  private:
   static constexpr int kMaxOutstanding = 64;
 
+  struct Burst {
+    uint64_t address = 0;
+    uint32_t bytes = 0, beats = 0;
+  };
+
   struct Port {
-    bool active = false;
     modules::BurstTrain train;
     modules::PortTiming timing;
-    uint32_t plane = 0, row = 0, offset = 0;  // next byte
-    uint64_t remaining = 0;                   // bytes not yet requested
-    uint64_t event = 0;     // when the next burst reaches the controller: read request, or last beat of write data
-    uint64_t request = 0;   // earliest address beat of the next burst
-    uint64_t channel = 0;   // the port's data channel is free
-    uint64_t finish = 0;    // last beat or response of the bursts served so far
-    uint32_t burst = 0;     // served
+    int beat_shift = 0;
+    uint64_t plane_address = 0, row_address = 0;
+    uint32_t row = 0, offset = 0;  // position of the next burst
+    uint64_t remaining = 0;        // bytes not yet served
+    Burst burst;                   // the next one
+    uint64_t event = 0;            // when it reaches the controller
+    uint64_t request = 0;          // earliest address beat
+    uint64_t channel = 0;          // the port's data channel is free
+    uint64_t finish = 0;           // last beat or response of the bursts served so far
+    uint32_t slot = 0;             // in `completion`, a ring of the outstanding bursts
     std::array<uint64_t, kMaxOutstanding> completion{};
   };
 
@@ -71,15 +78,11 @@ class DdrController : public sc_core::sc_module {
     uint64_t activated = 0;
   };
 
-  struct Burst {
-    uint64_t address;
-    uint32_t bytes, beats;
-  };
-
   void transport(int index, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
-  Burst next_burst(const Port& port) const;
-  void schedule(Port& port) const;
+  static Burst next_burst(const Port& port);
+  static void schedule(Port& port);
   void serve(Port& port);
+  static void next_row(Port& port);
   void advance(uint64_t until);
   uint64_t access(uint64_t arrival, const Burst& burst, bool write);
   void refresh_until(uint64_t time);
@@ -89,6 +92,7 @@ class DdrController : public sc_core::sc_module {
   // Timings, fs.
   uint64_t t_rcd_, t_rp_, t_cl_, t_ras_, t_rfc_, t_refi_, turnaround_, controller_, column_;
   DdrConfig config_;
+  int row_shift_, bank_shift_;
   std::vector<std::unique_ptr<Socket>> sockets_;
   std::vector<Port> ports_;
   std::vector<Bank> banks_;

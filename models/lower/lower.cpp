@@ -50,7 +50,9 @@ Builder::Builder(const zoo::ModelSpec& spec, const isa::AcceleratorConfig& hw, c
   if (hw.softmax == isa::SoftmaxPlacement::kFused && !fits)
     throw InputError("accel.softmax = fused needs a row of " + std::to_string(zoo::kMaxTokens) +
                      " scores in one output tile: enlarge tile.m x tile.n");
-  fused_softmax_ = fits && hw.softmax != isa::SoftmaxPlacement::kSeparate;
+  fused_softmax_ = hw.softmax == isa::SoftmaxPlacement::kFused ||
+                   (hw.softmax == isa::SoftmaxPlacement::kAuto &&
+                    prefers_fused_softmax(hw, spec.heads, spec.head_dim(), zoo::kMaxTokens));
 }
 
 Command Builder::command(Opcode opcode, uint8_t block, Op op) {

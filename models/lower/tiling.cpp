@@ -62,29 +62,65 @@ void tile_conv(Command& c, const AcceleratorConfig& hw) {
   c.tile_m = static_cast<uint16_t>(columns);
 }
 
-/// Attention with `group` heads in parallel. Returns false where not even one row fits.
-bool tile_attention(Command& c, const AcceleratorConfig& hw, int max_tokens, int group) {
-  const int m = c.m.at(max_tokens), k = c.k.at(max_tokens), n = c.n.at(max_tokens);
-  const int64_t operand = hw.operand_bytes();
+/// A choice of tiles for attention and what it would cost, roughly: array cycles, or the beats of the busier operand where
+/// they are more, and a fixed part a tile. It ranks choices; no latency comes from it.
+struct AttentionTiles {
+  int group = 0;
+  int64_t m = 0, k = 0, n = 0;
+  double cost = 0;
+};
+
+int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+AttentionTiles attention_tiles(const Command& c, const AcceleratorConfig& hw, int max_tokens, int group, int64_t tile_n) {
+  constexpr double kBeatBytes = 16.0, kTileCycles = 40.0;
+  const int64_t m = c.m.at(max_tokens), k = c.k.at(max_tokens), n = c.n.at(max_tokens), operand = hw.operand_bytes();
   const int64_t weight_cells = hw.weight_slot() / operand / group, input_cells = hw.input_slot() / operand / group;
-  const int64_t cells = hw.accumulator_slot() / 4 / group;
-  const int64_t results = hw.output_slot() / isa::bytes_of(c.c_type) / group;
-  int64_t tile_k = std::min<int64_t>(k, std::min(weight_cells, input_cells));
-  if (tile_k < 1) return false;
-  int64_t tile_n = std::min<int64_t>(n, weight_cells / tile_k);
-  if (tile_n < n && tile_k == k && tile_n < hw.to && !c.panel) {  // rather split k than compute slivers of n
-    tile_n = std::min<int64_t>(n, hw.to);
-    tile_k = std::min<int64_t>(k, weight_cells / tile_n);
-  }
-  if (tile_n < 1 || tile_k < 1) return false;
+  AttentionTiles t;
+  t.group = group;
+  t.n = tile_n;
+  t.k = std::min({k, weight_cells / tile_n, input_cells});
+  if (t.k > hw.ti && t.k < k) t.k -= t.k % hw.ti;
+  if (t.k < 1) return {};
   const int64_t width = c.panel ? n : tile_n;
-  const int64_t tile_m = std::min({int64_t{m}, input_cells / tile_k, cells / width, results / width});
-  if (tile_m < 1) return false;
-  c.head_group = static_cast<uint8_t>(group);
-  c.tile_m = static_cast<uint16_t>(tile_m);
-  c.tile_k = static_cast<uint16_t>(tile_k);
-  c.tile_n = static_cast<uint16_t>(tile_n);
-  return true;
+  t.m = std::min({m, input_cells / t.k, hw.accumulator_slot() / 4 / group / width,
+                  hw.output_slot() / isa::bytes_of(c.c_type) / group / width});
+  if (t.m < 1) return {};
+  const int64_t groups = ceil_div(c.heads, group), mt = ceil_div(m, t.m), kt = ceil_div(k, t.k), nt = ceil_div(n, t.n);
+  const double steps = static_cast<double>(groups * mt * kt * nt);
+  const double array = steps * static_cast<double>(t.m * ceil_div(t.k, hw.ti) * ceil_div(t.n, hw.to));
+  const double a = static_cast<double>(c.heads * m * k * (kt == 1 ? 1 : nt)) / kBeatBytes;
+  const double b = static_cast<double>(c.heads * n * k * (kt == 1 && nt == 1 ? 1 : mt)) / kBeatBytes;
+  t.cost = std::max({array, a, b}) + kTileCycles * steps;
+  return t;
+}
+
+/// The cheapest choice over head groups and widths; group 0 where not even one row of one head fits.
+AttentionTiles best_attention_tiles(const Command& c, const AcceleratorConfig& hw, int max_tokens) {
+  const int n = c.n.at(max_tokens);
+  AttentionTiles best;
+  const auto consider = [&](int group, int64_t tile_n) {
+    const AttentionTiles t = attention_tiles(c, hw, max_tokens, group, tile_n);
+    if (t.group != 0 && (best.group == 0 || t.cost < best.cost)) best = t;
+  };
+  for (int group = std::min<int>(hw.th, c.heads); group >= 1; --group) {
+    consider(group, n);
+    for (int64_t tile_n = hw.to; tile_n < n; tile_n += hw.to) consider(group, tile_n);
+    for (int64_t tile_n = std::min<int64_t>(n, hw.to) - 1; tile_n >= 1; tile_n /= 2) consider(group, tile_n);
+  }
+  return best;
+}
+
+/// Q K^T of a model as the lowering emits it, for weighing the placements of softmax.
+Command score_command(int heads, int head_dim, bool fused) {
+  Command c;
+  c.op = static_cast<uint8_t>(isa::Op::kScores);
+  c.m = c.n = {0, 1};
+  c.k = {static_cast<int16_t>(head_dim), 0};
+  c.heads = static_cast<uint8_t>(heads);
+  c.panel = fused;
+  c.c_type = fused ? isa::Element::kUint8 : isa::Element::kInt16;
+  return c;
 }
 
 }  // namespace
@@ -92,21 +128,24 @@ bool tile_attention(Command& c, const AcceleratorConfig& hw, int max_tokens, int
 void tile_gemm(Command& c, const AcceleratorConfig& hw, int max_tokens) {
   if (c.conv.size != 0) return tile_conv(c, hw);
   if (c.layout_b == isa::LayoutB::kPacked) return tile_linear(c, hw, max_tokens);
-  for (int group = std::min<int>(hw.th, c.heads); group >= 1; --group)
-    if (tile_attention(c, hw, max_tokens, group)) return;
-  too_small(c, "not one row of one head fits; enlarge tile.m, tile.k or tile.n");
+  const AttentionTiles best = best_attention_tiles(c, hw, max_tokens);
+  if (best.group == 0) too_small(c, "not one row of one head fits; enlarge tile.m, tile.k or tile.n");
+  c.head_group = static_cast<uint8_t>(best.group);
+  c.tile_m = static_cast<uint16_t>(best.m);
+  c.tile_k = static_cast<uint16_t>(best.k);
+  c.tile_n = static_cast<uint16_t>(best.n);
 }
 
 bool fits_fused_softmax(const AcceleratorConfig& hw, int heads, int head_dim, int max_tokens) {
-  Command probe;
-  probe.m = probe.n = {0, 1};
-  probe.k = {static_cast<int16_t>(head_dim), 0};
-  probe.heads = static_cast<uint8_t>(heads);
-  probe.panel = true;
-  probe.c_type = isa::Element::kUint8;
-  for (int group = std::min(hw.th, heads); group >= 1; --group)
-    if (tile_attention(probe, hw, max_tokens, group)) return true;
-  return false;
+  return best_attention_tiles(score_command(heads, head_dim, true), hw, max_tokens).group != 0;
+}
+
+bool prefers_fused_softmax(const AcceleratorConfig& hw, int heads, int head_dim, int max_tokens) {
+  const AttentionTiles fused = best_attention_tiles(score_command(heads, head_dim, true), hw, max_tokens);
+  const AttentionTiles separate = best_attention_tiles(score_command(heads, head_dim, false), hw, max_tokens);
+  if (fused.group == 0 || separate.group == 0) return fused.group != 0;
+  const double round_trip = 2.0 * 2.0 * heads * max_tokens * max_tokens / 16.0;  // int16 scores, out and in, beats
+  return fused.cost <= separate.cost + round_trip;
 }
 
 void tile_rows(Command& c, const AcceleratorConfig& hw, int row_bytes_in, int row_bytes_out, int max_rows) {

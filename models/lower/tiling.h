@@ -13,6 +13,9 @@ void tile_gemm(isa::Command& command, const isa::AcceleratorConfig& hw, int max_
 /// True when one output tile can span a whole row of attention scores, so that softmax follows on chip.
 bool fits_fused_softmax(const isa::AcceleratorConfig& hw, int heads, int head_dim, int max_tokens);
 
+/// True when that also seems cheaper than a round trip of the scores through DDR (small buffers reload K often).
+bool prefers_fused_softmax(const isa::AcceleratorConfig& hw, int heads, int head_dim, int max_tokens);
+
 /// Sets tile_m (rows a chunk; row-wise operations) of a vector operation.
 void tile_rows(isa::Command& command, const isa::AcceleratorConfig& hw, int row_bytes_in, int row_bytes_out, int max_rows);
 
