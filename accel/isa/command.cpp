@@ -84,8 +84,10 @@ void check(const Command& c) {
   require(c.immediate.shift >= 1 && c.immediate.shift <= 62 && c.shift2 >= 1 && c.shift2 <= 62, "shift outside 1..62");
   require(c.delta <= 32768, "delta above 1");
   if (c.opcode == Opcode::kLayerNorm) require(c.epsilon >= 1, "LayerNorm without epsilon");
-  if (c.conv.size != 0)
+  if (c.conv.size != 0) {
+    require(!c.conv.split || c.tile_k % (c.conv.kernel * c.conv.channels) == 0, "split convolution with broken kernel rows");
     require(c.conv.out_size != 0 && c.conv.channels != 0 && c.conv.kernel != 0 && c.conv.stride != 0, "empty convolution");
+  }
 }
 
 }  // namespace
@@ -112,7 +114,7 @@ CommandWords encode(const Command& c) {
   w[22] = pack16(c.multiplier2, c.shift2);
   w[23] = pack16(c.conv.size, c.conv.out_size);
   w[24] = pack16(c.conv.channels, uint32_t{c.conv.kernel} | uint32_t{c.conv.stride} << 8);
-  w[25] = c.conv.pad;
+  w[25] = uint32_t{c.conv.pad} | (c.conv.split ? 1U << 8 : 0U);
   w[26] = c.threshold;
   w[27] = static_cast<uint32_t>(c.epsilon);
   w[28] = static_cast<uint32_t>(c.epsilon >> 32);
@@ -154,6 +156,7 @@ Command decode(const CommandWords& w) {
   c.conv.kernel = static_cast<uint8_t>(w[24] >> 16);
   c.conv.stride = static_cast<uint8_t>(w[24] >> 24);
   c.conv.pad = static_cast<uint8_t>(w[25]);
+  c.conv.split = (w[25] >> 8 & 1U) != 0;
   c.threshold = w[26];
   c.epsilon = uint64_t{w[27]} | uint64_t{w[28]} << 32;
   c.wait_a = low16(w[29]);

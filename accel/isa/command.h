@@ -72,6 +72,7 @@ struct Im2col {
   uint8_t kernel = 0;
   uint8_t stride = 0;
   uint8_t pad = 0;
+  bool split = false;     // the buffer holds the kernel rows of one k tile (whole rows) instead of the whole window
 };
 
 /// Index of a command in its list plus one; zero means no dependency.

@@ -107,7 +107,7 @@ void InputDma::load_operand_a(const Job& job, const Tile& tile) {
   const isa::Command& c = job.command;
   BurstTrain train;
   if (c.conv.size != 0) {
-    const ConvWindow w = conv_window(c.conv, tile.m0, tile.m);
+    const ConvWindow w = conv_window(c.conv, tile);
     const uint32_t row_bytes = uint32_t{c.conv.size} * c.conv.channels;
     const isa::Operand image{c.a.address, row_bytes, 0};
     train = plan_block(image, 0, 1, w.row0, w.rows, static_cast<uint32_t>(w.column0) * c.conv.channels,

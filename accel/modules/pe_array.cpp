@@ -86,7 +86,7 @@ void PeArray::multiply(const Job& job, const Tile& t, const uint8_t* a, const ui
   if (c.conv.size != 0) {
     const isa::Im2col& v = c.conv;
     const kernels::ConvShape shape{v.size, v.out_size, v.channels, v.kernel, v.stride, v.pad};
-    const ConvWindow w = conv_window(v, t.m0, t.m);
+    const ConvWindow w = conv_window(v, t);
     unfolded_.resize(static_cast<size_t>(t.m) * static_cast<size_t>(t.k));
     kernels::im2col_rows(reinterpret_cast<const int8_t*>(a), w.columns * v.channels, w.row0, w.column0, shape, t.m0, t.m,
                          t.k0, t.k, unfolded_.data(), t.k);

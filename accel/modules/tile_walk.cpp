@@ -33,13 +33,15 @@ bool ChunkWalk::next(Chunk& chunk) {
   return true;
 }
 
-ConvWindow conv_window(const isa::Im2col& v, int m0, int m) {
-  const int out = v.out_size;
-  const int oy0 = m0 / out, oy1 = (m0 + m - 1) / out;
-  const int ox0 = m < out ? m0 % out : 0, ox1 = m < out ? ox0 + m - 1 : out - 1;
+ConvWindow conv_window(const isa::Im2col& v, const Tile& t) {
+  const int out = v.out_size, line = v.kernel * v.channels;
+  const int oy0 = t.m0 / out, oy1 = (t.m0 + t.m - 1) / out;
+  const int ox0 = t.m < out ? t.m0 % out : 0, ox1 = t.m < out ? ox0 + t.m - 1 : out - 1;
+  const int ky0 = v.split ? t.k0 / line : 0, ky1 = v.split ? (t.k0 + t.k - 1) / line : v.kernel - 1;
   ConvWindow w;
-  w.row0 = std::max(oy0 * v.stride - v.pad, 0);
-  w.rows = std::min(oy1 * v.stride - v.pad + v.kernel, int{v.size}) - w.row0;
+  // A tile whose rows are all padding still moves one row: the engine has no empty train.
+  w.row0 = std::clamp(oy0 * v.stride - v.pad + ky0, 0, v.size - 1);
+  w.rows = std::max(std::min(oy1 * v.stride - v.pad + ky1 + 1, int{v.size}) - w.row0, 1);
   w.column0 = std::max(ox0 * v.stride - v.pad, 0);
   w.columns = std::min(ox1 * v.stride - v.pad + v.kernel, int{v.size}) - w.column0;
   return w;

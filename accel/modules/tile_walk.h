@@ -76,8 +76,9 @@ class TileWalk {
 
   static int count(int extent, int tile) { return (extent + tile - 1) / tile; }
 
+  bool holds_window() const { return job_.command.conv.size != 0 && !job_.command.conv.split; }
   bool same_a(const Index& x, const Index& y) const {
-    return x.g == y.g && x.m == y.m && (job_.command.conv.size != 0 || x.k == y.k);
+    return x.g == y.g && x.m == y.m && (holds_window() || x.k == y.k);
   }
   static bool same_b(const Index& x, const Index& y) { return x.g == y.g && x.n == y.n && x.k == y.k; }
 
@@ -134,10 +135,10 @@ class ChunkWalk {
   Chunk at_;
 };
 
-/// The part of a convolution's input that output pixels [m0, m0 + m) need, clipped to the image.
+/// The part of a convolution's input that a tile needs, clipped to the image: all kernel rows, or those of its k (split).
 struct ConvWindow {
   int row0 = 0, rows = 0, column0 = 0, columns = 0;
 };
-ConvWindow conv_window(const isa::Im2col& conv, int m0, int m);
+ConvWindow conv_window(const isa::Im2col& conv, const Tile& tile);
 
 }  // namespace heatvit::modules

@@ -32,22 +32,23 @@ void tile_linear(Command& c, const AcceleratorConfig& hw, int max_tokens) {
   if (c.panel && c.tile_n < n) too_small(c, "tile.n must be at least " + std::to_string(n));
 }
 
-/// Region of the input image that `rows` output rows of `columns` output pixels need, in bytes.
-int64_t conv_region(const isa::Im2col& conv, int rows, int columns) {
-  const int64_t high = std::min((rows - 1) * conv.stride + conv.kernel, int{conv.size});
+/// Region of the input image that `rows` output rows of `columns` output pixels need for `kernel_rows` of the kernel, bytes.
+int64_t conv_region(const isa::Im2col& conv, int rows, int columns, int kernel_rows) {
+  const int64_t high = std::min((rows - 1) * conv.stride + kernel_rows, int{conv.size});
   const int64_t wide = std::min((columns - 1) * conv.stride + conv.kernel, int{conv.size});
   return high * wide * conv.channels;
 }
 
-/// Convolution: as many whole output rows as the input buffer holds; else a part of one row.
+/// Convolution: as many whole output rows as the input buffer holds; else a part of one row; else kernel row by kernel row.
 void tile_conv(Command& c, const AcceleratorConfig& hw) {
   const isa::Im2col& conv = c.conv;
   c.head_group = 1;
   c.tile_k = bounded(hw.tile_k, c.k.fixed);
   c.tile_n = bounded(std::min<int64_t>(hw.tile_n, hw.record_slot() / 8), c.n.fixed);
+  int kernel_rows = conv.kernel;
   const auto fits = [&](int rows, int columns) {
     const int64_t pixels = int64_t{rows} * columns;
-    return conv_region(conv, rows, columns) <= hw.input_slot() && pixels * c.tile_n * 4 <= hw.accumulator_slot() &&
+    return conv_region(conv, rows, columns, kernel_rows) <= hw.input_slot() && pixels * c.tile_n * 4 <= hw.accumulator_slot() &&
            pixels * c.tile_n * isa::bytes_of(c.c_type) <= hw.output_slot();
   };
   int rows = conv.out_size;
@@ -56,9 +57,22 @@ void tile_conv(Command& c, const AcceleratorConfig& hw) {
     c.tile_m = static_cast<uint16_t>(rows * conv.out_size);
     return;
   }
-  int columns = conv.out_size;
-  while (columns > 0 && (conv.out_size % columns != 0 || !fits(1, columns))) --columns;
-  if (columns < 1) too_small(c, "tile.m x tile.k must hold one window of " + std::to_string(conv_region(conv, 1, 1)) + " bytes");
+  const auto widest = [&] {
+    int columns = conv.out_size;
+    while (columns > 0 && (conv.out_size % columns != 0 || !fits(1, columns))) --columns;
+    return columns;
+  };
+  int columns = widest();
+  if (columns < 1) {
+    const int line = conv.kernel * conv.channels;
+    kernel_rows = 1;
+    c.conv.split = true;
+    c.tile_k = static_cast<uint16_t>(line);
+    c.tile_n = bounded(std::min<int64_t>(c.tile_n, hw.weight_slot() / hw.operand_bytes() / line), c.n.fixed);
+    columns = widest();
+    if (columns < 1 || hw.weight_slot() / hw.operand_bytes() < line)
+      too_small(c, "tile.m x tile.k and tile.k x tile.n must hold one kernel row of " + std::to_string(line) + " values");
+  }
   c.tile_m = static_cast<uint16_t>(columns);
 }
 

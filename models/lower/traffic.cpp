@@ -13,20 +13,24 @@ using isa::Opcode;
 uint64_t u(int64_t value) { return static_cast<uint64_t>(std::max<int64_t>(value, 0)); }
 int64_t tiles(int64_t extent, int64_t tile) { return (extent + tile - 1) / tile; }
 
-/// Input bytes of all m tiles of a convolution: the rows and columns that lie inside the image.
+/// Input bytes of all tiles of a convolution: the rows and columns that lie inside the image, at least one row each.
 int64_t conv_input(const Command& c) {
   const isa::Im2col& v = c.conv;
-  const auto span = [&](int first, int count) {  // input extent of `count` output pixels from `first`
-    const int low = std::max(first * v.stride - v.pad, 0);
-    const int high = std::min((first + count - 1) * v.stride - v.pad + v.kernel, int{v.size});
-    return static_cast<int64_t>(high - low);
+  // Input extent of `count` output pixels from `first` under kernel positions [k0, k1).
+  const auto span = [&](int first, int count, int k0, int k1) {
+    const int low = std::clamp(first * v.stride - v.pad + k0, 0, v.size - 1);
+    const int high = std::min((first + count - 1) * v.stride - v.pad + k1, int{v.size});
+    return static_cast<int64_t>(std::max(high - low, 1));
   };
+  const int step = v.split ? c.tile_k / (v.kernel * v.channels) : v.kernel;  // kernel rows at a time
   const int columns = std::min<int>(c.tile_m, v.out_size);
   const int rows = std::max(1, c.tile_m / v.out_size);
   int64_t sum = 0;
   for (int oy = 0; oy < v.out_size; oy += rows)
     for (int ox = 0; ox < v.out_size; ox += columns)
-      sum += span(oy, std::min(rows, v.out_size - oy)) * span(ox, std::min(columns, v.out_size - ox)) * v.channels;
+      for (int ky = 0; ky < v.kernel; ky += step)
+        sum += span(oy, std::min(rows, v.out_size - oy), ky, std::min<int>(ky + step, v.kernel)) *
+               span(ox, std::min(columns, v.out_size - ox), 0, v.kernel) * v.channels;
   return sum;
 }
 
@@ -36,12 +40,13 @@ struct Passes {
 };
 
 Passes passes(const Command& c, int64_t mt, int64_t kt, int64_t nt) {
+  const bool window = c.conv.size != 0 && !c.conv.split;  // stays for all of k
   if (c.order == LoopOrder::kMN) {
-    const int64_t a = c.conv.size != 0 || kt == 1 ? 1 : nt;
+    const int64_t a = window || kt == 1 ? 1 : nt;
     const int64_t b = kt == 1 && nt == 1 ? 1 : mt;
     return {a, b, nt == 1 ? 1 : mt};
   }
-  const bool a_stays = c.conv.size != 0 ? mt == 1 : mt == 1 && kt == 1;
+  const bool a_stays = mt == 1 && (window || kt == 1);
   return {a_stays ? 1 : nt, kt == 1 ? 1 : mt, 1};
 }
 

@@ -1,0 +1,224 @@
+#include "tb/tests/soc_support.h"
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <map>
+
+#include "models/reference/integer_executor.h"
+
+namespace heatvit::testing {
+
+using isa::Op;
+
+std::string isolated(const std::function<std::string()>& body) {
+  int channel[2];
+  if (pipe(channel) != 0) return "pipe failed";
+  const pid_t child = fork();
+  if (child == 0) {
+    std::string text;
+    try {
+      text = body();
+    } catch (const std::exception& error) {
+      text = std::string("exception: ") + error.what();
+    }
+    const char* from = text.data();
+    for (size_t left = text.size(); left > 0;) {
+      const ssize_t written = write(channel[1], from, left);
+      if (written <= 0) break;
+      from += written;
+      left -= static_cast<size_t>(written);
+    }
+    _exit(0);
+  }
+  close(channel[1]);
+  std::string text;
+  char buffer[4096];
+  for (ssize_t got; (got = read(channel[0], buffer, sizeof buffer)) > 0;) text.append(buffer, static_cast<size_t>(got));
+  close(channel[0]);
+  int status = 0;
+  waitpid(child, &status, 0);
+  if (WIFSIGNALED(status)) return "signal " + std::to_string(WTERMSIG(status));
+  return WEXITSTATUS(status) == 0 ? text : text + " (exit " + std::to_string(WEXITSTATUS(status)) + ")";
+}
+
+std::string audit(const lower::Program& program, const soc::ImageResult& r) {
+  uint64_t cycles = 0;
+  std::array<uint64_t, modules::kUnits> units{};
+  for (size_t i = 0; i < r.commands.size(); ++i) {
+    const soc::CommandRecord& c = r.commands[i];
+    cycles += c.cycles;
+    for (size_t u = 0; u < units.size(); ++u)
+      for (uint64_t count : c.units[u]) units[u] += count;
+    int after = c.tokens;  // the count after a packing command is that of the next one
+    for (size_t j = i + 1; j < r.commands.size() && c.op == Op::kSelPack; ++j)
+      if (r.commands[j].tokens != 0) {
+        after = r.commands[j].tokens;
+        break;
+      }
+    const std::string where = isa::disassemble(program.commands[i], static_cast<int>(i));
+    const lower::Traffic announced = lower::announced_traffic(program, program.commands[i], c.tokens, after);
+    if (announced.input != c.bytes_in || announced.weights != c.bytes_weights || announced.output != c.bytes_out ||
+        announced.cpu != c.bytes_cpu)
+      return "bytes moved differ from bytes announced: " + where;
+    const lower::Traffic least = lower::compulsory_traffic(program, program.commands[i], c.tokens, after);
+    if (c.bytes_in < least.input || c.bytes_weights < least.weights || c.bytes_out < least.output) return "below the compulsory traffic: " + where;
+  }
+  if (cycles != r.cycles) return "commands sum to " + std::to_string(cycles) + " cycles of " + std::to_string(r.cycles);
+  for (size_t u = 0; u < units.size(); ++u)
+    if (units[u] != r.cycles)
+      return std::string(modules::name_of(static_cast<modules::Unit>(u))) + " accounts for " + std::to_string(units[u]) +
+             " cycles of " + std::to_string(r.cycles);
+  return "";
+}
+
+namespace {
+
+/// Names of the points that the residual stream is at when a command completes.
+std::vector<std::string> points_after(const isa::Command& c, const reference::Pruning& pruning) {
+  const auto entering = [&](int block) {
+    for (size_t s = 0; pruning.enabled() && s < pruning.positions.size(); ++s)
+      if (pruning.positions[s] == block) return "selector." + std::to_string(s + 1) + ".in";
+    return "block." + std::to_string(block) + ".in";
+  };
+  switch (isa::op_of(c)) {
+    case Op::kCls: return {entering(1)};
+    case Op::kFc2: return {"block." + std::to_string(c.block) + ".out", entering(c.block + 1)};
+    case Op::kSelPack: return {"selector." + std::to_string(c.stage) + ".out", "block." + std::to_string(c.block) + ".in"};
+    default: return {};
+  }
+}
+
+class Comparison {
+ public:
+  Comparison(const lower::Program& program, soc::Simulator& simulator) : program_(program), simulator_(simulator) {
+    simulator.set_observer([this](int index, int tokens, const soc::Simulator::Reader& read) { check(index, tokens, read); });
+  }
+
+  void expect(const reference::IntegerResult& result) {
+    expected_.clear();
+    seen_ = 0;
+    for (const reference::Checkpoint& point : result.checkpoints) expected_[point.name] = &point;
+  }
+
+  /// Empty when every expected checkpoint was met and equal.
+  std::string verdict() const {
+    if (!difference_.empty()) return difference_;
+    return seen_ == expected_.size() ? "" : "met " + std::to_string(seen_) + " of " + std::to_string(expected_.size()) + " checkpoints";
+  }
+
+ private:
+  void check(int index, int tokens, const soc::Simulator::Reader& read) {
+    const isa::Command& c = program_.commands[static_cast<size_t>(index)];
+    if (isa::op_of(c) == Op::kSelSelect) check_scores(c.stage);
+    for (const std::string& name : points_after(c, program_.pruning)) {
+      const auto found = expected_.find(name);
+      if (found == expected_.end() || !difference_.empty()) continue;
+      ++seen_;
+      const reference::Checkpoint& point = *found->second;
+      if (point.tokens != tokens) {
+        difference_ = name + ": " + std::to_string(tokens) + " tokens, expected " + std::to_string(point.tokens);
+        return;
+      }
+      compare_rows(name, point, read);
+    }
+  }
+
+  void compare_rows(const std::string& name, const reference::Checkpoint& point, const soc::Simulator::Reader& read) {
+    const size_t count = point.x.size();
+    std::vector<int16_t> wide(count);
+    if (program_.hw.residual_bits == 16) {
+      read(program_.residual.address, wide.data(), count * 2);
+    } else {
+      std::vector<int8_t> narrow(count);
+      read(program_.residual.address, narrow.data(), count);
+      std::copy(narrow.begin(), narrow.end(), wide.begin());
+    }
+    for (size_t i = 0; i < count; ++i)
+      if (wide[i] != point.x[i]) {
+        const size_t dim = static_cast<size_t>(program_.spec.dim);
+        difference_ = name + ": token " + std::to_string(i / dim) + " channel " + std::to_string(i % dim) + " is " +
+                      std::to_string(wide[i]) + ", expected " + std::to_string(point.x[i]);
+        return;
+      }
+  }
+
+  void check_scores(int stage) {
+    const auto found = expected_.find("selector." + std::to_string(stage) + ".out");
+    if (found == expected_.end() || !difference_.empty()) return;
+    const std::vector<uint32_t> scores = simulator_.scores();
+    const std::vector<uint32_t>& expected = found->second->scores;
+    for (size_t t = 1; t < expected.size(); ++t)
+      if (scores[t] != expected[t]) {
+        difference_ = "selector " + std::to_string(stage) + ": score of token " + std::to_string(t) + " is " +
+                      std::to_string(scores[t]) + ", expected " + std::to_string(expected[t]);
+        return;
+      }
+  }
+
+  const lower::Program& program_;
+  soc::Simulator& simulator_;
+  std::map<std::string, const reference::Checkpoint*> expected_;
+  size_t seen_ = 0;
+  std::string difference_;
+};
+
+}  // namespace
+
+std::string compare_exactly(const quant::QuantModel& model, const ExactCase& test) {
+  const lower::Program program = lower::lower(model.spec, test.config.accel, test.pruning, &model);
+  const reference::IntegerExecutor executor(model, test.pruning);
+  soc::Simulator simulator(test.config, program, soc::Mode::kFunctional);
+  Comparison comparison(program, simulator);
+  for (size_t i = 0; i < test.images.size(); ++i) {
+    const std::string which = "image " + std::to_string(i) + ": ";
+    const uint32_t seed = 100 + static_cast<uint32_t>(i);
+    const reference::IntegerResult expected = executor.run(test.images[i], seed, true);
+    comparison.expect(expected);
+    soc::ImageInput input;
+    input.pixels = &test.images[i];
+    input.seed = seed;
+    const soc::ImageResult got = simulator.run(input);
+    if (const std::string difference = comparison.verdict(); !difference.empty()) return which + difference;
+    if (got.logits != expected.logits) return which + "logits differ";
+    if (got.kept != expected.kept) return which + "kept patches differ";
+    if (got.tokens != expected.tokens) return which + "token counts differ";
+    if (got.macs != expected.macs)
+      return which + "MACs differ: " + std::to_string(got.macs) + ", expected " + std::to_string(expected.macs);
+    if (const std::string violation = audit(program, got); !violation.empty()) return which + violation;
+  }
+  return "";
+}
+
+std::vector<int8_t> random_image(uint32_t seed) {
+  std::vector<int8_t> image(224 * 224 * 3);
+  uint64_t state = seed * 0x9E3779B97F4A7C15ULL + 1;
+  for (int8_t& pixel : image) {
+    state = state * 6364136223846793005ULL + 1442695040888963407ULL;
+    pixel = static_cast<int8_t>(state >> 56);
+  }
+  return image;
+}
+
+zoo::ModelSpec small_spec() {
+  zoo::ModelSpec spec = zoo::find("deit-t");
+  spec.name = "small";
+  spec.depth = 3;
+  spec.dim = 64;
+  spec.heads = 4;
+  spec.mlp_hidden = 160;
+  spec.selectors = {2, 3, 3};
+  return spec;
+}
+
+reference::Pruning pruning_of(const zoo::ModelSpec& spec, reference::Scorer scorer, std::vector<int> keep) {
+  reference::Pruning pruning;
+  pruning.scorer = scorer;
+  for (int position : spec.selectors)
+    if (pruning.positions.empty() || position > pruning.positions.back()) pruning.positions.push_back(position);
+  pruning.keep = std::move(keep);
+  return pruning;
+}
+
+}  // namespace heatvit::testing

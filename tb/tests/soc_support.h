@@ -1,0 +1,42 @@
+// For tests of the simulated system: one simulation per process, and the comparison with the integer executor.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "accel/soc/simulator.h"
+#include "models/quant/quant_model.h"
+#include "models/reference/pruning.h"
+
+namespace heatvit::testing {
+
+/// Runs `body` in a child process (SystemC elaborates once a process). Returns what it returned, "exception: ..." when it
+/// threw, "signal N" when it died.
+std::string isolated(const std::function<std::string()>& body);
+
+/// A case of the comparison: hardware, pruning, and the images that go through it in turn.
+struct ExactCase {
+  soc::SocConfig config;
+  reference::Pruning pruning;
+  std::vector<std::vector<int8_t>> images;
+};
+
+/// Runs the images through the SoC and through the integer executor; compares the residual stream at the input and output
+/// of every block and selector, the selectors' scores, kept patches, token counts and logits, bit for bit. Also checks what
+/// must hold for any run (`audit`). Empty, or the first difference in words.
+std::string compare_exactly(const quant::QuantModel& model, const ExactCase& test);
+
+/// Conservation: causes of every unit sum to the total, commands' cycles too; bytes at the controller's sockets equal what
+/// the lowering announced and are not below the compulsory traffic. Empty, or the first violation.
+std::string audit(const lower::Program& program, const soc::ImageResult& result);
+
+/// Random bytes as an image.
+std::vector<int8_t> random_image(uint32_t seed);
+
+/// A small transformer for quick tests: 3 blocks of 64 channels and 4 heads, selectors before blocks 2 and 3.
+zoo::ModelSpec small_spec();
+
+reference::Pruning pruning_of(const zoo::ModelSpec& spec, reference::Scorer scorer, std::vector<int> keep);
+
+}  // namespace heatvit::testing
