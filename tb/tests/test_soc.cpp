@@ -63,6 +63,13 @@ TEST(Exact, EightBitResidual) {
   expect_exact(model, test);
 }
 
+TEST(Exact, LvVit) {  // stem convolutions, residual divisor, auxiliary head
+  const zoo::ModelSpec& spec = zoo::find("lv-vit-s");
+  const quant::QuantModel model = reference::random_quant_model(spec, 3, true);
+  for (const SocConfig& config : {SocConfig{}, shape(4, 8, 16, 50, 300, 60)})
+    expect_exact(model, {config, pruning_of(spec, Scorer::kHeatvit, {137, 96, 67}), {random_image(6)}});
+}
+
 TEST(Exact, BufferDepthDoesNotChangeResults) {
   const quant::QuantModel model = small_model();
   for (int depth : {1, 3}) {

@@ -1,0 +1,1 @@
+heatvit_test(isa LIBS heatvit_models)
