@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "tb/report/table.h"
+#include "tb/run_sim/numbers.h"
 
 namespace heatvit::tb {
 namespace {
@@ -38,12 +39,21 @@ std::string block_text(const RunReport& report, uint8_t block) {
   return block == isa::kHeadBlock ? "head" : std::to_string(report.block_number(block));
 }
 
+/// 150.0 as "150", [4,7,10] as "4, 7, 10".
+std::string config_text(const nlohmann::ordered_json& value) {
+  if (value.is_string()) return value.get<std::string>();
+  if (value.is_number()) return number_text(value.get<double>());
+  std::string text;
+  for (const auto& element : value) text += (text.empty() ? "" : ", ") + config_text(element);
+  return text;
+}
+
 std::string header_text(const RunReport& report) {
   const auto& config = report.config();
   const auto value = [&config](const char* key) {
     const auto found = config.find(key);
     if (found == config.end()) return std::string("?");
-    return found->is_string() ? found->get<std::string>() : found->dump();
+    return config_text(*found);
   };
   std::string text = report.model() + ", " + report.mode() + " mode";
   if (report.mode() == "functional") text += ", weights " + value("weights");
@@ -109,17 +119,16 @@ std::string set_text(const RunReport& report) {
 std::string operations_text(const RunReport& report, bool per_block) {
   const auto images = static_cast<double>(report.images().size());
   const BreakdownRow total = report.total();
-  std::vector<Align> columns = {Align::kLeft, Align::kLeft, Align::kRight, Align::kRight, Align::kRight, Align::kRight};
-  std::vector<std::string> head = {per_block ? "block" : "", "operation", "cycles", "share", "MMAC", "KiB moved"};
+  std::vector<Align> columns = {Align::kLeft, Align::kRight, Align::kRight, Align::kRight, Align::kRight};
+  std::vector<std::string> head = {"operation", "cycles", "share", "MMAC", "KiB moved"};
   for (const modules::Unit unit : kUnitsByOp) {
     columns.push_back(Align::kLeft);
     head.emplace_back(modules::name_of(unit));
   }
   Table table(columns);
   table.add(head);
-  const auto add = [&](const std::string& block, const std::string& name, const BreakdownRow& row) {
-    std::vector<std::string> cells = {block,
-                                      name,
+  const auto add = [&](const std::string& name, const BreakdownRow& row) {
+    std::vector<std::string> cells = {name,
                                       fixed(static_cast<double>(row.cycles) / images, 0),
                                       percent(static_cast<double>(row.cycles), static_cast<double>(total.cycles)),
                                       fixed(static_cast<double>(row.macs) / images / 1e6, 1),
@@ -128,9 +137,9 @@ std::string operations_text(const RunReport& report, bool per_block) {
     table.add(cells);
   };
   for (const BreakdownRow& row : per_block ? report.rows() : report.rows_by_op()) {
-    add(per_block ? block_text(report, row.block) : "", std::string(isa::name_of(row.op)), row);
+    add((per_block ? block_text(report, row.block) + " " : "") + std::string(isa::name_of(row.op)), row);
   }
-  add("", "total", total);
+  add("total", total);
   return std::string("\nBy operation") + (per_block ? " and block" : ", all blocks together") +
          (images > 1 ? ", mean over the images" : "") + "\n" + table.text() +
          "  cycles: from the end of the operation before to the end of this one. dma_in ... cpu: per cent of the unit's\n"

@@ -43,6 +43,24 @@ size_t distance(const std::string& a, const std::string& b) {
   return row.back();
 }
 
+/// "  --name ARGUMENT   help", the help in a column of its own.
+std::string help_lines(const Option& option) {
+  constexpr size_t kColumn = 28;
+  constexpr size_t kWidth = 118;
+  std::string line = "  --" + option.name + (option.argument.empty() ? "" : " " + option.argument);
+  line.resize(std::max(line.size() + 1, kColumn), ' ');
+  std::string text;
+  std::istringstream words(option.help);
+  for (std::string word; words >> word;) {
+    if (line.size() + 1 + word.size() > kWidth) {
+      text += line + "\n";
+      line.assign(kColumn, ' ');
+    }
+    line += (line.size() > kColumn && line.back() != ' ' ? " " : "") + word;
+  }
+  return text + line + "\n";
+}
+
 }  // namespace
 
 OptionGroup model_group() {
@@ -125,14 +143,12 @@ std::string CommandLine::nearest(const std::string& name) const {
 }
 
 std::string CommandLine::help() const {
-  std::ostringstream text;
-  text << intro_;
+  std::string text = intro_;
   for (const OptionGroup& group : groups_) {
-    po::options_description description(group.title, 110, 80);
-    for (const Option& option : group.options) add(description, option);
-    text << "\n" << description;
+    text += "\n" + group.title + "\n";
+    for (const Option& option : group.options) text += help_lines(option);
   }
-  return text.str();
+  return text;
 }
 
 bool CommandLine::has(const std::string& name) const { return values_->count(name) != 0; }

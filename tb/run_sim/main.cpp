@@ -29,6 +29,7 @@ int complain(const std::string& message, int code) {
 int dispatch(Arguments arguments) {
   const std::map<std::string, int (*)(const Arguments&)> commands = {
       {"run", run_command}, {"quantize", quantize_command}, {"disasm", disasm_command}, {"list", list_command}};
+  std::replace(arguments.begin(), arguments.end(), std::string("-h"), std::string("--help"));
   std::string name = "run";
   if (!arguments.empty() && !arguments.front().empty() && arguments.front().front() != '-') {
     name = arguments.front();
@@ -50,6 +51,8 @@ int guarded(const Arguments& arguments) {
     return complain(error.what(), kExitFailure);
   } catch (const std::bad_alloc&) {
     return complain("out of memory", kExitFailure);
+  } catch (const std::runtime_error& error) {  // worded for the reader: a hardware error, a worker that died
+    return complain(error.what(), kExitFailure);
   } catch (const std::exception& error) {
     return complain(std::string("internal: ") + error.what(), kExitFailure);
   }

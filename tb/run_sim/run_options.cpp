@@ -95,6 +95,14 @@ std::optional<double> resolve_delta(const CommandLine& line, const char* name) {
   return value;
 }
 
+void check_distinct(const std::vector<std::optional<std::string>>& outputs) {
+  for (auto a = outputs.begin(); a != outputs.end(); ++a) {
+    if (*a && std::find(std::next(a), outputs.end(), *a) != outputs.end()) {
+      throw InputError("two outputs go to '" + **a + "'");
+    }
+  }
+}
+
 template <typename T>
 Json or_null(const std::optional<T>& value) {
   return value ? Json(*value) : Json(nullptr);
@@ -190,6 +198,7 @@ RunOptions resolve_run(const CommandLine& line) {
   options.per_block = line.has("per-block");
   options.json = line.maybe("json");
   options.csv = line.maybe("csv");
+  check_distinct({options.json, options.csv, options.token_trace_out});
   options.items = resolve_items(line, options);
   options.resolved = resolved_json(line, options);
   return options;
