@@ -21,17 +21,26 @@ namespace heatvit::quant {
 
 constexpr int kMaxCalibrationImages = 32;
 
-/// Tensors whose name ends in `suffix` take this percentile of the absolute values of each image (then the largest over
-/// the images) instead of the maximum. The residual stream is never clipped.
+enum class RangeRule {
+  kMaximum,     // the largest absolute value
+  kPercentile,  // this percentile of the absolute values of each image, the largest over the images
+  kLeastError,  // the clipping limit with the least mean square error of int8 over all images
+};
+
+/// How tensors whose name ends in `suffix` get their range. The residual stream is never clipped.
 struct RangePolicy {
   std::string suffix;
-  double percentile = 100.0;  // (0, 100]
+  RangeRule rule = RangeRule::kMaximum;
+  double percentile = 100.0;  // (0, 100], of kPercentile
 };
+
+/// What prepare() uses, chosen by the accuracy of DeiT-T (calibration.cpp has the figures).
+const std::vector<RangePolicy>& default_policies();
 
 /// Ranges over the images; pruning decides what runs (scorer none: no selector tensors).
 Ranges calibrate(const reference::FloatModel& model, const std::vector<preprocess::Image>& images,
                  const reference::Pruning& pruning = {}, const reference::FloatOptions& options = {},
-                 const std::vector<RangePolicy>& policies = {});
+                 const std::vector<RangePolicy>& policies = default_policies());
 
 /// At most 32 images of a folder (jpg, jpeg, png, bmp; in name order, evenly spread over it). Throws InputError when
 /// the folder is missing or holds none.

@@ -1,0 +1,315 @@
+#include "models/quant/model_file.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <cstddef>
+#include <cstdlib>
+#include <limits>
+#include <map>
+#include <sstream>
+#include <vector>
+
+#include "models/errors.h"
+#include "models/weights/safetensors.h"
+
+namespace heatvit::quant {
+namespace {
+
+using weights::Safetensors;
+using weights::SafetensorsWriter;
+using weights::Shape;
+
+// Tensors of a linear layer: NAME.weight (int8, n x k), NAME.bias (int32), NAME.multiplier (int32, in 0..65535),
+// NAME.shift (int8). Of a LayerNorm: NAME.gamma (int16), NAME.beta (int32). Scalars are metadata: text, decimal.
+constexpr char kQuantizedKey[] = "heatvit.quantized";
+constexpr char kVersion[] = "1";
+
+template <typename T, size_t size>
+std::string join(const std::array<T, size>& values) {
+  std::ostringstream text;
+  for (size_t i = 0; i < size; ++i) text << (i == 0 ? "" : " ") << values[i];
+  return text.str();
+}
+
+std::string exact(double value) {
+  std::ostringstream text;
+  text.precision(std::numeric_limits<double>::max_digits10);
+  text << value;
+  return text.str();
+}
+
+class Saver {
+ public:
+  void linear(const std::string& name, const QuantLinear& layer, int n, int k) {
+    std::vector<int32_t> bias, multiplier;
+    std::vector<int8_t> shift;
+    for (const isa::ChannelRecord& channel : layer.channels) {
+      bias.push_back(channel.bias);
+      multiplier.push_back(channel.multiplier);
+      shift.push_back(static_cast<int8_t>(channel.shift));
+    }
+    file_.add(name + ".weight", {n, k}, layer.weight);
+    file_.add(name + ".bias", {n}, bias);
+    file_.add(name + ".multiplier", {n}, multiplier);
+    file_.add(name + ".shift", {n}, shift);
+  }
+  void norm(const std::string& name, const QuantLayerNorm& norm, int n) {
+    std::vector<int16_t> gamma;
+    std::vector<int32_t> beta;
+    for (const isa::NormRecord& channel : norm.channels) {
+      gamma.push_back(channel.gamma);
+      beta.push_back(channel.beta);
+    }
+    file_.add(name + ".gamma", {n}, gamma);
+    file_.add(name + ".beta", {n}, beta);
+    text(name + ".epsilon_shift", join(std::array<uint64_t, 2>{norm.epsilon, norm.shift}));
+  }
+  void requant(const std::string& name, const Requant& value) {
+    text(name, join(std::array<uint64_t, 2>{value.multiplier, value.shift}));
+  }
+  void conv(const std::string& name, const QuantConv& conv) {
+    text(name + ".geometry",
+         join(std::array<int, 6>{conv.in_size, conv.out_size, conv.channels, conv.kernel, conv.stride, conv.pad}));
+    linear(name, conv.linear, conv.linear.n, conv.linear.k);
+  }
+  void vector(const std::string& name, const std::vector<int16_t>& values, size_t count) {
+    file_.add(name, {static_cast<int64_t>(count)}, values);
+  }
+  void text(const std::string& name, const std::string& value) { file_.set_metadata(name, value); }
+  void write(const std::string& path) const { file_.write(path); }
+
+ private:
+  SafetensorsWriter file_;
+};
+
+class Loader {
+ public:
+  explicit Loader(const std::string& path) : file_(Safetensors::open(path)) {}
+
+  [[noreturn]] void fail(const std::string& what) const { throw InputError(file_.path() + ": " + what); }
+
+  std::string text(const std::string& name) const {
+    const auto found = file_.metadata().find(name);
+    if (found == file_.metadata().end()) fail("metadata '" + name + "' is missing");
+    return found->second;
+  }
+  // Whole numbers separated by one space, each at most `top`.
+  template <size_t size>
+  std::array<uint64_t, size> numbers(const std::string& name, uint64_t top) const {
+    const std::string value = text(name);
+    std::array<uint64_t, size> result{};
+    const char* at = value.data();
+    const char* const end = at + value.size();
+    for (size_t i = 0; i < size; ++i) {
+      if (i > 0 && (at == end || *at++ != ' ')) at = end;
+      const auto [rest, error] = std::from_chars(at, end, result[i]);
+      if (error != std::errc() || result[i] > top) fail("metadata '" + name + "' is '" + value + "'");
+      at = rest;
+    }
+    if (at != end) fail("metadata '" + name + "' is '" + value + "'");
+    return result;
+  }
+  uint64_t number(const std::string& name, uint64_t top) const { return numbers<1>(name, top)[0]; }
+  double positive(const std::string& name) const {
+    const std::string value = text(name);
+    char* end = nullptr;
+    const double result = std::strtod(value.c_str(), &end);
+    if (value.empty() || *end != '\0' || !std::isfinite(result) || result <= 0) {
+      fail("metadata '" + name + "' is '" + value + "', a positive number is needed");
+    }
+    return result;
+  }
+
+  void linear(const std::string& name, QuantLinear& layer, int n, int k) {
+    layer.n = n;
+    layer.k = k;
+    layer.weight = file_.read_i8(expect(name + ".weight", {n, k}));
+    const auto bias = file_.read_i32(expect(name + ".bias", {n}));
+    const auto multiplier = file_.read_i32(expect(name + ".multiplier", {n}));
+    const auto shift = file_.read_i8(expect(name + ".shift", {n}));
+    for (size_t i = 0; i < bias.size(); ++i) {
+      if (multiplier[i] < 0 || multiplier[i] > 65535) fail("a value beyond 0..65535, tensor '" + name + ".multiplier'");
+      if (shift[i] < 1 || shift[i] > 62) fail("a value beyond 1..62, tensor '" + name + ".shift'");
+      layer.channels.push_back({bias[i], static_cast<uint16_t>(multiplier[i]), static_cast<uint8_t>(shift[i]), 0});
+    }
+    check_accumulators(name, layer);
+  }
+  void norm(const std::string& name, QuantLayerNorm& norm, int n) {
+    norm.n = n;
+    const auto gamma = file_.read_i16(expect(name + ".gamma", {n}));
+    const auto beta = file_.read_i32(expect(name + ".beta", {n}));
+    for (size_t i = 0; i < gamma.size(); ++i) norm.channels.push_back({beta[i], gamma[i], 0});
+    const auto [epsilon, shift] = numbers<2>(name + ".epsilon_shift", uint64_t{1} << 62);
+    if (epsilon < 1 || shift < 1 || shift > 62) fail("metadata '" + name + ".epsilon_shift' is out of range");
+    norm.epsilon = epsilon;
+    norm.shift = static_cast<uint8_t>(shift);
+  }
+  void requant(const std::string& name, Requant& value) {
+    const auto [multiplier, shift] = numbers<2>(name, 65535);
+    if (shift < 1 || shift > 62) fail("metadata '" + name + "': the shift must be in 1..62");
+    value = {static_cast<uint16_t>(multiplier), static_cast<uint8_t>(shift)};
+  }
+  void conv(const std::string& name, QuantConv& conv) {
+    const auto geometry = numbers<6>(name + ".geometry", 1024);
+    int* const fields[] = {&conv.in_size, &conv.out_size, &conv.channels, &conv.kernel, &conv.stride, &conv.pad};
+    for (size_t i = 0; i < geometry.size(); ++i) *fields[i] = static_cast<int>(geometry[i]);
+    const bool fits = conv.stride > 0 && conv.kernel > 0 && conv.in_size + 2 * conv.pad >= conv.kernel &&
+                      conv.out_size == (conv.in_size + 2 * conv.pad - conv.kernel) / conv.stride + 1;
+    if (!fits) fail("metadata '" + name + ".geometry' is no convolution");
+    linear(name, conv.linear, zoo::kLvStemChannels, conv.kernel * conv.kernel * conv.channels);
+  }
+  void vector(const std::string& name, std::vector<int16_t>& values, size_t count) {
+    values = file_.read_i16(expect(name, {static_cast<int64_t>(count)}));
+  }
+  /// After all has been read: nothing may be left over.
+  void finish() const {
+    for (const std::string& name : file_.names()) {
+      if (read_.count(name) == 0) fail("tensor '" + name + "' does not belong to this model");
+    }
+  }
+
+ private:
+  const std::string& expect(const std::string& name, const Shape& shape) {
+    const Shape& there = file_.info(name).shape;
+    if (there != shape) {
+      fail("shape " + weights::to_string(there) + " where " + weights::to_string(shape) + " is needed, tensor '" + name +
+           "'");
+    }
+    return read_.emplace(name, 0).first->first;
+  }
+  // The sum of products and bias must fit int32 whatever the activations.
+  void check_accumulators(const std::string& name, const QuantLinear& layer) const {
+    for (size_t row = 0; row < size_t(layer.n); ++row) {
+      const int8_t* weight = layer.weight.data() + row * size_t(layer.k);
+      int32_t sum = 0;
+      int lowest = 0;
+      for (int i = 0; i < layer.k; ++i) {
+        sum += std::abs(weight[i]);
+        lowest = std::min<int>(lowest, weight[i]);
+      }
+      if (lowest < -127) fail("a weight of -128, tensor '" + name + ".weight'");
+      const int64_t worst = std::abs(int64_t{layer.channels[row].bias}) + int64_t{128} * sum;
+      if (worst > std::numeric_limits<int32_t>::max()) fail("an accumulator can overflow, tensor '" + name + ".bias'");
+    }
+  }
+
+  Safetensors file_;
+  std::map<std::string, int> read_;
+};
+
+// The one list of what a file holds. Archive: Saver with a const model, or Loader.
+template <typename Archive, typename Block>
+void visit_block(Archive& archive, const std::string& name, Block& block, const zoo::ModelSpec& spec) {
+  const int dim = spec.dim;
+  archive.norm(name + "norm1", block.norm1, dim);
+  archive.linear(name + "qkv", block.qkv, 3 * dim, dim);
+  archive.requant(name + "scores", block.scores);
+  archive.requant(name + "attend", block.attend);
+  archive.linear(name + "proj", block.proj, dim, dim);
+  archive.norm(name + "norm2", block.norm2, dim);
+  archive.linear(name + "fc1", block.fc1, spec.mlp_hidden, dim);
+  archive.requant(name + "gelu", block.gelu);
+  archive.linear(name + "fc2", block.fc2, dim, spec.mlp_hidden);
+}
+
+template <typename Archive, typename Selector>
+void visit_selector(Archive& archive, const std::string& name, Selector& selector, const zoo::ModelSpec& spec) {
+  const int d = spec.head_dim();
+  const int hidden = std::max(1, spec.heads / 2);
+  archive.norm(name + "norm", selector.norm, d);
+  archive.linear(name + "local", selector.local, d / 2, d);
+  archive.requant(name + "local_gelu", selector.local_gelu);
+  archive.linear(name + "mlp1", selector.mlp1, d / 2, d);
+  archive.requant(name + "mlp1_gelu", selector.mlp1_gelu);
+  archive.linear(name + "mlp2", selector.mlp2, d / 4, d / 2);
+  archive.requant(name + "mlp2_gelu", selector.mlp2_gelu);
+  archive.linear(name + "keep", selector.keep, 2, d / 4);
+  archive.requant(name + "head_mean", selector.head_mean);
+  archive.linear(name + "head1", selector.head1, hidden, spec.heads);
+  archive.requant(name + "head1_gelu", selector.head1_gelu);
+  archive.linear(name + "head2", selector.head2, spec.heads, hidden);
+}
+
+template <typename Archive, typename Model>
+void visit(Archive& archive, Model& model) {
+  const zoo::ModelSpec& spec = model.spec;
+  const bool patch16 = spec.stem == zoo::Stem::kPatch16;
+  const auto numbered = [](const char* kind, size_t index) { return kind + std::to_string(index + 1) + "."; };
+  for (size_t i = 0; i < model.stem.size(); ++i) archive.conv("stem." + std::to_string(i + 1), model.stem[i]);
+  archive.linear("embed", model.embed, spec.dim, patch16 ? 16 * 16 * 3 : 8 * 8 * zoo::kLvStemChannels);
+  archive.vector("cls", model.cls, size_t(spec.dim));
+  archive.vector("position", model.position, size_t(zoo::kPatches) * size_t(spec.dim));
+  for (size_t i = 0; i < model.blocks.size(); ++i) visit_block(archive, numbered("block.", i), model.blocks[i], spec);
+  archive.norm("norm", model.norm, spec.dim);
+  archive.linear("head", model.head, zoo::kClasses, spec.dim);
+  if (spec.aux_head) archive.linear("aux_head", model.aux_head, zoo::kClasses, spec.dim);
+  for (size_t i = 0; i < model.selectors.size(); ++i) {
+    visit_selector(archive, numbered("selector.", i), model.selectors[i], spec);
+  }
+}
+
+// Rows at the residual scale must lie in the residual's type, or an 8-bit stream would start saturated.
+void check_residual_rows(const Loader& file, const QuantModel& model) {
+  if (model.residual_bits == 16) return;
+  for (const auto* rows : {&model.cls, &model.position}) {
+    for (const int16_t value : *rows) {
+      if (value < -128 || value > 127) file.fail("cls or position holds a value beyond the 8-bit residual stream");
+    }
+  }
+}
+
+}  // namespace
+
+void save_model(const QuantModel& model, const std::string& path) {
+  Saver file;
+  file.text(kQuantizedKey, kVersion);
+  file.text("heatvit.model", std::string(model.spec.name));
+  file.text("heatvit.residual_bits", std::to_string(model.residual_bits));
+  file.text("heatvit.residual_scale", exact(model.residual_scale));
+  file.text("heatvit.logit_scale", exact(model.logit_scale));
+  file.text("heatvit.delta1_q15", std::to_string(model.delta1));
+  file.text("heatvit.delta2_q15", std::to_string(model.delta2));
+  file.text("heatvit.selectors", std::to_string(model.selectors.size()));
+  visit(file, model);
+  file.write(path);
+}
+
+QuantModel load_model(const std::string& path) {
+  Loader file(path);
+  if (file.text(kQuantizedKey) != kVersion) {
+    file.fail("quantised model of version '" + file.text(kQuantizedKey) + "', this program reads " + kVersion);
+  }
+  QuantModel model;
+  try {
+    model.spec = zoo::find(file.text("heatvit.model"));
+  } catch (const InputError& error) {
+    file.fail(error.what());
+  }
+  model.residual_bits = static_cast<int>(file.number("heatvit.residual_bits", 16));
+  if (model.residual_bits != 8 && model.residual_bits != 16) file.fail("metadata 'heatvit.residual_bits' must be 8 or 16");
+  model.residual_scale = file.positive("heatvit.residual_scale");
+  model.logit_scale = file.positive("heatvit.logit_scale");
+  model.delta1 = static_cast<uint16_t>(file.number("heatvit.delta1_q15", 32768));
+  model.delta2 = static_cast<uint16_t>(file.number("heatvit.delta2_q15", 32768));
+  const uint64_t selectors = file.number("heatvit.selectors", model.spec.selectors.size());
+  if (selectors != 0 && selectors != model.spec.selectors.size()) file.fail("metadata 'heatvit.selectors' must be 0 or 3");
+  model.selectors.resize(selectors);
+  model.blocks.resize(size_t(model.spec.depth));
+  if (model.spec.stem == zoo::Stem::kLvConv) model.stem.resize(3);
+  visit(file, model);
+  file.finish();
+  check_residual_rows(file, model);
+  return model;
+}
+
+bool is_quantized_model(const std::string& path) {
+  try {
+    return Safetensors::open(path).metadata().count(kQuantizedKey) != 0;
+  } catch (const InputError&) {
+    return false;
+  }
+}
+
+}  // namespace heatvit::quant

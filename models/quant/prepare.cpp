@@ -1,0 +1,167 @@
+#include "models/quant/prepare.h"
+
+#include <charconv>
+#include <cmath>
+#include <cstdint>
+#include <cstdlib>
+#include <filesystem>
+#include <utility>
+
+#include "models/errors.h"
+#include "models/quant/calibration.h"
+#include "models/quant/model_file.h"
+#include "models/quant/quantize.h"
+#include "models/weights/safetensors.h"
+
+namespace heatvit::quant {
+namespace {
+
+constexpr char kSynthetic[] = "synthetic:";
+constexpr char kRandom[] = "random:";
+constexpr uint32_t kSyntheticImages = 2;  // for the ranges of synthetic weights
+constexpr uint32_t kSelectorImages = 4;   // for selectors: bias and ranges
+
+bool starts_with(const std::string& text, const std::string& prefix) { return text.rfind(prefix, 0) == 0; }
+
+bool is_synthetic(const PrepareOptions& options) { return starts_with(options.weights, kSynthetic); }
+
+using Metadata = std::map<std::string, std::string>;
+
+Metadata metadata_of(const std::string& path) { return weights::Safetensors::open(path).metadata(); }
+
+uint32_t parse_seed(const std::string& spec) {
+  uint32_t seed = 0;
+  const char* const end = spec.data() + spec.size();
+  const auto [rest, error] = std::from_chars(spec.data() + sizeof kRandom - 1, end, seed);
+  if (error != std::errc() || rest != end) {
+    throw InputError("--selector-weights " + spec + ": the seed after 'random:' must be an integer in 0..4294967295");
+  }
+  return seed;
+}
+
+double parse_delta(const Metadata& metadata, const char* key, const std::string& path) {
+  const auto found = metadata.find(key);
+  if (found == metadata.end()) return 1.0;
+  char* end = nullptr;
+  const double value = std::strtod(found->second.c_str(), &end);
+  if (found->second.empty() || *end != '\0' || !(value >= 0 && value <= 1)) {
+    throw InputError(path + ": metadata '" + key + "' is '" + found->second + "', allowed: 0 to 1");
+  }
+  return value;
+}
+
+std::vector<preprocess::Image> synthetic_images(uint32_t count) {
+  std::vector<preprocess::Image> images;
+  for (uint32_t seed = 1; seed <= count; ++seed) images.push_back(preprocess::synthetic_image(seed));
+  return images;
+}
+
+/// One run of prepare(): what several of its steps need, read once.
+class Preparation {
+ public:
+  explicit Preparation(const PrepareOptions& options) : options_(options), spec_(zoo::find(options.model)) {
+    if (!is_synthetic(options_)) metadata_ = metadata_of(options_.weights);
+    quantize_.delta1 = options_.delta1.value_or(parse_delta(metadata_, kDelta1Key, options_.weights));
+    quantize_.delta2 = options_.delta2.value_or(parse_delta(metadata_, kDelta2Key, options_.weights));
+    quantize_.residual_bits = options_.residual_bits;
+    activations_.polynomial = quantize_.delta1 != 1.0 || quantize_.delta2 != 1.0;
+    activations_.delta1 = static_cast<float>(quantize_.delta1);
+    activations_.delta2 = static_cast<float>(quantize_.delta2);
+    if (!options_.calibrate.empty()) calibration_ = calibration_images(options_.calibrate, spec_.crop);
+  }
+
+  reference::FloatModel load() {
+    reference::FloatModel model = reference::load_float_model(*weights::open_weights(options_.weights), spec_);
+    if (starts_with(options_.selectors, kRandom)) {
+      add_random_selectors(model, parse_seed(options_.selectors), selector_images());
+    } else if (!options_.selectors.empty()) {
+      model.selectors = reference::load_float_selectors(*weights::open_weights(options_.selectors), spec_);
+    }
+    return model;
+  }
+
+  QuantModel quantize(const reference::FloatModel& model) {
+    Ranges ranges = backbone_ranges(model);
+    if (!model.selectors.empty()) add_selector_ranges(model, ranges);
+    return build(model, ranges, quantize_);
+  }
+
+ private:
+  std::vector<preprocess::Image> selector_images() const {
+    return calibration_.empty() ? synthetic_images(kSelectorImages) : calibration_;
+  }
+  Ranges backbone_ranges(const reference::FloatModel& model) const;
+  void add_selector_ranges(const reference::FloatModel& model, Ranges& ranges) const;
+
+  const PrepareOptions& options_;
+  const zoo::ModelSpec& spec_;
+  Metadata metadata_;
+  QuantizeOptions quantize_;
+  reference::FloatOptions activations_;
+  std::vector<preprocess::Image> calibration_;
+};
+
+Ranges Preparation::backbone_ranges(const reference::FloatModel& model) const {
+  if (!calibration_.empty()) return calibrate(model, calibration_, {}, activations_);
+  if (const auto found = metadata_.find(kRangesKey); found != metadata_.end()) {
+    return parse_ranges(found->second, options_.weights + ": metadata '" + kRangesKey + "'", spec_);
+  }
+  if (is_synthetic(options_)) return calibrate(model, synthetic_images(kSyntheticImages), {}, activations_);
+  const char* const environment = std::getenv("HEATVIT_HOME");
+  const std::string home = !options_.home.empty() ? options_.home : environment != nullptr ? environment : "";
+  const std::string path = home + "/models/zoo/scales/" + std::string(spec_.name) + ".json";
+  if (!home.empty() && std::filesystem::exists(path)) return read_ranges(path, spec_);
+  throw InputError("no activation ranges for " + std::string(spec_.name) +
+                   ": none in the weight file and none shipped; give up to 32 photographs with --calibrate DIR");
+}
+
+void Preparation::add_selector_ranges(const reference::FloatModel& model, Ranges& ranges) const {
+  if (calibration_.empty() && !starts_with(options_.selectors, kRandom)) {
+    const Metadata metadata = metadata_of(options_.selectors);
+    if (const auto found = metadata.find(kRangesKey); found != metadata.end()) {
+      const std::string origin = options_.selectors + ": metadata '" + kRangesKey + "'";
+      for (const auto& [name, range] : parse_ranges(found->second, origin, spec_)) {
+        if (starts_with(name, "selector.")) ranges[name] = range;
+      }
+      return;
+    }
+  }
+  reference::Pruning pruning;
+  pruning.scorer = reference::Scorer::kHeatvit;
+  pruning.positions.assign(spec_.selectors.begin(), spec_.selectors.end());
+  for (const auto& [name, range] : calibrate(model, selector_images(), pruning, activations_)) {
+    if (starts_with(name, "selector.")) ranges[name] = range;
+  }
+}
+
+// A quantised file has its scales, deltas and selectors in it: options that contradict it are refused.
+QuantModel load_quantized(const PrepareOptions& options) {
+  QuantModel model = load_model(options.weights);
+  const auto refuse = [&](const std::string& what) { throw InputError(options.weights + ": is quantised already, " + what); };
+  if (!options.model.empty() && options.model != model.spec.name) {
+    refuse("for model " + std::string(model.spec.name) + ", not " + options.model);
+  }
+  if (!options.selectors.empty()) refuse("so selector weights cannot be added; give them when quantising");
+  if (!options.calibrate.empty()) refuse("so calibration images have no use");
+  if (options.residual_bits != model.residual_bits) {
+    refuse("with numerics.residual_bits " + std::to_string(model.residual_bits) + ", not " +
+           std::to_string(options.residual_bits));
+  }
+  const auto differs = [](const std::optional<double>& delta, uint16_t q15) {
+    return delta && std::lround(*delta * 32768) != q15;
+  };
+  if (differs(options.delta1, model.delta1) || differs(options.delta2, model.delta2)) refuse("with other delta factors");
+  return model;
+}
+
+}  // namespace
+
+QuantModel prepare(const PrepareOptions& options) {
+  if (!is_synthetic(options) && is_quantized_model(options.weights)) return load_quantized(options);
+  Preparation preparation(options);
+  return preparation.quantize(preparation.load());
+}
+
+reference::FloatModel prepare_float(const PrepareOptions& options) { return Preparation(options).load(); }
+
+}  // namespace heatvit::quant

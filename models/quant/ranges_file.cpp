@@ -1,0 +1,79 @@
+// Calibrated ranges as JSON (calibration.h).
+#include <unistd.h>
+
+#include <cmath>
+#include <cstdio>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "models/errors.h"
+#include "models/quant/calibration.h"
+
+namespace heatvit::quant {
+namespace {
+
+constexpr char kSchema[] = "heatvit-sim/ranges/1";
+
+// Two significant digits more than the scales need keep the file readable.
+double rounded(double value) {
+  std::ostringstream text;
+  text.precision(7);
+  text << value;
+  return std::stod(text.str());
+}
+
+}  // namespace
+
+Ranges parse_ranges(const std::string& text, const std::string& origin, const zoo::ModelSpec& spec) {
+  using nlohmann::json;
+  const json file = json::parse(text, nullptr, false);
+  if (file.is_discarded() || !file.is_object()) throw InputError(origin + ": no JSON object");
+  const auto text_at = [&](const char* key) {
+    const auto found = file.find(key);
+    return found != file.end() && found->is_string() ? found->get<std::string>() : std::string();
+  };
+  if (text_at("schema") != kSchema) throw InputError(origin + ": schema must be '" + std::string(kSchema) + "'");
+  if (text_at("model") != spec.name) {
+    throw InputError(origin + ": ranges of model '" + text_at("model") + "' where '" + std::string(spec.name) +
+                     "' is needed");
+  }
+  const auto values = file.find("ranges");
+  if (values == file.end() || !values->is_object()) throw InputError(origin + ": 'ranges' must be an object");
+  Ranges ranges;
+  for (const auto& [name, value] : values->items()) {
+    if (!value.is_number() || !std::isfinite(value.get<double>()) || value.get<double>() <= 0) {
+      throw InputError(origin + ": range of '" + name + "' must be a positive number");
+    }
+    ranges[name] = value.get<double>();
+  }
+  return ranges;
+}
+
+Ranges read_ranges(const std::string& path, const zoo::ModelSpec& spec) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  if (file) text << file.rdbuf();
+  if (!file) throw InputError(path + ": cannot be read");
+  return parse_ranges(text.str(), path, spec);
+}
+
+void write_ranges(const std::string& path, const zoo::ModelSpec& spec, const std::string& source, const Ranges& ranges) {
+  nlohmann::ordered_json file;
+  file["schema"] = kSchema;
+  file["model"] = spec.name;
+  file["source"] = source;
+  auto& values = file["ranges"] = nlohmann::ordered_json::object();
+  for (const auto& [name, value] : ranges) values[name] = rounded(value);
+
+  const std::string temporary = path + "." + std::to_string(getpid()) + ".tmp";
+  std::ofstream out(temporary, std::ios::binary | std::ios::trunc);
+  out << file.dump(2) << '\n';
+  out.close();
+  if (!out || std::rename(temporary.c_str(), path.c_str()) != 0) {
+    std::remove(temporary.c_str());
+    throw WriteError(path + ": cannot be written");
+  }
+}
+
+}  // namespace heatvit::quant
