@@ -42,6 +42,7 @@ DdrController::DdrController(sc_core::sc_module_name name, const DdrConfig& conf
       row_shift_(bits_of("ddr.row_bytes", config.row_bytes)),
       bank_shift_(bits_of("ddr.banks", config.banks)),
       ports_(static_cast<size_t>(ports)),
+      events_(static_cast<size_t>(ports), kNever),
       banks_(static_cast<size_t>(config.banks)),
       stalls_(debug, 0xDD4) {
   for (int i = 0; i < ports; ++i) {
@@ -52,6 +53,7 @@ DdrController::DdrController(sc_core::sc_module_name name, const DdrConfig& conf
 
 void DdrController::reset(uint64_t epoch, size_t commands) {
   for (Port& port : ports_) port = Port{};
+  events_.assign(ports_.size(), kNever);
   for (Bank& bank : banks_) bank = {-1, epoch};
   bus_free_ = closed_until_ = epoch;
   next_refresh_ = epoch + t_refi_;
@@ -93,7 +95,7 @@ void DdrController::transport(int index, tlm::tlm_generic_payload& payload, sc_c
   port.request = now + port.timing.lead_fs;
   port.channel = std::max(channel, port.request);
   std::fill_n(port.completion.begin(), port.timing.outstanding, port.request);
-  schedule(port);
+  events_[static_cast<size_t>(index)] = schedule(port);
   while (port.remaining != 0) {
     modules::ClockDomain::wait_until(std::max<uint64_t>(earliest_finish(port), sc_core::sc_time_stamp().value() + port.timing.beat_fs));
     advance(sc_core::sc_time_stamp().value());
@@ -108,73 +110,6 @@ void DdrController::transport(int index, tlm::tlm_generic_payload& payload, sc_c
   payload.set_response_status(tlm::TLM_OK_RESPONSE);
 }
 
-/// The burst at the port's position: up to the end of the row, the AXI burst limit, or the 4 KiB boundary.
-DdrController::Burst DdrController::next_burst(const Port& p) {
-  const uint64_t address = p.row_address + p.offset;
-  const uint32_t beat = p.timing.beat_bytes;
-  const uint32_t skew = static_cast<uint32_t>(address) & (beat - 1);
-  const uint32_t row_left = p.train.row_bytes - p.offset;
-  const uint32_t most = p.timing.max_beats * beat - skew;
-  const uint32_t page_left = kPage - (static_cast<uint32_t>(address) & (kPage - 1));
-  const uint32_t bytes = std::min({row_left, most, page_left});
-  return {address, bytes, (skew + bytes + beat - 1) >> p.beat_shift};
-}
-
-/// Chooses the next burst and when it reaches the controller: its address, or the last beat of its write data.
-void DdrController::schedule(Port& p) {
-  p.burst = next_burst(p);
-  p.request = std::max(p.request, p.completion[p.slot]);  // the burst that must be through before this one
-  p.event = p.train.write ? std::max(p.channel, p.request) + p.burst.beats * p.timing.beat_fs : p.request;
-}
-
-void DdrController::serve(Port& p) {
-  const Burst burst = p.burst;
-  if (p.train.write) {
-    p.channel = p.event;
-    p.finish = access(p.event, burst, true);
-  } else {
-    const uint64_t ready = access(p.event, burst, false);
-    p.channel = std::max(p.channel + burst.beats * p.timing.beat_fs, ready);
-    p.finish = p.channel;
-  }
-  p.completion[p.slot] = p.finish;
-  if (++p.slot == p.timing.outstanding) p.slot = 0;
-  p.request += p.timing.beat_fs;
-  p.remaining -= burst.bytes;
-  p.offset += burst.bytes;
-  if (p.offset == p.train.row_bytes) next_row(p);
-  if (p.remaining != 0) schedule(p);
-}
-
-void DdrController::next_row(Port& p) {
-  p.offset = 0;
-  p.row_address += p.train.pitch;
-  if (++p.row < p.train.rows) return;
-  p.row = 0;
-  p.plane_address += p.train.plane_pitch;
-  p.row_address = p.plane_address;
-}
-
-/// Serves, over all ports, what reaches the controller before `until`; ties go to the lower port.
-void DdrController::advance(uint64_t until) {
-  for (;;) {
-    Port* next = nullptr;
-    uint64_t other = until;  // when another port, or the present, has its turn
-    for (Port& p : ports_) {
-      if (p.remaining == 0 || p.event >= until) continue;
-      if (next == nullptr || p.event < next->event) {
-        if (next != nullptr) other = next->event;
-        next = &p;
-      } else {
-        other = std::min(other, p.event);
-      }
-    }
-    if (next == nullptr) return;
-    do serve(*next);
-    while (next->remaining != 0 && next->event < other);
-  }
-}
-
 void DdrController::refresh_until(uint64_t time) {
   while (time >= next_refresh_) {
     closed_until_ = std::max(bus_free_, next_refresh_) + t_rfc_;
@@ -186,11 +121,11 @@ void DdrController::refresh_until(uint64_t time) {
 }
 
 /// Returns the end of the burst's last column on the data bus.
-uint64_t DdrController::access(uint64_t arrival, const Burst& burst, bool write) {
+inline uint64_t DdrController::access(uint64_t arrival, uint64_t address, uint64_t bytes, bool write) {
   uint64_t ready = arrival + controller_;
   refresh_until(ready);
   ready = std::max(ready, closed_until_);
-  const uint64_t page = burst.address >> row_shift_;
+  const uint64_t page = address >> row_shift_;
   Bank& bank = banks_[page & (banks_.size() - 1)];
   const auto row = static_cast<int64_t>(page >> bank_shift_);
   if (bank.row == row) {
@@ -202,12 +137,77 @@ uint64_t DdrController::access(uint64_t arrival, const Burst& burst, bool write)
     bank.row = row;
     ready += t_rcd_;
   }
-  const uint64_t columns = (burst.address + burst.bytes - 1) / kColumnBytes - burst.address / kColumnBytes + 1;
-  uint64_t bus = bus_free_;
-  if (write != last_write_) bus += turnaround_;
+  const uint64_t columns = (address + bytes - 1) / kColumnBytes - address / kColumnBytes + 1;
+  const uint64_t bus = bus_free_ + (write != last_write_ ? turnaround_ : 0);
   last_write_ = write;
   bus_free_ = std::max(bus, ready + t_cl_) + columns * column_;
   return bus_free_;
+}
+
+/// The burst at the port's position: up to the end of the row, the AXI burst limit, or the 4 KiB boundary.
+inline void DdrController::choose_burst(Port& p) {
+  const uint64_t address = p.row_address + p.offset;
+  const uint64_t beat = p.timing.beat_bytes;
+  const uint64_t skew = address & (beat - 1);
+  const uint64_t row_left = p.train.row_bytes - p.offset;
+  const uint64_t most = p.timing.max_beats * beat - skew;
+  const uint64_t page_left = kPage - (address & (kPage - 1));
+  const uint64_t bytes = std::min({row_left, most, page_left});
+  p.burst_address = address;
+  p.burst_bytes = bytes;
+  p.burst_beats = (skew + bytes + beat - 1) >> p.beat_shift;
+}
+
+/// Chooses the next burst; returns when it reaches the controller: its address, or the last beat of its write data.
+inline uint64_t DdrController::schedule(Port& p) {
+  choose_burst(p);
+  p.request = std::max(p.request, p.completion[p.slot]);  // the burst that must be through before this one
+  return p.train.write ? std::max(p.channel, p.request) + p.burst_beats * p.timing.beat_fs : p.request;
+}
+
+/// Serves the port's burst; returns when its next one arrives.
+inline uint64_t DdrController::serve(Port& p, uint64_t event) {
+  const uint64_t bytes = p.burst_bytes;
+  const uint64_t ready = access(event, p.burst_address, bytes, p.train.write);
+  if (p.train.write) {
+    p.channel = event;
+    p.finish = ready;
+  } else {
+    p.channel = std::max(p.channel + p.burst_beats * p.timing.beat_fs, ready);
+    p.finish = p.channel;
+  }
+  p.completion[p.slot] = p.finish;
+  if (++p.slot == p.timing.outstanding) p.slot = 0;
+  p.request += p.timing.beat_fs;
+  p.remaining -= bytes;
+  p.offset += static_cast<uint32_t>(bytes);
+  if (p.offset == p.train.row_bytes) next_row(p);
+  return p.remaining != 0 ? schedule(p) : kNever;
+}
+
+inline void DdrController::next_row(Port& p) {
+  p.offset = 0;
+  p.row_address += p.train.pitch;
+  if (++p.row < p.train.rows) return;
+  p.row = 0;
+  p.plane_address += p.train.plane_pitch;
+  p.row_address = p.plane_address;
+}
+
+/// Serves, over all ports, what reaches the controller before `until`; ties go to the lower port.
+void DdrController::advance(uint64_t until) {
+  const size_t ports = events_.size();
+  for (;;) {
+    size_t next = 0;
+    uint64_t earliest = events_[0];
+    for (size_t i = 1; i < ports; ++i) {  // no branch on the order: it is not predictable
+      const bool before = events_[i] < earliest;
+      next = before ? i : next;
+      earliest = before ? events_[i] : earliest;
+    }
+    if (earliest >= until) return;
+    events_[next] = serve(ports_[next], earliest);
+  }
 }
 
 /// No train finishes before its remaining beats have passed its data channel.

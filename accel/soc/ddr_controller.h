@@ -51,11 +51,7 @@ class DdrController : public sc_core::sc_module {
 
  private:
   static constexpr int kMaxOutstanding = 64;
-
-  struct Burst {
-    uint64_t address = 0;
-    uint32_t bytes = 0, beats = 0;
-  };
+  static constexpr uint64_t kNever = UINT64_MAX;
 
   struct Port {
     modules::BurstTrain train;
@@ -64,8 +60,7 @@ class DdrController : public sc_core::sc_module {
     uint64_t plane_address = 0, row_address = 0;
     uint32_t row = 0, offset = 0;  // position of the next burst
     uint64_t remaining = 0;        // bytes not yet served
-    Burst burst;                   // the next one
-    uint64_t event = 0;            // when it reaches the controller
+    uint64_t burst_address = 0, burst_bytes = 0, burst_beats = 0;  // the next burst
     uint64_t request = 0;          // earliest address beat
     uint64_t channel = 0;          // the port's data channel is free
     uint64_t finish = 0;           // last beat or response of the bursts served so far
@@ -79,12 +74,12 @@ class DdrController : public sc_core::sc_module {
   };
 
   void transport(int index, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
-  static Burst next_burst(const Port& port);
-  static void schedule(Port& port);
-  void serve(Port& port);
+  static void choose_burst(Port& port);
+  static uint64_t schedule(Port& port);
+  uint64_t serve(Port& port, uint64_t event);
   static void next_row(Port& port);
   void advance(uint64_t until);
-  uint64_t access(uint64_t arrival, const Burst& burst, bool write);
+  uint64_t access(uint64_t arrival, uint64_t address, uint64_t bytes, bool write);
   void refresh_until(uint64_t time);
   uint64_t earliest_finish(const Port& port) const;
   void copy(const modules::BurstTrain& train, uint8_t* data, bool write);
@@ -95,6 +90,7 @@ class DdrController : public sc_core::sc_module {
   int row_shift_, bank_shift_;
   std::vector<std::unique_ptr<Socket>> sockets_;
   std::vector<Port> ports_;
+  std::vector<uint64_t> events_;  // of each port; kNever when it is idle
   std::vector<Bank> banks_;
   std::vector<uint8_t> storage_;
   std::vector<PurposeBytes> bytes_;
