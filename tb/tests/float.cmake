@@ -1,0 +1,1 @@
+heatvit_test(float LIBS heatvit_models)
