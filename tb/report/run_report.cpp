@@ -98,8 +98,8 @@ LatencySummary RunReport::latency() const {
   std::vector<double> sorted;
   for (const ImageReport& image : images_) sorted.push_back(image.latency_ms);
   std::sort(sorted.begin(), sorted.end());
-  const double sum = std::accumulate(sorted.begin(), sorted.end(), 0.0);
-  return {sum / static_cast<double>(sorted.size()), percentile(sorted, 50), percentile(sorted, 95),
+  const long double sum = std::accumulate(sorted.begin(), sorted.end(), 0.0L);
+  return {static_cast<double>(sum / static_cast<long double>(sorted.size())), percentile(sorted, 50), percentile(sorted, 95),
           percentile(sorted, 99), sorted.back()};
 }
 

@@ -18,7 +18,7 @@ namespace {
 namespace fs = std::filesystem;
 
 bool is_image_name(const fs::path& path) {
-  constexpr std::array<const char*, 5> kExtensions = {".jpg", ".jpeg", ".png", ".bmp", ".ppm"};
+  constexpr std::array<const char*, 4> kExtensions = {".jpg", ".jpeg", ".png", ".bmp"};
   std::string extension = path.extension().string();
   for (char& c : extension) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   return std::find(kExtensions.begin(), kExtensions.end(), extension) != kExtensions.end();
@@ -32,7 +32,7 @@ std::vector<std::string> images_in(const std::string& folder) {
     if (is_image_name(entry->path())) paths.push_back(entry->path().string());
   }
   if (error) throw InputError("--images: cannot read the folder '" + folder + "': " + error.message());
-  if (paths.empty()) throw InputError("--images: no .jpg, .jpeg, .png, .bmp or .ppm file in '" + folder + "'");
+  if (paths.empty()) throw InputError("--images: no .jpg, .jpeg, .png or .bmp file in '" + folder + "'");
   return paths;
 }
 

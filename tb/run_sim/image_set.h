@@ -16,7 +16,7 @@ struct RunItem {
   std::vector<int> kept;  // timing mode with a trace
 };
 
-/// Every file given and every *.jpg, *.jpeg, *.png, *.bmp, *.ppm (any case) of `folder`, sorted by name, at most `limit`.
+/// Every file given and every *.jpg, *.jpeg, *.png, *.bmp (any case) of `folder`, sorted by name, at most `limit`.
 /// Throws InputError: no such file or folder, a folder without images.
 std::vector<RunItem> collect_images(const std::vector<std::string>& files, const std::string& folder, size_t limit);
 

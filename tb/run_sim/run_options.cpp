@@ -151,7 +151,7 @@ CommandLine run_command_line() {
   const OptionGroup input = {
       "Input",
       {{"image", "FILE", "a photograph; may be repeated", true},
-       {"images", "DIR", "every .jpg, .jpeg, .png, .bmp and .ppm of a folder"},
+       {"images", "DIR", "every .jpg, .jpeg, .png and .bmp of a folder"},
        {"labels", "CSV", "file,class[,name]: the right ImageNet-1k class of each image"},
        {"limit", "N", "the first N images by name only"},
        {"token-trace", "CSV", "timing mode: image,kept1,kept2,kept3; one run a line, see traces/"},
