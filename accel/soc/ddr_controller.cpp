@@ -120,32 +120,34 @@ void DdrController::refresh_until(uint64_t time) {
   }
 }
 
-/// Returns the end of the burst's last column on the data bus.
-inline uint64_t DdrController::access(uint64_t arrival, uint64_t address, uint64_t bytes, bool write) {
+/// Puts a group on the data bus; returns the end of its first burst there.
+inline uint64_t DdrController::access(uint64_t arrival, const Port& p) {
   uint64_t ready = arrival + controller_;
   refresh_until(ready);
   ready = std::max(ready, closed_until_);
-  const uint64_t page = address >> row_shift_;
+  const uint64_t page = p.burst_address >> row_shift_;
   Bank& bank = banks_[page & (banks_.size() - 1)];
   const auto row = static_cast<int64_t>(page >> bank_shift_);
-  if (bank.row == row) {
-    ++statistics_.row_hits;
-  } else {
+  const bool hit = bank.row == row;
+  statistics_.row_hits += p.bursts - (hit ? 0 : 1);
+  if (!hit) {
     ++statistics_.row_misses;
     if (bank.row >= 0) ready = std::max(ready, bank.activated + t_ras_) + t_rp_;
     bank.activated = ready;
     bank.row = row;
     ready += t_rcd_;
   }
-  const uint64_t columns = (address + bytes - 1) / kColumnBytes - address / kColumnBytes + 1;
-  const uint64_t bus = bus_free_ + (write != last_write_ ? turnaround_ : 0);
-  last_write_ = write;
-  bus_free_ = std::max(bus, ready + t_cl_) + columns * column_;
-  return bus_free_;
+  const uint64_t columns = (p.burst_address + p.burst_bytes - 1) / kColumnBytes - p.burst_address / kColumnBytes + 1;
+  const uint64_t bus = bus_free_ + (p.train.write != last_write_ ? turnaround_ : 0);
+  last_write_ = p.train.write;
+  const uint64_t first = std::max(bus, ready + t_cl_) + columns * column_;
+  bus_free_ = first + (p.bursts - 1) * columns * column_;
+  return first;
 }
 
-/// The burst at the port's position: up to the end of the row, the AXI burst limit, or the 4 KiB boundary.
-inline void DdrController::choose_burst(Port& p) {
+/// The burst at the port's position (up to the end of the row, the AXI burst limit, or the 4 KiB boundary) and how many
+/// equal ones follow it in the page: rows of one burst each, or full bursts of a long row.
+inline void DdrController::choose_bursts(Port& p) {
   const uint64_t address = p.row_address + p.offset;
   const uint64_t beat = p.timing.beat_bytes;
   const uint64_t skew = address & (beat - 1);
@@ -155,40 +157,55 @@ inline void DdrController::choose_burst(Port& p) {
   const uint64_t bytes = std::min({row_left, most, page_left});
   p.burst_address = address;
   p.burst_bytes = bytes;
-  p.burst_beats = (skew + bytes + beat - 1) >> p.beat_shift;
-}
-
-/// Chooses the next burst; returns when it reaches the controller: its address, or the last beat of its write data.
-inline uint64_t DdrController::schedule(Port& p) {
-  choose_burst(p);
-  p.request = std::max(p.request, p.completion[p.slot]);  // the burst that must be through before this one
-  return p.train.write ? std::max(p.channel, p.request) + p.burst_beats * p.timing.beat_fs : p.request;
-}
-
-/// Serves the port's burst; returns when its next one arrives.
-inline uint64_t DdrController::serve(Port& p, uint64_t event) {
-  const uint64_t bytes = p.burst_bytes;
-  const uint64_t ready = access(event, p.burst_address, bytes, p.train.write);
-  if (p.train.write) {
-    p.channel = event;
-    p.finish = ready;
-  } else {
-    p.channel = std::max(p.channel + p.burst_beats * p.timing.beat_fs, ready);
-    p.finish = p.channel;
+  p.burst_fs = ((skew + bytes + beat - 1) >> p.beat_shift) * p.timing.beat_fs;
+  uint64_t follow = 0, stride = 1;
+  if (bytes == p.train.row_bytes && (p.train.pitch & (beat - 1)) == 0 && p.train.pitch >= bytes) {
+    follow = p.train.rows - p.row - 1;
+    stride = p.train.pitch;
+  } else if (skew == 0 && bytes == most) {
+    follow = (row_left - bytes) / bytes;
+    stride = bytes;
   }
-  p.completion[p.slot] = p.finish;
-  if (++p.slot == p.timing.outstanding) p.slot = 0;
-  p.request += p.timing.beat_fs;
-  p.remaining -= bytes;
-  p.offset += static_cast<uint32_t>(bytes);
-  if (p.offset == p.train.row_bytes) next_row(p);
+  const auto room = static_cast<uint32_t>(page_left - bytes) / static_cast<uint32_t>(stride);
+  p.bursts = 1 + static_cast<uint32_t>(std::min<uint64_t>({follow, room, p.timing.outstanding - 1}));
+}
+
+/// Chooses the next group; returns when it reaches the controller: its first address, or the last beat of its first data.
+inline uint64_t DdrController::schedule(Port& p) {
+  choose_bursts(p);
+  p.request = std::max(p.request, p.completion[p.slot]);  // the burst that must be through before this one
+  return p.train.write ? std::max(p.channel, p.request) + p.burst_fs : p.request;
+}
+
+/// Serves the port's group; returns when its next one arrives.
+inline uint64_t DdrController::serve(Port& p, uint64_t event) {
+  const uint64_t ready = access(event, p);
+  const uint64_t first = p.train.write ? ready : std::max(p.channel + p.burst_fs, ready);  // first burst complete
+  const uint64_t rest = (p.bursts - 1) * p.burst_fs;
+  for (uint32_t i = 0; i < p.bursts; ++i) {
+    p.completion[p.slot] = first + i * p.burst_fs;
+    if (++p.slot == p.timing.outstanding) p.slot = 0;
+  }
+  p.finish = first + rest;
+  p.channel = p.train.write ? event + rest : p.finish;
+  p.request += p.bursts * p.timing.beat_fs;
+  step(p);
   return p.remaining != 0 ? schedule(p) : kNever;
 }
 
-inline void DdrController::next_row(Port& p) {
-  p.offset = 0;
-  p.row_address += p.train.pitch;
-  if (++p.row < p.train.rows) return;
+inline void DdrController::step(Port& p) {
+  p.remaining -= p.bursts * p.burst_bytes;
+  if (p.burst_bytes == p.train.row_bytes) {  // a group of rows
+    p.row += p.bursts;
+    p.row_address += uint64_t{p.bursts} * p.train.pitch;
+  } else {
+    p.offset += static_cast<uint32_t>(p.bursts * p.burst_bytes);
+    if (p.offset != p.train.row_bytes) return;
+    p.offset = 0;
+    ++p.row;
+    p.row_address += p.train.pitch;
+  }
+  if (p.row < p.train.rows) return;
   p.row = 0;
   p.plane_address += p.train.plane_pitch;
   p.row_address = p.plane_address;

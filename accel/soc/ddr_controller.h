@@ -1,9 +1,11 @@
 // DDR4 controller: one bulk socket a port, one data bus, banks with open rows, refresh.
 //
-// A burst train is one transaction. Its AXI bursts are served in order of arrival at the controller, over all ports, each
-// worked out arithmetically: bank state (hit, closed, conflict), bus occupancy, read/write turnaround, refresh. State only
-// ever advances to the present, so a train that arrives later competes for the rest of an earlier one; requests of one
-// port are at most `outstanding` deep, so none starves another. Timings in ns: soc::DdrConfig (JESD79-4 names).
+// A burst train is one transaction. Its AXI bursts are served in order of arrival at the controller, over all ports, worked
+// out arithmetically: bank state (hit, closed, conflict), bus occupancy, read/write turnaround, refresh. Equal bursts of
+// one port that follow each other in one 4 KiB page, at most `outstanding` of them, are a group: they go over the data bus
+// together, as a scheduler that prefers open rows lets them, and cost one step of arithmetic. State only ever advances to
+// the present, so a train that arrives later competes for the rest of an earlier one, and no port starves another.
+// Timings in ns: soc::DdrConfig (JESD79-4 names).
 #pragma once
 
 #include <systemc>
@@ -60,7 +62,8 @@ class DdrController : public sc_core::sc_module {
     uint64_t plane_address = 0, row_address = 0;
     uint32_t row = 0, offset = 0;  // position of the next burst
     uint64_t remaining = 0;        // bytes not yet served
-    uint64_t burst_address = 0, burst_bytes = 0, burst_beats = 0;  // the next burst
+    uint64_t burst_address = 0, burst_bytes = 0, burst_fs = 0;  // the next burst; time on the port's data channel
+    uint32_t bursts = 0;           // in its group
     uint64_t request = 0;          // earliest address beat
     uint64_t channel = 0;          // the port's data channel is free
     uint64_t finish = 0;           // last beat or response of the bursts served so far
@@ -74,12 +77,12 @@ class DdrController : public sc_core::sc_module {
   };
 
   void transport(int index, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
-  static void choose_burst(Port& port);
+  static void choose_bursts(Port& port);
   static uint64_t schedule(Port& port);
   uint64_t serve(Port& port, uint64_t event);
-  static void next_row(Port& port);
+  static void step(Port& port);
   void advance(uint64_t until);
-  uint64_t access(uint64_t arrival, uint64_t address, uint64_t bytes, bool write);
+  uint64_t access(uint64_t arrival, const Port& port);
   void refresh_until(uint64_t time);
   uint64_t earliest_finish(const Port& port) const;
   void copy(const modules::BurstTrain& train, uint8_t* data, bool write);
