@@ -174,8 +174,8 @@ class Loader {
   const std::string& expect(const std::string& name, const Shape& shape) {
     const Shape& there = file_.info(name).shape;
     if (there != shape) {
-      fail("shape " + weights::to_string(there) + " where " + weights::to_string(shape) + " is needed, tensor '" + name +
-           "'");
+      fail("shape " + weights::to_string(there) + " where " + weights::to_string(shape) + " is needed, tensor '" +
+           name + "'");
     }
     return read_.emplace(name, 0).first->first;
   }
@@ -288,13 +288,15 @@ QuantModel load_model(const std::string& path) {
     file.fail(error.what());
   }
   model.residual_bits = static_cast<int>(file.number("heatvit.residual_bits", 16));
-  if (model.residual_bits != 8 && model.residual_bits != 16) file.fail("metadata 'heatvit.residual_bits' must be 8 or 16");
+  if (model.residual_bits != 8 && model.residual_bits != 16)
+    file.fail("metadata 'heatvit.residual_bits' must be 8 or 16");
   model.residual_scale = file.positive("heatvit.residual_scale");
   model.logit_scale = file.positive("heatvit.logit_scale");
   model.delta1 = static_cast<uint16_t>(file.number("heatvit.delta1_q15", 32768));
   model.delta2 = static_cast<uint16_t>(file.number("heatvit.delta2_q15", 32768));
   const uint64_t selectors = file.number("heatvit.selectors", model.spec.selectors.size());
-  if (selectors != 0 && selectors != model.spec.selectors.size()) file.fail("metadata 'heatvit.selectors' must be 0 or 3");
+  if (selectors != 0 && selectors != model.spec.selectors.size())
+    file.fail("metadata 'heatvit.selectors' must be 0 or 3");
   model.selectors.resize(selectors);
   model.blocks.resize(size_t(model.spec.depth));
   if (model.spec.stem == zoo::Stem::kLvConv) model.stem.resize(3);

@@ -137,7 +137,9 @@ void Preparation::add_selector_ranges(const reference::FloatModel& model, Ranges
 // A quantised file has its scales, deltas and selectors in it: options that contradict it are refused.
 QuantModel load_quantized(const PrepareOptions& options) {
   QuantModel model = load_model(options.weights);
-  const auto refuse = [&](const std::string& what) { throw InputError(options.weights + ": is quantised already, " + what); };
+  const auto refuse = [&](const std::string& what) {
+    throw InputError(options.weights + ": is quantised already, " + what);
+  };
   if (!options.model.empty() && options.model != model.spec.name) {
     refuse("for model " + std::string(model.spec.name) + ", not " + options.model);
   }
@@ -150,7 +152,8 @@ QuantModel load_quantized(const PrepareOptions& options) {
   const auto differs = [](const std::optional<double>& delta, uint16_t q15) {
     return delta && std::lround(*delta * 32768) != q15;
   };
-  if (differs(options.delta1, model.delta1) || differs(options.delta2, model.delta2)) refuse("with other delta factors");
+  if (differs(options.delta1, model.delta1) || differs(options.delta2, model.delta2))
+    refuse("with other delta factors");
   return model;
 }
 

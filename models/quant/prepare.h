@@ -18,27 +18,28 @@ constexpr char kDelta1Key[] = "heatvit.delta1";  // decimal number: the regulari
 constexpr char kDelta2Key[] = "heatvit.delta2";  // that of softmax
 
 struct PrepareOptions {
-  std::string model;          // zoo name; empty is allowed for a quantised file, which knows its own
-  std::string weights;        // float safetensors, quantised file of ours, or "synthetic:SEED"
-  std::string selectors;      // safetensors, "random:SEED", or empty: none
-  std::string calibrate;      // folder of calibration images, or empty
-  std::string home;           // project root for models/zoo/scales; empty: environment HEATVIT_HOME
+  std::string model;                     // zoo name; empty is allowed for a quantised file, which knows its own
+  std::string weights;                   // float safetensors, quantised file of ours, or "synthetic:SEED"
+  std::string selectors;                 // safetensors, "random:SEED", or empty: none
+  std::string calibrate;                 // folder of calibration images, or empty
+  std::string home;                      // project root for models/zoo/scales; empty: environment HEATVIT_HOME
   std::optional<double> delta1, delta2;  // empty: of the weight file, else 1.0
   int residual_bits = 16;
 };
 
-/// Activation ranges come from the first of: options.calibrate; the weight file's metadata; models/zoo/scales/MODEL.json
-/// under home (not for synthetic weights, which are another network); for synthetic weights, two procedural pictures.
-/// Selector ranges: options.calibrate, the selector file's metadata, else four procedural pictures.
-/// Throws InputError for everything that does not fit; it names --calibrate where no ranges are to be had.
+/// Activation ranges come from the first of: options.calibrate; the weight file's metadata;
+/// models/zoo/scales/MODEL.json under home (not for synthetic weights, which are another network); for synthetic
+/// weights, two procedural pictures. Selector ranges: options.calibrate, the selector file's metadata, else four
+/// procedural pictures. Throws InputError for everything that does not fit; it names --calibrate where no ranges are to
+/// be had.
 QuantModel prepare(const PrepareOptions& options);
 
 /// The float network of the same options, selectors included (random ones with their bias calibrated).
 reference::FloatModel prepare_float(const PrepareOptions& options);
 
-/// The selectors of seed `seed`: random weights; the last layer's bias is set on `images` so that about half of the tokens
-/// that reach a selector score >= 0.5. Each compares a token with the mean of its image, which keeps the share of
-/// photographs within 20..80 % too. `model.selectors` is replaced.
+/// The selectors of seed `seed`: random weights; the last layer's bias is set on `images` so that about half of the
+/// tokens that reach a selector score >= 0.5. Each compares a token with the mean of its image, which keeps the share
+/// of photographs within 20..80 % too. `model.selectors` is replaced.
 void add_random_selectors(reference::FloatModel& model, uint32_t seed, const std::vector<preprocess::Image>& images);
 
 }  // namespace heatvit::quant

@@ -21,14 +21,14 @@ using reference::FloatNorm;
 using reference::FloatSelector;
 
 constexpr double kActivationTop = 127.0;
-constexpr double kScoreScale = 1.0 / 256;          // Q8
-constexpr double kGeluInScale = 1.0 / 1024;        // Q10
-constexpr double kGeluOutScale = 1.0 / 4096;       // Q12
-constexpr double kSigmoidScale = 1.0 / 4096;       // Q12
+constexpr double kScoreScale = 1.0 / 256;     // Q8
+constexpr double kGeluInScale = 1.0 / 1024;   // Q10
+constexpr double kGeluOutScale = 1.0 / 4096;  // Q12
+constexpr double kSigmoidScale = 1.0 / 4096;  // Q12
 constexpr double kProbabilityScale = 1.0 / 255;
-constexpr double kLogitScale = 1.0 / 65536;        // Q16
-constexpr double kBiasTop = 1 << 30;               // leaves the other half of int32 to the sum of products
-constexpr float kCentre = 128.0F;                  // the accelerator's input is pixel - 128
+constexpr double kLogitScale = 1.0 / 65536;  // Q16
+constexpr double kBiasTop = 1 << 30;         // leaves the other half of int32 to the sum of products
+constexpr float kCentre = 128.0F;            // the accelerator's input is pixel - 128
 
 int32_t to_int32(double value) {
   constexpr double kTop = std::numeric_limits<int32_t>::max();
@@ -114,7 +114,8 @@ void Quantizer::embedding(QuantModel& out) const {
     in_scale = out_scale;
   }
   const FloatLinear& embed = model_.embed.linear;
-  out.embed = quantize_linear(model_.stem.empty() ? fold_pixels(embed) : embed, in_scale, {residual_}, "patch embedding");
+  out.embed =
+      quantize_linear(model_.stem.empty() ? fold_pixels(embed) : embed, in_scale, {residual_}, "patch embedding");
 
   const double top = options_.residual_bits == 16 ? 32767 : 127;
   for (const float value : model_.cls) out.cls.push_back(to_int16(value / residual_, top));
@@ -209,7 +210,8 @@ QuantLayerNorm quantize_norm(const FloatNorm& norm, double ln_eps, double in_sca
   const double gamma = double{max_abs(norm.gamma.data(), norm.gamma.size())} / out_scale / kNormalised;
   const double beta = double{max_abs(norm.beta.data(), norm.beta.size())} / out_scale;
   int shift = 62;
-  while (shift > 1 && (std::round(std::ldexp(gamma, shift)) > kGammaTop || std::round(std::ldexp(beta, shift)) > kBetaTop)) {
+  while (shift > 1 &&
+         (std::round(std::ldexp(gamma, shift)) > kGammaTop || std::round(std::ldexp(beta, shift)) > kBetaTop)) {
     --shift;
   }
   QuantLayerNorm out;

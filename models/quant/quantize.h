@@ -20,8 +20,8 @@ constexpr double kResidualHeadroom = 1.0625;
 /// (ratio above 32767.5) or the ratio is not a finite number >= 0. `what` names the tensor in the message.
 Requant requant_for(double ratio, const char* what);
 
-/// out = round_shift(n * gamma + beta, shift) with n in Q12, out in units of `out_scale`: the largest shift at which every
-/// gamma fits int16 and every beta int32. epsilon: of the residual at `in_scale`.
+/// out = round_shift(n * gamma + beta, shift) with n in Q12, out in units of `out_scale`: the largest shift at which
+/// every gamma fits int16 and every beta int32. epsilon: of the residual at `in_scale`.
 QuantLayerNorm quantize_norm(const reference::FloatNorm& norm, double ln_eps, double in_scale, double out_scale);
 
 /// int8 weights at max abs / 127 of each output channel; bias at in_scale x weight scale. Channel n leaves in units of

@@ -13,8 +13,8 @@ namespace {
 
 using reference::FloatSelector;
 
-// The spread of keep - drop over the tokens. Wide against the steps of int16 Q8, narrow against its range, and such that
-// scores use [0, 1].
+// The spread of keep - drop over the tokens. Wide against the steps of int16 Q8, narrow against its range, and such
+// that scores use [0, 1].
 constexpr float kLogitSpread = 2.0F;
 
 // What decides one token at one selector: keep - drop of each head, and the heads' weights.
@@ -31,8 +31,8 @@ struct TokenLogits {
   }
 };
 
-// The global half of mlp1 becomes the negative of the local half: the selector sees how a token differs from the mean of
-// its image, so that about half of the tokens of *every* image stay, bright or dark, photograph or drawing.
+// The global half of mlp1 becomes the negative of the local half: the selector sees how a token differs from the mean
+// of its image, so that about half of the tokens of *every* image stay, bright or dark, photograph or drawing.
 void compare_with_mean(reference::FloatLinear& mlp1) {
   const size_t half = size_t(mlp1.k) / 2;
   for (size_t row = 0; row < size_t(mlp1.n); ++row) {
@@ -41,8 +41,8 @@ void compare_with_mean(reference::FloatLinear& mlp1) {
   }
 }
 
-// Hidden units come in pairs (x, -x) that the next layer weighs with opposite signs: GELU(x) - GELU(-x) = x, so the keep
-// logit has no even part, which would rise and fall with the contrast of the image.
+// Hidden units come in pairs (x, -x) that the next layer weighs with opposite signs: GELU(x) - GELU(-x) = x, so the
+// keep logit has no even part, which would rise and fall with the contrast of the image.
 void mirror_pairs(reference::FloatLinear& layer, reference::FloatLinear& next) {
   const size_t k = size_t(layer.k);
   for (size_t row = 1; row < size_t(layer.n); row += 2) {
@@ -105,7 +105,8 @@ float balancing_bias(const std::vector<TokenLogits>& tokens) {
   float low = -64, high = 64;
   for (int step = 0; step < 30; ++step) {
     const float middle = 0.5F * (low + high);
-    const auto kept = std::count_if(tokens.begin(), tokens.end(), [&](const TokenLogits& t) { return t.score(middle) >= 0.5F; });
+    const auto kept =
+        std::count_if(tokens.begin(), tokens.end(), [&](const TokenLogits& t) { return t.score(middle) >= 0.5F; });
     (2 * static_cast<size_t>(kept) >= tokens.size() ? high : low) = middle;
   }
   return high;

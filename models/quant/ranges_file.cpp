@@ -58,7 +58,8 @@ Ranges read_ranges(const std::string& path, const zoo::ModelSpec& spec) {
   return parse_ranges(text.str(), path, spec);
 }
 
-void write_ranges(const std::string& path, const zoo::ModelSpec& spec, const std::string& source, const Ranges& ranges) {
+void write_ranges(const std::string& path, const zoo::ModelSpec& spec, const std::string& source,
+                  const Ranges& ranges) {
   nlohmann::ordered_json file;
   file["schema"] = kSchema;
   file["model"] = spec.name;

@@ -58,7 +58,8 @@ struct FloatExecutor::Packed {
   explicit Packed(const FloatModel& model) : embed(model.embed.linear), head(model.head), aux_head(model.aux_head) {
     for (const FloatConv& conv : model.stem) stem.emplace_back(conv.linear);
     for (const FloatBlock& block : model.blocks) {
-      blocks.push_back({PackedLinear(block.qkv), PackedLinear(block.proj), PackedLinear(block.fc1), PackedLinear(block.fc2)});
+      blocks.push_back(
+          {PackedLinear(block.qkv), PackedLinear(block.proj), PackedLinear(block.fc1), PackedLinear(block.fc2)});
     }
     for (const FloatSelector& selector : model.selectors) selectors.emplace_back(selector);
   }
@@ -68,8 +69,12 @@ struct FloatExecutor::Packed {
 class FloatExecutor::Run {
  public:
   Run(const FloatExecutor& executor, uint32_t seed, const Observer& observer)
-      : model_(executor.model_), packed_(*executor.packed_), pruning_(executor.pruning_), options_(executor.options_),
-        seed_(seed), observer_(observer) {}
+      : model_(executor.model_),
+        packed_(*executor.packed_),
+        pruning_(executor.pruning_),
+        options_(executor.options_),
+        seed_(seed),
+        observer_(observer) {}
 
   FloatResult run(const preprocess::Image& image) {
     embed(image);
@@ -159,7 +164,8 @@ void FloatExecutor::Run::attend_head(const std::vector<float>& qkv, int head, st
     softmax(scores.data() + size_t(t) * size_t(tokens), tokens, options_.polynomial, options_.delta2);
   }
   for (size_t t = 0; t < size_t(tokens); ++t) cls_attention_[t] += scores[t];
-  sgemm(tokens, scores.data(), tokens, pack_rows_k(q + 2 * dim, tokens, d, 3 * dim), nullptr, out.data() + head * d, dim);
+  sgemm(tokens, scores.data(), tokens, pack_rows_k(q + 2 * dim, tokens, d, 3 * dim), nullptr, out.data() + head * d,
+        dim);
 }
 
 void FloatExecutor::Run::attention(int block) {

@@ -20,7 +20,8 @@ struct FloatOptions {
   /// functions: for weights trained with delta < 1.
   bool polynomial = false;
   float delta1 = 1.0F, delta2 = 1.0F;
-  /// Stop after this many blocks and the selector before the next one; the result then has no logits. Negative: run all.
+  /// Stop after this many blocks and the selector before the next one; the result then has no logits. Negative: run
+  /// all.
   int blocks = -1;
 };
 
@@ -35,8 +36,8 @@ using Observer = std::function<void(const std::string& tensor, const float* data
 
 class FloatExecutor {
  public:
-  /// Keeps a reference to the model (embedding vectors, norms) and a packed copy of the matrices. Throws InputError when
-  /// pruning needs what the model lacks: selectors, a block before the first selector for cls-attention.
+  /// Keeps a reference to the model (embedding vectors, norms) and a packed copy of the matrices. Throws InputError
+  /// when pruning needs what the model lacks: selectors, a block before the first selector for cls-attention.
   explicit FloatExecutor(const FloatModel& model, Pruning pruning = {}, FloatOptions options = {});
   ~FloatExecutor();
   FloatExecutor(const FloatExecutor&) = delete;

@@ -55,7 +55,7 @@ using Kernel = void (*)(int, const float*, size_t, const float*, const float*, f
 
 // kKernels[r - 1] computes r rows.
 constexpr Kernel kKernels[] = {
-    kernel<1>, kernel<2>, kernel<3>, kernel<4>, kernel<5>, kernel<6>,
+    kernel<1>, kernel<2>, kernel<3>, kernel<4>,  kernel<5>,  kernel<6>,
 #ifdef __AVX512F__
     kernel<7>, kernel<8>, kernel<9>, kernel<10>, kernel<11>, kernel<12>,
 #endif

@@ -45,10 +45,10 @@ struct FloatSelector {
 
 struct FloatModel {
   zoo::ModelSpec spec{};
-  std::vector<FloatConv> stem;      // LV-ViT: three convolutions with ReLU; empty for DeiT
-  FloatConv embed;                  // -> 196 tokens
-  std::vector<float> cls;           // D: cls_token + pos_embed[0]
-  std::vector<float> position;      // 196 x D: pos_embed[1..]
+  std::vector<FloatConv> stem;  // LV-ViT: three convolutions with ReLU; empty for DeiT
+  FloatConv embed;              // -> 196 tokens
+  std::vector<float> cls;       // D: cls_token + pos_embed[0]
+  std::vector<float> position;  // 196 x D: pos_embed[1..]
   std::vector<FloatBlock> blocks;
   FloatNorm norm;
   FloatLinear head;

@@ -77,7 +77,8 @@ std::vector<float> selector_scores(const PackedSelector& selector, const TokenSt
   std::vector<float> local = selector.local.run(rows, normed);
   gelu(local.data(), local.size(), options);
   std::vector<float> z(size_t(rows) * size_t(d));
-  for (int r = 0; r < rows; ++r) std::copy_n(local.data() + size_t(r) * size_t(d / 2), d / 2, z.data() + size_t(r) * size_t(d));
+  for (int r = 0; r < rows; ++r)
+    std::copy_n(local.data() + size_t(r) * size_t(d / 2), d / 2, z.data() + size_t(r) * size_t(d));
   fill_global(z, tokens, static_cast<int>(state.patches.size()), spec.heads, d / 2);
   observe(observer, name + "mlp1.in", z);
 

@@ -22,8 +22,8 @@ struct PackedSelector {
 /// The residual stream while tokens come and go.
 struct TokenState {
   int dim = 0;
-  std::vector<float> x;        // tokens x dim: CLS, candidates, package if there is one
-  std::vector<int> patches;    // original index of each candidate
+  std::vector<float> x;      // tokens x dim: CLS, candidates, package if there is one
+  std::vector<int> patches;  // original index of each candidate
   bool package = false;
 
   int tokens() const { return 1 + static_cast<int>(patches.size()) + (package ? 1 : 0); }

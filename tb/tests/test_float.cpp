@@ -159,7 +159,8 @@ TEST_F(Synthetic, TokensFollowThePruningOfEachScorer) {
       const std::vector<int>& kept = result.kept[stage];
       EXPECT_TRUE(std::is_sorted(kept.begin(), kept.end()));
       if (stage > 0) {
-        EXPECT_TRUE(std::includes(result.kept[stage - 1].begin(), result.kept[stage - 1].end(), kept.begin(), kept.end()));
+        EXPECT_TRUE(
+            std::includes(result.kept[stage - 1].begin(), result.kept[stage - 1].end(), kept.begin(), kept.end()));
       }
     }
   }
@@ -168,8 +169,8 @@ TEST_F(Synthetic, TokensFollowThePruningOfEachScorer) {
 TEST_F(Synthetic, ARunStoppedBeforeASelectorHasRunIt) {
   FloatOptions options;
   options.blocks = 3;
-  const FloatResult result = FloatExecutor(tiny(), {Scorer::kRandom, {4, 7}, {100, 50}}, options)
-                                 .run(preprocess::synthetic_image(1), 7);
+  const FloatResult result =
+      FloatExecutor(tiny(), {Scorer::kRandom, {4, 7}, {100, 50}}, options).run(preprocess::synthetic_image(1), 7);
   EXPECT_EQ(result.tokens.size(), 3U);
   EXPECT_EQ(result.kept.size(), 1U);
   EXPECT_TRUE(result.logits.empty());
@@ -207,8 +208,9 @@ TEST_F(Synthetic, LvVitAddsHalfOfTheAuxiliaryMaximum) {
 TEST(Photographs, AgreeWithTheIndependentReference) {
   const char* given = std::getenv("HEATVIT_DATA");
   const char* home = std::getenv("HEATVIT_HOME");
-  const std::filesystem::path data =
-      given != nullptr ? std::filesystem::path(given) : std::filesystem::path(home != nullptr ? home : ".") / "../shared/data";
+  const std::filesystem::path data = given != nullptr
+                                         ? std::filesystem::path(given)
+                                         : std::filesystem::path(home != nullptr ? home : ".") / "../shared/data";
   std::ifstream file(data / "float32_reference.csv");
   if (!file) GTEST_SKIP() << "no float32_reference.csv in " << data << " (HEATVIT_DATA)";
   const auto source = weights::open_weights((data / "weights/deit_tiny_patch16_224.safetensors").string());

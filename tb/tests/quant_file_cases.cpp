@@ -1,0 +1,171 @@
+// The quantised-model file: bit-identical, and nothing else than whole files is read.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstring>
+#include <functional>
+
+#include "models/errors.h"
+#include "models/quant/model_file.h"
+#include "models/quant/prepare.h"
+#include "models/reference/random_model.h"
+#include "tb/tests/temporary_folder.h"
+
+namespace heatvit::quant {
+namespace {
+
+using tests::read_file;
+using tests::TemporaryFolder;
+
+bool same(const QuantLinear& a, const QuantLinear& b) {
+  return a.n == b.n && a.k == b.k && a.weight == b.weight && a.channels.size() == b.channels.size() &&
+         std::memcmp(a.channels.data(), b.channels.data(), a.channels.size() * sizeof(isa::ChannelRecord)) == 0;
+}
+
+bool same(const QuantLayerNorm& a, const QuantLayerNorm& b) {
+  return a.n == b.n && a.shift == b.shift && a.epsilon == b.epsilon && a.channels.size() == b.channels.size() &&
+         std::memcmp(a.channels.data(), b.channels.data(), a.channels.size() * sizeof(isa::NormRecord)) == 0;
+}
+
+bool same(const Requant& a, const Requant& b) { return a.multiplier == b.multiplier && a.shift == b.shift; }
+
+bool same(const QuantBlock& a, const QuantBlock& b) {
+  return same(a.norm1, b.norm1) && same(a.norm2, b.norm2) && same(a.qkv, b.qkv) && same(a.scores, b.scores) &&
+         same(a.attend, b.attend) && same(a.proj, b.proj) && same(a.fc1, b.fc1) && same(a.gelu, b.gelu) &&
+         same(a.fc2, b.fc2);
+}
+
+bool same(const QuantSelector& a, const QuantSelector& b) {
+  return same(a.norm, b.norm) && same(a.local, b.local) && same(a.local_gelu, b.local_gelu) && same(a.mlp1, b.mlp1) &&
+         same(a.mlp1_gelu, b.mlp1_gelu) && same(a.mlp2, b.mlp2) && same(a.mlp2_gelu, b.mlp2_gelu) &&
+         same(a.keep, b.keep) && same(a.head_mean, b.head_mean) && same(a.head1, b.head1) &&
+         same(a.head1_gelu, b.head1_gelu) && same(a.head2, b.head2);
+}
+
+bool same(const QuantConv& a, const QuantConv& b) {
+  return a.in_size == b.in_size && a.out_size == b.out_size && a.channels == b.channels && a.kernel == b.kernel &&
+         a.stride == b.stride && a.pad == b.pad && same(a.linear, b.linear);
+}
+
+template <typename T>
+bool same(const std::vector<T>& a, const std::vector<T>& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const T& x, const T& y) { return same(x, y); });
+}
+
+void expect_same(const QuantModel& a, const QuantModel& b) {
+  EXPECT_EQ(a.spec.name, b.spec.name);
+  EXPECT_EQ(a.residual_bits, b.residual_bits);
+  EXPECT_EQ(a.delta1, b.delta1);
+  EXPECT_EQ(a.delta2, b.delta2);
+  EXPECT_EQ(a.residual_scale, b.residual_scale);
+  EXPECT_EQ(a.logit_scale, b.logit_scale);
+  EXPECT_EQ(a.cls, b.cls);
+  EXPECT_EQ(a.position, b.position);
+  EXPECT_TRUE(same(a.stem, b.stem));
+  EXPECT_TRUE(same(a.embed, b.embed));
+  EXPECT_TRUE(same(a.blocks, b.blocks));
+  EXPECT_TRUE(same(a.norm, b.norm));
+  EXPECT_TRUE(same(a.head, b.head));
+  EXPECT_TRUE(same(a.aux_head, b.aux_head));
+  EXPECT_TRUE(same(a.selectors, b.selectors));
+}
+
+TEST(ModelFile, LoadsBitIdenticalForEveryStructure) {
+  const TemporaryFolder folder;
+  for (const char* name : {"deit-t", "lv-vit-s"}) {
+    PrepareOptions options;
+    options.model = name;
+    options.weights = "synthetic:3";
+    options.selectors = "random:4";
+    options.delta1 = 0.7;
+    options.residual_bits = 8;
+    const QuantModel model = prepare(options);
+    ASSERT_EQ(model.selectors.size(), 3U);
+    const std::string path = folder.path("model.safetensors");
+    save_model(model, path);
+    EXPECT_TRUE(is_quantized_model(path));
+    const QuantModel loaded = load_model(path);
+    expect_same(model, loaded);
+    save_model(loaded, folder.path("again.safetensors"));
+    EXPECT_TRUE(read_file(path) == read_file(folder.path("again.safetensors"))) << name;
+  }
+}
+
+class Corrupt : public testing::Test {
+ protected:
+  Corrupt() : model_(reference::random_quant_model(zoo::find("deit-t"), 1, true)) {
+    model_.residual_scale = 0.001;  // random models have none
+  }
+
+  // Saved after `change`, a file must be refused with a line that names `word`.
+  void expect_refused(const std::string& word, const std::function<void(QuantModel&)>& change) {
+    QuantModel changed = model_;
+    change(changed);
+    save_model(changed, folder_.path("m"));
+    expect_load_fails(word);
+  }
+  // The same for a change of the file's bytes: `from` must occur; both are of one length.
+  void expect_text_refused(const std::string& word, const std::string& from, const std::string& to) {
+    save_model(model_, folder_.path("m"));
+    std::string bytes = read_file(folder_.path("m"));
+    const size_t at = bytes.find(from);
+    ASSERT_NE(at, std::string::npos) << from;
+    ASSERT_EQ(from.size(), to.size());
+    folder_.file("m", bytes.replace(at, from.size(), to));
+    expect_load_fails(word);
+  }
+  void expect_load_fails(const std::string& word) const {
+    try {
+      load_model(folder_.path("m"));
+      ADD_FAILURE() << "accepted: " << word;
+    } catch (const InputError& error) {
+      EXPECT_NE(std::string(error.what()).find(word), std::string::npos) << error.what();
+    }
+  }
+
+  TemporaryFolder folder_;
+  QuantModel model_;
+};
+
+TEST_F(Corrupt, ValuesOutOfRange) {
+  expect_refused("block.1.fc1.shift", [](QuantModel& m) { m.blocks[0].fc1.channels[5].shift = 63; });
+  expect_refused("block.2.scores", [](QuantModel& m) { m.blocks[1].scores.shift = 0; });
+  expect_refused("block.12.norm2.epsilon_shift", [](QuantModel& m) { m.blocks[11].norm2.epsilon = 0; });
+  expect_refused("head.weight", [](QuantModel& m) { m.head.weight[7] = -128; });
+  expect_refused("overflow", [](QuantModel& m) { m.head.channels[7].bias = 2147483647; });
+  expect_refused("residual_scale", [](QuantModel& m) { m.residual_scale = 0; });
+  expect_refused("residual_bits", [](QuantModel& m) { m.residual_bits = 12; });
+  expect_refused("8-bit", [](QuantModel& m) {
+    m.residual_bits = 8;
+    m.cls[0] = 200;
+  });
+}
+
+TEST_F(Corrupt, StructuresThatDoNotFit) {
+  expect_refused("selectors", [](QuantModel& m) { m.selectors.pop_back(); });
+  expect_refused("block.12.norm1", [](QuantModel& m) { m.blocks.pop_back(); });
+  // Without the selectors that the metadata denies, their tensors are left over.
+  expect_text_refused("does not belong", R"("heatvit.selectors":"3")", R"("heatvit.selectors":"0")");
+}
+
+TEST_F(Corrupt, Metadata) {
+  expect_text_refused("unknown model", R"("heatvit.model":"deit-t")", R"("heatvit.model":"deit-x")");
+  expect_text_refused("shape", R"("heatvit.model":"deit-t")", R"("heatvit.model":"deit-s")");
+  expect_text_refused("version", R"("heatvit.quantized":"1")", R"("heatvit.quantized":"2")");
+  expect_text_refused("is missing", R"("heatvit.delta1_q15")", R"("heatvit.delta3_q15")");
+  expect_text_refused("delta2_q15", R"("heatvit.delta2_q15":"32768")", R"("heatvit.delta2_q15":"32769")");
+  expect_text_refused("delta2_q15", R"("heatvit.delta2_q15":"32768")", R"("heatvit.delta2_q15":"3276x")");
+}
+
+TEST_F(Corrupt, TruncatedFilesAndOthersAreNoModels) {
+  save_model(model_, folder_.path("whole"));
+  const std::string bytes = read_file(folder_.path("whole"));
+  folder_.file("m", bytes.substr(0, bytes.size() - 1));
+  expect_load_fails("m: ");
+  EXPECT_FALSE(is_quantized_model(folder_.path("m")));
+  EXPECT_FALSE(is_quantized_model(folder_.path("missing")));
+  EXPECT_THROW(save_model(model_, folder_.path("no/such/folder/m")), WriteError);
+}
+
+}  // namespace
+}  // namespace heatvit::quant
