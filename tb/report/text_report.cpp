@@ -12,10 +12,16 @@ namespace {
 
 using Align = Table::Align;
 
-constexpr int kShownUnits = 6;  // in the table by operation; the table by unit has all
-constexpr std::array<modules::Unit, kShownUnits> kUnitsByOp = {modules::Unit::kDmaIn,   modules::Unit::kDmaWeights,
-                                                               modules::Unit::kPeArray, modules::Unit::kVector,
-                                                               modules::Unit::kDmaOut,  modules::Unit::kCpu};
+/// The columns of the table by operation: every unit that worked, but not the control unit, which always waits for the
+/// others.
+std::vector<modules::Unit> shown_units(const BreakdownRow& total) {
+  std::vector<modules::Unit> units;
+  for (size_t u = 0; u < total.units.size(); ++u) {
+    const auto unit = static_cast<modules::Unit>(u);
+    if (unit != modules::Unit::kControl && total.units[u][0] != 0) units.push_back(unit);
+  }
+  return units;
+}
 
 /// "wait_weights" -> "weights".
 std::string short_name(modules::Cause cause) {
@@ -119,9 +125,10 @@ std::string set_text(const RunReport& report) {
 std::string operations_text(const RunReport& report, bool per_block) {
   const auto images = static_cast<double>(report.images().size());
   const BreakdownRow total = report.total();
+  const std::vector<modules::Unit> units = shown_units(total);
   std::vector<Align> columns = {Align::kLeft, Align::kRight, Align::kRight, Align::kRight, Align::kRight};
   std::vector<std::string> head = {"operation", "cycles", "share", "MMAC", "KiB moved"};
-  for (const modules::Unit unit : kUnitsByOp) {
+  for (const modules::Unit unit : units) {
     columns.push_back(Align::kLeft);
     head.emplace_back(modules::name_of(unit));
   }
@@ -133,7 +140,7 @@ std::string operations_text(const RunReport& report, bool per_block) {
                                       percent(static_cast<double>(row.cycles), static_cast<double>(total.cycles)),
                                       fixed(static_cast<double>(row.macs) / images / 1e6, 1),
                                       fixed(static_cast<double>(row.bytes()) / images / 1024, 0)};
-    for (const modules::Unit unit : kUnitsByOp) cells.push_back(unit_cell(row.units[static_cast<size_t>(unit)]));
+    for (const modules::Unit unit : units) cells.push_back(unit_cell(row.units[static_cast<size_t>(unit)]));
     table.add(cells);
   };
   for (const BreakdownRow& row : per_block ? report.rows() : report.rows_by_op()) {
