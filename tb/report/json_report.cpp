@@ -70,7 +70,11 @@ Json summary_json(const RunReport& report) {
           {"gmacs_mean", report.gmacs_mean()},
           {"fps", report.fps()},
           {"latency_ms",
-           {{"mean", latency.mean}, {"p50", latency.p50}, {"p95", latency.p95}, {"p99", latency.p99}, {"max", latency.max}}}};
+           {{"mean", latency.mean},
+            {"p50", latency.p50},
+            {"p95", latency.p95},
+            {"p99", latency.p99},
+            {"max", latency.max}}}};
 }
 
 template <typename T>
@@ -83,8 +87,8 @@ std::string joined(const std::vector<T>& values) {
 }  // namespace
 
 Json to_json(const RunReport& report) {
-  Json json = {{"schema", "heatvit-sim/run/1"}, {"model", report.model()}, {"mode", report.mode()},
-               {"config", report.config()}};
+  Json json = {
+      {"schema", "heatvit-sim/run/1"}, {"model", report.model()}, {"mode", report.mode()}, {"config", report.config()}};
   Json images = Json::array();
   for (const ImageReport& image : report.images()) images.push_back(image_json(image));
   json["images"] = std::move(images);

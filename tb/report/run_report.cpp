@@ -51,8 +51,15 @@ void RunReport::add(size_t index, const std::string& name, int label, soc::Image
   wall_s_ += result.wall_s;
   transactions_ += result.transactions;
   tiles_ += result.tiles;
-  images_.at(index) = {name, label, top_classes(result.logits), std::move(result.tokens), std::move(result.kept_counts),
-                       std::move(result.kept), result.cycles, result.latency_ms, result.macs};
+  images_.at(index) = {name,
+                       label,
+                       top_classes(result.logits),
+                       std::move(result.tokens),
+                       std::move(result.kept_counts),
+                       std::move(result.kept),
+                       result.cycles,
+                       result.latency_ms,
+                       result.macs};
 }
 
 std::vector<BreakdownRow> RunReport::rows() const {
@@ -83,7 +90,8 @@ BreakdownRow RunReport::total() const {
 int RunReport::block_number(uint8_t block) const { return block == isa::kHeadBlock ? depth_ + 1 : block; }
 
 bool RunReport::labelled() const {
-  return std::all_of(images_.begin(), images_.end(), [](const ImageReport& i) { return i.label >= 0 && !i.top.empty(); });
+  return std::all_of(images_.begin(), images_.end(),
+                     [](const ImageReport& i) { return i.label >= 0 && !i.top.empty(); });
 }
 
 double RunReport::top(size_t n) const {
@@ -99,8 +107,8 @@ LatencySummary RunReport::latency() const {
   for (const ImageReport& image : images_) sorted.push_back(image.latency_ms);
   std::sort(sorted.begin(), sorted.end());
   const long double sum = std::accumulate(sorted.begin(), sorted.end(), 0.0L);
-  return {static_cast<double>(sum / static_cast<long double>(sorted.size())), percentile(sorted, 50), percentile(sorted, 95),
-          percentile(sorted, 99), sorted.back()};
+  return {static_cast<double>(sum / static_cast<long double>(sorted.size())), percentile(sorted, 50),
+          percentile(sorted, 95), percentile(sorted, 99), sorted.back()};
 }
 
 double RunReport::gmacs_mean() const {

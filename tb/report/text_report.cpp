@@ -96,7 +96,8 @@ std::string image_text(const ImageReport& image, const std::vector<std::string>&
   facts.add({"latency", fixed(image.latency_ms, 3) + " ms, " + grouped(image.cycles) + " cycles"});
   facts.add({"rate", fixed(image.latency_ms > 0 ? 1000.0 / image.latency_ms : 0, 1) + " images/s"});
   facts.add({"work", fixed(static_cast<double>(image.macs) / 1e9, 3) + " GMAC, " +
-                         fixed(static_cast<double>(image.macs) / std::max(image.latency_ms, 1e-9) / 1e6, 1) + " GMAC/s"});
+                         fixed(static_cast<double>(image.macs) / std::max(image.latency_ms, 1e-9) / 1e6, 1) +
+                         " GMAC/s"});
   return text + facts.text();
 }
 
@@ -135,8 +136,7 @@ std::string operations_text(const RunReport& report, bool per_block) {
   Table table(columns);
   table.add(head);
   const auto add = [&](const std::string& name, const BreakdownRow& row) {
-    std::vector<std::string> cells = {name,
-                                      fixed(static_cast<double>(row.cycles) / images, 0),
+    std::vector<std::string> cells = {name, fixed(static_cast<double>(row.cycles) / images, 0),
                                       percent(static_cast<double>(row.cycles), static_cast<double>(total.cycles)),
                                       fixed(static_cast<double>(row.macs) / images / 1e6, 1),
                                       fixed(static_cast<double>(row.bytes()) / images / 1024, 0)};
@@ -149,7 +149,8 @@ std::string operations_text(const RunReport& report, bool per_block) {
   add("total", total);
   return std::string("\nBy operation") + (per_block ? " and block" : ", all blocks together") +
          (images > 1 ? ", mean over the images" : "") + "\n" + table.text() +
-         "  cycles: from the end of the operation before to the end of this one. dma_in ... cpu: per cent of the unit's\n"
+         "  cycles: from the end of the operation before to the end of this one. dma_in ... cpu: per cent of the "
+         "unit's\n"
          "  cycles in which it worked, then what it mostly waited for otherwise.\n";
 }
 
@@ -174,7 +175,8 @@ std::string units_text(const RunReport& report) {
     table.add(cells);
   }
   return "\nBy unit: where its cycles went (each line adds up to 100 %)\n" + table.text() +
-         "  busy: working. command: nothing to do yet. input, weights: operand not in its buffer yet. result: accumulators\n"
+         "  busy: working. command: nothing to do yet. input, weights: operand not in its buffer yet. result: "
+         "accumulators\n"
          "  not ready. space: no free slot to write to. dependency: an earlier operation's stores not done. queue: a\n"
          "  unit's command queue is full. cpu: the host works.\n";
 }

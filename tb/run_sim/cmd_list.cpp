@@ -67,8 +67,12 @@ Json parameter_json(const Parameter& p) {
 std::string as_json() {
   Json json;
   for (const zoo::ModelSpec& m : zoo::models()) {
-    json["models"].push_back({{"name", m.name}, {"depth", m.depth}, {"dim", m.dim}, {"heads", m.heads},
-                              {"mlp_hidden", m.mlp_hidden}, {"selectors", m.selectors}});
+    json["models"].push_back({{"name", m.name},
+                              {"depth", m.depth},
+                              {"dim", m.dim},
+                              {"heads", m.heads},
+                              {"mlp_hidden", m.mlp_hidden},
+                              {"selectors", m.selectors}});
   }
   json["configs"] = shipped_configs();
   for (const Parameter& parameter : parameters()) json["parameters"].push_back(parameter_json(parameter));
@@ -78,10 +82,10 @@ std::string as_json() {
 }  // namespace
 
 int list_command(const Arguments& arguments) {
-  CommandLine line(kIntro,
-                   {{"Form",
-                     {{"json", "", "as JSON"}, {"markdown", "", "the parameters as the table of docs/parameters.md"}}}},
-                   false);
+  CommandLine line(
+      kIntro,
+      {{"Form", {{"json", "", "as JSON"}, {"markdown", "", "the parameters as the table of docs/parameters.md"}}}},
+      false);
   line.parse(arguments);
   if (answered(line)) return 0;
   print(line.has("json") ? as_json() : line.has("markdown") ? parameters_markdown() : as_text());

@@ -67,21 +67,26 @@ OptionGroup model_group() {
   return {"Model",
           {{"model", "NAME", "deit-t, deit-s, deit-b, lv-vit-s or lv-vit-m"},
            {"weights", "FILE", "safetensors with timm's tensor names, a file of `run_sim quantize`, or synthetic:SEED"},
-           {"calibrate", "DIR", "images (at most 32 are used) that fix the activation scales; default: the scales in "
-                                "the weight file, else those shipped for the model"},
-           {"delta1", "X", "factor of GELU's polynomial that the weights were trained with; default: the weight "
-                           "file's, else 1"},
+           {"calibrate", "DIR",
+            "images (at most 32 are used) that fix the activation scales; default: the scales in "
+            "the weight file, else those shipped for the model"},
+           {"delta1", "X",
+            "factor of GELU's polynomial that the weights were trained with; default: the weight "
+            "file's, else 1"},
            {"delta2", "X", "the same for softmax"}}};
 }
 
 OptionGroup pruning_group() {
   return {"Token pruning",
-          {{"prune-rates", "R1,R2,R3", "share of the 196 patch tokens gone after each selector: cumulative, in [0, 1), "
-                                       "not falling"},
-           {"scorer", "NAME", "what ranks tokens: heatvit (the selector network), cls-attention or random; default: "
-                              "heatvit in timing mode or with --selector-weights, else cls-attention"},
-           {"selector-weights", "FILE", "weights of the selectors (safetensors, or random:SEED); without --prune-rates "
-                                        "each token is kept where its score is at least 0.5"},
+          {{"prune-rates", "R1,R2,R3",
+            "share of the 196 patch tokens gone after each selector: cumulative, in [0, 1), "
+            "not falling"},
+           {"scorer", "NAME",
+            "what ranks tokens: heatvit (the selector network), cls-attention or random; default: "
+            "heatvit in timing mode or with --selector-weights, else cls-attention"},
+           {"selector-weights", "FILE",
+            "weights of the selectors (safetensors, or random:SEED); without --prune-rates "
+            "each token is kept where its score is at least 0.5"},
            {"selectors", "B1,B2,B3", "selectors stand before these blocks, counting from 1; default: the model's"},
            {"seed", "N", "of --scorer random; default 1"}}};
 }

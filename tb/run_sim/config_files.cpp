@@ -72,7 +72,8 @@ std::vector<Setting> read_config_file(const std::string& path) {
     }
   } catch (const po::invalid_syntax& error) {
     const std::string bad = error.tokens();
-    const std::string origin = locate(path, text, [&](const std::string&, const std::string& line) { return line == bad; });
+    const std::string origin =
+        locate(path, text, [&](const std::string&, const std::string& line) { return line == bad; });
     throw InputError(origin + ": '" + bad + "' is neither [section] nor name = value");
   } catch (const po::error& error) {
     throw InputError(path + ": " + error.what());

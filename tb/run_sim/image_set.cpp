@@ -51,9 +51,8 @@ std::vector<RunItem> collect_images(const std::vector<std::string>& files, const
   std::vector<RunItem> items;
   items.reserve(paths.size());
   for (const std::string& path : paths) items.push_back({fs::path(path).filename().string(), path, kNoLabel, {}});
-  std::sort(items.begin(), items.end(), [](const RunItem& a, const RunItem& b) {
-    return std::tie(a.name, a.path) < std::tie(b.name, b.path);
-  });
+  std::sort(items.begin(), items.end(),
+            [](const RunItem& a, const RunItem& b) { return std::tie(a.name, a.path) < std::tie(b.name, b.path); });
   if (items.size() > limit) items.resize(limit);
   return items;
 }

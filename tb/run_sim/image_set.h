@@ -26,8 +26,8 @@ void attach_labels(std::vector<RunItem>& items, const std::string& csv_path);
 /// Names of the 1000 classes, from models/zoo/imagenet_classes.csv.
 std::vector<std::string> class_names();
 
-/// Seed of the random scorer for one image: FNV-1a (32 bit) of its pixels, exclusive-or `seed`. So it depends on neither
-/// order nor file name.
+/// Seed of the random scorer for one image: FNV-1a (32 bit) of its pixels, exclusive-or `seed`. So it depends on
+/// neither order nor file name.
 uint32_t image_seed(const std::vector<int8_t>& pixels, uint32_t seed);
 
 }  // namespace heatvit::tb

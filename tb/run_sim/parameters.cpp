@@ -78,14 +78,14 @@ std::vector<Parameter> accelerator_parameters() {
               {"fused", value_of(isa::SoftmaxPlacement::kFused)},
               {"separate", value_of(isa::SoftmaxPlacement::kSeparate)}},
              "softmax behind the score product (its row must fit the output buffer) or as a pass of its own; "
-             "auto: fused where it fits", kOurs,
-             [](SocConfig& c) -> isa::SoftmaxPlacement& { return c.accel.softmax; }),
+             "auto: fused where it fits",
+             kOurs, [](SocConfig& c) -> isa::SoftmaxPlacement& { return c.accel.softmax; }),
       choice("numerics.bits", {{"8", 8}}, "bits of weights and activations", "HeatViT (abstract)",
              [](SocConfig& c) -> int& { return c.accel.numerics_bits; }),
       choice("numerics.residual_bits", {{"8", 8}, {"16", 16}}, "bits of the residual stream between blocks", kOurs,
              [](SocConfig& c) -> int& { return c.accel.residual_bits; }),
-      number("pl.clock_mhz", "MHz", 1, 1000, "clock of the programmable logic",
-             "150 or 300 in print; unresolved", [](SocConfig& c) -> double& { return c.pl_clock_mhz; }),
+      number("pl.clock_mhz", "MHz", 1, 1000, "clock of the programmable logic", "150 or 300 in print; unresolved",
+             [](SocConfig& c) -> double& { return c.pl_clock_mhz; }),
       number("vec.lanes", "elements/cycle", 1, 1024, "vector unit: elements it post-processes in a cycle", kOurs,
              [](SocConfig& c) -> int& { return c.vector.lanes; }),
       number("vec.select_lanes", "comparisons/cycle", 1, 1024, "token selector: comparators", kOurs,
@@ -180,8 +180,9 @@ std::vector<Parameter> cpu_parameters() {
 
 std::vector<Parameter> debug_parameters() {
   std::vector<Parameter> rows = {
-      number("debug.stall_seed", "", 0, 4294967295.0, "not 0: random extra stalls in DMA and DDR; results must not change",
-             kOurs, [](SocConfig& c) -> uint32_t& { return c.debug.stall_seed; }),
+      number("debug.stall_seed", "", 0, 4294967295.0,
+             "not 0: random extra stalls in DMA and DDR; results must not change", kOurs,
+             [](SocConfig& c) -> uint32_t& { return c.debug.stall_seed; }),
       number("debug.stall_cycles", "cycles", 1, 1000000, "longest of these stalls", kOurs,
              [](SocConfig& c) -> int& { return c.debug.stall_cycles; }),
       choice("debug.poison", {{"off", 0}, {"on", 1}}, "overwrite buffer slots when they are released (functional mode)",
@@ -203,8 +204,8 @@ std::vector<Parameter> debug_parameters() {
 
 std::vector<Parameter> make_table() {
   std::vector<Parameter> table;
-  for (auto group : {accelerator_parameters(), buffer_parameters(), memory_parameters(), cpu_parameters(),
-                     debug_parameters()}) {
+  for (auto group :
+       {accelerator_parameters(), buffer_parameters(), memory_parameters(), cpu_parameters(), debug_parameters()}) {
     table.insert(table.end(), std::make_move_iterator(group.begin()), std::make_move_iterator(group.end()));
   }
   return table;
@@ -266,8 +267,8 @@ std::string parameters_markdown() {
   const soc::SocConfig defaults;
   std::string text = "| key | unit | default | allowed | meaning | default from |\n|---|---|---|---|---|---|\n";
   for (const Parameter& p : parameters()) {
-    text += "| `" + p.key + "` | " + p.unit + " | " + value_text(p, defaults) + " | " + allowed_text(p) + " | " + p.help +
-            " | " + p.source + " |\n";
+    text += "| `" + p.key + "` | " + p.unit + " | " + value_text(p, defaults) + " | " + allowed_text(p) + " | " +
+            p.help + " | " + p.source + " |\n";
   }
   return text;
 }

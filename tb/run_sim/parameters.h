@@ -17,7 +17,7 @@ struct Choice {
 
 /// Values are kept as double: every range lies within 2^53, so whole numbers are exact.
 struct Parameter {
-  std::string key;   // "section.name"
+  std::string key;  // "section.name"
   std::string unit;
   std::string help;
   std::string source;  // where the default comes from

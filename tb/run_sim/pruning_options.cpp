@@ -14,8 +14,8 @@ std::vector<int> parse_positions(const std::string& text, const zoo::ModelSpec& 
   for (const std::string& field : split_list(text)) {
     const auto position = static_cast<int>(parse_integer("--selectors", field, 1, spec.depth));
     if (!positions.empty() && position <= positions.back()) {
-      throw InputError("--selectors: block " + field + " does not come after block " + std::to_string(positions.back()) +
-                       "; positions must rise");
+      throw InputError("--selectors: block " + field + " does not come after block " +
+                       std::to_string(positions.back()) + "; positions must rise");
     }
     positions.push_back(position);
   }

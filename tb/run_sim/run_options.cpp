@@ -49,7 +49,8 @@ soc::Mode resolve_mode(const CommandLine& line) {
     }
     return soc::Mode::kTiming;
   }
-  if (mode == "analytic") throw InputError("--mode analytic: not available in this version; allowed: functional or timing");
+  if (mode == "analytic")
+    throw InputError("--mode analytic: not available in this version; allowed: functional or timing");
   throw InputError("--mode: '" + mode + "' is not allowed; allowed: functional or timing");
 }
 
@@ -90,7 +91,8 @@ std::optional<double> resolve_delta(const CommandLine& line, const char* name) {
   if (!line.has(name)) return std::nullopt;
   const auto value = parse_number(line.text(name));
   if (!value || *value <= 0 || *value > 1) {
-    throw InputError("--" + std::string(name) + ": '" + line.text(name) + "' is not allowed; allowed: a number in (0, 1]");
+    throw InputError("--" + std::string(name) + ": '" + line.text(name) +
+                     "' is not allowed; allowed: a number in (0, 1]");
   }
   return value;
 }
@@ -110,14 +112,15 @@ Json or_null(const std::optional<T>& value) {
 
 Json resolved_json(const CommandLine& line, const RunOptions& options) {
   Json json = {{"model", options.spec.name}, {"mode", name_of(options.mode)}};
-  for (const char* name : {"weights", "calibrate", "delta1", "delta2", "selector-weights", "images", "labels",
-                           "token-trace"}) {
+  for (const char* name :
+       {"weights", "calibrate", "delta1", "delta2", "selector-weights", "images", "labels", "token-trace"}) {
     std::string key = name;
     std::replace(key.begin(), key.end(), '-', '_');
     json[key] = or_null(line.maybe(name));
   }
   Json rates = Json::array();
-  for (const std::string& rate : line.has("prune-rates") ? split_list(line.text("prune-rates")) : std::vector<std::string>()) {
+  for (const std::string& rate :
+       line.has("prune-rates") ? split_list(line.text("prune-rates")) : std::vector<std::string>()) {
     rates.push_back(*parse_number(rate));
   }
   json["prune_rates"] = rates.empty() ? Json(nullptr) : rates;
@@ -155,8 +158,9 @@ CommandLine run_command_line() {
        {"labels", "CSV", "file,class[,name]: the right ImageNet-1k class of each image"},
        {"limit", "N", "the first N images by name only"},
        {"token-trace", "CSV", "timing mode: image,kept1,kept2,kept3; one run a line, see traces/"},
-       {"mode", "NAME", "functional (numbers and cycles) or timing (the same cycles without numbers); default: "
-                        "functional when an image is given"}}};
+       {"mode", "NAME",
+        "functional (numbers and cycles) or timing (the same cycles without numbers); default: "
+        "functional when an image is given"}}};
   const OptionGroup output = {"Output and execution",
                               {{"json", "FILE", "the whole report"},
                                {"csv", "FILE", "one line an image"},
@@ -192,7 +196,8 @@ RunOptions resolve_run(const CommandLine& line) {
     throw InputError("--token-trace-out: nothing is pruned; give --prune-rates or --selector-weights");
   }
   constexpr int64_t kLargestSeed = std::numeric_limits<uint32_t>::max();
-  if (line.has("seed")) options.seed = static_cast<uint32_t>(parse_integer("--seed", line.text("seed"), 0, kLargestSeed));
+  if (line.has("seed"))
+    options.seed = static_cast<uint32_t>(parse_integer("--seed", line.text("seed"), 0, kLargestSeed));
   if (line.has("jobs")) options.jobs = static_cast<int>(parse_integer("--jobs", line.text("jobs"), 1, 256));
   options.quiet = line.has("quiet");
   options.per_block = line.has("per-block");

@@ -21,7 +21,7 @@ struct RunOptions {
   soc::SocConfig config;
   quant::PrepareOptions prepare;  // functional mode
   reference::Pruning pruning;
-  std::vector<RunItem> items;     // at least one
+  std::vector<RunItem> items;  // at least one
   uint32_t seed = 1;
   int jobs = 1;
   bool quiet = false;

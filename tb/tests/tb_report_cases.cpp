@@ -115,15 +115,17 @@ TEST(Report, PercentilesAreNearestRank) {
 
 TEST(Report, CsvHasOneLineAnImage) {
   const std::string csv = to_csv(report_of({1, 2}));
-  EXPECT_EQ(csv, "file,label,top1,top2,top3,top4,top5,cycles,latency_ms,gmacs,kept,tokens\n"
-                 "image1,1,1,2,0,3,4,1000,1,2,137,197 139\n"
-                 "image2,2,2,3,0,1,4,2000,2,2,137,197 139\n");
+  EXPECT_EQ(csv,
+            "file,label,top1,top2,top3,top4,top5,cycles,latency_ms,gmacs,kept,tokens\n"
+            "image1,1,1,2,0,3,4,1000,1,2,137,197 139\n"
+            "image2,2,2,3,0,1,4,2000,2,2,137,197 139\n");
 }
 
 TEST(Report, TextExplainsItself) {
   const std::vector<std::string> names(1000, "a thing");
   const std::string text = to_text(report_of({1, 2}), names, {});
-  for (const char* part : {"top-1", "100.0 %", "p95", "By operation", "By unit", "busy: working", "197 139", "a thing"}) {
+  for (const char* part :
+       {"top-1", "100.0 %", "p95", "By operation", "By unit", "busy: working", "197 139", "a thing"}) {
     EXPECT_THAT(text, HasSubstr(part));
   }
   EXPECT_THAT(to_text(report_of({1}), names, {true, 5}), HasSubstr("head fc1"));

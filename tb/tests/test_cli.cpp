@@ -11,12 +11,13 @@
 namespace heatvit::tests {
 namespace {
 
-using ::testing::HasSubstr;
 using nlohmann::json;
+using ::testing::HasSubstr;
 
 class Cli : public ::testing::Test {
  protected:
-  /// The program must refuse: exit code 2, one line on stderr that holds `part`, nothing on stdout, no file left behind.
+  /// The program must refuse: exit code 2, one line on stderr that holds `part`, nothing on stdout, no file left
+  /// behind.
   void expect_refused(std::vector<std::string> arguments, const std::string& part) {
     const size_t before = folder_.entries();
     const bool own_output = std::find(arguments.begin(), arguments.end(), "--json") != arguments.end();
@@ -54,8 +55,9 @@ class Cli : public ::testing::Test {
 };
 
 TEST_F(Cli, RefusesBrokenWeightFiles) {
-  expect_refused({"--model", "deit-t", "--weights", folder_.path("none"), "--image",
-                  folder_.file("image.bmp", bmp(256, 256, 1))}, "none");
+  expect_refused(
+      {"--model", "deit-t", "--weights", folder_.path("none"), "--image", folder_.file("image.bmp", bmp(256, 256, 1))},
+      "none");
   expect_weights_refused("", "weights");
   expect_weights_refused("no safetensors at all", "weights");
   const std::string whole = safetensors(deit_tiny_tensors());
@@ -65,7 +67,9 @@ TEST_F(Cli, RefusesBrokenWeightFiles) {
   expect_weights_refused(std::string(8, '\x7f') + "{}", "weights");  // a header of 9e18 bytes
   expect_weights_refused(safetensors("{not json", 0), "weights");
   expect_weights_refused(
-      safetensors(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}})", 12),
+      safetensors(
+          R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}})",
+          12),
       "weights");
 }
 
@@ -93,11 +97,13 @@ TEST_F(Cli, RefusesWhatIsNoImage) {
 TEST_F(Cli, RefusesABadImageInAnyWorker) {
   for (const char* name : {"a.bmp", "b.bmp", "c.bmp"}) folder_.file(name, bmp(300, 256, 1));
   folder_.file("d.bmp", "broken");
-  expect_refused({"--model", "deit-t", "--weights", "synthetic:1", "--images", folder_.path(""), "--jobs", "2"}, "d.bmp");
+  expect_refused({"--model", "deit-t", "--weights", "synthetic:1", "--images", folder_.path(""), "--jobs", "2"},
+                 "d.bmp");
 }
 
 TEST_F(Cli, RefusesBadRates) {
-  for (const char* rates : {"0.3,0.5", "0.3,0.5,1", "1.5,1.6,1.7", "-0.1,0.5,0.6", "nan,0.5,0.6", "0.5,0.4,0.6", "", "a,b,c"}) {
+  for (const char* rates :
+       {"0.3,0.5", "0.3,0.5,1", "1.5,1.6,1.7", "-0.1,0.5,0.6", "nan,0.5,0.6", "0.5,0.4,0.6", "", "a,b,c"}) {
     expect_refused({"--model", "deit-t", "--prune-rates=" + std::string(rates)}, "--prune-rates");
   }
 }
@@ -107,7 +113,8 @@ TEST_F(Cli, RefusesUnknownAndImpossibleValues) {
   expect_refused({"--model", "vgg"}, "known: deit-t");
   expect_refused({"explode"}, "unknown command 'explode'");
   expect_refused({"--model", "deit-t", "--pe.tu", "3"}, "unknown option '--pe.tu'");
-  expect_refused({"--model", "deit-t", "--config", folder_.file("a.ini", "[pe]\ntu = 3\n")}, "a.ini:2: there is no parameter 'pe.tu'");
+  expect_refused({"--model", "deit-t", "--config", folder_.file("a.ini", "[pe]\ntu = 3\n")},
+                 "a.ini:2: there is no parameter 'pe.tu'");
   expect_refused({"--model", "deit-t", "--tile.m", "0"}, "tile.m = '0'");
   expect_refused({"--model", "deit-t", "--tile.m", "-5"}, "tile.m = '-5'");
   expect_refused({"--model", "deit-t", "--tile.n", "1e9"}, "tile.n = '1e9'");
@@ -118,9 +125,11 @@ TEST_F(Cli, RefusesUnknownAndImpossibleValues) {
 TEST_F(Cli, RefusesOutputsItCannotWriteBeforeItStarts) {
   expect_refused({"--model", "deit-t", "--json", folder_.path("none/out.json")}, "cannot write");
   expect_refused({"--model", "deit-t", "--json", folder_.path("")}, "it is a folder");
-  expect_refused({"quantize", "--model", "deit-t", "--weights", "synthetic:1", "--out", folder_.path("none/q"), "--json", ""},
-                 "unknown option '--json'");
-  const Outcome outcome = run_sim({"quantize", "--model", "deit-t", "--weights", "synthetic:1", "--out", folder_.path("no/q")});
+  expect_refused(
+      {"quantize", "--model", "deit-t", "--weights", "synthetic:1", "--out", folder_.path("none/q"), "--json", ""},
+      "unknown option '--json'");
+  const Outcome outcome =
+      run_sim({"quantize", "--model", "deit-t", "--weights", "synthetic:1", "--out", folder_.path("no/q")});
   EXPECT_EQ(outcome.code, 2);
   EXPECT_THAT(outcome.err, HasSubstr("cannot write"));
 }
@@ -132,11 +141,14 @@ TEST_F(Cli, FullDiskIsAFailureOfItsOwn) {
 }
 
 TEST_F(Cli, InterruptLeavesNothing) {
-  for (int i = 0; i < 200; ++i) folder_.file("image" + std::to_string(i) + ".bmp", bmp(256, 256, static_cast<uint32_t>(i)));
+  for (int i = 0; i < 200; ++i)
+    folder_.file("image" + std::to_string(i) + ".bmp", bmp(256, 256, static_cast<uint32_t>(i)));
   const size_t before = folder_.entries();
   for (const char* jobs : {"1", "2"}) {
-    const Outcome outcome = run_sim({"--model", "deit-t", "--weights", "synthetic:1", "--images", folder_.path(""), "--jobs", jobs,
-                                     "--json", folder_.path("out.json"), "--csv", folder_.path("out.csv")}, 1500);
+    const Outcome outcome =
+        run_sim({"--model", "deit-t", "--weights", "synthetic:1", "--images", folder_.path(""), "--jobs", jobs,
+                 "--json", folder_.path("out.json"), "--csv", folder_.path("out.csv")},
+                1500);
     EXPECT_EQ(outcome.code, 130) << outcome.err;
     EXPECT_EQ(outcome.out, "");
     EXPECT_EQ(folder_.entries(), before);
@@ -179,7 +191,8 @@ TEST_F(Cli, OrderOfImagesAndJobsChangeNothing) {
     backward.insert(backward.begin(), {"--image", path});
   }
   const auto with = [&](const std::vector<std::string>& images, const char* jobs) {
-    std::vector<std::string> all = {"--model", "deit-t", "--weights", "synthetic:3", "--selector-weights", "random:2", "--jobs", jobs};
+    std::vector<std::string> all = {"--model",  "deit-t", "--weights", "synthetic:3", "--selector-weights",
+                                    "random:2", "--jobs", jobs};
     all.insert(all.end(), images.begin(), images.end());
     json run = report(all);
     run.erase("simulation");
@@ -215,7 +228,8 @@ TEST_F(Cli, QuantisedFileGivesTheSameAnswers) {
   const json before = report({"--model", "deit-t", "--weights", "synthetic:4", "--image", image});
   const json after = report({"--model", "deit-t", "--weights", quantised, "--image", image});
   EXPECT_EQ(before["images"], after["images"]);
-  expect_refused({"--model", "deit-t", "--weights", quantised, "--image", image, "--numerics.residual_bits", "8"}, "residual_bits");
+  expect_refused({"--model", "deit-t", "--weights", quantised, "--image", image, "--numerics.residual_bits", "8"},
+                 "residual_bits");
   expect_refused({"--model", "deit-s", "--weights", quantised, "--image", image}, "deit-");
 }
 

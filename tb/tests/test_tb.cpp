@@ -194,8 +194,8 @@ TEST(Pruning, ScorerFollowsFromWhatIsGiven) {
 TEST(Pruning, ContradictionsAreRefused) {
   const auto error = [](bool functional, std::optional<std::string> rates, std::optional<std::string> scorer,
                         std::optional<std::string> selectors, std::optional<std::string> weights, bool trace = false) {
-    const PruningOptions options = {std::move(rates), std::move(scorer), std::move(selectors), std::move(weights),
-                                    functional, trace};
+    const PruningOptions options = {std::move(rates),   std::move(scorer), std::move(selectors),
+                                    std::move(weights), functional,        trace};
     return message_of([&] { make_pruning(zoo::find("deit-t"), options); });
   };
   const auto none = std::nullopt;
@@ -241,7 +241,8 @@ TEST(TokenTrace, ErrorsNameTheLine) {
   EXPECT_THAT(error("image,kept1,kept2,kept3\n#\na,1,2\n"), HasSubstr(":3: 3 fields"));
   EXPECT_THAT(error("image,kept1,kept2,kept3\na,1,1,1,1\n"), HasSubstr(":2: 4 token counts"));
   EXPECT_THAT(error("image,kept1,kept2,kept3\na,197,1,1\n"), HasSubstr("from 0 to 196"));
-  EXPECT_THAT(error("image,kept1,kept2,kept3\na,9,10,1\n"), HasSubstr("kept2: '10' is not allowed; allowed: a whole number from 0 to 9"));
+  EXPECT_THAT(error("image,kept1,kept2,kept3\na,9,10,1\n"),
+              HasSubstr("kept2: '10' is not allowed; allowed: a whole number from 0 to 9"));
   EXPECT_THAT(error("image,kept1,kept2,kept3\na,9,x,1\n"), HasSubstr("'x' is not allowed"));
 }
 
@@ -263,7 +264,8 @@ TEST(Images, AreSortedByNameWhateverTheirOrder) {
   };
   EXPECT_THAT(names(collect_images({}, folder.path(""), 100)), ElementsAre("a.PNG", "b.jpg", "c.jpeg"));
   EXPECT_THAT(names(collect_images({}, folder.path(""), 2)), ElementsAre("a.PNG", "b.jpg"));
-  EXPECT_THAT(names(collect_images({folder.path("c.jpeg"), folder.path("a.PNG")}, "", 100)), ElementsAre("a.PNG", "c.jpeg"));
+  EXPECT_THAT(names(collect_images({folder.path("c.jpeg"), folder.path("a.PNG")}, "", 100)),
+              ElementsAre("a.PNG", "c.jpeg"));
   EXPECT_THAT(message_of([&] { collect_images({folder.path("none.jpg")}, "", 1); }), HasSubstr("there is no file"));
   EXPECT_THAT(message_of([&] { collect_images({}, folder.path("none"), 1); }), HasSubstr("is not a folder"));
   EXPECT_THAT(message_of([&] { collect_images({folder.path("")}, "", 1); }), HasSubstr("use --images"));
@@ -312,7 +314,8 @@ TEST(RunOptions, ModesAndTheirInputs) {
   EXPECT_THAT(run_error({"--model", "deit-t", "--mode", "fast"}), HasSubstr("allowed: functional or timing"));
   EXPECT_THAT(run_error({"--model", "deit-t", "--image", "a.jpg"}), HasSubstr("--weights is missing"));
   EXPECT_THAT(run_error({"--model", "deit-t", "--mode", "functional"}), HasSubstr("needs --image"));
-  EXPECT_THAT(run_error({"--model", "deit-t", "--mode", "timing", "--image", "a"}), HasSubstr("no effect in timing mode"));
+  EXPECT_THAT(run_error({"--model", "deit-t", "--mode", "timing", "--image", "a"}),
+              HasSubstr("no effect in timing mode"));
   EXPECT_THAT(run_error({"--model", "deit-t", "--weights", "w"}), HasSubstr("no effect in timing mode"));
   EXPECT_THAT(run_error({"--model", "deit-t", "--limit", "3"}), HasSubstr("--limit: no effect"));
   EXPECT_THAT(run_error({"--model", "deit-t", "--jobs", "0"}), HasSubstr("--jobs: '0' is not allowed"));
