@@ -6,21 +6,22 @@ namespace heatvit::isa {
 namespace {
 
 constexpr std::array<std::string_view, kOps> kOpNames = {
-    "embed",     "cls",         "norm1",     "qkv",       "scores",   "softmax",    "attend",
-    "proj",      "norm2",       "fc1",       "fc2",       "norm",     "head",       "aux_head",
-    "logits",    "stem",        "sel_norm",  "sel_local", "sel_mean", "sel_mlp1",   "sel_mlp2",
-    "sel_keep",  "sel_hmean",   "sel_head1", "sel_head2", "sel_score", "sel_select", "sel_pack", "end"};
+    "embed",     "cls",       "norm1",      "qkv",      "scores",   "softmax",  "attend",    "proj",
+    "norm2",     "fc1",       "fc2",        "norm",     "head",     "aux_head", "logits",    "stem",
+    "sel_norm",  "sel_local", "sel_mean",   "sel_mlp1", "sel_mlp2", "sel_keep", "sel_hmean", "sel_head1",
+    "sel_head2", "sel_score", "sel_select", "sel_pack", "end"};
 
 constexpr std::array<std::string_view, kOpcodes> kOpcodeNames = {
-    "END", "GEMM", "SOFTMAX", "LAYERNORM", "COPY", "TOKEN_MEAN", "HEAD_MEAN", "TOKEN_SCORE", "TOKEN_SELECT", "TOKEN_PACK",
-    "COLUMN_MAX_ADD"};
+    "END",       "GEMM",        "SOFTMAX",      "LAYERNORM",  "COPY",          "TOKEN_MEAN",
+    "HEAD_MEAN", "TOKEN_SCORE", "TOKEN_SELECT", "TOKEN_PACK", "COLUMN_MAX_ADD"};
 
 constexpr int kChecksumWord = kCommandWords - 1;
 constexpr uint32_t kFlagMask = 0x3FFFF;  // bits of word 1 that mean something
 
 uint32_t checksum(const CommandWords& words) {
   uint32_t sum = 0x48564954;  // "HVIT"
-  for (int i = 0; i < kChecksumWord; ++i) sum = ((sum << 5) | (sum >> 27)) * 0x9E3779B1U ^ words[static_cast<size_t>(i)];
+  for (int i = 0; i < kChecksumWord; ++i)
+    sum = ((sum << 5) | (sum >> 27)) * 0x9E3779B1U ^ words[static_cast<size_t>(i)];
   return sum;
 }
 
@@ -85,8 +86,10 @@ void check(const Command& c) {
   require(c.delta <= 32768, "delta above 1");
   if (c.opcode == Opcode::kLayerNorm) require(c.epsilon >= 1, "LayerNorm without epsilon");
   if (c.conv.size != 0) {
-    require(!c.conv.split || c.tile_k % (c.conv.kernel * c.conv.channels) == 0, "split convolution with broken kernel rows");
-    require(c.conv.out_size != 0 && c.conv.channels != 0 && c.conv.kernel != 0 && c.conv.stride != 0, "empty convolution");
+    require(!c.conv.split || c.tile_k % (c.conv.kernel * c.conv.channels) == 0,
+            "split convolution with broken kernel rows");
+    require(c.conv.out_size != 0 && c.conv.channels != 0 && c.conv.kernel != 0 && c.conv.stride != 0,
+            "empty convolution");
   }
 }
 

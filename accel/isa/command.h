@@ -16,31 +16,34 @@ constexpr int kCommandBytes = 4 * kCommandWords;
 using CommandWords = std::array<uint32_t, kCommandWords>;
 
 enum class Opcode : uint8_t {
-  kEnd = 0,         // raise the interrupt
-  kGemm = 1,        // C = post(A x B), tiles on the PE array
-  kSoftmax = 2,     // rows of int16 scores (Q8) -> uint8 / uint16 probabilities
-  kLayerNorm = 3,   // rows of the residual stream -> int8, in the fabric or on the host CPU
-  kCopy = 4,        // m rows of n bytes each
-  kTokenMean = 5,   // mean over candidate tokens, written beside every token (the selector's global feature)
-  kHeadMean = 6,    // mean of each row of n values -> int8 (the selector's head statistics)
-  kTokenScore = 7,  // per-head keep probabilities and head weights -> the selector's score memory
-  kTokenSelect = 8, // scores -> keep list, token-count register
-  kTokenPack = 9,   // compact the residual stream, append the package token
+  kEnd = 0,            // raise the interrupt
+  kGemm = 1,           // C = post(A x B), tiles on the PE array
+  kSoftmax = 2,        // rows of int16 scores (Q8) -> uint8 / uint16 probabilities
+  kLayerNorm = 3,      // rows of the residual stream -> int8, in the fabric or on the host CPU
+  kCopy = 4,           // m rows of n bytes each
+  kTokenMean = 5,      // mean over candidate tokens, written beside every token (the selector's global feature)
+  kHeadMean = 6,       // mean of each row of n values -> int8 (the selector's head statistics)
+  kTokenScore = 7,     // per-head keep probabilities and head weights -> the selector's score memory
+  kTokenSelect = 8,    // scores -> keep list, token-count register
+  kTokenPack = 9,      // compact the residual stream, append the package token
   kColumnMaxAdd = 10,  // C[0][j] = R[0][j] + max over rows A[i][j] (int32; LV-ViT's auxiliary head)
 };
 constexpr int kOpcodes = 11;
 
 enum class Element : uint8_t { kInt8 = 0, kUint8 = 1, kInt16 = 2, kUint16 = 3, kInt32 = 4 };
-constexpr int bytes_of(Element e) { return e == Element::kInt32 ? 4 : (e == Element::kInt16 || e == Element::kUint16) ? 2 : 1; }
+constexpr int bytes_of(Element e) {
+  return e == Element::kInt32 ? 4 : (e == Element::kInt16 || e == Element::kUint16) ? 2 : 1;
+}
 
 /// What follows the requantisation of a GEMM's accumulator (docs/numerics.md).
 enum class Activation : uint8_t { kNone = 0, kRelu = 1, kGelu = 2, kSigmoid = 3, kSoftmax = 4 };
 
 /// How operand B lies in DDR.
 enum class LayoutB : uint8_t {
-  kPacked = 0,  // weights, tile after tile: the tile (n0, k0) of nn x kk starts at element n0 * K + k0 * nn, rows n, dense
-  kRowsN = 1,   // rows are n (K of QK^T)
-  kRowsK = 2,   // rows are k (V of A x V)
+  // Weights, tile after tile: the tile (n0, k0) of nn x kk starts at element n0 * K + k0 * nn; rows are n, dense.
+  kPacked = 0,
+  kRowsN = 1,  // rows are n (K of QK^T)
+  kRowsK = 2,  // rows are k (V of A x V)
 };
 
 enum class LoopOrder : uint8_t { kMN = 0, kNM = 1 };  // outer, then inner; k is innermost always
@@ -72,7 +75,7 @@ struct Im2col {
   uint8_t kernel = 0;
   uint8_t stride = 0;
   uint8_t pad = 0;
-  bool split = false;     // the buffer holds the kernel rows of one k tile (whole rows) instead of the whole window
+  bool split = false;  // the buffer holds the kernel rows of one k tile (whole rows) instead of the whole window
 };
 
 /// Index of a command in its list plus one; zero means no dependency.
@@ -83,16 +86,16 @@ struct Command {
   uint8_t block = 0;  // 0 embedding, 1..depth, kHeadBlock: for reports only
   uint8_t op = 0;     // isa::Op, for reports only
 
-  Extent m, k, n;     // GEMM: A is m x k, B k x n, C m x n per head. Vector operations: m rows of n values per head
+  Extent m, k, n;  // GEMM: A is m x k, B k x n, C m x n per head. Vector operations: m rows of n values per head
   uint8_t heads = 1;
   uint8_t head_group = 1;  // heads processed together, at most Th
   uint16_t tile_m = 1, tile_k = 1, tile_n = 1;
-  bool panel = false;      // the output tile spans all of n (softmax across the row); B tiles are tile_n wide
+  bool panel = false;  // the output tile spans all of n (softmax across the row); B tiles are tile_n wide
   LoopOrder order = LoopOrder::kNM;
 
-  Operand a, b, c, r;      // r: residual (GEMM), second source otherwise
-  uint32_t records = 0;    // ChannelRecord[n] or NormRecord[n] in DDR; GEMM: 0 = use `immediate` for every channel
-  ChannelRecord immediate; // bias must be 0
+  Operand a, b, c, r;        // r: residual (GEMM), second source otherwise
+  uint32_t records = 0;      // ChannelRecord[n] or NormRecord[n] in DDR; GEMM: 0 = use `immediate` for every channel
+  ChannelRecord immediate;   // bias must be 0
   uint16_t multiplier2 = 0;  // GELU output scale
   uint8_t shift2 = 1;        // GELU output shift; LayerNorm shift
   uint16_t delta = 32768;    // delta1 (GELU) or delta2 (softmax), Q15
@@ -100,25 +103,51 @@ struct Command {
   Element c_type = Element::kInt8;
   LayoutB layout_b = LayoutB::kPacked;
   Activation activation = Activation::kNone;
-  bool residual = false;       // GEMM: add r (same type as c) before saturation
+  bool residual = false;         // GEMM: add r (same type as c) before saturation
   bool keep_cls_scores = false;  // softmax: add row 0's 16-bit probabilities, head by head, to the score memory
   bool on_cpu = false;           // LayerNorm: interrupt the host, which does it
   Im2col conv;
 
-  uint8_t stage = 0;             // selector 1..3 (select and pack)
+  uint8_t stage = 0;  // selector 1..3 (select and pack)
   ScoreSource score_source = ScoreSource::kMemory;
   SelectRule select_rule = SelectRule::kCount;
-  uint16_t keep = 0;             // kCount: patch tokens that stay
-  uint32_t threshold = 0;        // kThreshold: keep where score >= threshold
-  uint64_t epsilon = 0;          // LayerNorm: n^2 eps / scale^2
-  Dependency wait_a = 0;         // operand A and R (and the command as a whole for select): after this command's stores
-  Dependency wait_b = 0;         // operand B likewise; 0 for weights, which may be prefetched
+  uint16_t keep = 0;       // kCount: patch tokens that stay
+  uint32_t threshold = 0;  // kThreshold: keep where score >= threshold
+  uint64_t epsilon = 0;    // LayerNorm: n^2 eps / scale^2
+  Dependency wait_a = 0;   // operand A and R (and the command as a whole for select): after this command's stores
+  Dependency wait_b = 0;   // operand B likewise; 0 for weights, which may be prefetched
 };
 
 enum class Op : uint8_t {
-  kEmbed, kCls, kNorm1, kQkv, kScores, kSoftmax, kAttend, kProj, kNorm2, kFc1, kFc2, kNorm, kHead, kAuxHead, kLogits,
-  kStem, kSelNorm, kSelLocal, kSelGlobal, kSelMlp1, kSelMlp2, kSelKeep, kSelHeadMean, kSelHead1, kSelHead2, kSelScore,
-  kSelSelect, kSelPack, kEnd
+  kEmbed,
+  kCls,
+  kNorm1,
+  kQkv,
+  kScores,
+  kSoftmax,
+  kAttend,
+  kProj,
+  kNorm2,
+  kFc1,
+  kFc2,
+  kNorm,
+  kHead,
+  kAuxHead,
+  kLogits,
+  kStem,
+  kSelNorm,
+  kSelLocal,
+  kSelGlobal,
+  kSelMlp1,
+  kSelMlp2,
+  kSelKeep,
+  kSelHeadMean,
+  kSelHead1,
+  kSelHead2,
+  kSelScore,
+  kSelSelect,
+  kSelPack,
+  kEnd
 };
 constexpr int kOps = static_cast<int>(Op::kEnd) + 1;
 constexpr uint8_t kHeadBlock = 255;

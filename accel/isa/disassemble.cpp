@@ -33,9 +33,9 @@ std::string operand(const char* name, const Operand& o) {
 }
 
 std::string gemm(const Command& c) {
-  std::string text = format("m=%s k=%s n=%s tile=%ux%ux%u%s%s", extent(c.m).c_str(), extent(c.k).c_str(),
-                            extent(c.n).c_str(), c.tile_m, c.tile_k, c.tile_n, c.panel ? " panel" : "",
-                            c.order == LoopOrder::kNM ? " nm" : " mn");
+  std::string text =
+      format("m=%s k=%s n=%s tile=%ux%ux%u%s%s", extent(c.m).c_str(), extent(c.k).c_str(), extent(c.n).c_str(),
+             c.tile_m, c.tile_k, c.tile_n, c.panel ? " panel" : "", c.order == LoopOrder::kNM ? " nm" : " mn");
   if (c.heads > 1) text += format(" heads=%u/%u", c.heads, c.head_group);
   text += format(" %s->%s", kElementNames[static_cast<int>(c.a_type)], kElementNames[static_cast<int>(c.c_type)]);
   text += kActivationNames[static_cast<int>(c.activation)];
@@ -44,7 +44,8 @@ std::string gemm(const Command& c) {
   if (c.conv.size != 0)
     text += format(" im2col=%ux%ux%u k%u s%u p%u", c.conv.size, c.conv.size, c.conv.channels, c.conv.kernel,
                    c.conv.stride, c.conv.pad);
-  text += operand("a", c.a) + operand("b", c.b) + format(":%s", kLayoutNames[static_cast<int>(c.layout_b)]) + operand("c", c.c);
+  text += operand("a", c.a) + operand("b", c.b) + format(":%s", kLayoutNames[static_cast<int>(c.layout_b)]) +
+          operand("c", c.c);
   if (c.residual) text += operand("r", c.r);
   if (c.records != 0) text += format(" rec=%08x", c.records);
   return text;

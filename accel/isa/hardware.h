@@ -9,12 +9,12 @@ enum class Placement : uint8_t { kCpu, kPl };
 enum class SoftmaxPlacement : uint8_t { kAuto, kFused, kSeparate };
 
 struct AcceleratorConfig {
-  int th = 6, ti = 16, to = 32;                      // PE array: Th groups x Ti inputs x To outputs, MACs a cycle
-  int tile_m = 197, tile_k = 384, tile_n = 128;      // buffer tiles, elements
-  bool order_nm = true;                              // n outermost: a weight tile is loaded once
-  int numerics_bits = 8;                             // activations and weights
-  int residual_bits = 16;                            // residual stream: 16 or 8
-  Placement layernorm = Placement::kCpu;             // the paper's placement (two independent notes)
+  int th = 6, ti = 16, to = 32;                  // PE array: Th groups x Ti inputs x To outputs, MACs a cycle
+  int tile_m = 197, tile_k = 384, tile_n = 128;  // buffer tiles, elements
+  bool order_nm = true;                          // n outermost: a weight tile is loaded once
+  int numerics_bits = 8;                         // activations and weights
+  int residual_bits = 16;                        // residual stream: 16 or 8
+  Placement layernorm = Placement::kCpu;         // the paper's placement (two independent notes)
   SoftmaxPlacement softmax = SoftmaxPlacement::kAuto;
 
   // Capacities in bytes of one slot of each buffer.
@@ -22,9 +22,9 @@ struct AcceleratorConfig {
   int64_t input_slot() const { return int64_t{tile_m} * tile_k * operand_bytes(); }
   int64_t weight_slot() const { return int64_t{tile_k} * tile_n * operand_bytes(); }
   int64_t accumulator_slot() const { return int64_t{tile_m} * tile_n * 4; }
-  int64_t vector_slot() const { return int64_t{tile_m} * tile_n * 2; }   // residual tiles and rows of vector operations
+  int64_t vector_slot() const { return int64_t{tile_m} * tile_n * 2; }  // residual tiles and rows of vector operations
   int64_t output_slot() const { return int64_t{tile_m} * tile_n * 2; }
-  static constexpr int64_t record_slot() { return 1024 * 8; }            // channel records of one n tile or one LayerNorm
+  static constexpr int64_t record_slot() { return 1024 * 8; }  // channel records of one n tile or one LayerNorm
 };
 
 }  // namespace heatvit::isa

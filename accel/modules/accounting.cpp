@@ -11,9 +11,9 @@ std::string_view name_of(Unit unit) {
 }
 
 std::string_view name_of(Cause cause) {
-  constexpr std::array<std::string_view, kCauses> kNames = {"busy",       "wait_command",    "wait_input", "wait_weights",
-                                                            "wait_result", "wait_space",     "wait_dependency",
-                                                            "wait_queue", "wait_cpu",        "injected"};
+  constexpr std::array<std::string_view, kCauses> kNames = {
+      "busy",       "wait_command",    "wait_input", "wait_weights", "wait_result",
+      "wait_space", "wait_dependency", "wait_queue", "wait_cpu",     "injected"};
   return kNames.at(static_cast<size_t>(cause));
 }
 

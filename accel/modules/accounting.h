@@ -14,16 +14,16 @@ enum class Unit : uint8_t { kControl, kDmaIn, kDmaWeights, kPeArray, kVector, kS
 constexpr int kUnits = 8;
 
 enum class Cause : uint8_t {
-  kBusy,          // working (DMA: transferring)
-  kWaitCommand,   // no command to work on
-  kWaitInput,     // operand A, residual or rows not in the buffer
-  kWaitWeights,   // operand B or records not in the buffer
-  kWaitResult,    // accumulators not ready
-  kWaitSpace,     // no free slot to write into
+  kBusy,            // working (DMA: transferring)
+  kWaitCommand,     // no command to work on
+  kWaitInput,       // operand A, residual or rows not in the buffer
+  kWaitWeights,     // operand B or records not in the buffer
+  kWaitResult,      // accumulators not ready
+  kWaitSpace,       // no free slot to write into
   kWaitDependency,  // an earlier command's stores, or its token count, not yet done
-  kWaitQueue,     // a unit's command queue is full
-  kWaitCpu,       // the host works
-  kInjected,      // random stalls asked for with debug.stall_seed
+  kWaitQueue,       // a unit's command queue is full
+  kWaitCpu,         // the host works
+  kInjected,        // random stalls asked for with debug.stall_seed
 };
 constexpr int kCauses = 10;
 
@@ -32,8 +32,8 @@ using CauseCounts = std::array<uint64_t, kCauses>;
 std::string_view name_of(Unit unit);
 std::string_view name_of(Cause cause);
 
-/// The ledger of one unit. A unit says what it does now (`enter`) and which command it has finished (`attribute`); cycles
-/// spent waiting for a command count for the command that then came.
+/// The ledger of one unit. A unit says what it does now (`enter`) and which command it has finished (`attribute`);
+/// cycles spent waiting for a command count for the command that then came.
 class UnitAccount {
  public:
   explicit UnitAccount(const ClockDomain& clock) : clock_(clock) {}

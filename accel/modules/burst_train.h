@@ -1,13 +1,13 @@
-// Bulk data over TLM-2.0: a generic payload whose extension says how the bytes lie in DDR. One train is one transaction.
+// Bulk data over TLM-2.0: a generic payload whose extension says how the bytes lie in DDR. One train is one
+// transaction.
 //
 // Initiator: synchronised with simulated time, calls b_transport with delay zero and returns when the last beat has
 // arrived. Command TLM_READ_COMMAND / TLM_WRITE_COMMAND: the payload's data, dense, in train order, is copied when the
 // transfer completes. With `timed_only` set (timing mode) nothing is copied and the command is TLM_IGNORE_COMMAND.
 #pragma once
 
-#include <tlm>
-
 #include <cstdint>
+#include <tlm>
 
 namespace heatvit::modules {
 
@@ -18,12 +18,12 @@ struct BurstTrain {
   uint32_t address = 0;
   uint32_t row_bytes = 0;
   uint32_t rows = 1;
-  uint32_t pitch = 0;        // bytes from row to row
+  uint32_t pitch = 0;  // bytes from row to row
   uint32_t planes = 1;
   uint32_t plane_pitch = 0;  // bytes from plane to plane
   bool write = false;
   Purpose purpose = Purpose::kInput;
-  uint32_t command = 0;      // index of the command it serves
+  uint32_t command = 0;  // index of the command it serves
 
   uint64_t bytes() const { return uint64_t{row_bytes} * rows * planes; }
 };
@@ -33,9 +33,9 @@ class ClockDomain;
 /// What the port a train came through can do; set by the AXI port.
 struct PortTiming {
   const ClockDomain* clock = nullptr;  // the master's: a train completes on its edge
-  uint64_t lead_fs = 0;      // first address to the controller
-  uint64_t tail_fs = 0;      // last beat or response back to the master
-  uint64_t beat_fs = 0;      // one data beat
+  uint64_t lead_fs = 0;                // first address to the controller
+  uint64_t tail_fs = 0;                // last beat or response back to the master
+  uint64_t beat_fs = 0;                // one data beat
   uint32_t beat_bytes = 16;
   uint32_t max_beats = 16;
   uint32_t outstanding = 8;  // bursts in flight

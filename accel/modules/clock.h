@@ -1,9 +1,8 @@
 // A clock domain counted in whole cycles since the image's start. Module code thinks in cycles; SystemC sees time.
 #pragma once
 
-#include <systemc>
-
 #include <cstdint>
+#include <systemc>
 
 namespace heatvit::modules {
 

@@ -11,8 +11,8 @@ struct BufferConfig {  // slots; 2 is ping-pong
 };
 
 struct ControlConfig {
-  int queue = 4;          // decoded commands a unit holds
-  int fetch_batch = 8;    // commands fetched by one train
+  int queue = 4;        // decoded commands a unit holds
+  int fetch_batch = 8;  // commands fetched by one train
   int decode_cycles = 8;
 };
 
@@ -28,7 +28,7 @@ struct DebugConfig {
   int stall_cycles = 50;    // each up to this
   bool poison = true;       // overwrite released buffer slots (functional mode)
   Fault fault = Fault::kNone;
-  uint32_t fault_at = 0;    // kFlipWeightBit: DDR address; kDropInput, kEarlyRelease: index of the train or slot use
+  uint32_t fault_at = 0;  // kFlipWeightBit: DDR address; kDropInput, kEarlyRelease: index of the train or slot use
 };
 
 }  // namespace heatvit::modules

@@ -90,7 +90,8 @@ void ControlUnit::issue(const isa::Command& c, uint32_t index) {
   job.k = c.k.at(job.tokens);
   job.n = c.n.at(job.tokens);
   if (c.opcode != Opcode::kTokenSelect && (job.m < 1 || job.n < 1 || (c.opcode == Opcode::kGemm && job.k < 1)))
-    throw std::runtime_error("command " + std::to_string(index) + " has an empty extent at " + std::to_string(job.tokens) + " tokens");
+    throw std::runtime_error("command " + std::to_string(index) + " has an empty extent at " +
+                             std::to_string(job.tokens) + " tokens");
 
   switch (c.opcode) {
     case Opcode::kGemm:
@@ -186,7 +187,9 @@ uint32_t ControlUnit::read_register(uint32_t offset) {
     default: break;
   }
   const uint32_t stage = (offset - HEATVIT_KEEP) / 4;
-  return offset >= HEATVIT_KEEP && stage < selector_.kept_counts().size() ? static_cast<uint32_t>(selector_.kept_counts()[stage]) : 0;
+  return offset >= HEATVIT_KEEP && stage < selector_.kept_counts().size()
+             ? static_cast<uint32_t>(selector_.kept_counts()[stage])
+             : 0;
 }
 
 bool ControlUnit::write_register(uint32_t offset, uint32_t value) {

@@ -1,16 +1,17 @@
-// Control unit: fetches commands from DDR, decodes them with the token-count register, issues them to the units in order,
-// hands LayerNorm to the host where the command says so, raises the interrupt.
+// Control unit: fetches commands from DDR, decodes them with the token-count register, issues them to the units in
+// order, hands LayerNorm to the host where the command says so, raises the interrupt.
 //
-// Registers: accel/modules/registers.h. Costs: a fetch train for `ctrl.fetch_batch` commands, `ctrl.decode_cycles` each.
+// Registers: accel/modules/registers.h. Costs: a fetch train for `ctrl.fetch_batch` commands, `ctrl.decode_cycles`
+// each.
 #pragma once
 
-#include <systemc>
-#include <tlm>
 #include <tlm_utils/simple_initiator_socket.h>
 #include <tlm_utils/simple_target_socket.h>
 
 #include <array>
 #include <deque>
+#include <systemc>
+#include <tlm>
 
 #include "accel/modules/burst_train.h"
 #include "accel/modules/fabric.h"
@@ -21,7 +22,7 @@ namespace heatvit::modules {
 
 class ControlUnit : public sc_core::sc_module {
  public:
-  tlm_utils::simple_target_socket<ControlUnit, 32> registers;                    // AXI-Lite
+  tlm_utils::simple_target_socket<ControlUnit, 32> registers;                     // AXI-Lite
   tlm_utils::simple_initiator_socket<ControlUnit, 128, BulkProtocol> fetch_port;  // command list
   sc_core::sc_out<bool> interrupt;
 
@@ -46,10 +47,10 @@ class ControlUnit : public sc_core::sc_module {
   TokenSelector& selector_;
   UnitAccount& account_;
   UnitAccount& cpu_account_;
-  std::deque<Job> jobs_;                      // of this image; queues point into it
-  std::vector<isa::CommandWords> fetched_;    // command buffer
+  std::deque<Job> jobs_;                    // of this image; queues point into it
+  std::vector<isa::CommandWords> fetched_;  // command buffer
   uint32_t fetched_first_ = 0;
-  TokenRegister before_select_;               // as the last selection found it
+  TokenRegister before_select_;  // as the last selection found it
 
   uint32_t status_ = 0, list_base_ = 0, list_count_ = 0, initial_tokens_ = 0, seed_ = 1, cpu_command_ = 0;
   std::array<uint32_t, HEATVIT_KEEP_REGISTERS> keep_{};

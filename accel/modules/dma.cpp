@@ -4,7 +4,8 @@ namespace heatvit::modules {
 
 using isa::Opcode;
 
-MatrixBlock plan_block(const isa::Operand& o, int head0, int heads, int row0, int rows, uint32_t offset, uint32_t bytes) {
+MatrixBlock plan_block(const isa::Operand& o, int head0, int heads, int row0, int rows, uint32_t offset,
+                       uint32_t bytes) {
   MatrixBlock block;
   BurstTrain& t = block.train;
   t.address = o.address + static_cast<uint32_t>(head0) * o.head_stride + static_cast<uint32_t>(row0) * o.pitch + offset;
@@ -35,7 +36,8 @@ MatrixBlock plan_output(const Job& job, const Tile& tile) {
 MatrixBlock plan_output(const Job& job, const Chunk& chunk) {
   const isa::Command& c = job.command;
   const auto size = static_cast<uint32_t>(isa::bytes_of(c.c_type));
-  const uint32_t offset = static_cast<uint32_t>(chunk.column0) * size, bytes = static_cast<uint32_t>(chunk.columns) * size;
+  const uint32_t offset = static_cast<uint32_t>(chunk.column0) * size,
+                 bytes = static_cast<uint32_t>(chunk.columns) * size;
   switch (c.opcode) {
     case Opcode::kHeadMean: return plan_block(c.c, 0, 1, chunk.row0, chunk.rows, 0, 1);
     case Opcode::kColumnMaxAdd: return plan_block(c.c, 0, 1, 0, 1, offset, bytes);
@@ -73,10 +75,12 @@ void DmaEngine::transfer(BurstTrain train, uint8_t* data, uint32_t command) {
   sc_core::sc_time delay = sc_core::SC_ZERO_TIME;
   socket->b_transport(payload, delay);
   if (payload.is_response_error())
-    throw std::runtime_error("DMA " + std::string(name()) + ": address " + std::to_string(train.address) + " is not in DDR");
+    throw std::runtime_error("DMA " + std::string(name()) + ": address " + std::to_string(train.address) +
+                             " is not in DDR");
 }
 
-InputDma::InputDma(sc_core::sc_module_name name, Fabric& fabric) : DmaEngine(name, fabric, Unit::kDmaIn, Purpose::kInput) {
+InputDma::InputDma(sc_core::sc_module_name name, Fabric& fabric)
+    : DmaEngine(name, fabric, Unit::kDmaIn, Purpose::kInput) {
   SC_THREAD(run);
 }
 
@@ -126,8 +130,9 @@ void InputDma::load_operand_a(const Job& job, const Tile& tile) {
 
 void InputDma::load_residual(const Job& job, const Tile& tile) {
   const auto size = static_cast<uint32_t>(isa::bytes_of(job.command.c_type));
-  const MatrixBlock block = plan_block(job.command.r, tile.head0, tile.heads, tile.m0, tile.m,
-                                       static_cast<uint32_t>(tile.out_n0) * size, static_cast<uint32_t>(tile.out_n) * size);
+  const MatrixBlock block =
+      plan_block(job.command.r, tile.head0, tile.heads, tile.m0, tile.m, static_cast<uint32_t>(tile.out_n0) * size,
+                 static_cast<uint32_t>(tile.out_n) * size);
   uint8_t* slot = fabric_.vector.acquire_free(account_, static_cast<int64_t>(block.train.bytes()));
   transfer(block.train, slot, job.index);
   fabric_.vector.publish(Consumer::kVector);
@@ -146,7 +151,9 @@ void InputDma::load_chunks(const Job& job) {
     } else {
       first = plan_chunk(job, chunk).train;
       if (c.opcode == Opcode::kColumnMaxAdd)
-        second = plan_block(c.r, 0, 1, 0, 1, static_cast<uint32_t>(chunk.column0) * 4, static_cast<uint32_t>(chunk.columns) * 4).train;
+        second = plan_block(c.r, 0, 1, 0, 1, static_cast<uint32_t>(chunk.column0) * 4,
+                            static_cast<uint32_t>(chunk.columns) * 4)
+                     .train;
     }
     uint8_t* slot = fabric_.vector.acquire_free(account_, static_cast<int64_t>(first.bytes() + second.bytes()));
     transfer(first, slot, job.index);
@@ -201,10 +208,14 @@ void WeightDma::load_operand_b(const Job& job, const Tile& tile) {
       train.row_bytes = static_cast<uint32_t>(tile.n * tile.k);
       break;
     case isa::LayoutB::kRowsN:
-      train = plan_block(c.b, tile.head0, tile.heads, tile.n0, tile.n, static_cast<uint32_t>(tile.k0), static_cast<uint32_t>(tile.k)).train;
+      train = plan_block(c.b, tile.head0, tile.heads, tile.n0, tile.n, static_cast<uint32_t>(tile.k0),
+                         static_cast<uint32_t>(tile.k))
+                  .train;
       break;
     case isa::LayoutB::kRowsK:
-      train = plan_block(c.b, tile.head0, tile.heads, tile.k0, tile.k, static_cast<uint32_t>(tile.n0), static_cast<uint32_t>(tile.n)).train;
+      train = plan_block(c.b, tile.head0, tile.heads, tile.k0, tile.k, static_cast<uint32_t>(tile.n0),
+                         static_cast<uint32_t>(tile.n))
+                  .train;
       break;
   }
   uint8_t* slot = fabric_.weight.acquire_free(account_, static_cast<int64_t>(train.bytes()));

@@ -7,9 +7,10 @@
 // Cost: what the port and the DDR controller take; setup is the port's.
 #pragma once
 
+#include <tlm_utils/simple_initiator_socket.h>
+
 #include <systemc>
 #include <tlm>
-#include <tlm_utils/simple_initiator_socket.h>
 
 #include "accel/modules/burst_train.h"
 #include "accel/modules/fabric.h"
@@ -21,13 +22,14 @@ struct SlotLayout {
   uint32_t pitch = 0, head_step = 0;
 };
 
-/// Train and slot layout for rows [row0, row0 + rows) x bytes [offset, offset + bytes) of `heads` heads. Adjacent heads and
-/// adjacent rows merge into longer rows.
+/// Train and slot layout for rows [row0, row0 + rows) x bytes [offset, offset + bytes) of `heads` heads. Adjacent heads
+/// and adjacent rows merge into longer rows.
 struct MatrixBlock {
   BurstTrain train;
   SlotLayout layout;
 };
-MatrixBlock plan_block(const isa::Operand& operand, int head0, int heads, int row0, int rows, uint32_t offset, uint32_t bytes);
+MatrixBlock plan_block(const isa::Operand& operand, int head0, int heads, int row0, int rows, uint32_t offset,
+                       uint32_t bytes);
 
 /// The block of an output tile; vector unit and store engine agree on its layout.
 MatrixBlock plan_output(const Job& job, const Tile& tile);

@@ -1,13 +1,13 @@
-// What the accelerator's modules share: clock, buffers, job queues, scoreboard. The wires of the block diagram, no logic.
+// What the accelerator's modules share: clock, buffers, job queues, scoreboard. The wires of the block diagram, no
+// logic.
 #pragma once
-
-#include <systemc>
 
 #include <array>
 #include <cstdint>
 #include <deque>
 #include <exception>
 #include <functional>
+#include <systemc>
 #include <vector>
 
 #include "accel/isa/hardware.h"
@@ -112,7 +112,8 @@ class Scoreboard {
 class StallSource {
  public:
   StallSource(const DebugConfig& debug, uint32_t salt)
-      : state_(debug.stall_seed == 0 ? 0 : (debug.stall_seed * 2654435761U ^ salt) | 1U), limit_(static_cast<uint32_t>(debug.stall_cycles)) {}
+      : state_(debug.stall_seed == 0 ? 0 : (debug.stall_seed * 2654435761U ^ salt) | 1U),
+        limit_(static_cast<uint32_t>(debug.stall_cycles)) {}
 
   bool active() const { return state_ != 0 && limit_ != 0; }
   uint32_t next() {
@@ -136,11 +137,11 @@ struct Fabric {
   JobQueue to_dma_in, to_dma_weights, to_pe, to_vector, to_selector, to_dma_out, to_cpu;
   Scoreboard scoreboard;
   std::array<UnitAccount, kUnits> accounts;
-  uint64_t tiles = 0;           // PE-array tiles
+  uint64_t tiles = 0;  // PE-array tiles
   std::vector<uint64_t> tiles_of_command;
   std::vector<int> tokens_of_command;  // in the register when it was issued
   std::function<void()> reset_image;   // set by the system: the present is time zero of a new image
-  std::exception_ptr error;     // first failure in a process
+  std::exception_ptr error;            // first failure in a process
 
   UnitAccount& account(Unit unit) { return accounts[static_cast<size_t>(unit)]; }
   bool functional() const { return config.functional; }

@@ -9,7 +9,8 @@ namespace {
 
 /// Where operand A of a tile lies in its slot: the layout that the input DMA chose.
 SlotLayout layout_a(const Job& job, const Tile& t) {
-  return plan_block(job.command.a, t.head0, t.heads, t.m0, t.m, static_cast<uint32_t>(t.k0), static_cast<uint32_t>(t.k)).layout;
+  return plan_block(job.command.a, t.head0, t.heads, t.m0, t.m, static_cast<uint32_t>(t.k0), static_cast<uint32_t>(t.k))
+      .layout;
 }
 
 struct OperandB {
@@ -28,7 +29,8 @@ OperandB layout_b(const Job& job, const Tile& t) {
 }
 
 template <class A>
-void multiply_head(const A* a, int a_pitch, const int8_t* b, const OperandB& how, int32_t* c, int c_pitch, const Tile& t) {
+void multiply_head(const A* a, int a_pitch, const int8_t* b, const OperandB& how, int32_t* c, int c_pitch,
+                   const Tile& t) {
   const int b_pitch = static_cast<int>(how.layout.pitch);
   if (how.rows_are_k)
     kernels::gemm_tile_kn(a, a_pitch, b, b_pitch, c, c_pitch, t.m, t.k, t.n, t.k0 == 0);
@@ -88,8 +90,8 @@ void PeArray::multiply(const Job& job, const Tile& t, const uint8_t* a, const ui
     const kernels::ConvShape shape{v.size, v.out_size, v.channels, v.kernel, v.stride, v.pad};
     const ConvWindow w = conv_window(v, t);
     unfolded_.resize(static_cast<size_t>(t.m) * static_cast<size_t>(t.k));
-    kernels::im2col_rows(reinterpret_cast<const int8_t*>(a), w.columns * v.channels, w.row0, w.column0, shape, t.m0, t.m,
-                         t.k0, t.k, unfolded_.data(), t.k);
+    kernels::im2col_rows(reinterpret_cast<const int8_t*>(a), w.columns * v.channels, w.row0, w.column0, shape, t.m0,
+                         t.m, t.k0, t.k, unfolded_.data(), t.k);
     a = reinterpret_cast<const uint8_t*>(unfolded_.data());
     from_a = {static_cast<uint32_t>(t.k), 0};
   } else {
@@ -99,7 +101,8 @@ void PeArray::multiply(const Job& job, const Tile& t, const uint8_t* a, const ui
   for (int h = 0; h < t.heads; ++h) {
     const uint8_t* head_a = a + static_cast<size_t>(h) * from_a.head_step;
     const auto* head_b = reinterpret_cast<const int8_t*>(b) + static_cast<size_t>(h) * from_b.layout.head_step;
-    int32_t* out = reinterpret_cast<int32_t*>(accumulator) + static_cast<ptrdiff_t>(h) * t.m * t.out_n + (t.n0 - t.out_n0);
+    int32_t* out =
+        reinterpret_cast<int32_t*>(accumulator) + static_cast<ptrdiff_t>(h) * t.m * t.out_n + (t.n0 - t.out_n0);
     const int a_pitch = static_cast<int>(from_a.pitch);
     if (c.a_type == isa::Element::kUint8)
       multiply_head(head_a, a_pitch, head_b, from_b, out, t.out_n, t);

@@ -1,13 +1,12 @@
 // PE array: Th x Ti x To multipliers and an accumulator buffer.
 //
 // Fully connected layers and convolutions: the Th groups split the input channels and their sums are added, so Th x Ti
-// values of k and To of n are multiplied a cycle. Attention: each group works on a head of its own, Ti x To a cycle. One
-// token row a cycle and block at II = 1; cost per tile: kernels::gemm_tile_cycles.
-// Input: a slot of the input and of the weight buffer. Output: a slot of the accumulator buffer, int32 [head][m][n].
+// values of k and To of n are multiplied a cycle. Attention: each group works on a head of its own, Ti x To a cycle.
+// One token row a cycle and block at II = 1; cost per tile: kernels::gemm_tile_cycles. Input: a slot of the input and
+// of the weight buffer. Output: a slot of the accumulator buffer, int32 [head][m][n].
 #pragma once
 
 #include <systemc>
-
 #include <vector>
 
 #include "accel/modules/fabric.h"
@@ -26,8 +25,8 @@ class PeArray : public sc_core::sc_module {
 
   Fabric& fabric_;
   UnitAccount& account_;
-  uint64_t uses_ = 0;               // of input slots, for the early-release fault
-  std::vector<int8_t> unfolded_;    // im2col rows of one tile
+  uint64_t uses_ = 0;             // of input slots, for the early-release fault
+  std::vector<int8_t> unfolded_;  // im2col rows of one tile
 };
 
 }  // namespace heatvit::modules

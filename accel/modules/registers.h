@@ -12,8 +12,8 @@ enum heatvit_register {
   HEATVIT_CPU_COMMAND = 0x18, /* r: index of the command that the host must do */
   HEATVIT_CPU_DONE = 0x1C,    /* w: any value: the host has done it */
   HEATVIT_STAGES = 0x20,      /* r: selectors run so far */
-  HEATVIT_KEEP = 0x40         /* w: 8 registers; patch tokens after selector i where scores are not computed (timing); */
-                              /* HEATVIT_KEEP_COMMAND = what the command says. r: patch tokens that selector i kept */
+  HEATVIT_KEEP = 0x40 /* w: 8 registers; patch tokens after selector i where scores are not computed (timing); */
+                      /* HEATVIT_KEEP_COMMAND = what the command says. r: patch tokens that selector i kept */
 };
 
 #define HEATVIT_KEEP_REGISTERS 8

@@ -2,12 +2,11 @@
 // released in order. Functional mode: a slot holds the bytes, and a released slot is poisoned.
 #pragma once
 
-#include <systemc>
-
 #include <cstdint>
 #include <cstring>
 #include <stdexcept>
 #include <string>
+#include <systemc>
 #include <vector>
 
 #include "accel/modules/accounting.h"
@@ -27,8 +26,8 @@ class SlotRing {
       for (Slot& slot : slots_) slot.data.assign(static_cast<size_t>(bytes), kPoison);
   }
 
-  /// Waits for a free slot and returns its storage (null in timing mode). Throws if `needed` bytes do not fit: the command
-  /// list asks for more than the hardware has.
+  /// Waits for a free slot and returns its storage (null in timing mode). Throws if `needed` bytes do not fit: the
+  /// command list asks for more than the hardware has.
   uint8_t* acquire_free(UnitAccount& account, int64_t needed) {
     if (needed > bytes_)
       throw std::runtime_error("buffer " + name_ + " holds " + std::to_string(bytes_) + " bytes, a command needs " +

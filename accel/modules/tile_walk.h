@@ -1,5 +1,5 @@
-// The order in which every unit walks the tiles of a GEMM. Loader, PE array, vector unit and store engine each run a walk
-// of their own; that they agree is what lets them meet at buffer slots alone.
+// The order in which every unit walks the tiles of a GEMM. Loader, PE array, vector unit and store engine each run a
+// walk of their own; that they agree is what lets them meet at buffer slots alone.
 #pragma once
 
 #include <algorithm>
@@ -13,9 +13,9 @@ namespace heatvit::modules {
 struct Job {
   isa::Command command;
   uint32_t index = 0;
-  int tokens = 0;          // before the command
-  int tokens_after = 0;    // differs for token packing
-  bool package = false;    // a package token is in the last row (of `tokens`)
+  int tokens = 0;        // before the command
+  int tokens_after = 0;  // differs for token packing
+  bool package = false;  // a package token is in the last row (of `tokens`)
   bool package_after = false;
   int m = 0, k = 0, n = 0;
 
@@ -27,8 +27,8 @@ struct Job {
 struct Tile {
   int head0 = 0, heads = 0;
   int m0 = 0, m = 0, n0 = 0, n = 0, k0 = 0, k = 0;
-  int out_n0 = 0, out_n = 0;              // columns of the output tile (a panel spans all)
-  bool a_new = false, a_last = false;     // operand A tile: first, last step that uses it
+  int out_n0 = 0, out_n = 0;           // columns of the output tile (a panel spans all)
+  bool a_new = false, a_last = false;  // operand A tile: first, last step that uses it
   bool b_new = false, b_last = false;
   bool records_new = false, records_last = false;
   bool out_first = false, out_last = false;  // accumulators: first, last contribution
@@ -135,7 +135,8 @@ class ChunkWalk {
   Chunk at_;
 };
 
-/// The part of a convolution's input that a tile needs, clipped to the image: all kernel rows, or those of its k (split).
+/// The part of a convolution's input that a tile needs, clipped to the image: all kernel rows, or those of its k
+/// (split).
 struct ConvWindow {
   int row0 = 0, rows = 0, column0 = 0, columns = 0;
 };

@@ -60,7 +60,8 @@ void TokenSelector::score(const Job& job) {
       const auto* keep = reinterpret_cast<const uint16_t*>(slot);
       const auto* weight = reinterpret_cast<const uint16_t*>(slot + rows * heads * 4);
       for (size_t r = 0; r < rows; ++r)
-        scores_[static_cast<size_t>(chunk.row0) + r] = kernels::token_score(keep + r * heads * 2, weight + r * heads, job.n);
+        scores_[static_cast<size_t>(chunk.row0) + r] =
+            kernels::token_score(keep + r * heads * 2, weight + r * heads, job.n);
     }
     fabric_.clock.wait_cycles(static_cast<uint64_t>(kernels::token_score_cycles(chunk.rows, job.n)));
     fabric_.vector.release();
@@ -109,11 +110,11 @@ void TokenSelector::pack(const Job& job) {
     account_.enter(Cause::kBusy);
     if (fabric_.functional()) {
       if (job.command.a_type == isa::Element::kInt16)
-        kernels::pack_slice(reinterpret_cast<const int16_t*>(in), job.tokens, chunk.columns, mask_.data(), scores_.data(),
-                            job.package_after, reinterpret_cast<int16_t*>(out));
+        kernels::pack_slice(reinterpret_cast<const int16_t*>(in), job.tokens, chunk.columns, mask_.data(),
+                            scores_.data(), job.package_after, reinterpret_cast<int16_t*>(out));
       else
-        kernels::pack_slice(reinterpret_cast<const int8_t*>(in), job.tokens, chunk.columns, mask_.data(), scores_.data(),
-                            job.package_after, reinterpret_cast<int8_t*>(out));
+        kernels::pack_slice(reinterpret_cast<const int8_t*>(in), job.tokens, chunk.columns, mask_.data(),
+                            scores_.data(), job.package_after, reinterpret_cast<int8_t*>(out));
     }
     fabric_.clock.wait_cycles(static_cast<uint64_t>(
         kernels::pack_slice_cycles(job.tokens, job.tokens_after, chunk.columns, fabric_.config.vector.lanes)));

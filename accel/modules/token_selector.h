@@ -1,14 +1,13 @@
 // Token selector: score memory, keep logic, packing. It hangs off the vector buffer and writes the output buffer.
 //
-// Score memory: one 32-bit score a token, filled by TOKEN_SCORE (the multi-head classifier's outputs), by the vector unit
-// (CLS attention, row 0 of each head) or by the generator (random).
-// TOKEN_SELECT ranks or compares the scores, sets the keep mask and the token-count register.
-// TOKEN_PACK reads all rows, a column slice at a time, and writes the dense kept rows and the package token.
-// Costs: kernels::token_score_cycles, select_count_cycles, select_threshold_cycles, pack_slice_cycles: counts alone.
+// Score memory: one 32-bit score a token, filled by TOKEN_SCORE (the multi-head classifier's outputs), by the vector
+// unit (CLS attention, row 0 of each head) or by the generator (random). TOKEN_SELECT ranks or compares the scores,
+// sets the keep mask and the token-count register. TOKEN_PACK reads all rows, a column slice at a time, and writes the
+// dense kept rows and the package token. Costs: kernels::token_score_cycles, select_count_cycles,
+// select_threshold_cycles, pack_slice_cycles: counts alone.
 #pragma once
 
 #include <systemc>
-
 #include <vector>
 
 #include "accel/modules/fabric.h"

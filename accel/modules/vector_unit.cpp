@@ -96,14 +96,16 @@ void linear_row(const isa::Command& c, const int32_t* acc, const isa::ChannelRec
 
 }  // namespace
 
-void VectorUnit::finish_row(const Job& job, const Tile& tile, int row, int head, const int32_t* acc, const Sources& from,
-                            uint8_t* out) {
+void VectorUnit::finish_row(const Job& job, const Tile& tile, int row, int head, const int32_t* acc,
+                            const Sources& from, uint8_t* out) {
   const isa::Command& c = job.command;
   const int n = tile.out_n, step = from.records != nullptr ? 1 : 0;
-  const auto* records = from.records != nullptr ? reinterpret_cast<const isa::ChannelRecord*>(from.records) : &c.immediate;
+  const auto* records =
+      from.records != nullptr ? reinterpret_cast<const isa::ChannelRecord*>(from.records) : &c.immediate;
   switch (c.activation) {
     case Activation::kGelu:
-      return kernels::finish_gelu_row(acc, records, step, n, c.delta, c.multiplier2, c.shift2, reinterpret_cast<int8_t*>(out));
+      return kernels::finish_gelu_row(acc, records, step, n, c.delta, c.multiplier2, c.shift2,
+                                      reinterpret_cast<int8_t*>(out));
     case Activation::kSigmoid:
       return kernels::finish_sigmoid_row(acc, records, step, n, reinterpret_cast<uint16_t*>(out));
     case Activation::kSoftmax:
@@ -161,7 +163,8 @@ int64_t VectorUnit::chunk_cycles(const Job& job, const Chunk& k) const {
   }
 }
 
-void VectorUnit::compute_chunk(const Job& job, const Chunk& k, const uint8_t* in, const uint8_t* records, uint8_t* out) {
+void VectorUnit::compute_chunk(const Job& job, const Chunk& k, const uint8_t* in, const uint8_t* records,
+                               uint8_t* out) {
   const isa::Command& c = job.command;
   const bool wide = c.a_type == Element::kInt16;
   const auto* in8 = reinterpret_cast<const int8_t*>(in);

@@ -1,12 +1,11 @@
-// Vector unit: what follows the PE array (bias, requantisation, ReLU, GELU, sigmoid, softmax, residual addition), and the
-// operations that need no PE: LayerNorm, softmax of stored scores, copy, head and token means, column maximum.
+// Vector unit: what follows the PE array (bias, requantisation, ReLU, GELU, sigmoid, softmax, residual addition), and
+// the operations that need no PE: LayerNorm, softmax of stored scores, copy, head and token means, column maximum.
 //
 // `vec.lanes` elements a cycle at II = 1; costs: the *_cycles function beside each kernel.
 // Inputs: accumulator, record and vector buffers. Output: output buffer.
 #pragma once
 
 #include <systemc>
-
 #include <vector>
 
 #include "accel/modules/dma.h"
@@ -30,7 +29,8 @@ class VectorUnit : public sc_core::sc_module {
   void run();
   void finish_gemm(const Job& job);
   void finish_tile(const Job& job, const Tile& tile, const Sources& from, uint8_t* out);
-  void finish_row(const Job& job, const Tile& tile, int row, int head, const int32_t* acc, const Sources& from, uint8_t* out);
+  void finish_row(const Job& job, const Tile& tile, int row, int head, const int32_t* acc, const Sources& from,
+                  uint8_t* out);
   void softmax_scores(const Job& job, const int16_t* scores, int row, int head, int n, uint8_t* out);
   int64_t finish_cycles(const Job& job, const Tile& tile) const;
 

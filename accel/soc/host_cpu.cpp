@@ -10,7 +10,8 @@ namespace heatvit::soc {
 using modules::BurstTrain;
 using modules::ClockDomain;
 
-HostCpu::HostCpu(sc_core::sc_module_name name, modules::Fabric& fabric, const CpuConfig& config, const lower::Program& program)
+HostCpu::HostCpu(sc_core::sc_module_name name, modules::Fabric& fabric, const CpuConfig& config,
+                 const lower::Program& program)
     : sc_module(name),
       registers("registers"),
       memory("memory"),
@@ -20,7 +21,9 @@ HostCpu::HostCpu(sc_core::sc_module_name name, modules::Fabric& fabric, const Cp
       program_(program) {
   device_.context = this;
   device_.read = [](void* self, uint32_t offset) { return static_cast<HostCpu*>(self)->read_register(offset); };
-  device_.write = [](void* self, uint32_t offset, uint32_t value) { static_cast<HostCpu*>(self)->write_register(offset, value); };
+  device_.write = [](void* self, uint32_t offset, uint32_t value) {
+    static_cast<HostCpu*>(self)->write_register(offset, value);
+  };
   SC_THREAD(run);
 }
 
@@ -86,7 +89,8 @@ void HostCpu::layernorm(uint32_t index, uint32_t tokens) {
   transfer(fetch, data ? records_.data() : nullptr);
 
   // Rows of a token's heads lie end to end, so a chunk is one run of bytes when the pitch is the row.
-  const uint32_t chunk = std::max(1U, static_cast<uint32_t>(config_.rows_per_chunk) * (program_.spec.dim > 0 ? static_cast<uint32_t>(program_.spec.dim) / n : 1U));
+  const uint32_t chunk = std::max(1U, static_cast<uint32_t>(config_.rows_per_chunk) *
+                                          (program_.spec.dim > 0 ? static_cast<uint32_t>(program_.spec.dim) / n : 1U));
   rows_.resize(size_t{chunk} * row_bytes);
   normed_.resize(size_t{chunk} * n);
   for (uint32_t first = 0; first < rows; first += chunk) {
@@ -104,9 +108,11 @@ void HostCpu::layernorm(uint32_t index, uint32_t tokens) {
         const uint8_t* row = rows_.data() + size_t{r} * row_bytes;
         int8_t* out = normed_.data() + size_t{r} * n;
         if (wide)
-          kernels::layernorm_row(reinterpret_cast<const int16_t*>(row), static_cast<int>(n), norm, c.shift2, c.epsilon, out);
+          kernels::layernorm_row(reinterpret_cast<const int16_t*>(row), static_cast<int>(n), norm, c.shift2, c.epsilon,
+                                 out);
         else
-          kernels::layernorm_row(reinterpret_cast<const int8_t*>(row), static_cast<int>(n), norm, c.shift2, c.epsilon, out);
+          kernels::layernorm_row(reinterpret_cast<const int8_t*>(row), static_cast<int>(n), norm, c.shift2, c.epsilon,
+                                 out);
       }
     }
     const double lines = (double{1} * count * row_bytes + count * n) / 64.0;
@@ -131,7 +137,8 @@ void HostCpu::transfer(BurstTrain train, uint8_t* data) {
   tlm::tlm_generic_payload& payload = transaction_.prepare(train, data);
   sc_core::sc_time delay = sc_core::SC_ZERO_TIME;
   memory->b_transport(payload, delay);
-  if (payload.is_response_error()) throw std::runtime_error("host: address " + std::to_string(train.address) + " is not in DDR");
+  if (payload.is_response_error())
+    throw std::runtime_error("host: address " + std::to_string(train.address) + " is not in DDR");
 }
 
 uint32_t HostCpu::read_register(uint32_t offset) {
@@ -140,7 +147,9 @@ uint32_t HostCpu::read_register(uint32_t offset) {
   return value;
 }
 
-void HostCpu::write_register(uint32_t offset, uint32_t value) { access_register(tlm::TLM_WRITE_COMMAND, offset, &value); }
+void HostCpu::write_register(uint32_t offset, uint32_t value) {
+  access_register(tlm::TLM_WRITE_COMMAND, offset, &value);
+}
 
 void HostCpu::access_register(tlm::tlm_command command, uint32_t offset, uint32_t* value) {
   tlm::tlm_generic_payload payload;

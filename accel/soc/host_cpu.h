@@ -1,14 +1,15 @@
 // The simulated host: runs the driver (accel/soc/driver), handles interrupts, does LayerNorm where the list says so.
 //
-// Cost of a host LayerNorm: interrupt latency, register accesses, then for every chunk of rows a DDR read, the arithmetic
-// (cycles per element, NEON) with cache maintenance per 64-byte line, and a DDR write; one core, in sequence.
+// Cost of a host LayerNorm: interrupt latency, register accesses, then for every chunk of rows a DDR read, the
+// arithmetic (cycles per element, NEON) with cache maintenance per 64-byte line, and a DDR write; one core, in
+// sequence.
 #pragma once
 
-#include <systemc>
-#include <tlm>
 #include <tlm_utils/simple_initiator_socket.h>
 
 #include <exception>
+#include <systemc>
+#include <tlm>
 #include <vector>
 
 #include "accel/modules/burst_train.h"
@@ -27,7 +28,8 @@ class HostCpu : public sc_core::sc_module {
   sc_core::sc_in<bool> interrupt;
 
   SC_HAS_PROCESS(HostCpu);
-  HostCpu(sc_core::sc_module_name name, modules::Fabric& fabric, const CpuConfig& config, const lower::Program& program);
+  HostCpu(sc_core::sc_module_name name, modules::Fabric& fabric, const CpuConfig& config,
+          const lower::Program& program);
 
   /// Runs one image at the next start of the kernel, which pauses when its interrupt has arrived.
   void schedule(uint32_t seed, std::vector<uint32_t> keep);

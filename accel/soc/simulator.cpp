@@ -13,7 +13,8 @@ namespace heatvit::soc {
 using modules::Purpose;
 
 struct Simulator::Impl {
-  Impl(const SocConfig& c, const lower::Program& p, bool functional) : config(c), program(p), board("zcu102", c, p, functional) {}
+  Impl(const SocConfig& c, const lower::Program& p, bool functional)
+      : config(c), program(p), board("zcu102", c, p, functional) {}
 
   void load_memory(bool functional);
   void complete(uint32_t index);
@@ -67,7 +68,8 @@ std::vector<uint32_t> Simulator::scores() const { return impl_->board.selector.s
 void Simulator::Impl::load_memory(bool functional) {
   DdrController& ddr = board.ddr;
   if (!functional) {  // commands alone carry data
-    ddr.load(program.command_list.address, program.constants.data() + program.command_list.address, program.command_list.bytes);
+    ddr.load(program.command_list.address, program.constants.data() + program.command_list.address,
+             program.command_list.bytes);
     return;
   }
   ddr.resize(program.memory_bytes);

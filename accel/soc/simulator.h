@@ -27,16 +27,16 @@ struct ImageInput {
 struct CommandRecord {
   uint8_t block = 0;
   isa::Op op = isa::Op::kEnd;
-  int tokens = 0;            // in the register when it was issued
-  uint64_t cycles = 0;       // completion of the previous command to completion of this one
+  int tokens = 0;       // in the register when it was issued
+  uint64_t cycles = 0;  // completion of the previous command to completion of this one
   std::array<modules::CauseCounts, modules::kUnits> units{};
   uint64_t bytes_in = 0, bytes_weights = 0, bytes_out = 0, bytes_cpu = 0;  // counted at the controller's sockets
-  uint64_t tiles = 0;        // PE-array tiles
+  uint64_t tiles = 0;                                                      // PE-array tiles
   uint64_t macs = 0;
 };
 
 struct ImageResult {
-  uint64_t cycles = 0;                 // PL clock, host's start write to its interrupt
+  uint64_t cycles = 0;  // PL clock, host's start write to its interrupt
   double latency_ms = 0;
   std::vector<int32_t> logits;         // functional; Q16
   std::vector<int> tokens;             // entering each block
@@ -44,14 +44,14 @@ struct ImageResult {
   std::vector<std::vector<int>> kept;  // functional: patch indices after each selector
   std::vector<CommandRecord> commands;
   uint64_t macs = 0, tiles = 0, transactions = 0;  // transactions: TLM calls, bulk and register
-  double wall_s = 0;                   // of this image's simulation
+  double wall_s = 0;                               // of this image's simulation
 };
 
 /// One per process: SystemC cannot elaborate twice. Fork before construction for more.
 class Simulator {
  public:
-  /// Called at the completion of a command, before anything later can write: index, tokens in the register, and a reader
-  /// of simulated DDR (address, bytes, destination).
+  /// Called at the completion of a command, before anything later can write: index, tokens in the register, and a
+  /// reader of simulated DDR (address, bytes, destination).
   using Reader = std::function<void(uint32_t address, void* data, size_t bytes)>;
   using Observer = std::function<void(int index, int tokens, const Reader&)>;
 
@@ -59,8 +59,8 @@ class Simulator {
   Simulator(const SocConfig& config, const lower::Program& program, Mode mode);
   ~Simulator();
 
-  /// Simulates one image from reset at time zero (relative to the image). Throws std::runtime_error with one line if the
-  /// hardware reports an error (bad command) or stops without an interrupt (deadlock).
+  /// Simulates one image from reset at time zero (relative to the image). Throws std::runtime_error with one line if
+  /// the hardware reports an error (bad command) or stops without an interrupt (deadlock).
   ImageResult run(const ImageInput& input);
 
   void set_observer(Observer observer);

@@ -36,7 +36,8 @@ class Builder {
   void heatvit_scores(int stage, uint8_t block);
 
   /// Row-wise normalisation of `rows` rows of n residual values.
-  void layernorm(uint8_t block, isa::Op op, isa::Extent rows, int n, const quant::QuantLayerNorm* weights, const View& to);
+  void layernorm(uint8_t block, isa::Op op, isa::Extent rows, int n, const quant::QuantLayerNorm* weights,
+                 const View& to);
 
   /// A fully connected layer or convolution; fills operand B, records and tiles. `c` carries everything else.
   void linear(isa::Command c, const std::string& name, const quant::QuantLinear* weights, const View& a, const View& to,

@@ -81,7 +81,8 @@ void Builder::emit(Command c, const View* a, const View* b, const View* r, const
   if (writes != nullptr) writer_[writes->region.address] = static_cast<isa::Dependency>(commands_.size());
 }
 
-void Builder::layernorm(uint8_t block, Op op, isa::Extent rows, int n, const quant::QuantLayerNorm* weights, const View& to) {
+void Builder::layernorm(uint8_t block, Op op, isa::Extent rows, int n, const quant::QuantLayerNorm* weights,
+                        const View& to) {
   Command c = command(Opcode::kLayerNorm, block, op);
   c.m = rows;
   c.n = fixed_extent(n);
@@ -89,7 +90,8 @@ void Builder::layernorm(uint8_t block, Op op, isa::Extent rows, int n, const qua
   c.a_type = residual_type();
   c.c_type = Element::kInt8;
   const std::string name = "b" + std::to_string(block) + "." + std::string(isa::name_of(op)) + ".records";
-  c.records = map_.place(name, weights != nullptr ? weights->channels.data() : nullptr, static_cast<uint64_t>(n) * 8).address;
+  c.records =
+      map_.place(name, weights != nullptr ? weights->channels.data() : nullptr, static_cast<uint64_t>(n) * 8).address;
   c.shift2 = weights != nullptr ? weights->shift : uint8_t{1};
   c.epsilon = weights != nullptr ? weights->epsilon : 1;
   tile_rows(c, hw_, n * residual_bytes(), n, rows.at(zoo::kMaxTokens));
@@ -98,8 +100,8 @@ void Builder::layernorm(uint8_t block, Op op, isa::Extent rows, int n, const qua
   emit(c, &from, nullptr, nullptr, &to);
 }
 
-void Builder::linear(Command c, const std::string& name, const quant::QuantLinear* weights, const View& a, const View& to,
-                     const View* residual) {
+void Builder::linear(Command c, const std::string& name, const quant::QuantLinear* weights, const View& a,
+                     const View& to, const View* residual) {
   c.layout_b = LayoutB::kPacked;
   c.residual = residual != nullptr;
   c.order = c.conv.size == 0 && hw_.order_nm ? isa::LoopOrder::kNM : isa::LoopOrder::kMN;
@@ -124,7 +126,8 @@ Region Builder::place_residual(const std::string& name, const std::vector<int16_
 
 void Builder::reserve_activations() {
   const auto view = [&](const std::string& name, int rows, int row_bytes, int head_stride = 0, int heads = 1) {
-    const uint64_t bytes = static_cast<uint64_t>(rows) * static_cast<uint64_t>(row_bytes) * static_cast<uint64_t>(heads);
+    const uint64_t bytes =
+        static_cast<uint64_t>(rows) * static_cast<uint64_t>(row_bytes) * static_cast<uint64_t>(heads);
     return View{map_.reserve(name, bytes), 0, static_cast<uint32_t>(row_bytes), static_cast<uint32_t>(head_stride)};
   };
   const int t = zoo::kMaxTokens, d = spec_.dim;
@@ -163,7 +166,8 @@ void Builder::embedding() {
   isa::Im2col conv{zoo::kImageSize, zoo::kPatchGrid, 3, 16, 16, 0};
   if (spec_.stem == zoo::Stem::kLvConv) {  // 7x7 stride 2, two 3x3, then 8x8 stride 8 as the embedding
     const uint16_t size = zoo::kImageSize / 2, channels = zoo::kLvStemChannels;
-    const isa::Im2col stem[3] = {{zoo::kImageSize, size, 3, 7, 2, 3}, {size, size, channels, 3, 1, 1}, {size, size, channels, 3, 1, 1}};
+    const isa::Im2col stem[3] = {
+        {zoo::kImageSize, size, 3, 7, 2, 3}, {size, size, channels, 3, 1, 1}, {size, size, channels, 3, 1, 1}};
     for (int i = 0; i < 3; ++i) {
       Command c = command(Opcode::kGemm, 0, Op::kStem);
       c.conv = stem[i];
@@ -172,7 +176,8 @@ void Builder::embedding() {
       c.n = fixed_extent(channels);
       c.activation = Activation::kRelu;
       const View& to = stem_[i % 2];
-      linear(c, "stem." + std::to_string(i), model_ != nullptr ? &model_->stem[static_cast<size_t>(i)].linear : nullptr, source, to);
+      linear(c, "stem." + std::to_string(i), model_ != nullptr ? &model_->stem[static_cast<size_t>(i)].linear : nullptr,
+             source, to);
       source = to;
     }
     conv = {size, zoo::kPatchGrid, channels, 8, 8, 0};
@@ -184,7 +189,8 @@ void Builder::embedding() {
   c.n = fixed_extent(spec_.dim);
   c.c_type = residual_type();
   const auto dim = static_cast<uint64_t>(spec_.dim);
-  const View position{place_residual("position", model_ != nullptr ? &model_->position : nullptr, zoo::kPatches * dim), 0, x_.pitch, 0};
+  const View position{place_residual("position", model_ != nullptr ? &model_->position : nullptr, zoo::kPatches * dim),
+                      0, x_.pitch, 0};
   View patches = x_;
   patches.offset = x_.pitch;  // row 0 is CLS
   linear(c, "embed", model_ != nullptr ? &model_->embed : nullptr, source, patches, &position);

@@ -30,8 +30,8 @@ void Builder::heatvit_scores(int stage, uint8_t block) {
   View normed = normed_;
   normed.pitch = static_cast<uint32_t>(d);
   layernorm(block, Op::kSelNorm, rows, d, w != nullptr ? &w->norm : nullptr, normed);
-  linear(layer(Op::kSelLocal, rows, d, d / 2, Activation::kGelu, w != nullptr ? &w->local_gelu : nullptr), prefix + "local",
-         w != nullptr ? &w->local : nullptr, normed, sel_features_);
+  linear(layer(Op::kSelLocal, rows, d, d / 2, Activation::kGelu, w != nullptr ? &w->local_gelu : nullptr),
+         prefix + "local", w != nullptr ? &w->local : nullptr, normed, sel_features_);
 
   Command mean = command(Opcode::kTokenMean, block, Op::kSelGlobal);
   mean.heads = static_cast<uint8_t>(heads);
@@ -45,10 +45,10 @@ void Builder::heatvit_scores(int stage, uint8_t block) {
   global.offset = static_cast<uint32_t>(d / 2);
   emit(mean, &local, nullptr, nullptr, &global);
 
-  linear(layer(Op::kSelMlp1, rows, d, d / 2, Activation::kGelu, w != nullptr ? &w->mlp1_gelu : nullptr), prefix + "mlp1",
-         w != nullptr ? &w->mlp1 : nullptr, sel_features_, sel_mlp1_);
-  linear(layer(Op::kSelMlp2, rows, d / 2, d / 4, Activation::kGelu, w != nullptr ? &w->mlp2_gelu : nullptr), prefix + "mlp2",
-         w != nullptr ? &w->mlp2 : nullptr, sel_mlp1_, sel_mlp2_);
+  linear(layer(Op::kSelMlp1, rows, d, d / 2, Activation::kGelu, w != nullptr ? &w->mlp1_gelu : nullptr),
+         prefix + "mlp1", w != nullptr ? &w->mlp1 : nullptr, sel_features_, sel_mlp1_);
+  linear(layer(Op::kSelMlp2, rows, d / 2, d / 4, Activation::kGelu, w != nullptr ? &w->mlp2_gelu : nullptr),
+         prefix + "mlp2", w != nullptr ? &w->mlp2 : nullptr, sel_mlp1_, sel_mlp2_);
   Command keep = layer(Op::kSelKeep, rows, d / 4, 2, Activation::kSoftmax, nullptr);
   keep.panel = true;
   keep.c_type = Element::kUint16;
@@ -66,8 +66,8 @@ void Builder::heatvit_scores(int stage, uint8_t block) {
   mean_out.pitch = 1;
   emit(head_mean, &x, nullptr, nullptr, &mean_out);
 
-  linear(layer(Op::kSelHead1, kTokens, heads, h, Activation::kGelu, w != nullptr ? &w->head1_gelu : nullptr), prefix + "head1",
-         w != nullptr ? &w->head1 : nullptr, sel_mean_, sel_head1_);
+  linear(layer(Op::kSelHead1, kTokens, heads, h, Activation::kGelu, w != nullptr ? &w->head1_gelu : nullptr),
+         prefix + "head1", w != nullptr ? &w->head1 : nullptr, sel_mean_, sel_head1_);
   Command head2 = layer(Op::kSelHead2, kTokens, h, heads, Activation::kSigmoid, nullptr);
   head2.c_type = Element::kUint16;
   linear(head2, prefix + "head2", w != nullptr ? &w->head2 : nullptr, sel_head1_, sel_weight_);
@@ -93,7 +93,7 @@ void Builder::selector(int stage, int before_block) {
       pruning_.scorer == reference::Scorer::kRandom ? isa::ScoreSource::kRandom : isa::ScoreSource::kMemory;
   select.select_rule = pruning_.keep.empty() ? isa::SelectRule::kThreshold : isa::SelectRule::kCount;
   if (!pruning_.keep.empty()) select.keep = static_cast<uint16_t>(pruning_.keep[static_cast<size_t>(stage - 1)]);
-  select.threshold = 32768;  // 0.5
+  select.threshold = 32768;                                        // 0.5
   select.wait_a = static_cast<isa::Dependency>(commands_.size());  // the scores, wherever they come from
   emit(select, nullptr, nullptr, nullptr, nullptr);
 

@@ -25,13 +25,13 @@ struct Program {
   zoo::ModelSpec spec{};
   isa::AcceleratorConfig hw;
   reference::Pruning pruning;
-  bool with_data = false;              // false: command list only (timing mode); constants are not laid out
+  bool with_data = false;  // false: command list only (timing mode); constants are not laid out
 
   std::vector<isa::Command> commands;  // the last one is kEnd
-  std::vector<Region> regions;         // commands, image, weights, residual stream, scratch, logits: disjoint, 64-byte aligned
+  std::vector<Region> regions;  // commands, image, weights, residual stream, scratch, logits: disjoint, 64-byte aligned
   Region command_list, image, residual, logits;
-  std::vector<uint8_t> constants;      // initial DDR content from address 0: commands first, then weights (with_data)
-  uint32_t memory_bytes = 0;           // all regions end before this address
+  std::vector<uint8_t> constants;  // initial DDR content from address 0: commands first, then weights (with_data)
+  uint32_t memory_bytes = 0;       // all regions end before this address
 };
 
 /// Lowers a model. `model` may be null: timing mode, where addresses and extents alone matter.

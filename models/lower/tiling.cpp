@@ -32,14 +32,16 @@ void tile_linear(Command& c, const AcceleratorConfig& hw, int max_tokens) {
   if (c.panel && c.tile_n < n) too_small(c, "tile.n must be at least " + std::to_string(n));
 }
 
-/// Region of the input image that `rows` output rows of `columns` output pixels need for `kernel_rows` of the kernel, bytes.
+/// Region of the input image that `rows` output rows of `columns` output pixels need for `kernel_rows` of the kernel,
+/// bytes.
 int64_t conv_region(const isa::Im2col& conv, int rows, int columns, int kernel_rows) {
   const int64_t high = std::min((rows - 1) * conv.stride + kernel_rows, int{conv.size});
   const int64_t wide = std::min((columns - 1) * conv.stride + conv.kernel, int{conv.size});
   return high * wide * conv.channels;
 }
 
-/// Convolution: as many whole output rows as the input buffer holds; else a part of one row; else kernel row by kernel row.
+/// Convolution: as many whole output rows as the input buffer holds; else a part of one row; else kernel row by kernel
+/// row.
 void tile_conv(Command& c, const AcceleratorConfig& hw) {
   const isa::Im2col& conv = c.conv;
   c.head_group = 1;
@@ -48,7 +50,8 @@ void tile_conv(Command& c, const AcceleratorConfig& hw) {
   int kernel_rows = conv.kernel;
   const auto fits = [&](int rows, int columns) {
     const int64_t pixels = int64_t{rows} * columns;
-    return conv_region(conv, rows, columns, kernel_rows) <= hw.input_slot() && pixels * c.tile_n * 4 <= hw.accumulator_slot() &&
+    return conv_region(conv, rows, columns, kernel_rows) <= hw.input_slot() &&
+           pixels * c.tile_n * 4 <= hw.accumulator_slot() &&
            pixels * c.tile_n * isa::bytes_of(c.c_type) <= hw.output_slot();
   };
   int rows = conv.out_size;
@@ -71,13 +74,14 @@ void tile_conv(Command& c, const AcceleratorConfig& hw) {
     c.tile_n = bounded(std::min<int64_t>(c.tile_n, hw.weight_slot() / hw.operand_bytes() / line), c.n.fixed);
     columns = widest();
     if (columns < 1 || hw.weight_slot() / hw.operand_bytes() < line)
-      too_small(c, "tile.m x tile.k and tile.k x tile.n must hold one kernel row of " + std::to_string(line) + " values");
+      too_small(c,
+                "tile.m x tile.k and tile.k x tile.n must hold one kernel row of " + std::to_string(line) + " values");
   }
   c.tile_m = static_cast<uint16_t>(columns);
 }
 
-/// A choice of tiles for attention and what it would cost, roughly: array cycles, or the beats of the busier operand where
-/// they are more, and a fixed part a tile. It ranks choices; no latency comes from it.
+/// A choice of tiles for attention and what it would cost, roughly: array cycles, or the beats of the busier operand
+/// where they are more, and a fixed part a tile. It ranks choices; no latency comes from it.
 struct AttentionTiles {
   int group = 0;
   int64_t m = 0, k = 0, n = 0;
@@ -86,7 +90,8 @@ struct AttentionTiles {
 
 int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
-AttentionTiles attention_tiles(const Command& c, const AcceleratorConfig& hw, int max_tokens, int group, int64_t tile_n) {
+AttentionTiles attention_tiles(const Command& c, const AcceleratorConfig& hw, int max_tokens, int group,
+                               int64_t tile_n) {
   constexpr double kBeatBytes = 16.0, kTileCycles = 40.0;
   const int64_t m = c.m.at(max_tokens), k = c.k.at(max_tokens), n = c.n.at(max_tokens), operand = hw.operand_bytes();
   const int64_t weight_cells = hw.weight_slot() / operand / group, input_cells = hw.input_slot() / operand / group;
@@ -163,7 +168,8 @@ bool prefers_fused_softmax(const AcceleratorConfig& hw, int heads, int head_dim,
 }
 
 void tile_rows(Command& c, const AcceleratorConfig& hw, int row_bytes_in, int row_bytes_out, int max_rows) {
-  const int64_t rows = std::min(hw.vector_slot() / row_bytes_in, row_bytes_out == 0 ? INT64_MAX : hw.output_slot() / row_bytes_out);
+  const int64_t rows =
+      std::min(hw.vector_slot() / row_bytes_in, row_bytes_out == 0 ? INT64_MAX : hw.output_slot() / row_bytes_out);
   if (rows < 1)
     too_small(c, "tile.m x tile.n must be at least " + std::to_string((std::max(row_bytes_in, row_bytes_out) + 1) / 2));
   c.tile_m = bounded(rows, std::min(max_rows, 65535));
@@ -171,7 +177,8 @@ void tile_rows(Command& c, const AcceleratorConfig& hw, int row_bytes_in, int ro
 
 void tile_columns(Command& c, const AcceleratorConfig& hw, int element_bytes, int max_rows, int max_columns) {
   int64_t columns = std::min(hw.vector_slot(), hw.output_slot()) / (int64_t{max_rows} * element_bytes);
-  if (columns < 1) too_small(c, "tile.m x tile.n must be at least " + std::to_string((max_rows * element_bytes + 1) / 2));
+  if (columns < 1)
+    too_small(c, "tile.m x tile.n must be at least " + std::to_string((max_rows * element_bytes + 1) / 2));
   const int64_t beat = 16 / element_bytes;  // whole AXI beats where there is room
   if (columns > beat) columns -= columns % beat;
   c.tile_n = bounded(columns, max_columns);

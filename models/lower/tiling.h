@@ -17,9 +17,11 @@ bool fits_fused_softmax(const isa::AcceleratorConfig& hw, int heads, int head_di
 bool prefers_fused_softmax(const isa::AcceleratorConfig& hw, int heads, int head_dim, int max_tokens);
 
 /// Sets tile_m (rows a chunk; row-wise operations) of a vector operation.
-void tile_rows(isa::Command& command, const isa::AcceleratorConfig& hw, int row_bytes_in, int row_bytes_out, int max_rows);
+void tile_rows(isa::Command& command, const isa::AcceleratorConfig& hw, int row_bytes_in, int row_bytes_out,
+               int max_rows);
 
 /// Sets tile_n (columns a slice; operations that need all rows of a column) of a vector operation.
-void tile_columns(isa::Command& command, const isa::AcceleratorConfig& hw, int element_bytes, int max_rows, int max_columns);
+void tile_columns(isa::Command& command, const isa::AcceleratorConfig& hw, int element_bytes, int max_rows,
+                  int max_columns);
 
 }  // namespace heatvit::lower

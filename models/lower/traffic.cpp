@@ -96,7 +96,8 @@ Traffic compulsory_traffic(const Program& program, const Command& c, int tokens,
   const int64_t m = c.m.at(tokens), k = c.k.at(tokens), n = c.n.at(tokens), heads = c.heads;
   const int64_t out = m * n * heads * isa::bytes_of(c.c_type);
   Traffic t;
-  t.input = u((c.conv.size != 0 ? int64_t{c.conv.size} * c.conv.size * c.conv.channels : m * k * heads) + (c.residual ? out : 0));
+  t.input = u((c.conv.size != 0 ? int64_t{c.conv.size} * c.conv.size * c.conv.channels : m * k * heads) +
+              (c.residual ? out : 0));
   t.weights = u(n * k * heads);
   t.output = u(out);
   return t;

@@ -17,10 +17,10 @@ struct ModelSpec {
   bool qkv_bias;
   double ln_eps;
   Stem stem;
-  double residual_divisor;        // LV-ViT divides each residual branch (skip_lam)
-  bool aux_head;                  // logits = head(CLS) + 0.5 max over tokens of aux_head
-  double crop;                    // share of the short side that the centre crop keeps (224 / resize)
-  std::array<int, 3> selectors;   // before these blocks, counting from 1
+  double residual_divisor;       // LV-ViT divides each residual branch (skip_lam)
+  bool aux_head;                 // logits = head(CLS) + 0.5 max over tokens of aux_head
+  double crop;                   // share of the short side that the centre crop keeps (224 / resize)
+  std::array<int, 3> selectors;  // before these blocks, counting from 1
 
   int head_dim() const { return dim / heads; }
 };

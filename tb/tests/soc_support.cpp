@@ -63,13 +63,14 @@ std::string audit(const lower::Program& program, const soc::ImageResult& r) {
         announced.cpu != c.bytes_cpu)
       return "bytes moved differ from bytes announced: " + where;
     const lower::Traffic least = lower::compulsory_traffic(program, program.commands[i], c.tokens, after);
-    if (c.bytes_in < least.input || c.bytes_weights < least.weights || c.bytes_out < least.output) return "below the compulsory traffic: " + where;
+    if (c.bytes_in < least.input || c.bytes_weights < least.weights || c.bytes_out < least.output)
+      return "below the compulsory traffic: " + where;
   }
   if (cycles != r.cycles) return "commands sum to " + std::to_string(cycles) + " cycles of " + std::to_string(r.cycles);
   for (size_t u = 0; u < units.size(); ++u)
     if (units[u] != r.cycles)
-      return std::string(modules::name_of(static_cast<modules::Unit>(u))) + " accounts for " + std::to_string(units[u]) +
-             " cycles of " + std::to_string(r.cycles);
+      return std::string(modules::name_of(static_cast<modules::Unit>(u))) + " accounts for " +
+             std::to_string(units[u]) + " cycles of " + std::to_string(r.cycles);
   return "";
 }
 
@@ -85,7 +86,8 @@ std::vector<std::string> points_after(const isa::Command& c, const reference::Pr
   switch (isa::op_of(c)) {
     case Op::kCls: return {entering(1)};
     case Op::kFc2: return {"block." + std::to_string(c.block) + ".out", entering(c.block + 1)};
-    case Op::kSelPack: return {"selector." + std::to_string(c.stage) + ".out", "block." + std::to_string(c.block) + ".in"};
+    case Op::kSelPack:
+      return {"selector." + std::to_string(c.stage) + ".out", "block." + std::to_string(c.block) + ".in"};
     default: return {};
   }
 }
@@ -93,7 +95,8 @@ std::vector<std::string> points_after(const isa::Command& c, const reference::Pr
 class Comparison {
  public:
   Comparison(const lower::Program& program, soc::Simulator& simulator) : program_(program), simulator_(simulator) {
-    simulator.set_observer([this](int index, int tokens, const soc::Simulator::Reader& read) { check(index, tokens, read); });
+    simulator.set_observer(
+        [this](int index, int tokens, const soc::Simulator::Reader& read) { check(index, tokens, read); });
   }
 
   void expect(const reference::IntegerResult& result) {
@@ -105,7 +108,9 @@ class Comparison {
   /// Empty when every expected checkpoint was met and equal.
   std::string verdict() const {
     if (!difference_.empty()) return difference_;
-    return seen_ == expected_.size() ? "" : "met " + std::to_string(seen_) + " of " + std::to_string(expected_.size()) + " checkpoints";
+    return seen_ == expected_.size()
+               ? ""
+               : "met " + std::to_string(seen_) + " of " + std::to_string(expected_.size()) + " checkpoints";
   }
 
  private:

@@ -11,8 +11,8 @@
 
 namespace heatvit::testing {
 
-/// Runs `body` in a child process (SystemC elaborates once a process). Returns what it returned, "exception: ..." when it
-/// threw, "signal N" when it died.
+/// Runs `body` in a child process (SystemC elaborates once a process). Returns what it returned, "exception: ..." when
+/// it threw, "signal N" when it died.
 std::string isolated(const std::function<std::string()>& body);
 
 /// A case of the comparison: hardware, pruning, and the images that go through it in turn.
@@ -22,13 +22,13 @@ struct ExactCase {
   std::vector<std::vector<int8_t>> images;
 };
 
-/// Runs the images through the SoC and through the integer executor; compares the residual stream at the input and output
-/// of every block and selector, the selectors' scores, kept patches, token counts and logits, bit for bit. Also checks what
-/// must hold for any run (`audit`). Empty, or the first difference in words.
+/// Runs the images through the SoC and through the integer executor; compares the residual stream at the input and
+/// output of every block and selector, the selectors' scores, kept patches, token counts and logits, bit for bit. Also
+/// checks what must hold for any run (`audit`). Empty, or the first difference in words.
 std::string compare_exactly(const quant::QuantModel& model, const ExactCase& test);
 
-/// Conservation: causes of every unit sum to the total, commands' cycles too; bytes at the controller's sockets equal what
-/// the lowering announced and are not below the compulsory traffic. Empty, or the first violation.
+/// Conservation: causes of every unit sum to the total, commands' cycles too; bytes at the controller's sockets equal
+/// what the lowering announced and are not below the compulsory traffic. Empty, or the first violation.
 std::string audit(const lower::Program& program, const soc::ImageResult& result);
 
 /// Random bytes as an image.

@@ -1,5 +1,5 @@
-// Real photographs through the simulated board with the real DeiT-Tiny: bit for bit the integer executor, functional and
-// timing mode alike, and the class that the picture shows. Needs the data folder (HEATVIT_DATA).
+// Real photographs through the simulated board with the real DeiT-Tiny: bit for bit the integer executor, functional
+// and timing mode alike, and the class that the picture shows. Needs the data folder (HEATVIT_DATA).
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -75,12 +75,18 @@ TEST_P(Photographs, BitIdenticalUnpruned) {
 
 TEST_P(Photographs, BitIdenticalPrunedByClsAttention) {
   const auto pruning = pruning_of(zoo::find("deit-t"), Scorer::kClsAttention, {137, 96, 67});
-  EXPECT_EQ(isolated([&] { return compare_exactly(deit_tiny(""), {config_of(GetParam()), pruning, photographs(20)}); }), "");
+  EXPECT_EQ(isolated([&] {
+              return compare_exactly(deit_tiny(""), {config_of(GetParam()), pruning, photographs(20)});
+            }),
+            "");
 }
 
 TEST_P(Photographs, BitIdenticalPrunedByHeatvitSelectors) {
   const auto pruning = pruning_of(zoo::find("deit-t"), Scorer::kHeatvit, {});
-  EXPECT_EQ(isolated([&] { return compare_exactly(deit_tiny("random:1"), {config_of(GetParam()), pruning, photographs(20)}); }), "");
+  EXPECT_EQ(isolated([&] {
+              return compare_exactly(deit_tiny("random:1"), {config_of(GetParam()), pruning, photographs(20)});
+            }),
+            "");
 }
 
 TEST_P(Photographs, TimingModeTakesTheSameCycles) {
@@ -120,8 +126,10 @@ TEST_P(Photographs, TimingModeTakesTheSameCycles) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, Photographs,
-                         ::testing::Values(Shape{"shipped", 3, 32, 32, 197, 192, 192}, Shape{"halves", 2, 16, 24, 100, 100, 70},
-                                           Shape{"primes", 5, 7, 11, 37, 53, 29}, Shape{"one_group", 1, 64, 16, 197, 768, 64}),
+                         ::testing::Values(Shape{"shipped", 3, 32, 32, 197, 192, 192},
+                                           Shape{"halves", 2, 16, 24, 100, 100, 70},
+                                           Shape{"primes", 5, 7, 11, 37, 53, 29},
+                                           Shape{"one_group", 1, 64, 16, 197, 768, 64}),
                          [](const ::testing::TestParamInfo<Shape>& shape) { return shape.param.name; });
 
 }  // namespace

@@ -25,7 +25,8 @@ SocConfig shape(int th, int ti, int to, int m, int k, int n) {
 
 /// Shapes that divide tokens, channels and heads evenly or not at all.
 std::vector<SocConfig> shapes() {
-  return {shape(2, 16, 16, 197, 64, 64), shape(3, 7, 5, 37, 29, 23), shape(1, 4, 32, 64, 96, 17), shape(4, 16, 8, 13, 50, 40)};
+  return {shape(2, 16, 16, 197, 64, 64), shape(3, 7, 5, 37, 29, 23), shape(1, 4, 32, 64, 96, 17),
+          shape(4, 16, 8, 13, 50, 40)};
 }
 
 quant::QuantModel small_model(int residual_bits = 16) {
@@ -39,8 +40,11 @@ void expect_exact(const quant::QuantModel& model, const ExactCase& test) {
 TEST(Exact, EveryShapeScorerAndPlacement) {
   const quant::QuantModel model = small_model();
   const auto spec = small_spec();
-  const std::vector<Pruning> prunings = {{}, pruning_of(spec, Scorer::kClsAttention, {137, 60}), pruning_of(spec, Scorer::kRandom, {120, 33}),
-                                         pruning_of(spec, Scorer::kHeatvit, {}), pruning_of(spec, Scorer::kHeatvit, {196, 91})};
+  const std::vector<Pruning> prunings = {{},
+                                         pruning_of(spec, Scorer::kClsAttention, {137, 60}),
+                                         pruning_of(spec, Scorer::kRandom, {120, 33}),
+                                         pruning_of(spec, Scorer::kHeatvit, {}),
+                                         pruning_of(spec, Scorer::kHeatvit, {196, 91})};
   int placement = 0;
   for (const SocConfig& config : shapes())
     for (const Pruning& pruning : prunings) {
@@ -56,7 +60,8 @@ TEST(Exact, EveryShapeScorerAndPlacement) {
 
 TEST(Exact, EightBitResidual) {
   const quant::QuantModel model = small_model(8);
-  ExactCase test{shape(2, 16, 16, 64, 64, 32), pruning_of(small_spec(), Scorer::kHeatvit, {150, 80}), {random_image(3)}};
+  ExactCase test{
+      shape(2, 16, 16, 64, 64, 32), pruning_of(small_spec(), Scorer::kHeatvit, {150, 80}), {random_image(3)}};
   test.config.accel.residual_bits = 8;
   expect_exact(model, test);
   test.config.accel.layernorm = isa::Placement::kPl;
@@ -73,7 +78,8 @@ TEST(Exact, LvVit) {  // stem convolutions, residual divisor, auxiliary head
 TEST(Exact, BufferDepthDoesNotChangeResults) {
   const quant::QuantModel model = small_model();
   for (int depth : {1, 3}) {
-    ExactCase test{shape(2, 8, 16, 50, 48, 33), pruning_of(small_spec(), Scorer::kClsAttention, {100, 50}), {random_image(4)}};
+    ExactCase test{
+        shape(2, 8, 16, 50, 48, 33), pruning_of(small_spec(), Scorer::kClsAttention, {100, 50}), {random_image(4)}};
     test.config.buffers = {depth, depth, depth, depth, depth, depth};
     expect_exact(model, test);
   }
@@ -89,7 +95,8 @@ TEST(Exact, InjectedStallsDoNotChangeResults) {
 }
 
 /// Logits and cycles as text, to be carried out of a child process.
-std::string outcome(const SocConfig& config, const quant::QuantModel& model, const Pruning& pruning, const std::vector<uint32_t>& images) {
+std::string outcome(const SocConfig& config, const quant::QuantModel& model, const Pruning& pruning,
+                    const std::vector<uint32_t>& images) {
   const lower::Program program = lower::lower(model.spec, config.accel, pruning, &model);
   soc::Simulator simulator(config, program, soc::Mode::kFunctional);
   std::string text;
@@ -141,7 +148,8 @@ TEST(Timing, SameCyclesAsFunctionalForTheSameTokenCounts) {
         soc::ImageInput input;
         input.pixels = &image;
         const soc::ImageResult r = simulator.run(input);
-        text += std::to_string(r.kept_counts.at(0)) + " " + std::to_string(r.kept_counts.at(1)) + " " + std::to_string(r.cycles) + "\n";
+        text += std::to_string(r.kept_counts.at(0)) + " " + std::to_string(r.kept_counts.at(1)) + " " +
+                std::to_string(r.cycles) + "\n";
       }
       return text;
     });
@@ -153,7 +161,8 @@ TEST(Timing, SameCyclesAsFunctionalForTheSameTokenCounts) {
       for (int i = 0; i < 20; ++i) {
         size_t next = functional.find('\n', at);
         int first = 0, second = 0;
-        if (std::sscanf(functional.c_str() + at, "%d %d", &first, &second) != 2) return std::string("no functional result");
+        if (std::sscanf(functional.c_str() + at, "%d %d", &first, &second) != 2)
+          return std::string("no functional result");
         at = next + 1;
         soc::ImageInput input;
         input.kept = {first, second};
@@ -219,7 +228,9 @@ TEST_F(Faults, AFlippedBitInAWeightChangesTheLogits) {
   const lower::Program program = lower::lower(model_.spec, shape(2, 16, 16, 64, 64, 64).accel, {}, &model_);
   for (const char* name : {"b2.fc1.weight", "head.weight", "embed.weight"})
     for (const lower::Region& region : program.regions)
-      if (region.name == name) { EXPECT_TRUE(noticed(soc::Fault::kFlipWeightBit, region.address + region.bytes / 2)) << name; }
+      if (region.name == name) {
+        EXPECT_TRUE(noticed(soc::Fault::kFlipWeightBit, region.address + region.bytes / 2)) << name;
+      }
 }
 
 TEST_F(Faults, ADroppedTrainIsNoticed) {
