@@ -13,6 +13,7 @@ int run_command(const Arguments& arguments);
 int quantize_command(const Arguments& arguments);
 int disasm_command(const Arguments& arguments);
 int list_command(const Arguments& arguments);
+int table_command(const Arguments& arguments);
 
 /// Results go to stdout through this: throws WriteError when they do not arrive.
 void print(const std::string& text);

@@ -28,7 +28,8 @@ int complain(const std::string& message, int code) {
 
 int dispatch(Arguments arguments) {
   const std::map<std::string, int (*)(const Arguments&)> commands = {
-      {"run", run_command}, {"quantize", quantize_command}, {"disasm", disasm_command}, {"list", list_command}};
+      {"run", run_command}, {"quantize", quantize_command}, {"disasm", disasm_command}, {"list", list_command},
+      {"table", table_command}};
   std::replace(arguments.begin(), arguments.end(), std::string("-h"), std::string("--help"));
   std::string name = "run";
   if (!arguments.empty() && !arguments.front().empty() && arguments.front().front() != '-') {
@@ -37,7 +38,9 @@ int dispatch(Arguments arguments) {
   }
   const auto command = commands.find(name);
   if (command == commands.end()) {
-    throw InputError("unknown command '" + name + "'; there are run, quantize, disasm and list");
+    std::string known;
+    for (const auto& entry : commands) known += (known.empty() ? "" : ", ") + entry.first;
+    throw InputError("unknown command '" + name + "'; there are " + known);
   }
   return command->second(arguments);
 }

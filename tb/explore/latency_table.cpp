@@ -1,0 +1,187 @@
+#include "tb/explore/latency_table.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <random>
+
+#include "accel/soc/simulator.h"
+#include "models/errors.h"
+#include "models/lower/program.h"
+#include "tb/explore/process_pool.h"
+
+namespace heatvit::explore {
+namespace {
+
+using isa::Op;
+
+constexpr int kProbeDepth = 5;
+constexpr uint8_t kBlock = 3, kLastBlock = 4, kNextBlock = 5;
+constexpr int kFirstSelector = 2, kSecondSelector = 5;
+
+lower::Program probe_program(const TableRequest& request) {
+  zoo::ModelSpec probe = request.spec;
+  probe.depth = kProbeDepth;
+  reference::Pruning pruning;
+  pruning.scorer = request.scorer;
+  pruning.positions = {kFirstSelector, kSecondSelector};
+  pruning.keep = {zoo::kPatches, zoo::kPatches};
+  return lower::lower(probe, request.config.accel, pruning, nullptr);
+}
+
+bool of_selector(Op op) { return op >= Op::kSelNorm && op <= Op::kSelPack; }
+
+/// Cycles of the commands that `part` accepts.
+template <typename Accept>
+uint64_t cycles_of(const soc::ImageResult& run, Accept part) {
+  uint64_t cycles = 0;
+  for (const soc::CommandRecord& command : run.commands) {
+    if (part(command)) cycles += command.cycles;
+  }
+  return cycles;
+}
+
+uint64_t selector_cycles(const soc::ImageResult& run) {
+  return cycles_of(run, [](const auto& c) { return c.block == kNextBlock && of_selector(c.op); });
+}
+
+TableRow measure(soc::Simulator& simulator, int tokens) {
+  soc::ImageInput input;
+  input.kept = {kept_for(tokens), kept_for(tokens)};
+  const soc::ImageResult wide = simulator.run(input);
+  input.kept.back() = 0;
+  const soc::ImageResult narrow = simulator.run(input);
+  const auto block = [&](uint8_t number) {
+    return cycles_of(wide, [number](const auto& c) { return c.block == number && !of_selector(c.op); });
+  };
+  TableRow row;
+  row.tokens = tokens;
+  row.block = block(kBlock);
+  row.last_block = block(kLastBlock);
+  row.selector_narrow = selector_cycles(narrow);
+  row.selector_wide = selector_cycles(wide);
+  row.embedding = block(0);
+  row.head = block(isa::kHeadBlock);
+  return row;
+}
+
+/// A trivially copyable value as bytes, between processes of this program.
+template <typename T>
+std::string bytes_of(const T& value) {
+  return {reinterpret_cast<const char*>(&value), sizeof value};
+}
+
+template <typename T>
+T value_of(const std::string& bytes) {
+  T value;
+  if (bytes.size() != sizeof value) throw std::runtime_error("a worker sent a broken message");
+  std::memcpy(&value, bytes.data(), sizeof value);
+  return value;
+}
+
+/// One simulator a process: item j runs elements j, j + jobs, ... of the list, and sends what `simulate` returns.
+template <typename Result>
+void measure_in_children(const TableRequest& request, const lower::Program& program, size_t count, int jobs,
+                         const std::function<Result(soc::Simulator&, size_t)>& simulate,
+                         const std::function<void(const Result&)>& take) {
+  const size_t step = std::min(count, static_cast<size_t>(jobs));
+  ChildWork work;
+  work.run = [&](size_t first, const Send& send) {
+    soc::Simulator simulator(request.config, program, soc::Mode::kTiming);
+    for (size_t i = first; i < count; i += step) send(bytes_of(simulate(simulator, i)));
+  };
+  work.on_message = [&](size_t, const std::string& bytes) { take(value_of<Result>(bytes)); };
+  work.on_end = [](size_t, const ChildEnd& end) {
+    if (end.kind == ChildEnd::Kind::kInputError) throw InputError(end.message);
+    if (end.kind == ChildEnd::Kind::kFailure) throw std::runtime_error(end.message);
+  };
+  run_in_children(step, jobs, work);
+}
+
+std::vector<int> positions_of(const zoo::ModelSpec& spec) { return {spec.selectors.begin(), spec.selectors.end()}; }
+
+/// Keep counts of three selectors in 0..196, not rising. Draws are taken from the generator's words directly:
+/// distributions of the library may differ between implementations.
+std::array<int, 3> random_keep(std::mt19937& random) {
+  std::array<int, 3> kept{};
+  for (int& k : kept) k = static_cast<int>(random() % (zoo::kPatches + 1));
+  std::sort(kept.rbegin(), kept.rend());
+  return kept;
+}
+
+}  // namespace
+
+int kept_for(int tokens) { return tokens == zoo::kMaxTokens ? zoo::kPatches : tokens - 2; }
+
+void measure_rows(const TableRequest& request, const std::vector<int>& tokens, int jobs,
+                  const std::function<void(const TableRow&)>& take) {
+  if (tokens.empty()) return;
+  const lower::Program program = probe_program(request);
+  measure_in_children<TableRow>(
+      request, program, tokens.size(), jobs, [&](soc::Simulator& s, size_t i) { return measure(s, tokens[i]); }, take);
+}
+
+LatencyTable::LatencyTable(std::vector<TableRow> rows) : rows_(std::move(rows)) {}
+
+double LatencyTable::at(uint64_t TableRow::*part, double tokens) const {
+  const auto upper = std::find_if(rows_.begin(), rows_.end(), [&](const TableRow& r) { return r.tokens >= tokens; });
+  const TableRow& high = upper == rows_.end() ? rows_.back() : *upper;
+  const TableRow& low = upper == rows_.end() || upper == rows_.begin() ? high : *std::prev(upper);
+  if (low.tokens == high.tokens) return static_cast<double>(high.*part);
+  const double share = (tokens - low.tokens) / (high.tokens - low.tokens);
+  return static_cast<double>(low.*part) * (1 - share) + static_cast<double>(high.*part) * share;
+}
+
+double LatencyTable::selector(double tokens, double after) const {
+  const double share = tokens > 2 ? (after - 2) / (tokens - 2) : 1;
+  return at(&TableRow::selector_narrow, tokens) * (1 - share) + at(&TableRow::selector_wide, tokens) * share;
+}
+
+double LatencyTable::predict(const zoo::ModelSpec& spec, const std::vector<int>& positions,
+                             const std::vector<int>& kept) const {
+  double tokens = zoo::kMaxTokens, cycles = at(&TableRow::embedding, tokens);
+  for (int block = 1, stage = 0; block <= spec.depth; ++block) {
+    const auto is_selector = [&](int before) { return std::count(positions.begin(), positions.end(), before) != 0; };
+    if (is_selector(block)) {
+      const double after = zoo::tokens_for(kept.at(static_cast<size_t>(stage++)));
+      cycles += selector(tokens, after);
+      tokens = after;
+    }
+    cycles += at(is_selector(block + 1) ? &TableRow::last_block : &TableRow::block, tokens);
+  }
+  return cycles + at(&TableRow::head, tokens);
+}
+
+std::vector<TableCheck> check_table(const TableRequest& request, const LatencyTable& table, size_t count, uint32_t seed,
+                                    int jobs) {
+  reference::Pruning pruning;
+  pruning.scorer = request.scorer;
+  pruning.positions = positions_of(request.spec);
+  pruning.keep.assign(pruning.positions.size(), zoo::kPatches);
+  const lower::Program program = lower::lower(request.spec, request.config.accel, pruning, nullptr);
+
+  std::mt19937 random(seed);
+  std::vector<std::array<int, 3>> settings;
+  for (size_t i = 0; i < count; ++i) settings.push_back(random_keep(random));
+  struct Run {
+    size_t index = 0;
+    uint64_t cycles = 0;
+  };
+  std::vector<TableCheck> checks(count);
+  measure_in_children<Run>(
+      request, program, count, jobs,
+      [&](soc::Simulator& simulator, size_t i) {
+        soc::ImageInput input;
+        input.kept.assign(settings[i].begin(), settings[i].end());
+        return Run{i, simulator.run(input).cycles};
+      },
+      [&](const Run& run) {
+        TableCheck& check = checks[run.index];
+        check.kept.assign(settings[run.index].begin(), settings[run.index].end());
+        check.cycles = run.cycles;
+        check.parts = table.predict(request.spec, pruning.positions, check.kept);
+      });
+  return checks;
+}
+
+}  // namespace heatvit::explore
