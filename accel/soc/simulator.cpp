@@ -1,5 +1,10 @@
 #include "accel/soc/simulator.h"
 
+#ifdef __SANITIZE_ADDRESS__
+#include <pthread.h>
+#include <sanitizer/asan_interface.h>
+#endif
+
 #include <chrono>
 
 #include "accel/soc/zcu102.h"
@@ -29,6 +34,22 @@ struct Simulator::Impl {
 };
 
 namespace {
+
+#ifdef __SANITIZE_ADDRESS__
+/// AddressSanitizer does not know the stacks of SystemC's processes and, once they have run, no longer clears the marks of
+/// the frames that an exception unwinds; frames that come to lie there later would be reported. Clears this stack's.
+void clear_stack_marks() {
+  pthread_attr_t attributes;
+  void* bottom = nullptr;
+  size_t size = 0;
+  if (pthread_getattr_np(pthread_self(), &attributes) != 0) return;
+  pthread_attr_getstack(&attributes, &bottom, &size);
+  pthread_attr_destroy(&attributes);
+  __asan_unpoison_memory_region(bottom, size);
+}
+#else
+void clear_stack_marks() {}
+#endif
 
 void prepare_kernel() {
   static const bool done = [] {
@@ -112,7 +133,10 @@ ImageResult Simulator::run(const ImageInput& input) {
   const uint64_t registers_before = s.board.control.register_accesses();
   s.board.host.schedule(input.seed, std::move(keep));
   sc_core::sc_start();
-  if (s.board.fabric.error) std::rethrow_exception(s.board.fabric.error);
+  if (s.board.fabric.error) {
+    clear_stack_marks();
+    std::rethrow_exception(s.board.fabric.error);
+  }
   if (!s.board.host.finished()) throw std::runtime_error(s.stuck());
   s.board.fabric.expect_idle();
 
