@@ -121,8 +121,8 @@ Ranges calibrate(const reference::FloatModel& model, const std::vector<preproces
   std::map<std::string, Collector> collectors;
   const reference::FloatExecutor executor(model, pruning, options);
   const reference::Observer observer = [&](const std::string& tensor, const float* data, size_t count) {
-    // Selector results, which need no scale.
-    if (ends_with(tensor, "keep.out") || ends_with(tensor, "weight")) return;
+    // Selector results and what GELU takes in, which need no scale.
+    if (ends_with(tensor, ".out") || ends_with(tensor, "weight")) return;
     auto found = collectors.find(tensor);
     if (found == collectors.end()) found = collectors.try_emplace(tensor, policy_of(tensor, policies)).first;
     found->second.add(data, count);

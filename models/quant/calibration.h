@@ -9,6 +9,7 @@
 //   selector.S.local.in   LayerNorm over d                     selector.S.mlp1.in   local and global features
 //   selector.S.mlp2.in, selector.S.keep.in, selector.S.head2.in   outputs of GELU
 //   selector.S.head1.in   head statistics
+// Observed as well, but without a range: block.B.fc1.out (what GELU takes in), selector.S.keep.out, selector.S.weight.
 #pragma once
 
 #include <string>
@@ -46,14 +47,16 @@ Ranges calibrate(const reference::FloatModel& model, const std::vector<preproces
 /// the folder is missing or holds none.
 std::vector<preprocess::Image> calibration_images(const std::string& folder, double crop);
 
-/// A ranges file: {"schema": "heatvit-sim/ranges/1", "model", "source", "ranges": {tensor: value}}.
-/// Throws InputError: unreadable, another schema or model, a value that is not a positive number.
-Ranges read_ranges(const std::string& path, const zoo::ModelSpec& spec);
+/// A ranges file: {"schema": "heatvit-sim/ranges/1", "model", "source", "ranges": {tensor: value},
+/// "corrections": {tensor: [values]}}, the last one optional. Throws InputError: unreadable, another schema or model, a
+/// range that is not a positive number, a correction that is not a list of finite numbers.
+Calibration read_calibration(const std::string& path, const zoo::ModelSpec& spec);
 
 /// The same from text; `origin` names it in messages.
-Ranges parse_ranges(const std::string& text, const std::string& origin, const zoo::ModelSpec& spec);
+Calibration parse_calibration(const std::string& text, const std::string& origin, const zoo::ModelSpec& spec);
 
-/// Written aside and renamed. `source`: how the ranges came about, in a sentence. Throws WriteError.
-void write_ranges(const std::string& path, const zoo::ModelSpec& spec, const std::string& source, const Ranges& ranges);
+/// Written aside and renamed. `source`: how the values came about, in a sentence. Throws WriteError.
+void write_calibration(const std::string& path, const zoo::ModelSpec& spec, const std::string& source,
+                       const Calibration& calibration);
 
 }  // namespace heatvit::quant

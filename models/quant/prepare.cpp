@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "models/errors.h"
+#include "models/quant/bias_correction.h"
 #include "models/quant/calibration.h"
 #include "models/quant/model_file.h"
 #include "models/quant/quantize.h"
@@ -81,16 +82,16 @@ class Preparation {
   }
 
   QuantModel quantize(const reference::FloatModel& model) {
-    Ranges ranges = backbone_ranges(model);
-    if (!model.selectors.empty()) add_selector_ranges(model, ranges);
-    return build(model, ranges, quantize_);
+    Calibration backbone = calibrate_backbone(model);
+    if (!model.selectors.empty()) add_selector_ranges(model, backbone.ranges);
+    return build(model, backbone.ranges, quantize_, backbone.corrections);
   }
 
  private:
   std::vector<preprocess::Image> selector_images() const {
     return calibration_.empty() ? synthetic_images(kSelectorImages) : calibration_;
   }
-  Ranges backbone_ranges(const reference::FloatModel& model) const;
+  Calibration calibrate_backbone(const reference::FloatModel& model) const;
   void add_selector_ranges(const reference::FloatModel& model, Ranges& ranges) const;
 
   const PrepareOptions& options_;
@@ -101,16 +102,21 @@ class Preparation {
   std::vector<preprocess::Image> calibration_;
 };
 
-Ranges Preparation::backbone_ranges(const reference::FloatModel& model) const {
-  if (!calibration_.empty()) return calibrate(model, calibration_, {}, activations_);
-  if (const auto found = metadata_.find(kRangesKey); found != metadata_.end()) {
-    return parse_ranges(found->second, options_.weights + ": metadata '" + kRangesKey + "'", spec_);
+Calibration Preparation::calibrate_backbone(const reference::FloatModel& model) const {
+  if (!calibration_.empty()) {
+    Calibration calibration{calibrate(model, calibration_, {}, activations_), {}};
+    // Weights trained with the polynomials expect them as they are.
+    if (!activations_.polynomial) calibration.corrections = correct_biases(model, calibration_, calibration.ranges);
+    return calibration;
   }
-  if (is_synthetic(options_)) return calibrate(model, synthetic_images(kSyntheticImages), {}, activations_);
+  if (const auto found = metadata_.find(kRangesKey); found != metadata_.end()) {
+    return parse_calibration(found->second, options_.weights + ": metadata '" + kRangesKey + "'", spec_);
+  }
+  if (is_synthetic(options_)) return {calibrate(model, synthetic_images(kSyntheticImages), {}, activations_), {}};
   const char* const environment = std::getenv("HEATVIT_HOME");
   const std::string home = !options_.home.empty() ? options_.home : environment != nullptr ? environment : "";
   const std::string path = home + "/models/zoo/scales/" + std::string(spec_.name) + ".json";
-  if (!home.empty() && std::filesystem::exists(path)) return read_ranges(path, spec_);
+  if (!home.empty() && std::filesystem::exists(path)) return read_calibration(path, spec_);
   throw InputError("no activation ranges for " + std::string(spec_.name) +
                    ": none in the weight file and none shipped; give up to 32 photographs with --calibrate DIR");
 }
@@ -120,7 +126,8 @@ void Preparation::add_selector_ranges(const reference::FloatModel& model, Ranges
     const Metadata metadata = metadata_of(options_.selectors);
     if (const auto found = metadata.find(kRangesKey); found != metadata.end()) {
       const std::string origin = options_.selectors + ": metadata '" + kRangesKey + "'";
-      for (const auto& [name, range] : parse_ranges(found->second, origin, spec_)) {
+      const Ranges given = parse_calibration(found->second, origin, spec_).ranges;
+      for (const auto& [name, range] : given) {
         if (starts_with(name, "selector.")) ranges[name] = range;
       }
       return;

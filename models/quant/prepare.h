@@ -27,9 +27,9 @@ struct PrepareOptions {
   int residual_bits = 16;
 };
 
-/// Activation ranges come from the first of: options.calibrate; the weight file's metadata;
+/// Activation ranges and bias corrections come from the first of: options.calibrate; the weight file's metadata;
 /// models/zoo/scales/MODEL.json under home (not for synthetic weights, which are another network); for synthetic
-/// weights, two procedural pictures. Selector ranges: options.calibrate, the selector file's metadata, else four
+/// weights, two procedural pictures, without corrections. Selector ranges: options.calibrate, the selector file's metadata, else four
 /// procedural pictures. Throws InputError for everything that does not fit; it names --calibrate where no ranges are to
 /// be had.
 QuantModel prepare(const PrepareOptions& options);

@@ -89,4 +89,13 @@ struct QuantModel {
 /// the names are listed in calibration.h).
 using Ranges = std::map<std::string, double>;
 
+/// Bias corrections: what is added to the bias of a layer, one value an output, by the name of the layer's output
+/// ("block.3.fc2.out"; the names are listed in bias_correction.h). Empty where none were calibrated.
+using Corrections = std::map<std::string, std::vector<float>>;
+
+struct Calibration {
+  Ranges ranges;
+  Corrections corrections;
+};
+
 }  // namespace heatvit::quant

@@ -21,14 +21,10 @@ using reference::FloatNorm;
 using reference::FloatSelector;
 
 constexpr double kActivationTop = 127.0;
-constexpr double kScoreScale = 1.0 / 256;     // Q8
-constexpr double kGeluInScale = 1.0 / 1024;   // Q10
-constexpr double kGeluOutScale = 1.0 / 4096;  // Q12
 constexpr double kSigmoidScale = 1.0 / 4096;  // Q12
-constexpr double kProbabilityScale = 1.0 / 255;
-constexpr double kLogitScale = 1.0 / 65536;  // Q16
-constexpr double kBiasTop = 1 << 30;         // leaves the other half of int32 to the sum of products
-constexpr float kCentre = 128.0F;            // the accelerator's input is pixel - 128
+constexpr double kLogitScale = 1.0 / 65536;   // Q16
+constexpr double kBiasTop = 1 << 30;          // leaves the other half of int32 to the sum of products
+constexpr float kCentre = 128.0F;             // the accelerator's input is pixel - 128
 
 int32_t to_int32(double value) {
   constexpr double kTop = std::numeric_limits<int32_t>::max();
@@ -54,16 +50,6 @@ float max_abs(const float* x, size_t count) {
   return *std::max_element(top.begin(), top.end());
 }
 
-// Scale of activation `name`, value of one LSB.
-double scale_of(const Ranges& ranges, const std::string& name) {
-  const auto found = ranges.find(name);
-  if (found == ranges.end()) throw InputError("no calibrated range for tensor '" + name + "'");
-  if (!std::isfinite(found->second) || found->second <= 0) {
-    throw InputError("the calibrated range of tensor '" + name + "' must be a positive number");
-  }
-  return found->second / kActivationTop;
-}
-
 // Folds (pixel / 255 - mean) / deviation into the first layer: x = q / (255 s) + (128 / 255 - mean) / s with
 // q = pixel - 128. Exact but where a convolution pads: there the hardware's zero is pixel 128, the network's the mean.
 FloatLinear fold_pixels(const FloatLinear& linear) {
@@ -84,13 +70,15 @@ FloatLinear fold_pixels(const FloatLinear& linear) {
 // Scales of the tensors around a model, looked up once.
 class Quantizer {
  public:
-  Quantizer(const FloatModel& model, const Ranges& ranges, const QuantizeOptions& options)
-      : model_(model), ranges_(ranges), options_(options) {}
+  Quantizer(const FloatModel& model, const Ranges& ranges, const QuantizeOptions& options,
+            const Corrections& corrections)
+      : model_(model), ranges_(ranges), options_(options), corrections_(corrections) {}
 
   QuantModel run();
 
  private:
   double scale(const std::string& name) const { return scale_of(ranges_, name); }
+  std::vector<float> correction(const std::string& output, const FloatLinear& layer) const;
   void embedding(QuantModel& out) const;
   QuantBlock block(int index) const;
   QuantSelector selector(size_t stage) const;
@@ -98,6 +86,7 @@ class Quantizer {
   const FloatModel& model_;
   const Ranges& ranges_;
   const QuantizeOptions& options_;
+  const Corrections& corrections_;
   double residual_ = 0;
 };
 
@@ -122,6 +111,16 @@ void Quantizer::embedding(QuantModel& out) const {
   for (const float value : model_.position) out.position.push_back(to_int16(value / residual_, top));
 }
 
+std::vector<float> Quantizer::correction(const std::string& output, const FloatLinear& layer) const {
+  const auto found = corrections_.find(output);
+  if (found == corrections_.end() || options_.delta1 != 1.0 || options_.delta2 != 1.0) return {};
+  if (found->second.size() != size_t(layer.n)) {
+    throw InputError("the bias correction of '" + output + "' has " + std::to_string(found->second.size()) +
+                     " values where the layer has " + std::to_string(layer.n) + " outputs");
+  }
+  return found->second;
+}
+
 QuantBlock Quantizer::block(int index) const {
   const reference::FloatBlock& from = model_.blocks[size_t(index - 1)];
   const std::string name = "block." + std::to_string(index) + ".";
@@ -134,11 +133,11 @@ QuantBlock Quantizer::block(int index) const {
   to.qkv = quantize_linear(from.qkv, qkv_in, {q, k, v}, "attn.qkv");
   to.scores = requant_for(q * k / std::sqrt(double(model_.spec.head_dim())) / kScoreScale, "attention scores");
   to.attend = requant_for(v * kProbabilityScale / proj_in, "attention output");
-  to.proj = quantize_linear(from.proj, proj_in, {branch_out}, "attn.proj");
+  to.proj = quantize_linear(from.proj, proj_in, {branch_out}, "attn.proj", correction(name + "proj.out", from.proj));
   to.norm2 = quantize_norm(from.norm2, model_.spec.ln_eps, residual_, fc1_in);
   to.fc1 = quantize_linear(from.fc1, fc1_in, {kGeluInScale}, "mlp.fc1");
   to.gelu = requant_for(kGeluOutScale / fc2_in, "GELU");
-  to.fc2 = quantize_linear(from.fc2, fc2_in, {branch_out}, "mlp.fc2");
+  to.fc2 = quantize_linear(from.fc2, fc2_in, {branch_out}, "mlp.fc2", correction(name + "fc2.out", from.fc2));
   return to;
 }
 
@@ -187,6 +186,15 @@ QuantModel Quantizer::run() {
 
 }  // namespace
 
+double scale_of(const Ranges& ranges, const std::string& tensor) {
+  const auto found = ranges.find(tensor);
+  if (found == ranges.end()) throw InputError("no calibrated range for tensor '" + tensor + "'");
+  if (!std::isfinite(found->second) || found->second <= 0) {
+    throw InputError("the calibrated range of tensor '" + tensor + "' must be a positive number");
+  }
+  return found->second / kActivationTop;
+}
+
 Requant requant_for(double ratio, const char* what) {
   constexpr int kMaxShift = 62;
   constexpr double kMaxMultiplier = 65535;
@@ -229,7 +237,7 @@ QuantLayerNorm quantize_norm(const FloatNorm& norm, double ln_eps, double in_sca
 }
 
 QuantLinear quantize_linear(const FloatLinear& linear, double in_scale, const std::vector<double>& out_scale,
-                            const char* what) {
+                            const char* what, const std::vector<float>& correction) {
   QuantLinear out;
   out.n = linear.n;
   out.k = linear.k;
@@ -239,7 +247,7 @@ QuantLinear quantize_linear(const FloatLinear& linear, double in_scale, const st
   const size_t k = size_t(linear.k);
   for (size_t row = 0; row < size_t(linear.n); ++row) {
     const float* from = linear.weight.data() + row * k;
-    const double bias = linear.bias[row];
+    const double bias = double{linear.bias[row]} + (correction.empty() ? 0.0 : double{correction[row]});
     // A row of (almost) zeros takes the scale at which its bias still fits.
     double scale = std::max(double{max_abs(from, k)} / kActivationTop, std::fabs(bias) / (in_scale * kBiasTop));
     if (scale <= 0) scale = 1.0;
@@ -255,14 +263,15 @@ QuantLinear quantize_linear(const FloatLinear& linear, double in_scale, const st
   return out;
 }
 
-QuantModel build(const FloatModel& model, const Ranges& ranges, const QuantizeOptions& options) {
+QuantModel build(const FloatModel& model, const Ranges& ranges, const QuantizeOptions& options,
+                 const Corrections& corrections) {
   if (options.residual_bits != 16 && options.residual_bits != 8) {
     throw InputError("numerics.residual_bits is " + std::to_string(options.residual_bits) + ", allowed: 16, 8");
   }
   for (const double delta : {options.delta1, options.delta2}) {
     if (!(delta >= 0 && delta <= 1)) throw InputError("delta is " + std::to_string(delta) + ", allowed: 0 to 1");
   }
-  return Quantizer(model, ranges, options).run();
+  return Quantizer(model, ranges, options, corrections).run();
 }
 
 }  // namespace heatvit::quant

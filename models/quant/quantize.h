@@ -1,6 +1,7 @@
 // Post-training quantisation: float weights and calibrated ranges -> the integers of docs/numerics.md.
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "models/quant/quant_model.h"
@@ -16,6 +17,15 @@ struct QuantizeOptions {
 /// A residual range is widened by this factor: pruned runs see package tokens and other attention than calibration did.
 constexpr double kResidualHeadroom = 1.0625;
 
+/// Value of one LSB of the fixed formats of docs/numerics.md section 2.
+constexpr double kScoreScale = 1.0 / 256;     // Q8
+constexpr double kGeluInScale = 1.0 / 1024;   // Q10
+constexpr double kGeluOutScale = 1.0 / 4096;  // Q12
+constexpr double kProbabilityScale = 1.0 / 255;
+
+/// Scale of an int8 activation, value of one LSB. Throws InputError naming the tensor: no range, not a positive number.
+double scale_of(const Ranges& ranges, const std::string& tensor);
+
 /// The largest shift <= 62 for which round(ratio * 2^shift) <= 65535. Throws InputError where it would be below 1
 /// (ratio above 32767.5) or the ratio is not a finite number >= 0. `what` names the tensor in the message.
 Requant requant_for(double ratio, const char* what);
@@ -25,12 +35,15 @@ Requant requant_for(double ratio, const char* what);
 QuantLayerNorm quantize_norm(const reference::FloatNorm& norm, double ln_eps, double in_scale, double out_scale);
 
 /// int8 weights at max abs / 127 of each output channel; bias at in_scale x weight scale. Channel n leaves in units of
-/// out_scale[n / (rows / out_scale.size())]: one entry for the tensor, three for Q, K, V.
+/// out_scale[n / (rows / out_scale.size())]: one entry for the tensor, three for Q, K, V. `correction`: added to the
+/// bias, n values, or none.
 QuantLinear quantize_linear(const reference::FloatLinear& linear, double in_scale, const std::vector<double>& out_scale,
-                            const char* what);
+                            const char* what, const std::vector<float>& correction = {});
 
-/// The selectors are quantised as well when the model has them. Throws InputError naming a range that is missing, and
-/// for options out of range.
-QuantModel build(const reference::FloatModel& model, const Ranges& ranges, const QuantizeOptions& options);
+/// The selectors are quantised as well when the model has them. `corrections`: all of them, some or none; they hold for
+/// delta1 = delta2 = 1.0 and are left out for other factors. Throws InputError naming a range that is missing or a
+/// correction of another length than its layer's, and for options out of range.
+QuantModel build(const reference::FloatModel& model, const Ranges& ranges, const QuantizeOptions& options,
+                 const Corrections& corrections = {});
 
 }  // namespace heatvit::quant

@@ -1,4 +1,4 @@
-// Calibrated ranges as JSON (calibration.h).
+// Calibrated ranges and bias corrections as JSON (calibration.h).
 #include <unistd.h>
 
 #include <cmath>
@@ -15,17 +15,42 @@ namespace {
 
 constexpr char kSchema[] = "heatvit-sim/ranges/1";
 
-// Two significant digits more than the scales need keep the file readable.
-double rounded(double value) {
+// A few digits more than the scales (7) and the biases (4) need keep the file readable.
+double rounded(double value, int digits) {
   std::ostringstream text;
-  text.precision(7);
+  text.precision(digits);
   text << value;
   return std::stod(text.str());
 }
 
+Ranges parse_ranges(const nlohmann::json& values, const std::string& origin) {
+  Ranges ranges;
+  for (const auto& [name, value] : values.items()) {
+    if (!value.is_number() || !std::isfinite(value.get<double>()) || value.get<double>() <= 0) {
+      throw InputError(origin + ": range of '" + name + "' must be a positive number");
+    }
+    ranges[name] = value.get<double>();
+  }
+  return ranges;
+}
+
+Corrections parse_corrections(const nlohmann::json& values, const std::string& origin) {
+  Corrections corrections;
+  for (const auto& [name, list] : values.items()) {
+    std::vector<float>& correction = corrections[name];
+    for (const auto& value : list) {
+      if (!list.is_array() || !value.is_number() || !std::isfinite(value.get<float>())) {
+        throw InputError(origin + ": correction of '" + name + "' must be a list of numbers");
+      }
+      correction.push_back(value.get<float>());
+    }
+  }
+  return corrections;
+}
+
 }  // namespace
 
-Ranges parse_ranges(const std::string& text, const std::string& origin, const zoo::ModelSpec& spec) {
+Calibration parse_calibration(const std::string& text, const std::string& origin, const zoo::ModelSpec& spec) {
   using nlohmann::json;
   const json file = json::parse(text, nullptr, false);
   if (file.is_discarded() || !file.is_object()) throw InputError(origin + ": no JSON object");
@@ -40,32 +65,35 @@ Ranges parse_ranges(const std::string& text, const std::string& origin, const zo
   }
   const auto values = file.find("ranges");
   if (values == file.end() || !values->is_object()) throw InputError(origin + ": 'ranges' must be an object");
-  Ranges ranges;
-  for (const auto& [name, value] : values->items()) {
-    if (!value.is_number() || !std::isfinite(value.get<double>()) || value.get<double>() <= 0) {
-      throw InputError(origin + ": range of '" + name + "' must be a positive number");
-    }
-    ranges[name] = value.get<double>();
+  Calibration calibration;
+  calibration.ranges = parse_ranges(*values, origin);
+  if (const auto found = file.find("corrections"); found != file.end()) {
+    if (!found->is_object()) throw InputError(origin + ": 'corrections' must be an object");
+    calibration.corrections = parse_corrections(*found, origin);
   }
-  return ranges;
+  return calibration;
 }
 
-Ranges read_ranges(const std::string& path, const zoo::ModelSpec& spec) {
+Calibration read_calibration(const std::string& path, const zoo::ModelSpec& spec) {
   std::ifstream file(path, std::ios::binary);
   std::ostringstream text;
   if (file) text << file.rdbuf();
   if (!file) throw InputError(path + ": cannot be read");
-  return parse_ranges(text.str(), path, spec);
+  return parse_calibration(text.str(), path, spec);
 }
 
-void write_ranges(const std::string& path, const zoo::ModelSpec& spec, const std::string& source,
-                  const Ranges& ranges) {
+void write_calibration(const std::string& path, const zoo::ModelSpec& spec, const std::string& source,
+                       const Calibration& calibration) {
   nlohmann::ordered_json file;
   file["schema"] = kSchema;
   file["model"] = spec.name;
   file["source"] = source;
   auto& values = file["ranges"] = nlohmann::ordered_json::object();
-  for (const auto& [name, value] : ranges) values[name] = rounded(value);
+  for (const auto& [name, value] : calibration.ranges) values[name] = rounded(value, 7);
+  auto& lists = file["corrections"] = nlohmann::ordered_json::object();
+  for (const auto& [name, list] : calibration.corrections) {
+    for (const float value : list) lists[name].push_back(rounded(double{value}, 4));
+  }
 
   const std::string temporary = path + "." + std::to_string(getpid()) + ".tmp";
   std::ofstream out(temporary, std::ios::binary | std::ios::trunc);

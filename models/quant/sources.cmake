@@ -1,4 +1,5 @@
 target_sources(heatvit_models PRIVATE
+  ${CMAKE_CURRENT_SOURCE_DIR}/quant/bias_correction.cpp
   ${CMAKE_CURRENT_SOURCE_DIR}/quant/calibration.cpp
   ${CMAKE_CURRENT_SOURCE_DIR}/quant/model_file.cpp
   ${CMAKE_CURRENT_SOURCE_DIR}/quant/prepare.cpp

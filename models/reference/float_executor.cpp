@@ -200,6 +200,7 @@ void FloatExecutor::Run::mlp(int block) {
   const std::vector<float> normed = layer_norm(state_.x.data(), tokens, state_.dim, weights.norm2, model_.spec.ln_eps);
   observe(name + "fc1.in", normed);
   std::vector<float> hidden = packed.fc1.run(tokens, normed);
+  observe(name + "fc1.out", hidden);
   gelu(hidden.data(), hidden.size(), options_);
   observe(name + "fc2.in", hidden);
   add_branch(packed.fc2.run(tokens, hidden));

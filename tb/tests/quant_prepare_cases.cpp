@@ -63,7 +63,9 @@ TEST(Prepare, SyntheticDeitSmallHardlySaturatesAndTellsImagesApart) {
   size_t beyond = 0, values = 0;
   const reference::FloatExecutor executor(network);
   const reference::Observer observer = [&](const std::string& tensor, const float* x, size_t count) {
-    const double range = ranges.at(tensor);
+    const auto range_of = ranges.find(tensor);
+    if (range_of == ranges.end()) return;  // GELU's input has no scale of its own
+    const double range = range_of->second;
     for (size_t i = 0; i < count; ++i) beyond += std::fabs(x[i]) > range;
     values += count;
   };

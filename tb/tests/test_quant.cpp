@@ -209,18 +209,24 @@ TEST(RangesFile, RoundTripAndRefusals) {
   const zoo::ModelSpec& spec = zoo::find("deit-t");
   const Ranges ranges = {{"residual", 28.5}, {"block.1.q", 0.125}};
   const std::string path = folder.path("r.json");
-  write_ranges(path, spec, "a test", ranges);
-  EXPECT_EQ(read_ranges(path, spec), ranges);
+  const Corrections corrections = {{"block.1.fc2.out", {0.25F, -0.5F}}};
+  write_calibration(path, spec, "a test", {ranges, corrections});
+  EXPECT_EQ(read_calibration(path, spec).ranges, ranges);
+  EXPECT_EQ(read_calibration(path, spec).corrections, corrections);
   EXPECT_EQ(folder.entries(), 1U);  // no temporary file left
-  EXPECT_THROW(read_ranges(path, zoo::find("deit-s")), InputError);
-  EXPECT_THROW(read_ranges(folder.path("missing.json"), spec), InputError);
-  EXPECT_THROW(write_ranges(folder.path("no/such/folder/r.json"), spec, "a test", ranges), WriteError);
+  EXPECT_THROW(read_calibration(path, zoo::find("deit-s")), InputError);
+  EXPECT_THROW(read_calibration(folder.path("missing.json"), spec), InputError);
+  EXPECT_THROW(write_calibration(folder.path("no/such/folder/r.json"), spec, "a test", {ranges, {}}), WriteError);
   const std::string head = R"({"schema": "heatvit-sim/ranges/1", "model": "deit-t", )";
   for (const std::string& text :
        {std::string("{"), std::string("[]"), std::string(R"({"schema": "other/1"})"), head + R"("ranges": 3})",
+        head + R"("ranges": {}, "corrections": [1]})", head + R"("ranges": {}, "corrections": {"a": {"b": 1}}})",
+        head + R"("ranges": {}, "corrections": {"a": [1, "2"]}})", head + R"("ranges": {}, "corrections": {"a": 1}})",
         head + R"("ranges": {"residual": -1}})", head + R"("ranges": {"residual": "1"}})"}) {
-    EXPECT_THROW(parse_ranges(text, "test", spec), InputError) << text;
+    EXPECT_THROW(parse_calibration(text, "test", spec), InputError) << text;
   }
+  // Corrections may be missing.
+  EXPECT_TRUE(parse_calibration(head + R"("ranges": {"residual": 1}})", "test", spec).corrections.empty());
 }
 
 TEST(CalibrationImages, NeedAFolderWithImages) {
