@@ -1,6 +1,7 @@
 // A clock domain counted in whole cycles since the image's start. Module code thinks in cycles; SystemC sees time.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <systemc>
 
@@ -11,7 +12,7 @@ constexpr uint64_t kFemtosecondsPerSecond = 1'000'000'000'000'000ULL;
 /// Edge c lies at epoch + ceil(c x 10^15 / f) fs: exact at any frequency, no drift.
 class ClockDomain {
  public:
-  explicit ClockDomain(double mhz) : khz_(static_cast<uint64_t>(mhz * 1000.0 + 0.5)) {
+  explicit ClockDomain(double mhz) : khz_(static_cast<uint64_t>(std::llround(mhz * 1000.0))) {
     whole_ = kFemtosecondsPerSecond / 1000 / khz_;
     rest_ = kFemtosecondsPerSecond / 1000 % khz_;
     inverse_ = static_cast<double>(khz_) / static_cast<double>(kFemtosecondsPerSecond / 1000);

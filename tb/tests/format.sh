@@ -1,0 +1,7 @@
+#!/usr/bin/env bash
+# Every source file is as .clang-format says. Exit code 77 (skipped) where clang-format is not installed.
+set -u
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+command -v clang-format >/dev/null || { echo "skipped: clang-format is not installed"; exit 77; }
+mapfile -t files < <(find accel models tb -name '*.h' -o -name '*.cpp' | grep -v '/bad/' | sort)
+clang-format --dry-run --Werror "${files[@]}"
