@@ -22,10 +22,13 @@ void UnitAccount::reset(size_t commands) {
   pending_ = {};
   cause_ = Cause::kWaitCommand;
   since_ = 0;
+  unbooked_ = 0;
+  if (slices_ != nullptr) slices_->clear();
 }
 
 void UnitAccount::settle(uint64_t cycle) {
   pending_[static_cast<size_t>(cause_)] += cycle - since_;
+  if (slices_ != nullptr && cycle > since_) slices_->push_back({since_, cycle, cause_, 0});
   since_ = cycle;
 }
 
@@ -37,16 +40,20 @@ void UnitAccount::enter(Cause cause) {
 
 void UnitAccount::attribute(size_t command) {
   settle(clock_.now());
-  CauseCounts& counts = commands_.at(command);
-  for (size_t i = 0; i < kCauses; ++i) counts[i] += pending_[i];
-  pending_ = {};
+  book(command);
 }
 
 void UnitAccount::close(uint64_t cycle, size_t command) {
   settle(cycle);
+  book(command);
+}
+
+void UnitAccount::book(size_t command) {
   CauseCounts& counts = commands_.at(command);
   for (size_t i = 0; i < kCauses; ++i) counts[i] += pending_[i];
   pending_ = {};
+  if (slices_ == nullptr) return;
+  for (; unbooked_ < slices_->size(); ++unbooked_) (*slices_)[unbooked_].command = static_cast<uint32_t>(command);
 }
 
 }  // namespace heatvit::modules

@@ -32,6 +32,13 @@ using CauseCounts = std::array<uint64_t, kCauses>;
 std::string_view name_of(Unit unit);
 std::string_view name_of(Cause cause);
 
+/// A stretch of one unit's time, for timelines.
+struct Slice {
+  uint64_t begin = 0, end = 0;  // cycles of the clock
+  Cause cause = Cause::kBusy;
+  uint32_t command = 0;  // that the unit worked or waited for
+};
+
 /// The ledger of one unit. A unit says what it does now (`enter`) and which command it has finished (`attribute`);
 /// cycles spent waiting for a command count for the command that then came.
 class UnitAccount {
@@ -47,14 +54,21 @@ class UnitAccount {
 
   const std::vector<CauseCounts>& commands() const { return commands_; }
 
+  /// From the next reset on, every stretch goes to `slices`, too, in order of time; null: none (the default, which costs
+  /// nothing). The cycles do not depend on it.
+  void record(std::vector<Slice>* slices) { slices_ = slices; }
+
  private:
   void settle(uint64_t cycle);
+  void book(size_t command);
 
   const ClockDomain& clock_;
   Cause cause_ = Cause::kWaitCommand;
   uint64_t since_ = 0;
   CauseCounts pending_{};
   std::vector<CauseCounts> commands_;
+  std::vector<Slice>* slices_ = nullptr;
+  size_t unbooked_ = 0;  // first slice whose command is not known yet
 };
 
 }  // namespace heatvit::modules

@@ -84,6 +84,11 @@ Simulator::~Simulator() = default;
 
 void Simulator::set_observer(Observer observer) { impl_->observer = std::move(observer); }
 
+void Simulator::record(Slices* slices) {
+  for (size_t u = 0; u < modules::kUnits; ++u)
+    impl_->board.fabric.accounts[u].record(slices != nullptr ? &(*slices)[u] : nullptr);
+}
+
 std::vector<uint32_t> Simulator::scores() const { return impl_->board.selector.scores(); }
 
 void Simulator::Impl::load_memory(bool functional) {

@@ -65,6 +65,10 @@ class Simulator {
 
   void set_observer(Observer observer);
 
+  /// What every unit did when, of the images run after the call: filled by run(), by unit, in order of time. Null: none.
+  using Slices = std::array<std::vector<modules::Slice>, modules::kUnits>;
+  void record(Slices* slices);
+
   /// The selector's score memory, for checkpoints.
   std::vector<uint32_t> scores() const;
 

@@ -1,3 +1,4 @@
+#include "tb/explore/analytic.h"
 #include "tb/report/run_report.h"
 #include "tb/run_sim/csv.h"
 #include "tb/run_sim/numbers.h"
@@ -94,6 +95,10 @@ Json to_json(const RunReport& report) {
   json["images"] = std::move(images);
   json["summary"] = summary_json(report);
   json["breakdown"] = breakdown_json(report);
+  if (report.mode() == "analytic") {
+    json["analytic"] = {{"median_error_percent", explore::analytic_error().median},
+                        {"p95_error_percent", explore::analytic_error().p95}};
+  }
   json["simulation"] = {
       {"wall_s", report.wall_s()}, {"transactions", report.transactions()}, {"tiles", report.tiles()}};
   return json;

@@ -4,6 +4,7 @@
 #include <array>
 #include <numeric>
 
+#include "tb/explore/analytic.h"
 #include "tb/report/table.h"
 #include "tb/run_sim/numbers.h"
 
@@ -31,9 +32,8 @@ std::string short_name(modules::Cause cause) {
 
 uint64_t sum(const modules::CauseCounts& causes) { return std::accumulate(causes.begin(), causes.end(), uint64_t{0}); }
 
-/// "63 weights": the share of busy cycles in per cent and what most of the others waited for.
-std::string unit_cell(const modules::CauseCounts& causes) {
-  const uint64_t total = sum(causes);
+/// "63 weights": the share of busy cycles in per cent of `total` and what most of the others waited for.
+std::string unit_cell(const modules::CauseCounts& causes, uint64_t total) {
   if (total == 0) return "-";
   const auto worst = static_cast<size_t>(std::max_element(causes.begin() + 1, causes.end()) - causes.begin());
   const std::string busy = fixed(100.0 * static_cast<double>(causes[0]) / static_cast<double>(total), 0);
@@ -63,6 +63,7 @@ std::string header_text(const RunReport& report) {
   };
   std::string text = report.model() + ", " + report.mode() + " mode";
   if (report.mode() == "functional") text += ", weights " + value("weights");
+  if (report.mode() == "analytic") text += " (closed forms, nothing simulated; " + explore::analytic_error_text() + ")";
   text += "\n  hardware: PE array " + value("pe.th") + " x " + value("pe.ti") + " x " + value("pe.to") +
           " (groups x inputs x outputs) at " + value("pl.clock_mhz") + " MHz, tiles " + value("tile.m") + " x " +
           value("tile.k") + " x " + value("tile.n") + " (m x k x n), " + value("numerics.bits") + "-bit\n  pruning: ";
@@ -70,7 +71,7 @@ std::string header_text(const RunReport& report) {
   text += value("scorer") + ", selectors before blocks " + value("selectors");
   const bool by_rate = config.contains("prune_rates") && !config["prune_rates"].is_null();
   if (by_rate) return text + ", cumulative rates " + value("prune_rates") + "\n";
-  return text + (report.mode() == "timing" ? ", token counts from " + value("token_trace") : ", threshold 0.5") + "\n";
+  return text + (report.mode() != "functional" ? ", token counts from " + value("token_trace") : ", threshold 0.5") + "\n";
 }
 
 std::string image_text(const ImageReport& image, const std::vector<std::string>& names) {
@@ -126,6 +127,7 @@ std::string set_text(const RunReport& report) {
 std::string operations_text(const RunReport& report, bool per_block) {
   const auto images = static_cast<double>(report.images().size());
   const BreakdownRow total = report.total();
+  const bool analytic = report.mode() == "analytic";  // knows no waiting: a unit's share is of the operation's cycles
   const std::vector<modules::Unit> units = shown_units(total);
   std::vector<Align> columns = {Align::kLeft, Align::kRight, Align::kRight, Align::kRight, Align::kRight};
   std::vector<std::string> head = {"operation", "cycles", "share", "MMAC", "KiB moved"};
@@ -140,7 +142,10 @@ std::string operations_text(const RunReport& report, bool per_block) {
                                       percent(static_cast<double>(row.cycles), static_cast<double>(total.cycles)),
                                       fixed(static_cast<double>(row.macs) / images / 1e6, 1),
                                       fixed(static_cast<double>(row.bytes()) / images / 1024, 0)};
-    for (const modules::Unit unit : units) cells.push_back(unit_cell(row.units[static_cast<size_t>(unit)]));
+    for (const modules::Unit unit : units) {
+      const modules::CauseCounts& causes = row.units[static_cast<size_t>(unit)];
+      cells.push_back(unit_cell(causes, analytic ? row.cycles : sum(causes)));
+    }
     table.add(cells);
   };
   for (const BreakdownRow& row : per_block ? report.rows() : report.rows_by_op()) {
@@ -149,9 +154,9 @@ std::string operations_text(const RunReport& report, bool per_block) {
   add("total", total);
   return std::string("\nBy operation") + (per_block ? " and block" : ", all blocks together") +
          (images > 1 ? ", mean over the images" : "") + "\n" + table.text() +
-         "  cycles: from the end of the operation before to the end of this one. dma_in ... cpu: per cent of the "
-         "unit's\n"
-         "  cycles in which it worked, then what it mostly waited for otherwise.\n";
+         "  cycles: from the end of the operation before to the end of this one. dma_in ... cpu: per cent of " +
+         (analytic ? "these\n  cycles in which the unit works; weights that are fetched ahead can make it more than 100.\n"
+                   : "the unit's\n  cycles in which it worked, then what it mostly waited for otherwise.\n");
 }
 
 std::string units_text(const RunReport& report) {
@@ -204,7 +209,8 @@ std::string to_text(const RunReport& report, const std::vector<std::string>& cla
     for (const ImageReport& image : report.images()) text += image_text(image, class_names);
   }
   if (report.images().size() > 1) text += set_text(report);
-  return text + operations_text(report, options.per_block) + units_text(report);
+  text += operations_text(report, options.per_block);
+  return report.mode() == "analytic" ? text : text + units_text(report);  // closed forms know no causes of waiting
 }
 
 }  // namespace heatvit::tb

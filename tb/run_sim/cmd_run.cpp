@@ -4,10 +4,12 @@
 #include "models/errors.h"
 #include "models/lower/program.h"
 #include "models/preprocess/image.h"
+#include "tb/explore/analytic.h"
 #include "tb/report/atomic_file.h"
 #include "tb/report/progress.h"
 #include "tb/report/run_report.h"
 #include "tb/report/text_report.h"
+#include "tb/report/timeline.h"
 #include "tb/run_sim/commands.h"
 #include "tb/run_sim/run_options.h"
 #include "tb/run_sim/token_trace.h"
@@ -23,13 +25,15 @@ class Outputs {
     json_ = open(options.json);
     csv_ = open(options.csv);
     trace_ = open(options.token_trace_out);
+    timeline_ = open(options.timeline);
   }
 
-  void write(const RunReport& report) {
+  void write(const RunReport& report, const std::string& timeline) {
     if (json_) json_->write(to_json(report).dump(1) + "\n");
     if (csv_) csv_->write(to_csv(report));
     if (trace_) trace_->write(trace_text(report));
-    for (AtomicFile* file : {json_.get(), csv_.get(), trace_.get()}) {
+    if (timeline_) timeline_->write(timeline);
+    for (AtomicFile* file : {json_.get(), csv_.get(), trace_.get(), timeline_.get()}) {
       if (file != nullptr) file->commit();
     }
   }
@@ -45,7 +49,7 @@ class Outputs {
     return token_trace_text(rows);
   }
 
-  std::unique_ptr<AtomicFile> json_, csv_, trace_;
+  std::unique_ptr<AtomicFile> json_, csv_, trace_, timeline_;
 };
 
 lower::Program make_program(const RunOptions& options) {
@@ -73,19 +77,53 @@ soc::ImageResult simulate(soc::Simulator& simulator, const RunOptions& options, 
   return simulator.run(input);
 }
 
-RunReport run_all(const RunOptions& options, const lower::Program& program) {
-  RunReport report(std::string(options.spec.name), std::string(name_of(options.mode)), options.spec.depth,
+RunReport empty_report(const RunOptions& options) {
+  return RunReport(std::string(options.spec.name), std::string(mode_name(options)), options.spec.depth,
                    options.resolved, options.items.size());
+}
+
+/// `timeline`: receives the first image's, if one is asked for.
+RunReport run_all(const RunOptions& options, const lower::Program& program, std::string& timeline) {
+  RunReport report = empty_report(options);
   Progress progress(options.items.size(), !options.quiet);
+  const auto run = [&](soc::Simulator& simulator, size_t index) {
+    if (!options.timeline || index != 0) return simulate(simulator, options, options.items[index]);
+    soc::Simulator::Slices slices;
+    simulator.record(&slices);
+    soc::ImageResult result = simulate(simulator, options, options.items[index]);
+    simulator.record(nullptr);
+    timeline = timeline_json(result, slices, options.config.pl_clock_mhz);
+    return result;
+  };
+  const auto build = [&] { return std::make_shared<soc::Simulator>(options.config, program, options.mode); };
   const MakeSimulate make = [&]() -> Simulate {
-    auto simulator = std::make_shared<soc::Simulator>(options.config, program, options.mode);
-    return [&options, simulator](size_t index) { return simulate(*simulator, options, options.items[index]); };
+    return [&run, simulator = build()](size_t index) { return run(*simulator, index); };
   };
   run_jobs(options.items.size(), options.jobs, make, [&](size_t index, soc::ImageResult&& result) {
     report.add(index, options.items[index].name, options.items[index].label, std::move(result));
     progress.step();
   });
+  if (options.timeline && timeline.empty()) run(*build(), 0);  // a worker had that image; it runs the same here
   return report;
+}
+
+/// Closed forms instead of a simulation.
+RunReport estimate_all(const RunOptions& options) {
+  RunReport report = empty_report(options);
+  explore::AnalyticModel model;
+  for (size_t i = 0; i < options.items.size(); ++i) {
+    reference::Pruning pruning = options.pruning;
+    if (!options.items[i].kept.empty()) pruning.keep = options.items[i].kept;
+    const explore::AnalyticEstimate estimate = model.estimate(options.config, options.spec, pruning, true);
+    report.add(i, options.items[i].name, options.items[i].label, explore::to_image_result(estimate));
+  }
+  return report;
+}
+
+RunReport execute(const RunOptions& options, std::string& timeline) {
+  if (options.analytic) return estimate_all(options);
+  const lower::Program program = make_program(options);
+  return run_all(options, program, timeline);
 }
 
 }  // namespace
@@ -96,9 +134,9 @@ int run_command(const Arguments& arguments) {
   if (answered(line)) return 0;
   const RunOptions options = resolve_run(line);
   Outputs outputs(options);
-  const lower::Program program = make_program(options);
-  const RunReport report = run_all(options, program);
-  outputs.write(report);
+  std::string timeline;
+  const RunReport report = execute(options, timeline);
+  outputs.write(report, timeline);
   if (!options.quiet) {
     TextOptions text;
     text.per_block = options.per_block;

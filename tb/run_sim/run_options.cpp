@@ -29,9 +29,15 @@ Other commands: quantize, disasm, list (each with --help). Exit codes: 0 done; 1
 2 something is wrong with the input, said in one line; 130 interrupted. docs/cli.md has the rest.
 )";
 
+/// As given, else functional where there are images.
+std::string named_mode(const CommandLine& line) {
+  if (line.has("mode")) return line.text("mode");
+  return line.has("image") || line.has("images") ? "functional" : "timing";
+}
+
 soc::Mode resolve_mode(const CommandLine& line) {
   const bool images = line.has("image") || line.has("images");
-  const std::string mode = line.has("mode") ? line.text("mode") : images ? "functional" : "timing";
+  const std::string mode = named_mode(line);
   if (mode == "functional") {
     if (!images) throw InputError("--mode functional: needs --image or --images");
     if (!line.has("weights")) throw InputError("--weights is missing: functional mode needs FILE or synthetic:SEED");
@@ -40,18 +46,16 @@ soc::Mode resolve_mode(const CommandLine& line) {
     }
     return soc::Mode::kFunctional;
   }
-  if (mode == "timing") {
+  if (mode == "timing" || mode == "analytic") {
     for (const char* name : {"image", "images", "weights", "labels", "calibrate", "delta1", "delta2"}) {
       if (line.has(name)) {
-        throw InputError("--" + std::string(name) + ": no effect in timing mode" +
+        throw InputError("--" + std::string(name) + ": no effect in " + mode + " mode" +
                          (images ? "; leave --mode out to run the images" : "; give --image or --images as well"));
       }
     }
     return soc::Mode::kTiming;
   }
-  if (mode == "analytic")
-    throw InputError("--mode analytic: not available in this version; allowed: functional or timing");
-  throw InputError("--mode: '" + mode + "' is not allowed; allowed: functional or timing");
+  throw InputError("--mode: '" + mode + "' is not allowed; allowed: functional, timing or analytic");
 }
 
 reference::Pruning resolve_pruning(const CommandLine& line, const zoo::ModelSpec& spec, soc::Mode mode) {
@@ -111,7 +115,7 @@ Json or_null(const std::optional<T>& value) {
 }
 
 Json resolved_json(const CommandLine& line, const RunOptions& options) {
-  Json json = {{"model", options.spec.name}, {"mode", name_of(options.mode)}};
+  Json json = {{"model", options.spec.name}, {"mode", mode_name(options)}};
   for (const char* name :
        {"weights", "calibrate", "delta1", "delta2", "selector-weights", "images", "labels", "token-trace"}) {
     std::string key = name;
@@ -150,6 +154,10 @@ Json resolved_json(const CommandLine& line, const RunOptions& options) {
 
 std::string_view name_of(soc::Mode mode) { return mode == soc::Mode::kFunctional ? "functional" : "timing"; }
 
+std::string_view mode_name(const RunOptions& options) {
+  return options.analytic ? "analytic" : name_of(options.mode);
+}
+
 CommandLine run_command_line() {
   const OptionGroup input = {
       "Input",
@@ -159,12 +167,13 @@ CommandLine run_command_line() {
        {"limit", "N", "the first N images by name only"},
        {"token-trace", "CSV", "timing mode: image,kept1,kept2,kept3; one run a line, see traces/"},
        {"mode", "NAME",
-        "functional (numbers and cycles) or timing (the same cycles without numbers); default: "
-        "functional when an image is given"}}};
+        "functional (numbers and cycles), timing (the same cycles without numbers) or analytic (closed forms, no "
+        "simulation, a few per cent off); default: functional when an image is given, else timing"}}};
   const OptionGroup output = {"Output and execution",
                               {{"json", "FILE", "the whole report"},
                                {"csv", "FILE", "one line an image"},
                                {"token-trace-out", "CSV", "tokens kept, as --token-trace reads them"},
+                               {"timeline", "FILE", "what every unit did when, of the first image: JSON for Perfetto"},
                                {"per-block", "", "the table of operations block by block"},
                                {"jobs", "N", "processes that share the images; default 1. Changes no result"},
                                {"quiet", "", "no report on stdout, no progress; errors and files remain"}}};
@@ -188,6 +197,7 @@ RunOptions resolve_run(const CommandLine& line) {
   RunOptions options;
   options.spec = zoo::find(line.required("model"));
   options.mode = resolve_mode(line);
+  options.analytic = named_mode(line) == "analytic";
   options.config = resolve_config(std::string(options.spec.name), line.list("config"), line.settings());
   options.prepare = prepare_options(line, options.config.accel.residual_bits);
   options.pruning = resolve_pruning(line, options.spec, options.mode);
@@ -203,7 +213,11 @@ RunOptions resolve_run(const CommandLine& line) {
   options.per_block = line.has("per-block");
   options.json = line.maybe("json");
   options.csv = line.maybe("csv");
-  check_distinct({options.json, options.csv, options.token_trace_out});
+  options.timeline = line.maybe("timeline");
+  if (options.timeline && options.analytic) {
+    throw InputError("--timeline: analytic mode simulates nothing; leave --mode out");
+  }
+  check_distinct({options.json, options.csv, options.token_trace_out, options.timeline});
   options.items = resolve_items(line, options);
   options.resolved = resolved_json(line, options);
   return options;

@@ -18,6 +18,7 @@ namespace heatvit::tb {
 struct RunOptions {
   zoo::ModelSpec spec{};
   soc::Mode mode = soc::Mode::kTiming;
+  bool analytic = false;  // instead of a simulation; `mode` is timing then, whose options it shares
   soc::SocConfig config;
   quant::PrepareOptions prepare;  // functional mode
   reference::Pruning pruning;
@@ -26,7 +27,7 @@ struct RunOptions {
   int jobs = 1;
   bool quiet = false;
   bool per_block = false;
-  std::optional<std::string> json, csv, token_trace_out;
+  std::optional<std::string> json, csv, token_trace_out, timeline;
   nlohmann::ordered_json resolved;  // "config" of the JSON report
 };
 
@@ -41,5 +42,8 @@ quant::PrepareOptions prepare_options(const CommandLine& line, int residual_bits
 
 /// "functional", "timing".
 std::string_view name_of(soc::Mode mode);
+
+/// The same, or "analytic".
+std::string_view mode_name(const RunOptions& options);
 
 }  // namespace heatvit::tb

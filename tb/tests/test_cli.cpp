@@ -119,7 +119,7 @@ TEST_F(Cli, RefusesUnknownAndImpossibleValues) {
   expect_refused({"--model", "deit-t", "--tile.m", "-5"}, "tile.m = '-5'");
   expect_refused({"--model", "deit-t", "--tile.n", "1e9"}, "tile.n = '1e9'");
   expect_refused({"--model", "deit-t", "--tile.m", "1"}, "tile.m");
-  expect_refused({"--model", "deit-t", "--mode", "analytic"}, "not available");
+  expect_refused({"--model", "deit-t", "--mode", "fast"}, "functional, timing or analytic");
 }
 
 TEST_F(Cli, RefusesOutputsItCannotWriteBeforeItStarts) {

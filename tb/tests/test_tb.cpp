@@ -310,8 +310,11 @@ std::string run_error(std::vector<std::string> arguments) {
 
 TEST(RunOptions, ModesAndTheirInputs) {
   EXPECT_EQ(run_error({}), "--model is missing; --help shows examples");
-  EXPECT_THAT(run_error({"--model", "deit-t", "--mode", "analytic"}), HasSubstr("not available in this version"));
-  EXPECT_THAT(run_error({"--model", "deit-t", "--mode", "fast"}), HasSubstr("allowed: functional or timing"));
+  EXPECT_THAT(run_error({"--model", "deit-t", "--mode", "analytic", "--image", "a"}),
+              HasSubstr("no effect in analytic mode"));
+  EXPECT_THAT(run_error({"--model", "deit-t", "--mode", "analytic", "--timeline", "t"}),
+              HasSubstr("simulates nothing"));
+  EXPECT_THAT(run_error({"--model", "deit-t", "--mode", "fast"}), HasSubstr("functional, timing or analytic"));
   EXPECT_THAT(run_error({"--model", "deit-t", "--image", "a.jpg"}), HasSubstr("--weights is missing"));
   EXPECT_THAT(run_error({"--model", "deit-t", "--mode", "functional"}), HasSubstr("needs --image"));
   EXPECT_THAT(run_error({"--model", "deit-t", "--mode", "timing", "--image", "a"}),

@@ -1,0 +1,410 @@
+#include "tb/explore/analytic_pipeline.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "accel/kernels/copy.h"
+#include "accel/kernels/gelu.h"
+#include "accel/kernels/gemm.h"
+#include "accel/kernels/layernorm.h"
+#include "accel/kernels/requantize.h"
+#include "accel/kernels/selector.h"
+#include "accel/kernels/sigmoid.h"
+#include "accel/kernels/softmax.h"
+#include "accel/modules/dma.h"
+
+namespace heatvit::explore {
+namespace {
+
+using isa::Activation;
+using isa::Opcode;
+using modules::BurstTrain;
+using modules::Chunk;
+using modules::Job;
+using modules::Tile;
+using modules::Unit;
+
+int tiles(int extent, int tile) { return (extent + tile - 1) / tile; }
+
+double finish_cycles(const Job& job, int64_t rows, int n, int lanes) {
+  switch (job.command.activation) {
+    case Activation::kGelu: return static_cast<double>(kernels::gelu_cycles(rows, n, lanes));
+    case Activation::kSigmoid: return static_cast<double>(kernels::sigmoid_cycles(rows, n, lanes));
+    case Activation::kSoftmax: return static_cast<double>(kernels::softmax_cycles(rows, n, lanes));
+    default: return static_cast<double>(kernels::requantize_cycles(rows, n, lanes));
+  }
+}
+
+double chunk_cycles(const Job& job, const Chunk& k, const modules::VectorConfig& vector) {
+  const int lanes = vector.lanes;
+  switch (job.command.opcode) {
+    case Opcode::kLayerNorm: return static_cast<double>(kernels::layernorm_cycles(k.rows, job.n, lanes));
+    case Opcode::kSoftmax: return static_cast<double>(kernels::softmax_cycles(k.rows, job.n, lanes));
+    case Opcode::kHeadMean: return static_cast<double>(kernels::head_mean_cycles(k.rows, job.n, lanes));
+    case Opcode::kTokenMean: return static_cast<double>(kernels::token_mean_cycles(job.tokens, k.columns, lanes));
+    case Opcode::kColumnMaxAdd: return static_cast<double>(kernels::column_max_cycles(k.rows, k.columns, lanes));
+    case Opcode::kTokenScore: return static_cast<double>(kernels::token_score_cycles(k.rows, job.n));
+    case Opcode::kTokenPack:
+      return static_cast<double>(kernels::pack_slice_cycles(job.tokens, job.tokens_after, k.columns, lanes));
+    default: return static_cast<double>(kernels::copy_cycles(k.rows, k.columns, lanes));
+  }
+}
+
+BurstTrain operand_a_train(const Job& job, const Tile& t) {
+  const isa::Command& c = job.command;
+  if (c.conv.size != 0) {
+    const modules::ConvWindow w = modules::conv_window(c.conv, t);
+    const isa::Operand image{c.a.address, uint32_t{c.conv.size} * c.conv.channels, 0};
+    return modules::plan_block(image, 0, 1, w.row0, w.rows, static_cast<uint32_t>(w.column0) * c.conv.channels,
+                               static_cast<uint32_t>(w.columns) * c.conv.channels)
+        .train;
+  }
+  const auto size = static_cast<uint32_t>(isa::bytes_of(c.a_type));
+  return modules::plan_block(c.a, t.head0, t.heads, t.m0, t.m, static_cast<uint32_t>(t.k0) * size,
+                             static_cast<uint32_t>(t.k) * size)
+      .train;
+}
+
+BurstTrain operand_b_train(const Job& job, const Tile& t) {
+  const isa::Command& c = job.command;
+  switch (c.layout_b) {
+    case isa::LayoutB::kRowsN:
+      return modules::plan_block(c.b, t.head0, t.heads, t.n0, t.n, static_cast<uint32_t>(t.k0),
+                                 static_cast<uint32_t>(t.k))
+          .train;
+    case isa::LayoutB::kRowsK:
+      return modules::plan_block(c.b, t.head0, t.heads, t.k0, t.k, static_cast<uint32_t>(t.n0),
+                                 static_cast<uint32_t>(t.n))
+          .train;
+    default: break;
+  }
+  BurstTrain train;
+  train.address = c.b.address + static_cast<uint32_t>(int64_t{t.n0} * job.k + int64_t{t.k0} * t.n);
+  train.row_bytes = static_cast<uint32_t>(t.n * t.k);
+  return train;
+}
+
+BurstTrain records_train(const Job& job, int n0, int n) {
+  BurstTrain train;
+  train.address = job.command.records + static_cast<uint32_t>(n0) * 8;
+  train.row_bytes = static_cast<uint32_t>(n) * 8;
+  return train;
+}
+
+/// A stretch of one loop level: where a tile that is neither first nor last begins, and how wide it is.
+struct Level {
+  int count = 1;
+  int begin[2] = {0, 0}, extent[2] = {0, 0};  // [1]: the last tile
+  bool even = true;                           // all tiles alike
+
+  Level(int total, int tile) : count(tiles(total, tile)) {
+    const int index = count > 2 ? 1 : 0;
+    begin[0] = index * tile;
+    extent[0] = std::min(tile, total);
+    begin[1] = (count - 1) * tile;
+    extent[1] = total - begin[1];
+    even = extent[0] == extent[1];
+  }
+};
+
+}  // namespace
+
+/// Costs of the tiles of a GEMM; index 1 of a dimension is its last, possibly narrower tile.
+struct Pipeline::GemmCosts {
+  explicit GemmCosts(const Job& job)
+      : g(job.command.heads, job.command.head_group),
+        m(job.m, job.command.tile_m),
+        n(job.n, job.command.tile_n),
+        k(job.k, job.command.tile_k) {}
+
+  Level g, m, n, k;
+  bool panel = false, residual = false, m_outer = false, has_records = false;
+  bool window = false;                    // operand A stays for all of k
+  TrainCost a[2][2][2], b[2][2][2];       // [g][m][k], [g][n][k]
+  TrainCost out[2][2][2], plus[2][2][2];  // [g][m][n]; residual
+  TrainCost records[2];                   // [n]
+  double array[2][2][2] = {};             // [m][n][k]
+  double finish[2][2][2] = {};            // [g][m][n]
+};
+
+Pipeline::Pipeline(const soc::SocConfig& config)
+    : config_(config),
+      fabric_(MemoryPath::fabric(config)),
+      host_(MemoryPath::host(config)),
+      input_ring_(config.buffers.input),
+      weight_ring_(config.buffers.weight),
+      record_ring_(config.buffers.record),
+      accumulator_ring_(config.buffers.accumulator),
+      vector_ring_(config.buffers.vector),
+      output_ring_(config.buffers.output) {}
+
+void Pipeline::shift_front(double cycles) {
+  in_ += cycles, weights_ += cycles, pe_ += cycles, a_ready_ += cycles, b_ready_ += cycles;
+  input_ring_.shift(cycles);
+  weight_ring_.shift(cycles);
+}
+
+void Pipeline::shift(double cycles) {
+  shift_front(cycles);
+  vector_ += cycles, out_ += cycles, records_ready_ += cycles;
+  for (RingTimes* ring : {&record_ring_, &accumulator_ring_, &vector_ring_, &output_ring_}) ring->shift(cycles);
+}
+
+/// Walks body(0 .. count - 1). Of long loops the first passes and the last: what the third took stands for the others.
+/// `stores`: the body reaches the vector unit and the store engine; else they are left where they are.
+template <class Body>
+void Pipeline::periodic(int count, bool stores, const Body& body) {
+  constexpr int kLead = 3;
+  if (count <= kLead + 1) {
+    for (int i = 0; i < count; ++i) body(i);
+    return;
+  }
+  body(0);
+  body(1);
+  const double before = std::max(pe_, vector_);
+  const double outer = times_;
+  times_ = outer * (count - kLead);
+  body(2);
+  times_ = outer;
+  const double skipped = (std::max(pe_, vector_) - before) * (count - kLead - 1);
+  if (stores)
+    shift(skipped);
+  else
+    shift_front(skipped);
+  body(count - 1);
+}
+
+Pipeline::GemmCosts Pipeline::gemm_costs(const Job& job) const {
+  const isa::Command& c = job.command;
+  GemmCosts costs(job);
+  costs.panel = c.panel;
+  costs.residual = c.residual;
+  costs.m_outer = c.panel || c.order == isa::LoopOrder::kMN;
+  costs.has_records = c.records != 0;
+  costs.window = c.conv.size != 0 && !c.conv.split;
+  const isa::AcceleratorConfig& hw = config_.accel;
+  const int k_lanes = c.layout_b != isa::LayoutB::kPacked ? hw.ti : hw.th * hw.ti;
+  const auto size = static_cast<uint32_t>(isa::bytes_of(c.c_type));
+
+  const auto tile_at = [&](int g, int m, int n, int k) {
+    Tile t;
+    t.head0 = costs.g.begin[g], t.heads = costs.g.extent[g];
+    t.m0 = costs.m.begin[m], t.m = costs.m.extent[m];
+    t.n0 = costs.n.begin[n], t.n = costs.n.extent[n];
+    t.k0 = costs.k.begin[k], t.k = costs.k.extent[k];
+    t.out_n0 = c.panel ? 0 : t.n0;
+    t.out_n = c.panel ? job.n : t.n;
+    return t;
+  };
+  // Fills [2][2][2]; a level of one tile has but a last one, and of an even one both are alike.
+  const auto fill = [](const Level& x, const Level& y, const Level& z, auto& table, const auto& cost) {
+    for (int i = 1; i >= 0; --i)
+      for (int j = 1; j >= 0; --j)
+        for (int l = 1; l >= 0; --l) {
+          if ((i == 0 && x.count == 1) || (j == 0 && y.count == 1) || (l == 0 && z.count == 1)) continue;
+          const int si = i == 0 && x.even ? 1 : i, sj = j == 0 && y.even ? 1 : j, sl = l == 0 && z.even ? 1 : l;
+          table[i][j][l] = si != i || sj != j || sl != l ? table[si][sj][sl] : cost(i, j, l);
+        }
+  };
+  fill(costs.g, costs.m, costs.k, costs.a,
+       [&](int g, int m, int k) { return fabric_.cost(operand_a_train(job, tile_at(g, m, 1, k)), false); });
+  fill(costs.g, costs.n, costs.k, costs.b,
+       [&](int g, int n, int k) { return fabric_.cost(operand_b_train(job, tile_at(g, 1, n, k)), false); });
+  fill(costs.g, costs.m, costs.n, costs.out,
+       [&](int g, int m, int n) { return fabric_.cost(modules::plan_output(job, tile_at(g, m, n, 1)).train, true); });
+  if (c.residual)
+    fill(costs.g, costs.m, costs.n, costs.plus, [&](int g, int m, int n) {
+      const Tile t = tile_at(g, m, n, 1);
+      return fabric_.cost(modules::plan_block(c.r, t.head0, t.heads, t.m0, t.m, static_cast<uint32_t>(t.out_n0) * size,
+                                              static_cast<uint32_t>(t.out_n) * size)
+                              .train,
+                          false);
+    });
+  fill(costs.m, costs.n, costs.k, costs.array, [&](int m, int n, int k) {
+    return static_cast<double>(
+        kernels::gemm_tile_cycles(costs.m.extent[m], costs.k.extent[k], costs.n.extent[n], k_lanes, hw.to));
+  });
+  fill(costs.g, costs.m, costs.n, costs.finish, [&](int g, int m, int n) {
+    const Tile t = tile_at(g, m, n, 1);
+    return finish_cycles(job, int64_t{t.heads} * t.m, t.out_n, config_.vector.lanes);
+  });
+  if (costs.has_records)
+    for (int n = 0; n < 2; ++n)
+      costs.records[n] = fabric_.cost(records_train(job, costs.n.begin[n], costs.n.extent[n]), false);
+  return costs;
+}
+
+/// One step of TileWalk, with its rules of what is new and what is used for the last time written as conditions on the
+/// indices.
+void Pipeline::gemm_step(const GemmCosts& c, int m, int n, int k, int g) {
+  const int gi = g + 1 == c.g.count, mi = m + 1 == c.m.count, ni = n + 1 == c.n.count, ki = k + 1 == c.k.count;
+  const bool first_m = m == 0, first_n = n == 0, first_k = k == 0, one_k = c.k.count == 1 || c.window;
+  const bool one_m = c.m.count == 1, one_n = c.n.count == 1;
+  bool a_new = true, a_last = true, b_new = true, b_last = true;
+  if (c.m_outer ? one_k : one_m && one_k) {
+    a_new = first_n && (!c.window || first_k);
+    a_last = ni && (!c.window || ki);
+  } else if (c.window) {
+    a_new = first_k, a_last = ki;
+  }
+  if (c.k.count == 1 && (!c.m_outer || one_n)) b_new = first_m, b_last = mi;
+  const bool out_first = first_k && (!c.panel || first_n), out_last = ki && (!c.panel || ni);
+  const bool records_kept = !c.m_outer || one_n;
+
+  if (a_new) {
+    const TrainCost& train = c.a[gi][mi][ki];
+    a_ready_ = in_ = std::max(in_, input_ring_.free()) + train.cycles;
+    work(Unit::kDmaIn, train.cycles);
+    busy_.bus += train.bus_ns * times_;
+  }
+  double residual_ready = 0;
+  if (out_last && c.residual) {
+    const TrainCost& train = c.plus[gi][mi][ni];
+    residual_ready = in_ = std::max(in_, vector_ring_.free()) + train.cycles;
+    work(Unit::kDmaIn, train.cycles);
+    busy_.bus += train.bus_ns * times_;
+  }
+  if (c.has_records && first_k && (!records_kept || first_m)) {
+    const TrainCost& train = c.records[ni];
+    records_ready_ = weights_ = std::max(weights_, record_ring_.free()) + train.cycles;
+    work(Unit::kDmaWeights, train.cycles);
+    busy_.bus += train.bus_ns * times_;
+  }
+  if (b_new) {
+    const TrainCost& train = c.b[gi][ni][ki];
+    b_ready_ = weights_ = std::max(weights_, weight_ring_.free()) + train.cycles;
+    work(Unit::kDmaWeights, train.cycles);
+    busy_.bus += train.bus_ns * times_;
+  }
+  if (out_first) pe_ = std::max(pe_, accumulator_ring_.free());
+  pe_ = std::max({pe_, a_ready_, b_ready_}) + c.array[mi][ni][ki];
+  work(Unit::kPeArray, c.array[mi][ni][ki]);
+  if (a_last) input_ring_.release(pe_);
+  if (b_last) weight_ring_.release(pe_);
+  if (!out_last) return;
+  vector_ = std::max({vector_, pe_, residual_ready, c.has_records ? records_ready_ : 0.0, output_ring_.free()}) +
+            c.finish[gi][mi][ni];
+  work(Unit::kVector, c.finish[gi][mi][ni]);
+  accumulator_ring_.release(vector_);
+  if (c.residual) vector_ring_.release(vector_);
+  if (c.has_records && (!records_kept || mi)) record_ring_.release(vector_);
+  const TrainCost& train = c.out[gi][mi][ni];
+  out_ = std::max(out_, vector_) + train.cycles;
+  output_ring_.release(out_);
+  work(Unit::kDmaOut, train.cycles);
+  busy_.bus += train.bus_ns * times_;
+}
+
+double Pipeline::gemm(const Job& job) {
+  const GemmCosts c = gemm_costs(job);
+  const int outer = c.m_outer ? c.m.count : c.n.count, inner = c.m_outer ? c.n.count : c.m.count;
+  periodic(c.g.count, true, [&](int g) {
+    periodic(outer, true, [&](int i) {
+      periodic(inner, !c.panel, [&](int j) {
+        periodic(c.k.count, false, [&](int k) { gemm_step(c, c.m_outer ? i : j, c.m_outer ? j : i, k, g); });
+      });
+    });
+  });
+  return out_;
+}
+
+double Pipeline::chunks(const Job& job) {
+  const isa::Command& c = job.command;
+  const bool score = c.opcode == Opcode::kTokenScore, pack = c.opcode == Opcode::kTokenPack;
+  const bool by_columns = pack || c.opcode == Opcode::kTokenMean || c.opcode == Opcode::kColumnMaxAdd;
+  const int rows = pack ? job.tokens : job.m;
+  const Level level(by_columns ? job.n : rows, by_columns ? c.tile_n : c.tile_m);
+  const Unit unit = score || pack ? Unit::kSelector : Unit::kVector;
+  struct Costs {
+    TrainCost in, second, out;
+    double compute = 0;
+  } costs[2];
+  for (int last = 0; last < 2; ++last) {
+    Chunk k;
+    k.row0 = by_columns ? 0 : level.begin[last], k.rows = by_columns ? rows : level.extent[last];
+    k.column0 = by_columns ? level.begin[last] : 0, k.columns = by_columns ? level.extent[last] : job.n;
+    Costs& cost = costs[last];
+    if (score) {
+      const auto heads = static_cast<uint32_t>(job.n);
+      cost.in = fabric_.cost(modules::plan_block(c.a, 0, 1, k.row0, k.rows, 0, heads * 4).train, false);
+      cost.second = fabric_.cost(modules::plan_block(c.r, 0, 1, k.row0, k.rows, 0, heads * 2).train, false);
+    } else {
+      cost.in = fabric_.cost(modules::plan_chunk(job, k).train, false);
+      cost.out = fabric_.cost(modules::plan_output(job, k).train, true);
+    }
+    if (c.opcode == Opcode::kColumnMaxAdd)
+      cost.second = fabric_.cost(modules::plan_block(c.r, 0, 1, 0, 1, static_cast<uint32_t>(k.column0) * 4,
+                                                     static_cast<uint32_t>(k.columns) * 4)
+                                     .train,
+                                 false);
+    cost.compute = chunk_cycles(job, k, config_.vector);
+  }
+  double records = 0;
+  if (c.opcode == Opcode::kLayerNorm) {
+    const TrainCost train = fabric_.cost(records_train(job, 0, job.n), false);
+    records = weights_ = std::max(weights_, record_ring_.free()) + train.cycles;
+    work(Unit::kDmaWeights, train.cycles);
+  }
+  double end = 0;
+  periodic(c.heads, true, [&](int) {
+    periodic(level.count, true, [&](int i) {
+      const Costs& cost = costs[i + 1 == level.count];
+      in_ = std::max(in_, vector_ring_.free()) + cost.in.cycles + cost.second.cycles;
+      vector_ = std::max({vector_, in_, records, score ? 0.0 : output_ring_.free()}) + cost.compute;
+      vector_ring_.release(vector_);
+      work(Unit::kDmaIn, cost.in.cycles + cost.second.cycles);
+      work(unit, cost.compute);
+      busy_.bus += (cost.in.bus_ns + cost.second.bus_ns + cost.out.bus_ns) * times_;
+      end = vector_;
+      if (score) return;
+      end = out_ = std::max(out_, vector_) + cost.out.cycles;
+      output_ring_.release(out_);
+      work(Unit::kDmaOut, cost.out.cycles);
+    });
+  });
+  if (c.opcode == Opcode::kLayerNorm) record_ring_.release(vector_);
+  return end;
+}
+
+double Pipeline::run(const Job& job, double issued, double ready_a, double ready_b) {
+  in_ = std::max({in_, issued, ready_a});
+  weights_ = std::max({weights_, issued, ready_b});
+  pe_ = std::max(pe_, issued);
+  vector_ = std::max(vector_, issued);
+  out_ = std::max(out_, issued);
+  return job.command.opcode == Opcode::kGemm ? gemm(job) : chunks(job);
+}
+
+double Pipeline::host_layernorm(const Job& job, double start, int dim) {
+  const isa::Command& c = job.command;
+  const soc::CpuConfig& cpu = config_.cpu;
+  const double pl_ns = 1000.0 / config_.pl_clock_mhz;
+  const auto n = static_cast<uint32_t>(job.n), rows = static_cast<uint32_t>(job.m);
+  const uint32_t row_bytes = n * (c.a_type == isa::Element::kInt16 ? 2 : 1);
+  const uint32_t chunk =
+      std::max(1U, static_cast<uint32_t>(cpu.rows_per_chunk) * (dim > 0 ? static_cast<uint32_t>(dim) / n : 1U));
+  const auto train = [](uint32_t address, uint32_t bytes, uint32_t count, uint32_t pitch) {
+    BurstTrain t;
+    t.address = address, t.row_bytes = bytes, t.rows = count, t.pitch = pitch;
+    return t;
+  };
+  const auto chunk_time = [&](uint32_t first, uint32_t count) {
+    const TrainCost in = host_.cost(train(c.a.address + first * c.a.pitch, row_bytes, count, c.a.pitch), false);
+    const TrainCost out = host_.cost(train(c.c.address + first * c.c.pitch, n, count, c.c.pitch), true);
+    const double lines = (static_cast<double>(count) * row_bytes + count * n) / 64.0;
+    const double ns =
+        (count * n * cpu.layernorm_cycles_per_element + lines * cpu.cache_cycles_per_line) * 1000.0 / cpu.clock_mhz;
+    busy_.bus += in.bus_ns + out.bus_ns;
+    return in.cycles + out.cycles + ns / pl_ns;
+  };
+  // Interrupt; status, command and tokens are read; the records fetched; the chunks; done is written.
+  double cycles =
+      (cpu.interrupt_ns + 4 * cpu.register_ns) / pl_ns + host_.cost(train(c.records, n * 8, 1, 0), false).cycles;
+  const uint32_t whole = rows / chunk, rest = rows % chunk;
+  if (whole > 0) cycles += whole * chunk_time(0, chunk);
+  if (rest > 0) cycles += chunk_time(whole * chunk, rest);
+  busy_.unit[static_cast<size_t>(Unit::kCpu)] += cycles;
+  return start + std::ceil(cycles);
+}
+
+}  // namespace heatvit::explore

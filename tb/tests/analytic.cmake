@@ -1,0 +1,1 @@
+heatvit_test(analytic LIBS heatvit_tb soc_support)

@@ -1,0 +1,1 @@
+heatvit_test(timeline LIBS heatvit_tb soc_support)
