@@ -15,64 +15,75 @@ constexpr std::array<std::string_view, kOpcodes> kOpcodeNames = {
     "END",       "GEMM",        "SOFTMAX",      "LAYERNORM",  "COPY",          "TOKEN_MEAN",
     "HEAD_MEAN", "TOKEN_SCORE", "TOKEN_SELECT", "TOKEN_PACK", "COLUMN_MAX_ADD"};
 
-constexpr int kChecksumWord = kCommandWords - 1;
-constexpr uint32_t kFlagMask = 0x3FFFF;  // bits of word 1 that mean something
+namespace f = fields;
 
-uint32_t checksum(const CommandWords& words) {
-  uint32_t sum = 0x48564954;  // "HVIT"
-  for (int i = 0; i < kChecksumWord; ++i)
-    sum = ((sum << 5) | (sum >> 27)) * 0x9E3779B1U ^ words[static_cast<size_t>(i)];
-  return sum;
+uint32_t get(const CommandWords& words, const Field& field) { return get_field(words.data(), field); }
+uint8_t get8(const CommandWords& words, const Field& field) { return static_cast<uint8_t>(get(words, field)); }
+uint16_t get16(const CommandWords& words, const Field& field) { return static_cast<uint16_t>(get(words, field)); }
+bool get_flag(const CommandWords& words, const Field& field) { return get(words, field) != 0; }
+void put(CommandWords& words, const Field& field, uint32_t value) { put_field(words.data(), field, value); }
+
+Extent get_extent(const CommandWords& words, int word) {
+  return {static_cast<int16_t>(get16(words, f::fixed_part(word))), get16(words, f::per_token_part(word))};
+}
+void put_extent(CommandWords& words, int word, const Extent& e) {
+  put(words, f::fixed_part(word), static_cast<uint16_t>(e.fixed));
+  put(words, f::per_token_part(word), e.per_token);
 }
 
-uint32_t pack16(uint32_t low, uint32_t high) { return (low & 0xFFFF) | (high << 16); }
-uint32_t pack(const Extent& e) { return pack16(static_cast<uint16_t>(e.fixed), e.per_token); }
-uint16_t low16(uint32_t w) { return static_cast<uint16_t>(w & 0xFFFF); }
-uint16_t high16(uint32_t w) { return static_cast<uint16_t>(w >> 16); }
-Extent unpack(uint32_t w) { return {static_cast<int16_t>(low16(w)), high16(w)}; }
-
-void put(CommandWords& words, size_t at, const Operand& o) {
-  words[at] = o.address;
-  words[at + 1] = o.pitch;
-  words[at + 2] = o.head_stride;
+Operand get_operand(const CommandWords& words, int word) {
+  return {get(words, f::address_of(word)), get(words, f::pitch_of(word)), get(words, f::head_stride_of(word))};
 }
-Operand get(const CommandWords& words, size_t at) { return {words[at], words[at + 1], words[at + 2]}; }
-
-uint32_t flags_of(const Command& c) {
-  uint32_t f = 0;
-  f |= c.panel ? 1U : 0U;
-  f |= c.order == LoopOrder::kNM ? 1U << 1 : 0U;
-  f |= static_cast<uint32_t>(c.a_type) << 2;
-  f |= static_cast<uint32_t>(c.c_type) << 5;
-  f |= static_cast<uint32_t>(c.layout_b) << 8;
-  f |= static_cast<uint32_t>(c.activation) << 10;
-  f |= c.residual ? 1U << 13 : 0U;
-  f |= c.keep_cls_scores ? 1U << 14 : 0U;
-  f |= c.on_cpu ? 1U << 15 : 0U;
-  f |= static_cast<uint32_t>(c.score_source) << 16;
-  f |= static_cast<uint32_t>(c.select_rule) << 17;
-  return f;
+void put_operand(CommandWords& words, int word, const Operand& o) {
+  put(words, f::address_of(word), o.address);
+  put(words, f::pitch_of(word), o.pitch);
+  put(words, f::head_stride_of(word), o.head_stride);
 }
 
 template <class T>
-T enumerator(uint32_t value, uint32_t count, const char* what) {
+T enumerator(const CommandWords& words, const Field& field, uint32_t count, const char* what) {
+  const uint32_t value = get(words, field);
   if (value >= count) throw std::invalid_argument(std::string("bad command: unknown ") + what);
   return static_cast<T>(value);
 }
 
-void set_flags(Command& c, uint32_t f) {
-  if ((f & ~kFlagMask) != 0) throw std::invalid_argument("bad command: reserved flag bits are set");
-  c.panel = (f & 1U) != 0;
-  c.order = (f >> 1 & 1U) != 0 ? LoopOrder::kNM : LoopOrder::kMN;
-  c.a_type = enumerator<Element>(f >> 2 & 7U, 5, "type of operand A");
-  c.c_type = enumerator<Element>(f >> 5 & 7U, 5, "type of the result");
-  c.layout_b = enumerator<LayoutB>(f >> 8 & 3U, 3, "layout of operand B");
-  c.activation = enumerator<Activation>(f >> 10 & 7U, 5, "activation");
-  c.residual = (f >> 13 & 1U) != 0;
-  c.keep_cls_scores = (f >> 14 & 1U) != 0;
-  c.on_cpu = (f >> 15 & 1U) != 0;
-  c.score_source = static_cast<ScoreSource>(f >> 16 & 1U);
-  c.select_rule = static_cast<SelectRule>(f >> 17 & 1U);
+void put_flags(CommandWords& w, const Command& c) {
+  put(w, f::kPanel, c.panel ? 1 : 0);
+  put(w, f::kOrder, static_cast<uint32_t>(c.order));
+  put(w, f::kTypeA, static_cast<uint32_t>(c.a_type));
+  put(w, f::kTypeC, static_cast<uint32_t>(c.c_type));
+  put(w, f::kLayoutB, static_cast<uint32_t>(c.layout_b));
+  put(w, f::kActivation, static_cast<uint32_t>(c.activation));
+  put(w, f::kResidual, c.residual ? 1 : 0);
+  put(w, f::kKeepClsScores, c.keep_cls_scores ? 1 : 0);
+  put(w, f::kOnCpu, c.on_cpu ? 1 : 0);
+  put(w, f::kScoreSource, static_cast<uint32_t>(c.score_source));
+  put(w, f::kSelectRule, static_cast<uint32_t>(c.select_rule));
+}
+
+void get_flags(Command& c, const CommandWords& w) {
+  if (get_flag(w, f::kReservedFlags)) throw std::invalid_argument("bad command: reserved flag bits are set");
+  c.panel = get_flag(w, f::kPanel);
+  c.order = static_cast<LoopOrder>(get(w, f::kOrder));
+  c.a_type = enumerator<Element>(w, f::kTypeA, kElements, "type of operand A");
+  c.c_type = enumerator<Element>(w, f::kTypeC, kElements, "type of the result");
+  c.layout_b = enumerator<LayoutB>(w, f::kLayoutB, kLayouts, "layout of operand B");
+  c.activation = enumerator<Activation>(w, f::kActivation, kActivations, "activation");
+  c.residual = get_flag(w, f::kResidual);
+  c.keep_cls_scores = get_flag(w, f::kKeepClsScores);
+  c.on_cpu = get_flag(w, f::kOnCpu);
+  c.score_source = static_cast<ScoreSource>(get(w, f::kScoreSource));
+  c.select_rule = static_cast<SelectRule>(get(w, f::kSelectRule));
+}
+
+void put_convolution(CommandWords& w, const Im2col& v) {
+  put(w, f::kConvSize, v.size);
+  put(w, f::kConvOutSize, v.out_size);
+  put(w, f::kConvChannels, v.channels);
+  put(w, f::kConvKernel, v.kernel);
+  put(w, f::kConvStride, v.stride);
+  put(w, f::kConvPad, v.pad);
+  put(w, f::kConvSplit, v.split ? 1 : 0);
 }
 
 void require(bool ok, const char* what) {
@@ -100,70 +111,73 @@ std::string_view name_of(Opcode opcode) { return kOpcodeNames.at(static_cast<siz
 
 CommandWords encode(const Command& c) {
   CommandWords w{};
-  w[0] = static_cast<uint32_t>(c.opcode) | uint32_t{c.block} << 8 | uint32_t{c.op} << 16 | uint32_t{c.stage} << 24;
-  w[1] = flags_of(c);
-  w[2] = pack(c.m);
-  w[3] = pack(c.k);
-  w[4] = pack(c.n);
-  w[5] = uint32_t{c.heads} | uint32_t{c.head_group} << 8 | uint32_t{c.keep} << 16;
-  w[6] = pack16(c.tile_m, c.tile_k);
-  w[7] = pack16(c.tile_n, c.delta);
-  put(w, 8, c.a);
-  put(w, 11, c.b);
-  put(w, 14, c.c);
-  put(w, 17, c.r);
-  w[20] = c.records;
-  w[21] = pack16(c.immediate.multiplier, c.immediate.shift);
-  w[22] = pack16(c.multiplier2, c.shift2);
-  w[23] = pack16(c.conv.size, c.conv.out_size);
-  w[24] = pack16(c.conv.channels, uint32_t{c.conv.kernel} | uint32_t{c.conv.stride} << 8);
-  w[25] = uint32_t{c.conv.pad} | (c.conv.split ? 1U << 8 : 0U);
-  w[26] = c.threshold;
-  w[27] = static_cast<uint32_t>(c.epsilon);
-  w[28] = static_cast<uint32_t>(c.epsilon >> 32);
-  w[29] = pack16(c.wait_a, c.wait_b);
-  w[kChecksumWord] = checksum(w);
+  put(w, f::kOpcode, static_cast<uint32_t>(c.opcode));
+  put(w, f::kBlock, c.block);
+  put(w, f::kOp, c.op);
+  put(w, f::kStage, c.stage);
+  put_flags(w, c);
+  put_extent(w, f::kWordM, c.m);
+  put_extent(w, f::kWordK, c.k);
+  put_extent(w, f::kWordN, c.n);
+  put(w, f::kHeads, c.heads);
+  put(w, f::kHeadGroup, c.head_group);
+  put(w, f::kKeep, c.keep);
+  put(w, f::kTileM, c.tile_m);
+  put(w, f::kTileK, c.tile_k);
+  put(w, f::kTileN, c.tile_n);
+  put(w, f::kDelta, c.delta);
+  put_operand(w, f::kWordA, c.a);
+  put_operand(w, f::kWordB, c.b);
+  put_operand(w, f::kWordC, c.c);
+  put_operand(w, f::kWordR, c.r);
+  put(w, f::kRecords, c.records);
+  put(w, f::kMultiplier, c.immediate.multiplier);
+  put(w, f::kShift, c.immediate.shift);
+  put(w, f::kMultiplier2, c.multiplier2);
+  put(w, f::kShift2, c.shift2);
+  put_convolution(w, c.conv);
+  put(w, f::kThreshold, c.threshold);
+  put(w, f::kEpsilonLow, static_cast<uint32_t>(c.epsilon));
+  put(w, f::kEpsilonHigh, static_cast<uint32_t>(c.epsilon >> 32));
+  put(w, f::kWaitA, c.wait_a);
+  put(w, f::kWaitB, c.wait_b);
+  w[f::kChecksumWord] = command_checksum(w.data());
   return w;
 }
 
 Command decode(const CommandWords& w) {
-  require(w[kChecksumWord] == checksum(w), "checksum does not match");
+  require(w[f::kChecksumWord] == command_checksum(w.data()), "checksum does not match");
   Command c;
-  c.opcode = enumerator<Opcode>(w[0] & 0xFF, kOpcodes, "opcode");
-  c.block = static_cast<uint8_t>(w[0] >> 8);
-  c.op = static_cast<uint8_t>(w[0] >> 16);
+  c.opcode = enumerator<Opcode>(w, f::kOpcode, kOpcodes, "opcode");
+  c.block = get8(w, f::kBlock);
+  c.op = get8(w, f::kOp);
   require(c.op < kOps, "unknown operation name");
-  c.stage = static_cast<uint8_t>(w[0] >> 24);
-  set_flags(c, w[1]);
-  c.m = unpack(w[2]);
-  c.k = unpack(w[3]);
-  c.n = unpack(w[4]);
-  c.heads = static_cast<uint8_t>(w[5]);
-  c.head_group = static_cast<uint8_t>(w[5] >> 8);
-  c.keep = high16(w[5]);
-  c.tile_m = low16(w[6]);
-  c.tile_k = high16(w[6]);
-  c.tile_n = low16(w[7]);
-  c.delta = high16(w[7]);
-  c.a = get(w, 8);
-  c.b = get(w, 11);
-  c.c = get(w, 14);
-  c.r = get(w, 17);
-  c.records = w[20];
-  c.immediate = {0, low16(w[21]), static_cast<uint8_t>(high16(w[21])), 0};
-  c.multiplier2 = low16(w[22]);
-  c.shift2 = static_cast<uint8_t>(high16(w[22]));
-  c.conv.size = low16(w[23]);
-  c.conv.out_size = high16(w[23]);
-  c.conv.channels = low16(w[24]);
-  c.conv.kernel = static_cast<uint8_t>(w[24] >> 16);
-  c.conv.stride = static_cast<uint8_t>(w[24] >> 24);
-  c.conv.pad = static_cast<uint8_t>(w[25]);
-  c.conv.split = (w[25] >> 8 & 1U) != 0;
-  c.threshold = w[26];
-  c.epsilon = uint64_t{w[27]} | uint64_t{w[28]} << 32;
-  c.wait_a = low16(w[29]);
-  c.wait_b = high16(w[29]);
+  c.stage = get8(w, f::kStage);
+  get_flags(c, w);
+  c.m = get_extent(w, f::kWordM);
+  c.k = get_extent(w, f::kWordK);
+  c.n = get_extent(w, f::kWordN);
+  c.heads = get8(w, f::kHeads);
+  c.head_group = get8(w, f::kHeadGroup);
+  c.keep = get16(w, f::kKeep);
+  c.tile_m = get16(w, f::kTileM);
+  c.tile_k = get16(w, f::kTileK);
+  c.tile_n = get16(w, f::kTileN);
+  c.delta = get16(w, f::kDelta);
+  c.a = get_operand(w, f::kWordA);
+  c.b = get_operand(w, f::kWordB);
+  c.c = get_operand(w, f::kWordC);
+  c.r = get_operand(w, f::kWordR);
+  c.records = get(w, f::kRecords);
+  c.immediate = {0, get16(w, f::kMultiplier), get8(w, f::kShift), 0};
+  c.multiplier2 = get16(w, f::kMultiplier2);
+  c.shift2 = get8(w, f::kShift2);
+  c.conv = {get16(w, f::kConvSize), get16(w, f::kConvOutSize), get16(w, f::kConvChannels), get8(w, f::kConvKernel),
+            get8(w, f::kConvStride), get8(w, f::kConvPad), get_flag(w, f::kConvSplit)};
+  c.threshold = get(w, f::kThreshold);
+  c.epsilon = uint64_t{get(w, f::kEpsilonLow)} | uint64_t{get(w, f::kEpsilonHigh)} << 32;
+  c.wait_a = get16(w, f::kWaitA);
+  c.wait_b = get16(w, f::kWaitB);
   check(c);
   return c;
 }

@@ -1,5 +1,6 @@
 // The command list: what the accelerator's control unit fetches from DDR. One command is one tensor operation; the
-// hardware walks its tiles. Encoded as 32 little-endian 32-bit words (128 bytes); docs/isa.md has the bit layout.
+// hardware walks its tiles. Encoded as 32 little-endian 32-bit words (128 bytes); accel/isa/layout.h has the
+// codes and the bit layout, docs/isa.md the words.
 #pragma once
 
 #include <array>
@@ -7,49 +8,12 @@
 #include <string>
 #include <string_view>
 
+#include "accel/isa/layout.h"
 #include "accel/isa/records.h"
 
 namespace heatvit::isa {
 
-constexpr int kCommandWords = 32;
-constexpr int kCommandBytes = 4 * kCommandWords;
 using CommandWords = std::array<uint32_t, kCommandWords>;
-
-enum class Opcode : uint8_t {
-  kEnd = 0,            // raise the interrupt
-  kGemm = 1,           // C = post(A x B), tiles on the PE array
-  kSoftmax = 2,        // rows of int16 scores (Q8) -> uint8 / uint16 probabilities
-  kLayerNorm = 3,      // rows of the residual stream -> int8, in the fabric or on the host CPU
-  kCopy = 4,           // m rows of n bytes each
-  kTokenMean = 5,      // mean over candidate tokens, written beside every token (the selector's global feature)
-  kHeadMean = 6,       // mean of each row of n values -> int8 (the selector's head statistics)
-  kTokenScore = 7,     // per-head keep probabilities and head weights -> the selector's score memory
-  kTokenSelect = 8,    // scores -> keep list, token-count register
-  kTokenPack = 9,      // compact the residual stream, append the package token
-  kColumnMaxAdd = 10,  // C[0][j] = R[0][j] + max over rows A[i][j] (int32; LV-ViT's auxiliary head)
-};
-constexpr int kOpcodes = 11;
-
-enum class Element : uint8_t { kInt8 = 0, kUint8 = 1, kInt16 = 2, kUint16 = 3, kInt32 = 4 };
-constexpr int bytes_of(Element e) {
-  return e == Element::kInt32 ? 4 : (e == Element::kInt16 || e == Element::kUint16) ? 2 : 1;
-}
-
-/// What follows the requantisation of a GEMM's accumulator (docs/numerics.md).
-enum class Activation : uint8_t { kNone = 0, kRelu = 1, kGelu = 2, kSigmoid = 3, kSoftmax = 4 };
-
-/// How operand B lies in DDR.
-enum class LayoutB : uint8_t {
-  // Weights, tile after tile: the tile (n0, k0) of nn x kk starts at element n0 * K + k0 * nn; rows are n, dense.
-  kPacked = 0,
-  kRowsN = 1,  // rows are n (K of QK^T)
-  kRowsK = 2,  // rows are k (V of A x V)
-};
-
-enum class LoopOrder : uint8_t { kMN = 0, kNM = 1 };  // outer, then inner; k is innermost always
-
-enum class ScoreSource : uint8_t { kMemory = 0, kRandom = 1 };
-enum class SelectRule : uint8_t { kCount = 0, kThreshold = 1 };
 
 /// An extent that may depend on the token-count register T: fixed + per_token * T.
 struct Extent {

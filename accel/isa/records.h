@@ -3,7 +3,8 @@
 
 #include <cstdint>
 
-namespace heatvit::isa {
+namespace heatvit {
+namespace isa {
 
 /// Per output channel of a GEMM: out = saturate(round_shift((acc + bias) * multiplier, shift)).
 struct ChannelRecord {
@@ -23,4 +24,5 @@ struct NormRecord {
 };
 static_assert(sizeof(NormRecord) == 8, "lies in DDR");
 
-}  // namespace heatvit::isa
+}  // namespace isa
+}  // namespace heatvit

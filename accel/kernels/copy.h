@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "accel/kernels/cost.h"
+#include "accel/kernels/limits.h"
 
 namespace heatvit {
 namespace kernels {
@@ -16,6 +17,7 @@ copied_rows:
   elements:
     for (int j = 0; j < n; ++j) {
 #pragma HLS pipeline II = 1
+#pragma HLS unroll factor = kVectorLanes
 #pragma HLS loop_tripcount min = 1 max = 1024
       to[static_cast<int64_t>(i) * to_pitch + j] = from[static_cast<int64_t>(i) * from_pitch + j];
     }

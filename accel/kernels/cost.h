@@ -5,6 +5,8 @@
 
 #include <cstdint>
 
+#include "accel/kernels/labels.h"
+
 namespace heatvit {
 namespace kernels {
 

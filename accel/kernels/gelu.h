@@ -23,11 +23,12 @@ inline int32_t gelu_q12(int16_t x, uint16_t delta1) {
   const int32_t magnitude = wide < 0 ? -wide : wide;
   const int32_t scaled = (magnitude * kInvSqrt2Q16) >> 12;
   const int32_t t = kErfKneeQ14 - (scaled < kErfKneeQ14 ? scaled : kErfKneeQ14);
-  const int64_t bend = static_cast<int64_t>(t * t) * kErfCurvatureQ16;  // up to 2^44
-  const int32_t erf = 32768 - static_cast<int32_t>((bend + (int64_t{1} << 28)) >> 29);
+  const Int<46> bend = static_cast<Int<46>>(t * t) * kErfCurvatureQ16;  // up to 2^44
+  const int32_t erf = 32768 - static_cast<int32_t>((native(bend) + (int64_t{1} << 28)) >> 29);
   const int32_t regularised = (static_cast<int32_t>(delta1) * erf + (1 << 14)) >> 15;  // 65535 * 2^15 + 2^14 < 2^31
   const int32_t factor = 32768 + (wide >= 0 ? regularised : -regularised);
-  return static_cast<int32_t>(round_shift(static_cast<int64_t>(wide) * factor, 14));
+  const Int<34> product = static_cast<Int<34>>(wide) * factor;
+  return static_cast<int32_t>(round_shift(native(product), 14));
 }
 
 namespace detail {
@@ -36,6 +37,7 @@ inline void gelu_row(const int16_t* x, int n, uint16_t delta1, int32_t* g) {
 values:
   for (int i = 0; i < n; ++i) {
 #pragma HLS pipeline II = 1
+#pragma HLS unroll factor = kVectorLanes
 #pragma HLS loop_tripcount min = 1 max = 1024
     g[i] = gelu_q12(x[i], delta1);
   }
@@ -45,6 +47,7 @@ inline void gelu_rescale(const int32_t* g, int n, int64_t multiplier, int shift,
 values:
   for (int i = 0; i < n; ++i) {
 #pragma HLS pipeline II = 1
+#pragma HLS unroll factor = kVectorLanes
 #pragma HLS loop_tripcount min = 1 max = 1024
     out[i] = saturate<int8_t>(round_shift(g[i] * multiplier, shift));
   }
@@ -55,14 +58,15 @@ values:
 /// out[i] = saturate(round_shift(gelu(saturate16(q)) * multiplier2, shift2)), q = requantize(acc[i], record of channel
 /// i) in Q10. n <= kMaxRow; record_step as in finish_linear_row. Three pipelines with first-in first-out buffers
 /// between them: one value a cycle and lane as a single loop would have, and each loop narrow enough to vectorise well.
-inline void finish_gelu_row(const int32_t* acc, const isa::ChannelRecord* records, int record_step, int n,
-                            uint16_t delta1, uint16_t multiplier2, int shift2, int8_t* out) {
+template <class Record>
+void finish_gelu_row(const int32_t* acc, const Record* records, int record_step, int n, uint16_t delta1,
+                     uint16_t multiplier2, int shift2, int8_t* out) {
 #pragma HLS dataflow
   int16_t x[kMaxRow];
 #pragma HLS stream variable = x depth = 2
   int32_t g[kMaxRow];
 #pragma HLS stream variable = g depth = 2
-  finish_linear_row<int16_t>(acc, records, record_step, n, nullptr, false, x);
+  finish_linear_row<int16_t>(acc, records, record_step, n, static_cast<const int16_t*>(nullptr), false, x);
   detail::gelu_row(x, n, delta1, g);
   detail::gelu_rescale(g, n, multiplier2, shift2, out);
 }

@@ -56,6 +56,16 @@ struct RowStatistics {
 
 namespace detail {
 
+inline const isa::NormRecord& norm_record(const isa::NormRecord& record) { return record; }
+
+/// From its eight bytes as one word, as they lie in DDR: what a unit's port carries.
+inline isa::NormRecord norm_record(uint64_t word) {
+  isa::NormRecord record;
+  record.beta = static_cast<int32_t>(static_cast<uint32_t>(word));
+  record.gamma = static_cast<int16_t>(static_cast<uint16_t>(word >> 32));
+  return record;
+}
+
 template <class In>
 inline RowStatistics row_statistics(const In* x, int n, uint64_t epsilon) {
   int64_t sum = 0;
@@ -63,6 +73,7 @@ inline RowStatistics row_statistics(const In* x, int n, uint64_t epsilon) {
 values:
   for (int i = 0; i < n; ++i) {
 #pragma HLS pipeline II = 1
+#pragma HLS unroll factor = kVectorLanes
 #pragma HLS loop_tripcount min = 32 max = 1024
     const int32_t v = x[i];
     sum += v;
@@ -78,17 +89,20 @@ values:
 }  // namespace detail
 
 /// out = saturate(round_shift(normalised * gamma + beta, shift)), normalised = (x - mean) / sqrt(variance + eps) in
-/// Q12. In: int16 or int8; 1 <= n <= 1024; epsilon = round(n^2 eps / scale^2), at least 1; records: one a value.
-template <class In>
-void layernorm_row(const In* x, int n, const isa::NormRecord* records, int shift, uint64_t epsilon, int8_t* out) {
+/// Q12. In: int16 or int8; 1 <= n <= 1024; epsilon = round(n^2 eps / scale^2), at least 1; records: one a value,
+/// isa::NormRecord or its eight bytes.
+template <class In, class Record>
+void layernorm_row(const In* x, int n, const Record* records, int shift, uint64_t epsilon, int8_t* out) {
   const RowStatistics row = detail::row_statistics(x, n, epsilon);
 values:
   for (int i = 0; i < n; ++i) {
 #pragma HLS pipeline II = 1
+#pragma HLS unroll factor = kVectorLanes
 #pragma HLS loop_tripcount min = 32 max = 1024
     const int64_t centred = static_cast<int64_t>(n) * x[i] - row.sum;
     const int64_t normalised = round_shift(centred * row.reciprocal, row.shift);
-    out[i] = saturate<int8_t>(round_shift(normalised * records[i].gamma + records[i].beta, shift));
+    const isa::NormRecord record = detail::norm_record(records[i]);
+    out[i] = saturate<int8_t>(round_shift(normalised * record.gamma + record.beta, shift));
   }
 }
 

@@ -1,6 +1,9 @@
 // Maxima that fix the local memories of the kernels. Run-time extents stay at or below them.
 #pragma once
 
+#include "accel/kernels/hardware.h"
+#include "accel/kernels/labels.h"
+
 namespace heatvit {
 namespace kernels {
 

@@ -5,7 +5,9 @@
 
 #include "accel/isa/records.h"
 #include "accel/kernels/cost.h"
+#include "accel/kernels/limits.h"
 #include "accel/kernels/round.h"
+#include "accel/kernels/types.h"
 
 namespace heatvit {
 namespace kernels {
@@ -14,18 +16,29 @@ namespace kernels {
 /// product is exact.
 inline int64_t requantize(int32_t acc, const isa::ChannelRecord& record) {
   const int32_t sum = static_cast<int32_t>(static_cast<uint32_t>(acc) + static_cast<uint32_t>(record.bias));
-  return round_shift(static_cast<int64_t>(sum) * record.multiplier, record.shift);
+  const Int<48> product = static_cast<Int<48>>(sum) * record.multiplier;
+#pragma HLS bind_op variable = product op = mul impl = dsp
+  return round_shift(native(product), record.shift);
+}
+
+/// The same with the record's eight bytes as one word, as they lie in DDR: what a unit's port carries.
+inline int64_t requantize(int32_t acc, uint64_t record) {
+  isa::ChannelRecord fields;
+  fields.bias = static_cast<int32_t>(static_cast<uint32_t>(record));
+  fields.multiplier = static_cast<uint16_t>(record >> 32);
+  fields.shift = static_cast<uint8_t>(record >> 48);
+  return requantize(acc, fields);
 }
 
 namespace detail {
 
 /// One row with everything that does not change along it fixed, so that the loop has no branch.
-template <int kStep, bool kResidual, class T>
-inline void finish_linear(const int32_t* acc, const isa::ChannelRecord* records, int n, const T* residual,
-                          int64_t floor, T* out) {
+template <int kStep, bool kResidual, class T, class Record>
+inline void finish_linear(const int32_t* acc, const Record* records, int n, const T* residual, int64_t floor, T* out) {
 channels:
   for (int i = 0; i < n; ++i) {
 #pragma HLS pipeline II = 1
+#pragma HLS unroll factor = kVectorLanes
 #pragma HLS loop_tripcount min = 1 max = 1024
     int64_t q = requantize(acc[i], records[kStep * i]);
     q = q < floor ? floor : q;
@@ -38,21 +51,21 @@ channels:
 
 /// out[i] = saturate(max(q, relu ? 0 : -inf) + residual[i]), one saturation; q = requantize(acc[i], record of channel
 /// i). T: int8, uint8, int16, uint16 or int32. record_step 1: a record a channel; 0: records[0] for all. residual may
-/// be null. out may be residual itself, but overlaps nothing else.
-template <class T>
-void finish_linear_row(const int32_t* acc, const isa::ChannelRecord* records, int record_step, int n, const T* residual,
-                       bool relu, T* out) {
+/// be null. out may be residual itself, but overlaps nothing else. Record: isa::ChannelRecord, or its eight bytes.
+template <class T, class Record>
+void finish_linear_row(const int32_t* acc, const Record* records, int record_step, int n, const T* residual, bool relu,
+                       T* out) {
   const int64_t floor = relu ? 0 : -(int64_t{1} << 62);
   if (record_step != 0) {
     if (residual != nullptr) {
-      detail::finish_linear<1, true, T>(acc, records, n, residual, floor, out);
+      detail::finish_linear<1, true>(acc, records, n, residual, floor, out);
     } else {
-      detail::finish_linear<1, false, T>(acc, records, n, residual, floor, out);
+      detail::finish_linear<1, false>(acc, records, n, residual, floor, out);
     }
   } else if (residual != nullptr) {
-    detail::finish_linear<0, true, T>(acc, records, n, residual, floor, out);
+    detail::finish_linear<0, true>(acc, records, n, residual, floor, out);
   } else {
-    detail::finish_linear<0, false, T>(acc, records, n, residual, floor, out);
+    detail::finish_linear<0, false>(acc, records, n, residual, floor, out);
   }
 }
 

@@ -19,6 +19,7 @@ int8_t head_mean(const In* x, int n, uint16_t multiplier, int shift) {
 values:
   for (int i = 0; i < n; ++i) {
 #pragma HLS pipeline II = 1
+#pragma HLS unroll factor = kVectorLanes
 #pragma HLS loop_tripcount min = 32 max = 64
     sum += x[i];
   }
@@ -69,6 +70,7 @@ ranked_tokens:
   rivals:
     for (int j = begin; j < end; ++j) {
 #pragma HLS pipeline II = 1
+#pragma HLS unroll factor = kSelectLanes
 #pragma HLS loop_tripcount min = 1 max = 256
       ahead += static_cast<int>(scores[j] > own) | (static_cast<int>(scores[j] == own) & static_cast<int>(j < i));
     }
@@ -86,6 +88,7 @@ inline int select_threshold(const uint32_t* scores, int begin, int end, uint32_t
 judged_tokens:
   for (int i = 0; i < tokens; ++i) {
 #pragma HLS pipeline II = 1
+#pragma HLS unroll factor = kSelectLanes
 #pragma HLS loop_tripcount min = 1 max = 256
     const bool stays = i >= begin && i < end && scores[i] >= threshold;
     kept += stays ? 1 : 0;
@@ -125,11 +128,6 @@ template <class T>
 void pack_slice(const T* x, int tokens, int cols, const uint8_t* mask, const uint32_t* scores, bool package, T* out) {
   const detail::PackageWeights weights = detail::package_weights(mask, scores, tokens);
   int64_t sum[kMaxRow];
-clear:
-  for (int c = 0; c < cols; ++c) {
-#pragma HLS pipeline II = 1
-    sum[c] = 0;
-  }
 rows:
   for (int t = 0; t < tokens; ++t) {
 #pragma HLS loop_tripcount min = 1 max = 256
@@ -138,8 +136,10 @@ rows:
   columns:
     for (int c = 0; c < cols; ++c) {
 #pragma HLS pipeline II = 1
+#pragma HLS unroll factor = kVectorLanes
+#pragma HLS loop_tripcount min = 1 max = 1024
       const T value = x[static_cast<int64_t>(t) * cols + c];
-      sum[c] += weight * value;
+      sum[c] = (t == 0 ? 0 : sum[c]) + weight * value;
       if (kept) out[c] = value;
     }
     out += kept ? cols : 0;
@@ -158,17 +158,14 @@ inline void token_mean_slice(const int8_t* x, int tokens, int cols, int begin, i
   const int last = end < tokens ? end : tokens;
   const int count = last - begin;
   int32_t sum[kMaxRow];
-clear:
-  for (int c = 0; c < cols; ++c) {
-#pragma HLS pipeline II = 1
-    sum[c] = 0;
-  }
 candidates:
   for (int t = begin; t < last; ++t) {
   columns:
     for (int c = 0; c < cols; ++c) {
 #pragma HLS pipeline II = 1
-      sum[c] += x[static_cast<int64_t>(t) * cols + c];
+#pragma HLS unroll factor = kVectorLanes
+#pragma HLS loop_tripcount min = 1 max = 1024
+      sum[c] = (t == begin ? 0 : sum[c]) + x[static_cast<int64_t>(t) * cols + c];
     }
   }
 means:
@@ -180,24 +177,18 @@ means:
 
 /// out[c] = saturate32(residual[c] + maximum over rows of x[.][c]); x: rows x cols, dense, rows >= 1.
 inline void column_max_add(const int32_t* x, int rows, int cols, const int32_t* residual, int32_t* out) {
-columns:
-  for (int c = 0; c < cols; ++c) {
-#pragma HLS pipeline II = 1
-    out[c] = x[c];
-  }
-rows_below:
-  for (int i = 1; i < rows; ++i) {
-  row_columns:
+rows:
+  for (int i = 0; i < rows; ++i) {
+#pragma HLS loop_tripcount min = 1 max = 256
+  columns:
     for (int c = 0; c < cols; ++c) {
 #pragma HLS pipeline II = 1
+#pragma HLS unroll factor = kVectorLanes
+#pragma HLS loop_tripcount min = 1 max = 1024
       const int32_t v = x[static_cast<int64_t>(i) * cols + c];
-      out[c] = v > out[c] ? v : out[c];
+      const int32_t most = i == 0 || v > out[c] ? v : out[c];
+      out[c] = i + 1 == rows ? saturate<int32_t>(static_cast<int64_t>(most) + residual[c]) : most;
     }
-  }
-add:
-  for (int c = 0; c < cols; ++c) {
-#pragma HLS pipeline II = 1
-    out[c] = saturate<int32_t>(static_cast<int64_t>(out[c]) + residual[c]);
   }
 }
 

@@ -5,6 +5,7 @@
 
 #include "accel/isa/records.h"
 #include "accel/kernels/cost.h"
+#include "accel/kernels/limits.h"
 #include "accel/kernels/requantize.h"
 #include "accel/kernels/round.h"
 
@@ -25,11 +26,12 @@ inline uint16_t sigmoid_q16(int16_t x) {
 
 namespace detail {
 
-template <int kStep>
-inline void finish_sigmoid(const int32_t* acc, const isa::ChannelRecord* records, int n, uint16_t* out) {
+template <int kStep, class Record>
+inline void finish_sigmoid(const int32_t* acc, const Record* records, int n, uint16_t* out) {
 channels:
   for (int i = 0; i < n; ++i) {
 #pragma HLS pipeline II = 1
+#pragma HLS unroll factor = kVectorLanes
 #pragma HLS loop_tripcount min = 1 max = 1024
     out[i] = sigmoid_q16(saturate<int16_t>(requantize(acc[i], records[kStep * i])));
   }
@@ -39,8 +41,8 @@ channels:
 
 /// out[i] = sigmoid(saturate16(q)), q = requantize(acc[i], record of channel i) in Q12. record_step as in
 /// finish_linear_row.
-inline void finish_sigmoid_row(const int32_t* acc, const isa::ChannelRecord* records, int record_step, int n,
-                               uint16_t* out) {
+template <class Record>
+void finish_sigmoid_row(const int32_t* acc, const Record* records, int record_step, int n, uint16_t* out) {
   if (record_step != 0) {
     detail::finish_sigmoid<1>(acc, records, n, out);
   } else {

@@ -37,6 +37,7 @@ inline int16_t row_max(const int16_t* x, int n) {
 scores:
   for (int i = 0; i < n; ++i) {
 #pragma HLS pipeline II = 1
+#pragma HLS unroll factor = kVectorLanes
 #pragma HLS loop_tripcount min = 2 max = 256
     largest = x[i] > largest ? x[i] : largest;
   }
@@ -48,6 +49,7 @@ inline uint64_t row_exp(const int16_t* x, int n, int16_t largest, uint32_t* e) {
 scores:
   for (int i = 0; i < n; ++i) {
 #pragma HLS pipeline II = 1
+#pragma HLS unroll factor = kVectorLanes
 #pragma HLS loop_tripcount min = 2 max = 256
     e[i] = exp_q24(largest - x[i]);
     sum += e[i];
@@ -60,6 +62,7 @@ inline void row_scale(const uint32_t* e, int n, uint64_t reciprocal, uint16_t de
 scores:
   for (int i = 0; i < n; ++i) {
 #pragma HLS pipeline II = 1
+#pragma HLS unroll factor = kVectorLanes
 #pragma HLS loop_tripcount min = 2 max = 256
     const uint64_t q = (e[i] * reciprocal) >> 22;  // Q32
     const uint64_t regularised = (q * delta2) >> 15;

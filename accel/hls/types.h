@@ -1,0 +1,33 @@
+// Types of the synthesised design: integers of a stated width (native, or ap_int where HEATVIT_AP_INT is defined), and
+// the sizes that follow from accel/kernels/hardware.h. One header for tops and units.
+#pragma once
+
+#include <cstdint>
+
+#include "accel/kernels/hardware.h"
+#include "accel/kernels/limits.h"
+#include "accel/kernels/pe_array.h"
+#include "accel/kernels/types.h"
+
+namespace heatvit {
+namespace hls {
+
+using kernels::Int;
+using kernels::UInt;
+
+constexpr int kLanesIn = kernels::kTh * kernels::kTi;  // the Th groups split the input channels and are summed
+constexpr int kLanesOut = kernels::kTo;
+
+constexpr int larger(int a, int b) { return a > b ? a : b; }
+constexpr int padded(int extent, int lanes) { return (extent + lanes - 1) / lanes * lanes; }
+
+/// Buffers of one tile: rows, input channels, outputs; the last two in whole beats.
+using TileBuffers = kernels::TileBuffers<kernels::kTileM, padded(kernels::kTileK, kLanesIn),
+                                         padded(kernels::kTileN, kLanesOut)>;
+
+static_assert(kernels::kTh >= 1 && kernels::kTi >= 1 && kernels::kTo >= 1, "an array has multipliers");
+static_assert(kLanesOut % 2 == 0, "outputs share multipliers in pairs");
+static_assert(kernels::kVectorLanes >= 1 && kernels::kSelectLanes >= 1, "a unit has lanes");
+
+}  // namespace hls
+}  // namespace heatvit

@@ -1,0 +1,17 @@
+// PE-array tile with packed int8 pairs: two products a DSP (WP486), chains drained within seven terms. The same numbers
+// and cycles as pe_array_tile with half the multipliers.
+#include "accel/hls/units/units.h"
+
+using heatvit::hls::TileBuffers;
+
+extern "C" void pe_array_tile_packed(const int8_t a[TileBuffers::kRows][TileBuffers::kInputs],
+                                     const int8_t b[TileBuffers::kOutputs][TileBuffers::kInputs],
+                                     int32_t c[TileBuffers::kRows][TileBuffers::kOutputs], int m, int k, int n,
+                                     int first) {
+#pragma HLS array_partition variable = a type = cyclic factor = heatvit::hls::kLanesIn dim = 2
+#pragma HLS array_partition variable = b type = cyclic factor = heatvit::hls::kLanesIn dim = 2
+#pragma HLS array_partition variable = b type = cyclic factor = heatvit::hls::kLanesOut dim = 1
+#pragma HLS array_partition variable = c type = cyclic factor = heatvit::hls::kLanesOut dim = 2
+  heatvit::kernels::pe_array_tile<TileBuffers, heatvit::hls::kLanesIn, heatvit::hls::kLanesOut, true, int8_t>(
+      a, b, c, m, k, n, first != 0);
+}

@@ -1,0 +1,27 @@
+// Softmax over rows of int16 Q8 scores (docs/numerics.md, section 5). rows x n, dense; n <= kMaxRow. Cost:
+// softmax_cycles.
+#include "accel/kernels/softmax.h"
+
+#include "accel/hls/units/units.h"
+
+namespace kernels = heatvit::kernels;
+
+/// Probabilities in 1/255.
+extern "C" void softmax(const int16_t* x, int rows, int n, uint16_t delta2, uint8_t* out) {
+rows:
+  for (int r = 0; r < rows; ++r) {
+#pragma HLS dataflow
+#pragma HLS loop_tripcount min = 1 max = 256
+    kernels::softmax_row<uint8_t>(x + r * n, n, delta2, out + r * n);
+  }
+}
+
+/// In 1/65535: CLS attention and the selector's classifier.
+extern "C" void softmax_wide(const int16_t* x, int rows, int n, uint16_t delta2, uint16_t* out) {
+rows:
+  for (int r = 0; r < rows; ++r) {
+#pragma HLS dataflow
+#pragma HLS loop_tripcount min = 1 max = 256
+    kernels::softmax_row<uint16_t>(x + r * n, n, delta2, out + r * n);
+  }
+}

@@ -1,0 +1,34 @@
+// The unit tops: each file beside this one is compiled alone and becomes one block of RTL. Matrices are dense and row
+// after row; records are the eight bytes of accel/isa/records.h as one word. Each unit's own file says what it computes,
+// docs/hls.md how its ports look and which cost function of the simulated module it stands for.
+#pragma once
+
+#include "accel/hls/types.h"
+
+extern "C" {
+
+void pe_array_tile(const int8_t a[heatvit::hls::TileBuffers::kRows][heatvit::hls::TileBuffers::kInputs],
+                   const int8_t b[heatvit::hls::TileBuffers::kOutputs][heatvit::hls::TileBuffers::kInputs],
+                   int32_t c[heatvit::hls::TileBuffers::kRows][heatvit::hls::TileBuffers::kOutputs], int m, int k,
+                   int n, int first);
+void pe_array_tile_packed(const int8_t a[heatvit::hls::TileBuffers::kRows][heatvit::hls::TileBuffers::kInputs],
+                          const int8_t b[heatvit::hls::TileBuffers::kOutputs][heatvit::hls::TileBuffers::kInputs],
+                          int32_t c[heatvit::hls::TileBuffers::kRows][heatvit::hls::TileBuffers::kOutputs], int m,
+                          int k, int n, int first);
+
+void requantize(const int32_t* acc, const uint64_t* records, int rows, int n, int relu, int8_t* out);
+void requantize_residual(const int32_t* acc, const uint64_t* records, const int16_t* residual, int rows, int n,
+                         int16_t* out);
+void gelu(const int32_t* acc, const uint64_t* records, int rows, int n, uint16_t delta1, uint16_t multiplier2,
+          int shift2, int8_t* out);
+void sigmoid(const int32_t* acc, const uint64_t* records, int rows, int n, uint16_t* out);
+void softmax(const int16_t* x, int rows, int n, uint16_t delta2, uint8_t* out);
+void softmax_wide(const int16_t* x, int rows, int n, uint16_t delta2, uint16_t* out);
+void layernorm(const int16_t* x, const uint64_t* records, int rows, int n, int shift, uint64_t epsilon, int8_t* out);
+
+void token_score(const uint16_t* keep, const uint16_t* weight, int tokens, int heads, uint32_t* scores);
+int token_select_count(const uint32_t* scores, int tokens, int candidates, int keep, uint8_t* mask);
+int token_select_threshold(const uint32_t* scores, int tokens, int candidates, uint32_t threshold, uint8_t* mask);
+void token_pack(const int16_t* x, int tokens, int columns, const uint8_t* mask, const uint32_t* scores, int package,
+                int16_t* out);
+}

@@ -1,0 +1,110 @@
+// Bit layout of a command and the codes in it: the one place that says where a field lies. Encoder, decoder
+// (command.cpp) and the synthesised control (accel/hls) read it. C++14 and <cstdint> alone, so that HLS tools take it.
+#pragma once
+
+#include <cstdint>
+
+namespace heatvit {
+namespace isa {
+
+constexpr int kCommandWords = 32;
+constexpr int kCommandBytes = 4 * kCommandWords;
+
+enum class Opcode : uint8_t {
+  kEnd = 0,            // raise the interrupt
+  kGemm = 1,           // C = post(A x B), tiles on the PE array
+  kSoftmax = 2,        // rows of int16 scores (Q8) -> uint8 / uint16 probabilities
+  kLayerNorm = 3,      // rows of the residual stream -> int8, in the fabric or on the host CPU
+  kCopy = 4,           // m rows of n bytes each
+  kTokenMean = 5,      // mean over candidate tokens, written beside every token (the selector's global feature)
+  kHeadMean = 6,       // mean of each row of n values -> int8 (the selector's head statistics)
+  kTokenScore = 7,     // per-head keep probabilities and head weights -> the selector's score memory
+  kTokenSelect = 8,    // scores -> keep list, token-count register
+  kTokenPack = 9,      // compact the residual stream, append the package token
+  kColumnMaxAdd = 10,  // C[0][j] = R[0][j] + max over rows A[i][j] (int32; LV-ViT's auxiliary head)
+};
+constexpr int kOpcodes = 11;
+
+enum class Element : uint8_t { kInt8 = 0, kUint8 = 1, kInt16 = 2, kUint16 = 3, kInt32 = 4 };
+constexpr int kElements = 5;
+constexpr int bytes_of(Element e) {
+  return e == Element::kInt32 ? 4 : (e == Element::kInt16 || e == Element::kUint16) ? 2 : 1;
+}
+
+/// What follows the requantisation of a GEMM's accumulator (docs/numerics.md).
+enum class Activation : uint8_t { kNone = 0, kRelu = 1, kGelu = 2, kSigmoid = 3, kSoftmax = 4 };
+constexpr int kActivations = 5;
+
+/// How operand B lies in DDR.
+enum class LayoutB : uint8_t {
+  // Weights, tile after tile: the tile (n0, k0) of nn x kk starts at element n0 * K + k0 * nn; rows are n, dense.
+  kPacked = 0,
+  kRowsN = 1,  // rows are n (K of QK^T)
+  kRowsK = 2,  // rows are k (V of A x V)
+};
+constexpr int kLayouts = 3;
+
+enum class LoopOrder : uint8_t { kMN = 0, kNM = 1 };  // outer, then inner; k is innermost always
+
+enum class ScoreSource : uint8_t { kMemory = 0, kRandom = 1 };
+enum class SelectRule : uint8_t { kCount = 0, kThreshold = 1 };
+
+/// `bits` bits of a 32-bit word, the lowest at `shift`.
+struct Field {
+  int word, shift, bits;
+};
+
+namespace fields {
+
+constexpr Field kOpcode{0, 0, 8}, kBlock{0, 8, 8}, kOp{0, 16, 8}, kStage{0, 24, 8};
+constexpr Field kPanel{1, 0, 1}, kOrder{1, 1, 1}, kTypeA{1, 2, 3}, kTypeC{1, 5, 3}, kLayoutB{1, 8, 2},
+    kActivation{1, 10, 3}, kResidual{1, 13, 1}, kKeepClsScores{1, 14, 1}, kOnCpu{1, 15, 1}, kScoreSource{1, 16, 1},
+    kSelectRule{1, 17, 1}, kReservedFlags{1, 18, 14};
+constexpr Field kHeads{5, 0, 8}, kHeadGroup{5, 8, 8}, kKeep{5, 16, 16};
+constexpr Field kTileM{6, 0, 16}, kTileK{6, 16, 16}, kTileN{7, 0, 16}, kDelta{7, 16, 16};
+constexpr Field kRecords{20, 0, 32};
+constexpr Field kMultiplier{21, 0, 16}, kShift{21, 16, 8};
+constexpr Field kMultiplier2{22, 0, 16}, kShift2{22, 16, 8};
+constexpr Field kConvSize{23, 0, 16}, kConvOutSize{23, 16, 16}, kConvChannels{24, 0, 16}, kConvKernel{24, 16, 8},
+    kConvStride{24, 24, 8}, kConvPad{25, 0, 8}, kConvSplit{25, 8, 1};
+constexpr Field kThreshold{26, 0, 32};
+constexpr Field kEpsilonLow{27, 0, 32}, kEpsilonHigh{28, 0, 32};
+constexpr Field kWaitA{29, 0, 16}, kWaitB{29, 16, 16};
+
+// Extents: a word each, the fixed part (signed) below, the part per token above.
+constexpr int kWordM = 2, kWordK = 3, kWordN = 4;
+constexpr Field fixed_part(int word) { return Field{word, 0, 16}; }
+constexpr Field per_token_part(int word) { return Field{word, 16, 16}; }
+
+// Operands: three words each.
+constexpr int kWordA = 8, kWordB = 11, kWordC = 14, kWordR = 17;
+constexpr Field address_of(int word) { return Field{word, 0, 32}; }
+constexpr Field pitch_of(int word) { return Field{word + 1, 0, 32}; }
+constexpr Field head_stride_of(int word) { return Field{word + 2, 0, 32}; }
+
+constexpr int kChecksumWord = kCommandWords - 1;
+
+}  // namespace fields
+
+constexpr uint32_t mask_of(const Field& f) { return f.bits == 32 ? ~uint32_t{0} : (uint32_t{1} << f.bits) - 1; }
+
+constexpr uint32_t get_field(const uint32_t* words, const Field& f) {
+  return (words[f.word] >> f.shift) & mask_of(f);
+}
+
+/// Sets bits of a word that is zero there.
+inline void put_field(uint32_t* words, const Field& f, uint32_t value) {
+  words[f.word] |= (value & mask_of(f)) << f.shift;
+}
+
+/// Over words 0 to 30.
+inline uint32_t command_checksum(const uint32_t* words) {
+  uint32_t sum = 0x48564954;  // "HVIT"
+  for (int i = 0; i < fields::kChecksumWord; ++i) {
+    sum = (((sum << 5) | (sum >> 27)) * 0x9E3779B1U) ^ words[i];
+  }
+  return sum;
+}
+
+}  // namespace isa
+}  // namespace heatvit

@@ -1,0 +1,7 @@
+// Loops carry labels: an HLS tool names its reports and directives after them, and so does the estimate of cycles. A
+// C++ compiler sees labels that nobody jumps to; that is no mistake here.
+#pragma once
+
+#ifdef __GNUC__
+#pragma GCC diagnostic ignored "-Wunused-label"
+#endif

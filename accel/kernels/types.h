@@ -1,0 +1,70 @@
+// Integers of a stated width. In simulation they are the native type that holds them, because ap_int is eight times
+// slower in plain C++; where HEATVIT_AP_INT is defined (by the Vitis script) they are ap_int, and the tool builds
+// operators of exactly these widths. Both give the same numbers (test_hls): no value leaves its width.
+#pragma once
+
+#include <cstdint>
+
+#ifdef HEATVIT_AP_INT
+#include <ap_int.h>
+#endif
+
+namespace heatvit {
+namespace kernels {
+
+#ifdef HEATVIT_AP_INT
+
+template <int kBits>
+using Int = ap_int<kBits>;
+template <int kBits>
+using UInt = ap_uint<kBits>;
+
+/// The value as a native integer.
+template <int kBits>
+inline int64_t native(const ap_int<kBits>& v) {
+  return v.to_int64();
+}
+
+#else
+
+namespace detail {
+
+template <int kBytes>
+struct Native;
+template <>
+struct Native<1> {
+  using Signed = int8_t;
+  using Unsigned = uint8_t;
+};
+template <>
+struct Native<2> {
+  using Signed = int16_t;
+  using Unsigned = uint16_t;
+};
+template <>
+struct Native<4> {
+  using Signed = int32_t;
+  using Unsigned = uint32_t;
+};
+template <>
+struct Native<8> {
+  using Signed = int64_t;
+  using Unsigned = uint64_t;
+};
+
+constexpr int native_bytes(int bits) { return bits <= 8 ? 1 : bits <= 16 ? 2 : bits <= 32 ? 4 : 8; }
+
+}  // namespace detail
+
+/// 1 <= kBits <= 64.
+template <int kBits>
+using Int = typename detail::Native<detail::native_bytes(kBits)>::Signed;
+template <int kBits>
+using UInt = typename detail::Native<detail::native_bytes(kBits)>::Unsigned;
+
+inline int64_t native(int64_t v) { return v; }
+
+#endif
+
+}  // namespace kernels
+}  // namespace heatvit
