@@ -4,11 +4,12 @@
 
 #include <cstdio>
 #include <string>
+#include <utility>
 
 namespace heatvit::tb {
 
-Progress::Progress(size_t total, bool enabled)
-    : total_(total), enabled_(enabled && total > 1 && isatty(STDERR_FILENO) != 0), start_(Clock::now()) {}
+Progress::Progress(size_t total, bool enabled, std::string noun)
+    : total_(total), enabled_(enabled && total > 1 && isatty(STDERR_FILENO) != 0), noun_(std::move(noun)), start_(Clock::now()) {}
 
 Progress::~Progress() {
   if (enabled_) std::fputs("\r\033[K", stderr);
@@ -23,8 +24,8 @@ void Progress::step() {
   const size_t filled = done_ * kWidth / total_;
   const double seconds = std::chrono::duration<double>(now - start_).count();
   const double left = seconds / static_cast<double>(done_) * static_cast<double>(total_ - done_);
-  std::fprintf(stderr, "\r[%s%s] %zu/%zu images, %.0f s left \033[K", std::string(filled, '#').c_str(),
-               std::string(kWidth - filled, '.').c_str(), done_, total_, left);
+  std::fprintf(stderr, "\r[%s%s] %zu/%zu %s, %.0f s left \033[K", std::string(filled, '#').c_str(),
+               std::string(kWidth - filled, '.').c_str(), done_, total_, noun_.c_str(), left);
   std::fflush(stderr);
 }
 

@@ -3,12 +3,14 @@
 
 #include <chrono>
 #include <cstddef>
+#include <string>
 
 namespace heatvit::tb {
 
 class Progress {
  public:
-  Progress(size_t total, bool enabled);
+  /// `noun`: what is counted.
+  Progress(size_t total, bool enabled, std::string noun = "images");
   ~Progress();  // wipes the bar
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
@@ -20,6 +22,7 @@ class Progress {
   using Clock = std::chrono::steady_clock;
   size_t total_, done_ = 0;
   bool enabled_;
+  std::string noun_;
   Clock::time_point start_, drawn_{};
 };
 

@@ -14,6 +14,8 @@ int quantize_command(const Arguments& arguments);
 int disasm_command(const Arguments& arguments);
 int list_command(const Arguments& arguments);
 int table_command(const Arguments& arguments);
+int sweep_command(const Arguments& arguments);
+int pareto_command(const Arguments& arguments);
 
 /// Results go to stdout through this: throws WriteError when they do not arrive.
 void print(const std::string& text);

@@ -95,7 +95,7 @@ std::vector<TableRow> rows_of(const explore::TableRequest& request, const std::s
   // Long rows first, so that processes end together.
   std::copy_if(counts.rbegin(), counts.rend(), std::back_inserter(missing),
                [&](int tokens) { return cache.rows().count(tokens) == 0; });
-  Progress progress(missing.size(), !quiet);
+  Progress progress(missing.size(), !quiet, "token counts");
   explore::measure_rows(request, missing, jobs, [&](const TableRow& row) {
     cache.add(row);
     progress.step();

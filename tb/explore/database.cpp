@@ -1,0 +1,81 @@
+#include "tb/explore/database.h"
+
+#include "models/errors.h"
+
+namespace heatvit::explore {
+namespace {
+constexpr int kBusyMilliseconds = 60'000;  // another process's transaction is over long before
+}
+
+Database::Database(const std::string& path, bool writable) : path_(path) {
+  const int flags = writable ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READWRITE;
+  // Reading needs the right to write as well: a journal that a killed process left is rolled back on opening. A file that
+  // cannot be written has no such journal of ours.
+  int code = sqlite3_open_v2(path.c_str(), &handle_, flags, nullptr);
+  if (code != SQLITE_OK && !writable) {
+    sqlite3_close(handle_);
+    code = sqlite3_open_v2(path.c_str(), &handle_, SQLITE_OPEN_READONLY, nullptr);
+  }
+  if (code != SQLITE_OK) {
+    const std::string reason = handle_ != nullptr ? sqlite3_errmsg(handle_) : "out of memory";
+    sqlite3_close(handle_);
+    throw InputError("cannot open '" + path + "': " + reason);
+  }
+  sqlite3_busy_timeout(handle_, kBusyMilliseconds);
+}
+
+Database::~Database() { sqlite3_close(handle_); }
+
+void Database::execute(const std::string& sql) {
+  if (sqlite3_exec(handle_, sql.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) fail();
+}
+
+void Database::fail() const {
+  const int code = sqlite3_errcode(handle_) & 0xff;
+  if (code == SQLITE_NOTADB) throw InputError(path_ + ": is not an SQLite file");
+  throw WriteError(path_ + ": " + sqlite3_errmsg(handle_));
+}
+
+Statement::Statement(const Database& database, const std::string& sql) : database_(database) {
+  if (sqlite3_prepare_v2(database.handle(), sql.c_str(), -1, &statement_, nullptr) != SQLITE_OK) database_.fail();
+}
+
+Statement::~Statement() { sqlite3_finalize(statement_); }
+
+Statement& Statement::bind(int index, const std::string& value) {
+  sqlite3_bind_text(statement_, index, value.data(), static_cast<int>(value.size()), SQLITE_TRANSIENT);
+  return *this;
+}
+
+Statement& Statement::bind(int index, int64_t value) {
+  sqlite3_bind_int64(statement_, index, value);
+  return *this;
+}
+
+Statement& Statement::bind(int index, double value) {
+  sqlite3_bind_double(statement_, index, value);
+  return *this;
+}
+
+Statement& Statement::bind_null(int index) {
+  sqlite3_bind_null(statement_, index);
+  return *this;
+}
+
+bool Statement::step() {
+  const int code = sqlite3_step(statement_);
+  if (code != SQLITE_ROW && code != SQLITE_DONE) database_.fail();
+  return code == SQLITE_ROW;
+}
+
+void Statement::reset() {
+  sqlite3_reset(statement_);
+  sqlite3_clear_bindings(statement_);
+}
+
+std::string Statement::text(int column) const {
+  const auto* data = sqlite3_column_text(statement_, column);
+  return data == nullptr ? "" : std::string(reinterpret_cast<const char*>(data), static_cast<size_t>(sqlite3_column_bytes(statement_, column)));
+}
+
+}  // namespace heatvit::explore

@@ -1,0 +1,92 @@
+#include "tb/explore/evaluate.h"
+
+#include <chrono>
+#include <nlohmann/json.hpp>
+
+#include "accel/soc/simulator.h"
+#include "models/errors.h"
+#include "models/lower/program.h"
+#include "tb/explore/resources.h"
+#include "tb/run_sim/numbers.h"
+
+namespace heatvit::explore {
+namespace {
+
+void simulate(const DesignPoint& point, PointResult& result) {
+  const lower::Program program = lower::lower(point.spec, point.config.accel, point.pruning, nullptr);
+  soc::Simulator simulator(point.config, program, soc::Mode::kTiming);
+  soc::ImageInput input;
+  input.kept = point.pruning.keep;
+  const soc::ImageResult run = simulator.run(input);
+  result.cycles = run.cycles;
+  result.metrics["latency_ms"] = run.latency_ms;
+  result.metrics["gmacs"] = static_cast<double>(run.macs) * 1e-9;
+  result.metrics["tiles"] = static_cast<double>(run.tiles);
+}
+
+void evaluate(const SweepSpec& spec, PointResult& result) {
+  result.settings = nlohmann::ordered_json(spec.space.settings(result.number)).dump();
+  const DesignPoint point = resolve_point(spec, result.number);
+  result.settings = point.settings;
+  result.resolved = point.resolved;
+  const Resources resources = estimate_resources(point.config);
+  result.metrics["dsp"] = static_cast<double>(resources.dsp);
+  result.metrics["bram18k"] = static_cast<double>(resources.bram18k);
+  result.reason = broken_limit(spec, result.metrics);  // what does not fit need not be simulated
+  if (result.reason.empty()) {
+    simulate(point, result);
+    result.reason = broken_limit(spec, result.metrics);
+  }
+  result.state = result.reason.empty() ? PointState::kDone : PointState::kInfeasible;
+}
+
+}  // namespace
+
+std::string broken_limit(const SweepSpec& spec, const std::map<std::string, double>& metrics) {
+  for (const auto& [name, most] : spec.limits) {
+    const auto metric = metrics.find(name);
+    if (metric != metrics.end() && metric->second > most)
+      return name + " " + tb::number_text(metric->second) + " exceeds the limit " + tb::number_text(most);
+  }
+  return "";
+}
+
+PointResult evaluate_point(const SweepSpec& spec, uint64_t number) {
+  const auto begin = std::chrono::steady_clock::now();
+  PointResult result;
+  result.number = number;
+  try {
+    evaluate(spec, result);
+  } catch (const InputError& error) {
+    result.state = PointState::kInfeasible;
+    result.reason = error.what();
+  } catch (const std::exception& error) {
+    result.state = PointState::kFailed;
+    result.reason = error.what();
+  }
+  result.wall_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  return result;
+}
+
+std::string to_bytes(const PointResult& r) {
+  nlohmann::json json = {{"number", r.number},     {"state", r.state},       {"reason", r.reason}, {"settings", r.settings},
+                         {"resolved", r.resolved}, {"metrics", r.metrics}, {"wall_s", r.wall_s}};
+  if (r.cycles) json["cycles"] = *r.cycles;
+  return json.dump();
+}
+
+PointResult from_bytes(const std::string& bytes) {
+  const auto json = nlohmann::json::parse(bytes);
+  PointResult r;
+  r.number = json.at("number");
+  r.state = json.at("state");
+  r.reason = json.at("reason");
+  r.settings = json.at("settings");
+  r.resolved = json.at("resolved");
+  r.metrics = json.at("metrics").get<std::map<std::string, double>>();
+  r.wall_s = json.at("wall_s");
+  if (json.contains("cycles")) r.cycles = json.at("cycles").get<uint64_t>();
+  return r;
+}
+
+}  // namespace heatvit::explore

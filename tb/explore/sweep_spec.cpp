@@ -1,0 +1,245 @@
+#include "tb/explore/sweep_spec.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "models/errors.h"
+#include "tb/explore/fingerprint.h"
+#include "tb/run_sim/numbers.h"
+#include "tb/run_sim/parameters.h"
+#include "tb/run_sim/pruning_options.h"
+
+namespace heatvit::explore {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+const std::vector<std::string>& run_keys() {
+  static const std::vector<std::string> kKeys = {"model", "prune-rates", "scorer", "selectors"};
+  return kKeys;
+}
+
+bool contains(const std::vector<std::string>& words, const std::string& word) {
+  return std::find(words.begin(), words.end(), word) != words.end();
+}
+
+std::string joined(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
+  return text;
+}
+
+std::string trimmed(const std::string& text) {
+  const size_t first = text.find_first_not_of(" \t\r");
+  return first == std::string::npos ? "" : text.substr(first, text.find_last_not_of(" \t\r") - first + 1);
+}
+
+struct Line {
+  std::string section, key, value, origin;
+};
+
+/// "[section]", "key = value", "#" starts a comment; the order of lines is kept. Axis keys hold dots of their own, so this
+/// is not the reader of parameter files.
+std::vector<Line> read_lines(const std::string& path) {
+  std::error_code ignored;
+  std::ifstream file(path);
+  if (!file || std::filesystem::is_directory(path, ignored)) throw InputError(path + ": cannot read this file");
+  std::vector<Line> lines;
+  std::set<std::pair<std::string, std::string>> seen;
+  std::string section, raw;
+  for (int number = 1; std::getline(file, raw); ++number) {
+    const std::string line = trimmed(raw.substr(0, raw.find('#'))), origin = path + ":" + std::to_string(number);
+    const size_t equals = line.find('=');
+    if (line.empty()) continue;
+    if (line.front() == '[' && line.back() == ']') {
+      section = trimmed(line.substr(1, line.size() - 2));
+    } else if (equals == std::string::npos || section.empty()) {
+      throw InputError(origin + ": '" + line + "' is neither [section] nor name = value below one");
+    } else {
+      lines.push_back({section, trimmed(line.substr(0, equals)), trimmed(line.substr(equals + 1)), origin});
+      if (!seen.insert({section, lines.back().key}).second)
+        throw InputError(origin + ": '" + lines.back().key + "' is set twice in [" + section + "]");
+    }
+  }
+  return lines;
+}
+
+Method method_of(const Line& line) {
+  static const std::map<std::string, Method> kMethods = {
+      {"grid", Method::kGrid}, {"latin", Method::kLatin}, {"random", Method::kRandom}, {"nsga2", Method::kNsga2}};
+  const auto found = kMethods.find(line.value);
+  if (found == kMethods.end())
+    throw InputError(line.origin + ": method = '" + line.value + "' is not allowed; allowed: grid, latin, random or nsga2");
+  return found->second;
+}
+
+void read_sweep_line(SweepSpec& spec, const Line& line) {
+  const auto whole = [&line](int64_t least, int64_t most) {
+    return tb::parse_integer(line.origin + ": " + line.key, line.value, least, most);
+  };
+  if (contains(run_keys(), line.key)) {
+    spec.run[line.key] = line.value;
+  } else if (line.key == "method") {
+    spec.method = method_of(line);
+  } else if (line.key == "samples") {
+    spec.samples = static_cast<uint64_t>(whole(1, 10'000'000));
+  } else if (line.key == "seed") {
+    spec.seed = static_cast<uint32_t>(whole(0, UINT32_MAX));
+  } else if (line.key == "population") {
+    spec.population = static_cast<int>(whole(8, 10'000));
+    if (spec.population % 4 != 0) throw InputError(line.origin + ": population must be a multiple of 4");
+  } else if (line.key == "objectives") {
+    spec.objectives = tb::split_list(line.value);
+    for (const std::string& name : spec.objectives) {
+      if (!contains(metric_names(), name))
+        throw InputError(line.origin + ": there is no metric '" + name + "'; there are " + joined(metric_names()));
+    }
+  } else {
+    throw InputError(line.origin + ": there is no '" + line.key + "' in [sweep]; there are " + joined(run_keys()) +
+                     ", method, samples, seed, population, objectives");
+  }
+}
+
+Axis read_axis(const Line& line) {
+  const tb::Parameter* parameter = tb::find_parameter(line.key);
+  if (parameter == nullptr && !contains(run_keys(), line.key)) {
+    throw InputError(line.origin + ": there is no parameter '" + line.key + "'; `run_sim list` shows all, and " +
+                     joined(run_keys()) + " may be axes, too");
+  }
+  // Positions and rates hold commas and no colons: only parameters have ranges.
+  Axis axis{line.key, expand_values(line.value, parameter != nullptr && parameter->integral, line.origin), line.origin};
+  soc::SocConfig scratch;
+  for (const std::string& value : axis.values) {
+    if (parameter != nullptr) tb::set_parameter(scratch, *parameter, value, line.origin);
+    if (line.key == "model") zoo::find(value);
+  }
+  return axis;
+}
+
+double read_limit(const Line& line) {
+  if (!contains(metric_names(), line.key))
+    throw InputError(line.origin + ": there is no metric '" + line.key + "'; there are " + joined(metric_names()));
+  const auto value = tb::parse_number(line.value);
+  if (!value || *value <= 0) throw InputError(line.origin + ": " + line.key + " = '" + line.value + "' is not a number above 0");
+  return *value;
+}
+
+/// The run options of a point, [sweep] overridden by axes.
+tb::PruningOptions pruning_options(const std::map<std::string, std::string>& run) {
+  const auto maybe = [&run](const char* key) {
+    const auto found = run.find(key);
+    return found == run.end() ? std::nullopt : std::optional<std::string>(found->second);
+  };
+  tb::PruningOptions options;
+  options.rates = maybe("prune-rates");
+  options.scorer = maybe("scorer");
+  options.selectors = maybe("selectors");
+  return options;
+}
+
+std::vector<std::string> models_of(const SweepSpec& spec) {
+  for (const Axis& axis : spec.space.axes()) {
+    if (axis.key == "model") return axis.values;
+  }
+  return {spec.run.at("model")};
+}
+
+/// Each value of the pruning axes must be right by itself; what contradicts another axis is recorded as infeasible.
+void check_pruning(const SweepSpec& spec) {
+  for (const Axis& axis : spec.space.axes()) {
+    if (axis.key != "prune-rates") continue;
+    for (const std::string& value : axis.values) {
+      std::map<std::string, std::string> run = spec.run;
+      run["prune-rates"] = value;
+      try {
+        tb::make_pruning(zoo::find(models_of(spec).front()), pruning_options(run));
+      } catch (const InputError& error) {
+        throw InputError(axis.origin + ": " + error.what());
+      }
+    }
+  }
+}
+
+}  // namespace
+
+const std::vector<std::string>& metric_names() {
+  static const std::vector<std::string> kNames = {"latency_ms", "dsp", "bram18k", "gmacs", "tiles"};
+  return kNames;
+}
+
+SweepSpec read_sweep(const std::string& path, const std::vector<tb::Setting>& command_line) {
+  SweepSpec spec;
+  std::vector<Axis> axes;
+  std::vector<tb::Setting> hardware;
+  for (const Line& line : read_lines(path)) {
+    if (line.section == "sweep") {
+      read_sweep_line(spec, line);
+    } else if (line.section == "axis") {
+      axes.push_back(read_axis(line));
+    } else if (line.section == "limit") {
+      spec.limits[line.key] = read_limit(line);
+    } else if (tb::find_parameter(line.section + "." + line.key) != nullptr) {
+      hardware.push_back({line.section + "." + line.key, line.value, line.origin});
+    } else {
+      throw InputError(line.origin + ": there is no parameter '" + line.section + "." + line.key +
+                       "'; sections are [sweep], [axis], [limit] and those of `run_sim list`");
+    }
+  }
+  if (axes.empty()) throw InputError(path + ": there is no [axis]");
+  hardware.insert(hardware.end(), command_line.begin(), command_line.end());
+  spec.space = Space(std::move(axes));
+  const bool has_model_axis = std::any_of(spec.space.axes().begin(), spec.space.axes().end(),
+                                          [](const Axis& axis) { return axis.key == "model"; });
+  if (!has_model_axis && spec.run.count("model") == 0) throw InputError(path + ": [sweep] has no model");
+  for (const std::string& model : models_of(spec)) {
+    zoo::find(model);
+    spec.base[model] = tb::resolve_config(model, {}, hardware);
+  }
+  check_pruning(spec);
+  return spec;
+}
+
+DesignPoint resolve_point(const SweepSpec& spec, uint64_t number) {
+  std::map<std::string, std::string> run = spec.run;
+  std::vector<std::pair<std::string, std::string>> hardware;
+  Json settings;
+  for (const auto& [key, value] : spec.space.settings(number)) {
+    settings[key] = value;
+    if (contains(run_keys(), key)) {
+      run[key] = value;
+    } else {
+      hardware.emplace_back(key, value);
+    }
+  }
+  DesignPoint point;
+  point.settings = settings.dump();
+  point.spec = zoo::find(run.at("model"));
+  point.config = spec.base.at(run.at("model"));
+  for (const auto& [key, value] : hardware) tb::set_parameter(point.config, *tb::find_parameter(key), value, "[axis]");
+  point.pruning = tb::make_pruning(point.spec, pruning_options(run));
+  Json resolved = {{"model", point.spec.name},
+                   {"scorer", tb::name_of(point.pruning.scorer)},
+                   {"selectors", point.pruning.positions},
+                   {"keep", point.pruning.keep}};
+  for (const tb::Parameter& p : tb::parameters()) resolved[p.key] = tb::value_text(p, point.config);
+  point.resolved = resolved.dump();
+  return point;
+}
+
+std::string identity_of(const SweepSpec& spec, const std::string& version) {
+  std::string text = "version=" + version + "\n";
+  for (const auto& [key, value] : spec.run) text += key + "=" + value + "\n";
+  for (const Axis& axis : spec.space.axes()) {
+    text += "axis " + axis.key + "=";
+    for (const std::string& value : axis.values) text += value + ";";
+    text += "\n";
+  }
+  for (const auto& [key, value] : spec.limits) text += "limit " + key + "=" + tb::number_text(value) + "\n";
+  for (const auto& [model, config] : spec.base) text += model_text(zoo::find(model)) + "\n" + config_text(config);
+  return text;
+}
+
+}  // namespace heatvit::explore

@@ -1,0 +1,52 @@
+// A sweep as its .ini file asks for it (docs/exploration.md).
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "accel/soc/config.h"
+#include "models/reference/pruning.h"
+#include "models/zoo/zoo.h"
+#include "tb/explore/space.h"
+#include "tb/run_sim/config_files.h"
+
+namespace heatvit::explore {
+
+enum class Method { kGrid, kLatin, kRandom, kNsga2 };
+
+struct SweepSpec {
+  std::map<std::string, std::string> run;      // model, prune-rates, scorer, selectors: those of [sweep]
+  std::map<std::string, soc::SocConfig> base;  // by model: parameters before the axes (files, other sections, command line)
+  Space space;                                 // [axis]
+  std::map<std::string, double> limits;        // [limit]: upper bounds by metric
+  Method method = Method::kGrid;
+  uint64_t samples = 1000;                     // all methods but the grid
+  uint32_t seed = 1;
+  int population = 40;                         // nsga2
+  std::vector<std::string> objectives = {"latency_ms", "dsp", "bram18k"};
+};
+
+/// What a point of the space is: everything that a run needs.
+struct DesignPoint {
+  zoo::ModelSpec spec{};
+  soc::SocConfig config;
+  reference::Pruning pruning;
+  std::string settings, resolved;  // JSON: of the axes; of every option
+};
+
+/// Names of the metrics that objectives and limits may use.
+const std::vector<std::string>& metric_names();
+
+/// Throws InputError with file and line: unreadable, unknown section or key, a key twice, a value that is not allowed.
+SweepSpec read_sweep(const std::string& path, const std::vector<tb::Setting>& command_line);
+
+/// Throws InputError where the point's settings contradict each other.
+DesignPoint resolve_point(const SweepSpec& spec, uint64_t number);
+
+/// What results depend on besides the point's number: axes, fixed parameters, limits. Two stores can be merged when this is
+/// equal; method, samples and seed may differ.
+std::string identity_of(const SweepSpec& spec, const std::string& version);
+
+}  // namespace heatvit::explore
