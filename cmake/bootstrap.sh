@@ -13,6 +13,7 @@ declare -A package_of=(
   [/usr/include/spdlog/spdlog.h]=libspdlog-dev
   [/usr/include/nlohmann/json.hpp]=nlohmann-json3-dev
   [/usr/include/stb/stb_image_resize.h]=libstb-dev
+  [/usr/share/javascript/chart.js/chart.min.js]=libjs-chart.js
   [/usr/include/sqlite3.h]=libsqlite3-dev
   [/usr/include/pagmo/pagmo.hpp]=libpagmo-dev
 )
@@ -50,7 +51,7 @@ ignored_folders=(-name __pycache__ -o -name selectors)
 is_current() {
   [[ -e $1 ]] && [[ -z $(find "$home/CMakeLists.txt" "$home/accel" "$home/models" "$home/tb" \
     \( "${ignored_folders[@]}" \) -prune -o \
-    -newer "$1" \( -type d -o -name '*.h' -o -name '*.c' -o -name '*.cpp' -o -name '*.cmake' -o -name CMakeLists.txt \) \
+    -newer "$1" \( -type d -o -name '*.h' -o -name '*.c' -o -name '*.cpp' -o -name '*.js' -o -name '*.css' -o -name '*.cmake' -o -name CMakeLists.txt \) \
     -print -quit) ]]
 }
 

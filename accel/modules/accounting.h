@@ -54,8 +54,8 @@ class UnitAccount {
 
   const std::vector<CauseCounts>& commands() const { return commands_; }
 
-  /// From the next reset on, every stretch goes to `slices`, too, in order of time; null: none (the default, which costs
-  /// nothing). The cycles do not depend on it.
+  /// From the next reset on, every stretch goes to `slices`, too, in order of time; null: none (the default, which
+  /// costs nothing). The cycles do not depend on it.
   void record(std::vector<Slice>* slices) { slices_ = slices; }
 
  private:

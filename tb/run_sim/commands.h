@@ -16,6 +16,7 @@ int list_command(const Arguments& arguments);
 int table_command(const Arguments& arguments);
 int sweep_command(const Arguments& arguments);
 int pareto_command(const Arguments& arguments);
+int report_command(const Arguments& arguments);
 
 /// Results go to stdout through this: throws WriteError when they do not arrive.
 void print(const std::string& text);

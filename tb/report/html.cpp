@@ -1,0 +1,144 @@
+#include "tb/report/html.h"
+
+#include <algorithm>
+#include <string_view>
+
+#include "models/errors.h"
+#include "models/zoo/zoo.h"
+#include "tb/report/page/assets.h"
+
+namespace heatvit::tb {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
+
+/// JSON inside a script element: nothing in it may look like markup.
+std::string embeddable(const Json& json) {
+  std::string text;
+  for (const char c : json.dump()) {
+    if (c == '<')
+      text += "\\u003c";
+    else
+      text += c;
+  }
+  return text;
+}
+
+std::string escaped(std::string_view text) {
+  std::string out;
+  for (const char c : text) out += c == '<' ? "&lt;" : c == '&' ? "&amp;" : std::string(1, c);
+  return out;
+}
+
+std::string assemble(const std::string& title, const char* kind, const Json& data) {
+  if (page::chart_library().empty())
+    throw InputError(
+        "this run_sim was built without Chart.js; install it with 'apt-get install libjs-chart.js' and build again");
+  std::string text = "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<title>" + escaped(title) +
+                     "</title>\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<style>\n";
+  text.append(page::style());
+  text += "</style>\n</head>\n<body data-kind=\"" + std::string(kind) +
+          "\">\n<main id=\"page\"><noscript>This page draws its charts with JavaScript, which is switched off."
+          "</noscript></main>\n<script type=\"application/json\" id=\"data\">";
+  text += embeddable(data) + "</script>\n<script>\n";
+  text.append(page::chart_library());
+  for (const std::string_view script : {page::common_script(), page::run_script(), page::sweep_script()}) {
+    text += "\n</script>\n<script>\n";
+    text.append(script);
+  }
+  return text + "</script>\n</body>\n</html>\n";
+}
+
+/// The file of an image that the report knows by its name only.
+fs::path image_path(const Json& config, const std::string& name, const fs::path& run_folder) {
+  std::vector<fs::path> candidates;
+  for (const Json& file : config.value("image", Json::array()))
+    if (file.is_string() && fs::path(file.get<std::string>()).filename() == name)
+      candidates.emplace_back(file.get<std::string>());
+  const Json folder = config.value("images", Json());
+  if (folder.is_string()) candidates.push_back(fs::path(folder.get<std::string>()) / name);
+  for (const fs::path& candidate : candidates)
+    for (const fs::path& path : {candidate, run_folder / candidate}) {
+      std::error_code error;
+      if (fs::is_regular_file(path, error)) return path;
+    }
+  return {};
+}
+
+double crop_of(const std::string& model) {
+  for (const zoo::ModelSpec& spec : zoo::models())
+    if (spec.name == model) return spec.crop;
+  return zoo::models().front().crop;
+}
+
+/// Thumbnails of the first images of a run with data; the others lose what is not drawn.
+void add_pictures(Json& run, const fs::path& run_folder) {
+  const Json& config = run.at("config");
+  const double crop = crop_of(run.at("model").get<std::string>());
+  Json missing = Json::array();
+  size_t index = 0;
+  for (Json& image : run.at("images")) {
+    if (index++ >= kPictures || run.at("mode") != "functional") {
+      image.erase("kept");
+      image.erase("top5");
+      continue;
+    }
+    const std::string name = image.at("file").get<std::string>();
+    const fs::path path = image_path(config, name, run_folder);
+    try {
+      if (path.empty()) throw InputError("no such file");
+      image["thumbnail"] = thumbnail(path.string(), crop);
+    } catch (const InputError&) {
+      missing.push_back(name);
+    }
+  }
+  run["missing_pictures"] = missing;
+}
+
+void expect_run(const Json& run) {
+  if (!run.is_object() || run.value("schema", "") != "heatvit-sim/run/1")
+    throw InputError("is no result of run_sim run --json (schema heatvit-sim/run/1)");
+  for (const char* key : {"model", "mode", "config", "images", "summary", "breakdown"})
+    if (!run.contains(key)) throw InputError(std::string("has no \"") + key + "\"");
+  if (!run["images"].is_array() || run["images"].empty()) throw InputError("has no images");
+}
+
+}  // namespace
+
+std::string run_page(Json run, const fs::path& run_folder, const std::vector<std::string>& class_names) {
+  expect_run(run);
+  try {
+    add_pictures(run, run_folder);
+    Json names = Json::object();  // of the classes that appear
+    const auto note = [&](const Json& index) {
+      if (!index.is_number_integer() || index < 0 || index >= class_names.size()) return;
+      names[std::to_string(index.get<int>())] = class_names[index.get<size_t>()];
+    };
+    for (const Json& image : run["images"]) {
+      note(image.value("label", Json()));
+      for (const Json& top : image.value("top5", Json::array())) note(top.at("class"));
+    }
+    run["class_names"] = names;
+    return assemble(
+        run["model"].get<std::string>() + ", " + run["mode"].get<std::string>() + " mode - HeatViT simulator", "run",
+        run);
+  } catch (const Json::exception& error) {
+    throw InputError(std::string("is not as run_sim writes it: ") + error.what());
+  }
+}
+
+std::string sweep_page(const std::string& title, const std::vector<std::string>& objectives,
+                       const std::vector<SweepPoint>& points) {
+  Json rows = Json::array();
+  for (const SweepPoint& p : points)
+    rows.push_back({{"number", p.number},
+                    {"feasible", p.feasible},
+                    {"reason", p.reason},
+                    {"settings", p.settings},
+                    {"metrics", p.metrics}});
+  return assemble(title + " - HeatViT simulator", "sweep",
+                  {{"title", title}, {"objectives", objectives}, {"points", rows}});
+}
+
+}  // namespace heatvit::tb
