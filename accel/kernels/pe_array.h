@@ -29,6 +29,11 @@ struct PackedChain<uint8_t> {
   static constexpr int kTerms = 4;  // 4 x 128 x 255 = 130,560
 };
 
+template <>
+struct PackedChain<int16_t> {  // operands of nine bits: what int8 and uint8 share
+  static constexpr int kTerms = 4;
+};
+
 /// Extents of the buffers that the array reads and writes: rows, padded input channels, padded outputs.
 template <int kMaxRows, int kMaxInputs, int kMaxOutputs>
 struct TileBuffers {
@@ -83,12 +88,13 @@ chains:
 
 }  // namespace detail
 
-/// C = (first ? 0 : C) + A B: a[m][k], b[n][k], c[m][n], each in its buffer. The loader has filled a and b with zeros from k
+/// C = (first ? 0 : C) + A B: a[m][k], b[n][k], c[m][column0 + n], each in its buffer. A: int8, uint8, or int16 that holds
+/// nine bits. The loader has filled a and b with zeros from k
 /// up to a multiple of kLanesIn; b and c are buffers of a multiple of kLanesOut rows and columns, and outputs from n on
 /// are computed and of no meaning. kPacked: pairs of int8 products on one multiplier.
 template <class Buffers, int kLanesIn, int kLanesOut, bool kPacked, class A>
 inline void pe_array_tile(const A (*a)[Buffers::kInputs], const int8_t (*b)[Buffers::kInputs],
-                          int32_t (*c)[Buffers::kOutputs], int m, int k, int n, bool first) {
+                          int32_t (*c)[Buffers::kOutputs], int column0, int m, int k, int n, bool first) {
   static_assert(Buffers::kInputs % kLanesIn == 0, "the last beat of a row reads kLanesIn operands, zeros among them");
   static_assert(Buffers::kOutputs % kLanesOut == 0, "the last beat writes kLanesOut sums");
   static_assert(!kPacked || kLanesOut % 2 == 0, "outputs are packed in pairs");
@@ -102,7 +108,7 @@ gemm_beats:
     for (int j = 0; j < kLanesOut; j += kPacked ? 2 : 1) {
 #pragma HLS unroll
       const bool fresh = first && k0 == 0;
-      int32_t* cell = &c[row][n0 + j];
+      int32_t* cell = &c[row][column0 + n0 + j];
       if (kPacked) {
         Int<32> high = 0, low = 0;
         detail::dot_pair<kLanesIn>(&a[row][k0], &b[n0 + j + 1][k0], &b[n0 + j][k0], high, low);

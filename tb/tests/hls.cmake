@@ -8,3 +8,5 @@ target_include_directories(test_hls_ap_int PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/a
 target_compile_options(test_hls_ap_int PRIVATE -Wno-conversion)  # the stand-in converts by design
 target_link_libraries(test_hls_ap_int PRIVATE heatvit_kernels GTest::gtest_main)
 gtest_discover_tests(test_hls_ap_int TEST_PREFIX hls_ap_int. DISCOVERY_TIMEOUT 60)
+
+heatvit_test(hls_top LIBS heatvit_hls_top soc_support)

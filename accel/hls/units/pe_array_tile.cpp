@@ -12,5 +12,5 @@ extern "C" void pe_array_tile(const int8_t a[TileBuffers::kRows][TileBuffers::kI
 #pragma HLS array_partition variable = b type = cyclic factor = heatvit::hls::kLanesOut dim = 1
 #pragma HLS array_partition variable = c type = cyclic factor = heatvit::hls::kLanesOut dim = 2
   heatvit::kernels::pe_array_tile<TileBuffers, heatvit::hls::kLanesIn, heatvit::hls::kLanesOut, false, int8_t>(
-      a, b, c, m, k, n, first != 0);
+      a, b, c, 0, m, k, n, first != 0);
 }

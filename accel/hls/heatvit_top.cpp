@@ -1,0 +1,123 @@
+#include "accel/hls/heatvit_top.h"
+
+#include "accel/hls/gemm_engine.h"
+#include "accel/hls/vector_engine.h"
+
+namespace heatvit {
+namespace hls {
+namespace {
+
+constexpr int kStages = 8;
+
+void reset(SelectorState& state, uint32_t tokens, uint32_t seed) {
+  state.tokens = state.tokens_before = static_cast<int>(tokens);
+  state.package = state.package_before = false;
+  state.stages = 0;
+  state.seed = seed;
+clear_selector:
+  for (int t = 0; t < kernels::kMaxTokens; ++t) {
+#pragma HLS pipeline II = 1
+    state.scores[t] = 0;
+    state.mask[t] = 1;
+  }
+}
+
+void fetch(const uint32_t* commands, uint32_t word, uint32_t* words) {
+command_words:
+  for (uint32_t i = 0; i < isa::kCommandWords; ++i) {
+#pragma HLS pipeline II = 1
+    words[i] = commands[word + i];
+  }
+}
+
+bool runnable(const Job& job) {
+  if (job.opcode == isa::Opcode::kTokenSelect) return true;
+  if (job.m < 1 || job.n < 1) return false;
+  return job.opcode != isa::Opcode::kGemm || job.k >= 1;
+}
+
+bool within_buffers(const Job& job) {
+  if (job.tokens > kernels::kMaxTokens) return false;
+  switch (job.opcode) {
+    case isa::Opcode::kGemm: return fits(job);
+    case isa::Opcode::kSoftmax:
+    case isa::Opcode::kLayerNorm:
+    case isa::Opcode::kHeadMean: return job.n <= kernels::kMaxRow;
+    case isa::Opcode::kTokenScore: return job.n <= kernels::kMaxHeads && job.m <= kernels::kMaxTokens;
+    case isa::Opcode::kColumnMaxAdd: return job.m <= kernels::kMaxTokens;
+    default: return true;
+  }
+}
+
+void execute(const int8_t* activations, const int8_t* weights, int8_t* results, const Job& job, SelectorState& state,
+             uint32_t* kept) {
+  switch (job.opcode) {
+    case isa::Opcode::kGemm: run_gemm(activations, weights, results, job, state.scores); break;
+    case isa::Opcode::kSoftmax: run_softmax(activations, results, job, state.scores); break;
+    case isa::Opcode::kLayerNorm: run_layernorm(activations, weights, results, job); break;
+    case isa::Opcode::kCopy: run_copy(activations, results, job); break;
+    case isa::Opcode::kTokenMean: run_token_mean(activations, results, job); break;
+    case isa::Opcode::kHeadMean: run_head_mean(activations, results, job); break;
+    case isa::Opcode::kTokenScore: run_token_score(activations, job, state.scores); break;
+    case isa::Opcode::kColumnMaxAdd: run_column_max(activations, results, job); break;
+    case isa::Opcode::kTokenSelect: {
+      const int count = run_token_select(job, state);
+      if (state.stages < kStages) kept[state.stages++] = static_cast<uint32_t>(count);
+      break;
+    }
+    case isa::Opcode::kTokenPack:
+      if (job.a_type == isa::Element::kInt16) {
+        pack_rows<int16_t>(activations, results, job, state);
+      } else {
+        pack_rows<int8_t>(activations, results, job, state);
+      }
+      break;
+    case isa::Opcode::kEnd: break;
+  }
+}
+
+}  // namespace
+}  // namespace hls
+}  // namespace heatvit
+
+extern "C" int heatvit_top(const int8_t* activations, const int8_t* weights, int8_t* results, const uint32_t* commands,
+                           uint32_t list_base, uint32_t list_count, uint32_t tokens, uint32_t seed, uint32_t kept[8],
+                           uint32_t* stages) {
+#pragma HLS interface mode = m_axi port = activations bundle = activations offset = slave num_read_outstanding = 16 max_read_burst_length = 16 max_widen_bitwidth = 128
+#pragma HLS interface mode = m_axi port = weights bundle = weights offset = slave num_read_outstanding = 16 max_read_burst_length = 16 max_widen_bitwidth = 128
+#pragma HLS interface mode = m_axi port = results bundle = results offset = slave num_write_outstanding = 16 max_write_burst_length = 16 max_widen_bitwidth = 128
+#pragma HLS interface mode = m_axi port = commands bundle = commands offset = slave max_read_burst_length = 16 max_widen_bitwidth = 128
+#pragma HLS interface mode = s_axilite port = list_base bundle = control
+#pragma HLS interface mode = s_axilite port = list_count bundle = control
+#pragma HLS interface mode = s_axilite port = tokens bundle = control
+#pragma HLS interface mode = s_axilite port = seed bundle = control
+#pragma HLS interface mode = s_axilite port = kept bundle = control
+#pragma HLS interface mode = s_axilite port = stages bundle = control
+#pragma HLS interface mode = s_axilite port = return bundle = control
+  using namespace heatvit;
+  hls::SelectorState state;
+  hls::reset(state, tokens, seed);
+  int status = hls::kNoEnd;
+commands_in_order:
+  for (uint32_t index = 0; index < list_count; ++index) {
+#pragma HLS loop_tripcount min = 1 max = 512
+    uint32_t words[isa::kCommandWords];
+    hls::fetch(commands, list_base / 4 + index * isa::kCommandWords, words);
+    if (!hls::is_command(words)) {
+      status = hls::kBadCommand;
+      break;
+    }
+    const hls::Job job = hls::decode_job(words, state);
+    if (job.opcode == isa::Opcode::kEnd) {
+      status = hls::kDone;
+      break;
+    }
+    if (!hls::runnable(job) || !hls::within_buffers(job)) {
+      status = hls::runnable(job) ? hls::kTooLarge : hls::kBadCommand;
+      break;
+    }
+    hls::execute(activations, weights, results, job, state, kept);
+  }
+  *stages = static_cast<uint32_t>(state.stages);
+  return status;
+}

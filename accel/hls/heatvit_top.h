@@ -1,0 +1,15 @@
+// The accelerator as one synthesised function: it fetches the command list that the simulated control unit fetches
+// (docs/isa.md), in order, and leaves the same bytes in DDR. LayerNorm is done in the fabric whatever a command says of
+// the host; commands run one after the other, so dependency fields are not needed.
+#pragma once
+
+#include <cstdint>
+
+#include "accel/hls/job.h"
+
+/// activations, weights, results, commands: the same DDR through four AXI masters (byte 0 of DDR each; commands by
+/// words). list_base: byte address of the list, list_count commands; tokens: rows at the start; seed: of the random
+/// scorer. kept: patch tokens after each selector (at most 8), stages: how many ran. Returns a heatvit::hls::Status.
+extern "C" int heatvit_top(const int8_t* activations, const int8_t* weights, int8_t* results, const uint32_t* commands,
+                           uint32_t list_base, uint32_t list_count, uint32_t tokens, uint32_t seed, uint32_t kept[8],
+                           uint32_t* stages);

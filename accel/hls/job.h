@@ -1,0 +1,157 @@
+// A command as the synthesised control holds it: fields of accel/isa/layout.h with extents resolved by the token-count
+// register.
+#pragma once
+
+#include <cstdint>
+
+#include "accel/hls/types.h"
+#include "accel/isa/layout.h"
+#include "accel/kernels/im2col.h"
+
+namespace heatvit {
+namespace hls {
+
+/// What heatvit_top returns.
+enum Status { kDone = 0, kBadCommand = 1, kNoEnd = 2, kTooLarge = 3 };
+
+/// A matrix in DDR, possibly one per head. Byte units.
+struct Matrix {
+  uint32_t address, pitch, head_stride;
+};
+
+inline uint32_t address_of(const Matrix& x, int head, int row, int byte) {
+  return x.address + static_cast<uint32_t>(head) * x.head_stride + static_cast<uint32_t>(row) * x.pitch +
+         static_cast<uint32_t>(byte);
+}
+
+/// The token-count register and the selector's memories.
+struct SelectorState {
+  int tokens, tokens_before;    // now, and before the last selection
+  bool package, package_before;  // the last row is a package token
+  int stages;
+  uint32_t seed;
+  uint32_t scores[kernels::kMaxTokens];
+  uint8_t mask[kernels::kMaxTokens];  // 1: stays
+};
+
+struct Job {
+  isa::Opcode opcode;
+  int stage;
+  int m, k, n, heads, tile_m, tile_k, tile_n;
+  int tokens, tokens_after;  // differ for packing
+  bool package, package_after;
+  bool panel, m_outer, residual, keep_cls_scores, random_scores, by_threshold;
+  isa::Element a_type, c_type;
+  isa::LayoutB layout_b;
+  isa::Activation activation;
+  Matrix a, b, c, r;
+  uint32_t records;    // 0: `immediate` for every channel
+  uint64_t immediate;  // a channel record
+  uint16_t multiplier, multiplier2, delta;
+  int shift, shift2;
+  int keep;
+  uint32_t threshold;
+  uint64_t epsilon;
+  bool conv;
+  kernels::ConvShape shape;
+
+  int candidates() const { return tokens - 1 - (package ? 1 : 0); }
+};
+
+inline int smaller(int a, int b) { return a < b ? a : b; }
+inline int tiles(int extent, int tile) { return (extent + tile - 1) / tile; }
+
+inline Matrix matrix_at(const uint32_t* words, int word) {
+  const Matrix x = {isa::get_field(words, isa::fields::address_of(word)),
+                    isa::get_field(words, isa::fields::pitch_of(word)),
+                    isa::get_field(words, isa::fields::head_stride_of(word))};
+  return x;
+}
+
+inline int number_at(const uint32_t* words, const isa::Field& field) {
+  return static_cast<int>(isa::get_field(words, field));
+}
+
+inline bool flag_at(const uint32_t* words, const isa::Field& field) { return isa::get_field(words, field) != 0; }
+
+/// fixed + per_token * tokens.
+inline int extent_at(const uint32_t* words, int word, int tokens) {
+  const int fixed = static_cast<int16_t>(isa::get_field(words, isa::fields::fixed_part(word)));
+  return fixed + number_at(words, isa::fields::per_token_part(word)) * tokens;
+}
+
+/// The words are a command: checksum, codes, reserved bits, tiles, shifts.
+inline bool is_command(const uint32_t* words) {
+  namespace f = isa::fields;
+  return words[f::kChecksumWord] == isa::command_checksum(words) && number_at(words, f::kOpcode) < isa::kOpcodes &&
+         !flag_at(words, f::kReservedFlags) && number_at(words, f::kTypeA) < isa::kElements &&
+         number_at(words, f::kTypeC) < isa::kElements && number_at(words, f::kLayoutB) < isa::kLayouts &&
+         number_at(words, f::kActivation) < isa::kActivations && number_at(words, f::kHeads) >= 1 &&
+         number_at(words, f::kTileM) >= 1 && number_at(words, f::kTileK) >= 1 && number_at(words, f::kTileN) >= 1 &&
+         number_at(words, f::kShift) >= 1 && number_at(words, f::kShift) <= 62 && number_at(words, f::kShift2) >= 1 &&
+         number_at(words, f::kShift2) <= 62;
+}
+
+inline void resolve_extents(const uint32_t* words, const SelectorState& state, Job& job) {
+  const bool packing = job.opcode == isa::Opcode::kTokenPack;
+  job.tokens = packing ? state.tokens_before : state.tokens;
+  job.package = packing ? state.package_before : state.package;
+  job.tokens_after = state.tokens;
+  job.package_after = state.package;
+  job.m = extent_at(words, isa::fields::kWordM, job.tokens);
+  job.k = extent_at(words, isa::fields::kWordK, job.tokens);
+  job.n = extent_at(words, isa::fields::kWordN, job.tokens);
+}
+
+inline void resolve_flags(const uint32_t* words, Job& job) {
+  namespace f = isa::fields;
+  job.panel = flag_at(words, f::kPanel);
+  job.m_outer = job.panel || !flag_at(words, f::kOrder);
+  job.residual = flag_at(words, f::kResidual);
+  job.keep_cls_scores = flag_at(words, f::kKeepClsScores);
+  job.random_scores = flag_at(words, f::kScoreSource);
+  job.by_threshold = flag_at(words, f::kSelectRule);
+  job.a_type = static_cast<isa::Element>(isa::get_field(words, f::kTypeA));
+  job.c_type = static_cast<isa::Element>(isa::get_field(words, f::kTypeC));
+  job.layout_b = static_cast<isa::LayoutB>(isa::get_field(words, f::kLayoutB));
+  job.activation = static_cast<isa::Activation>(isa::get_field(words, f::kActivation));
+}
+
+inline Job decode_job(const uint32_t* words, const SelectorState& state) {
+  namespace f = isa::fields;
+  Job job;
+  job.opcode = static_cast<isa::Opcode>(isa::get_field(words, f::kOpcode));
+  job.stage = number_at(words, f::kStage);
+  resolve_extents(words, state, job);
+  resolve_flags(words, job);
+  job.heads = number_at(words, f::kHeads);
+  job.tile_m = number_at(words, f::kTileM);
+  job.tile_k = number_at(words, f::kTileK);
+  job.tile_n = number_at(words, f::kTileN);
+  job.a = matrix_at(words, f::kWordA);
+  job.b = matrix_at(words, f::kWordB);
+  job.c = matrix_at(words, f::kWordC);
+  job.r = matrix_at(words, f::kWordR);
+  job.records = isa::get_field(words, f::kRecords);
+  job.multiplier = static_cast<uint16_t>(isa::get_field(words, f::kMultiplier));
+  job.shift = number_at(words, f::kShift);
+  job.immediate = uint64_t{job.multiplier} << 32 | static_cast<uint64_t>(job.shift) << 48;
+  job.multiplier2 = static_cast<uint16_t>(isa::get_field(words, f::kMultiplier2));
+  job.shift2 = number_at(words, f::kShift2);
+  job.delta = static_cast<uint16_t>(isa::get_field(words, f::kDelta));
+  job.keep = number_at(words, f::kKeep);
+  job.threshold = isa::get_field(words, f::kThreshold);
+  job.epsilon = uint64_t{isa::get_field(words, f::kEpsilonLow)} |
+                uint64_t{isa::get_field(words, f::kEpsilonHigh)} << 32;
+  job.conv = flag_at(words, f::kConvSize);
+  job.shape.size = number_at(words, f::kConvSize);
+  job.shape.out_size = number_at(words, f::kConvOutSize);
+  job.shape.channels = number_at(words, f::kConvChannels);
+  job.shape.kernel = number_at(words, f::kConvKernel);
+  job.shape.stride = number_at(words, f::kConvStride);
+  job.shape.pad = number_at(words, f::kConvPad);
+  return job;
+}
+
+}  // namespace hls
+}  // namespace heatvit

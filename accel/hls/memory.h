@@ -1,0 +1,56 @@
+// Values from and to DDR. Ports are bytes that the tool widens to 128 bit (max_widen_bitwidth): tensors have any pitch.
+#pragma once
+
+#include <cstdint>
+
+#include "accel/kernels/labels.h"
+
+namespace heatvit {
+namespace hls {
+
+/// A little-endian T at any byte address.
+template <class T>
+inline T load_value(const int8_t* port, uint32_t address) {
+#pragma HLS inline
+  uint64_t bits = 0;
+bytes:
+  for (int i = 0; i < static_cast<int>(sizeof(T)); ++i) {
+#pragma HLS unroll
+    bits |= static_cast<uint64_t>(static_cast<uint8_t>(port[address + static_cast<uint32_t>(i)])) << (8 * i);
+  }
+  return static_cast<T>(bits);
+}
+
+template <class T>
+inline void store_value(int8_t* to, int at, T value) {
+#pragma HLS inline
+  const uint64_t bits = static_cast<uint64_t>(value);
+bytes:
+  for (int i = 0; i < static_cast<int>(sizeof(T)); ++i) {
+#pragma HLS unroll
+    to[at + i] = static_cast<int8_t>(static_cast<uint8_t>(bits >> (8 * i)));
+  }
+}
+
+template <class T>
+inline void load_row(const int8_t* port, uint32_t address, int n, T* row) {
+values:
+  for (int i = 0; i < n; ++i) {
+#pragma HLS pipeline II = 1
+#pragma HLS loop_tripcount min = 1 max = 1024
+    row[i] = load_value<T>(port, address + static_cast<uint32_t>(i) * static_cast<uint32_t>(sizeof(T)));
+  }
+}
+
+template <class T>
+inline void store_row(const T* row, int n, int8_t* port, uint32_t address) {
+values:
+  for (int i = 0; i < n; ++i) {
+#pragma HLS pipeline II = 1
+#pragma HLS loop_tripcount min = 1 max = 1024
+    store_value<T>(port + address, i * static_cast<int>(sizeof(T)), row[i]);
+  }
+}
+
+}  // namespace hls
+}  // namespace heatvit

@@ -1,0 +1,179 @@
+// Vector operations and the token selector: row by row, or a slice of columns over all rows.
+#pragma once
+
+#include <cstdint>
+
+#include "accel/hls/gemm_engine.h"
+#include "accel/hls/job.h"
+#include "accel/hls/memory.h"
+#include "accel/kernels/layernorm.h"
+#include "accel/kernels/selector.h"
+
+namespace heatvit {
+namespace hls {
+
+constexpr int kSlice = 64;  // columns of one slice
+
+/// x: rows of n residual values -> int8.
+template <class In>
+inline void norm_row(const int8_t* activations, const Job& job, int row, const uint64_t* records, int8_t* out) {
+  In x[kernels::kMaxRow];
+  load_row<In>(activations, address_of(job.a, 0, row, 0), job.n, x);
+  kernels::layernorm_row<In, uint64_t>(x, job.n, records, job.shift2, job.epsilon, out);
+}
+
+inline void run_layernorm(const int8_t* activations, const int8_t* weights, int8_t* results, const Job& job) {
+  uint64_t records[kernels::kMaxRow];
+  load_row<uint64_t>(weights, job.records, job.n, records);
+norm_rows:
+  for (int i = 0; i < job.m; ++i) {
+#pragma HLS loop_tripcount min = 1 max = 4096
+    int8_t row[kernels::kMaxRow];
+    if (job.a_type == isa::Element::kInt16) {
+      norm_row<int16_t>(activations, job, i, records, row);
+    } else {
+      norm_row<int8_t>(activations, job, i, records, row);
+    }
+    store_row<int8_t>(row, job.n, results, address_of(job.c, 0, i, 0));
+  }
+}
+
+inline void run_softmax(const int8_t* activations, int8_t* results, const Job& job, uint32_t* score_memory) {
+softmax_heads:
+  for (int h = 0; h < job.heads; ++h) {
+#pragma HLS loop_tripcount min = 1 max = 16
+  softmax_rows:
+    for (int i = 0; i < job.m; ++i) {
+#pragma HLS loop_tripcount min = 1 max = 4096
+      int16_t scores[kernels::kMaxRow];
+      int8_t row[2 * kernels::kMaxRow];
+      load_row<int16_t>(activations, address_of(job.a, h, i, 0), job.n, scores);
+      finish_softmax(job, scores, h, i, job.n, score_memory, row);
+      store_row<int8_t>(row, job.n * isa::bytes_of(job.c_type), results, address_of(job.c, h, i, 0));
+    }
+  }
+}
+
+inline void run_copy(const int8_t* activations, int8_t* results, const Job& job) {
+copied_rows:
+  for (int i = 0; i < job.m; ++i) {
+#pragma HLS loop_tripcount min = 1 max = 256
+  copied_bytes:
+    for (int j = 0; j < job.n; ++j) {
+#pragma HLS pipeline II = 1
+#pragma HLS loop_tripcount min = 1 max = 4096
+      results[address_of(job.c, 0, i, j)] = activations[address_of(job.a, 0, i, j)];
+    }
+  }
+}
+
+inline void run_head_mean(const int8_t* activations, int8_t* results, const Job& job) {
+mean_rows:
+  for (int i = 0; i < job.m; ++i) {
+#pragma HLS loop_tripcount min = 1 max = 4096
+    const uint32_t at = address_of(job.a, 0, i, 0);
+    int16_t wide[kernels::kMaxRow];
+    int8_t narrow[kernels::kMaxRow];
+    if (job.a_type == isa::Element::kInt16) {
+      load_row<int16_t>(activations, at, job.n, wide);
+      results[address_of(job.c, 0, i, 0)] = kernels::head_mean(wide, job.n, job.multiplier, job.shift);
+    } else {
+      load_row<int8_t>(activations, at, job.n, narrow);
+      results[address_of(job.c, 0, i, 0)] = kernels::head_mean(narrow, job.n, job.multiplier, job.shift);
+    }
+  }
+}
+
+/// `rows` rows of a slice of columns, dense.
+template <class T>
+inline void load_slice(const int8_t* port, const Matrix& from, int head, int rows, int column0, int columns, T* slice) {
+slice_rows:
+  for (int i = 0; i < rows; ++i) {
+#pragma HLS loop_tripcount min = 1 max = 256
+    load_row<T>(port, address_of(from, head, i, column0 * static_cast<int>(sizeof(T))), columns, slice + i * columns);
+  }
+}
+
+inline void run_token_mean(const int8_t* activations, int8_t* results, const Job& job) {
+  int8_t slice[kernels::kMaxTokens * kSlice];
+  int8_t mean[kernels::kMaxRow];
+mean_heads:
+  for (int h = 0; h < job.heads; ++h) {
+#pragma HLS loop_tripcount min = 1 max = 16
+  mean_slices:
+    for (int column = 0; column < job.n; column += kSlice) {
+#pragma HLS loop_tripcount min = 1 max = 16
+      const int columns = smaller(kSlice, job.n - column);
+      load_slice<int8_t>(activations, job.a, h, job.tokens, column, columns, slice);
+      kernels::token_mean_slice(slice, job.tokens, columns, 1, 1 + job.candidates(), mean);
+    mean_copies:
+      for (int i = 0; i < job.m; ++i) {
+#pragma HLS loop_tripcount min = 1 max = 256
+        store_row<int8_t>(mean, columns, results, address_of(job.c, h, i, column));
+      }
+    }
+  }
+}
+
+inline void run_column_max(const int8_t* activations, int8_t* results, const Job& job) {
+  int32_t slice[kernels::kMaxTokens * kSlice];
+  int32_t residual[kSlice];
+  int32_t most[kSlice];
+max_slices:
+  for (int column = 0; column < job.n; column += kSlice) {
+#pragma HLS loop_tripcount min = 1 max = 16
+    const int columns = smaller(kSlice, job.n - column);
+    load_slice<int32_t>(activations, job.a, 0, job.m, column, columns, slice);
+    load_row<int32_t>(activations, address_of(job.r, 0, 0, 4 * column), columns, residual);
+    kernels::column_max_add(slice, job.m, columns, residual, most);
+    store_row<int32_t>(most, columns, results, address_of(job.c, 0, 0, 4 * column));
+  }
+}
+
+inline void run_token_score(const int8_t* activations, const Job& job, uint32_t* score_memory) {
+scored_tokens:
+  for (int t = 0; t < job.m; ++t) {
+#pragma HLS loop_tripcount min = 1 max = 256
+    uint16_t keep[2 * kernels::kMaxHeads];
+    uint16_t weight[kernels::kMaxHeads];
+    load_row<uint16_t>(activations, address_of(job.a, 0, t, 0), 2 * job.n, keep);
+    load_row<uint16_t>(activations, address_of(job.r, 0, t, 0), job.n, weight);
+    score_memory[t] = kernels::token_score(keep, weight, job.n);
+  }
+}
+
+/// Sets mask and token-count register; returns the patch tokens kept.
+inline int run_token_select(const Job& job, SelectorState& state) {
+  const int end = 1 + job.candidates();
+  if (job.random_scores) kernels::random_scores(state.seed, job.stage, job.tokens, state.scores);
+  const int kept = job.by_threshold
+                       ? kernels::select_threshold(state.scores, 1, end, job.threshold, state.mask, job.tokens)
+                       : kernels::select_count(state.scores, 1, end, job.keep, state.mask, job.tokens);
+  state.tokens_before = state.tokens;
+  state.package_before = state.package;
+  state.package = state.package || kept < job.candidates();
+  state.tokens = 1 + kept + (state.package ? 1 : 0);
+  return kept;
+}
+
+template <class T>
+inline void pack_rows(const int8_t* activations, int8_t* results, const Job& job, const SelectorState& state) {
+  T slice[kernels::kMaxTokens * kSlice];
+  T packed[kernels::kMaxTokens * kSlice];
+packed_slices:
+  for (int column = 0; column < job.n; column += kSlice) {
+#pragma HLS loop_tripcount min = 1 max = 16
+    const int columns = smaller(kSlice, job.n - column);
+    load_slice<T>(activations, job.a, 0, job.tokens, column, columns, slice);
+    kernels::pack_slice<T>(slice, job.tokens, columns, state.mask, state.scores, job.package_after, packed);
+  packed_rows:
+    for (int i = 0; i < job.tokens_after; ++i) {
+#pragma HLS loop_tripcount min = 1 max = 256
+      store_row<T>(packed + i * columns, columns, results,
+                   address_of(job.c, 0, i, column * static_cast<int>(sizeof(T))));
+    }
+  }
+}
+
+}  // namespace hls
+}  // namespace heatvit
