@@ -239,6 +239,8 @@ TEST_F(Cli, HelpListAndDisassemblyAnswer) {
   const json list = json::parse(run_sim({"list", "--json"}).out);
   EXPECT_EQ(list["models"].size(), 5U);
   EXPECT_EQ(list["configs"].size(), 5U);
+  EXPECT_EQ(list["devices"]["zcu102"]["fabric"]["dsp48e2"], 2520);
+  EXPECT_EQ(list["devices"]["zcu102"]["memory"]["measured_gb_s"], 13.7);  // without the comment behind it
   EXPECT_GT(list["parameters"].size(), 50U);
   const Outcome disasm = run_sim({"disasm", "--model", "deit-t", "--prune-rates", "0.3,0.51,0.657"});
   EXPECT_EQ(disasm.code, 0);
