@@ -5,10 +5,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
-#include <fstream>
-#include <memory>
+#include <cstdlib>
+#include <filesystem>
 #include <random>
 #include <thread>
 
@@ -20,7 +21,6 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::IsEmpty;
 
 /// Quick points of DeiT-T: 24, of which 8 exceed the limit and 4 more cannot be built.
 constexpr const char* kSweep = R"(
@@ -278,6 +278,83 @@ TEST_F(Sweeps, PrintAndDrawTheFront) {
   expect_refused({"pareto", out, "--objectives", "latency_ms,fame"}, "fame");
   expect_refused({"pareto", out, "--reference", "1"}, "--reference");
   expect_refused({"pareto"}, "file");
+}
+
+TEST_F(Sweeps, ExpandAxes) {
+  const std::string out = folder_.path("r.sqlite");
+  sweep(ini("[sweep]\nmethod = random\nsamples = 1\nprune-rates = 0.9,0.9,0.9\n[axis]\nmodel = deit-t; deit-s\n"
+            "pe.to = 40:24:-8\nvec.lanes = log 1:8:4\npl.clock_mhz = log 100:400:3\ncpu.layernorm_cycles_per_element = 0.1:0.3:0.1\n"
+            "selectors = 4,7,10; 3,6,9;\n"),
+        out);
+  EXPECT_THAT(query(out, "SELECT \"values\" FROM axis ORDER BY position"),
+              ElementsAre("deit-t;deit-s", "40;32;24", "1;2;4;8", "100;200;400", "0.1;0.2;0.3", "4,7,10;3,6,9"));
+}
+
+TEST_F(Sweeps, LatinHypercubesMeetEveryValueOnce) {
+  const std::string out = folder_.path("r.sqlite");
+  sweep(ini("[sweep]\nmodel = deit-t\nprune-rates = 0.9,0.9,0.9\nmethod = latin\nsamples = 12\n[axis]\n"
+            "pl.clock_mhz = 100:111:1\nvec.lanes = 1:12:1\nctrl.queue = 1; 2; 4\n"),
+        out);
+  EXPECT_THAT(query(out, "SELECT count(*), count(DISTINCT json_extract(settings, '$.\"pl.clock_mhz\"')), "
+                         "count(DISTINCT json_extract(settings, '$.\"vec.lanes\"')) FROM point"),
+              ElementsAre("12|12|12"));
+  EXPECT_THAT(query(out, "SELECT count(*) FROM point GROUP BY json_extract(settings, '$.\"ctrl.queue\"')"),
+              ElementsAre("4", "4", "4"));
+}
+
+TEST_F(Sweeps, SearchWithinTheBudgetAndRepeatably) {
+  std::string text = "[sweep]\nmodel = deit-t\nprune-rates = 0.7,0.8,0.9\nmethod = nsga2\nsamples = 60\npopulation = 16\n"
+                     "objectives = latency_ms,dsp\n[axis]\npe.to = 8:64:8\npe.ti = 4:20:4\nvec.lanes = 8; 16; 32\n"
+                     "tile.n = 64; 128\n[limit]\ndsp = 2000\n";
+  const std::string config = ini(text), out = folder_.path("r.sqlite"), again = folder_.path("again.sqlite");
+  sweep(config, out, {"--jobs", "2"});
+  EXPECT_THAT(query(out, "SELECT count(*) FROM point"), ElementsAre("60"));  // of 240
+  EXPECT_THAT(query(out, "SELECT count(*) FROM point WHERE state = 'failed'"), ElementsAre("0"));
+  // A search that was cut off takes the same way through what is there.
+  sweep(config, again);
+  EXPECT_EQ(points(again), points(out));
+  query(again, "DELETE FROM point WHERE number % 2");
+  sweep(config, again, {"--jobs", "2"});
+  EXPECT_EQ(points(again), points(out));
+  text.replace(text.find("samples"), 7, "seed = 2\nsamples");
+  std::filesystem::remove(again);
+  sweep(ini(text), again);
+  EXPECT_NE(points(again), points(out));
+}
+
+TEST_F(Sweeps, MeasureHypervolumes) {
+  const std::string out = folder_.path("r.sqlite");
+  sweep(ini("[sweep]\nmodel = deit-t\nprune-rates = 0.9,0.9,0.9\n[axis]\npe.to = 8; 16; 24; 32\n"), out);
+  const auto volume = [&](const std::vector<std::string>& values, const std::string& objectives, const std::string& reference) {
+    for (size_t i = 0; i < values.size(); ++i)
+      query(out, "UPDATE point SET (latency_ms, dsp, bram18k) = (" + values[i] + ") WHERE number = " + std::to_string(i));
+    const Outcome outcome = run_sim({"pareto", out, "--objectives", objectives, "--reference", reference, "--quiet"});
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    return std::stod(outcome.out.substr(outcome.out.find("hypervolume ") + 12));
+  };
+  // By hand: strips of 1 x 1, 2 x 3 and 1 x 4; then 3 x 3 x 1 + 2 x 2 x 3 - 2 x 2 x 1.
+  EXPECT_EQ(volume({"1,4,0", "2,2,0", "4,1,0", "2,3,0"}, "latency_ms,dsp", "5,5"), 11);
+  EXPECT_EQ(volume({"1,1,3", "2,2,1", "2,2,3", "1,1,9"}, "latency_ms,dsp,bram18k", "4,4,4"), 17);
+  EXPECT_EQ(volume({"5,1,1", "1,5,1", "1,1,5", "6,6,6"}, "latency_ms,dsp,bram18k", "5,5,5"), 0);
+}
+
+/// One machine is a cluster: tb/explore/slurm/sweep.sbatch as an array of 8 on a Slurm that the script starts.
+TEST_F(Sweeps, RunAsASlurmArrayWithATaskKilledAndRequeued) {
+  const std::string config = ini("[sweep]\nmodel = deit-s\n[axis]\nprune-rates = 0,0,0; 0.3,0.51,0.657\n"
+                                 "tile.n = 64:255:1\n[tile]\nm = 99\nk = 96\n");
+  const std::string home = std::getenv("HEATVIT_HOME"), cluster = folder_.path("cluster"), whole = folder_.path("whole.sqlite");
+  const int status = std::system(("'" + home + "/tb/tests/explore_slurm.sh' '" + home + "' '" RUN_SIM "' '" + config + "' '" +
+                                  cluster + "'").c_str());
+  constexpr int kSkipped = 77;
+  if (WIFEXITED(status) && WEXITSTATUS(status) == kSkipped) GTEST_SKIP() << "no Slurm here: install slurm-wlm and munge";
+  ASSERT_EQ(status, 0);
+  // The task that was killed found its earlier points again: 48 in its file, fewer of them from its last run.
+  const std::string log = read_file(cluster + "/log/task-1.log");
+  EXPECT_THAT(log, HasSubstr("48 in the file"));
+  EXPECT_EQ(log.find("48 points"), std::string::npos) << log;
+  sweep(config, whole, {"--jobs", "2"});
+  EXPECT_THAT(query(whole, "SELECT count(*) FROM point WHERE state = 'done'"), ElementsAre("384"));
+  EXPECT_EQ(points(cluster + "/merged.sqlite"), points(whole));
 }
 
 }  // namespace
