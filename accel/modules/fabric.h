@@ -16,6 +16,7 @@
 #include "accel/modules/config.h"
 #include "accel/modules/slot_ring.h"
 #include "accel/modules/tile_walk.h"
+#include "accel/modules/unit_tap.h"
 
 namespace heatvit::modules {
 
@@ -142,9 +143,11 @@ struct Fabric {
   std::vector<int> tokens_of_command;  // in the register when it was issued
   std::function<void()> reset_image;   // set by the system: the present is time zero of a new image
   std::exception_ptr error;            // first failure in a process
+  UnitTap* tap = nullptr;              // receives what the units compute, if anyone listens
 
   UnitAccount& account(Unit unit) { return accounts[static_cast<size_t>(unit)]; }
   bool functional() const { return config.functional; }
+  bool tapped(const char* unit) const { return tap != nullptr && tap->wants(unit); }
 
   void reset(size_t commands, uint64_t epoch);
 

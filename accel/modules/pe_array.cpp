@@ -28,6 +28,22 @@ OperandB layout_b(const Job& job, const Tile& t) {
   }
 }
 
+/// One head of a tile as a call of the unit: operands dense, B with a row an output.
+UnitCall tile_call(const int8_t* a, int a_pitch, const int8_t* b, const OperandB& how, const Tile& t) {
+  const auto m = static_cast<size_t>(t.m), k = static_cast<size_t>(t.k), n = static_cast<size_t>(t.n);
+  const auto b_pitch = static_cast<ptrdiff_t>(how.layout.pitch);
+  UnitCall call{"pe_array_tile", {{"m", t.m}, {"k", t.k}, {"n", t.n}, {"first", t.k0 == 0 ? 1 : 0}}, {}};
+  call.arrays.push_back(tap_matrix("a", false, a, m, k, a_pitch));
+  std::vector<int8_t> rows(n * k);
+  for (size_t j = 0; j < n; ++j)
+    for (size_t i = 0; i < k; ++i) {
+      const auto across = static_cast<ptrdiff_t>(how.rows_are_k ? j : i), down = static_cast<ptrdiff_t>(how.rows_are_k ? i : j);
+      rows[j * k + i] = b[down * b_pitch + across];
+    }
+  call.arrays.push_back(tap_array("b", false, rows.data(), rows.size()));
+  return call;
+}
+
 template <class A>
 void multiply_head(const A* a, int a_pitch, const int8_t* b, const OperandB& how, int32_t* c, int c_pitch,
                    const Tile& t) {
@@ -104,10 +120,22 @@ void PeArray::multiply(const Job& job, const Tile& t, const uint8_t* a, const ui
     int32_t* out =
         reinterpret_cast<int32_t*>(accumulator) + static_cast<ptrdiff_t>(h) * t.m * t.out_n + (t.n0 - t.out_n0);
     const int a_pitch = static_cast<int>(from_a.pitch);
+    const auto m = static_cast<size_t>(t.m), n = static_cast<size_t>(t.n);
+    const bool tapped = c.a_type == isa::Element::kInt8 && fabric_.tapped("pe_array_tile");
+    UnitCall call;
+    if (tapped) {
+      call = tile_call(reinterpret_cast<const int8_t*>(head_a), a_pitch, head_b, from_b, t);
+      const std::vector<int32_t> zeros(m * n);
+      call.arrays.push_back(t.k0 == 0 ? tap_array("c_before", false, zeros.data(), zeros.size())
+                                      : tap_matrix("c_before", false, out, m, n, t.out_n));
+    }
     if (c.a_type == isa::Element::kUint8)
       multiply_head(head_a, a_pitch, head_b, from_b, out, t.out_n, t);
     else
       multiply_head(reinterpret_cast<const int8_t*>(head_a), a_pitch, head_b, from_b, out, t.out_n, t);
+    if (!tapped) continue;
+    call.arrays.push_back(tap_matrix("c", true, out, m, n, t.out_n));
+    fabric_.tap->take(call);
   }
 }
 

@@ -62,6 +62,11 @@ void TokenSelector::score(const Job& job) {
       for (size_t r = 0; r < rows; ++r)
         scores_[static_cast<size_t>(chunk.row0) + r] =
             kernels::token_score(keep + r * heads * 2, weight + r * heads, job.n);
+      if (fabric_.tapped("token_score"))
+        fabric_.tap->take({"token_score",
+                           {{"tokens", chunk.rows}, {"heads", job.n}},
+                           {tap_array("keep", false, keep, rows * heads * 2), tap_array("weight", false, weight, rows * heads),
+                            tap_array("scores", true, scores_.data() + chunk.row0, rows)}});
     }
     fabric_.clock.wait_cycles(static_cast<uint64_t>(kernels::token_score_cycles(chunk.rows, job.n)));
     fabric_.vector.release();
@@ -84,6 +89,7 @@ void TokenSelector::select(const Job& job) {
     kept = c.select_rule == isa::SelectRule::kCount
                ? kernels::select_count(scores_.data(), 1, 1 + candidates, c.keep, mask_.data(), tokens)
                : kernels::select_threshold(scores_.data(), 1, 1 + candidates, c.threshold, mask_.data(), tokens);
+    tap_selection(c, tokens, candidates, kept);
     std::vector<int> patches = {-1};
     for (int t = 1; t <= candidates; ++t)
       if (mask_[static_cast<size_t>(t)] != 0) patches.push_back(patch_of_token_[static_cast<size_t>(t)]);
@@ -101,6 +107,27 @@ void TokenSelector::select(const Job& job) {
   tokens_ = {1 + kept + (package ? 1 : 0), package};
 }
 
+void TokenSelector::tap_selection(const isa::Command& c, int tokens, int candidates, int kept) {
+  const bool by_count = c.select_rule == isa::SelectRule::kCount;
+  const char* unit = by_count ? "token_select_count" : "token_select_threshold";
+  if (!fabric_.tapped(unit)) return;
+  const auto count = static_cast<size_t>(tokens);
+  const TapScalar rule = by_count ? TapScalar{"keep", c.keep} : TapScalar{"threshold", c.threshold};
+  fabric_.tap->take({unit,
+                     {{"tokens", tokens}, {"candidates", candidates}, rule, {"return", kept}},
+                     {tap_array("scores", false, scores_.data(), count), tap_array("mask", true, mask_.data(), count)}});
+}
+
+void TokenSelector::tap_slice(const Job& job, const Chunk& chunk, const uint8_t* in, const uint8_t* out) {
+  const auto tokens = static_cast<size_t>(job.tokens), columns = static_cast<size_t>(chunk.columns);
+  fabric_.tap->take(
+      {"token_pack",
+       {{"tokens", job.tokens}, {"columns", chunk.columns}, {"package", job.package_after ? 1 : 0}},
+       {tap_array("x", false, reinterpret_cast<const int16_t*>(in), tokens * columns),
+        tap_array("mask", false, mask_.data(), tokens), tap_array("scores", false, scores_.data(), tokens),
+        tap_array("out", true, reinterpret_cast<const int16_t*>(out), static_cast<size_t>(job.tokens_after) * columns)}});
+}
+
 void TokenSelector::pack(const Job& job) {
   ChunkWalk walk(job);
   for (Chunk chunk; walk.next(chunk);) {
@@ -115,6 +142,7 @@ void TokenSelector::pack(const Job& job) {
       else
         kernels::pack_slice(reinterpret_cast<const int8_t*>(in), job.tokens, chunk.columns, mask_.data(),
                             scores_.data(), job.package_after, reinterpret_cast<int8_t*>(out));
+      if (job.command.a_type == isa::Element::kInt16 && fabric_.tapped("token_pack")) tap_slice(job, chunk, in, out);
     }
     fabric_.clock.wait_cycles(static_cast<uint64_t>(
         kernels::pack_slice_cycles(job.tokens, job.tokens_after, chunk.columns, fabric_.config.vector.lanes)));

@@ -87,6 +87,43 @@ void VectorUnit::finish_tile(const Job& job, const Tile& tile, const Sources& fr
 
 namespace {
 
+/// Which unit a row of a GEMM goes through; null: one that has no top of its own.
+const char* unit_of(const isa::Command& c, bool has_residual) {
+  switch (c.activation) {
+    case Activation::kGelu: return "gelu";
+    case Activation::kSigmoid: return "sigmoid";
+    case Activation::kSoftmax: return nullptr;
+    default: break;
+  }
+  if (!has_residual && c.c_type == Element::kInt8) return "requantize";
+  return has_residual && c.c_type == Element::kInt16 && c.activation == Activation::kNone ? "requantize_residual" : nullptr;
+}
+
+/// One row as a call; the output array stays to be added.
+UnitCall row_call(const char* unit, const isa::Command& c, const int32_t* acc, const isa::ChannelRecord* records,
+                  int step, int n, const uint8_t* residual) {
+  UnitCall call{unit, {{"rows", 1}, {"n", n}}, {}};
+  const auto count = static_cast<size_t>(n);
+  call.arrays.push_back(tap_array("acc", false, acc, count));
+  call.arrays.push_back(tap_matrix("records", false, reinterpret_cast<const uint64_t*>(records), count, 1, step));
+  if (residual != nullptr)
+    call.arrays.push_back(tap_array("residual", false, reinterpret_cast<const int16_t*>(residual), count));
+  if (c.activation == Activation::kGelu) {
+    call.scalars.push_back({"delta1", c.delta});
+    call.scalars.push_back({"multiplier2", c.multiplier2});
+    call.scalars.push_back({"shift2", c.shift2});
+  } else if (c.c_type == Element::kInt8) {
+    call.scalars.push_back({"relu", c.activation == Activation::kRelu ? 1 : 0});
+  }
+  return call;
+}
+
+TapArray row_output(const isa::Command& c, const uint8_t* out, size_t n) {
+  if (c.c_type == Element::kInt8) return tap_array("out", true, reinterpret_cast<const int8_t*>(out), n);
+  if (c.c_type == Element::kInt16) return tap_array("out", true, reinterpret_cast<const int16_t*>(out), n);
+  return tap_array("out", true, reinterpret_cast<const uint16_t*>(out), n);
+}
+
 template <class T>
 void linear_row(const isa::Command& c, const int32_t* acc, const isa::ChannelRecord* records, int step, int n,
                 const uint8_t* residual, uint8_t* out) {
@@ -98,6 +135,19 @@ void linear_row(const isa::Command& c, const int32_t* acc, const isa::ChannelRec
 
 void VectorUnit::finish_row(const Job& job, const Tile& tile, int row, int head, const int32_t* acc,
                             const Sources& from, uint8_t* out) {
+  const char* unit = fabric_.tap == nullptr ? nullptr : unit_of(job.command, from.residual != nullptr);
+  if (unit == nullptr || !fabric_.tapped(unit)) return compute_row(job, tile, row, head, acc, from, out);
+  const isa::Command& c = job.command;
+  const bool own = from.records != nullptr;
+  UnitCall call = row_call(unit, c, acc, own ? reinterpret_cast<const isa::ChannelRecord*>(from.records) : &c.immediate,
+                           own ? 1 : 0, tile.out_n, from.residual);
+  compute_row(job, tile, row, head, acc, from, out);
+  call.arrays.push_back(row_output(c, out, static_cast<size_t>(tile.out_n)));
+  fabric_.tap->take(call);
+}
+
+void VectorUnit::compute_row(const Job& job, const Tile& tile, int row, int head, const int32_t* acc,
+                             const Sources& from, uint8_t* out) {
   const isa::Command& c = job.command;
   const int n = tile.out_n, step = from.records != nullptr ? 1 : 0;
   const auto* records =
@@ -125,10 +175,19 @@ void VectorUnit::finish_row(const Job& job, const Tile& tile, int row, int head,
 
 void VectorUnit::softmax_scores(const Job& job, const int16_t* scores, int row, int head, int n, uint8_t* out) {
   const isa::Command& c = job.command;
-  if (c.c_type == Element::kUint16)
+  const bool wide = c.c_type == Element::kUint16;
+  if (wide)
     kernels::softmax_row(scores, n, c.delta, reinterpret_cast<uint16_t*>(out));
   else
     kernels::softmax_row(scores, n, c.delta, out);
+  if (const char* unit = wide ? "softmax_wide" : "softmax"; fabric_.tapped(unit)) {
+    const auto count = static_cast<size_t>(n);
+    fabric_.tap->take({unit,
+                       {{"rows", 1}, {"n", n}, {"delta2", c.delta}},
+                       {tap_array("x", false, scores, count),
+                        wide ? tap_array("out", true, reinterpret_cast<const uint16_t*>(out), count)
+                             : tap_array("out", true, out, count)}});
+  }
   if (!c.keep_cls_scores || row != 0) return;
   wide_row_.resize(static_cast<size_t>(n));
   kernels::softmax_row(scores, n, c.delta, wide_row_.data());
@@ -163,6 +222,18 @@ int64_t VectorUnit::chunk_cycles(const Job& job, const Chunk& k) const {
   }
 }
 
+void VectorUnit::tap_layernorm(const isa::Command& c, const int16_t* x, const isa::NormRecord* records, size_t n,
+                               const int8_t* out) {
+  fabric_.tap->take({"layernorm",
+                     {{"rows", 1},
+                      {"n", static_cast<int64_t>(n)},
+                      {"shift", c.shift2},
+                      {"epsilon", static_cast<int64_t>(c.epsilon)}},
+                     {tap_array("x", false, x, n),
+                      tap_array("records", false, reinterpret_cast<const uint64_t*>(records), n),
+                      tap_array("out", true, out, n)}});
+}
+
 void VectorUnit::compute_chunk(const Job& job, const Chunk& k, const uint8_t* in, const uint8_t* records,
                                uint8_t* out) {
   const isa::Command& c = job.command;
@@ -174,11 +245,13 @@ void VectorUnit::compute_chunk(const Job& job, const Chunk& k, const uint8_t* in
   const auto rows = static_cast<size_t>(k.rows), columns = static_cast<size_t>(k.columns);
   switch (c.opcode) {
     case Opcode::kLayerNorm:
-      for (size_t r = 0; r < rows; ++r)
+      for (size_t r = 0; r < rows; ++r) {
         if (wide)
           kernels::layernorm_row(in16 + r * columns, k.columns, norm, c.shift2, c.epsilon, out8 + r * columns);
         else
           kernels::layernorm_row(in8 + r * columns, k.columns, norm, c.shift2, c.epsilon, out8 + r * columns);
+        if (wide && fabric_.tapped("layernorm")) tap_layernorm(c, in16 + r * columns, norm, columns, out8 + r * columns);
+      }
       break;
     case Opcode::kSoftmax:
       for (size_t r = 0; r < rows; ++r)

@@ -84,6 +84,8 @@ Simulator::~Simulator() = default;
 
 void Simulator::set_observer(Observer observer) { impl_->observer = std::move(observer); }
 
+void Simulator::listen(modules::UnitTap* tap) { impl_->board.fabric.tap = tap; }
+
 void Simulator::record(Slices* slices) {
   for (size_t u = 0; u < modules::kUnits; ++u)
     impl_->board.fabric.accounts[u].record(slices != nullptr ? &(*slices)[u] : nullptr);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "accel/modules/accounting.h"
+#include "accel/modules/unit_tap.h"
 #include "accel/soc/config.h"
 #include "models/lower/program.h"
 
@@ -68,6 +69,9 @@ class Simulator {
   /// What every unit did when, of the images run after the call: filled by run(), by unit, in order of time. Null: none.
   using Slices = std::array<std::vector<modules::Slice>, modules::kUnits>;
   void record(Slices* slices);
+
+  /// Functional mode: `tap` receives inputs and outputs of the units' arithmetic from now on; null: nobody (the default).
+  void listen(modules::UnitTap* tap);
 
   /// The selector's score memory, for checkpoints.
   std::vector<uint32_t> scores() const;

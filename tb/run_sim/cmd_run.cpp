@@ -5,6 +5,7 @@
 #include "models/lower/program.h"
 #include "models/preprocess/image.h"
 #include "tb/explore/analytic.h"
+#include "tb/hls_check/vector_files.h"
 #include "tb/report/atomic_file.h"
 #include "tb/report/progress.h"
 #include "tb/report/run_report.h"
@@ -86,7 +87,10 @@ RunReport empty_report(const RunOptions& options) {
 RunReport run_all(const RunOptions& options, const lower::Program& program, std::string& timeline) {
   RunReport report = empty_report(options);
   Progress progress(options.items.size(), !options.quiet);
+  std::unique_ptr<VectorDump> vectors;
+  if (options.dump_vectors) vectors = std::make_unique<VectorDump>(*options.dump_vectors, options.vectors);
   const auto run = [&](soc::Simulator& simulator, size_t index) {
+    simulator.listen(index == 0 ? vectors.get() : nullptr);
     if (!options.timeline || index != 0) return simulate(simulator, options, options.items[index]);
     soc::Simulator::Slices slices;
     simulator.record(&slices);

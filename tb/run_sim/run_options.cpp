@@ -174,6 +174,10 @@ CommandLine run_command_line() {
                                {"csv", "FILE", "one line an image"},
                                {"token-trace-out", "CSV", "tokens kept, as --token-trace reads them"},
                                {"timeline", "FILE", "what every unit did when, of the first image: JSON for Perfetto"},
+                               {"dump-vectors", "DIR",
+                                "functional mode: inputs and outputs of each hardware unit's first calls of the first "
+                                "image, for C-simulation and RTL (docs/hls.md)"},
+                               {"vectors", "N", "calls of each unit for --dump-vectors; default 8"},
                                {"per-block", "", "the table of operations block by block"},
                                {"jobs", "N", "processes that share the images; default 1. Changes no result"},
                                {"quiet", "", "no report on stdout, no progress; errors and files remain"}}};
@@ -214,6 +218,11 @@ RunOptions resolve_run(const CommandLine& line) {
   options.json = line.maybe("json");
   options.csv = line.maybe("csv");
   options.timeline = line.maybe("timeline");
+  options.dump_vectors = line.maybe("dump-vectors");
+  if (options.dump_vectors && options.mode != soc::Mode::kFunctional) {
+    throw InputError("--dump-vectors: only functional mode computes values; give --weights and --image");
+  }
+  if (line.has("vectors")) options.vectors = static_cast<int>(parse_integer("--vectors", line.text("vectors"), 1, 999));
   if (options.timeline && options.analytic) {
     throw InputError("--timeline: analytic mode simulates nothing; leave --mode out");
   }

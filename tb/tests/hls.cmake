@@ -10,3 +10,4 @@ target_link_libraries(test_hls_ap_int PRIVATE heatvit_kernels GTest::gtest_main)
 gtest_discover_tests(test_hls_ap_int TEST_PREFIX hls_ap_int. DISCOVERY_TIMEOUT 60)
 
 heatvit_test(hls_top LIBS heatvit_hls_top soc_support)
+heatvit_test(hls_vectors SOURCES hls_bench.cpp LIBS heatvit_hls_units soc_support heatvit_tb)
