@@ -9,8 +9,8 @@ constexpr int kBusyMilliseconds = 60'000;  // another process's transaction is o
 
 Database::Database(const std::string& path, bool writable) : path_(path) {
   const int flags = writable ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READWRITE;
-  // Reading needs the right to write as well: a journal that a killed process left is rolled back on opening. A file that
-  // cannot be written has no such journal of ours.
+  // Reading needs the right to write as well: a journal that a killed process left is rolled back on opening. A file
+  // that cannot be written has no such journal of ours.
   int code = sqlite3_open_v2(path.c_str(), &handle_, flags, nullptr);
   if (code != SQLITE_OK && !writable) {
     sqlite3_close(handle_);
@@ -75,7 +75,9 @@ void Statement::reset() {
 
 std::string Statement::text(int column) const {
   const auto* data = sqlite3_column_text(statement_, column);
-  return data == nullptr ? "" : std::string(reinterpret_cast<const char*>(data), static_cast<size_t>(sqlite3_column_bytes(statement_, column)));
+  return data == nullptr ? ""
+                         : std::string(reinterpret_cast<const char*>(data),
+                                       static_cast<size_t>(sqlite3_column_bytes(statement_, column)));
 }
 
 }  // namespace heatvit::explore

@@ -25,10 +25,9 @@ void simulate(const DesignPoint& point, PointResult& result) {
 }
 
 void evaluate(const SweepSpec& spec, PointResult& result) {
-  result.settings = nlohmann::ordered_json(spec.space.settings(result.number)).dump();
+  result.settings = settings_json(spec.space, result.number);
   const DesignPoint point = resolve_point(spec, result.number);
-  result.settings = point.settings;
-  result.resolved = point.resolved;
+  result.resolved = resolved_json(point);
   const Resources resources = estimate_resources(point.config);
   result.metrics["dsp"] = static_cast<double>(resources.dsp);
   result.metrics["bram18k"] = static_cast<double>(resources.bram18k);
@@ -69,8 +68,9 @@ PointResult evaluate_point(const SweepSpec& spec, uint64_t number) {
 }
 
 std::string to_bytes(const PointResult& r) {
-  nlohmann::json json = {{"number", r.number},     {"state", r.state},       {"reason", r.reason}, {"settings", r.settings},
-                         {"resolved", r.resolved}, {"metrics", r.metrics}, {"wall_s", r.wall_s}};
+  nlohmann::json json = {{"number", r.number},     {"state", r.state},       {"reason", r.reason},
+                         {"settings", r.settings}, {"resolved", r.resolved}, {"metrics", r.metrics},
+                         {"wall_s", r.wall_s}};
   if (r.cycles) json["cycles"] = *r.cycles;
   return json.dump();
 }

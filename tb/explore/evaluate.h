@@ -10,18 +10,19 @@
 
 namespace heatvit::explore {
 
-/// kInfeasible: cannot be built, or breaks a limit. kFailed: the simulation or its process did; tried again on resuming.
+/// kInfeasible: cannot be built, or breaks a limit. kFailed: the simulation or its process did; tried again on
+/// resuming.
 enum class PointState { kDone, kInfeasible, kFailed };
 
 struct PointResult {
   uint64_t number = 0;
   PointState state = PointState::kFailed;
-  std::string reason;              // "" when done
-  std::string settings, resolved;  // JSON
+  std::string reason;                     // "" when done
+  std::string settings, resolved;         // JSON
   std::map<std::string, double> metrics;  // by name; latency_ms, gmacs, tiles only where it was simulated
   std::optional<uint64_t> cycles;
-  double wall_s = 0;               // of lowering and simulation
-  long peak_kib = 0;               // of the process
+  double wall_s = 0;  // of lowering and simulation
+  long peak_kib = 0;  // of the process
 };
 
 /// Simulates in this process, once a process. Never throws for a fault of the point: that is a result.

@@ -24,8 +24,8 @@ std::string coordinate(double value) {
 }
 
 std::string label(double x, double y, const std::string& anchor, const std::string& text) {
-  return "<text x=\"" + coordinate(x) + "\" y=\"" + coordinate(y) + "\" text-anchor=\"" + anchor + "\">" + escaped(text) +
-         "</text>\n";
+  return "<text x=\"" + coordinate(x) + "\" y=\"" + coordinate(y) + "\" text-anchor=\"" + anchor + "\">" +
+         escaped(text) + "</text>\n";
 }
 
 /// One axis: round numbers as ticks (1, 2 or 5 times a power of ten apart) and the way from value to place.
@@ -43,7 +43,8 @@ class Scale {
 
   std::vector<double> ticks() const {
     std::vector<double> values;
-    for (int i = 0; low_ + i * step_ <= high_ + step_ / 2; ++i) values.push_back(std::round((low_ + i * step_) * 1e9) / 1e9);
+    for (int i = 0; low_ + i * step_ <= high_ + step_ / 2; ++i)
+      values.push_back(std::round((low_ + i * step_) * 1e9) / 1e9);
     return values;
   }
 
@@ -73,8 +74,8 @@ std::string axes(const FrontPlot& plot, const Scale& x, const Scale& y) {
     svg += label(kLeft - 8, y.place(value) + 4, "end", tb::number_text(value));
   }
   svg += label((kLeft + right) / 2, kHeight - 15, "middle", plot.x_name);
-  svg += "<g transform=\"rotate(-90 20 " + coordinate(kHeight / 2) + ")\">" + label(20, kHeight / 2, "middle", plot.y_name) +
-         "</g>\n";
+  svg += "<g transform=\"rotate(-90 20 " + coordinate(kHeight / 2) + ")\">" +
+         label(20, kHeight / 2, "middle", plot.y_name) + "</g>\n";
   return svg + label(kWidth / 2, 22, "middle", plot.title);
 }
 
@@ -87,8 +88,9 @@ std::string dot(const FrontPlot& plot, size_t index, const Scale& x, const Scale
 }  // namespace
 
 std::string to_svg(const FrontPlot& plot) {
-  std::string svg = "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 800 500\" font-family=\"sans-serif\" "
-                    "font-size=\"13\">\n<rect width=\"800\" height=\"500\" fill=\"white\"/>\n";
+  std::string svg =
+      "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 800 500\" font-family=\"sans-serif\" "
+      "font-size=\"13\">\n<rect width=\"800\" height=\"500\" fill=\"white\"/>\n";
   if (plot.points.empty()) return svg + label(kWidth / 2, kHeight / 2, "middle", "no feasible point") + "</svg>\n";
   const Scale x = scale_of(plot.points, 0, kLeft, kWidth - kRight);
   const Scale y = scale_of(plot.points, 1, kHeight - kBottom, kTop);

@@ -10,9 +10,9 @@ namespace heatvit::explore {
 
 struct FrontPlot {
   std::string title, x_name, y_name;
-  std::vector<Objectives> points;     // the first two objectives are drawn
-  std::vector<std::string> labels;    // tooltip of each point
-  std::vector<size_t> front;          // indices of `points`
+  std::vector<Objectives> points;   // the first two objectives are drawn
+  std::vector<std::string> labels;  // tooltip of each point
+  std::vector<size_t> front;        // indices of `points`
 };
 
 std::string to_svg(const FrontPlot& plot);

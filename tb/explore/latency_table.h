@@ -1,5 +1,5 @@
-// Latency of the parts of a network by token count, from timing mode: what training of token selectors needs to know about
-// the hardware. No formula: every entry is the SystemC clock's.
+// Latency of the parts of a network by token count, from timing mode: what training of token selectors needs to know
+// about the hardware. No formula: every entry is the SystemC clock's.
 //
 // Parts are measured in their surroundings, because units run ahead of each other and the next command's weights load
 // while this one computes. The probe is the model cut to five blocks and two selectors,
@@ -7,9 +7,9 @@
 //   embedding, block 1 | selector | blocks 2, 3, 4 | selector | block 5, head
 //
 // with the first selector leaving T tokens. A part's cycles run from the completion of the command before it to the
-// completion of its last: block 3 is the block, block 4 the block before a selector (it also gathers CLS attention where
-// that is the scorer), then the selector over T tokens. The head is measured where the second selector keeps everything.
-// All blocks of a network have one shape, so there is one block kind.
+// completion of its last: block 3 is the block, block 4 the block before a selector (it also gathers CLS attention
+// where that is the scorer), then the selector over T tokens. The head is measured where the second selector keeps
+// everything. All blocks of a network have one shape, so there is one block kind.
 #pragma once
 
 #include <cstdint>
@@ -27,11 +27,11 @@ namespace heatvit::explore {
 struct TableRow {
   int tokens = 0;  // 2..197: rows of the residual stream
   uint64_t block = 0;
-  uint64_t last_block = 0;        // the block before a selector
-  uint64_t selector_narrow = 0;   // the selector over `tokens` tokens that keeps no patch (package token alone)
-  uint64_t selector_wide = 0;     // ... that keeps every patch
-  uint64_t embedding = 0;         // the same in every row
-  uint64_t head = 0;              // final LayerNorm, classifier, and the interrupt
+  uint64_t last_block = 0;       // the block before a selector
+  uint64_t selector_narrow = 0;  // the selector over `tokens` tokens that keeps no patch (package token alone)
+  uint64_t selector_wide = 0;    // ... that keeps every patch
+  uint64_t embedding = 0;        // the same in every row
+  uint64_t head = 0;             // final LayerNorm, classifier, and the interrupt
 };
 
 struct TableRequest {
@@ -70,8 +70,8 @@ class LatencyTable {
 /// A full run beside the sum of its parts.
 struct TableCheck {
   std::vector<int> kept;
-  uint64_t cycles = 0;     // timing mode
-  double parts = 0;        // the table
+  uint64_t cycles = 0;  // timing mode
+  double parts = 0;     // the table
   double error() const { return parts / static_cast<double>(cycles) - 1; }
 };
 

@@ -8,8 +8,11 @@ namespace heatvit::explore {
 
 using Objectives = std::vector<double>;
 
-/// Indices of the points that no other beats or equals everywhere and beats somewhere; of equal points the first. In order
-/// of the first objective, then of the others.
+/// a is at or below b in every objective.
+bool nowhere_worse(const Objectives& a, const Objectives& b);
+
+/// Indices of the points that no other beats or equals everywhere and beats somewhere; of equal points the first. In
+/// order of the first objective, then of the others.
 std::vector<size_t> pareto_front(const std::vector<Objectives>& points);
 
 /// Volume that the points dominate below `reference`; points that do not lie below it in every objective add nothing.

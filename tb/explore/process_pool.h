@@ -1,5 +1,5 @@
-// Work in child processes: SystemC elaborates once a process, and what one design point leaves behind must not reach the
-// next. The children fork from this process as it is when run_in_children() is called: load what they share before.
+// Work in child processes: SystemC elaborates once a process, and what one design point leaves behind must not reach
+// the next. The children fork from this process as it is when run_in_children() is called: load what they share before.
 #pragma once
 
 #include <cstddef>
@@ -10,7 +10,11 @@ namespace heatvit::explore {
 
 /// How a child ended.
 struct ChildEnd {
-  enum class Kind { kDone, kInputError, kFailure };  // failure: an exception other than InputError, a signal, an exit code
+  enum class Kind {
+    kDone,
+    kInputError,
+    kFailure
+  };  // failure: an exception other than InputError, a signal, an exit code
   Kind kind = Kind::kDone;
   std::string message;  // of an error, one line
   long peak_kib = 0;    // resident memory at its largest
@@ -20,9 +24,9 @@ struct ChildEnd {
 using Send = std::function<void(const std::string& bytes)>;
 
 struct ChildWork {
-  std::function<void(size_t item, const Send& send)> run;                   // in the child
-  std::function<void(size_t item, const std::string& bytes)> on_message;    // in the parent
-  std::function<void(size_t item, const ChildEnd& end)> on_end;             // in the parent, after the item's messages
+  std::function<void(size_t item, const Send& send)> run;                 // in the child
+  std::function<void(size_t item, const std::string& bytes)> on_message;  // in the parent
+  std::function<void(size_t item, const ChildEnd& end)> on_end;           // in the parent, after the item's messages
 };
 
 /// Items 0 .. count-1 in this order, each in a process of its own, at most `jobs` at once. When a callback throws, the

@@ -1,9 +1,10 @@
-// DSP slices and block RAM of a design point: an ESTIMATE by counting, the one place where it is made. It steers a search
-// and rules out what cannot fit; it is not a synthesis result and says nothing about LUTs, routing or the clock.
+// DSP slices and block RAM of a design point: an ESTIMATE by counting, the one place where it is made. It steers a
+// search and rules out what cannot fit; it is not a synthesis result and says nothing about LUTs, routing or the clock.
 //
 //   DSP      ceil(Th Ti To / 2): two int8 products a DSP48E2 (AMD WP486); the vector unit, the address generators and
 //            the selector are not counted.
-//   BRAM18K  for each buffer: slots x banks x ceil(bytes of a slot / banks / 2304); a BRAM18K holds 2304 bytes and a port
+//   BRAM18K  for each buffer: slots x banks x ceil(bytes of a slot / banks / 2304); a BRAM18K holds 2304 bytes and a
+//   port
 //            gives 4 bytes a cycle. Banks by what is read or written in a cycle:
 //              input        Th x Ti bytes      one token row's inputs of every group
 //              weight       Ti x To bytes      one group's weights

@@ -77,14 +77,16 @@ std::vector<std::string> expand_values(const std::string& text, bool integral, c
   if (!range && values.size() > 1 && values.back().empty()) values.pop_back();  // "1; 2;"
   for (auto value = values.begin(); value != values.end(); ++value) {
     if (value->empty()) throw InputError(origin + ": '" + text + "' has an empty value");
-    if (std::find(values.begin(), value, *value) != value) throw InputError(origin + ": " + *value + " stands there twice");
+    if (std::find(values.begin(), value, *value) != value)
+      throw InputError(origin + ": " + *value + " stands there twice");
   }
   return values;
 }
 
 Space::Space(std::vector<Axis> axes) : axes_(std::move(axes)) {
   for (const Axis& axis : axes_) {
-    if (size_ >= kMostPoints / axis.values.size()) throw InputError(axis.origin + ": the space has more than 2^62 points");
+    if (size_ >= kMostPoints / axis.values.size())
+      throw InputError(axis.origin + ": the space has more than 2^62 points");
     size_ *= axis.values.size();
   }
 }
@@ -143,7 +145,8 @@ std::vector<uint64_t> latin_plan(const Space& space, uint64_t samples, uint32_t 
     std::iota(strata.begin(), strata.end(), uint64_t{0});
     for (size_t i = strata.size(); i > 1; --i) std::swap(strata[i - 1], strata[draw(random, i)]);
     const uint64_t levels = space.axes()[a].values.size();
-    for (size_t i = 0; i < points.size(); ++i) points[i][a] = static_cast<size_t>((2 * strata[i] + 1) * levels / (2 * samples));
+    for (size_t i = 0; i < points.size(); ++i)
+      points[i][a] = static_cast<size_t>((2 * strata[i] + 1) * levels / (2 * samples));
   }
   std::unordered_set<uint64_t> seen;
   std::vector<uint64_t> plan;

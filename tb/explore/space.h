@@ -1,5 +1,5 @@
-// The design space of a sweep: axes of values, and the grid they span. A point is its number in the grid, whichever method
-// visits it: the first axis moves slowest.
+// The design space of a sweep: axes of values, and the grid they span. A point is its number in the grid, whichever
+// method visits it: the first axis moves slowest.
 #pragma once
 
 #include <cstdint>
@@ -15,9 +15,9 @@ struct Axis {
   std::string origin;               // FILE:LINE
 };
 
-/// The values of an axis as written: "16; 32; 64", a range "a:b:step" (b included where a step meets it), or "log a:b:n" (n
-/// values from a to b in equal ratios). `integral`: values of ranges are rounded to whole numbers; doubles are dropped.
-/// Throws InputError (origin, text, what is allowed): no value, a value twice, a malformed or empty range.
+/// The values of an axis as written: "16; 32; 64", a range "a:b:step" (b included where a step meets it), or "log
+/// a:b:n" (n values from a to b in equal ratios). `integral`: values of ranges are rounded to whole numbers; doubles
+/// are dropped. Throws InputError (origin, text, what is allowed): no value, a value twice, a malformed or empty range.
 std::vector<std::string> expand_values(const std::string& text, bool integral, const std::string& origin);
 
 class Space {
@@ -47,8 +47,8 @@ std::vector<uint64_t> grid_plan(const Space& space);
 /// Drawn without replacement; all points where there are no more than `samples`.
 std::vector<uint64_t> random_plan(const Space& space, uint64_t samples, uint32_t seed);
 
-/// Latin hypercube: each axis is cut into `samples` equal strata, each is met once; axes are paired at random. Strata that
-/// fall on the same values give one point, so there may be fewer than `samples`.
+/// Latin hypercube: each axis is cut into `samples` equal strata, each is met once; axes are paired at random. Strata
+/// that fall on the same values give one point, so there may be fewer than `samples`.
 std::vector<uint64_t> latin_plan(const Space& space, uint64_t samples, uint32_t seed);
 
 /// Part `index` of `count`: every count-th point of a plan, beginning with the index-th.

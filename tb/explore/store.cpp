@@ -13,8 +13,8 @@ namespace {
 
 constexpr const char* kSchema = "heatvit-sim/sweep/1";
 
-// What a point is lies in `point` and depends on the design alone, so files of different machines compare equal; how it came
-// about lies in `execution`.
+// What a point is lies in `point` and depends on the design alone, so files of different machines compare equal; how it
+// came about lies in `execution`.
 constexpr const char* kTables = R"(
 CREATE TABLE IF NOT EXISTS sweep (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS axis (position INTEGER PRIMARY KEY, key TEXT NOT NULL, "values" TEXT NOT NULL);
@@ -34,11 +34,14 @@ CREATE TABLE IF NOT EXISTS execution (
   number INTEGER PRIMARY KEY, wall_s REAL NOT NULL, peak_kib INTEGER NOT NULL, host TEXT NOT NULL);
 )";
 
-constexpr const char* kColumns = "number, state, reason, settings, config, cycles, latency_ms, dsp, bram18k, gmacs, tiles";
+constexpr const char* kColumns =
+    "number, state, reason, settings, config, cycles, latency_ms, dsp, bram18k, gmacs, tiles";
 constexpr std::array<const char*, 5> kMetricColumns = {"latency_ms", "dsp", "bram18k", "gmacs", "tiles"};
 constexpr int kFirstMetric = 6;  // column of the first of them
-constexpr const char* kReplaceFailed = " ON CONFLICT (number) DO UPDATE SET state = excluded.state, reason = excluded.reason, "
-    "settings = excluded.settings, config = excluded.config, cycles = excluded.cycles, latency_ms = excluded.latency_ms, "
+constexpr const char* kReplaceFailed =
+    " ON CONFLICT (number) DO UPDATE SET state = excluded.state, reason = excluded.reason, "
+    "settings = excluded.settings, config = excluded.config, cycles = excluded.cycles, latency_ms = "
+    "excluded.latency_ms, "
     "dsp = excluded.dsp, bram18k = excluded.bram18k, gmacs = excluded.gmacs, tiles = excluded.tiles "
     "WHERE point.state = 'failed'";
 
@@ -89,8 +92,8 @@ struct Store::Impl {
   }
 
   void prepare_for_writing() {
-    // A commit is one append to the log without waiting for the disk (rollback journals: 24 ms a point); the file stays whole
-    // after SIGKILL and after a power cut, which may take the last points.
+    // A commit is one append to the log without waiting for the disk (rollback journals: 24 ms a point); the file stays
+    // whole after SIGKILL and after a power cut, which may take the last points.
     database.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;");
   }
 
@@ -139,7 +142,8 @@ Store::Store(const std::string& path, const SweepSpec& spec, const std::string& 
   const bool same = s.description("schema") == kSchema && s.description("identity") == identity;
   s.database.execute(same ? "COMMIT" : "ROLLBACK");
   if (!same)
-    throw InputError(path + ": holds results of another sweep (other axes, parameters, limits or version); take another file");
+    throw InputError(path +
+                     ": holds results of another sweep (other axes, parameters, limits or version); take another file");
 }
 
 Store Store::open(const std::string& path) {
@@ -174,9 +178,10 @@ std::string Store::description(const std::string& key) const { return impl_->des
 void Store::add(const PointResult& r) {
   Impl& s = *impl_;
   if (!s.insert_point) {
-    s.insert_point = std::make_unique<Statement>(
-        s.database, std::string("INSERT INTO point (") + kColumns + ") VALUES (?,?,?,?,?,?,?,?,?,?,?)" + kReplaceFailed);
-    s.insert_execution = std::make_unique<Statement>(s.database, "INSERT OR REPLACE INTO execution VALUES (?, ?, ?, ?)");
+    s.insert_point = std::make_unique<Statement>(s.database, std::string("INSERT INTO point (") + kColumns +
+                                                                 ") VALUES (?,?,?,?,?,?,?,?,?,?,?)" + kReplaceFailed);
+    s.insert_execution =
+        std::make_unique<Statement>(s.database, "INSERT OR REPLACE INTO execution VALUES (?, ?, ?, ?)");
   }
   Statement& point = *s.insert_point;
   point.bind(1, static_cast<int64_t>(r.number)).bind(2, std::string(name_of(r.state)));
@@ -191,7 +196,11 @@ void Store::add(const PointResult& r) {
   point.step();
   point.reset();
   Statement& execution = *s.insert_execution;
-  execution.bind(1, static_cast<int64_t>(r.number)).bind(2, r.wall_s).bind(3, int64_t{r.peak_kib}).bind(4, s.host).step();
+  execution.bind(1, static_cast<int64_t>(r.number))
+      .bind(2, r.wall_s)
+      .bind(3, int64_t{r.peak_kib})
+      .bind(4, s.host)
+      .step();
   execution.reset();
   s.database.execute("COMMIT");
 }
@@ -226,10 +235,12 @@ void Store::merge(const std::string& path) {
   Database& db = impl_->database;
   Statement(db, "ATTACH ? AS source").bind(1, path).step();
   {
-    Statement conflict(db, "SELECT a.number FROM point a JOIN source.point b USING (number) WHERE a.state <> 'failed' AND "
-                           "b.state <> 'failed' AND (a.state <> b.state OR a.cycles IS NOT b.cycles) LIMIT 1");
+    Statement conflict(db,
+                       "SELECT a.number FROM point a JOIN source.point b USING (number) WHERE a.state <> 'failed' AND "
+                       "b.state <> 'failed' AND (a.state <> b.state OR a.cycles IS NOT b.cycles) LIMIT 1");
     if (conflict.step())
-      throw std::runtime_error(path + ": disagrees with " + db.path() + " about point " + std::to_string(conflict.integer(0)));
+      throw std::runtime_error(path + ": disagrees with " + db.path() + " about point " +
+                               std::to_string(conflict.integer(0)));
   }
   db.execute("BEGIN IMMEDIATE");
   // "WHERE true": without it, SQLite reads ON as the join's.

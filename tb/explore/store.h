@@ -1,9 +1,9 @@
 // Results of a sweep in an SQLite file; the schema is in docs/exploration.md.
 //
 // Every point is a transaction of its own in a write-ahead log: a process killed at any moment leaves a file (with its
-// FILE-wal beside it until it is opened again) that holds every point that was handed to add() before. Several processes of
-// one machine may write to one file: a point that is there is not replaced (but for a failed one), so nothing is lost or
-// doubled. Different machines take a file each, and merge().
+// FILE-wal beside it until it is opened again) that holds every point that was handed to add() before. Several
+// processes of one machine may write to one file: a point that is there is not replaced (but for a failed one), so
+// nothing is lost or doubled. Different machines take a file each, and merge().
 #pragma once
 
 #include <cstdint>

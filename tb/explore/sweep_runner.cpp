@@ -2,14 +2,14 @@
 
 #include <algorithm>
 #include <iterator>
-#include <nlohmann/json.hpp>
 #include <unordered_map>
 
 #include "tb/explore/process_pool.h"
 
 namespace heatvit::explore {
 
-SweepRunner::SweepRunner(const SweepSpec& spec, Store& store, int jobs, std::function<void(const PointResult&)> on_point)
+SweepRunner::SweepRunner(const SweepSpec& spec, Store& store, int jobs,
+                         std::function<void(const PointResult&)> on_point)
     : spec_(spec), store_(store), jobs_(jobs), on_point_(std::move(on_point)) {}
 
 void SweepRunner::run(const std::vector<uint64_t>& numbers) {
@@ -25,7 +25,7 @@ void SweepRunner::run(const std::vector<uint64_t>& numbers) {
       result = std::move(found->second);
       in_flight.erase(found);
     } else {
-      result.settings = nlohmann::ordered_json::object().dump();
+      result.settings = settings_json(spec_.space, result.number);
       result.reason = end.message;
     }
     result.peak_kib = end.peak_kib;

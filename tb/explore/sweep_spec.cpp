@@ -41,8 +41,8 @@ struct Line {
   std::string section, key, value, origin;
 };
 
-/// "[section]", "key = value", "#" starts a comment; the order of lines is kept. Axis keys hold dots of their own, so this
-/// is not the reader of parameter files.
+/// "[section]", "key = value", "#" starts a comment; the order of lines is kept. Axis keys hold dots of their own, so
+/// this is not the reader of parameter files.
 std::vector<Line> read_lines(const std::string& path) {
   std::error_code ignored;
   std::ifstream file(path);
@@ -72,7 +72,8 @@ Method method_of(const Line& line) {
       {"grid", Method::kGrid}, {"latin", Method::kLatin}, {"random", Method::kRandom}, {"nsga2", Method::kNsga2}};
   const auto found = kMethods.find(line.value);
   if (found == kMethods.end())
-    throw InputError(line.origin + ": method = '" + line.value + "' is not allowed; allowed: grid, latin, random or nsga2");
+    throw InputError(line.origin + ": method = '" + line.value +
+                     "' is not allowed; allowed: grid, latin, random or nsga2");
   return found->second;
 }
 
@@ -91,6 +92,11 @@ void read_sweep_line(SweepSpec& spec, const Line& line) {
   } else if (line.key == "population") {
     spec.population = static_cast<int>(whole(8, 10'000));
     if (spec.population % 4 != 0) throw InputError(line.origin + ": population must be a multiple of 4");
+  } else if (line.key == "screen") {
+    const auto percent = tb::parse_number(line.value);
+    if (!percent || *percent < 0 || *percent >= 100)
+      throw InputError(line.origin + ": screen = '" + line.value + "' is not a number of per cent in [0, 100)");
+    spec.screen_percent = *percent;
   } else if (line.key == "objectives") {
     spec.objectives = tb::split_list(line.value);
     for (const std::string& name : spec.objectives) {
@@ -99,7 +105,7 @@ void read_sweep_line(SweepSpec& spec, const Line& line) {
     }
   } else {
     throw InputError(line.origin + ": there is no '" + line.key + "' in [sweep]; there are " + joined(run_keys()) +
-                     ", method, samples, seed, population, objectives");
+                     ", method, samples, seed, population, screen, objectives");
   }
 }
 
@@ -123,7 +129,8 @@ double read_limit(const Line& line) {
   if (!contains(metric_names(), line.key))
     throw InputError(line.origin + ": there is no metric '" + line.key + "'; there are " + joined(metric_names()));
   const auto value = tb::parse_number(line.value);
-  if (!value || *value <= 0) throw InputError(line.origin + ": " + line.key + " = '" + line.value + "' is not a number above 0");
+  if (!value || *value <= 0)
+    throw InputError(line.origin + ": " + line.key + " = '" + line.value + "' is not a number above 0");
   return *value;
 }
 
@@ -204,29 +211,34 @@ SweepSpec read_sweep(const std::string& path, const std::vector<tb::Setting>& co
 
 DesignPoint resolve_point(const SweepSpec& spec, uint64_t number) {
   std::map<std::string, std::string> run = spec.run;
-  std::vector<std::pair<std::string, std::string>> hardware;
-  Json settings;
-  for (const auto& [key, value] : spec.space.settings(number)) {
-    settings[key] = value;
-    if (contains(run_keys(), key)) {
-      run[key] = value;
-    } else {
-      hardware.emplace_back(key, value);
-    }
+  const auto settings = spec.space.settings(number);
+  for (const auto& [key, value] : settings) {
+    if (contains(run_keys(), key)) run[key] = value;
   }
   DesignPoint point;
-  point.settings = settings.dump();
   point.spec = zoo::find(run.at("model"));
   point.config = spec.base.at(run.at("model"));
-  for (const auto& [key, value] : hardware) tb::set_parameter(point.config, *tb::find_parameter(key), value, "[axis]");
+  for (const auto& [key, value] : settings) {
+    if (const tb::Parameter* parameter = tb::find_parameter(key))
+      tb::set_parameter(point.config, *parameter, value, "[axis]");
+  }
   point.pruning = tb::make_pruning(point.spec, pruning_options(run));
-  Json resolved = {{"model", point.spec.name},
-                   {"scorer", tb::name_of(point.pruning.scorer)},
-                   {"selectors", point.pruning.positions},
-                   {"keep", point.pruning.keep}};
-  for (const tb::Parameter& p : tb::parameters()) resolved[p.key] = tb::value_text(p, point.config);
-  point.resolved = resolved.dump();
   return point;
+}
+
+std::string settings_json(const Space& space, uint64_t number) {
+  Json json = Json::object();
+  for (const auto& [key, value] : space.settings(number)) json[key] = value;
+  return json.dump();
+}
+
+std::string resolved_json(const DesignPoint& point) {
+  Json json = {{"model", point.spec.name},
+               {"scorer", tb::name_of(point.pruning.scorer)},
+               {"selectors", point.pruning.positions},
+               {"keep", point.pruning.keep}};
+  for (const tb::Parameter& p : tb::parameters()) json[p.key] = tb::value_text(p, point.config);
+  return json.dump();
 }
 
 std::string identity_of(const SweepSpec& spec, const std::string& version) {

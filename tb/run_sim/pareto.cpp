@@ -1,10 +1,11 @@
 // run_sim pareto: the front of a sweep's results, printed and drawn.
+#include "tb/explore/pareto.h"
+
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "models/errors.h"
 #include "tb/explore/front_plot.h"
-#include "tb/explore/pareto.h"
 #include "tb/explore/store.h"
 #include "tb/report/atomic_file.h"
 #include "tb/report/table.h"
@@ -30,14 +31,15 @@ Examples
 )";
 
 CommandLine pareto_command_line() {
-  return {kIntro,
-          {{"Pareto front",
-            {{"objectives", "A,B,...", "of latency_ms, dsp, bram18k, gmacs, tiles; default: those of the sweep"},
-             {"svg", "FILE", "a picture of the first two objectives"},
-             {"csv", "FILE", "the front as a table"},
-             {"reference", "X,Y,...", "one number an objective: prints the hypervolume that the points dominate below it"},
-             {"quiet", "", "nothing on stdout but the hypervolume"}}}},
-          false};
+  return {
+      kIntro,
+      {{"Pareto front",
+        {{"objectives", "A,B,...", "of latency_ms, dsp, bram18k, gmacs, tiles; default: those of the sweep"},
+         {"svg", "FILE", "a picture of the first two objectives"},
+         {"csv", "FILE", "the front as a table"},
+         {"reference", "X,Y,...", "one number an objective: prints the hypervolume that the points dominate below it"},
+         {"quiet", "", "nothing on stdout but the hypervolume"}}}},
+      false};
 }
 
 std::vector<std::string> resolve_objectives(const CommandLine& line, const explore::Store& store) {

@@ -6,6 +6,7 @@
 
 #include "models/errors.h"
 #include "tb/explore/nsga2.h"
+#include "tb/explore/screening.h"
 #include "tb/explore/store.h"
 #include "tb/explore/sweep_runner.h"
 #include "tb/explore/sweep_spec.h"
@@ -32,6 +33,7 @@ constexpr const char* kIntro =
     method = grid                  pl.clock_mhz = log 100:300:5     latency_ms = 30
 
 method: grid (all points), latin, random or nsga2 (with samples = N, seed = N, population = N, objectives = latency_ms,dsp).
+screen = 15: analytic mode goes first; only what may be on the front if it is off by 15 % is simulated (not with nsga2).
 Other sections hold fixed parameters. A sweep that was stopped or killed goes on with the same command.
 
 Examples
@@ -60,17 +62,26 @@ Shard parse_shard(const std::string& text) {
   if (slash == std::string::npos) throw InputError("--shard: '" + text + "' is not allowed; allowed: I/N, such as 0/8");
   Shard shard;
   shard.count = static_cast<uint64_t>(parse_integer("--shard", text.substr(slash + 1), 1, 1'000'000));
-  shard.index = static_cast<uint64_t>(
-      parse_integer("--shard", text.substr(0, slash), 0, static_cast<int64_t>(shard.count) - 1));
+  shard.index =
+      static_cast<uint64_t>(parse_integer("--shard", text.substr(0, slash), 0, static_cast<int64_t>(shard.count) - 1));
   return shard;
 }
 
-std::vector<uint64_t> plan_of(const SweepSpec& spec, const Shard& shard) {
+/// What analytic mode leaves of the plan.
+std::vector<uint64_t> screened(const SweepSpec& spec, const std::vector<uint64_t>& plan, bool quiet) {
+  Progress progress(plan.size(), !quiet, "points screened");
+  std::vector<uint64_t> survivors = explore::screened_plan(spec, plan, [&progress] { progress.step(); });
+  if (!quiet)
+    print("  analytic screening: " + grouped(survivors.size()) + " of " + grouped(plan.size()) +
+          " points are simulated\n");
+  return survivors;
+}
+
+std::vector<uint64_t> plan_of(const SweepSpec& spec) {
   using explore::Method;
-  return explore::shard_of(spec.method == Method::kGrid    ? explore::grid_plan(spec.space)
-                           : spec.method == Method::kLatin ? explore::latin_plan(spec.space, spec.samples, spec.seed)
-                                                           : explore::random_plan(spec.space, spec.samples, spec.seed),
-                           shard.index, shard.count);
+  return spec.method == Method::kGrid    ? explore::grid_plan(spec.space)
+         : spec.method == Method::kLatin ? explore::latin_plan(spec.space, spec.samples, spec.seed)
+                                         : explore::random_plan(spec.space, spec.samples, spec.seed);
 }
 
 /// Stored results where there are any, the others simulated.
@@ -91,7 +102,10 @@ explore::SweepCounts run_sweep(SweepSpec spec, Store& store, const Shard& shard,
     explore::search_nsga2(spec, spec.seed, [&](const auto& numbers) { return look_up(runner, store, numbers); });
     return runner.counts();
   }
-  const std::vector<uint64_t> missing = explore::missing_points(store, plan_of(spec, shard));
+  std::vector<uint64_t> plan = plan_of(spec);
+  if (spec.screen_percent > 0) plan = screened(spec, plan, quiet);  // all shards agree about the whole plan
+  const std::vector<uint64_t> missing =
+      explore::missing_points(store, explore::shard_of(plan, shard.index, shard.count));
   Progress progress(missing.size(), !quiet, "points");
   SweepRunner runner(spec, store, jobs, [&](const PointResult&) { progress.step(); });
   runner.run(missing);
@@ -99,9 +113,10 @@ explore::SweepCounts run_sweep(SweepSpec spec, Store& store, const Shard& shard,
 }
 
 std::string summary(const explore::SweepCounts& counts, size_t stored, double seconds) {
-  return "  " + grouped(counts.total()) + " points in " + fixed(seconds, 1) + " s: " + grouped(counts.done) + " done, " +
-         grouped(counts.infeasible) + " infeasible, " + grouped(counts.failed) + " failed; " + grouped(stored) +
-         " in the file. Largest worker: " + fixed(static_cast<double>(counts.peak_kib) / 1024, 1) + " MiB\n";
+  return "  " + grouped(counts.total()) + " points in " + fixed(seconds, 1) + " s: " + grouped(counts.done) +
+         " done, " + grouped(counts.infeasible) + " infeasible, " + grouped(counts.failed) + " failed; " +
+         grouped(stored) + " in the file. Largest worker: " + fixed(static_cast<double>(counts.peak_kib) / 1024, 1) +
+         " MiB\n";
 }
 
 int merge(Arguments words) {
@@ -141,7 +156,7 @@ int sweep_command(const Arguments& arguments) {
   const int jobs = line.has("jobs") ? static_cast<int>(parse_integer("--jobs", line.text("jobs"), 1, 256)) : 1;
   const Shard shard = line.has("shard") ? parse_shard(line.text("shard")) : Shard{};
   const SweepSpec spec = explore::read_sweep(files.front(), line.settings());
-  if (spec.method != explore::Method::kNsga2) plan_of(spec, shard);  // refuses a grid beyond all bounds before a file is made
+  if (spec.method != explore::Method::kNsga2) plan_of(spec);  // refuses a grid beyond all bounds before a file is made
   Store store(out, spec, HEATVIT_VERSION);
   const auto begin = std::chrono::steady_clock::now();
   const explore::SweepCounts counts = run_sweep(spec, store, shard, jobs, line.has("quiet"));

@@ -1,4 +1,6 @@
 // run_sim table: latency of a network's parts by token count.
+#include "tb/report/table.h"
+
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -10,7 +12,6 @@
 #include "tb/explore/table_file.h"
 #include "tb/report/atomic_file.h"
 #include "tb/report/progress.h"
-#include "tb/report/table.h"
 #include "tb/run_sim/command_line.h"
 #include "tb/run_sim/commands.h"
 #include "tb/run_sim/numbers.h"
@@ -38,15 +39,15 @@ Examples
 )";
 
 CommandLine table_command_line() {
-  const OptionGroup table = {
-      "Table",
-      {{"model", "NAME", "deit-t, deit-s, deit-b, lv-vit-s or lv-vit-m"},
-       {"out", "FILE", "the table: .json or .csv"},
-       {"keep-ratios", "FROM:TO:STEP", "only the token counts of these keep ratios, in [0, 1]; default: 2 to 197 tokens"},
-       {"scorer", "NAME", "whose selectors: heatvit (default), cls-attention or random"},
-       {"seed", "N", "of the ten pruning settings of the check; default 1"},
-       {"jobs", "N", "processes; default 1. Changes no result"},
-       {"quiet", "", "nothing on stdout, no progress"}}};
+  const OptionGroup table = {"Table",
+                             {{"model", "NAME", "deit-t, deit-s, deit-b, lv-vit-s or lv-vit-m"},
+                              {"out", "FILE", "the table: .json or .csv"},
+                              {"keep-ratios", "FROM:TO:STEP",
+                               "only the token counts of these keep ratios, in [0, 1]; default: 2 to 197 tokens"},
+                              {"scorer", "NAME", "whose selectors: heatvit (default), cls-attention or random"},
+                              {"seed", "N", "of the ten pruning settings of the check; default 1"},
+                              {"jobs", "N", "processes; default 1. Changes no result"},
+                              {"quiet", "", "nothing on stdout, no progress"}}};
   return {kIntro, {table, hardware_group()}, true};
 }
 
@@ -145,9 +146,9 @@ int table_command(const Arguments& arguments) {
 
   document.version = HEATVIT_VERSION;
   document.scorer = name_of(document.request.scorer);
-  document.key = explore::content_hash(explore::model_text(document.request.spec) + "\n" +
-                                       explore::config_text(document.request.config) + document.scorer + "\n" +
-                                       document.version);
+  document.key =
+      explore::content_hash(explore::model_text(document.request.spec) + "\n" +
+                            explore::config_text(document.request.config) + document.scorer + "\n" + document.version);
   const std::string program = explore::program_hash();
   const std::string cache_key = program.empty() ? "" : explore::content_hash(document.key + program);
   document.rows = rows_of(document.request, cache_key, counts, jobs, line.has("quiet"));

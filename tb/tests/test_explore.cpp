@@ -98,7 +98,8 @@ TEST_F(Tables, ContinueFromTornCacheFiles) {
   const std::string lines = std::to_string(std::count(rows.begin(), rows.end(), '\n'));
   std::string changed = rows;
   changed[rows.size() / 2] = changed[rows.size() / 2] == '7' ? '8' : '7';
-  for (const std::string& torn : {rows.substr(0, rows.size() / 2), rows.substr(0, rows.size() - 2), changed, std::string("\n\n x 1\n")}) {
+  for (const std::string& torn :
+       {rows.substr(0, rows.size() / 2), rows.substr(0, rows.size() - 2), changed, std::string("\n\n x 1\n")}) {
     std::ofstream(cache_file(), std::ios::binary) << torn;
     EXPECT_EQ(table("b.json", words), first);
   }
@@ -111,7 +112,9 @@ TEST_F(Tables, TakeRowsFromTheCache) {
   const auto size = fs::file_size(cache_file());
   table("b.json", words);
   EXPECT_EQ(fs::file_size(cache_file()), size);
-  const auto files = [&] { return std::distance(fs::directory_iterator(folder_.path("cache")), fs::directory_iterator()); };
+  const auto files = [&] {
+    return std::distance(fs::directory_iterator(folder_.path("cache")), fs::directory_iterator());
+  };
   EXPECT_EQ(files(), 1);
   table("c.json", {"--model", "deit-t", "--keep-ratios", "0.5:0.5:0.1", "--pe.to", "64"});
   EXPECT_EQ(files(), 2);
@@ -131,12 +134,13 @@ TEST_F(Tables, RefuseWrongInput) {
 }
 
 TEST_F(Tables, AreDifferentiableInPyTorch) {
-  if (std::system("/usr/bin/python3 -c 'import torch' > /dev/null 2>&1") != 0) GTEST_SKIP() << "python3-torch is absent";
+  if (std::system("/usr/bin/python3 -c 'import torch' > /dev/null 2>&1") != 0)
+    GTEST_SKIP() << "python3-torch is absent";
   const char* home = std::getenv("HEATVIT_HOME");
   ASSERT_NE(home, nullptr);
   std::ostringstream command;
-  command << "/usr/bin/python3 '" << home << "/tb/tests/explore_latency_table.py' '" << home << "' '" << RUN_SIM << "' '"
-          << folder_.path("") << "'";
+  command << "/usr/bin/python3 '" << home << "/tb/tests/explore_latency_table.py' '" << home << "' '" << RUN_SIM
+          << "' '" << folder_.path("") << "'";
   EXPECT_EQ(std::system(command.str().c_str()), 0);
 }
 

@@ -91,7 +91,8 @@ class Sweeps : public ::testing::Test {
 bool killed(const std::string& config, const std::string& out, int milliseconds) {
   const pid_t child = fork();
   if (child == 0) {
-    execl(RUN_SIM, RUN_SIM, "sweep", "--config", config.c_str(), "--out", out.c_str(), "--jobs", "2", "--quiet", nullptr);
+    execl(RUN_SIM, RUN_SIM, "sweep", "--config", config.c_str(), "--out", out.c_str(), "--jobs", "2", "--quiet",
+          nullptr);
     _exit(127);
   }
   std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds));
@@ -106,27 +107,33 @@ TEST_F(Sweeps, RecordEveryPointWithStateAndConfiguration) {
   sweep(ini(kSweep), out, {"--jobs", "2"});
   EXPECT_THAT(query(out, "PRAGMA integrity_check"), ElementsAre("ok"));
   EXPECT_THAT(query(out, "SELECT count(*), min(number), max(number) FROM point"), ElementsAre("24|0|23"));
-  EXPECT_THAT(query(out, "SELECT count(*) FROM execution WHERE peak_kib > 0 AND peak_kib < 100 * 1024"), ElementsAre("24"));
+  EXPECT_THAT(query(out, "SELECT count(*) FROM execution WHERE peak_kib > 0 AND peak_kib < 100 * 1024"),
+              ElementsAre("24"));
   EXPECT_THAT(query(out, "SELECT DISTINCT reason FROM point WHERE settings LIKE '%\"64\"%'"),
               ElementsAre(HasSubstr("dsp 3072 exceeds the limit 2000")));
   // What cannot be built says why; what was simulated has all metrics, what was not has none.
-  EXPECT_THAT(query(out, "SELECT count(*) FROM point WHERE state = 'infeasible' AND reason LIKE '%tile%' AND cycles IS NULL"),
-              ElementsAre(testing::Ne("0")));
-  EXPECT_THAT(query(out, "SELECT count(*) FROM point WHERE state = 'done' AND (cycles IS NULL OR latency_ms IS NULL OR "
-                         "gmacs IS NULL OR tiles IS NULL OR dsp IS NULL OR bram18k IS NULL OR reason IS NOT NULL)"),
+  EXPECT_THAT(
+      query(out, "SELECT count(*) FROM point WHERE state = 'infeasible' AND reason LIKE '%tile%' AND cycles IS NULL"),
+      ElementsAre(testing::Ne("0")));
+  EXPECT_THAT(query(out,
+                    "SELECT count(*) FROM point WHERE state = 'done' AND (cycles IS NULL OR latency_ms IS NULL OR "
+                    "gmacs IS NULL OR tiles IS NULL OR dsp IS NULL OR bram18k IS NULL OR reason IS NOT NULL)"),
               ElementsAre("0"));
   EXPECT_THAT(query(out, "SELECT count(DISTINCT cycles) > 3 FROM point"), ElementsAre("1"));
-  EXPECT_THAT(query(out, "SELECT count(*) FROM point WHERE json_extract(config, '$.\"tile.m\"') = '16' AND "
-                         "json_extract(config, '$.\"pe.to\"') = json_extract(settings, '$.\"pe.to\"')"),
+  EXPECT_THAT(query(out,
+                    "SELECT count(*) FROM point WHERE json_extract(config, '$.\"tile.m\"') = '16' AND "
+                    "json_extract(config, '$.\"pe.to\"') = json_extract(settings, '$.\"pe.to\"')"),
               ElementsAre("24"));
 }
 
 TEST_F(Sweeps, AgreeWithSingleRuns) {
   const std::string out = folder_.path("r.sqlite"), json = folder_.path("run.json");
   sweep(ini("[sweep]\nmodel = deit-t\n[axis]\nprune-rates = 0.5,0.6,0.7; 0,0,0\npe.to = 48\n"), out);
-  const Outcome run = run_sim({"--model", "deit-t", "--prune-rates", "0.5,0.6,0.7", "--pe.to", "48", "--csv", folder_.path("run.csv")});
+  const Outcome run =
+      run_sim({"--model", "deit-t", "--prune-rates", "0.5,0.6,0.7", "--pe.to", "48", "--csv", folder_.path("run.csv")});
   ASSERT_EQ(run.code, 0) << run.err;
-  EXPECT_THAT(read_file(folder_.path("run.csv")), HasSubstr("," + query(out, "SELECT cycles FROM point WHERE number = 0")[0] + ","));
+  EXPECT_THAT(read_file(folder_.path("run.csv")),
+              HasSubstr("," + query(out, "SELECT cycles FROM point WHERE number = 0")[0] + ","));
 }
 
 TEST_F(Sweeps, DoNotDependOnJobsAndLeaveFinishedPointsAlone) {
@@ -137,8 +144,9 @@ TEST_F(Sweeps, DoNotDependOnJobsAndLeaveFinishedPointsAlone) {
   ASSERT_EQ(all.size(), 24U);
   EXPECT_EQ(points(three), all);
   // A second run simulates nothing: a changed result stays, a failed one is tried again, a missing one is added.
-  query(one, "UPDATE point SET cycles = 7 WHERE number = 0; UPDATE point SET state = 'failed', cycles = 8 WHERE number = 4; "
-             "DELETE FROM point WHERE number = 5");
+  query(one,
+        "UPDATE point SET cycles = 7 WHERE number = 0; UPDATE point SET state = 'failed', cycles = 8 WHERE number = 4; "
+        "DELETE FROM point WHERE number = 5");
   sweep(config, one);
   EXPECT_THAT(query(one, "SELECT cycles FROM point WHERE number = 0"), ElementsAre("7"));
   query(one, "DELETE FROM point WHERE number = 0");
@@ -158,7 +166,8 @@ TEST_F(Sweeps, SurviveTwentyKills) {
   for (int tries = 0; kills < 20 && tries < 60; ++tries) {
     if (!killed(config, out, 5 + static_cast<int>(random() % 90))) continue;
     ++kills;
-    if (!std::filesystem::exists(out) || query(out, "SELECT 1 FROM sqlite_master WHERE name = 'point'").empty()) continue;
+    if (!std::filesystem::exists(out) || query(out, "SELECT 1 FROM sqlite_master WHERE name = 'point'").empty())
+      continue;
     EXPECT_THAT(query(out, "PRAGMA integrity_check"), ElementsAre("ok"));
     const std::string now = query(out, "SELECT count(*) FROM point")[0];
     EXPECT_GE(std::stoi(now), std::stoi(before));  // nothing that was there is lost
@@ -183,7 +192,7 @@ TEST_F(Sweeps, LetTwoProcessesWriteToOneFile) {
 }
 
 TEST_F(Sweeps, MergeShardsIntoWhatOneProcessFinds) {
-  for (const std::string method : {"grid", "latin", "random"}) {
+  for (const std::string method : {"grid", "latin", "random", "grid\nscreen = 9"}) {
     std::string text = kSweep;
     text.replace(text.find("[axis]"), 6, "method = " + method + "\nsamples = 12\n[axis]");
     const std::string config = ini(text), whole = folder_.path(method), merged = folder_.path(method + ".merged");
@@ -257,12 +266,16 @@ TEST_F(Sweeps, RefuseWrongFiles) {
 TEST_F(Sweeps, PrintAndDrawTheFront) {
   const std::string out = folder_.path("r.sqlite"), svg = folder_.path("f.svg"), csv = folder_.path("f.csv");
   sweep(ini("[sweep]\nmodel = deit-t\n[axis]\npe.to = 4; 8; 16; 32\npe.ti = 4; 8\ntile.n = 64; 128\n"), out);
-  const Outcome outcome = run_sim({"pareto", out, "--objectives", "latency_ms,bram18k", "--svg", svg, "--csv", csv, "--reference", "1000,5000"});
+  const Outcome outcome = run_sim(
+      {"pareto", out, "--objectives", "latency_ms,bram18k", "--svg", svg, "--csv", csv, "--reference", "1000,5000"});
   ASSERT_EQ(outcome.code, 0) << outcome.err;
   // The front by SQL: nothing is at least as good in both and better in one; of equal points the first.
-  const Rows expected = query(out, "SELECT number FROM point a WHERE state = 'done' AND NOT EXISTS (SELECT 1 FROM point b WHERE "
-      "b.state = 'done' AND b.latency_ms <= a.latency_ms AND b.bram18k <= a.bram18k AND (b.latency_ms < a.latency_ms OR b.bram18k < a.bram18k OR "
-      "b.number < a.number)) ORDER BY latency_ms, bram18k");
+  const Rows expected =
+      query(out,
+            "SELECT number FROM point a WHERE state = 'done' AND NOT EXISTS (SELECT 1 FROM point b WHERE "
+            "b.state = 'done' AND b.latency_ms <= a.latency_ms AND b.bram18k <= a.bram18k AND (b.latency_ms < "
+            "a.latency_ms OR b.bram18k < a.bram18k OR "
+            "b.number < a.number)) ORDER BY latency_ms, bram18k");
   ASSERT_GE(expected.size(), 2U);
   std::istringstream lines(read_file(csv));
   Rows front;
@@ -283,7 +296,8 @@ TEST_F(Sweeps, PrintAndDrawTheFront) {
 TEST_F(Sweeps, ExpandAxes) {
   const std::string out = folder_.path("r.sqlite");
   sweep(ini("[sweep]\nmethod = random\nsamples = 1\nprune-rates = 0.9,0.9,0.9\n[axis]\nmodel = deit-t; deit-s\n"
-            "pe.to = 40:24:-8\nvec.lanes = log 1:8:4\npl.clock_mhz = log 100:400:3\ncpu.layernorm_cycles_per_element = 0.1:0.3:0.1\n"
+            "pe.to = 40:24:-8\nvec.lanes = log 1:8:4\npl.clock_mhz = log 100:400:3\ncpu.layernorm_cycles_per_element = "
+            "0.1:0.3:0.1\n"
             "selectors = 4,7,10; 3,6,9;\n"),
         out);
   EXPECT_THAT(query(out, "SELECT \"values\" FROM axis ORDER BY position"),
@@ -295,17 +309,19 @@ TEST_F(Sweeps, LatinHypercubesMeetEveryValueOnce) {
   sweep(ini("[sweep]\nmodel = deit-t\nprune-rates = 0.9,0.9,0.9\nmethod = latin\nsamples = 12\n[axis]\n"
             "pl.clock_mhz = 100:111:1\nvec.lanes = 1:12:1\nctrl.queue = 1; 2; 4\n"),
         out);
-  EXPECT_THAT(query(out, "SELECT count(*), count(DISTINCT json_extract(settings, '$.\"pl.clock_mhz\"')), "
-                         "count(DISTINCT json_extract(settings, '$.\"vec.lanes\"')) FROM point"),
+  EXPECT_THAT(query(out,
+                    "SELECT count(*), count(DISTINCT json_extract(settings, '$.\"pl.clock_mhz\"')), "
+                    "count(DISTINCT json_extract(settings, '$.\"vec.lanes\"')) FROM point"),
               ElementsAre("12|12|12"));
   EXPECT_THAT(query(out, "SELECT count(*) FROM point GROUP BY json_extract(settings, '$.\"ctrl.queue\"')"),
               ElementsAre("4", "4", "4"));
 }
 
 TEST_F(Sweeps, SearchWithinTheBudgetAndRepeatably) {
-  std::string text = "[sweep]\nmodel = deit-t\nprune-rates = 0.7,0.8,0.9\nmethod = nsga2\nsamples = 60\npopulation = 16\n"
-                     "objectives = latency_ms,dsp\n[axis]\npe.to = 8:64:8\npe.ti = 4:20:4\nvec.lanes = 8; 16; 32\n"
-                     "tile.n = 64; 128\n[limit]\ndsp = 2000\n";
+  std::string text =
+      "[sweep]\nmodel = deit-t\nprune-rates = 0.7,0.8,0.9\nmethod = nsga2\nsamples = 60\npopulation = 16\n"
+      "objectives = latency_ms,dsp\n[axis]\npe.to = 8:64:8\npe.ti = 4:20:4\nvec.lanes = 8; 16; 32\n"
+      "tile.n = 64; 128\n[limit]\ndsp = 2000\n";
   const std::string config = ini(text), out = folder_.path("r.sqlite"), again = folder_.path("again.sqlite");
   sweep(config, out, {"--jobs", "2"});
   EXPECT_THAT(query(out, "SELECT count(*) FROM point"), ElementsAre("60"));  // of 240
@@ -322,12 +338,37 @@ TEST_F(Sweeps, SearchWithinTheBudgetAndRepeatably) {
   EXPECT_NE(points(again), points(out));
 }
 
+TEST_F(Sweeps, ScreenAnalyticallyWithoutLosingTheFront) {
+  const auto config = [&](const std::string& more) {
+    return ini("[sweep]\nmodel = deit-t\nobjectives = latency_ms,dsp,bram18k\n" + more +
+               "[axis]\npe.to = 8:64:8\n"
+               "pe.ti = 4:20:4\ntile.n = 24; 64; 128\n[limit]\ndsp = 2000\nlatency_ms = 40\n");
+  };
+  const auto front = [&](const std::string& store) {
+    EXPECT_EQ(run_sim({"pareto", store, "--csv", folder_.path("front.csv")}).code, 0);
+    return read_file(folder_.path("front.csv"));
+  };
+  const std::string all = folder_.path("all.sqlite"), few = folder_.path("few.sqlite");
+  sweep(config(""), all, {"--jobs", "2"});
+  sweep(config("screen = 5\n"), few, {"--jobs", "2"});
+  EXPECT_EQ(front(few), front(all));
+  EXPECT_LT(points(few).size(), points(all).size() * 3 / 4);
+  EXPECT_GT(points(few).size(), static_cast<size_t>(2));
+  expect_sweep_refused("[sweep]\nmodel = deit-t\nscreen = all\n[axis]\npe.to = 8\n", "screen");
+  expect_refused(
+      {"sweep", "--config", ini("[sweep]\nmodel = deit-t\nscreen = 9\nobjectives = tiles,dsp\n[axis]\npe.to = 8\n"),
+       "--out", folder_.path("none.sqlite")},
+      "tiles");
+}
+
 TEST_F(Sweeps, MeasureHypervolumes) {
   const std::string out = folder_.path("r.sqlite");
   sweep(ini("[sweep]\nmodel = deit-t\nprune-rates = 0.9,0.9,0.9\n[axis]\npe.to = 8; 16; 24; 32\n"), out);
-  const auto volume = [&](const std::vector<std::string>& values, const std::string& objectives, const std::string& reference) {
+  const auto volume = [&](const std::vector<std::string>& values, const std::string& objectives,
+                          const std::string& reference) {
     for (size_t i = 0; i < values.size(); ++i)
-      query(out, "UPDATE point SET (latency_ms, dsp, bram18k) = (" + values[i] + ") WHERE number = " + std::to_string(i));
+      query(out,
+            "UPDATE point SET (latency_ms, dsp, bram18k) = (" + values[i] + ") WHERE number = " + std::to_string(i));
     const Outcome outcome = run_sim({"pareto", out, "--objectives", objectives, "--reference", reference, "--quiet"});
     EXPECT_EQ(outcome.code, 0) << outcome.err;
     return std::stod(outcome.out.substr(outcome.out.find("hypervolume ") + 12));
@@ -340,13 +381,17 @@ TEST_F(Sweeps, MeasureHypervolumes) {
 
 /// One machine is a cluster: tb/explore/slurm/sweep.sbatch as an array of 8 on a Slurm that the script starts.
 TEST_F(Sweeps, RunAsASlurmArrayWithATaskKilledAndRequeued) {
-  const std::string config = ini("[sweep]\nmodel = deit-s\n[axis]\nprune-rates = 0,0,0; 0.3,0.51,0.657\n"
-                                 "tile.n = 64:255:1\n[tile]\nm = 99\nk = 96\n");
-  const std::string home = std::getenv("HEATVIT_HOME"), cluster = folder_.path("cluster"), whole = folder_.path("whole.sqlite");
-  const int status = std::system(("'" + home + "/tb/tests/explore_slurm.sh' '" + home + "' '" RUN_SIM "' '" + config + "' '" +
-                                  cluster + "'").c_str());
+  const std::string config =
+      ini("[sweep]\nmodel = deit-s\n[axis]\nprune-rates = 0,0,0; 0.3,0.51,0.657\n"
+          "tile.n = 64:255:1\n[tile]\nm = 99\nk = 96\n");
+  const std::string home = std::getenv("HEATVIT_HOME"), cluster = folder_.path("cluster"),
+                    whole = folder_.path("whole.sqlite");
+  const int status = std::system(
+      ("'" + home + "/tb/tests/explore_slurm.sh' '" + home + "' '" RUN_SIM "' '" + config + "' '" + cluster + "'")
+          .c_str());
   constexpr int kSkipped = 77;
-  if (WIFEXITED(status) && WEXITSTATUS(status) == kSkipped) GTEST_SKIP() << "no Slurm here: install slurm-wlm and munge";
+  if (WIFEXITED(status) && WEXITSTATUS(status) == kSkipped)
+    GTEST_SKIP() << "no Slurm here: install slurm-wlm and munge";
   ASSERT_EQ(status, 0);
   // The task that was killed found its earlier points again: 48 in its file, fewer of them from its last run.
   const std::string log = read_file(cluster + "/log/task-1.log");

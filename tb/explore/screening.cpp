@@ -1,0 +1,76 @@
+#include "tb/explore/screening.h"
+
+#include <algorithm>
+
+#include "models/errors.h"
+#include "tb/explore/analytic.h"
+#include "tb/explore/evaluate.h"
+#include "tb/explore/pareto.h"
+#include "tb/explore/resources.h"
+
+namespace heatvit::explore {
+namespace {
+
+using Metrics = std::map<std::string, double>;
+
+/// Empty for what cannot be built.
+Metrics estimate_metrics(const SweepSpec& spec, uint64_t number, AnalyticModel& model) {
+  try {
+    DesignPoint point = resolve_point(spec, number);
+    const Resources resources = estimate_resources(point.config);
+    Metrics metrics = {{"dsp", static_cast<double>(resources.dsp)},
+                       {"bram18k", static_cast<double>(resources.bram18k)}};
+    if (broken_limit(spec, metrics).empty())
+      metrics["latency_ms"] = model.estimate(point.config, point.spec, point.pruning).latency_ms;
+    return metrics;
+  } catch (const InputError&) {
+    return {};
+  }
+}
+
+Objectives objectives_of(const SweepSpec& spec, Metrics metrics, double latency_factor) {
+  metrics["latency_ms"] *= latency_factor;
+  Objectives values;
+  for (const std::string& name : spec.objectives) values.push_back(metrics.at(name));
+  return values;
+}
+
+void check_objectives(const SweepSpec& spec) {
+  for (const std::string& name : spec.objectives) {
+    if (name != "latency_ms" && name != "dsp" && name != "bram18k")
+      throw InputError("screen: analytic mode has no " + name + "; objectives may be latency_ms, dsp and bram18k");
+  }
+}
+
+}  // namespace
+
+std::vector<uint64_t> screened_plan(const SweepSpec& spec, const std::vector<uint64_t>& plan,
+                                    const std::function<void()>& on_point) {
+  check_objectives(spec);
+  const double margin = spec.screen_percent / 100, slow = 1 + margin, fast = 1 - margin;
+  AnalyticModel model;
+  std::vector<uint64_t> numbers;
+  std::vector<Objectives> worst, best;  // of each, where the estimate is off as far as it may be
+  for (const uint64_t number : plan) {
+    Metrics metrics = estimate_metrics(spec, number, model);
+    on_point();
+    if (metrics.count("latency_ms") == 0) continue;
+    Metrics optimistic = metrics;
+    optimistic["latency_ms"] *= fast;
+    if (!broken_limit(spec, optimistic).empty()) continue;
+    numbers.push_back(number);
+    worst.push_back(objectives_of(spec, metrics, slow));
+    best.push_back(objectives_of(spec, metrics, fast));
+  }
+  const std::vector<size_t> front = pareto_front(worst);
+  std::vector<uint64_t> survivors;
+  for (size_t i = 0; i < numbers.size(); ++i) {
+    const bool beaten = std::any_of(front.begin(), front.end(), [&](size_t f) {
+      return worst[f] != best[i] && f != i && nowhere_worse(worst[f], best[i]);
+    });
+    if (!beaten) survivors.push_back(numbers[i]);
+  }
+  return survivors;
+}
+
+}  // namespace heatvit::explore
