@@ -52,6 +52,54 @@ MatrixBlock plan_chunk(const Job& job, const Chunk& chunk) {
                     static_cast<uint32_t>(chunk.columns) * size);
 }
 
+BurstTrain plan_operand_a(const Job& job, const Tile& tile) {
+  const isa::Command& c = job.command;
+  if (c.conv.size != 0) {
+    const ConvWindow w = conv_window(c.conv, tile);
+    const isa::Operand image{c.a.address, uint32_t{c.conv.size} * c.conv.channels, 0};
+    return plan_block(image, 0, 1, w.row0, w.rows, static_cast<uint32_t>(w.column0) * c.conv.channels,
+                      static_cast<uint32_t>(w.columns) * c.conv.channels)
+        .train;
+  }
+  const auto size = static_cast<uint32_t>(isa::bytes_of(c.a_type));
+  return plan_block(c.a, tile.head0, tile.heads, tile.m0, tile.m, static_cast<uint32_t>(tile.k0) * size,
+                    static_cast<uint32_t>(tile.k) * size)
+      .train;
+}
+
+BurstTrain plan_operand_b(const Job& job, const Tile& tile) {
+  const isa::Command& c = job.command;
+  switch (c.layout_b) {
+    case isa::LayoutB::kRowsN:
+      return plan_block(c.b, tile.head0, tile.heads, tile.n0, tile.n, static_cast<uint32_t>(tile.k0),
+                        static_cast<uint32_t>(tile.k))
+          .train;
+    case isa::LayoutB::kRowsK:
+      return plan_block(c.b, tile.head0, tile.heads, tile.k0, tile.k, static_cast<uint32_t>(tile.n0),
+                        static_cast<uint32_t>(tile.n))
+          .train;
+    case isa::LayoutB::kPacked: break;
+  }
+  BurstTrain train;
+  train.address = c.b.address + static_cast<uint32_t>(int64_t{tile.n0} * job.k + int64_t{tile.k0} * tile.n);
+  train.row_bytes = static_cast<uint32_t>(tile.n * tile.k);
+  return train;
+}
+
+BurstTrain plan_residual(const Job& job, const Tile& tile) {
+  const auto size = static_cast<uint32_t>(isa::bytes_of(job.command.c_type));
+  return plan_block(job.command.r, tile.head0, tile.heads, tile.m0, tile.m, static_cast<uint32_t>(tile.out_n0) * size,
+                    static_cast<uint32_t>(tile.out_n) * size)
+      .train;
+}
+
+BurstTrain plan_records(const Job& job, int n0, int n) {
+  BurstTrain train;
+  train.address = job.command.records + static_cast<uint32_t>(n0) * 8;
+  train.row_bytes = static_cast<uint32_t>(n) * 8;
+  return train;
+}
+
 DmaEngine::DmaEngine(sc_core::sc_module_name name, Fabric& fabric, Unit unit, Purpose purpose)
     : sc_module(name),
       socket("socket"),
@@ -108,33 +156,16 @@ void InputDma::load_gemm(const Job& job) {
 }
 
 void InputDma::load_operand_a(const Job& job, const Tile& tile) {
-  const isa::Command& c = job.command;
-  BurstTrain train;
-  if (c.conv.size != 0) {
-    const ConvWindow w = conv_window(c.conv, tile);
-    const uint32_t row_bytes = uint32_t{c.conv.size} * c.conv.channels;
-    const isa::Operand image{c.a.address, row_bytes, 0};
-    train = plan_block(image, 0, 1, w.row0, w.rows, static_cast<uint32_t>(w.column0) * c.conv.channels,
-                       static_cast<uint32_t>(w.columns) * c.conv.channels)
-                .train;
-  } else {
-    const auto size = static_cast<uint32_t>(isa::bytes_of(c.a_type));
-    train = plan_block(c.a, tile.head0, tile.heads, tile.m0, tile.m, static_cast<uint32_t>(tile.k0) * size,
-                       static_cast<uint32_t>(tile.k) * size)
-                .train;
-  }
+  const BurstTrain train = plan_operand_a(job, tile);
   uint8_t* slot = fabric_.input.acquire_free(account_, static_cast<int64_t>(train.bytes()));
   transfer(train, slot, job.index);
   fabric_.input.publish();
 }
 
 void InputDma::load_residual(const Job& job, const Tile& tile) {
-  const auto size = static_cast<uint32_t>(isa::bytes_of(job.command.c_type));
-  const MatrixBlock block =
-      plan_block(job.command.r, tile.head0, tile.heads, tile.m0, tile.m, static_cast<uint32_t>(tile.out_n0) * size,
-                 static_cast<uint32_t>(tile.out_n) * size);
-  uint8_t* slot = fabric_.vector.acquire_free(account_, static_cast<int64_t>(block.train.bytes()));
-  transfer(block.train, slot, job.index);
+  const BurstTrain train = plan_residual(job, tile);
+  uint8_t* slot = fabric_.vector.acquire_free(account_, static_cast<int64_t>(train.bytes()));
+  transfer(train, slot, job.index);
   fabric_.vector.publish(Consumer::kVector);
 }
 
@@ -191,33 +222,14 @@ void WeightDma::load_gemm(const Job& job) {
 }
 
 void WeightDma::load_records(const Job& job, int n0, int n) {
-  BurstTrain train;
-  train.address = job.command.records + static_cast<uint32_t>(n0) * 8;
-  train.row_bytes = static_cast<uint32_t>(n) * 8;
+  const BurstTrain train = plan_records(job, n0, n);
   uint8_t* slot = fabric_.records.acquire_free(account_, train.row_bytes);
   transfer(train, slot, job.index);
   fabric_.records.publish();
 }
 
 void WeightDma::load_operand_b(const Job& job, const Tile& tile) {
-  const isa::Command& c = job.command;
-  BurstTrain train;
-  switch (c.layout_b) {
-    case isa::LayoutB::kPacked:
-      train.address = c.b.address + static_cast<uint32_t>(int64_t{tile.n0} * job.k + int64_t{tile.k0} * tile.n);
-      train.row_bytes = static_cast<uint32_t>(tile.n * tile.k);
-      break;
-    case isa::LayoutB::kRowsN:
-      train = plan_block(c.b, tile.head0, tile.heads, tile.n0, tile.n, static_cast<uint32_t>(tile.k0),
-                         static_cast<uint32_t>(tile.k))
-                  .train;
-      break;
-    case isa::LayoutB::kRowsK:
-      train = plan_block(c.b, tile.head0, tile.heads, tile.k0, tile.k, static_cast<uint32_t>(tile.n0),
-                         static_cast<uint32_t>(tile.n))
-                  .train;
-      break;
-  }
+  const BurstTrain train = plan_operand_b(job, tile);
   uint8_t* slot = fabric_.weight.acquire_free(account_, static_cast<int64_t>(train.bytes()));
   transfer(train, slot, job.index);
   fabric_.weight.publish();

@@ -31,6 +31,13 @@ struct MatrixBlock {
 MatrixBlock plan_block(const isa::Operand& operand, int head0, int heads, int row0, int rows, uint32_t offset,
                        uint32_t bytes);
 
+/// Trains of a GEMM tile: operand A (of a convolution, the window of the image), operand B, residual; channel or norm
+/// records.
+BurstTrain plan_operand_a(const Job& job, const Tile& tile);
+BurstTrain plan_operand_b(const Job& job, const Tile& tile);
+BurstTrain plan_residual(const Job& job, const Tile& tile);
+BurstTrain plan_records(const Job& job, int n0, int n);
+
 /// The block of an output tile; vector unit and store engine agree on its layout.
 MatrixBlock plan_output(const Job& job, const Tile& tile);
 MatrixBlock plan_output(const Job& job, const Chunk& chunk);

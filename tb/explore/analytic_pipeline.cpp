@@ -50,47 +50,6 @@ double chunk_cycles(const Job& job, const Chunk& k, const modules::VectorConfig&
   }
 }
 
-BurstTrain operand_a_train(const Job& job, const Tile& t) {
-  const isa::Command& c = job.command;
-  if (c.conv.size != 0) {
-    const modules::ConvWindow w = modules::conv_window(c.conv, t);
-    const isa::Operand image{c.a.address, uint32_t{c.conv.size} * c.conv.channels, 0};
-    return modules::plan_block(image, 0, 1, w.row0, w.rows, static_cast<uint32_t>(w.column0) * c.conv.channels,
-                               static_cast<uint32_t>(w.columns) * c.conv.channels)
-        .train;
-  }
-  const auto size = static_cast<uint32_t>(isa::bytes_of(c.a_type));
-  return modules::plan_block(c.a, t.head0, t.heads, t.m0, t.m, static_cast<uint32_t>(t.k0) * size,
-                             static_cast<uint32_t>(t.k) * size)
-      .train;
-}
-
-BurstTrain operand_b_train(const Job& job, const Tile& t) {
-  const isa::Command& c = job.command;
-  switch (c.layout_b) {
-    case isa::LayoutB::kRowsN:
-      return modules::plan_block(c.b, t.head0, t.heads, t.n0, t.n, static_cast<uint32_t>(t.k0),
-                                 static_cast<uint32_t>(t.k))
-          .train;
-    case isa::LayoutB::kRowsK:
-      return modules::plan_block(c.b, t.head0, t.heads, t.k0, t.k, static_cast<uint32_t>(t.n0),
-                                 static_cast<uint32_t>(t.n))
-          .train;
-    default: break;
-  }
-  BurstTrain train;
-  train.address = c.b.address + static_cast<uint32_t>(int64_t{t.n0} * job.k + int64_t{t.k0} * t.n);
-  train.row_bytes = static_cast<uint32_t>(t.n * t.k);
-  return train;
-}
-
-BurstTrain records_train(const Job& job, int n0, int n) {
-  BurstTrain train;
-  train.address = job.command.records + static_cast<uint32_t>(n0) * 8;
-  train.row_bytes = static_cast<uint32_t>(n) * 8;
-  return train;
-}
-
 /// A stretch of one loop level: where a tile that is neither first nor last begins, and how wide it is.
 struct Level {
   int count = 1;
@@ -150,27 +109,27 @@ void Pipeline::shift(double cycles) {
   for (RingTimes* ring : {&record_ring_, &accumulator_ring_, &vector_ring_, &output_ring_}) ring->shift(cycles);
 }
 
-/// Walks body(0 .. count - 1). Of long loops the first passes and the last: what the third took stands for the others.
-/// `stores`: the body reaches the vector unit and the store engine; else they are left where they are.
+/// Walks body(0 .. count - 1). Of long loops the first passes and the last: what the last of the first took stands for
+/// the others. `stores`: the body reaches the vector unit and the store engine; else they are left where they are. Such
+/// loops settle later (what was fetched ahead must be used up) and may alternate, so two passes are measured.
 template <class Body>
 void Pipeline::periodic(int count, bool stores, const Body& body) {
-  constexpr int kLead = 3;
-  if (count <= kLead + 1) {
+  const int lead = stores ? 5 : 3, measured = stores ? 2 : 1;
+  if (count <= lead + 1) {
     for (int i = 0; i < count; ++i) body(i);
     return;
   }
-  body(0);
-  body(1);
-  const double before = std::max(pe_, vector_);
-  const double outer = times_;
-  times_ = outer * (count - kLead);
-  body(2);
+  const int skipped = count - lead - 1;
+  for (int i = 0; i < lead - measured; ++i) body(i);
+  const double before = std::max(pe_, vector_), outer = times_;
+  times_ = outer * (1 + static_cast<double>(skipped) / measured);
+  for (int i = lead - measured; i < lead; ++i) body(i);
   times_ = outer;
-  const double skipped = (std::max(pe_, vector_) - before) * (count - kLead - 1);
+  const double cycles = (std::max(pe_, vector_) - before) / measured * skipped;
   if (stores)
-    shift(skipped);
+    shift(cycles);
   else
-    shift_front(skipped);
+    shift_front(cycles);
   body(count - 1);
 }
 
@@ -184,7 +143,6 @@ Pipeline::GemmCosts Pipeline::gemm_costs(const Job& job) const {
   costs.window = c.conv.size != 0 && !c.conv.split;
   const isa::AcceleratorConfig& hw = config_.accel;
   const int k_lanes = c.layout_b != isa::LayoutB::kPacked ? hw.ti : hw.th * hw.ti;
-  const auto size = static_cast<uint32_t>(isa::bytes_of(c.c_type));
 
   const auto tile_at = [&](int g, int m, int n, int k) {
     Tile t;
@@ -207,19 +165,14 @@ Pipeline::GemmCosts Pipeline::gemm_costs(const Job& job) const {
         }
   };
   fill(costs.g, costs.m, costs.k, costs.a,
-       [&](int g, int m, int k) { return fabric_.cost(operand_a_train(job, tile_at(g, m, 1, k)), false); });
+       [&](int g, int m, int k) { return fabric_.cost(modules::plan_operand_a(job, tile_at(g, m, 1, k)), false); });
   fill(costs.g, costs.n, costs.k, costs.b,
-       [&](int g, int n, int k) { return fabric_.cost(operand_b_train(job, tile_at(g, 1, n, k)), false); });
+       [&](int g, int n, int k) { return fabric_.cost(modules::plan_operand_b(job, tile_at(g, 1, n, k)), false); });
   fill(costs.g, costs.m, costs.n, costs.out,
        [&](int g, int m, int n) { return fabric_.cost(modules::plan_output(job, tile_at(g, m, n, 1)).train, true); });
   if (c.residual)
-    fill(costs.g, costs.m, costs.n, costs.plus, [&](int g, int m, int n) {
-      const Tile t = tile_at(g, m, n, 1);
-      return fabric_.cost(modules::plan_block(c.r, t.head0, t.heads, t.m0, t.m, static_cast<uint32_t>(t.out_n0) * size,
-                                              static_cast<uint32_t>(t.out_n) * size)
-                              .train,
-                          false);
-    });
+    fill(costs.g, costs.m, costs.n, costs.plus,
+         [&](int g, int m, int n) { return fabric_.cost(modules::plan_residual(job, tile_at(g, m, n, 1)), false); });
   fill(costs.m, costs.n, costs.k, costs.array, [&](int m, int n, int k) {
     return static_cast<double>(
         kernels::gemm_tile_cycles(costs.m.extent[m], costs.k.extent[k], costs.n.extent[n], k_lanes, hw.to));
@@ -230,7 +183,7 @@ Pipeline::GemmCosts Pipeline::gemm_costs(const Job& job) const {
   });
   if (costs.has_records)
     for (int n = 0; n < 2; ++n)
-      costs.records[n] = fabric_.cost(records_train(job, costs.n.begin[n], costs.n.extent[n]), false);
+      costs.records[n] = fabric_.cost(modules::plan_records(job, costs.n.begin[n], costs.n.extent[n]), false);
   return costs;
 }
 
@@ -341,7 +294,7 @@ double Pipeline::chunks(const Job& job) {
   }
   double records = 0;
   if (c.opcode == Opcode::kLayerNorm) {
-    const TrainCost train = fabric_.cost(records_train(job, 0, job.n), false);
+    const TrainCost train = fabric_.cost(modules::plan_records(job, 0, job.n), false);
     records = weights_ = std::max(weights_, record_ring_.free()) + train.cycles;
     work(Unit::kDmaWeights, train.cycles);
   }

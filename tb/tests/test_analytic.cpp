@@ -65,11 +65,11 @@ TEST(Analytic, StaysWithinItsStatedErrorOfTimingMode) {
   EXPECT_LE(errors[37], 1.5 * analytic_error().p95);
 }
 
-TEST(Analytic, ShippedModelsAreWithinFivePerCent) {
+TEST(Analytic, ShippedModelsAreWithinTwoPerCent) {
   for (const zoo::ModelSpec& spec : zoo::models()) {
     const soc::SocConfig config;
     const double timed = timed_cycles(config, spec, {});
-    EXPECT_NEAR(estimate(config, spec, {}).cycles / timed, 1.0, 0.05) << spec.name;
+    EXPECT_NEAR(estimate(config, spec, {}).cycles / timed, 1.0, 0.02) << spec.name;
   }
 }
 
