@@ -122,6 +122,30 @@ TEST_F(Cli, RefusesUnknownAndImpossibleValues) {
   expect_refused({"--model", "deit-t", "--mode", "fast"}, "functional, timing or analytic");
 }
 
+TEST_F(Cli, TimelineIsTheSameWhicheverProcessHadTheImage) {
+  for (uint32_t i = 0; i < 2; ++i) folder_.file("a" + std::to_string(i) + ".bmp", bmp(250, 230, i));
+  const auto timeline = [&](const std::string& jobs, const std::string& to) {
+    const Outcome o = run_sim({"--model", "deit-t", "--weights", "synthetic:3", "--images", folder_.path("."), "--jobs",
+                               jobs, "--quiet", "--timeline", folder_.path(to)});
+    EXPECT_EQ(o.code, 0) << o.err;
+    return read_file(folder_.path(to));
+  };
+  const std::string alone = timeline("1", "one.trace");
+  EXPECT_GT(json::parse(alone)["traceEvents"].size(), 500U);
+  EXPECT_EQ(alone, timeline("2", "two.trace"));
+}
+
+TEST_F(Cli, AnalyticModeSaysSoInBothReports) {
+  const Outcome o = run_sim({"--model", "deit-t", "--mode", "analytic", "--json", folder_.path("o.json")});
+  EXPECT_EQ(o.code, 0) << o.err;
+  EXPECT_THAT(o.out, HasSubstr("nothing simulated"));
+  const json report = json::parse(read_file(folder_.path("o.json")));
+  EXPECT_EQ(report["mode"], "analytic");
+  EXPECT_EQ(report["config"]["mode"], "analytic");
+  EXPECT_GT(report["analytic"]["p95_error_percent"], 0);
+  EXPECT_EQ(report["images"][0]["tokens"].size(), 12U);
+}
+
 TEST_F(Cli, RefusesOutputsItCannotWriteBeforeItStarts) {
   expect_refused({"--model", "deit-t", "--json", folder_.path("none/out.json")}, "cannot write");
   expect_refused({"--model", "deit-t", "--json", folder_.path("")}, "it is a folder");
