@@ -9,6 +9,7 @@ export HEATVIT_HOME=$home
 
 package_of[/usr/include/gtest/gtest.h]=libgtest-dev
 package_of[/usr/include/gmock/gmock.h]=libgmock-dev
+package_of[/usr/lib/llvm-14/include/clang-c/Index.h]=libclang-14-dev
 need_packages
 # The test of job arrays skips itself without Slurm: worth an attempt, not an error.
 if ((EUID == 0)) && [[ ! -x /usr/sbin/slurmctld ]] && command -v apt-get >/dev/null; then

@@ -14,6 +14,8 @@ template <class T>
 void copy_rows(const T* from, int from_pitch, T* to, int to_pitch, int rows, int n) {
 copied_rows:
   for (int i = 0; i < rows; ++i) {
+#pragma HLS loop_flatten
+#pragma HLS loop_tripcount min = 1 max = 256
   elements:
     for (int j = 0; j < n; ++j) {
 #pragma HLS pipeline II = 1

@@ -21,7 +21,7 @@ constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 constexpr int ceil_log2(int v) {
   int bits = 0;
-  while ((int64_t{1} << bits) < v) ++bits;
+  for (int b = 0; b < 31; ++b) bits += (int64_t{1} << b) < v ? 1 : 0;
   return bits;
 }
 

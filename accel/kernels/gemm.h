@@ -24,6 +24,7 @@ widen:
 pad:
   for (int i = valid; i < padded; ++i) {
 #pragma HLS pipeline II = 1
+#pragma HLS loop_tripcount min = 1 max = 32
     to[i] = 0;
   }
 }
@@ -45,6 +46,7 @@ inline void load_panel_kn(const B* b, int pitch, int columns, int depth, int pad
 panel_rows:
   for (int i = 0; i < padded; ++i) {
 #pragma HLS pipeline II = 1
+#pragma HLS loop_tripcount min = 1 max = 512
     const B* row = b + static_cast<int64_t>(i < depth ? i : 0) * pitch;
     const int valid = i < depth ? columns : 0;
   turn:
@@ -68,6 +70,7 @@ channels:
 #pragma HLS pipeline II = 1
 #pragma HLS unroll factor = kDepthStep
 #pragma HLS loop_tripcount min = 32 max = 512
+  outputs:
 #pragma GCC unroll 16
     for (int j = 0; j < kPanelColumns; ++j) {
 #pragma HLS unroll
@@ -97,6 +100,7 @@ token_rows:
   accumulate:
     for (int j = 0; j < columns; ++j) {
 #pragma HLS unroll
+#pragma HLS loop_tripcount min = 1 max = 16
       cells[j] = (first ? Acc{0} : cells[j]) + sum[j];
     }
   }
@@ -117,10 +121,12 @@ void gemm_tile_nk(const A* a, int a_pitch, const B* b, int b_pitch, Acc* c, int 
 #pragma HLS array_partition variable = panel type = cyclic factor = kDepthStep dim = 2
 depth_panels:
   for (int k0 = 0; k0 < k; k0 += kPanelDepth) {
+#pragma HLS loop_tripcount min = 1 max = 8
     const int depth = detail::at_most(k - k0, kPanelDepth);
     const int padded = detail::padded_depth(depth);
   column_panels:
     for (int n0 = 0; n0 < n; n0 += kPanelColumns) {
+#pragma HLS loop_tripcount min = 1 max = 16
       const int columns = detail::at_most(n - n0, kPanelColumns);
       detail::load_panel_nk(b + static_cast<int64_t>(n0) * b_pitch + k0, b_pitch, columns, depth, padded, panel);
       detail::multiply_panel(a + k0, a_pitch, panel, c + n0, c_pitch, m, depth, padded, columns, first && k0 == 0);
@@ -137,10 +143,12 @@ void gemm_tile_kn(const A* a, int a_pitch, const B* b, int b_pitch, Acc* c, int 
 #pragma HLS array_partition variable = panel type = cyclic factor = kDepthStep dim = 2
 depth_panels:
   for (int k0 = 0; k0 < k; k0 += kPanelDepth) {
+#pragma HLS loop_tripcount min = 1 max = 8
     const int depth = detail::at_most(k - k0, kPanelDepth);
     const int padded = detail::padded_depth(depth);
   column_panels:
     for (int n0 = 0; n0 < n; n0 += kPanelColumns) {
+#pragma HLS loop_tripcount min = 1 max = 16
       const int columns = detail::at_most(n - n0, kPanelColumns);
       detail::load_panel_kn(b + static_cast<int64_t>(k0) * b_pitch + n0, b_pitch, columns, depth, padded, panel);
       detail::multiply_panel(a + k0, a_pitch, panel, c + n0, c_pitch, m, depth, padded, columns, first && k0 == 0);

@@ -41,12 +41,14 @@ inline void im2col_rows(const int8_t* region, int region_pitch, int region_row0,
   const int image_line = shape.size * shape.channels;
 output_pixels:
   for (int i = 0; i < m; ++i) {
+#pragma HLS loop_tripcount min = 1 max = 50176
     const int oy = (m0 + i) / shape.out_size;
     const int ox = (m0 + i) % shape.out_size;
     const int left = (ox * shape.stride - shape.pad) * shape.channels;  // bytes from the image's left edge
     int8_t* to = out + static_cast<int64_t>(i) * out_pitch;
   kernel_rows:
     for (int ky = k0 / line; ky * line < k0 + k; ++ky) {
+#pragma HLS loop_tripcount min = 1 max = 16
       const int y = oy * shape.stride - shape.pad + ky;
       const int begin = ky * line < k0 ? k0 : ky * line;
       const int end = (ky + 1) * line < k0 + k ? (ky + 1) * line : k0 + k;
@@ -60,6 +62,7 @@ output_pixels:
     zeros_before:
       for (int j = begin; j < zero_until; ++j) {
 #pragma HLS pipeline II = 1
+#pragma HLS loop_tripcount min = 1 max = 768
         to[j - k0] = 0;
       }
       if (!any) continue;
@@ -68,11 +71,13 @@ output_pixels:
     run:
       for (int j = copy_begin; j < copy_end; ++j) {
 #pragma HLS pipeline II = 1
+#pragma HLS loop_tripcount min = 1 max = 768
         to[j - k0] = from[j];
       }
     zeros_after:
       for (int j = copy_end; j < end; ++j) {
 #pragma HLS pipeline II = 1
+#pragma HLS loop_tripcount min = 1 max = 768
         to[j - k0] = 0;
       }
     }

@@ -64,6 +64,7 @@ inline int select_count(const uint32_t* scores, int begin, int end, int keep, ui
   int kept = 0;
 ranked_tokens:
   for (int i = 0; i < tokens; ++i) {
+#pragma HLS loop_flatten
 #pragma HLS loop_tripcount min = 1 max = 256
     const uint32_t own = scores[i];
     int ahead = 0;
@@ -130,6 +131,7 @@ void pack_slice(const T* x, int tokens, int cols, const uint8_t* mask, const uin
   int64_t sum[kMaxRow];
 rows:
   for (int t = 0; t < tokens; ++t) {
+#pragma HLS loop_flatten
 #pragma HLS loop_tripcount min = 1 max = 256
     const bool kept = mask[t] != 0;
     const int64_t weight = kept ? 0 : (weights.equal ? 1 : static_cast<int64_t>(scores[t]));
@@ -148,6 +150,7 @@ rows:
 package_columns:
   for (int c = 0; c < cols; ++c) {
 #pragma HLS pipeline II = 1
+#pragma HLS loop_tripcount min = 1 max = 1024
     out[c] = weights.total == 0 ? T{0} : saturate<T>(div_round(sum[c], weights.total));
   }
 }
@@ -160,6 +163,8 @@ inline void token_mean_slice(const int8_t* x, int tokens, int cols, int begin, i
   int32_t sum[kMaxRow];
 candidates:
   for (int t = begin; t < last; ++t) {
+#pragma HLS loop_flatten
+#pragma HLS loop_tripcount min = 1 max = 256
   columns:
     for (int c = 0; c < cols; ++c) {
 #pragma HLS pipeline II = 1
@@ -171,6 +176,7 @@ candidates:
 means:
   for (int c = 0; c < cols; ++c) {
 #pragma HLS pipeline II = 1
+#pragma HLS loop_tripcount min = 1 max = 1024
     mean[c] = count <= 0 ? int8_t{0} : saturate<int8_t>(div_round(sum[c], count));
   }
 }
@@ -179,6 +185,7 @@ means:
 inline void column_max_add(const int32_t* x, int rows, int cols, const int32_t* residual, int32_t* out) {
 rows:
   for (int i = 0; i < rows; ++i) {
+#pragma HLS loop_flatten
 #pragma HLS loop_tripcount min = 1 max = 256
   columns:
     for (int c = 0; c < cols; ++c) {

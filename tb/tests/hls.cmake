@@ -11,3 +11,10 @@ gtest_discover_tests(test_hls_ap_int TEST_PREFIX hls_ap_int. DISCOVERY_TIMEOUT 6
 
 heatvit_test(hls_top LIBS heatvit_hls_top soc_support)
 heatvit_test(hls_vectors SOURCES hls_bench.cpp LIBS heatvit_hls_units soc_support heatvit_tb)
+
+if(TARGET heatvit_hls_check)
+  heatvit_test(hls_check LIBS heatvit_hls_check)
+  target_compile_definitions(test_hls_check PRIVATE HEATVIT_LIBCLANG)
+else()
+  heatvit_test(hls_check LIBS heatvit_tb)
+endif()
