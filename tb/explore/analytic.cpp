@@ -111,7 +111,7 @@ class Pass {
         queues_(modules::kUnits, RingTimes(config.control.queue)) {
     modules::BurstTrain fetch;
     fetch.row_bytes = static_cast<uint32_t>(config.control.fetch_batch) * isa::kCommandBytes;
-    fetch_cycles_ = pipeline_.fabric_path().cost(fetch, false).cycles;
+    fetch_cycles_ = pipeline_.fabric_path().cost(fetch, false);
     issued_ = std::ceil(config.cpu.register_ns / pl_ns_);
   }
 

@@ -26,7 +26,6 @@ MemoryPath MemoryPath::fabric(const soc::SocConfig& c) {
   path.miss_ns_ = c.ddr.t_rp_ns + c.ddr.t_rcd_ns;
   path.column_ns_ = 1000.0 / c.ddr.mega_transfers * kColumnBytes / c.ddr.bus_bytes;
   path.row_bytes_ = c.ddr.row_bytes;
-  path.refresh_ = 1 / std::max(0.1, 1 - c.ddr.t_rfc_ns / c.ddr.t_refi_ns);
   return path;
 }
 
@@ -39,7 +38,7 @@ MemoryPath MemoryPath::host(const soc::SocConfig& c) {
   return path;
 }
 
-TrainCost MemoryPath::cost(const modules::BurstTrain& t, bool write) const {
+double MemoryPath::cost(const modules::BurstTrain& t, bool write) const {
   const double rows = static_cast<double>(t.rows) * t.planes;
   const int skew = static_cast<int>(t.address & static_cast<uint32_t>(beat_bytes_ - 1));
   const int offset = static_cast<int>(t.address & (kPage - 1));
@@ -58,8 +57,6 @@ TrainCost MemoryPath::cost(const modules::BurstTrain& t, bool write) const {
   const double misses = std::max(1.0, spread / row_bytes_) * t.planes;
   const double latency = access_ns_ + columns;
   const double later = latency + miss_ns_ * (misses - 1) / bursts;
-  TrainCost cost;
-  cost.bus_ns = bursts * columns * refresh_;
   double ns = 0;
   if (write) {
     const double period = std::max({burst_ns, beat_ns_, columns, (burst_ns + later) / outstanding_});
@@ -68,8 +65,7 @@ TrainCost MemoryPath::cost(const modules::BurstTrain& t, bool write) const {
     const double period = std::max({burst_ns, beat_ns_, columns, later / outstanding_});
     ns = read_lead_ns_ + std::max(latency + miss_ns_, burst_ns) + (bursts - 1) * period + read_tail_ns_;
   }
-  cost.cycles = std::ceil(ns / pl_ns_ - 1e-6);
-  return cost;
+  return std::ceil(ns / pl_ns_ - 1e-6);
 }
 
 }  // namespace heatvit::explore

@@ -8,11 +8,6 @@
 
 namespace heatvit::explore {
 
-struct TrainCost {
-  double cycles = 0;  // PL cycles, call to return
-  double bus_ns = 0;  // on the DDR data bus
-};
-
 /// One port and the controller behind it.
 class MemoryPath {
  public:
@@ -21,13 +16,14 @@ class MemoryPath {
   /// The CPU cluster's port: 64-byte lines, no interconnect latency.
   static MemoryPath host(const soc::SocConfig& config);
 
-  TrainCost cost(const modules::BurstTrain& train, bool write) const;
+  /// PL cycles from the call to its return.
+  double cost(const modules::BurstTrain& train, bool write) const;
 
  private:
   int beat_bytes_ = 16, burst_bytes_ = 256;
   double outstanding_ = 8, beat_ns_ = 0, pl_ns_ = 0;
   double read_lead_ns_ = 0, read_tail_ns_ = 0, write_lead_ns_ = 0, write_tail_ns_ = 0;
-  double access_ns_ = 0, miss_ns_ = 0, column_ns_ = 0, row_bytes_ = 8192, refresh_ = 1;
+  double access_ns_ = 0, miss_ns_ = 0, column_ns_ = 0, row_bytes_ = 8192;
 };
 
 }  // namespace heatvit::explore

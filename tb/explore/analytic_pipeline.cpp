@@ -78,12 +78,12 @@ struct Pipeline::GemmCosts {
 
   Level g, m, n, k;
   bool panel = false, residual = false, m_outer = false, has_records = false;
-  bool window = false;                    // operand A stays for all of k
-  TrainCost a[2][2][2], b[2][2][2];       // [g][m][k], [g][n][k]
-  TrainCost out[2][2][2], plus[2][2][2];  // [g][m][n]; residual
-  TrainCost records[2];                   // [n]
-  double array[2][2][2] = {};             // [m][n][k]
-  double finish[2][2][2] = {};            // [g][m][n]
+  bool window = false;                           // operand A stays for all of k
+  double a[2][2][2] = {}, b[2][2][2] = {};       // [g][m][k], [g][n][k]: trains
+  double out[2][2][2] = {}, plus[2][2][2] = {};  // [g][m][n]; residual
+  double records[2] = {};                        // [n]
+  double array[2][2][2] = {};                    // [m][n][k]
+  double finish[2][2][2] = {};                   // [g][m][n]
 };
 
 Pipeline::Pipeline(const soc::SocConfig& config)
@@ -204,31 +204,12 @@ void Pipeline::gemm_step(const GemmCosts& c, int m, int n, int k, int g) {
   const bool out_first = first_k && (!c.panel || first_n), out_last = ki && (!c.panel || ni);
   const bool records_kept = !c.m_outer || one_n;
 
-  if (a_new) {
-    const TrainCost& train = c.a[gi][mi][ki];
-    a_ready_ = in_ = std::max(in_, input_ring_.free()) + train.cycles;
-    work(Unit::kDmaIn, train.cycles);
-    busy_.bus += train.bus_ns * times_;
-  }
+  if (a_new) a_ready_ = transfer(Unit::kDmaIn, in_, input_ring_.free(), c.a[gi][mi][ki]);
   double residual_ready = 0;
-  if (out_last && c.residual) {
-    const TrainCost& train = c.plus[gi][mi][ni];
-    residual_ready = in_ = std::max(in_, vector_ring_.free()) + train.cycles;
-    work(Unit::kDmaIn, train.cycles);
-    busy_.bus += train.bus_ns * times_;
-  }
-  if (c.has_records && first_k && (!records_kept || first_m)) {
-    const TrainCost& train = c.records[ni];
-    records_ready_ = weights_ = std::max(weights_, record_ring_.free()) + train.cycles;
-    work(Unit::kDmaWeights, train.cycles);
-    busy_.bus += train.bus_ns * times_;
-  }
-  if (b_new) {
-    const TrainCost& train = c.b[gi][ni][ki];
-    b_ready_ = weights_ = std::max(weights_, weight_ring_.free()) + train.cycles;
-    work(Unit::kDmaWeights, train.cycles);
-    busy_.bus += train.bus_ns * times_;
-  }
+  if (out_last && c.residual) residual_ready = transfer(Unit::kDmaIn, in_, vector_ring_.free(), c.plus[gi][mi][ni]);
+  if (c.has_records && first_k && (!records_kept || first_m))
+    records_ready_ = transfer(Unit::kDmaWeights, weights_, record_ring_.free(), c.records[ni]);
+  if (b_new) b_ready_ = transfer(Unit::kDmaWeights, weights_, weight_ring_.free(), c.b[gi][ni][ki]);
   if (out_first) pe_ = std::max(pe_, accumulator_ring_.free());
   pe_ = std::max({pe_, a_ready_, b_ready_}) + c.array[mi][ni][ki];
   work(Unit::kPeArray, c.array[mi][ni][ki]);
@@ -241,11 +222,7 @@ void Pipeline::gemm_step(const GemmCosts& c, int m, int n, int k, int g) {
   accumulator_ring_.release(vector_);
   if (c.residual) vector_ring_.release(vector_);
   if (c.has_records && (!records_kept || mi)) record_ring_.release(vector_);
-  const TrainCost& train = c.out[gi][mi][ni];
-  out_ = std::max(out_, vector_) + train.cycles;
-  output_ring_.release(out_);
-  work(Unit::kDmaOut, train.cycles);
-  busy_.bus += train.bus_ns * times_;
+  output_ring_.release(transfer(Unit::kDmaOut, out_, vector_, c.out[gi][mi][ni]));
 }
 
 double Pipeline::gemm(const Job& job) {
@@ -269,8 +246,7 @@ double Pipeline::chunks(const Job& job) {
   const Level level(by_columns ? job.n : rows, by_columns ? c.tile_n : c.tile_m);
   const Unit unit = score || pack ? Unit::kSelector : Unit::kVector;
   struct Costs {
-    TrainCost in, second, out;
-    double compute = 0;
+    double in = 0, second = 0, out = 0, compute = 0;
   } costs[2];
   for (int last = 0; last < 2; ++last) {
     Chunk k;
@@ -294,25 +270,23 @@ double Pipeline::chunks(const Job& job) {
   }
   double records = 0;
   if (c.opcode == Opcode::kLayerNorm) {
-    const TrainCost train = fabric_.cost(modules::plan_records(job, 0, job.n), false);
-    records = weights_ = std::max(weights_, record_ring_.free()) + train.cycles;
-    work(Unit::kDmaWeights, train.cycles);
+    records = transfer(Unit::kDmaWeights, weights_, record_ring_.free(),
+                       fabric_.cost(modules::plan_records(job, 0, job.n), false));
   }
   double end = 0;
   periodic(c.heads, true, [&](int) {
     periodic(level.count, true, [&](int i) {
       const Costs& cost = costs[i + 1 == level.count];
-      in_ = std::max(in_, vector_ring_.free()) + cost.in.cycles + cost.second.cycles;
+      in_ = std::max(in_, vector_ring_.free()) + cost.in + cost.second;
       vector_ = std::max({vector_, in_, records, score ? 0.0 : output_ring_.free()}) + cost.compute;
       vector_ring_.release(vector_);
-      work(Unit::kDmaIn, cost.in.cycles + cost.second.cycles);
+      work(Unit::kDmaIn, cost.in + cost.second);
       work(unit, cost.compute);
-      busy_.bus += (cost.in.bus_ns + cost.second.bus_ns + cost.out.bus_ns) * times_;
       end = vector_;
       if (score) return;
-      end = out_ = std::max(out_, vector_) + cost.out.cycles;
+      end = out_ = std::max(out_, vector_) + cost.out;
       output_ring_.release(out_);
-      work(Unit::kDmaOut, cost.out.cycles);
+      work(Unit::kDmaOut, cost.out);
     });
   });
   if (c.opcode == Opcode::kLayerNorm) record_ring_.release(vector_);
@@ -342,17 +316,15 @@ double Pipeline::host_layernorm(const Job& job, double start, int dim) {
     return t;
   };
   const auto chunk_time = [&](uint32_t first, uint32_t count) {
-    const TrainCost in = host_.cost(train(c.a.address + first * c.a.pitch, row_bytes, count, c.a.pitch), false);
-    const TrainCost out = host_.cost(train(c.c.address + first * c.c.pitch, n, count, c.c.pitch), true);
+    const double in = host_.cost(train(c.a.address + first * c.a.pitch, row_bytes, count, c.a.pitch), false);
+    const double out = host_.cost(train(c.c.address + first * c.c.pitch, n, count, c.c.pitch), true);
     const double lines = (static_cast<double>(count) * row_bytes + count * n) / 64.0;
     const double ns =
         (count * n * cpu.layernorm_cycles_per_element + lines * cpu.cache_cycles_per_line) * 1000.0 / cpu.clock_mhz;
-    busy_.bus += in.bus_ns + out.bus_ns;
-    return in.cycles + out.cycles + ns / pl_ns;
+    return in + out + ns / pl_ns;
   };
   // Interrupt; status, command and tokens are read; the records fetched; the chunks; done is written.
-  double cycles =
-      (cpu.interrupt_ns + 4 * cpu.register_ns) / pl_ns + host_.cost(train(c.records, n * 8, 1, 0), false).cycles;
+  double cycles = (cpu.interrupt_ns + 4 * cpu.register_ns) / pl_ns + host_.cost(train(c.records, n * 8, 1, 0), false);
   const uint32_t whole = rows / chunk, rest = rows % chunk;
   if (whole > 0) cycles += whole * chunk_time(0, chunk);
   if (rest > 0) cycles += chunk_time(whole * chunk, rest);

@@ -3,6 +3,7 @@
 // steady rate between them stands for the rest. All times are PL cycles since the host's start write.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 
@@ -33,10 +34,9 @@ class RingTimes {
   std::array<double, kMaxSlots> free_{};
 };
 
-/// Cycles that each unit worked, in the units of accounting.h; bus: the DDR data bus.
+/// Cycles that each unit worked, in the units of accounting.h.
 struct BusyCycles {
   std::array<double, modules::kUnits> unit{};
-  double bus = 0;
 };
 
 class Pipeline {
@@ -69,6 +69,11 @@ class Pipeline {
   template <class Body>
   void periodic(int count, bool stores, const Body& body);
   void shift_front(double cycles);
+  /// A train once its engine and its slot are free; returns its end.
+  double transfer(modules::Unit unit, double& engine, double slot_free, double cycles) {
+    work(unit, cycles);
+    return engine = std::max(engine, slot_free) + cycles;
+  }
   void work(modules::Unit unit, double cycles) { busy_.unit[static_cast<size_t>(unit)] += cycles * times_; }
 
   const soc::SocConfig& config_;
