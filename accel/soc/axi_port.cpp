@@ -2,6 +2,12 @@
 
 namespace heatvit::soc {
 
+AxiPortConfig fabric_port(const AxiConfig& c, bool coherent) {
+  AxiPortConfig port{c.beat_bytes, c.max_beats, c.outstanding, c.read_latency_cycles, c.write_latency_cycles, c.setup_cycles, c.crossing_cycles};
+  if (coherent) port.extra_ns = c.coherent_ns;
+  return port;
+}
+
 AxiPort::AxiPort(sc_core::sc_module_name name, const AxiPortConfig& config, const modules::ClockDomain& clock)
     : sc_module(name), master("master"), memory("memory"), config_(config) {
   timing_.clock = &clock;
@@ -16,9 +22,10 @@ void AxiPort::transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& del
   auto* extension = payload.get_extension<modules::TrainExtension>();
   const int latency = extension->train.write ? config_.write_latency_cycles : config_.read_latency_cycles;
   const int there = latency / 2;  // half of it before the controller, half behind
+  const auto extra = static_cast<uint64_t>(config_.extra_ns * 1e6);
   extension->port = timing_;
-  extension->port.lead_fs = static_cast<uint64_t>(config_.setup_cycles + there) * timing_.beat_fs;
-  extension->port.tail_fs = static_cast<uint64_t>(latency - there) * timing_.beat_fs;
+  extension->port.lead_fs = static_cast<uint64_t>(config_.setup_cycles + there + config_.crossing_cycles) * timing_.beat_fs + extra / 2;
+  extension->port.tail_fs = static_cast<uint64_t>(latency - there + config_.crossing_cycles) * timing_.beat_fs + extra / 2;
   memory->b_transport(payload, delay);
 }
 

@@ -1,5 +1,5 @@
 // One AXI port of the processing system as its master sees it: beat width and rate, burst limit, outstanding bursts,
-// latency through the interconnect. It stamps these on every train and passes it on.
+// latency through the interconnect and across the clock domains. It stamps these on every train and passes it on.
 #pragma once
 
 #include <systemc>
@@ -9,6 +9,7 @@
 
 #include "accel/modules/burst_train.h"
 #include "accel/modules/clock.h"
+#include "accel/soc/config.h"
 
 namespace heatvit::soc {
 
@@ -16,7 +17,12 @@ struct AxiPortConfig {
   int beat_bytes = 16, max_beats = 16, outstanding = 8;
   int read_latency_cycles = 0, write_latency_cycles = 0;  // address to controller and data back, together
   int setup_cycles = 0;                                   // descriptor to first address
+  int crossing_cycles = 0;                                // clock-domain crossing, each way
+  double extra_ns = 0;                                    // through the coherent interconnect, there and back
 };
+
+/// A fabric port of the board: HP, or (coherent) HPC with its longer way.
+AxiPortConfig fabric_port(const AxiConfig& config, bool coherent);
 
 class AxiPort : public sc_core::sc_module {
  public:

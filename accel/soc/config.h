@@ -2,7 +2,9 @@
 // our choice (docs/parameters.md has the source of each).
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <string>
 
 #include "accel/isa/hardware.h"
 #include "accel/modules/config.h"
@@ -15,25 +17,57 @@ using modules::DebugConfig;
 using modules::Fault;
 using modules::VectorConfig;
 
-struct AxiConfig {        // one fabric master port
+struct AxiConfig {        // the fabric's master ports
   int beat_bytes = 16;    // 128 bit
   int max_beats = 16;     // AXI3 limit of the PS ports
-  int outstanding = 8;    // bursts in flight
+  int outstanding = 8;    // bursts in flight on a port, of each direction
   int read_latency_cycles = 12;   // PL cycles: address to first beat through the PS interconnect, DDR excluded
   int write_latency_cycles = 8;
   int setup_cycles = 4;           // DMA descriptor to first address
+  int crossing_cycles = 2;        // PL cycles, clock-domain crossing, each way (two flip-flops)
+  double coherent_ns = 40.0;      // HPC0/1: additional way through the coherent interconnect, there and back
+  double path_mhz = 533.0;        // clock of the 128-bit path that HP1 and HP2 share to the DDR controller
 };
 
-struct DdrConfig {        // DDR4-2133P x8 on the PS, board preset; ns from JESD79-4 and the preset
-  double mega_transfers = 2133.0;
+enum class PagePolicyKind : uint8_t { kOpen, kClosed, kTimeout };
+enum class ArbitrationKind : uint8_t { kRoundRobin, kQos };
+
+/// Who masters the memory: fabric ports, then the processing system's own.
+enum class MemoryPort : uint8_t { kHp0, kHp1, kHp2, kHp3, kHpc0, kHpc1, kCpu, kTraffic };
+constexpr int kMemoryPorts = 8;
+constexpr std::array<const char*, kMemoryPorts> kMemoryPortNames = {"hp0",  "hp1",  "hp2", "hp3",
+                                                                    "hpc0", "hpc1", "cpu", "traffic"};
+
+/// DDR4 device and controller. Defaults: DDR4-2133P x8 on the PS, the same as configs/ddr/ddr4-2133p-x8.ini, which cites
+/// the source of each timing.
+struct DdrConfig {
+  double mega_transfers = 2133.33;
   int bus_bytes = 8;
-  int banks = 16;
-  int row_bytes = 8192;   // open row of a rank: 1 KiB a device x 8
-  double t_rcd_ns = 14.06, t_rp_ns = 14.06, t_cl_ns = 14.06, t_ras_ns = 33.0;
+  int bank_groups = 4;
+  int banks = 4;          // of a group
+  int row_bits = 15;
+  int column_bits = 10;
+  double t_cl_ns = 14.06, t_cwl_ns = 13.13, t_rcd_ns = 14.06, t_rp_ns = 14.06, t_ras_ns = 33.0, t_rc_ns = 47.06;
+  double t_rrd_s_ns = 3.7, t_rrd_l_ns = 5.3, t_ccd_l_ns = 5.355, t_faw_ns = 30.0;  // tCCD_S is 4 clocks by definition
+  double t_wtr_s_ns = 2.5, t_wtr_l_ns = 7.5, t_rtp_ns = 7.5, t_wr_ns = 15.0;
   double t_rfc_ns = 260.0, t_refi_ns = 7800.0;
-  double turnaround_ns = 7.5;     // read to write and back
-  double controller_ns = 25.0;    // queueing and PHY, each access
+  double turnaround_ns = 1.87;    // free data bus between a read's and a write's data
+  std::string map = "r14-0 b1-0 c9-3 g1-0";  // ddr/address_map.h
+  int read_queue = 64, write_queue = 64;     // entries of one column access (64 bytes on a 64-bit bus)
+  int drain_high = 48, drain_low = 16;       // entries in the write queue
+  int window = 32;                // requests the scheduler compares
+  double age_limit_ns = 2000.0;   // a request that waited longer goes first
+  double idle_switch_ns = 15.0;   // no read waits for so long: writes below the watermark go
+  PagePolicyKind page = PagePolicyKind::kOpen;
+  double page_timeout_ns = 500.0;
+  ArbitrationKind arbitration = ArbitrationKind::kRoundRobin;
+  std::array<int, kMemoryPorts> qos{};  // larger goes first where arbitration is qos
+  double controller_ns = 25.0;    // controller and PHY, each access, besides the queue
   int64_t capacity = int64_t{2} << 30;
+  double traffic_gbs = 0;         // host load beside the accelerator, --traffic cpu:GBps
+
+  /// Open row of all devices of the bus together.
+  int row_bytes() const { return (1 << column_bits) * bus_bytes; }
 };
 
 struct CpuConfig {

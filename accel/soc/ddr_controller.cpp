@@ -10,10 +10,13 @@
 namespace heatvit::soc {
 namespace {
 
+using ddr::kNever;
 using modules::BurstTrain;
 
-constexpr uint32_t kColumnBytes = 64;  // BL8 on a 64-bit bus
 constexpr uint32_t kPage = 4096;       // AXI bursts do not cross it
+constexpr uint32_t kRequestBytes = 64;  // of a trace line
+constexpr uint32_t kFirstBinShift = 14; // 15 us at DDR4-2133
+constexpr uint32_t kLine = 64;          // host load: cache lines, by the page
 
 /// log2; throws where the parameter is no power of two, as address bits are.
 int bits_of(const char* name, int value) {
@@ -23,44 +26,49 @@ int bits_of(const char* name, int value) {
   return bits;
 }
 
-uint64_t femtoseconds(double ns) { return static_cast<uint64_t>(std::llround(ns * 1e6)); }
+bool shares_path(uint32_t port) {
+  return port == static_cast<uint32_t>(MemoryPort::kHp1) || port == static_cast<uint32_t>(MemoryPort::kHp2);
+}
 
 }  // namespace
 
-DdrController::DdrController(sc_core::sc_module_name name, const DdrConfig& config, const modules::DebugConfig& debug, int ports)
+DdrController::DdrController(sc_core::sc_module_name name, const DdrConfig& config, double path_mhz,
+                             const modules::DebugConfig& debug, const std::vector<MemoryPort>& ports)
     : sc_module(name),
-      t_rcd_(femtoseconds(config.t_rcd_ns)),
-      t_rp_(femtoseconds(config.t_rp_ns)),
-      t_cl_(femtoseconds(config.t_cl_ns)),
-      t_ras_(femtoseconds(config.t_ras_ns)),
-      t_rfc_(femtoseconds(config.t_rfc_ns)),
-      t_refi_(femtoseconds(config.t_refi_ns)),
-      turnaround_(femtoseconds(config.turnaround_ns)),
-      controller_(femtoseconds(config.controller_ns)),
-      column_(femtoseconds(1000.0 / config.mega_transfers * kColumnBytes / config.bus_bytes)),
       config_(config),
-      row_shift_(bits_of("ddr.row_bytes", config.row_bytes)),
-      bank_shift_(bits_of("ddr.banks", config.banks)),
-      ports_(static_cast<size_t>(ports)),
-      events_(static_cast<size_t>(ports), kNever),
-      banks_(static_cast<size_t>(config.banks)),
+      scheduler_(config),
+      inverse_(1.0 / static_cast<double>(scheduler_.timing().clock_fs)),
+      path_byte_fs_(static_cast<uint64_t>(std::llround(1e9 / path_mhz / 16.0))),
       stalls_(debug, 0xDD4) {
-  for (int i = 0; i < ports; ++i) {
-    sockets_.push_back(std::make_unique<Socket>(("port" + std::to_string(i)).c_str()));
-    sockets_.back()->register_b_transport(this, &DdrController::transport, i);
+  for (const MemoryPort port : ports) {
+    const auto i = static_cast<size_t>(port);
+    sockets_[i] = std::make_unique<Socket>(kMemoryPortNames[i]);
+    sockets_[i]->register_b_transport(this, &DdrController::transport, static_cast<int>(i));
   }
+  reset(0, 0);
 }
 
 void DdrController::reset(uint64_t epoch, size_t commands) {
-  for (Port& port : ports_) port = Port{};
-  events_.assign(ports_.size(), kNever);
-  for (Bank& bank : banks_) bank = {-1, epoch};
-  bus_free_ = closed_until_ = epoch;
-  next_refresh_ = epoch + t_refi_;
-  last_write_ = false;
+  epoch_ = epoch;
+  scheduler_.reset();
+  for (size_t i = 0; i < kStreams; ++i) {
+    streams_[i] = Stream{};
+    streams_[i].port = static_cast<uint32_t>(i / 2);
+  }
+  active_.clear();
+  events_.fill(kNever);
+  held_.fill(kNever);
+  holding_ = {};
+  path_free_ = {epoch, epoch};
+  now_ = 0;
   bytes_.assign(commands, PurposeBytes{});
   statistics_ = {};
+  bin_shift_ = kFirstBinShift;
   transactions_ = 0;
+  traffic_state_ = 0x2545F4914F6CDD1DULL;
+  // Two lines read for each one written: a host that streams over its data and keeps a part.
+  start_traffic(false, config_.traffic_gbs * 2 / 3);
+  start_traffic(true, config_.traffic_gbs / 3);
 }
 
 void DdrController::load(uint32_t address, const void* data, size_t bytes) {
@@ -72,165 +80,290 @@ void DdrController::peek(uint32_t address, void* data, size_t bytes) const {
   std::memcpy(data, storage_.data() + address, bytes);
 }
 
+MemoryStatistics DdrController::statistics() const {
+  MemoryStatistics s = statistics_;
+  s.row_hits = scheduler_.device().row_hits();
+  s.row_misses = scheduler_.device().row_misses();
+  s.refreshes = scheduler_.device().refreshes();
+  s.bin_ns = static_cast<double>(scheduler_.timing().clock_fs << bin_shift_) * 1e-6;
+  return s;
+}
+
 void DdrController::transport(int index, tlm::tlm_generic_payload& payload, sc_core::sc_time&) {
   const auto* extension = payload.get_extension<modules::TrainExtension>();
   const BurstTrain& train = extension->train;
   const uint64_t last = uint64_t{train.address} + uint64_t{train.planes - 1} * train.plane_pitch +
                         uint64_t{train.rows - 1} * train.pitch + train.row_bytes;
   const bool data = payload.get_command() != tlm::TLM_IGNORE_COMMAND;
-  if (train.bytes() == 0 || last > static_cast<uint64_t>(config_.capacity) || (data && last > storage_.size())) {
+  const uint64_t capacity = std::min(static_cast<uint64_t>(config_.capacity), scheduler_.map().bytes());
+  if (train.bytes() == 0 || last > capacity || (data && last > storage_.size())) {
     payload.set_response_status(tlm::TLM_ADDRESS_ERROR_RESPONSE);
     return;
   }
   const uint64_t now = sc_core::sc_time_stamp().value();
   advance(now);
-  Port& port = ports_[static_cast<size_t>(index)];
-  const uint64_t channel = std::max<uint64_t>(port.channel, now);
-  port.train = train;
-  port.timing = extension->port;
-  port.beat_shift = bits_of("axi.beat_bytes", static_cast<int>(port.timing.beat_bytes));
-  port.row_address = port.plane_address = train.address;
-  port.row = port.offset = port.slot = 0;
-  port.remaining = train.bytes();
-  port.request = now + port.timing.lead_fs;
-  port.channel = std::max(channel, port.request);
-  std::fill_n(port.completion.begin(), port.timing.outstanding, port.request);
-  events_[static_cast<size_t>(index)] = schedule(port);
-  while (port.remaining != 0) {
-    modules::ClockDomain::wait_until(std::max<uint64_t>(earliest_finish(port), sc_core::sc_time_stamp().value() + port.timing.beat_fs));
+  const size_t slot = 2 * static_cast<size_t>(index) + (train.write ? 1 : 0);
+  Stream& stream = streams_[slot];
+  stream.train = train;
+  stream.timing = extension->port;
+  begin(stream, slot, now);
+  while (stream.remaining != 0) {
+    modules::ClockDomain::wait_until(std::max<uint64_t>(earliest_finish(stream), sc_core::sc_time_stamp().value() + stream.timing.beat_fs));
     advance(sc_core::sc_time_stamp().value());
   }
-  uint64_t finish = port.finish + port.timing.tail_fs;
-  if (stalls_.active()) finish += stalls_.next() * port.timing.beat_fs;
-  const modules::ClockDomain& clock = *port.timing.clock;
+  uint64_t finish = stream.finish + stream.timing.tail_fs;
+  if (stalls_.active()) finish += stalls_.next() * stream.timing.beat_fs;
+  const modules::ClockDomain& clock = *stream.timing.clock;
   modules::ClockDomain::wait_until(clock.time_of(clock.edge_at_or_after(finish)));
   if (data) copy(train, payload.get_data_ptr(), train.write);
-  bytes_.at(train.command)[static_cast<size_t>(train.purpose)] += train.bytes();
+  if (train.command < bytes_.size()) bytes_[train.command][static_cast<size_t>(train.purpose)] += train.bytes();
   ++transactions_;
   payload.set_response_status(tlm::TLM_OK_RESPONSE);
 }
 
-void DdrController::refresh_until(uint64_t time) {
-  while (time >= next_refresh_) {
-    closed_until_ = std::max(bus_free_, next_refresh_) + t_rfc_;
-    bus_free_ = std::max(bus_free_, closed_until_);
-    for (Bank& bank : banks_) bank.row = -1;
-    ++statistics_.refreshes;
-    next_refresh_ += t_refi_;
-  }
+void DdrController::begin(Stream& s, size_t index, uint64_t now) {
+  if (std::find(active_.begin(), active_.end(), index) == active_.end()) active_.push_back(index);
+  s.beat_shift = bits_of("axi.beat_bytes", static_cast<int>(s.timing.beat_bytes));
+  s.row_address = s.plane_address = s.train.address;
+  s.row = s.offset = s.slot = 0;
+  s.remaining = s.train.bytes();
+  s.request = now + s.timing.lead_fs;
+  s.channel = std::max({s.channel, now, s.request});
+  std::fill_n(s.completion.begin(), s.timing.outstanding, s.request);
+  events_[index] = schedule(s);
 }
 
-/// Puts a group on the data bus; returns the end of its first burst there.
-inline uint64_t DdrController::access(uint64_t arrival, const Port& p) {
-  uint64_t ready = arrival + controller_;
-  refresh_until(ready);
-  ready = std::max(ready, closed_until_);
-  const uint64_t page = p.burst_address >> row_shift_;
-  Bank& bank = banks_[page & (banks_.size() - 1)];
-  const auto row = static_cast<int64_t>(page >> bank_shift_);
-  const bool hit = bank.row == row;
-  statistics_.row_hits += p.bursts - (hit ? 0 : 1);
-  if (!hit) {
-    ++statistics_.row_misses;
-    if (bank.row >= 0) ready = std::max(ready, bank.activated + t_ras_) + t_rp_;
-    bank.activated = ready;
-    bank.row = row;
-    ready += t_rcd_;
-  }
-  const uint64_t columns = (p.burst_address + p.burst_bytes - 1) / kColumnBytes - p.burst_address / kColumnBytes + 1;
-  const uint64_t bus = bus_free_ + (p.train.write != last_write_ ? turnaround_ : 0);
-  last_write_ = p.train.write;
-  const uint64_t first = std::max(bus, ready + t_cl_) + columns * column_;
-  bus_free_ = first + (p.bursts - 1) * columns * column_;
-  return first;
+/// The host load is a stream without a master: pages of cache lines at random places of the memory's upper half.
+void DdrController::start_traffic(bool write, double gbs) {
+  if (gbs <= 0) return;
+  const size_t index = 2 * static_cast<size_t>(MemoryPort::kTraffic) + (write ? 1 : 0);
+  Stream& s = streams_[index];
+  s.period = static_cast<uint64_t>(kPage / gbs * 1e6);
+  s.timing.clock = &traffic_clock_;
+  s.timing.beat_fs = static_cast<uint64_t>(1e9 / 533.0);  // the cluster's port, CpuConfig::bus_mhz
+  s.timing.beat_bytes = 16;
+  s.timing.max_beats = kLine / s.timing.beat_bytes;
+  s.timing.outstanding = 8;
+  s.train.row_bytes = kPage;
+  s.train.purpose = modules::Purpose::kCpu;
+  s.train.write = write;
+  s.request = epoch_;
+  next_traffic(s);
+  begin(s, index, epoch_);
 }
 
-/// The burst at the port's position (up to the end of the row, the AXI burst limit, or the 4 KiB boundary) and how many
+void DdrController::next_traffic(Stream& s) {
+  traffic_state_ = traffic_state_ * 6364136223846793005ULL + 1442695040888963407ULL;
+  const uint64_t half = static_cast<uint64_t>(config_.capacity) / 2;
+  s.train.address = static_cast<uint32_t>(half + (traffic_state_ >> 20) % (half / kPage) * kPage);
+}
+
+/// The burst at the stream's position (up to the end of the row, the AXI burst limit, or the 4 KiB boundary) and how many
 /// equal ones follow it in the page: rows of one burst each, or full bursts of a long row.
-inline void DdrController::choose_bursts(Port& p) {
-  const uint64_t address = p.row_address + p.offset;
-  const uint64_t beat = p.timing.beat_bytes;
+inline void DdrController::choose_bursts(Stream& s) const {
+  const uint64_t address = s.row_address + s.offset;
+  const uint64_t beat = s.timing.beat_bytes;
   const uint64_t skew = address & (beat - 1);
-  const uint64_t row_left = p.train.row_bytes - p.offset;
-  const uint64_t most = p.timing.max_beats * beat - skew;
+  const uint64_t row_left = s.train.row_bytes - s.offset;
+  const uint64_t most = s.timing.max_beats * beat - skew;
   const uint64_t page_left = kPage - (address & (kPage - 1));
   const uint64_t bytes = std::min({row_left, most, page_left});
-  p.burst_address = address;
-  p.burst_bytes = bytes;
-  p.burst_fs = ((skew + bytes + beat - 1) >> p.beat_shift) * p.timing.beat_fs;
-  uint64_t follow = 0, stride = 1;
-  if (bytes == p.train.row_bytes && (p.train.pitch & (beat - 1)) == 0 && p.train.pitch >= bytes) {
-    follow = p.train.rows - p.row - 1;
-    stride = p.train.pitch;
+  s.burst_address = address;
+  s.burst_bytes = bytes;
+  s.burst_fs = ((skew + bytes + beat - 1) >> s.beat_shift) * s.timing.beat_fs;
+  s.bursts = 1;
+  s.stride = static_cast<uint32_t>(bytes);
+  uint64_t follow = 0;
+  if (bytes == s.train.row_bytes && (s.train.pitch & (beat - 1)) == 0 && s.train.pitch >= bytes) {
+    follow = s.train.rows - s.row - 1;
+    s.stride = s.train.pitch;
   } else if (skew == 0 && bytes == most) {
     follow = (row_left - bytes) / bytes;
-    stride = bytes;
   }
-  const auto room = static_cast<uint32_t>(page_left - bytes) / static_cast<uint32_t>(stride);
-  p.bursts = 1 + static_cast<uint32_t>(std::min<uint64_t>({follow, room, p.timing.outstanding - 1}));
+  const uint32_t block_shift = scheduler_.map().block_shift();
+  // Reads of parts of a block are column accesses of their own, to be arbitrated burst by burst.
+  if (follow == 0 || (!s.train.write && (s.stride >> block_shift) == 0)) return;
+  const auto room = static_cast<uint32_t>(page_left - bytes) / s.stride;
+  const uint32_t columns = static_cast<uint32_t>((bytes - 1) >> block_shift) + 1;
+  s.bursts += static_cast<uint32_t>(std::min<uint64_t>({follow, room, s.timing.outstanding - 1, std::max(1U, kGroupColumns / columns) - 1}));
 }
 
-/// Chooses the next group; returns when it reaches the controller: its first address, or the last beat of its first data.
-inline uint64_t DdrController::schedule(Port& p) {
-  choose_bursts(p);
-  p.request = std::max(p.request, p.completion[p.slot]);  // the burst that must be through before this one
-  return p.train.write ? std::max(p.channel, p.request) + p.burst_fs : p.request;
-}
-
-/// Serves the port's group; returns when its next one arrives.
-inline uint64_t DdrController::serve(Port& p, uint64_t event) {
-  const uint64_t ready = access(event, p);
-  const uint64_t first = p.train.write ? ready : std::max(p.channel + p.burst_fs, ready);  // first burst complete
-  const uint64_t rest = (p.bursts - 1) * p.burst_fs;
-  for (uint32_t i = 0; i < p.bursts; ++i) {
-    p.completion[p.slot] = first + i * p.burst_fs;
-    if (++p.slot == p.timing.outstanding) p.slot = 0;
+/// Chooses the next group; returns the clock at which it reaches the controller: its first address, or the last beat of
+/// its first data.
+inline uint64_t DdrController::schedule(Stream& s) {
+  choose_bursts(s);
+  s.request = std::max(s.request, s.completion[s.slot]);  // the burst that must be through before this one
+  uint64_t time = s.request;
+  if (s.train.write) {
+    time = std::max(s.channel, s.request) + s.burst_fs;
+    if (shares_path(s.port)) time = std::max(time, path_free_[1] + s.burst_bytes * path_byte_fs_);
   }
-  p.finish = first + rest;
-  p.channel = p.train.write ? event + rest : p.finish;
-  p.request += p.bursts * p.timing.beat_fs;
-  step(p);
-  return p.remaining != 0 ? schedule(p) : kNever;
+  return clock_at(time);
 }
 
-inline void DdrController::step(Port& p) {
-  p.remaining -= p.bursts * p.burst_bytes;
-  if (p.burst_bytes == p.train.row_bytes) {  // a group of rows
-    p.row += p.bursts;
-    p.row_address += uint64_t{p.bursts} * p.train.pitch;
+/// Data through the path that two ports share; `first`, `last`: ends of the first and the last burst before it.
+uint64_t DdrController::pass_path(const Stream& s, uint64_t first, uint64_t last) {
+  const uint64_t burst = s.burst_bytes * path_byte_fs_;
+  uint64_t& free = path_free_[s.train.write ? 1 : 0];
+  free = std::max(last, std::max(free, first - burst) + burst * s.bursts);
+  return free;
+}
+
+/// A request reaches its queue; `horizon`: none other arrives before.
+void DdrController::admit(size_t index, uint64_t clock, uint64_t horizon) {
+  Stream& s = streams_[index];
+  const ddr::Request request{clock,    s.burst_address, static_cast<uint32_t>(s.burst_bytes), s.bursts,
+                             s.stride, s.port,          static_cast<uint32_t>(index),         s.train.write};
+  const uint32_t columns = scheduler_.columns_of(request);
+  ddr::Served served;
+  const uint64_t event = events_[index];
+  events_[index] = kNever;
+  if (!s.train.write && scheduler_.serve_at_once(request, columns, horizon, served)) {
+    if (recorder_) record(request);
+    account(s, clock);
+    deliver(s, served);
+    return;
+  }
+  if (!scheduler_.accepts(s.train.write, columns)) {
+    held_[index] = event;
+    ++holding_[s.train.write ? 1 : 0];
+    return;
+  }
+  scheduler_.admit(request, columns);
+  if (recorder_) record(request);
+  account(s, clock);
+  if (s.train.write) {
+    take_write(s, clock);
+    step(s, index);
+  }
+}
+
+void DdrController::account(const Stream& s, uint64_t clock) {
+  const uint64_t bytes = s.bursts * s.burst_bytes;
+  statistics_.bytes[s.port][static_cast<size_t>(s.train.purpose)] += bytes;
+  size_t bin = clock >> bin_shift_;
+  for (; bin >= MemoryStatistics::kBins; bin >>= 1, ++bin_shift_)
+    for (size_t i = 0; i < MemoryStatistics::kBins; ++i) {
+      const uint64_t value = statistics_.bytes_in_bin[i];
+      statistics_.bytes_in_bin[i] = 0;
+      statistics_.bytes_in_bin[i / 2] += value;
+    }
+  statistics_.bytes_in_bin[bin] += bytes;
+}
+
+void DdrController::record(const ddr::Request& r) {
+  for (uint32_t burst = 0; burst < r.bursts; ++burst) {
+    const uint64_t begin = r.address + uint64_t{burst} * r.pitch;
+    for (uint64_t a = begin / kRequestBytes * kRequestBytes; a < begin + r.bytes; a += kRequestBytes)
+      recorder_(a, r.write, r.arrival);
+  }
+}
+
+/// Writes are posted: through when the queue has them.
+inline void DdrController::take_write(Stream& s, uint64_t clock) {
+  uint64_t first = time_of(clock);
+  if (shares_path(s.port)) first = std::max(first, pass_path(s, first, first) - (s.bursts - 1) * s.burst_bytes * path_byte_fs_);
+  for (uint32_t i = 0; i < s.bursts; ++i) {
+    s.completion[s.slot] = first + i * s.burst_fs;
+    if (++s.slot == s.timing.outstanding) s.slot = 0;
+  }
+  s.finish = first + (s.bursts - 1) * s.burst_fs;
+  s.channel = s.finish;
+}
+
+void DdrController::serve() {
+  const ddr::Served served = scheduler_.serve();
+  const size_t direction = served.write ? 1 : 0;
+  if (holding_[direction] != 0) {  // there is room again
+    holding_[direction] = 0;
+    for (const size_t i : active_)
+      if (held_[i] != kNever && (i & 1) == direction) {
+        events_[i] = held_[i];
+        held_[i] = kNever;
+      }
+  }
+  if (!served.write) deliver(streams_[served.tag], served);
+}
+
+/// Read data pass the port.
+inline void DdrController::deliver(Stream& s, const ddr::Served& served) {
+  if (latency_recorder_)
+    latency_recorder_(static_cast<double>((served.last_data - served.arrival) * scheduler_.timing().clock_fs) * 1e-6);
+  const uint64_t rest = (s.bursts - 1) * s.burst_fs;
+  uint64_t first = time_of(served.first_data), last = time_of(served.last_data);
+  if (shares_path(s.port)) last = pass_path(s, first, last);
+  first = std::max(s.channel + s.burst_fs, first);
+  uint64_t spacing = s.burst_fs;
+  if (last > first + rest) {
+    if (s.bursts > 1) spacing = (last - first) / (s.bursts - 1);
   } else {
-    p.offset += static_cast<uint32_t>(p.bursts * p.burst_bytes);
-    if (p.offset != p.train.row_bytes) return;
-    p.offset = 0;
-    ++p.row;
-    p.row_address += p.train.pitch;
+    last = first + rest;
   }
-  if (p.row < p.train.rows) return;
-  p.row = 0;
-  p.plane_address += p.train.plane_pitch;
-  p.row_address = p.plane_address;
+  for (uint32_t i = 0; i < s.bursts; ++i) {
+    s.completion[s.slot] = first + i * spacing;
+    if (++s.slot == s.timing.outstanding) s.slot = 0;
+  }
+  s.finish = s.channel = last;
+  step(s, served.tag);
 }
 
-/// Serves, over all ports, what reaches the controller before `until`; ties go to the lower port.
+/// On to the next group.
+inline void DdrController::step(Stream& s, size_t index) {
+  s.request += s.bursts * s.timing.beat_fs;
+  s.remaining -= s.bursts * s.burst_bytes;
+  if (s.remaining == 0) {
+    if (s.period != 0) {
+      next_traffic(s);
+      begin(s, index, std::max(s.request, s.request / s.period * s.period + s.period));
+    }
+    return;
+  }
+  if (s.burst_bytes == s.train.row_bytes) {  // a group of rows
+    s.row += s.bursts;
+    s.row_address += uint64_t{s.bursts} * s.train.pitch;
+  } else {
+    s.offset += static_cast<uint32_t>(s.bursts * s.burst_bytes);
+    if (s.offset == s.train.row_bytes) {
+      s.offset = 0;
+      ++s.row;
+      s.row_address += s.train.pitch;
+    }
+  }
+  if (s.row == s.train.rows) {
+    s.row = 0;
+    s.plane_address += s.train.plane_pitch;
+    s.row_address = s.plane_address;
+  }
+  events_[index] = schedule(s);
+}
+
+/// Does, over all ports, what happens before `until`: requests reach the queues, the scheduler serves.
 void DdrController::advance(uint64_t until) {
-  const size_t ports = events_.size();
+  const uint64_t end = clock_at(until);
   for (;;) {
     size_t next = 0;
-    uint64_t earliest = events_[0];
-    for (size_t i = 1; i < ports; ++i) {  // no branch on the order: it is not predictable
+    uint64_t earliest = kNever, second = kNever;
+    for (const size_t i : active_) {  // no branch on the order: it is not predictable
       const bool before = events_[i] < earliest;
       next = before ? i : next;
+      second = before ? earliest : std::min(second, events_[i]);
       earliest = before ? events_[i] : earliest;
     }
-    if (earliest >= until) return;
-    events_[next] = serve(ports_[next], earliest);
+    const uint64_t decision = scheduler_.decision_time();
+    if (std::min(earliest, decision) >= end) return;
+    now_ = std::max(now_, std::min(earliest, decision));
+    if (earliest <= decision) {
+      admit(next, now_, std::min(second, end));
+    } else {
+      serve();
+    }
   }
 }
 
 /// No train finishes before its remaining beats have passed its data channel.
-uint64_t DdrController::earliest_finish(const Port& p) const {
-  const uint64_t beats = p.remaining / p.timing.beat_bytes;
-  return std::max(p.channel, p.request) + beats * p.timing.beat_fs;
+uint64_t DdrController::earliest_finish(const Stream& s) const {
+  const uint64_t beats = s.remaining / s.timing.beat_bytes;
+  return std::max(s.channel, s.request) + beats * s.timing.beat_fs;
 }
 
 void DdrController::copy(const BurstTrain& t, uint8_t* data, bool write) {

@@ -1,11 +1,11 @@
-// DDR4 controller: one bulk socket a port, one data bus, banks with open rows, refresh.
+// DDR4 controller of the processing system: one bulk socket a port, in front of the command scheduler (ddr/scheduler.h).
 //
-// A burst train is one transaction. Its AXI bursts are served in order of arrival at the controller, over all ports, worked
-// out arithmetically: bank state (hit, closed, conflict), bus occupancy, read/write turnaround, refresh. Equal bursts of
-// one port that follow each other in one 4 KiB page, at most `outstanding` of them, are a group: they go over the data bus
-// together, as a scheduler that prefers open rows lets them, and cost one step of arithmetic. State only ever advances to
-// the present, so a train that arrives later competes for the rest of an earlier one, and no port starves another.
-// Timings in ns: soc::DdrConfig (JESD79-4 names).
+// A burst train is one transaction. It is cut into AXI bursts (beat width, burst limit, 4 KiB boundaries); equal bursts of
+// one port that follow each other in a 4 KiB page, at most `outstanding` and kGroupColumns column accesses of them, are one
+// request of the scheduler. State only ever advances to the present, so a train that arrives later competes for the rest
+// of an earlier one, and no port starves another. Reads and writes of a port are channels of their own: one train each at
+// a time. A read burst is through when its data have passed the port, a write burst when the write queue has taken it.
+// HP1 and HP2 share a 128-bit path to the controller, in each direction.
 #pragma once
 
 #include <systemc>
@@ -14,6 +14,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -21,25 +22,35 @@
 #include "accel/modules/clock.h"
 #include "accel/modules/fabric.h"
 #include "accel/soc/config.h"
+#include "accel/soc/ddr/scheduler.h"
 
 namespace heatvit::soc {
 
 /// What crossed the controller's sockets for one command.
 using PurposeBytes = std::array<uint64_t, modules::kPurposes>;
 
-struct DdrStatistics {
+/// What the memory did during an image.
+struct MemoryStatistics {
+  static constexpr size_t kBins = 64;
+  std::array<PurposeBytes, kMemoryPorts> bytes{};  // payload; of the host load the column accesses' bytes, as kCpu
   uint64_t row_hits = 0, row_misses = 0, refreshes = 0;
+  std::array<uint64_t, kBins> bytes_in_bin{};      // over time
+  double bin_ns = 0;
 };
 
 class DdrController : public sc_core::sc_module {
  public:
   using Socket = tlm_utils::passthrough_target_socket_tagged<DdrController, 128, modules::BulkProtocol>;
+  /// 64-byte requests as the controller takes them, clocks of the memory.
+  using Recorder = std::function<void(uint64_t address, bool write, uint64_t clock)>;
 
-  DdrController(sc_core::sc_module_name name, const DdrConfig& config, const modules::DebugConfig& debug, int ports);
+  /// `ports`: those that are wired. Throws InputError for a memory that cannot be built.
+  DdrController(sc_core::sc_module_name name, const DdrConfig& config, double path_mhz, const modules::DebugConfig& debug,
+                const std::vector<MemoryPort>& ports);
 
-  Socket& port(int index) { return *sockets_[static_cast<size_t>(index)]; }
+  Socket& port(MemoryPort port) { return *sockets_[static_cast<size_t>(port)]; }
 
-  /// Closed banks, idle ports, refresh counted from `epoch` (fs).
+  /// Closed banks, empty queues, idle ports, refresh counted from `epoch` (fs).
   void reset(uint64_t epoch, size_t commands);
 
   /// Debug access: no time passes. `bytes` may lie anywhere in the storage reserved by resize().
@@ -47,15 +58,22 @@ class DdrController : public sc_core::sc_module {
   void load(uint32_t address, const void* data, size_t bytes);
   void peek(uint32_t address, void* data, size_t bytes) const;
 
+  void set_recorder(Recorder recorder) { recorder_ = std::move(recorder); }
+  /// Of every read request: arrival at the controller to the last data, ns.
+  void set_latency_recorder(std::function<void(double ns)> recorder) { latency_recorder_ = std::move(recorder); }
+
   const std::vector<PurposeBytes>& bytes_by_command() const { return bytes_; }
-  const DdrStatistics& statistics() const { return statistics_; }
+  MemoryStatistics statistics() const;
   uint64_t transactions() const { return transactions_; }
+  const ddr::Scheduler& scheduler() const { return scheduler_; }
 
  private:
   static constexpr int kMaxOutstanding = 64;
-  static constexpr uint64_t kNever = UINT64_MAX;
+  static constexpr uint32_t kGroupColumns = 16;
+  static constexpr size_t kStreams = 2 * kMemoryPorts;  // reads and writes of each port
 
-  struct Port {
+  /// One direction of a port.
+  struct Stream {
     modules::BurstTrain train;
     modules::PortTiming timing;
     int beat_shift = 0;
@@ -63,45 +81,62 @@ class DdrController : public sc_core::sc_module {
     uint32_t row = 0, offset = 0;  // position of the next burst
     uint64_t remaining = 0;        // bytes not yet served
     uint64_t burst_address = 0, burst_bytes = 0, burst_fs = 0;  // the next burst; time on the port's data channel
-    uint32_t bursts = 0;           // in its group
+    uint32_t bursts = 0, stride = 0;                            // in its group; bytes from one to the next
     uint64_t request = 0;          // earliest address beat
     uint64_t channel = 0;          // the port's data channel is free
     uint64_t finish = 0;           // last beat or response of the bursts served so far
     uint32_t slot = 0;             // in `completion`, a ring of the outstanding bursts
+    uint32_t port = 0;
+    uint64_t period = 0;           // host load: from train to train, fs
     std::array<uint64_t, kMaxOutstanding> completion{};
   };
 
-  struct Bank {
-    int64_t row = -1;
-    uint64_t activated = 0;
-  };
-
   void transport(int index, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
-  static void choose_bursts(Port& port);
-  static uint64_t schedule(Port& port);
-  uint64_t serve(Port& port, uint64_t event);
-  static void step(Port& port);
+  void begin(Stream& stream, size_t index, uint64_t now);
+  void start_traffic(bool write, double gbs);
+  void next_traffic(Stream& stream);
+  void choose_bursts(Stream& stream) const;
+  uint64_t schedule(Stream& stream);
+  void admit(size_t index, uint64_t clock, uint64_t horizon);
+  void deliver(Stream& stream, const ddr::Served& served);
+  void take_write(Stream& stream, uint64_t clock);
+  void serve();
+  void step(Stream& stream, size_t index);
   void advance(uint64_t until);
-  uint64_t access(uint64_t arrival, const Port& port);
-  void refresh_until(uint64_t time);
-  uint64_t earliest_finish(const Port& port) const;
+  void account(const Stream& stream, uint64_t clock);
+  void record(const ddr::Request& request);
+  uint64_t earliest_finish(const Stream& stream) const;
+  uint64_t pass_path(const Stream& stream, uint64_t first, uint64_t last);
   void copy(const modules::BurstTrain& train, uint8_t* data, bool write);
 
-  // Timings, fs.
-  uint64_t t_rcd_, t_rp_, t_cl_, t_ras_, t_rfc_, t_refi_, turnaround_, controller_, column_;
+  /// Absolute time (fs) of a memory clock, and the first clock not before a time.
+  uint64_t time_of(uint64_t clock) const { return epoch_ + clock * scheduler_.timing().clock_fs; }
+  uint64_t clock_at(uint64_t time) const {
+    return time <= epoch_ ? 0 : static_cast<uint64_t>(static_cast<double>(time - epoch_) * inverse_) + 1;
+  }
+
   DdrConfig config_;
-  int row_shift_, bank_shift_;
-  std::vector<std::unique_ptr<Socket>> sockets_;
-  std::vector<Port> ports_;
-  std::vector<uint64_t> events_;  // of each port; kNever when it is idle
-  std::vector<Bank> banks_;
+  ddr::Scheduler scheduler_;
+  double inverse_;                     // clocks a femtosecond
+  uint64_t path_byte_fs_;              // of the path that HP1 and HP2 share
+  std::array<uint64_t, 2> path_free_{};
+  std::array<std::unique_ptr<Socket>, kMemoryPorts> sockets_;
+  std::array<Stream, kStreams> streams_;
+  std::vector<size_t> active_;         // streams ever used since reset, so that idle ones cost nothing
+  std::array<uint64_t, kStreams> events_{};  // clock of the next request; kNever: none, or held
+  std::array<uint64_t, kStreams> held_{};    // requests that wait for room in a queue; kNever: none
+  std::array<uint32_t, 2> holding_{};        // how many, of each direction
+  uint64_t now_ = 0;                   // clock of what happened last
   std::vector<uint8_t> storage_;
   std::vector<PurposeBytes> bytes_;
-  DdrStatistics statistics_;
-  uint64_t bus_free_ = 0, next_refresh_ = 0, closed_until_ = 0;
-  bool last_write_ = false;
-  uint64_t transactions_ = 0;
+  MemoryStatistics statistics_;
+  uint32_t bin_shift_ = 0;
+  uint64_t traffic_state_ = 0;
+  uint64_t epoch_ = 0, transactions_ = 0;
   modules::StallSource stalls_;
+  Recorder recorder_;
+  std::function<void(double)> latency_recorder_;
+  modules::ClockDomain traffic_clock_{1000.0};
 };
 
 }  // namespace heatvit::soc

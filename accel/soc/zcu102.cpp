@@ -7,13 +7,10 @@ modules::FabricConfig fabric_config(const SocConfig& c, bool functional) {
   return {c.accel, c.pl_clock_mhz, c.buffers, c.control, c.vector, c.debug, functional};
 }
 
-AxiPortConfig fabric_port(const AxiConfig& c) {
-  return {c.beat_bytes, c.max_beats, c.outstanding, c.read_latency_cycles, c.write_latency_cycles, c.setup_cycles};
-}
+AxiPortConfig cpu_port_config(const AxiConfig& c) { return {16, 4, c.outstanding}; }  // 64-byte cache lines
 
-AxiPortConfig cpu_port_config(const AxiConfig& c) { return {16, 4, c.outstanding, 0, 0, 0}; }  // 64-byte cache lines
-
-enum Port { kHp0, kHp1, kHp3, kHpc0, kCpuPort, kPorts };
+const std::vector<MemoryPort> kWired = {MemoryPort::kHp0, MemoryPort::kHp1, MemoryPort::kHp3, MemoryPort::kHpc0,
+                                        MemoryPort::kCpu};
 
 }  // namespace
 
@@ -28,12 +25,12 @@ Zcu102::Zcu102(sc_core::sc_module_name name, const SocConfig& config, const lowe
       dma_out("dma_out", fabric),
       pe_array("pe_array", fabric),
       vector_unit("vector_unit", fabric, selector),
-      hp0("hp0", fabric_port(config.axi), fabric.clock),
-      hp1("hp1", fabric_port(config.axi), fabric.clock),
-      hp3("hp3", fabric_port(config.axi), fabric.clock),
-      hpc0("hpc0", fabric_port(config.axi), fabric.clock),
+      hp0("hp0", fabric_port(config.axi, false), fabric.clock),
+      hp1("hp1", fabric_port(config.axi, false), fabric.clock),
+      hp3("hp3", fabric_port(config.axi, false), fabric.clock),
+      hpc0("hpc0", fabric_port(config.axi, true), fabric.clock),
       cpu_port("cpu_port", cpu_port_config(config.axi), cpu_bus_clock),
-      ddr("ddr", config.ddr, config.debug, kPorts),
+      ddr("ddr", config.ddr, config.axi.path_mhz, config.debug, kWired),
       host("host", fabric, config.cpu, program),
       interrupt("interrupt") {
   dma_in.socket.bind(hp0.master);
@@ -41,11 +38,11 @@ Zcu102::Zcu102(sc_core::sc_module_name name, const SocConfig& config, const lowe
   dma_out.socket.bind(hp3.master);
   control.fetch_port.bind(hpc0.master);
   host.memory.bind(cpu_port.master);
-  hp0.memory.bind(ddr.port(kHp0));
-  hp1.memory.bind(ddr.port(kHp1));
-  hp3.memory.bind(ddr.port(kHp3));
-  hpc0.memory.bind(ddr.port(kHpc0));
-  cpu_port.memory.bind(ddr.port(kCpuPort));
+  hp0.memory.bind(ddr.port(MemoryPort::kHp0));
+  hp1.memory.bind(ddr.port(MemoryPort::kHp1));
+  hp3.memory.bind(ddr.port(MemoryPort::kHp3));
+  hpc0.memory.bind(ddr.port(MemoryPort::kHpc0));
+  cpu_port.memory.bind(ddr.port(MemoryPort::kCpu));
   host.registers.bind(control.registers);
   control.interrupt.bind(interrupt);
   host.interrupt.bind(interrupt);

@@ -25,7 +25,7 @@ MemoryPath MemoryPath::fabric(const soc::SocConfig& c) {
   path.access_ns_ = c.ddr.controller_ns + c.ddr.t_cl_ns;
   path.miss_ns_ = c.ddr.t_rp_ns + c.ddr.t_rcd_ns;
   path.column_ns_ = 1000.0 / c.ddr.mega_transfers * kColumnBytes / c.ddr.bus_bytes;
-  path.row_bytes_ = c.ddr.row_bytes;
+  path.row_bytes_ = c.ddr.row_bytes();
   return path;
 }
 

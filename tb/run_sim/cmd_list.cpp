@@ -119,7 +119,9 @@ std::string as_text() {
 Json parameter_json(const Parameter& p) {
   const soc::SocConfig defaults;
   Json json = {{"key", p.key}, {"unit", p.unit}, {"default", value_text(p, defaults)}};
-  if (p.choices.empty()) {
+  if (p.get_text) {
+    json["text"] = p.allowed;
+  } else if (p.choices.empty()) {
     json["minimum"] = p.minimum;
     json["maximum"] = p.maximum;
     json["integer"] = p.integral;

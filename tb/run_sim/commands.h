@@ -13,6 +13,7 @@ int run_command(const Arguments& arguments);
 int quantize_command(const Arguments& arguments);
 int disasm_command(const Arguments& arguments);
 int list_command(const Arguments& arguments);
+int mem_command(const Arguments& arguments);
 int table_command(const Arguments& arguments);
 int sweep_command(const Arguments& arguments);
 int pareto_command(const Arguments& arguments);

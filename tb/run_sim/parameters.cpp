@@ -12,6 +12,7 @@ namespace {
 using soc::SocConfig;
 
 constexpr const char* kOurs = "our choice";
+constexpr const char* kJedec = "JESD79-4";
 constexpr const char* kPreset = "ZCU102 board preset, DDR4-2133P";
 
 /// A row whose value is the field that `field` names: a function SocConfig& -> T&.
@@ -45,6 +46,24 @@ template <typename Field>
 Parameter choice(const char* key, std::vector<Choice> choices, const char* help, const char* source, Field field) {
   Parameter p = row(key, "", help, source, field);
   p.choices = std::move(choices);
+  return p;
+}
+
+/// A row whose value is a text; who builds the hardware checks it.
+template <typename Field>
+Parameter text(const char* key, const char* help, const char* allowed, const char* source, Field field) {
+  Parameter p;
+  p.key = key;
+  p.help = help;
+  p.source = source;
+  p.allowed = allowed;
+  p.get = [](const SocConfig&) { return 0.0; };
+  p.set = [](SocConfig&, double) {};
+  p.get_text = [field](const SocConfig& config) {
+    SocConfig copy = config;
+    return field(copy);
+  };
+  p.set_text = [field](SocConfig& config, const std::string& value) { field(config) = value; };
   return p;
 }
 
@@ -116,7 +135,7 @@ std::vector<Parameter> buffer_parameters() {
   };
 }
 
-std::vector<Parameter> memory_parameters() {
+std::vector<Parameter> port_parameters() {
   return {
       number("axi.beat_bytes", "bytes", 1, 128, "width of a fabric master port", "ZU9EG HP ports: 128 bit",
              [](SocConfig& c) -> int& { return c.axi.beat_bytes; }),
@@ -130,33 +149,104 @@ std::vector<Parameter> memory_parameters() {
              [](SocConfig& c) -> int& { return c.axi.write_latency_cycles; }),
       number("axi.setup_cycles", "cycles", 0, 10000, "PL cycles, DMA descriptor to first address", kOurs,
              [](SocConfig& c) -> int& { return c.axi.setup_cycles; }),
+      number("axi.crossing_cycles", "cycles", 0, 100, "PL cycles, clock-domain crossing, each way", kOurs,
+             [](SocConfig& c) -> int& { return c.axi.crossing_cycles; }),
+      number("axi.coherent_ns", "ns", 0, 10000, "HPC0/1: longer way through the coherent interconnect, there and back",
+             kOurs, [](SocConfig& c) -> double& { return c.axi.coherent_ns; }),
+      number("axi.path_mhz", "MHz", 1, 10000, "clock of the 128-bit path that HP1 and HP2 share", "half the data rate: PS DDR interface",
+             [](SocConfig& c) -> double& { return c.axi.path_mhz; }),
+  };
+}
+
+std::vector<Parameter> ddr_parameters() {
+  std::vector<Parameter> rows = {
       number("ddr.mega_transfers", "MT/s", 100, 10000, "data rate", kPreset,
              [](SocConfig& c) -> double& { return c.ddr.mega_transfers; }),
       number("ddr.bus_bytes", "bytes", 1, 64, "width of the data bus", kPreset,
              [](SocConfig& c) -> int& { return c.ddr.bus_bytes; }),
-      number("ddr.banks", "banks", 1, 256, "banks (groups x banks of a group)", kPreset,
+      number("ddr.bank_groups", "groups", 1, 16, "bank groups of a device", kPreset,
+             [](SocConfig& c) -> int& { return c.ddr.bank_groups; }),
+      number("ddr.banks", "banks", 1, 16, "banks of a bank group", kPreset,
              [](SocConfig& c) -> int& { return c.ddr.banks; }),
-      number("ddr.row_bytes", "bytes", 64, 1 << 20, "open row of a rank: 1 KiB a device x 8 devices", kPreset,
-             [](SocConfig& c) -> int& { return c.ddr.row_bytes; }),
+      number("ddr.row_bits", "bits", 8, 20, "row address bits", kPreset,
+             [](SocConfig& c) -> int& { return c.ddr.row_bits; }),
+      number("ddr.column_bits", "bits", 6, 12, "column address bits", kPreset,
+             [](SocConfig& c) -> int& { return c.ddr.column_bits; }),
+      number("ddr.t_cl_ns", "ns", 0, 1000, "READ to first data", kPreset,
+             [](SocConfig& c) -> double& { return c.ddr.t_cl_ns; }),
+      number("ddr.t_cwl_ns", "ns", 0, 1000, "WRITE to first data", kPreset,
+             [](SocConfig& c) -> double& { return c.ddr.t_cwl_ns; }),
       number("ddr.t_rcd_ns", "ns", 0, 1000, "ACT to READ or WRITE", kPreset,
              [](SocConfig& c) -> double& { return c.ddr.t_rcd_ns; }),
       number("ddr.t_rp_ns", "ns", 0, 1000, "PRECHARGE to ACT", kPreset,
              [](SocConfig& c) -> double& { return c.ddr.t_rp_ns; }),
-      number("ddr.t_cl_ns", "ns", 0, 1000, "READ to first data", kPreset,
-             [](SocConfig& c) -> double& { return c.ddr.t_cl_ns; }),
       number("ddr.t_ras_ns", "ns", 0, 1000, "ACT to PRECHARGE", kPreset,
              [](SocConfig& c) -> double& { return c.ddr.t_ras_ns; }),
+      number("ddr.t_rc_ns", "ns", 0, 1000, "ACT to ACT, same bank", kPreset,
+             [](SocConfig& c) -> double& { return c.ddr.t_rc_ns; }),
+      number("ddr.t_rrd_s_ns", "ns", 0, 1000, "ACT to ACT, other bank group; at least 4 clocks", kJedec,
+             [](SocConfig& c) -> double& { return c.ddr.t_rrd_s_ns; }),
+      number("ddr.t_rrd_l_ns", "ns", 0, 1000, "ACT to ACT, same bank group; at least 4 clocks", kJedec,
+             [](SocConfig& c) -> double& { return c.ddr.t_rrd_l_ns; }),
+      number("ddr.t_ccd_l_ns", "ns", 0, 1000, "column to column command, same bank group; at least 5 clocks", kJedec,
+             [](SocConfig& c) -> double& { return c.ddr.t_ccd_l_ns; }),
+      number("ddr.t_faw_ns", "ns", 0, 1000, "window of at most four ACTs", kPreset,
+             [](SocConfig& c) -> double& { return c.ddr.t_faw_ns; }),
+      number("ddr.t_wtr_s_ns", "ns", 0, 1000, "end of write data to READ, other bank group; at least 2 clocks", kJedec,
+             [](SocConfig& c) -> double& { return c.ddr.t_wtr_s_ns; }),
+      number("ddr.t_wtr_l_ns", "ns", 0, 1000, "end of write data to READ, same bank group; at least 4 clocks", kJedec,
+             [](SocConfig& c) -> double& { return c.ddr.t_wtr_l_ns; }),
+      number("ddr.t_rtp_ns", "ns", 0, 1000, "READ to PRECHARGE; at least 4 clocks", kJedec,
+             [](SocConfig& c) -> double& { return c.ddr.t_rtp_ns; }),
+      number("ddr.t_wr_ns", "ns", 0, 1000, "end of write data to PRECHARGE", kJedec,
+             [](SocConfig& c) -> double& { return c.ddr.t_wr_ns; }),
       number("ddr.t_rfc_ns", "ns", 0, 10000, "length of a refresh", "JESD79-4, 4 Gb devices",
              [](SocConfig& c) -> double& { return c.ddr.t_rfc_ns; }),
-      number("ddr.t_refi_ns", "ns", 100, 1000000, "time between refreshes", "JESD79-4",
+      number("ddr.t_refi_ns", "ns", 100, 1000000, "time between refreshes", kJedec,
              [](SocConfig& c) -> double& { return c.ddr.t_refi_ns; }),
-      number("ddr.turnaround_ns", "ns", 0, 1000, "data bus from read to write or back", kOurs,
+      number("ddr.turnaround_ns", "ns", 0, 1000, "free data bus between read and write data", kOurs,
              [](SocConfig& c) -> double& { return c.ddr.turnaround_ns; }),
-      number("ddr.controller_ns", "ns", 0, 10000, "controller queue and PHY, each access", kOurs,
+      number("ddr.read_queue", "columns", 1, 1024, "read queue of the controller, column accesses", kOurs,
+             [](SocConfig& c) -> int& { return c.ddr.read_queue; }),
+      number("ddr.write_queue", "columns", 1, 1024, "write queue of the controller, column accesses", kOurs,
+             [](SocConfig& c) -> int& { return c.ddr.write_queue; }),
+      number("ddr.drain_high", "columns", 1, 1024, "writes are drained from here on", kOurs,
+             [](SocConfig& c) -> int& { return c.ddr.drain_high; }),
+      number("ddr.drain_low", "columns", 0, 1024, "until so many are left", kOurs,
+             [](SocConfig& c) -> int& { return c.ddr.drain_low; }),
+      number("ddr.window", "requests", 1, 1024, "oldest requests of a queue that the scheduler compares; 1: in order", kOurs,
+             [](SocConfig& c) -> int& { return c.ddr.window; }),
+      number("ddr.age_limit_ns", "ns", 0, 1000000, "a request that has waited longer goes first", kOurs,
+             [](SocConfig& c) -> double& { return c.ddr.age_limit_ns; }),
+      number("ddr.idle_switch_ns", "ns", 0, 100000, "without reads for so long, writes below drain_high go", kOurs,
+             [](SocConfig& c) -> double& { return c.ddr.idle_switch_ns; }),
+      choice("ddr.page", {{"open", value_of(soc::PagePolicyKind::kOpen)},
+                          {"closed", value_of(soc::PagePolicyKind::kClosed)},
+                          {"timeout", value_of(soc::PagePolicyKind::kTimeout)}},
+             "when an unused row is closed: never, with its last request, or after ddr.page_timeout_ns", kOurs,
+             [](SocConfig& c) -> soc::PagePolicyKind& { return c.ddr.page; }),
+      number("ddr.page_timeout_ns", "ns", 0, 1000000, "page policy timeout: a row unused for so long is closed", kOurs,
+             [](SocConfig& c) -> double& { return c.ddr.page_timeout_ns; }),
+      choice("ddr.arbitration", {{"round-robin", value_of(soc::ArbitrationKind::kRoundRobin)},
+                                 {"qos", value_of(soc::ArbitrationKind::kQos)}},
+             "between ports, by AXI burst: in turn, or by the priorities ddr.qos_*", kOurs,
+             [](SocConfig& c) -> soc::ArbitrationKind& { return c.ddr.arbitration; }),
+      number("ddr.controller_ns", "ns", 0, 10000, "controller and PHY, each access, besides the queue", kOurs,
              [](SocConfig& c) -> double& { return c.ddr.controller_ns; }),
       number("ddr.capacity", "bytes", 1 << 20, 4294967296.0, "size of the memory the accelerator sees",
              "lower 2 GiB of the PS address map", [](SocConfig& c) -> int64_t& { return c.ddr.capacity; }),
+      number("ddr.traffic_gbs", "GB/s", 0, 20, "host load beside the accelerator, also --traffic cpu:GBps; a third of it writes",
+             kOurs, [](SocConfig& c) -> double& { return c.ddr.traffic_gbs; }),
   };
+  rows.push_back(text("ddr.map", "address bits, most significant first, above one burst: r row, b bank, g bank group, c column",
+                      "e.g. r14-0 b1-0 c9-3 g1-0: every bit of the device once, separated by blanks, commas or _", kOurs,
+                      [](SocConfig& c) -> std::string& { return c.ddr.map; }));
+  for (size_t port = 0; port < soc::kMemoryPorts; ++port) {
+    const std::string key = std::string("ddr.qos_") + soc::kMemoryPortNames[port];
+    rows.push_back(number(key.c_str(), "", 0, 15, "priority of the port where ddr.arbitration is qos; larger goes first", kOurs,
+                          [port](SocConfig& c) -> int& { return c.ddr.qos[port]; }));
+  }
+  return rows;
 }
 
 std::vector<Parameter> cpu_parameters() {
@@ -205,7 +295,7 @@ std::vector<Parameter> debug_parameters() {
 std::vector<Parameter> make_table() {
   std::vector<Parameter> table;
   for (auto group :
-       {accelerator_parameters(), buffer_parameters(), memory_parameters(), cpu_parameters(), debug_parameters()}) {
+       {accelerator_parameters(), buffer_parameters(), port_parameters(), ddr_parameters(), cpu_parameters(), debug_parameters()}) {
     table.insert(table.end(), std::make_move_iterator(group.begin()), std::make_move_iterator(group.end()));
   }
   return table;
@@ -240,6 +330,7 @@ const Parameter* find_parameter(const std::string& key) {
 }
 
 std::string allowed_text(const Parameter& parameter) {
+  if (parameter.get_text) return parameter.allowed;
   if (parameter.choices.empty()) {
     return number_text(parameter.minimum) + " to " + number_text(parameter.maximum);
   }
@@ -251,6 +342,7 @@ std::string allowed_text(const Parameter& parameter) {
 }
 
 std::string value_text(const Parameter& parameter, const soc::SocConfig& config) {
+  if (parameter.get_text) return parameter.get_text(config);
   const double value = parameter.get(config);
   for (const Choice& option : parameter.choices) {
     if (option.value == value) return option.name;
@@ -260,6 +352,11 @@ std::string value_text(const Parameter& parameter, const soc::SocConfig& config)
 
 void set_parameter(soc::SocConfig& config, const Parameter& parameter, const std::string& text,
                    const std::string& origin) {
+  if (parameter.set_text) {
+    if (text.empty()) throw InputError(origin + ": " + parameter.key + " is empty; allowed: " + parameter.allowed);
+    parameter.set_text(config, text);
+    return;
+  }
   parameter.set(config, parse_value(parameter, text, origin));
 }
 

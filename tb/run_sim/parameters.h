@@ -27,6 +27,10 @@ struct Parameter {
   bool hidden = false;              // for tests of the simulator itself: in `list`, not in --help
   std::function<double(const soc::SocConfig&)> get;
   std::function<void(soc::SocConfig&, double)> set;
+  // Of a text (get and set do nothing then):
+  std::string allowed;
+  std::function<std::string(const soc::SocConfig&)> get_text;
+  std::function<void(soc::SocConfig&, const std::string&)> set_text;
 };
 
 const std::vector<Parameter>& parameters();

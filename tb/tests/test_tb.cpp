@@ -90,7 +90,7 @@ TEST(Parameters, EachKeySetsItsOwnFieldAndNoOther) {
 
 TEST(Parameters, BoundsAreInclusiveAndEnforced) {
   for (const Parameter& p : parameters()) {
-    if (!p.choices.empty()) continue;
+    if (!p.choices.empty() || p.set_text) continue;
     soc::SocConfig config;
     EXPECT_NO_THROW(set_parameter(config, p, number_text(p.minimum), "test")) << p.key;
     EXPECT_NO_THROW(set_parameter(config, p, number_text(p.maximum), "test")) << p.key;
@@ -123,7 +123,7 @@ TEST(ConfigFiles, PrecedenceIsCommandLineThenLaterFileThenEarlierThenModel) {
   EXPECT_EQ(config.accel.ti, 2);
   EXPECT_EQ(config.accel.to, 3);
   EXPECT_EQ(config.accel.tile_k, 192);  // of configs/heatvit-deit-t.ini
-  EXPECT_EQ(config.ddr.banks, 16);
+  EXPECT_EQ(config.ddr.banks, 4);
 }
 
 TEST(ConfigFiles, ShippedOnesAreLegalForEveryModel) {

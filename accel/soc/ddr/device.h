@@ -1,0 +1,133 @@
+// The DRAM devices of the bus and the rules of their commands: banks, rows, and what must lie between two commands.
+//
+// Commands are worked out by the request, not by the clock: place() finds the earliest clocks at which a request's ACTs,
+// PREs and column commands keep every rule (JESD79-4; names as there) and books them. Consecutive columns of open rows
+// follow each other at a fixed distance (tCCD_S from bank group to bank group, tCCD_L within one), so a run of them is one
+// multiplication. Requests are placed in the order of their data; row commands may lie before the columns of earlier
+// requests, as a controller that looks ahead in its queue sends them, but never before the request was there (`floor`),
+// and ACTs among themselves are in order.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "accel/soc/ddr/address_map.h"
+#include "accel/soc/ddr/policies.h"
+#include "accel/soc/ddr/timing.h"
+
+namespace heatvit::soc::ddr {
+
+enum class CommandKind : uint8_t { kActivate, kPrecharge, kRead, kWrite, kRefresh };
+
+/// What goes to the devices. A precharge that belongs to a column command (auto-precharge) needs no slot on the bus.
+struct Command {
+  CommandKind kind = CommandKind::kRefresh;
+  bool automatic = false;
+  uint32_t bank = 0, row = 0;  // bank over all groups
+  uint64_t clock = 0;
+};
+
+/// Listens to the commands; for checkers. Not in order of time.
+class CommandSink {
+ public:
+  virtual ~CommandSink() = default;
+  virtual void on_command(const Command& command) = 0;
+};
+
+/// Columns of one request: `bursts` times `columns` consecutive blocks, `stride` blocks from burst to burst; within a
+/// stripe (AddressMap).
+struct Run {
+  uint64_t block = 0;
+  uint32_t columns = 1, bursts = 1, stride = 0;
+  bool write = false;
+};
+
+struct Placed {
+  uint64_t first_cas = 0, last_cas = 0;
+};
+
+class Device {
+ public:
+  Device(const Timing& timing, const AddressMap& map, const PagePolicy& pages);
+
+  void reset();
+
+  /// Earliest clock of a column command for the block, as far as its bank and the bus say; row commands not before `floor`.
+  uint64_t estimate(uint64_t block, bool write, uint64_t floor) const;
+
+  /// True if a request that fills a stripe's lanes, or lies in one lane, finds its rows open and ready at `clock`.
+  bool is_ready(const Location& at, uint64_t block, uint64_t clock) const {
+    const Bank& b = banks_[at.bank];
+    return b.row == at.row && b.cas_ready <= clock && (one_lane_ || sets_[at.bank - map_.lane_bank(static_cast<uint32_t>(block) & lane_mask_)].row == at.row);
+  }
+
+  /// Books a run. `close`: auto-precharge behind it.
+  Placed place(const Run& run, uint64_t floor, bool close);
+
+  /// Closes all banks and refreshes, not before `clock`.
+  void refresh(uint64_t clock);
+
+  /// Clock of the latest column command so far.
+  uint64_t last_cas() const { return last_cas_; }
+
+  void set_sink(CommandSink* sink) { sink_ = sink; }
+  uint64_t row_hits() const { return columns_ - misses_; }
+  uint64_t row_misses() const { return misses_; }
+  uint64_t refreshes() const { return refreshes_; }
+
+ private:
+  static constexpr int64_t kClosed = -1;
+  static constexpr size_t kSlots = 16;
+
+  struct Bank {
+    int64_t row = kClosed;
+    uint64_t act_ready = 0;  // tRP, tRC, tRFC
+    uint64_t cas_ready = 0;  // tRCD
+    uint64_t pre_ready = 0;  // tRAS, tRTP, write recovery
+    uint64_t last_use = 0;   // its last column, for the idle time
+  };
+
+  /// The lanes of a stripe when all of them are open at the same row; of the stripe's first bank.
+  struct Set {
+    int64_t row = kClosed;
+    uint64_t cas_ready = 0;
+    uint64_t pre_ready = 0;  // adds to that of its banks
+    uint64_t last_use = 0;
+  };
+
+  uint64_t bus_ready(uint32_t group, bool write) const;
+  uint64_t wtr_ready(uint32_t group) const;
+  uint64_t open(uint32_t bank, uint32_t set, uint32_t row, uint64_t floor);
+  void expire(uint32_t bank, uint32_t set, uint64_t floor);
+  uint64_t take_slot(uint64_t clock);
+  void precharge(uint32_t bank, uint64_t clock, bool automatic);
+  uint64_t open_lanes(const Run& run, const Location& at, uint64_t floor);
+  void book_lanes(const Run& run, const Location& at, uint64_t last, bool close);
+  void note_writes(const Run& run, const Location& at, uint64_t last);
+  void emit_columns(const Run& run, uint64_t first) const;
+  uint32_t lane_count(const Run& run) const;
+
+  Timing t_;
+  const AddressMap& map_;
+  const PagePolicy& pages_;
+  uint32_t lane_mask_, spacing_;
+  uint64_t idle_;
+  bool one_lane_;
+  std::vector<Bank> banks_;
+  std::vector<Set> sets_;
+  std::vector<uint64_t> group_act_, group_write_;  // last ACT; end of the last WRITE's data
+  std::array<uint64_t, 4> acts_{};                 // tFAW: the last four
+  uint32_t act_at_ = 0;
+  uint64_t last_act_ = 0;
+  std::array<uint64_t, kSlots> slots_{};           // clocks of row commands, booked
+  uint32_t slot_at_ = 0;
+  uint64_t slot_floor_ = 0;                        // all that left the ring are before it
+  uint64_t last_cas_ = 0, last_write_end_ = 0;
+  uint32_t last_group_ = 0;
+  bool any_cas_ = false, last_write_ = false;
+  uint64_t misses_ = 0, columns_ = 0, refreshes_ = 0;
+  CommandSink* sink_ = nullptr;
+};
+
+}  // namespace heatvit::soc::ddr

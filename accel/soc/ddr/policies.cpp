@@ -1,0 +1,31 @@
+#include "accel/soc/ddr/policies.h"
+
+namespace heatvit::soc::ddr {
+namespace {
+
+uint32_t in_clocks(double ns, const Timing& timing) {
+  return static_cast<uint32_t>(ns * 1e6 / static_cast<double>(timing.clock_fs));
+}
+
+}  // namespace
+
+std::unique_ptr<PagePolicy> make_page_policy(const DdrConfig& config, const Timing& timing) {
+  switch (config.page) {
+    case PagePolicyKind::kClosed: return std::make_unique<ClosedPage>();
+    case PagePolicyKind::kTimeout: return std::make_unique<TimeoutPage>(in_clocks(config.page_timeout_ns, timing));
+    case PagePolicyKind::kOpen: break;
+  }
+  return std::make_unique<OpenPage>();
+}
+
+std::unique_ptr<Arbiter> make_arbiter(const DdrConfig& config) {
+  if (config.arbitration == ArbitrationKind::kQos) return std::make_unique<Qos>(config.qos);
+  return std::make_unique<RoundRobin>();
+}
+
+DirectionPolicy make_direction_policy(const DdrConfig& config, const Timing& timing) {
+  return {static_cast<uint32_t>(config.drain_high), static_cast<uint32_t>(config.drain_low),
+          in_clocks(config.idle_switch_ns, timing)};
+}
+
+}  // namespace heatvit::soc::ddr

@@ -1,0 +1,121 @@
+// The controller's queues and what it does next: first-ready, first-come-first-served within a window, with an age limit;
+// reads before writes, writes in drains between watermarks; refresh when it is due.
+//
+// No clock is stepped. decision_time() is when the next request's first column could go; what arrives before changes the
+// choice, so the caller admits everything that arrives until then, and only then calls serve().
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "accel/soc/ddr/address_map.h"
+#include "accel/soc/ddr/device.h"
+#include "accel/soc/ddr/policies.h"
+#include "accel/soc/ddr/timing.h"
+
+namespace heatvit::soc::ddr {
+
+/// Equal bursts of one port, `pitch` bytes from one to the next.
+struct Request {
+  uint64_t arrival = 0;  // clock
+  uint64_t address = 0;
+  uint32_t bytes = 64;   // of a burst
+  uint32_t bursts = 1, pitch = 0;
+  uint32_t port = 0;
+  uint32_t tag = 0;      // the caller's
+  bool write = false;
+};
+
+struct Served {
+  uint32_t tag = 0;
+  bool write = false;
+  uint64_t arrival = 0;
+  uint64_t first_data = 0, last_data = 0;  // clocks: end of the first and of the last burst's data, through the controller
+};
+
+class Scheduler {
+ public:
+  /// Throws InputError for a configuration that cannot be built.
+  explicit Scheduler(const DdrConfig& config);
+
+  void reset();
+
+  /// Column accesses of a request; partial writes that follow each other in a block are one.
+  uint32_t columns_of(const Request& request) const;
+
+  /// True if the queue has room. A request larger than the queue is taken by an empty one.
+  bool accepts(bool write, uint32_t columns) const {
+    const uint32_t held = write ? write_columns_ : read_columns_;
+    return held == 0 || held + columns <= (write ? write_queue_ : read_queue_);
+  }
+
+  /// Arrivals must not fall, nor lie behind the last decision. `columns`: columns_of(). The caller has asked accepts().
+  void admit(const Request& request, uint32_t columns);
+
+  /// Serves a read past the queue if that is what admit() and serve() come to: no other read waits, and none arrives
+  /// before its column command (`horizon`: the next arrival). The short way of most bursts of a system whose masters are
+  /// slower than its memory.
+  bool serve_at_once(const Request& request, uint32_t columns, uint64_t horizon, Served& served);
+
+  bool empty() const { return reads_.empty() && writes_.empty(); }
+
+  /// Clock of the next column command as things stand; kNever where nothing waits.
+  uint64_t decision_time() {
+    if (!decided_) decide();
+    return decision_;
+  }
+
+  /// Serves what decision_time() was about; reads' data come at Served's clocks, writes' go.
+  Served serve();
+
+  const Timing& timing() const { return timing_; }
+  const AddressMap& map() const { return map_; }
+  Device& device() { return device_; }
+  const Device& device() const { return device_; }
+
+ private:
+  struct Entry {
+    Request request;
+    uint64_t block = 0;
+    uint32_t columns = 0;
+  };
+
+  void decide();
+  void choose(const std::vector<Entry>& queue, bool write, uint64_t now);
+  uint64_t floor_of(const Entry& entry, bool write, uint64_t now) const {
+    return std::max(entry.request.arrival, write == last_write_ ? direction_since_ : now);
+  }
+  bool closes(const std::vector<Entry>& queue) const;
+  Placed place(const Request& request, uint32_t columns, uint64_t floor, bool close, uint64_t& first_burst_end);
+  Served finish(const Request& request, const Placed& placed, uint64_t first_burst_end, uint32_t columns);
+  Placed place_blocks(uint64_t block, uint32_t columns, bool write, uint64_t floor, bool close);
+
+  Timing timing_;
+  AddressMap map_;
+  std::unique_ptr<PagePolicy> pages_;
+  std::unique_ptr<Arbiter> arbiter_;
+  DdrConfig config_;
+  DirectionPolicy direction_;
+  Device device_;
+  uint32_t read_queue_, write_queue_, pipeline_;
+  size_t window_;
+  uint32_t miss_clocks_;
+  bool closing_;
+  uint64_t age_limit_;
+  std::vector<Entry> reads_, writes_;  // in order of arrival
+  uint32_t read_columns_ = 0, write_columns_ = 0;
+  uint64_t cursor_ = 0;                // the bus takes the next column command
+  uint64_t last_read_ = 0;             // column command
+  uint64_t direction_since_ = 0;
+  uint64_t next_refresh_ = 0;
+  bool last_write_ = false;
+  bool mixed_ports_ = false;           // more than one port since reset
+  uint32_t last_port_ = 0;
+  bool decided_ = false, decided_write_ = false;
+  uint64_t decision_ = kNever, decided_at_ = 0;
+  size_t chosen_ = 0;
+};
+
+}  // namespace heatvit::soc::ddr
