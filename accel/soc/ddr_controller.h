@@ -23,20 +23,9 @@
 #include "accel/modules/fabric.h"
 #include "accel/soc/config.h"
 #include "accel/soc/ddr/scheduler.h"
+#include "accel/soc/memory_statistics.h"
 
 namespace heatvit::soc {
-
-/// What crossed the controller's sockets for one command.
-using PurposeBytes = std::array<uint64_t, modules::kPurposes>;
-
-/// What the memory did during an image.
-struct MemoryStatistics {
-  static constexpr size_t kBins = 64;
-  std::array<PurposeBytes, kMemoryPorts> bytes{};  // payload; of the host load the column accesses' bytes, as kCpu
-  uint64_t row_hits = 0, row_misses = 0, refreshes = 0;
-  std::array<uint64_t, kBins> bytes_in_bin{};      // over time
-  double bin_ns = 0;
-};
 
 class DdrController : public sc_core::sc_module {
  public:

@@ -149,6 +149,7 @@ ImageResult Simulator::run(const ImageInput& input) {
 
   ImageResult result;
   s.collect(result);
+  result.memory = s.board.ddr.statistics();
   result.transactions = s.board.ddr.transactions() + s.board.control.register_accesses() - registers_before;
   result.wall_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   return result;

@@ -12,6 +12,7 @@
 #include "accel/modules/accounting.h"
 #include "accel/modules/unit_tap.h"
 #include "accel/soc/config.h"
+#include "accel/soc/memory_statistics.h"
 #include "models/lower/program.h"
 
 namespace heatvit::soc {
@@ -44,6 +45,7 @@ struct ImageResult {
   std::vector<int> kept_counts;        // after each selector
   std::vector<std::vector<int>> kept;  // functional: patch indices after each selector
   std::vector<CommandRecord> commands;
+  MemoryStatistics memory;
   uint64_t macs = 0, tiles = 0, transactions = 0;  // transactions: TLM calls, bulk and register
   double wall_s = 0;                               // of this image's simulation
 };

@@ -99,6 +99,7 @@ Json to_json(const RunReport& report) {
     json["analytic"] = {{"median_error_percent", explore::analytic_error().median},
                         {"p95_error_percent", explore::analytic_error().p95}};
   }
+  json["memory"] = memory_json(report);
   json["simulation"] = {
       {"wall_s", report.wall_s()}, {"transactions", report.transactions()}, {"tiles", report.tiles()}};
   return json;

@@ -59,7 +59,8 @@ void RunReport::add(size_t index, const std::string& name, int label, soc::Image
                        std::move(result.kept),
                        result.cycles,
                        result.latency_ms,
-                       result.macs};
+                       result.macs,
+                       result.memory};
 }
 
 std::vector<BreakdownRow> RunReport::rows() const {

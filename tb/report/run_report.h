@@ -27,6 +27,7 @@ struct ImageReport {
   uint64_t cycles = 0;
   double latency_ms = 0;
   uint64_t macs = 0;
+  soc::MemoryStatistics memory;
 };
 
 /// Sums over images of the commands with the same block and operation.
@@ -96,6 +97,9 @@ double percentile(const std::vector<double>& sorted, double percent);
 
 /// docs/cli.md, "JSON of a run".
 nlohmann::ordered_json to_json(const RunReport& report);
+
+/// Its "memory": docs/memory.md.
+nlohmann::ordered_json memory_json(const RunReport& report);
 
 /// One line an image: docs/cli.md, "CSV of a run".
 std::string to_csv(const RunReport& report);

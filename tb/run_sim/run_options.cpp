@@ -180,6 +180,7 @@ CommandLine run_command_line() {
                                {"vectors", "N", "calls of each unit for --dump-vectors; default 8"},
                                {"per-block", "", "the table of operations block by block"},
                                {"jobs", "N", "processes that share the images; default 1. Changes no result"},
+                               {"traffic", "cpu:GBPS", "a host load beside the accelerator, as ddr.traffic_gbs"},
                                {"quiet", "", "no report on stdout, no progress; errors and files remain"}}};
   return {kIntro, {input, model_group(), pruning_group(), hardware_group(), output}, true};
 }
@@ -197,12 +198,21 @@ quant::PrepareOptions prepare_options(const CommandLine& line, int residual_bits
   return prepare;
 }
 
+/// --traffic cpu:GBps is a shorthand for the parameter.
+void apply_traffic(const CommandLine& line, soc::SocConfig& config) {
+  if (!line.has("traffic")) return;
+  const std::string text = line.text("traffic");
+  if (text.rfind("cpu:", 0) != 0) throw InputError("--traffic: '" + text + "' is not allowed; allowed: cpu:GBPS");
+  set_parameter(config, *find_parameter("ddr.traffic_gbs"), text.substr(4), "--traffic");
+}
+
 RunOptions resolve_run(const CommandLine& line) {
   RunOptions options;
   options.spec = zoo::find(line.required("model"));
   options.mode = resolve_mode(line);
   options.analytic = named_mode(line) == "analytic";
   options.config = resolve_config(std::string(options.spec.name), line.list("config"), line.settings());
+  apply_traffic(line, options.config);
   options.prepare = prepare_options(line, options.config.accel.residual_bits);
   options.pruning = resolve_pruning(line, options.spec, options.mode);
   options.token_trace_out = line.maybe("token-trace-out");
