@@ -91,6 +91,10 @@ void Simulator::record(Slices* slices) {
     impl_->board.fabric.accounts[u].record(slices != nullptr ? &(*slices)[u] : nullptr);
 }
 
+void Simulator::set_memory_recorder(std::function<void(uint64_t, bool, uint64_t)> recorder) {
+  impl_->board.ddr.set_recorder(std::move(recorder));
+}
+
 std::vector<uint32_t> Simulator::scores() const { return impl_->board.selector.scores(); }
 
 void Simulator::Impl::load_memory(bool functional) {

@@ -68,6 +68,9 @@ class Simulator {
 
   void set_observer(Observer observer);
 
+  /// 64-byte requests as the DDR controller takes them: address, write, clock of the memory.
+  void set_memory_recorder(std::function<void(uint64_t address, bool write, uint64_t clock)> recorder);
+
   /// What every unit did when, of the images run after the call: filled by run(), by unit, in order of time. Null: none.
   using Slices = std::array<std::vector<modules::Slice>, modules::kUnits>;
   void record(Slices* slices);

@@ -1,4 +1,7 @@
 // run_sim run: images, or timing alone, through the simulated SoC.
+#include <array>
+#include <cinttypes>
+#include <cstdio>
 #include <memory>
 
 #include "models/errors.h"
@@ -19,6 +22,12 @@
 namespace heatvit::tb {
 namespace {
 
+/// What a run records beside its report, where asked for.
+struct Recordings {
+  std::string timeline;      // of the first image
+  std::string memory_trace;  // of the only image; lines as `run_sim mem --trace` reads them
+};
+
 /// The files asked for, opened before the work starts, complete or absent afterwards.
 class Outputs {
  public:
@@ -27,14 +36,16 @@ class Outputs {
     csv_ = open(options.csv);
     trace_ = open(options.token_trace_out);
     timeline_ = open(options.timeline);
+    memory_trace_ = open(options.mem_trace);
   }
 
-  void write(const RunReport& report, const std::string& timeline) {
+  void write(const RunReport& report, const Recordings& recordings) {
     if (json_) json_->write(to_json(report).dump(1) + "\n");
     if (csv_) csv_->write(to_csv(report));
     if (trace_) trace_->write(trace_text(report));
-    if (timeline_) timeline_->write(timeline);
-    for (AtomicFile* file : {json_.get(), csv_.get(), trace_.get(), timeline_.get()}) {
+    if (timeline_) timeline_->write(recordings.timeline);
+    if (memory_trace_) memory_trace_->write(recordings.memory_trace);
+    for (AtomicFile* file : {json_.get(), csv_.get(), trace_.get(), timeline_.get(), memory_trace_.get()}) {
       if (file != nullptr) file->commit();
     }
   }
@@ -50,7 +61,7 @@ class Outputs {
     return token_trace_text(rows);
   }
 
-  std::unique_ptr<AtomicFile> json_, csv_, trace_, timeline_;
+  std::unique_ptr<AtomicFile> json_, csv_, trace_, timeline_, memory_trace_;
 };
 
 lower::Program make_program(const RunOptions& options) {
@@ -83,8 +94,7 @@ RunReport empty_report(const RunOptions& options) {
                    options.resolved, options.items.size());
 }
 
-/// `timeline`: receives the first image's, if one is asked for.
-RunReport run_all(const RunOptions& options, const lower::Program& program, std::string& timeline) {
+RunReport run_all(const RunOptions& options, const lower::Program& program, Recordings& recordings) {
   RunReport report = empty_report(options);
   Progress progress(options.items.size(), !options.quiet);
   std::unique_ptr<VectorDump> vectors;
@@ -96,10 +106,20 @@ RunReport run_all(const RunOptions& options, const lower::Program& program, std:
     simulator.record(&slices);
     soc::ImageResult result = simulate(simulator, options, options.items[index]);
     simulator.record(nullptr);
-    timeline = timeline_json(result, slices, options.config.pl_clock_mhz);
+    recordings.timeline = timeline_json(result, slices, options.config.pl_clock_mhz);
     return result;
   };
-  const auto build = [&] { return std::make_shared<soc::Simulator>(options.config, program, options.mode); };
+  const auto build = [&] {
+    auto simulator = std::make_shared<soc::Simulator>(options.config, program, options.mode);
+    if (options.mem_trace) {
+      simulator->set_memory_recorder([&recordings](uint64_t address, bool write, uint64_t clock) {
+        std::array<char, 64> line{};
+        std::snprintf(line.data(), line.size(), "0x%" PRIx64 " %s %" PRIu64 "\n", address, write ? "WRITE" : "READ", clock);
+        recordings.memory_trace += line.data();
+      });
+    }
+    return simulator;
+  };
   const MakeSimulate make = [&]() -> Simulate {
     return [&run, simulator = build()](size_t index) { return run(*simulator, index); };
   };
@@ -107,7 +127,7 @@ RunReport run_all(const RunOptions& options, const lower::Program& program, std:
     report.add(index, options.items[index].name, options.items[index].label, std::move(result));
     progress.step();
   });
-  if (options.timeline && timeline.empty()) run(*build(), 0);  // a worker had that image; it runs the same here
+  if (options.timeline && recordings.timeline.empty()) run(*build(), 0);  // a worker had that image; it runs the same here
   return report;
 }
 
@@ -124,10 +144,10 @@ RunReport estimate_all(const RunOptions& options) {
   return report;
 }
 
-RunReport execute(const RunOptions& options, std::string& timeline) {
+RunReport execute(const RunOptions& options, Recordings& recordings) {
   if (options.analytic) return estimate_all(options);
   const lower::Program program = make_program(options);
-  return run_all(options, program, timeline);
+  return run_all(options, program, recordings);
 }
 
 }  // namespace
@@ -138,9 +158,9 @@ int run_command(const Arguments& arguments) {
   if (answered(line)) return 0;
   const RunOptions options = resolve_run(line);
   Outputs outputs(options);
-  std::string timeline;
-  const RunReport report = execute(options, timeline);
-  outputs.write(report, timeline);
+  Recordings recordings;
+  const RunReport report = execute(options, recordings);
+  outputs.write(report, recordings);
   if (!options.quiet) {
     TextOptions text;
     text.per_block = options.per_block;

@@ -180,6 +180,7 @@ CommandLine run_command_line() {
                                {"vectors", "N", "calls of each unit for --dump-vectors; default 8"},
                                {"per-block", "", "the table of operations block by block"},
                                {"jobs", "N", "processes that share the images; default 1. Changes no result"},
+                               {"mem-trace", "FILE", "every 64-byte request the DDR controller saw, for `run_sim mem --trace`; one image"},
                                {"traffic", "cpu:GBPS", "a host load beside the accelerator, as ddr.traffic_gbs"},
                                {"quiet", "", "no report on stdout, no progress; errors and files remain"}}};
   return {kIntro, {input, model_group(), pruning_group(), hardware_group(), output}, true};
@@ -228,6 +229,7 @@ RunOptions resolve_run(const CommandLine& line) {
   options.json = line.maybe("json");
   options.csv = line.maybe("csv");
   options.timeline = line.maybe("timeline");
+  options.mem_trace = line.maybe("mem-trace");
   options.dump_vectors = line.maybe("dump-vectors");
   if (options.dump_vectors && options.mode != soc::Mode::kFunctional) {
     throw InputError("--dump-vectors: only functional mode computes values; give --weights and --image");
@@ -236,8 +238,12 @@ RunOptions resolve_run(const CommandLine& line) {
   if (options.timeline && options.analytic) {
     throw InputError("--timeline: analytic mode simulates nothing; leave --mode out");
   }
-  check_distinct({options.json, options.csv, options.token_trace_out, options.timeline});
+  if (options.mem_trace && options.analytic) throw InputError("--mem-trace: analytic mode simulates nothing; leave --mode out");
+  check_distinct({options.json, options.csv, options.token_trace_out, options.timeline, options.mem_trace});
   options.items = resolve_items(line, options);
+  if (options.mem_trace && (options.items.size() != 1 || options.jobs != 1)) {
+    throw InputError("--mem-trace: records one image in one process; use --limit 1 and leave --jobs out");
+  }
   options.resolved = resolved_json(line, options);
   return options;
 }

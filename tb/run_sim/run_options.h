@@ -27,7 +27,7 @@ struct RunOptions {
   int jobs = 1;
   bool quiet = false;
   bool per_block = false;
-  std::optional<std::string> json, csv, token_trace_out, timeline;
+  std::optional<std::string> json, csv, token_trace_out, timeline, mem_trace;
   std::optional<std::string> dump_vectors;  // folder; functional mode
   int vectors = 8;                          // calls of each unit
   nlohmann::ordered_json resolved;  // "config" of the JSON report
