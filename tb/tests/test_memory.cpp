@@ -6,6 +6,7 @@
 
 #include "accel/soc/ddr/scheduler.h"
 #include "models/errors.h"
+#include "tb/tests/memory_reference.h"
 #include "tb/tests/memory_rules.h"
 
 namespace heatvit::testing {
@@ -141,6 +142,34 @@ TEST(Rules, EachIsMetToTheClock) {
     strict.commands() = checker.commands();
     EXPECT_NE(strict.verdict(), "") << c.rule;
   }
+}
+
+/// Ratio of the total times, ours to the plain controller's.
+double against_reference(size_t count, const std::function<Request(size_t)>& make) {
+  std::vector<Request> ours;
+  std::vector<ReferenceRequest> plain;
+  for (size_t i = 0; i < count; ++i) {
+    ours.push_back(make(i));
+    plain.push_back({ours.back().address, ours.back().write});
+  }
+  Scheduler scheduler(DdrConfig{});
+  const uint64_t clocks = replay(scheduler, count, [&](size_t i) { return ours[i]; });
+  return static_cast<double>(clocks) / static_cast<double>(reference_clocks(DdrConfig{}, plain));
+}
+
+TEST(Reference, TotalTimesAgree) {
+  EXPECT_NEAR(against_reference(40'000, sequential), 1.0, 0.03);
+  // Two streams read, one writes, 256 bytes at a time: in banks of their own, then all in the same bank of each group.
+  const auto streams = [](size_t apart) {
+    return [apart](size_t i) {
+      const size_t burst = i / 4, stream = burst % 3;
+      return request_at((stream * apart + burst / 3 * 4 + i % 4) * 64, stream == 2);
+    };
+  };
+  EXPECT_NEAR(against_reference(40'000, streams(40960 + 512)), 1.0, 0.03);
+  EXPECT_NEAR(against_reference(40'000, streams(40960)), 1.0, 0.10);
+  std::mt19937_64 random(9);
+  EXPECT_NEAR(against_reference(40'000, [&](size_t) { return request_at(random() % (1U << 24) * 64, false); }), 1.0, 0.10);
 }
 
 TEST(Bandwidth, SequentialReads) {
