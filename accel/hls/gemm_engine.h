@@ -1,6 +1,6 @@
-// GEMM commands: tiles through load, PE array, vector unit and store, each pair of stages with a ping-pong buffer between
-// them (dataflow). Output tiles and steps come in the order of accel/modules/tile_walk.h, except that the heads of a
-// group follow each other: there is one PE array and it spans all Th groups here.
+// GEMM commands: tiles through load, PE array, vector unit and store, each pair of stages with a ping-pong buffer
+// between them (dataflow). Output tiles and steps come in the order of accel/modules/tile_walk.h, except that the heads
+// of a group follow each other: there is one PE array and it spans all Th groups here.
 #pragma once
 
 #include <cstdint>
@@ -191,9 +191,8 @@ channel_records:
   for (int j = 0; j < t.n; ++j) {
 #pragma HLS pipeline II = 1
 #pragma HLS loop_tripcount min = 1 max = 288
-    records[j] = job.records != 0
-                     ? load_value<uint64_t>(weights, job.records + 8 * static_cast<uint32_t>(t.n0 + j))
-                     : job.immediate;
+    records[j] = job.records != 0 ? load_value<uint64_t>(weights, job.records + 8 * static_cast<uint32_t>(t.n0 + j))
+                                  : job.immediate;
   }
 finished_rows:
   for (int i = 0; i < t.m; ++i) {

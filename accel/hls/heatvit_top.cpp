@@ -83,10 +83,10 @@ void execute(const int8_t* activations, const int8_t* weights, int8_t* results, 
 extern "C" int heatvit_top(const int8_t* activations, const int8_t* weights, int8_t* results, const uint32_t* commands,
                            uint32_t list_base, uint32_t list_count, uint32_t tokens, uint32_t seed, uint32_t kept[8],
                            uint32_t* stages) {
-#pragma HLS interface mode = m_axi port = activations bundle = activations offset = slave num_read_outstanding = 16 max_read_burst_length = 16 max_widen_bitwidth = 128
-#pragma HLS interface mode = m_axi port = weights bundle = weights offset = slave num_read_outstanding = 16 max_read_burst_length = 16 max_widen_bitwidth = 128
-#pragma HLS interface mode = m_axi port = results bundle = results offset = slave num_write_outstanding = 16 max_write_burst_length = 16 max_widen_bitwidth = 128
-#pragma HLS interface mode = m_axi port = commands bundle = commands offset = slave max_read_burst_length = 16 max_widen_bitwidth = 128
+#pragma HLS interface mode = m_axi port = activations bundle = activations offset = slave max_widen_bitwidth = 128
+#pragma HLS interface mode = m_axi port = weights bundle = weights offset = slave max_widen_bitwidth = 128
+#pragma HLS interface mode = m_axi port = results bundle = results offset = slave max_widen_bitwidth = 128
+#pragma HLS interface mode = m_axi port = commands bundle = commands offset = slave max_widen_bitwidth = 128
 #pragma HLS interface mode = s_axilite port = list_base bundle = control
 #pragma HLS interface mode = s_axilite port = list_count bundle = control
 #pragma HLS interface mode = s_axilite port = tokens bundle = control

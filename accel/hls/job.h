@@ -26,7 +26,7 @@ inline uint32_t address_of(const Matrix& x, int head, int row, int byte) {
 
 /// The token-count register and the selector's memories.
 struct SelectorState {
-  int tokens, tokens_before;    // now, and before the last selection
+  int tokens, tokens_before;     // now, and before the last selection
   bool package, package_before;  // the last row is a package token
   int stages;
   uint32_t seed;
@@ -141,8 +141,8 @@ inline Job decode_job(const uint32_t* words, const SelectorState& state) {
   job.delta = static_cast<uint16_t>(isa::get_field(words, f::kDelta));
   job.keep = number_at(words, f::kKeep);
   job.threshold = isa::get_field(words, f::kThreshold);
-  job.epsilon = uint64_t{isa::get_field(words, f::kEpsilonLow)} |
-                uint64_t{isa::get_field(words, f::kEpsilonHigh)} << 32;
+  job.epsilon = uint64_t{isa::get_field(words, f::kEpsilonLow)} | uint64_t{isa::get_field(words, f::kEpsilonHigh)}
+                                                                      << 32;
   job.conv = flag_at(words, f::kConvSize);
   job.shape.size = number_at(words, f::kConvSize);
   job.shape.out_size = number_at(words, f::kConvOutSize);

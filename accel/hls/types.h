@@ -22,8 +22,8 @@ constexpr int larger(int a, int b) { return a > b ? a : b; }
 constexpr int padded(int extent, int lanes) { return (extent + lanes - 1) / lanes * lanes; }
 
 /// Buffers of one tile: rows, input channels, outputs; the last two in whole beats.
-using TileBuffers = kernels::TileBuffers<kernels::kTileM, padded(kernels::kTileK, kLanesIn),
-                                         padded(kernels::kTileN, kLanesOut)>;
+using TileBuffers =
+    kernels::TileBuffers<kernels::kTileM, padded(kernels::kTileK, kLanesIn), padded(kernels::kTileN, kLanesOut)>;
 
 static_assert(kernels::kTh >= 1 && kernels::kTi >= 1 && kernels::kTo >= 1, "an array has multipliers");
 static_assert(kLanesOut % 2 == 0, "outputs share multipliers in pairs");

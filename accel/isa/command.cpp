@@ -172,8 +172,8 @@ Command decode(const CommandWords& w) {
   c.immediate = {0, get16(w, f::kMultiplier), get8(w, f::kShift), 0};
   c.multiplier2 = get16(w, f::kMultiplier2);
   c.shift2 = get8(w, f::kShift2);
-  c.conv = {get16(w, f::kConvSize), get16(w, f::kConvOutSize), get16(w, f::kConvChannels), get8(w, f::kConvKernel),
-            get8(w, f::kConvStride), get8(w, f::kConvPad), get_flag(w, f::kConvSplit)};
+  c.conv = {get16(w, f::kConvSize),  get16(w, f::kConvOutSize), get16(w, f::kConvChannels), get8(w, f::kConvKernel),
+            get8(w, f::kConvStride), get8(w, f::kConvPad),      get_flag(w, f::kConvSplit)};
   c.threshold = get(w, f::kThreshold);
   c.epsilon = uint64_t{get(w, f::kEpsilonLow)} | uint64_t{get(w, f::kEpsilonHigh)} << 32;
   c.wait_a = get16(w, f::kWaitA);

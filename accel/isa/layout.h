@@ -88,9 +88,7 @@ constexpr int kChecksumWord = kCommandWords - 1;
 
 constexpr uint32_t mask_of(const Field& f) { return f.bits == 32 ? ~uint32_t{0} : (uint32_t{1} << f.bits) - 1; }
 
-constexpr uint32_t get_field(const uint32_t* words, const Field& f) {
-  return (words[f.word] >> f.shift) & mask_of(f);
-}
+constexpr uint32_t get_field(const uint32_t* words, const Field& f) { return (words[f.word] >> f.shift) & mask_of(f); }
 
 /// Sets bits of a word that is zero there.
 inline void put_field(uint32_t* words, const Field& f, uint32_t value) {

@@ -88,10 +88,10 @@ chains:
 
 }  // namespace detail
 
-/// C = (first ? 0 : C) + A B: a[m][k], b[n][k], c[m][column0 + n], each in its buffer. A: int8, uint8, or int16 that holds
-/// nine bits. The loader has filled a and b with zeros from k
-/// up to a multiple of kLanesIn; b and c are buffers of a multiple of kLanesOut rows and columns, and outputs from n on
-/// are computed and of no meaning. kPacked: pairs of int8 products on one multiplier.
+/// C = (first ? 0 : C) + A B: a[m][k], b[n][k], c[m][column0 + n], each in its buffer. A: int8, uint8, or int16 that
+/// holds nine bits. The loader has filled a and b with zeros from k up to a multiple of kLanesIn; b and c are buffers
+/// of a multiple of kLanesOut rows and columns, and outputs from n on are computed and of no meaning. kPacked: pairs of
+/// int8 products on one multiplier.
 template <class Buffers, int kLanesIn, int kLanesOut, bool kPacked, class A>
 inline void pe_array_tile(const A (*a)[Buffers::kInputs], const int8_t (*b)[Buffers::kInputs],
                           int32_t (*c)[Buffers::kOutputs], int column0, int m, int k, int n, bool first) {

@@ -37,7 +37,8 @@ UnitCall tile_call(const int8_t* a, int a_pitch, const int8_t* b, const OperandB
   std::vector<int8_t> rows(n * k);
   for (size_t j = 0; j < n; ++j)
     for (size_t i = 0; i < k; ++i) {
-      const auto across = static_cast<ptrdiff_t>(how.rows_are_k ? j : i), down = static_cast<ptrdiff_t>(how.rows_are_k ? i : j);
+      const auto across = static_cast<ptrdiff_t>(how.rows_are_k ? j : i),
+                 down = static_cast<ptrdiff_t>(how.rows_are_k ? i : j);
       rows[j * k + i] = b[down * b_pitch + across];
     }
   call.arrays.push_back(tap_array("b", false, rows.data(), rows.size()));

@@ -63,10 +63,11 @@ void TokenSelector::score(const Job& job) {
         scores_[static_cast<size_t>(chunk.row0) + r] =
             kernels::token_score(keep + r * heads * 2, weight + r * heads, job.n);
       if (fabric_.tapped("token_score"))
-        fabric_.tap->take({"token_score",
-                           {{"tokens", chunk.rows}, {"heads", job.n}},
-                           {tap_array("keep", false, keep, rows * heads * 2), tap_array("weight", false, weight, rows * heads),
-                            tap_array("scores", true, scores_.data() + chunk.row0, rows)}});
+        fabric_.tap->take(
+            {"token_score",
+             {{"tokens", chunk.rows}, {"heads", job.n}},
+             {tap_array("keep", false, keep, rows * heads * 2), tap_array("weight", false, weight, rows * heads),
+              tap_array("scores", true, scores_.data() + chunk.row0, rows)}});
     }
     fabric_.clock.wait_cycles(static_cast<uint64_t>(kernels::token_score_cycles(chunk.rows, job.n)));
     fabric_.vector.release();
@@ -113,9 +114,10 @@ void TokenSelector::tap_selection(const isa::Command& c, int tokens, int candida
   if (!fabric_.tapped(unit)) return;
   const auto count = static_cast<size_t>(tokens);
   const TapScalar rule = by_count ? TapScalar{"keep", c.keep} : TapScalar{"threshold", c.threshold};
-  fabric_.tap->take({unit,
-                     {{"tokens", tokens}, {"candidates", candidates}, rule, {"return", kept}},
-                     {tap_array("scores", false, scores_.data(), count), tap_array("mask", true, mask_.data(), count)}});
+  fabric_.tap->take(
+      {unit,
+       {{"tokens", tokens}, {"candidates", candidates}, rule, {"return", kept}},
+       {tap_array("scores", false, scores_.data(), count), tap_array("mask", true, mask_.data(), count)}});
 }
 
 void TokenSelector::tap_slice(const Job& job, const Chunk& chunk, const uint8_t* in, const uint8_t* out) {
@@ -125,7 +127,8 @@ void TokenSelector::tap_slice(const Job& job, const Chunk& chunk, const uint8_t*
        {{"tokens", job.tokens}, {"columns", chunk.columns}, {"package", job.package_after ? 1 : 0}},
        {tap_array("x", false, reinterpret_cast<const int16_t*>(in), tokens * columns),
         tap_array("mask", false, mask_.data(), tokens), tap_array("scores", false, scores_.data(), tokens),
-        tap_array("out", true, reinterpret_cast<const int16_t*>(out), static_cast<size_t>(job.tokens_after) * columns)}});
+        tap_array("out", true, reinterpret_cast<const int16_t*>(out),
+                  static_cast<size_t>(job.tokens_after) * columns)}});
 }
 
 void TokenSelector::pack(const Job& job) {

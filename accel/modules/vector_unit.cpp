@@ -96,7 +96,8 @@ const char* unit_of(const isa::Command& c, bool has_residual) {
     default: break;
   }
   if (!has_residual && c.c_type == Element::kInt8) return "requantize";
-  return has_residual && c.c_type == Element::kInt16 && c.activation == Activation::kNone ? "requantize_residual" : nullptr;
+  return has_residual && c.c_type == Element::kInt16 && c.activation == Activation::kNone ? "requantize_residual"
+                                                                                          : nullptr;
 }
 
 /// One row as a call; the output array stays to be added.
@@ -224,14 +225,11 @@ int64_t VectorUnit::chunk_cycles(const Job& job, const Chunk& k) const {
 
 void VectorUnit::tap_layernorm(const isa::Command& c, const int16_t* x, const isa::NormRecord* records, size_t n,
                                const int8_t* out) {
-  fabric_.tap->take({"layernorm",
-                     {{"rows", 1},
-                      {"n", static_cast<int64_t>(n)},
-                      {"shift", c.shift2},
-                      {"epsilon", static_cast<int64_t>(c.epsilon)}},
-                     {tap_array("x", false, x, n),
-                      tap_array("records", false, reinterpret_cast<const uint64_t*>(records), n),
-                      tap_array("out", true, out, n)}});
+  fabric_.tap->take(
+      {"layernorm",
+       {{"rows", 1}, {"n", static_cast<int64_t>(n)}, {"shift", c.shift2}, {"epsilon", static_cast<int64_t>(c.epsilon)}},
+       {tap_array("x", false, x, n), tap_array("records", false, reinterpret_cast<const uint64_t*>(records), n),
+        tap_array("out", true, out, n)}});
 }
 
 void VectorUnit::compute_chunk(const Job& job, const Chunk& k, const uint8_t* in, const uint8_t* records,
@@ -250,7 +248,8 @@ void VectorUnit::compute_chunk(const Job& job, const Chunk& k, const uint8_t* in
           kernels::layernorm_row(in16 + r * columns, k.columns, norm, c.shift2, c.epsilon, out8 + r * columns);
         else
           kernels::layernorm_row(in8 + r * columns, k.columns, norm, c.shift2, c.epsilon, out8 + r * columns);
-        if (wide && fabric_.tapped("layernorm")) tap_layernorm(c, in16 + r * columns, norm, columns, out8 + r * columns);
+        if (wide && fabric_.tapped("layernorm"))
+          tap_layernorm(c, in16 + r * columns, norm, columns, out8 + r * columns);
       }
       break;
     case Opcode::kSoftmax:

@@ -32,8 +32,9 @@ class VectorUnit : public sc_core::sc_module {
   void finish_row(const Job& job, const Tile& tile, int row, int head, const int32_t* acc, const Sources& from,
                   uint8_t* out);
   void compute_row(const Job& job, const Tile& tile, int row, int head, const int32_t* acc, const Sources& from,
-                  uint8_t* out);
-  void tap_layernorm(const isa::Command& c, const int16_t* x, const isa::NormRecord* records, size_t n, const int8_t* out);
+                   uint8_t* out);
+  void tap_layernorm(const isa::Command& c, const int16_t* x, const isa::NormRecord* records, size_t n,
+                     const int8_t* out);
   void softmax_scores(const Job& job, const int16_t* scores, int row, int head, int n, uint8_t* out);
   int64_t finish_cycles(const Job& job, const Tile& tile) const;
 

@@ -40,8 +40,8 @@ struct Scope {
   std::string file, name;
   int line = 0;
   size_t begin = 0, end = 0;
-  bool top = false;         // extern "C": arguments are ports
-  bool endless = false;     // loop: no condition, or one that is always true
+  bool top = false;          // extern "C": arguments are ports
+  bool endless = false;      // loop: no condition, or one that is always true
   bool by_register = false;  // loop: the bound is no constant
   bool conditional = false;  // loop: while or do, of which nothing is known
   std::vector<Pragma> pragmas;
@@ -60,7 +60,8 @@ struct Variable {
 };
 
 bool in_namespace_std(CXCursor c) {
-  for (; clang_getCursorKind(c) != CXCursor_TranslationUnit && !clang_Cursor_isNull(c); c = clang_getCursorSemanticParent(c))
+  for (; clang_getCursorKind(c) != CXCursor_TranslationUnit && !clang_Cursor_isNull(c);
+       c = clang_getCursorSemanticParent(c))
     if (clang_getCursorKind(c) == CXCursor_Namespace && text_of(clang_getCursorSpelling(c)) == "std") return true;
   return false;
 }
@@ -157,8 +158,8 @@ class Check {
     scope.end = place_of(clang_getRangeEnd(range)).offset;
     scope.name = text_of(clang_getCursorSpelling(cursor));
     const CXCursor parent = clang_getCursorLexicalParent(cursor);
-    scope.top = clang_getCursorKind(parent) == CXCursor_LinkageSpec ||
-                text_of(clang_Cursor_getMangling(cursor)) == scope.name;
+    scope.top =
+        clang_getCursorKind(parent) == CXCursor_LinkageSpec || text_of(clang_Cursor_getMangling(cursor)) == scope.name;
     visit_children(cursor, [&](CXCursor c) {
       if (clang_getCursorKind(c) == CXCursor_ParmDecl) scope.arguments.insert(text_of(clang_getCursorSpelling(c)));
     });

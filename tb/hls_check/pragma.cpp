@@ -27,7 +27,10 @@ const std::map<std::string, Options>& grammar() {
       {"pipeline", {{"II", kNumber}, {"rewind", kFlag}, {"off", kFlag}, {"style", word({"stp", "flp", "frp"})}}},
       {"unroll", {{"factor", kNumber}, {"skip_exit_check", kFlag}}},
       {"array_partition",
-       {{"variable", kNeedName}, {"type", word({"block", "cyclic", "complete"})}, {"factor", kNumber}, {"dim", kNumber}}},
+       {{"variable", kNeedName},
+        {"type", word({"block", "cyclic", "complete"})},
+        {"factor", kNumber},
+        {"dim", kNumber}}},
       {"dataflow", {{"disable_start_propagation", kFlag}}},
       {"interface",
        {{"mode", word({"m_axi", "s_axilite"}, true)},
@@ -44,14 +47,14 @@ const std::map<std::string, Options>& grammar() {
         {"max_widen_bitwidth", kNumber}}},
       {"bind_storage",
        {{"variable", kNeedName},
-        {"type", word({"fifo", "ram_1p", "ram_1wnr", "ram_2p", "ram_s2p", "ram_t2p", "rom_1p", "rom_2p", "rom_np"}, true)},
+        {"type",
+         word({"fifo", "ram_1p", "ram_1wnr", "ram_2p", "ram_s2p", "ram_t2p", "rom_1p", "rom_2p", "rom_np"}, true)},
         {"impl", word({"bram", "uram", "lutram", "srl"})},
         {"latency", kNumber}}},
       {"bind_op",
        {{"variable", kNeedName}, {"op", kNeedName}, {"impl", word({"dsp", "fabric"})}, {"latency", kNumber}}},
       {"allocation", {{"type", word({"function", "operation"}, true)}, {"instances", kNeedName}, {"limit", kNumber}}},
-      {"stream",
-       {{"variable", kNeedName}, {"depth", kNumber}, {"type", word({"fifo", "pipo", "shared", "unsync"})}}},
+      {"stream", {{"variable", kNeedName}, {"depth", kNumber}, {"type", word({"fifo", "pipo", "shared", "unsync"})}}},
       {"loop_tripcount", {{"min", kNumber}, {"max", kNumber}}},
       {"inline", {{"off", kFlag}}},
       {"dependence",
@@ -70,7 +73,8 @@ const std::map<std::string, Options>& grammar() {
 
 bool is_name(const std::string& text) {
   return !text.empty() && (std::isalpha(static_cast<unsigned char>(text[0])) != 0 || text[0] == '_') &&
-         std::all_of(text.begin(), text.end(), [](unsigned char c) { return std::isalnum(c) != 0 || c == '_' || c == ':'; });
+         std::all_of(text.begin(), text.end(),
+                     [](unsigned char c) { return std::isalnum(c) != 0 || c == '_' || c == ':'; });
 }
 
 bool is_number(const std::string& text) {
@@ -118,7 +122,8 @@ Pragma parse_pragma(const std::string& line) {
   Pragma pragma;
   size_t i = 2;  // after "#pragma HLS"
   if (i < words.size()) pragma.name = words[i++];
-  std::transform(pragma.name.begin(), pragma.name.end(), pragma.name.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  std::transform(pragma.name.begin(), pragma.name.end(), pragma.name.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   while (i < words.size()) {
     const std::string option = words[i++];
     std::string value;

@@ -1,5 +1,5 @@
-// The grammar of HLS pragmas (AMD UG1399, the subset that Vitis HLS takes today), and their text in a source file. A C++
-// compiler ignores these lines, misspelt or not.
+// The grammar of HLS pragmas (AMD UG1399, the subset that Vitis HLS takes today), and their text in a source file. A
+// C++ compiler ignores these lines, misspelt or not.
 #pragma once
 
 #include <map>
@@ -10,8 +10,8 @@ namespace heatvit::tb {
 
 struct Pragma {
   int line = 0;
-  size_t offset = 0;  // of the line's first character in the file
-  std::string name;   // pipeline, unroll, ...
+  size_t offset = 0;                           // of the line's first character in the file
+  std::string name;                            // pipeline, unroll, ...
   std::map<std::string, std::string> options;  // a flag maps to ""
 
   bool has(const std::string& option) const { return options.count(option) != 0; }

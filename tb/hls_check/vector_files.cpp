@@ -88,11 +88,13 @@ void VectorFile::copy(const std::vector<uint8_t>& bytes, void* to) {
 
 std::string vector_text(const modules::UnitCall& call) {
   std::string text = std::string(kMagic) + "\nunit " + call.unit + "\n";
-  for (const modules::TapScalar& s : call.scalars) text += std::string("scalar ") + s.name + " " + std::to_string(s.value) + "\n";
+  for (const modules::TapScalar& s : call.scalars)
+    text += std::string("scalar ") + s.name + " " + std::to_string(s.value) + "\n";
   for (const modules::TapArray& a : call.arrays)
     text += std::string(a.output ? "out " : "in ") + a.name + " " + a.type + " " + std::to_string(a.count) + "\n";
   text += "end\n";
-  for (const modules::TapArray& a : call.arrays) text.append(reinterpret_cast<const char*>(a.bytes.data()), a.bytes.size());
+  for (const modules::TapArray& a : call.arrays)
+    text.append(reinterpret_cast<const char*>(a.bytes.data()), a.bytes.size());
   return text;
 }
 

@@ -17,6 +17,8 @@ int mem_command(const Arguments& arguments);
 int table_command(const Arguments& arguments);
 int sweep_command(const Arguments& arguments);
 int pareto_command(const Arguments& arguments);
+int hls_config_command(const Arguments& arguments);
+int hls_estimate_command(const Arguments& arguments);
 int report_command(const Arguments& arguments);
 
 /// Results go to stdout through this: throws WriteError when they do not arrive.

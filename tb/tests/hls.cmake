@@ -10,7 +10,7 @@ target_link_libraries(test_hls_ap_int PRIVATE heatvit_kernels GTest::gtest_main)
 gtest_discover_tests(test_hls_ap_int TEST_PREFIX hls_ap_int. DISCOVERY_TIMEOUT 60)
 
 heatvit_test(hls_top LIBS heatvit_hls_top soc_support)
-heatvit_test(hls_vectors SOURCES hls_bench.cpp LIBS heatvit_hls_units soc_support heatvit_tb)
+heatvit_test(hls_vectors LIBS heatvit_unit_bench soc_support)
 
 if(TARGET heatvit_hls_check)
   heatvit_test(hls_check LIBS heatvit_hls_check)
@@ -18,3 +18,18 @@ if(TARGET heatvit_hls_check)
 else()
   heatvit_test(hls_check LIBS heatvit_tb)
 endif()
+
+heatvit_test(hls_estimate LIBS heatvit_tb)
+
+# The top with the sizes of another configuration, as run_sim hls-config writes them.
+set(header ${CMAKE_CURRENT_BINARY_DIR}/hls_config_small.h)
+add_custom_command(OUTPUT ${header}
+  COMMAND ${CMAKE_COMMAND} -E env HEATVIT_HOME=${CMAKE_SOURCE_DIR} $<TARGET_FILE:run_sim> hls-config --pe.th 2 --pe.ti 8
+    --pe.to 6 --tile.m 50 --tile.k 68 --tile.n 52 --vec.lanes 8 --output ${header}
+  DEPENDS run_sim VERBATIM)
+add_executable(test_hls_top_small test_hls_top.cpp ${CMAKE_SOURCE_DIR}/accel/hls/heatvit_top.cpp ${header})
+target_compile_definitions(test_hls_top_small PRIVATE HEATVIT_HLS_CONFIG="${header}")
+target_link_libraries(test_hls_top_small PRIVATE soc_support GTest::gtest_main)
+target_compile_options(test_hls_top_small PRIVATE -Wno-unused-label)
+gtest_discover_tests(test_hls_top_small TEST_PREFIX hls_top_small. TEST_FILTER HlsTop.Random*:HlsTop.Eight*
+  DISCOVERY_TIMEOUT 60 PROPERTIES ENVIRONMENT "HEATVIT_HOME=${CMAKE_SOURCE_DIR}")

@@ -65,7 +65,8 @@ std::unique_ptr<TileData> tile_data(int m, int k, int n, std::mt19937& generator
   for (int i = 0; i < m; ++i)
     for (int t = 0; t < TileBuffers::kInputs; ++t) data->a[i][t] = value(t, -128);
   for (int j = 0; j < TileBuffers::kOutputs; ++j)
-    for (int t = 0; t < TileBuffers::kInputs; ++t) data->b[j][t] = j < n ? value(t, j % 2 == 0 ? -128 : 127) : int8_t{0};
+    for (int t = 0; t < TileBuffers::kInputs; ++t)
+      data->b[j][t] = j < n ? value(t, j % 2 == 0 ? -128 : 127) : int8_t{0};
   for (int i = 0; i < m; ++i)
     for (int j = 0; j < n; ++j) data->c[i][j] = random_values<int32_t>(1, generator, -1000000, 1000000)[0];
   return data;
@@ -82,7 +83,8 @@ void expect_tile(const TileData& before, const TileData& after, int m, int k, in
 
 TEST(HlsUnits, PeArrayTileWithAndWithoutPacking) {
   std::mt19937 generator(1);
-  const int shapes[][3] = {{1, 1, 1}, {3, 96, 32}, {5, 97, 33}, {17, 64, 7}, {9, 192, 192}, {TileBuffers::kRows, 31, 50}};
+  const int shapes[][3] = {{1, 1, 1},   {3, 96, 32},   {5, 97, 33},
+                           {17, 64, 7}, {9, 192, 192}, {TileBuffers::kRows, 31, 50}};
   for (const auto& shape : shapes)
     for (const bool first : {true, false})
       for (const bool extreme : {false, true}) {
@@ -138,7 +140,8 @@ TEST(HlsUnits, Requantize) {
       const ChannelRecord* f = records.fields.data();
       kernels::finish_linear_row<int8_t>(acc.data() + at, f, 1, n, nullptr, false, expected.data() + at);
       kernels::finish_linear_row<int8_t>(acc.data() + at, f, 1, n, nullptr, true, expected_relu.data() + at);
-      kernels::finish_linear_row<int16_t>(acc.data() + at, f, 1, n, residual.data() + at, false, expected_wide.data() + at);
+      kernels::finish_linear_row<int16_t>(acc.data() + at, f, 1, n, residual.data() + at, false,
+                                          expected_wide.data() + at);
     }
     EXPECT_EQ(got, expected);
     EXPECT_EQ(relu, expected_relu);
@@ -155,7 +158,8 @@ TEST(HlsUnits, GeluAndSigmoid) {
     gelu(acc.data(), records.words.data(), rows, n, 32768, 41000, 22, got.data());
     sigmoid(acc.data(), records.words.data(), rows, n, weights.data());
     for (int r = 0; r < rows; ++r) {
-      kernels::finish_gelu_row(acc.data() + r * n, records.fields.data(), 1, n, 32768, 41000, 22, expected.data() + r * n);
+      kernels::finish_gelu_row(acc.data() + r * n, records.fields.data(), 1, n, 32768, 41000, 22,
+                               expected.data() + r * n);
       kernels::finish_sigmoid_row(acc.data() + r * n, records.fields.data(), 1, n, expected_weights.data() + r * n);
     }
     EXPECT_EQ(got, expected);

@@ -30,7 +30,8 @@ TEST(HlsPragma, IsRead) {
 }
 
 TEST(HlsPragma, LinesAreFoundOutsideComments) {
-  const auto pragmas = pragmas_of("// #pragma HLS unroll\nint x;\n  #pragma HLS pipeline\n/*\n#pragma HLS inline\n*/\n");
+  const auto pragmas =
+      pragmas_of("// #pragma HLS unroll\nint x;\n  #pragma HLS pipeline\n/*\n#pragma HLS inline\n*/\n");
   ASSERT_EQ(pragmas.size(), 1U);
   EXPECT_EQ(pragmas[0].line, 3);
 }
@@ -41,7 +42,8 @@ TEST(HlsPragma, WhatTheGrammarDoesNotKnowIsAnError) {
   EXPECT_EQ(errors("pipeline II = x-1"), std::vector<std::string>{"pragma pipeline: II = x-1 is no number"});
   EXPECT_EQ(errors("pipeline rewind = 3"), std::vector<std::string>{"pragma pipeline: option rewind takes no value"});
   EXPECT_EQ(errors("stream depth = 2"), std::vector<std::string>{"pragma stream needs variable ="});
-  EXPECT_EQ(errors("interface mode = axi port = x"), std::vector<std::string>{"pragma interface: mode = axi is not known"});
+  EXPECT_EQ(errors("interface mode = axi port = x"),
+            std::vector<std::string>{"pragma interface: mode = axi is not known"});
   EXPECT_TRUE(errors("dependence variable = c type = inter direction = RAW distance = 4 true").empty());
   EXPECT_EQ(constants_in(parse_pragma("#pragma HLS unroll factor = a::kLanes")), std::vector<std::string>{"kLanes"});
 }

@@ -1,11 +1,11 @@
-// C-simulation of heatvit_top: whole images through the command list that the simulated SoC runs, bit for bit the integer
-// executor. LayerNorm in the fabric. Prints the time of an image.
+// C-simulation of heatvit_top: whole images through the command list that the simulated SoC runs, bit for bit the
+// integer executor. LayerNorm in the fabric. Prints the time of an image.
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <ctime>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <filesystem>
 #include <vector>
 
@@ -60,9 +60,9 @@ TopResult run_top(const lower::Program& program, const std::vector<int8_t>& imag
   TopResult result;
   uint32_t kept[8] = {}, stages = 0;
   const std::clock_t begin = std::clock();
-  result.status = heatvit_top(memory.bytes(), memory.bytes(), memory.bytes(), memory.words.data(),
-                              program.command_list.address, static_cast<uint32_t>(program.commands.size()), 197, seed,
-                              kept, &stages);
+  result.status =
+      heatvit_top(memory.bytes(), memory.bytes(), memory.bytes(), memory.words.data(), program.command_list.address,
+                  static_cast<uint32_t>(program.commands.size()), 197, seed, kept, &stages);
   result.seconds = static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC;
   result.kept.assign(kept, kept + stages);
   result.logits.resize(1000);

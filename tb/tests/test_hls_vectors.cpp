@@ -6,8 +6,8 @@
 
 #include "models/errors.h"
 #include "models/reference/random_model.h"
+#include "tb/hls_check/unit_bench.h"
 #include "tb/hls_check/vector_files.h"
-#include "tb/tests/hls_bench.h"
 #include "tb/tests/soc_support.h"
 #include "tb/tests/temporary_folder.h"
 
@@ -44,7 +44,7 @@ TEST(HlsVectors, EveryUnitReproducesWhatTheSystemComputed) {
   std::map<std::string, int> calls;
   for (const fs::path& from : {threshold, count})
     for (const auto& entry : fs::directory_iterator(from)) {
-      EXPECT_EQ(run_vectors(entry.path().string()), "") << entry.path();
+      EXPECT_EQ(tb::run_vectors(entry.path().string()), "") << entry.path();
       ++calls[tb::read_vectors(entry.path().string()).unit];
     }
   for (const char* unit : {"pe_array_tile", "requantize", "requantize_residual", "gelu", "sigmoid", "softmax",
@@ -64,7 +64,7 @@ modules::UnitCall small_call() {
 TEST(HlsVectors, AWrongValueIsNoticed) {
   const tests::TemporaryFolder folder;
   tb::VectorDump(folder.path("v"), 1).take(small_call());
-  const std::string difference = run_vectors(folder.path("v/softmax-000.vec"));
+  const std::string difference = tb::run_vectors(folder.path("v/softmax-000.vec"));
   EXPECT_EQ(difference.rfind("softmax: out[0] is ", 0), 0U) << difference;
 }
 

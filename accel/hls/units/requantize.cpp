@@ -1,7 +1,8 @@
 // Requantisation of rows of accumulators (docs/numerics.md, section 3), a record a channel: eight bytes as they lie in
 // DDR (accel/isa/records.h). rows x n values, dense; n <= kMaxRow. Cost: requantize_cycles.
-#include "accel/hls/units/units.h"
 #include "accel/kernels/requantize.h"
+
+#include "accel/hls/units/units.h"
 
 namespace kernels = heatvit::kernels;
 

@@ -1,5 +1,6 @@
 // Who stays (docs/numerics.md, section 8, selection). Candidates are rows [1, 1 + candidates); the mask of row 0 (CLS)
-// is 1, that of a package token 0. Each returns the candidates kept. Cost: select_count_cycles, select_threshold_cycles.
+// is 1, that of a package token 0. Each returns the candidates kept. Cost: select_count_cycles,
+// select_threshold_cycles.
 #include "accel/hls/units/units.h"
 #include "accel/kernels/selector.h"
 

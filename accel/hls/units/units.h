@@ -1,6 +1,6 @@
 // The unit tops: each file beside this one is compiled alone and becomes one block of RTL. Matrices are dense and row
-// after row; records are the eight bytes of accel/isa/records.h as one word. Each unit's own file says what it computes,
-// docs/hls.md how its ports look and which cost function of the simulated module it stands for.
+// after row; records are the eight bytes of accel/isa/records.h as one word. Each unit's own file says what it
+// computes, docs/hls.md how its ports look and which cost function of the simulated module it stands for.
 #pragma once
 
 #include "accel/hls/types.h"

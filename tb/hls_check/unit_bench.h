@@ -3,9 +3,9 @@
 
 #include <string>
 
-namespace heatvit::testing {
+namespace heatvit::tb {
 
 /// Empty, or the first difference in words. Throws InputError where the file is none of a known unit.
 std::string run_vectors(const std::string& path);
 
-}  // namespace heatvit::testing
+}  // namespace heatvit::tb

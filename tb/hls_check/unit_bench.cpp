@@ -1,4 +1,4 @@
-#include "tb/tests/hls_bench.h"
+#include "tb/hls_check/unit_bench.h"
 
 #include <memory>
 
@@ -6,11 +6,10 @@
 #include "models/errors.h"
 #include "tb/hls_check/vector_files.h"
 
-namespace heatvit::testing {
+namespace heatvit::tb {
 namespace {
 
 using hls::TileBuffers;
-using tb::VectorFile;
 
 template <class T>
 std::string compare(const VectorFile& file, const std::string& name, const std::vector<T>& got) {
@@ -42,7 +41,9 @@ std::string pe_array(const VectorFile& file) {
   const auto before = file.array<int32_t>("c_before");
   for (const bool packed : {false, true}) {
     const auto data = std::make_unique<TileData>();
-    const auto at = [](int row, int columns, int column) { return static_cast<size_t>(row) * static_cast<size_t>(columns) + static_cast<size_t>(column); };
+    const auto at = [](int row, int columns, int column) {
+      return static_cast<size_t>(row) * static_cast<size_t>(columns) + static_cast<size_t>(column);
+    };
     for (int i = 0; i < m; ++i)
       for (int t = 0; t < k; ++t) data->a[i][t] = a[at(i, k, t)];
     for (int j = 0; j < n; ++j)
@@ -132,7 +133,7 @@ std::string selector(const VectorFile& file) {
 }  // namespace
 
 std::string run_vectors(const std::string& path) {
-  const VectorFile file = tb::read_vectors(path);
+  const VectorFile file = read_vectors(path);
   const auto is = [&](const char* unit) { return file.unit == unit; };
   if (is("pe_array_tile")) return pe_array(file);
   if (is("requantize") || is("requantize_residual") || is("gelu") || is("sigmoid")) return finishing(file);
@@ -141,4 +142,4 @@ std::string run_vectors(const std::string& path) {
   throw InputError(path + ": unknown unit " + file.unit);
 }
 
-}  // namespace heatvit::testing
+}  // namespace heatvit::tb

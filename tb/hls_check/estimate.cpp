@@ -1,0 +1,251 @@
+#include "tb/hls_check/estimate.h"
+
+#include <algorithm>
+#include <regex>
+
+#include "accel/kernels/copy.h"
+#include "accel/kernels/gelu.h"
+#include "accel/kernels/gemm.h"
+#include "accel/kernels/layernorm.h"
+#include "accel/kernels/requantize.h"
+#include "accel/kernels/selector.h"
+#include "accel/kernels/sigmoid.h"
+#include "accel/kernels/softmax.h"
+#include "models/errors.h"
+#include "tb/hls_check/pragma.h"
+
+namespace heatvit::tb {
+namespace {
+
+namespace k = kernels;
+
+const std::string kUnits = "accel/hls/units/", kKernels = "accel/kernels/";
+
+/// Position behind the opening brace of the labelled loop; npos where there is none.
+size_t body_of(const std::string& text, const std::string& label, int occurrence) {
+  const std::regex loop("(^|\\n)[ ]*" + label + ":[^\\n]*\\n(#pragma GCC[^\\n]*\\n)?[ ]*for [^\\n]*\\{[ ]*\\n");
+  auto found = std::sregex_iterator(text.begin(), text.end(), loop);
+  for (int i = 0; i < occurrence && found != std::sregex_iterator(); ++i) ++found;
+  if (found == std::sregex_iterator()) return std::string::npos;
+  return static_cast<size_t>(found->position() + found->length());
+}
+
+/// The pragma lines at the beginning of a body.
+std::string pragma_lines(const std::string& text, size_t at) {
+  size_t end = at;
+  while (end < text.size() && text[end] == '#') end = std::min(text.find('\n', end), text.size() - 1) + 1;
+  return text.substr(at, end - at);
+}
+
+}  // namespace
+
+const std::string& HlsEstimate::text(const std::string& path) {
+  auto found = texts_.find(path);
+  if (found == texts_.end()) found = texts_.emplace(path, reader_(path)).first;
+  return found->second;
+}
+
+int HlsEstimate::constant(const std::string& name) const {
+  if (std::all_of(name.begin(), name.end(), [](char c) { return c >= '0' && c <= '9'; }) && !name.empty())
+    return std::stoi(name);
+  if (name == "kVectorLanes") return lanes_.vector;
+  if (name == "kSelectLanes") return lanes_.select;
+  throw InputError("pragma names the constant " + name + ", which the estimate does not know");
+}
+
+LoopPromise HlsEstimate::promise(const std::string& path, const std::string& label, int occurrence) {
+  const std::string key = path + ":" + label + ":" + std::to_string(occurrence);
+  if (const auto known = promises_.find(key); known != promises_.end()) return known->second;
+  const size_t body = body_of(text(path), label, occurrence);
+  if (body == std::string::npos) throw InputError(path + ": no loop labelled " + label);
+  LoopPromise promise;
+  for (const Pragma& p : pragmas_of(pragma_lines(text(path), body))) {
+    if (p.name == "pipeline") {
+      promise.pipelined = true;
+      promise.interval = p.has("II") ? constant(p.value("II")) : 1;
+    }
+    if (p.name == "unroll") {
+      promise.unrolled = !p.has("factor");
+      promise.factor = p.has("factor") ? constant(p.value("factor")) : 1;
+    }
+    promise.flattened = promise.flattened || p.name == "loop_flatten";
+    promise.dataflow = promise.dataflow || p.name == "dataflow";
+  }
+  return promises_[key] = promise;
+}
+
+/// Without a pipeline every iteration takes the whole depth.
+int64_t HlsEstimate::beats(const std::string& path, const std::string& label, int occurrence, int64_t trips,
+                           int64_t depth) {
+  const LoopPromise p = promise(path, label, occurrence);
+  return k::ceil_div(trips, p.factor) * (p.pipelined ? p.interval : depth);
+}
+
+/// Rows around a pipelined loop: flattened, the pipeline runs through; otherwise it drains at the end of each row.
+int64_t HlsEstimate::nest(const LoopPromise& outer, int64_t rows, int64_t beats_of_row, int64_t depth) const {
+  return outer.flattened ? rows * beats_of_row + depth : rows * (beats_of_row + depth);
+}
+
+int64_t HlsEstimate::division(int bits) {
+  return beats(kKernels + "divide.h", "quotient_bits", 0, bits, 2) + k::kDivideDepth;
+}
+
+int64_t HlsEstimate::square_root() {
+  return beats(kKernels + "layernorm.h", "root_bits", 0, k::kRootBits, 2) + k::kDivideDepth;
+}
+
+/// The flattened loop; lanes that are not unrolled run one after the other.
+int64_t HlsEstimate::gemm(const std::string& unit, const Extents& e) {
+  const std::string path = kKernels + "pe_array.h";
+  const int64_t depth = k::gemm_depth(lanes_.inputs);
+  int64_t in_a_beat = 1;
+  if (!promise(path, "outputs").unrolled) in_a_beat *= lanes_.outputs;
+  const bool packed = unit == "pe_array_tile_packed";
+  const bool lanes = packed ? promise(path, "chains").unrolled && promise(path, "chain_lanes").unrolled
+                            : promise(path, "input_lanes").unrolled;
+  if (!lanes) in_a_beat *= lanes_.inputs;
+  const int64_t trips = e.m * k::ceil_div(e.k, lanes_.inputs) * k::ceil_div(e.n, lanes_.outputs) * in_a_beat;
+  return beats(path, "gemm_beats", 0, trips, depth) + depth;
+}
+
+int64_t HlsEstimate::stream(const std::string& unit, const Extents& e) {
+  struct Nest {
+    std::string rows_in, rows;
+    int rows_at;
+    std::string values_in, values;
+    int values_at, depth;
+  };
+  const std::string selector = kKernels + "selector.h", requantizer = kKernels + "requantize.h";
+  const std::string finish = kUnits + "requantize.cpp", copy = kKernels + "copy.h";
+  constexpr int kMaxDepth = k::kReadDepth + 2 * k::kAddDepth + k::kSaturateDepth + k::kWriteDepth;
+  const std::map<std::string, Nest> nests = {
+      {"requantize", {finish, "rows", 0, requantizer, "channels", 0, k::kRequantizeDepth}},
+      {"requantize_residual", {finish, "rows", 1, requantizer, "channels", 0, k::kRequantizeDepth}},
+      {"sigmoid", {kUnits + "sigmoid.cpp", "rows", 0, kKernels + "sigmoid.h", "channels", 0, k::kSigmoidDepth}},
+      {"copy", {copy, "copied_rows", 0, copy, "elements", 0, k::kCopyDepth}},
+      {"column_max", {selector, "rows", 1, selector, "columns", 2, kMaxDepth}}};
+  const Nest& l = nests.at(unit);
+  const int64_t row = beats(l.values_in, l.values, l.values_at, e.n, l.depth);
+  return nest(promise(l.rows_in, l.rows, l.rows_at), e.m, row, l.depth);
+}
+
+/// Requantiser, polynomial and scaling are stages of a dataflow: the slowest sets the pace.
+int64_t HlsEstimate::gelu(const Extents& e) {
+  const std::string path = kKernels + "gelu.h";
+  const int64_t depth = k::kGeluDepth;
+  const int64_t stages[] = {beats(kKernels + "requantize.h", "channels", 0, e.n, depth),
+                            beats(path, "values", 0, e.n, depth), beats(path, "values", 1, e.n, depth)};
+  const bool dataflow = text(path).find("#pragma HLS dataflow") != std::string::npos;
+  const int64_t row = dataflow ? *std::max_element(stages, stages + 3) : stages[0] + stages[1] + stages[2];
+  return nest(promise(kUnits + "gelu.cpp", "rows"), e.m, row, depth);
+}
+
+int64_t HlsEstimate::softmax(const std::string& unit, const Extents& e) {
+  const std::string path = kKernels + "softmax.h";
+  const int64_t depth = k::softmax_depth(lanes_.vector), divide = division(k::kSoftmaxReciprocalBits);
+  int64_t interval = divide, latency = divide + depth;
+  for (int pass = 0; pass < 3; ++pass) {
+    const int64_t taken = beats(path, "scores", pass, e.n, depth) + 1;
+    interval = std::max(interval, taken);
+    latency += taken;
+  }
+  const bool dataflow = promise(kUnits + "softmax.cpp", "rows", unit == "softmax_wide" ? 1 : 0).dataflow;
+  return dataflow ? k::row_dataflow_cycles(e.m, interval, latency) : e.m * latency;
+}
+
+int64_t HlsEstimate::layernorm(const Extents& e) {
+  const std::string path = kKernels + "layernorm.h";
+  const int64_t depth = k::layernorm_depth(lanes_.vector), divide = division(k::kNormReciprocalBits);
+  const int64_t root = square_root();
+  int64_t interval = std::max(divide, root), latency = divide + root + depth;
+  for (int pass = 0; pass < 2; ++pass) {
+    const int64_t taken = beats(path, "values", pass, e.n, depth) + 1;
+    interval = std::max(interval, taken);
+    latency += taken;
+  }
+  return promise(kUnits + "layernorm.cpp", "rows").dataflow ? k::row_dataflow_cycles(e.m, interval, latency)
+                                                            : e.m * latency;
+}
+
+int64_t HlsEstimate::select(const std::string& unit, const Extents& e) {
+  const std::string path = kKernels + "selector.h";
+  if (unit == "token_score") {
+    const int64_t heads = beats(path, "heads_of_token", 0, e.n, k::kMultiplyDepth), divide = division(16);
+    const int64_t latency = heads + divide + k::kReadDepth + k::kMultiplyDepth + k::kAddDepth + k::kWriteDepth;
+    const bool dataflow = promise(kUnits + "token_score.cpp", "tokens").dataflow;
+    return dataflow ? k::row_dataflow_cycles(e.m, std::max(heads, divide), latency) : e.m * latency;
+  }
+  const int64_t depth = k::ceil_log2(lanes_.select) * k::kAddDepth + k::kSelectDepth;
+  if (unit == "token_select_threshold") return beats(path, "judged_tokens", 0, e.m, depth) + depth;
+  return nest(promise(path, "ranked_tokens"), e.m, beats(path, "rivals", 0, e.m, depth), depth);
+}
+
+/// Weights, rows, package row: one after the other.
+int64_t HlsEstimate::pack(const Extents& e) {
+  const std::string path = kKernels + "selector.h";
+  const int64_t sums = k::kReadDepth + k::kAddDepth, rows = k::kReadDepth + k::kMultiplyDepth + k::kAddDepth;
+  const int64_t divider = k::kColumnDivideDepth + k::kSaturateDepth + k::kWriteDepth;
+  return beats(path, "dropped_tokens", 0, e.m, sums) + sums +
+         nest(promise(path, "rows", 0), std::max(e.m, e.k), beats(path, "columns", 0, e.n, rows), rows) +
+         beats(path, "package_columns", 0, e.n, divider) + divider;
+}
+
+int64_t HlsEstimate::token_mean(const Extents& e) {
+  const std::string path = kKernels + "selector.h";
+  const int64_t rows = k::kReadDepth + k::kAddDepth;
+  const int64_t divider = k::kColumnDivideDepth + k::kSaturateDepth + k::kWriteDepth;
+  return nest(promise(path, "candidates"), e.m, beats(path, "columns", 1, e.n, rows), rows) +
+         beats(path, "means", 0, e.n, divider) + divider;
+}
+
+int64_t HlsEstimate::cycles(const std::string& unit, const Extents& e) {
+  if (unit.rfind("pe_array", 0) == 0) return gemm(unit, e);
+  if (unit == "gelu") return gelu(e);
+  if (unit.rfind("softmax", 0) == 0) return softmax(unit, e);
+  if (unit == "layernorm") return layernorm(e);
+  if (unit == "token_pack") return pack(e);
+  if (unit == "token_mean") return token_mean(e);
+  if (unit.rfind("token_", 0) == 0) return select(unit, e);
+  const std::vector<std::string> names = unit_names();
+  if (std::count(names.begin(), names.end(), unit) == 0) throw InputError("no unit " + unit);
+  return stream(unit, e);
+}
+
+int64_t HlsEstimate::charged(const std::string& unit, const Extents& e) const {
+  const int m = static_cast<int>(e.m), n = static_cast<int>(e.n);
+  if (unit.rfind("pe_array", 0) == 0)
+    return k::gemm_tile_cycles(m, static_cast<int>(e.k), n, lanes_.inputs, lanes_.outputs);
+  if (unit == "gelu") return k::gelu_cycles(e.m, n, lanes_.vector);
+  if (unit == "sigmoid") return k::sigmoid_cycles(e.m, n, lanes_.vector);
+  if (unit.rfind("softmax", 0) == 0) return k::softmax_cycles(e.m, n, lanes_.vector);
+  if (unit == "layernorm") return k::layernorm_cycles(e.m, n, lanes_.vector);
+  if (unit == "token_score") return k::token_score_cycles(m, n);
+  if (unit == "token_select_count") return k::select_count_cycles(m, lanes_.select);
+  if (unit == "token_select_threshold") return k::select_threshold_cycles(m, lanes_.select);
+  if (unit == "token_pack") return k::pack_slice_cycles(m, static_cast<int>(e.k), n, lanes_.vector);
+  if (unit == "token_mean") return k::token_mean_cycles(m, n, lanes_.vector);
+  if (unit == "column_max") return k::column_max_cycles(e.m, n, lanes_.vector);
+  if (unit == "copy") return k::copy_cycles(e.m, n, lanes_.vector);
+  return k::requantize_cycles(e.m, n, lanes_.vector);
+}
+
+std::vector<std::string> HlsEstimate::unit_names() {
+  return {"pe_array_tile",
+          "pe_array_tile_packed",
+          "requantize",
+          "requantize_residual",
+          "gelu",
+          "sigmoid",
+          "softmax",
+          "softmax_wide",
+          "layernorm",
+          "token_score",
+          "token_select_count",
+          "token_select_threshold",
+          "token_pack",
+          "token_mean",
+          "column_max",
+          "copy"};
+}
+
+}  // namespace heatvit::tb

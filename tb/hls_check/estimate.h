@@ -1,0 +1,74 @@
+// Cycles of the synthesised units, read from their loops: trip count / unroll factor x initiation interval, plus depth.
+// The pragmas come from the sources, trip counts from the extents of a call, depths from accel/kernels/cost.h (stages
+// of the operations that a loop body chains). What the simulated modules charge is the kernels' cost functions; the two
+// must agree, and a pragma that goes missing must show.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace heatvit::tb {
+
+/// Constants that pragmas name: lanes of the configuration.
+struct LaneCounts {
+  int inputs = 96, outputs = 32, vector = 16, select = 16;
+};
+
+/// What the pragmas of a loop promise.
+struct LoopPromise {
+  bool pipelined = false, unrolled = false, flattened = false, dataflow = false;
+  int interval = 1;
+  int factor = 1;  // of a partial unrolling
+};
+
+/// Extents of a unit's call: rows x columns, or m x k x n.
+struct Extents {
+  int64_t m = 1, k = 1, n = 1;
+};
+
+class HlsEstimate {
+ public:
+  /// Text of a source file by its path below the project's root.
+  using Reader = std::function<std::string(const std::string& path)>;
+
+  HlsEstimate(Reader reader, const LaneCounts& lanes) : reader_(std::move(reader)), lanes_(lanes) {}
+
+  /// Cycles by the pragmas, for any name of unit_names(). Extents: m x k x n of a GEMM tile; m rows of n values
+  /// otherwise (selector: m tokens; token_score: n heads; token_pack: n columns, k rows that come out). Throws
+  /// InputError for an unknown unit or a loop that is not where it should be.
+  int64_t cycles(const std::string& unit, const Extents& e);
+
+  /// What the simulated module charges for the same call.
+  int64_t charged(const std::string& unit, const Extents& e) const;
+
+  static std::vector<std::string> unit_names();
+
+  /// Loop number `occurrence` with this label in a file.
+  LoopPromise promise(const std::string& path, const std::string& label, int occurrence = 0);
+
+ private:
+  const std::string& text(const std::string& path);
+  int constant(const std::string& name) const;
+  int64_t beats(const std::string& path, const std::string& label, int occurrence, int64_t trips, int64_t depth);
+  int64_t nest(const LoopPromise& outer, int64_t rows, int64_t beats_of_row, int64_t depth) const;
+  int64_t division(int bits);
+  int64_t square_root();
+  int64_t gemm(const std::string& unit, const Extents& e);
+  int64_t stream(const std::string& unit, const Extents& e);
+  int64_t gelu(const Extents& e);
+  int64_t softmax(const std::string& unit, const Extents& e);
+  int64_t layernorm(const Extents& e);
+  int64_t select(const std::string& unit, const Extents& e);
+  int64_t pack(const Extents& e);
+  int64_t token_mean(const Extents& e);
+
+  Reader reader_;
+  LaneCounts lanes_;
+  std::map<std::string, std::string> texts_;
+  std::map<std::string, LoopPromise> promises_;
+};
+
+}  // namespace heatvit::tb

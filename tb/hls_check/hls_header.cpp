@@ -1,0 +1,45 @@
+#include "tb/hls_check/hls_header.h"
+
+#include "models/errors.h"
+
+namespace heatvit::tb {
+namespace {
+
+constexpr int64_t kDsp = 2520;  // DSP48E2 of a ZU9EG, two int8 products each
+
+std::string line(const char* name, int value, const char* what) {
+  return std::string("constexpr int ") + name + " = " + std::to_string(value) + ";  // " + what + "\n";
+}
+
+void check(const soc::SocConfig& c) {
+  const isa::AcceleratorConfig& a = c.accel;
+  if (a.numerics_bits != 8)
+    throw InputError("numerics.bits: int8 operands alone synthesise; the 16-bit baseline is for comparison");
+  if (a.to % 2 != 0) throw InputError("pe.to: must be even, since outputs share multipliers in pairs");
+  const int64_t products = int64_t{a.th} * a.ti * a.to;
+  if (products > 2 * kDsp)
+    throw InputError("pe.th x pe.ti x pe.to is " + std::to_string(products) + ", but the ZU9EG has " +
+                     std::to_string(kDsp) + " DSPs, two products each: at most " + std::to_string(2 * kDsp));
+}
+
+}  // namespace
+
+std::string hls_header(const soc::SocConfig& c, const std::string& origin) {
+  check(c);
+  const isa::AcceleratorConfig& a = c.accel;
+  return "// Sizes of a bitstream, written by run_sim hls-config" + (origin.empty() ? "" : " from " + origin) +
+         ". Name it in HEATVIT_HLS_CONFIG.\n#pragma once\n\nnamespace heatvit {\nnamespace kernels {\n\n" +
+         line("kTh", a.th, "groups of the PE array") + line("kTi", a.ti, "inputs of a group, a cycle") +
+         line("kTo", a.to, "outputs of a group, a cycle") + "\n" + line("kTileM", a.tile_m, "buffer tiles, elements") +
+         line("kTileK", a.tile_k, "input channels") + line("kTileN", a.tile_n, "output channels") + "\n" +
+         line("kVectorLanes", c.vector.lanes, "values a cycle of the vector unit") +
+         line("kSelectLanes", c.vector.select_lanes, "comparators of the token selector") +
+         "\nstatic_assert(kTh >= 1 && kTi >= 1 && kTo >= 1, \"the PE array has multipliers\");\n"
+         "static_assert(kTo % 2 == 0, \"outputs share multipliers in pairs\");\n"
+         "static_assert(kTh * kTi * kTo <= 2 * 2520, \"two int8 products a DSP48E2; a ZU9EG has 2520\");\n"
+         "static_assert(kTileM >= 1 && kTileK >= 1 && kTileN >= 1, \"a tile holds something\");\n"
+         "static_assert(kVectorLanes >= 1 && kSelectLanes >= 1, \"a unit has lanes\");\n"
+         "\n}  // namespace kernels\n}  // namespace heatvit\n";
+}
+
+}  // namespace heatvit::tb

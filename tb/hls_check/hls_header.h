@@ -1,0 +1,14 @@
+// The header that fixes the sizes of a bitstream (accel/kernels/hardware.h has the default one).
+#pragma once
+
+#include <string>
+
+#include "accel/soc/config.h"
+
+namespace heatvit::tb {
+
+/// The header's text. Throws InputError where the configuration cannot be synthesised: an odd pe.to (outputs share
+/// multipliers in pairs), more multipliers than the ZU9EG has, 16-bit operands.
+std::string hls_header(const soc::SocConfig& config, const std::string& origin);
+
+}  // namespace heatvit::tb
