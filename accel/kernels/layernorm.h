@@ -56,15 +56,12 @@ struct RowStatistics {
 
 namespace detail {
 
-inline const isa::NormRecord& norm_record(const isa::NormRecord& record) { return record; }
-
-/// From its eight bytes as one word, as they lie in DDR: what a unit's port carries.
-inline isa::NormRecord norm_record(uint64_t word) {
-  isa::NormRecord record;
-  record.beta = static_cast<int32_t>(static_cast<uint32_t>(word));
-  record.gamma = static_cast<int16_t>(static_cast<uint16_t>(word >> 32));
-  return record;
-}
+// Fields of a record, or of its eight bytes as one word, as they lie in DDR: what a unit's port carries. Read one by
+// one, since a copy of the record keeps g++ 12 from vectorising the loop.
+inline int16_t gamma_of(const isa::NormRecord& record) { return record.gamma; }
+inline int32_t beta_of(const isa::NormRecord& record) { return record.beta; }
+inline int16_t gamma_of(uint64_t word) { return static_cast<int16_t>(static_cast<uint16_t>(word >> 32)); }
+inline int32_t beta_of(uint64_t word) { return static_cast<int32_t>(static_cast<uint32_t>(word)); }
 
 template <class In>
 inline RowStatistics row_statistics(const In* x, int n, uint64_t epsilon) {
@@ -101,8 +98,8 @@ values:
 #pragma HLS loop_tripcount min = 32 max = 1024
     const int64_t centred = static_cast<int64_t>(n) * x[i] - row.sum;
     const int64_t normalised = round_shift(centred * row.reciprocal, row.shift);
-    const isa::NormRecord record = detail::norm_record(records[i]);
-    out[i] = saturate<int8_t>(round_shift(normalised * record.gamma + record.beta, shift));
+    const int64_t scaled = normalised * detail::gamma_of(records[i]) + detail::beta_of(records[i]);
+    out[i] = saturate<int8_t>(round_shift(scaled, shift));
   }
 }
 
