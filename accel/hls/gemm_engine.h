@@ -44,10 +44,10 @@ inline OutputTile output_tile(const Job& job, int index) {
   return t;
 }
 
-/// True where the buffers hold every tile of the command.
+/// True where the buffers hold every tile of the command. Depth does not matter: deeper tiles come in parts.
 inline bool fits(const Job& job) {
   const int width = job.panel ? job.n : smaller(job.tile_n, job.n);
-  return smaller(job.tile_k, job.k) <= kInputs && width + kLanesOut <= kColumns;
+  return width + kLanesOut <= kColumns;
 }
 
 /// Rows of A, widened to the nine bits that int8 and uint8 share, zeros up to a whole beat.
@@ -75,15 +75,34 @@ rows:
   }
 }
 
+/// A part of a depth tile: channels [first, first + k) of the tile [k0, k0 + depth).
+struct DepthPart {
+  int k0, depth, first, k;
+};
+
+inline int parts_of_tile(const Job& job) { return tiles(smaller(job.tile_k, job.k), kInputs); }
+
+/// Part `index` of all depth tiles; k is 0 behind the end of a last, shallower tile.
+inline DepthPart depth_part(const Job& job, int index) {
+  const int parts = parts_of_tile(job);
+  DepthPart p;
+  p.k0 = index / parts * job.tile_k;
+  p.depth = smaller(job.tile_k, job.k - p.k0);
+  p.first = index % parts * kInputs;
+  p.k = larger(0, smaller(kInputs, p.depth - p.first));
+  return p;
+}
+
 /// Columns of B as rows, zeros up to whole beats.
-inline void load_b(const int8_t* weights, const Job& job, const OutputTile& t, int n0, int n, int k0, int k,
+inline void load_b(const int8_t* weights, const Job& job, const OutputTile& t, int n0, int n, const DepthPart& p,
                    int8_t (*b)[kInputs]) {
+  const int k = p.k, k0 = p.k0 + p.first;
   const int beats_end = padded(k, kLanesIn), rows_end = padded(n, kLanesOut);
   const bool packed = job.layout_b == isa::LayoutB::kPacked, rows_are_k = job.layout_b == isa::LayoutB::kRowsK;
-  const uint32_t start = packed       ? job.b.address + static_cast<uint32_t>(n0 * job.k + k0 * n)
+  const uint32_t start = packed       ? job.b.address + static_cast<uint32_t>(n0 * job.k + p.k0 * n + p.first)
                          : rows_are_k ? address_of(job.b, t.head, k0, n0)
                                       : address_of(job.b, t.head, n0, k0);
-  const uint32_t per_row = packed ? static_cast<uint32_t>(k) : rows_are_k ? 1 : job.b.pitch;
+  const uint32_t per_row = packed ? static_cast<uint32_t>(p.depth) : rows_are_k ? 1 : job.b.pitch;
   const uint32_t per_column = rows_are_k ? job.b.pitch : 1;
 rows:
   for (int j = 0; j < rows_end; ++j) {
@@ -101,7 +120,8 @@ rows:
 /// All contributions to one output tile; while the array multiplies one step, the next is loaded.
 inline void accumulate_tile(const int8_t* activations, const int8_t* weights, const Job& job, const OutputTile& t,
                             int32_t (*acc)[kColumns]) {
-  const int depth_tiles = tiles(job.k, job.tile_k), steps = depth_tiles * tiles(t.n, job.tile_n);
+  const int depth_steps = tiles(job.k, job.tile_k) * parts_of_tile(job);
+  const int steps = depth_steps * tiles(t.n, job.tile_n);
 gemm_steps:
   for (int s = 0; s < steps; ++s) {
 #pragma HLS dataflow
@@ -113,11 +133,12 @@ gemm_steps:
 #pragma HLS array_partition variable = b type = cyclic factor = kLanesOut dim = 1
 #pragma HLS bind_storage variable = a type = ram_2p impl = bram
 #pragma HLS bind_storage variable = b type = ram_2p impl = bram
-    const int column = s / depth_tiles * job.tile_n, k0 = s % depth_tiles * job.tile_k;
-    const int n = smaller(job.tile_n, t.n - column), k = smaller(job.tile_k, job.k - k0);
-    load_a(activations, job, t, k0, k, a);
-    load_b(weights, job, t, t.n0 + column, n, k0, k, b);
-    kernels::pe_array_tile<GemmBuffers, kLanesIn, kLanesOut, true, int16_t>(a, b, acc, column, t.m, k, n, k0 == 0);
+    const int column = s / depth_steps * job.tile_n, n = smaller(job.tile_n, t.n - column);
+    const DepthPart p = depth_part(job, s % depth_steps);
+    load_a(activations, job, t, p.k0 + p.first, p.k, a);
+    load_b(weights, job, t, t.n0 + column, n, p, b);
+    kernels::pe_array_tile<GemmBuffers, kLanesIn, kLanesOut, true, int16_t>(a, b, acc, column, t.m, p.k, n,
+                                                                            p.k0 + p.first == 0);
   }
 }
 

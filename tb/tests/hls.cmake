@@ -31,5 +31,5 @@ add_executable(test_hls_top_small test_hls_top.cpp ${CMAKE_SOURCE_DIR}/accel/hls
 target_compile_definitions(test_hls_top_small PRIVATE HEATVIT_HLS_CONFIG="${header}")
 target_link_libraries(test_hls_top_small PRIVATE soc_support GTest::gtest_main)
 target_compile_options(test_hls_top_small PRIVATE -Wno-unused-label)
-gtest_discover_tests(test_hls_top_small TEST_PREFIX hls_top_small. TEST_FILTER HlsTop.Random*:HlsTop.Eight*
+gtest_discover_tests(test_hls_top_small TEST_PREFIX hls_top_small. TEST_FILTER HlsTop.Random*:HlsTop.Eight*:HlsTop.LvVit
   DISCOVERY_TIMEOUT 60 PROPERTIES ENVIRONMENT "HEATVIT_HOME=${CMAKE_SOURCE_DIR}")

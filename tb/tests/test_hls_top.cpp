@@ -127,10 +127,16 @@ TEST(HlsTop, RefusesWhatIsNoCommand) {
   EXPECT_EQ(run_top(program, random_image(1), 1).status, hls::kNoEnd);
 }
 
-TEST(HlsTop, RefusesTilesThatItsBuffersDoNotHold) {
-  const quant::QuantModel model = reference::random_quant_model(small_spec(), 7, true);
+TEST(HlsTop, DeeperTilesComeInParts) {
   isa::AcceleratorConfig hw = synthesised();
-  hw.tile_k = 768;  // beyond the buffers of this bitstream
+  hw.tile_k = 700;
+  const quant::QuantModel model = reference::random_quant_model(zoo::find("deit-t"), 7, false);
+  EXPECT_EQ(compare(model, hw, {}, random_image(2)), "");
+}
+
+TEST(HlsTop, RefusesTilesThatItsBuffersDoNotHold) {
+  isa::AcceleratorConfig hw = synthesised();
+  hw.tile_n = 768;  // beyond the buffers of this bitstream
   const zoo::ModelSpec& deit_tiny = zoo::find("deit-t");
   const quant::QuantModel large = reference::random_quant_model(deit_tiny, 7, false);
   EXPECT_EQ(run_top(lower::lower(deit_tiny, hw, {}, &large), random_image(1), 1).status, hls::kTooLarge);
