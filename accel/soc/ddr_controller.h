@@ -58,7 +58,7 @@ class DdrController : public sc_core::sc_module {
 
  private:
   static constexpr int kMaxOutstanding = 64;
-  static constexpr uint32_t kGroupColumns = 16;
+  static constexpr uint32_t kGroupColumns = 32;
   static constexpr size_t kStreams = 2 * kMemoryPorts;  // reads and writes of each port
 
   /// One direction of a port.
