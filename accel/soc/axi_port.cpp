@@ -3,7 +3,8 @@
 namespace heatvit::soc {
 
 AxiPortConfig fabric_port(const AxiConfig& c, bool coherent) {
-  AxiPortConfig port{c.beat_bytes, c.max_beats, c.outstanding, c.read_latency_cycles, c.write_latency_cycles, c.setup_cycles, c.crossing_cycles};
+  AxiPortConfig port{c.beat_bytes,           c.max_beats,    c.outstanding,    c.read_latency_cycles,
+                     c.write_latency_cycles, c.setup_cycles, c.crossing_cycles};
   if (coherent) port.extra_ns = c.coherent_ns;
   return port;
 }
@@ -24,8 +25,10 @@ void AxiPort::transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& del
   const int there = latency / 2;  // half of it before the controller, half behind
   const auto extra = static_cast<uint64_t>(config_.extra_ns * 1e6);
   extension->port = timing_;
-  extension->port.lead_fs = static_cast<uint64_t>(config_.setup_cycles + there + config_.crossing_cycles) * timing_.beat_fs + extra / 2;
-  extension->port.tail_fs = static_cast<uint64_t>(latency - there + config_.crossing_cycles) * timing_.beat_fs + extra / 2;
+  extension->port.lead_fs =
+      static_cast<uint64_t>(config_.setup_cycles + there + config_.crossing_cycles) * timing_.beat_fs + extra / 2;
+  extension->port.tail_fs =
+      static_cast<uint64_t>(latency - there + config_.crossing_cycles) * timing_.beat_fs + extra / 2;
   memory->b_transport(payload, delay);
 }
 

@@ -2,10 +2,11 @@
 // latency through the interconnect and across the clock domains. It stamps these on every train and passes it on.
 #pragma once
 
-#include <systemc>
-#include <tlm>
 #include <tlm_utils/passthrough_target_socket.h>
 #include <tlm_utils/simple_initiator_socket.h>
+
+#include <systemc>
+#include <tlm>
 
 #include "accel/modules/burst_train.h"
 #include "accel/modules/clock.h"

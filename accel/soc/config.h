@@ -17,16 +17,16 @@ using modules::DebugConfig;
 using modules::Fault;
 using modules::VectorConfig;
 
-struct AxiConfig {        // the fabric's master ports
-  int beat_bytes = 16;    // 128 bit
-  int max_beats = 16;     // AXI3 limit of the PS ports
-  int outstanding = 8;    // bursts in flight on a port, of each direction
-  int read_latency_cycles = 12;   // PL cycles: address to first beat through the PS interconnect, DDR excluded
+struct AxiConfig {               // the fabric's master ports
+  int beat_bytes = 16;           // 128 bit
+  int max_beats = 16;            // AXI3 limit of the PS ports
+  int outstanding = 8;           // bursts in flight on a port, of each direction
+  int read_latency_cycles = 12;  // PL cycles: address to first beat through the PS interconnect, DDR excluded
   int write_latency_cycles = 8;
-  int setup_cycles = 4;           // DMA descriptor to first address
-  int crossing_cycles = 2;        // PL cycles, clock-domain crossing, each way (two flip-flops)
-  double coherent_ns = 40.0;      // HPC0/1: additional way through the coherent interconnect, there and back
-  double path_mhz = 533.0;        // clock of the 128-bit path that HP1 and HP2 share to the DDR controller
+  int setup_cycles = 4;       // DMA descriptor to first address
+  int crossing_cycles = 2;    // PL cycles, clock-domain crossing, each way (two flip-flops)
+  double coherent_ns = 40.0;  // HPC0/1: additional way through the coherent interconnect, there and back
+  double path_mhz = 533.0;    // clock of the 128-bit path that HP1 and HP2 share to the DDR controller
 };
 
 enum class PagePolicyKind : uint8_t { kOpen, kClosed, kTimeout };
@@ -38,46 +38,46 @@ constexpr int kMemoryPorts = 8;
 constexpr std::array<const char*, kMemoryPorts> kMemoryPortNames = {"hp0",  "hp1",  "hp2", "hp3",
                                                                     "hpc0", "hpc1", "cpu", "traffic"};
 
-/// DDR4 device and controller. Defaults: DDR4-2133P x8 on the PS, the same as configs/ddr/ddr4-2133p-x8.ini, which cites
-/// the source of each timing.
+/// DDR4 device and controller. Defaults: DDR4-2133P x8 on the PS, the same as configs/ddr/ddr4-2133p-x8.ini, which
+/// cites the source of each timing.
 struct DdrConfig {
   double mega_transfers = 2133.33;
   int bus_bytes = 8;
   int bank_groups = 4;
-  int banks = 4;          // of a group
+  int banks = 4;  // of a group
   int row_bits = 15;
   int column_bits = 10;
   double t_cl_ns = 14.06, t_cwl_ns = 13.13, t_rcd_ns = 14.06, t_rp_ns = 14.06, t_ras_ns = 33.0, t_rc_ns = 47.06;
   double t_rrd_s_ns = 3.7, t_rrd_l_ns = 5.3, t_ccd_l_ns = 5.355, t_faw_ns = 30.0;  // tCCD_S is 4 clocks by definition
   double t_wtr_s_ns = 2.5, t_wtr_l_ns = 7.5, t_rtp_ns = 7.5, t_wr_ns = 15.0;
   double t_rfc_ns = 260.0, t_refi_ns = 7800.0;
-  double turnaround_ns = 1.87;    // free data bus between a read's and a write's data
+  double turnaround_ns = 1.87;               // free data bus between a read's and a write's data
   std::string map = "r14-0 b1-0 c9-3 g1-0";  // ddr/address_map.h
   int read_queue = 64, write_queue = 64;     // entries of one column access (64 bytes on a 64-bit bus)
   int drain_high = 48, drain_low = 16;       // entries in the write queue
-  int window = 32;                // requests the scheduler compares
-  double age_limit_ns = 2000.0;   // a request that waited longer goes first
-  double idle_switch_ns = 15.0;   // no read waits for so long: writes below the watermark go
+  int window = 32;                           // requests the scheduler compares
+  double age_limit_ns = 2000.0;              // a request that waited longer goes first
+  double idle_switch_ns = 15.0;              // no read waits for so long: writes below the watermark go
   PagePolicyKind page = PagePolicyKind::kOpen;
   double page_timeout_ns = 500.0;
   ArbitrationKind arbitration = ArbitrationKind::kRoundRobin;
   std::array<int, kMemoryPorts> qos{};  // larger goes first where arbitration is qos
-  double controller_ns = 25.0;    // controller and PHY, each access, besides the queue
+  double controller_ns = 25.0;          // controller and PHY, each access, besides the queue
   int64_t capacity = int64_t{2} << 30;
-  double traffic_gbs = 0;         // host load beside the accelerator, --traffic cpu:GBps
+  double traffic_gbs = 0;  // host load beside the accelerator, --traffic cpu:GBps
 
   /// Open row of all devices of the bus together.
   int row_bytes() const { return (1 << column_bits) * bus_bytes; }
 };
 
 struct CpuConfig {
-  double clock_mhz = 1200.0;          // Cortex-A53
+  double clock_mhz = 1200.0;                  // Cortex-A53
   double layernorm_cycles_per_element = 1.5;  // NEON, three passes over a cached row
-  double cache_cycles_per_line = 6.0;  // invalidate before, clean after, 64-byte lines
-  double interrupt_ns = 1000.0;        // raise to handler
-  double register_ns = 120.0;          // one AXI-Lite access through HPM0
-  double bus_mhz = 533.0;              // 128-bit port of the CPU cluster into the DDR controller
-  int rows_per_chunk = 16;             // LayerNorm: rows read, normalised, written in turn
+  double cache_cycles_per_line = 6.0;         // invalidate before, clean after, 64-byte lines
+  double interrupt_ns = 1000.0;               // raise to handler
+  double register_ns = 120.0;                 // one AXI-Lite access through HPM0
+  double bus_mhz = 533.0;                     // 128-bit port of the CPU cluster into the DDR controller
+  int rows_per_chunk = 16;                    // LayerNorm: rows read, normalised, written in turn
 };
 
 struct SocConfig {

@@ -13,16 +13,17 @@ namespace {
 using ddr::kNever;
 using modules::BurstTrain;
 
-constexpr uint32_t kPage = 4096;       // AXI bursts do not cross it
-constexpr uint32_t kRequestBytes = 64;  // of a trace line
-constexpr uint32_t kFirstBinShift = 14; // 15 us at DDR4-2133
-constexpr uint32_t kLine = 64;          // host load: cache lines, by the page
+constexpr uint32_t kPage = 4096;         // AXI bursts do not cross it
+constexpr uint32_t kRequestBytes = 64;   // of a trace line
+constexpr uint32_t kFirstBinShift = 14;  // 15 us at DDR4-2133
+constexpr uint32_t kLine = 64;           // host load: cache lines, by the page
 
 /// log2; throws where the parameter is no power of two, as address bits are.
 int bits_of(const char* name, int value) {
   int bits = 0;
   while ((1 << bits) < value) ++bits;
-  if ((1 << bits) != value) throw InputError(std::string(name) + " must be a power of two, got " + std::to_string(value));
+  if ((1 << bits) != value)
+    throw InputError(std::string(name) + " must be a power of two, got " + std::to_string(value));
   return bits;
 }
 
@@ -108,7 +109,8 @@ void DdrController::transport(int index, tlm::tlm_generic_payload& payload, sc_c
   stream.timing = extension->port;
   begin(stream, slot, now);
   while (stream.remaining != 0) {
-    modules::ClockDomain::wait_until(std::max<uint64_t>(earliest_finish(stream), sc_core::sc_time_stamp().value() + stream.timing.beat_fs));
+    modules::ClockDomain::wait_until(
+        std::max<uint64_t>(earliest_finish(stream), sc_core::sc_time_stamp().value() + stream.timing.beat_fs));
     advance(sc_core::sc_time_stamp().value());
   }
   uint64_t finish = stream.finish + stream.timing.tail_fs;
@@ -158,8 +160,8 @@ void DdrController::next_traffic(Stream& s) {
   s.train.address = static_cast<uint32_t>(half + (traffic_state_ >> 20) % (half / kPage) * kPage);
 }
 
-/// The burst at the stream's position (up to the end of the row, the AXI burst limit, or the 4 KiB boundary) and how many
-/// equal ones follow it in the page: rows of one burst each, or full bursts of a long row.
+/// The burst at the stream's position (up to the end of the row, the AXI burst limit, or the 4 KiB boundary) and how
+/// many equal ones follow it in the page: rows of one burst each, or full bursts of a long row.
 inline void DdrController::choose_bursts(Stream& s) const {
   const uint64_t address = s.row_address + s.offset;
   const uint64_t beat = s.timing.beat_bytes;
@@ -185,7 +187,8 @@ inline void DdrController::choose_bursts(Stream& s) const {
   if (follow == 0 || (!s.train.write && (s.stride >> block_shift) == 0)) return;
   const auto room = static_cast<uint32_t>(page_left - bytes) / s.stride;
   const uint32_t columns = static_cast<uint32_t>((bytes - 1) >> block_shift) + 1;
-  s.bursts += static_cast<uint32_t>(std::min<uint64_t>({follow, room, s.timing.outstanding - 1, std::max(1U, kGroupColumns / columns) - 1}));
+  s.bursts += static_cast<uint32_t>(
+      std::min<uint64_t>({follow, room, s.timing.outstanding - 1, std::max(1U, kGroupColumns / columns) - 1}));
 }
 
 /// Chooses the next group; returns the clock at which it reaches the controller: its first address, or the last beat of
@@ -262,7 +265,8 @@ void DdrController::record(const ddr::Request& r) {
 /// Writes are posted: through when the queue has them.
 inline void DdrController::take_write(Stream& s, uint64_t clock) {
   uint64_t first = time_of(clock);
-  if (shares_path(s.port)) first = std::max(first, pass_path(s, first, first) - (s.bursts - 1) * s.burst_bytes * path_byte_fs_);
+  if (shares_path(s.port))
+    first = std::max(first, pass_path(s, first, first) - (s.bursts - 1) * s.burst_bytes * path_byte_fs_);
   for (uint32_t i = 0; i < s.bursts; ++i) {
     s.completion[s.slot] = first + i * s.burst_fs;
     if (++s.slot == s.timing.outstanding) s.slot = 0;

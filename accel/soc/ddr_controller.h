@@ -1,21 +1,22 @@
-// DDR4 controller of the processing system: one bulk socket a port, in front of the command scheduler (ddr/scheduler.h).
+// DDR4 controller of the processing system: one bulk socket a port, in front of the command scheduler
+// (ddr/scheduler.h).
 //
-// A burst train is one transaction. It is cut into AXI bursts (beat width, burst limit, 4 KiB boundaries); equal bursts of
-// one port that follow each other in a 4 KiB page, at most `outstanding` and kGroupColumns column accesses of them, are one
-// request of the scheduler. State only ever advances to the present, so a train that arrives later competes for the rest
-// of an earlier one, and no port starves another. Reads and writes of a port are channels of their own: one train each at
-// a time. A read burst is through when its data have passed the port, a write burst when the write queue has taken it.
-// HP1 and HP2 share a 128-bit path to the controller, in each direction.
+// A burst train is one transaction. It is cut into AXI bursts (beat width, burst limit, 4 KiB boundaries); equal bursts
+// of one port that follow each other in a 4 KiB page, at most `outstanding` and kGroupColumns column accesses of them,
+// are one request of the scheduler. State only ever advances to the present, so a train that arrives later competes for
+// the rest of an earlier one, and no port starves another. Reads and writes of a port are channels of their own: one
+// train each at a time. A read burst is through when its data have passed the port, a write burst when the write queue
+// has taken it. HP1 and HP2 share a 128-bit path to the controller, in each direction.
 #pragma once
 
-#include <systemc>
-#include <tlm>
 #include <tlm_utils/passthrough_target_socket.h>
 
 #include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <systemc>
+#include <tlm>
 #include <vector>
 
 #include "accel/modules/burst_train.h"
@@ -34,8 +35,8 @@ class DdrController : public sc_core::sc_module {
   using Recorder = std::function<void(uint64_t address, bool write, uint64_t clock)>;
 
   /// `ports`: those that are wired. Throws InputError for a memory that cannot be built.
-  DdrController(sc_core::sc_module_name name, const DdrConfig& config, double path_mhz, const modules::DebugConfig& debug,
-                const std::vector<MemoryPort>& ports);
+  DdrController(sc_core::sc_module_name name, const DdrConfig& config, double path_mhz,
+                const modules::DebugConfig& debug, const std::vector<MemoryPort>& ports);
 
   Socket& port(MemoryPort port) { return *sockets_[static_cast<size_t>(port)]; }
 
@@ -67,16 +68,16 @@ class DdrController : public sc_core::sc_module {
     modules::PortTiming timing;
     int beat_shift = 0;
     uint64_t plane_address = 0, row_address = 0;
-    uint32_t row = 0, offset = 0;  // position of the next burst
-    uint64_t remaining = 0;        // bytes not yet served
+    uint32_t row = 0, offset = 0;                               // position of the next burst
+    uint64_t remaining = 0;                                     // bytes not yet served
     uint64_t burst_address = 0, burst_bytes = 0, burst_fs = 0;  // the next burst; time on the port's data channel
     uint32_t bursts = 0, stride = 0;                            // in its group; bytes from one to the next
-    uint64_t request = 0;          // earliest address beat
-    uint64_t channel = 0;          // the port's data channel is free
-    uint64_t finish = 0;           // last beat or response of the bursts served so far
-    uint32_t slot = 0;             // in `completion`, a ring of the outstanding bursts
+    uint64_t request = 0;                                       // earliest address beat
+    uint64_t channel = 0;                                       // the port's data channel is free
+    uint64_t finish = 0;                                        // last beat or response of the bursts served so far
+    uint32_t slot = 0;                                          // in `completion`, a ring of the outstanding bursts
     uint32_t port = 0;
-    uint64_t period = 0;           // host load: from train to train, fs
+    uint64_t period = 0;  // host load: from train to train, fs
     std::array<uint64_t, kMaxOutstanding> completion{};
   };
 
@@ -106,16 +107,16 @@ class DdrController : public sc_core::sc_module {
 
   DdrConfig config_;
   ddr::Scheduler scheduler_;
-  double inverse_;                     // clocks a femtosecond
-  uint64_t path_byte_fs_;              // of the path that HP1 and HP2 share
+  double inverse_;         // clocks a femtosecond
+  uint64_t path_byte_fs_;  // of the path that HP1 and HP2 share
   std::array<uint64_t, 2> path_free_{};
   std::array<std::unique_ptr<Socket>, kMemoryPorts> sockets_;
   std::array<Stream, kStreams> streams_;
-  std::vector<size_t> active_;         // streams ever used since reset, so that idle ones cost nothing
+  std::vector<size_t> active_;               // streams ever used since reset, so that idle ones cost nothing
   std::array<uint64_t, kStreams> events_{};  // clock of the next request; kNever: none, or held
   std::array<uint64_t, kStreams> held_{};    // requests that wait for room in a queue; kNever: none
   std::array<uint32_t, 2> holding_{};        // how many, of each direction
-  uint64_t now_ = 0;                   // clock of what happened last
+  uint64_t now_ = 0;                         // clock of what happened last
   std::vector<uint8_t> storage_;
   std::vector<PurposeBytes> bytes_;
   MemoryStatistics statistics_;

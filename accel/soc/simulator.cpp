@@ -36,8 +36,8 @@ struct Simulator::Impl {
 namespace {
 
 #ifdef __SANITIZE_ADDRESS__
-/// AddressSanitizer does not know the stacks of SystemC's processes and, once they have run, no longer clears the marks of
-/// the frames that an exception unwinds; frames that come to lie there later would be reported. Clears this stack's.
+/// AddressSanitizer does not know the stacks of SystemC's processes and, once they have run, no longer clears the marks
+/// of the frames that an exception unwinds; frames that come to lie there later would be reported. Clears this stack's.
 void clear_stack_marks() {
   pthread_attr_t attributes;
   void* bottom = nullptr;

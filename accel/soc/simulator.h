@@ -71,11 +71,13 @@ class Simulator {
   /// 64-byte requests as the DDR controller takes them: address, write, clock of the memory.
   void set_memory_recorder(std::function<void(uint64_t address, bool write, uint64_t clock)> recorder);
 
-  /// What every unit did when, of the images run after the call: filled by run(), by unit, in order of time. Null: none.
+  /// What every unit did when, of the images run after the call: filled by run(), by unit, in order of time. Null:
+  /// none.
   using Slices = std::array<std::vector<modules::Slice>, modules::kUnits>;
   void record(Slices* slices);
 
-  /// Functional mode: `tap` receives inputs and outputs of the units' arithmetic from now on; null: nobody (the default).
+  /// Functional mode: `tap` receives inputs and outputs of the units' arithmetic from now on; null: nobody (the
+  /// default).
   void listen(modules::UnitTap* tap);
 
   /// The selector's score memory, for checkpoints.

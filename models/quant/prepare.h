@@ -29,9 +29,9 @@ struct PrepareOptions {
 
 /// Activation ranges and bias corrections come from the first of: options.calibrate; the weight file's metadata;
 /// models/zoo/scales/MODEL.json under home (not for synthetic weights, which are another network); for synthetic
-/// weights, two procedural pictures, without corrections. Selector ranges: options.calibrate, the selector file's metadata, else four
-/// procedural pictures. Throws InputError for everything that does not fit; it names --calibrate where no ranges are to
-/// be had.
+/// weights, two procedural pictures, without corrections. Selector ranges: options.calibrate, the selector file's
+/// metadata, else four procedural pictures. Throws InputError for everything that does not fit; it names --calibrate
+/// where no ranges are to be had.
 QuantModel prepare(const PrepareOptions& options);
 
 /// The float network of the same options, selectors included (random ones with their bias calibrated).

@@ -22,7 +22,7 @@ struct Requant {
 /// y[n] = requantise(sum_k x[k] weight[n][k] + bias[n]).
 struct QuantLinear {
   int n = 0, k = 0;
-  std::vector<int8_t> weight;               // n x k, row-major
+  std::vector<int8_t> weight;                // n x k, row-major
   std::vector<isa::ChannelRecord> channels;  // n
 };
 
@@ -47,18 +47,18 @@ struct QuantBlock {
 
 /// docs/numerics.md section 8. d = D / H.
 struct QuantSelector {
-  QuantLayerNorm norm;                 // over d
-  QuantLinear local;                   // d -> d/2
+  QuantLayerNorm norm;  // over d
+  QuantLinear local;    // d -> d/2
   Requant local_gelu;
-  QuantLinear mlp1;                    // d -> d/2
+  QuantLinear mlp1;  // d -> d/2
   Requant mlp1_gelu;
-  QuantLinear mlp2;                    // d/2 -> d/4
+  QuantLinear mlp2;  // d/2 -> d/4
   Requant mlp2_gelu;
-  QuantLinear keep;                    // d/4 -> 2, int16 Q8
-  Requant head_mean;                   // sum over d -> int8
-  QuantLinear head1;                   // H -> h
+  QuantLinear keep;   // d/4 -> 2, int16 Q8
+  Requant head_mean;  // sum over d -> int8
+  QuantLinear head1;  // H -> h
   Requant head1_gelu;
-  QuantLinear head2;                   // h -> H, int16 Q12
+  QuantLinear head2;  // h -> H, int16 Q12
 };
 
 /// LV-ViT's stem convolution i: k = (ky, kx, c) order, int8 NHWC in and out, ReLU after the first three.
@@ -74,14 +74,14 @@ struct QuantModel {
   double residual_scale = 0;                // value of one LSB of X
   double logit_scale = 1.0 / 65536;
 
-  std::vector<QuantConv> stem;        // LV-ViT: three convolutions before the embedding
-  QuantLinear embed;                  // patch embedding, k = (ky, kx, c) -> residual
-  std::vector<int16_t> cls;           // D: cls_token + pos_embed[0], at residual_scale
-  std::vector<int16_t> position;      // 196 x D: pos_embed[1..], at residual_scale
+  std::vector<QuantConv> stem;    // LV-ViT: three convolutions before the embedding
+  QuantLinear embed;              // patch embedding, k = (ky, kx, c) -> residual
+  std::vector<int16_t> cls;       // D: cls_token + pos_embed[0], at residual_scale
+  std::vector<int16_t> position;  // 196 x D: pos_embed[1..], at residual_scale
   std::vector<QuantBlock> blocks;
   QuantLayerNorm norm;
-  QuantLinear head;                   // -> int32 Q16
-  QuantLinear aux_head;               // LV-ViT; n = 0 otherwise
+  QuantLinear head;                      // -> int32 Q16
+  QuantLinear aux_head;                  // LV-ViT; n = 0 otherwise
   std::vector<QuantSelector> selectors;  // empty, or one a stage
 };
 

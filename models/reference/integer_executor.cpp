@@ -142,12 +142,9 @@ std::vector<uint32_t> Pass::scores_at(size_t stage) {
   switch (pruning_.scorer) {
     case Scorer::kHeatvit:
       return heatvit_scores(x_, has_package_, model_.selectors[stage - 1], model_.spec.heads, model_.delta1, macs());
-    case Scorer::kClsAttention:
-      return cls_scores_;
-    case Scorer::kRandom:
-      return random_scores(x_.rows, static_cast<int>(stage), seed_);
-    case Scorer::kNone:
-      break;
+    case Scorer::kClsAttention: return cls_scores_;
+    case Scorer::kRandom: return random_scores(x_.rows, static_cast<int>(stage), seed_);
+    case Scorer::kNone: break;
   }
   return {};
 }

@@ -13,8 +13,8 @@
 namespace heatvit::reference {
 
 /// The residual stream (tokens x dim, widened to int16) at a named point: "block.B.in", "block.B.out" (B from 1),
-/// "selector.S.in", "selector.S.out" (S from 1). At "selector.S.out", `scores` holds the score of every token that went in
-/// (0 for CLS is not required: whatever the specification gives).
+/// "selector.S.in", "selector.S.out" (S from 1). At "selector.S.out", `scores` holds the score of every token that went
+/// in (0 for CLS is not required: whatever the specification gives).
 struct Checkpoint {
   std::string name;
   int tokens = 0;

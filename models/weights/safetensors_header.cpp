@@ -53,8 +53,7 @@ class HeaderHandler final : public nlohmann::json_sax<json> {
         field_ = text;
         if (header_.metadata.count(field_) != 0) fail("key " + in_quotes(field_) + " occurs twice");
         break;
-      default:
-        tensor_field(text);
+      default: tensor_field(text);
     }
     return true;
   }

@@ -13,7 +13,9 @@ Json bytes_json(const RunReport& report) {
     for (size_t purpose = 0; purpose < kPurposeNames.size(); ++purpose) {
       uint64_t sum = 0;
       for (const ImageReport& image : report.images()) sum += image.memory.bytes[port][purpose];
-      if (sum != 0) ports[soc::kMemoryPortNames[port]][kPurposeNames[purpose]] = static_cast<double>(sum) / static_cast<double>(report.images().size());
+      if (sum != 0)
+        ports[soc::kMemoryPortNames[port]][kPurposeNames[purpose]] =
+            static_cast<double>(sum) / static_cast<double>(report.images().size());
     }
   return ports;
 }
@@ -39,7 +41,8 @@ Json memory_json(const RunReport& report) {
   const auto images = static_cast<double>(report.images().size());
   const BreakdownRow total = report.total();
   const auto& pe = total.units[static_cast<size_t>(modules::Unit::kPeArray)];
-  const uint64_t wait = pe[static_cast<size_t>(modules::Cause::kWaitInput)] + pe[static_cast<size_t>(modules::Cause::kWaitWeights)];
+  const uint64_t wait =
+      pe[static_cast<size_t>(modules::Cause::kWaitInput)] + pe[static_cast<size_t>(modules::Cause::kWaitWeights)];
   return {{"bytes", bytes_json(report)},
           {"row_hit_rate", hits + misses == 0 ? 0.0 : static_cast<double>(hits) / static_cast<double>(hits + misses)},
           {"row_misses", static_cast<double>(misses) / images},

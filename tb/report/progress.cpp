@@ -9,7 +9,10 @@
 namespace heatvit::tb {
 
 Progress::Progress(size_t total, bool enabled, std::string noun)
-    : total_(total), enabled_(enabled && total > 1 && isatty(STDERR_FILENO) != 0), noun_(std::move(noun)), start_(Clock::now()) {}
+    : total_(total),
+      enabled_(enabled && total > 1 && isatty(STDERR_FILENO) != 0),
+      noun_(std::move(noun)),
+      start_(Clock::now()) {}
 
 Progress::~Progress() {
   if (enabled_) std::fputs("\r\033[K", stderr);

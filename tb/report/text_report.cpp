@@ -71,7 +71,8 @@ std::string header_text(const RunReport& report) {
   text += value("scorer") + ", selectors before blocks " + value("selectors");
   const bool by_rate = config.contains("prune_rates") && !config["prune_rates"].is_null();
   if (by_rate) return text + ", cumulative rates " + value("prune_rates") + "\n";
-  return text + (report.mode() != "functional" ? ", token counts from " + value("token_trace") : ", threshold 0.5") + "\n";
+  return text + (report.mode() != "functional" ? ", token counts from " + value("token_trace") : ", threshold 0.5") +
+         "\n";
 }
 
 std::string image_text(const ImageReport& image, const std::vector<std::string>& names) {
@@ -155,8 +156,9 @@ std::string operations_text(const RunReport& report, bool per_block) {
   return std::string("\nBy operation") + (per_block ? " and block" : ", all blocks together") +
          (images > 1 ? ", mean over the images" : "") + "\n" + table.text() +
          "  cycles: from the end of the operation before to the end of this one. dma_in ... cpu: per cent of " +
-         (analytic ? "these\n  cycles in which the unit works; weights that are fetched ahead can make it more than 100.\n"
-                   : "the unit's\n  cycles in which it worked, then what it mostly waited for otherwise.\n");
+         (analytic
+              ? "these\n  cycles in which the unit works; weights that are fetched ahead can make it more than 100.\n"
+              : "the unit's\n  cycles in which it worked, then what it mostly waited for otherwise.\n");
 }
 
 std::string units_text(const RunReport& report) {

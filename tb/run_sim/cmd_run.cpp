@@ -114,7 +114,8 @@ RunReport run_all(const RunOptions& options, const lower::Program& program, Reco
     if (options.mem_trace) {
       simulator->set_memory_recorder([&recordings](uint64_t address, bool write, uint64_t clock) {
         std::array<char, 64> line{};
-        std::snprintf(line.data(), line.size(), "0x%" PRIx64 " %s %" PRIu64 "\n", address, write ? "WRITE" : "READ", clock);
+        std::snprintf(line.data(), line.size(), "0x%" PRIx64 " %s %" PRIu64 "\n", address, write ? "WRITE" : "READ",
+                      clock);
         recordings.memory_trace += line.data();
       });
     }
@@ -127,7 +128,8 @@ RunReport run_all(const RunOptions& options, const lower::Program& program, Reco
     report.add(index, options.items[index].name, options.items[index].label, std::move(result));
     progress.step();
   });
-  if (options.timeline && recordings.timeline.empty()) run(*build(), 0);  // a worker had that image; it runs the same here
+  if (options.timeline && recordings.timeline.empty())
+    run(*build(), 0);  // a worker had that image; it runs the same here
   return report;
 }
 

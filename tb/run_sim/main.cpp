@@ -27,10 +27,17 @@ int complain(const std::string& message, int code) {
 }
 
 int dispatch(Arguments arguments) {
-  const std::map<std::string, int (*)(const Arguments&)> commands = {
-      {"run", run_command}, {"quantize", quantize_command}, {"disasm", disasm_command}, {"list", list_command},
-      {"mem", mem_command}, {"table", table_command}, {"sweep", sweep_command}, {"pareto", pareto_command},
-      {"hls-config", hls_config_command}, {"hls-estimate", hls_estimate_command}, {"report", report_command}};
+  const std::map<std::string, int (*)(const Arguments&)> commands = {{"run", run_command},
+                                                                     {"quantize", quantize_command},
+                                                                     {"disasm", disasm_command},
+                                                                     {"list", list_command},
+                                                                     {"mem", mem_command},
+                                                                     {"table", table_command},
+                                                                     {"sweep", sweep_command},
+                                                                     {"pareto", pareto_command},
+                                                                     {"hls-config", hls_config_command},
+                                                                     {"hls-estimate", hls_estimate_command},
+                                                                     {"report", report_command}};
   std::replace(arguments.begin(), arguments.end(), std::string("-h"), std::string("--help"));
   std::string name = "run";
   if (!arguments.empty() && !arguments.front().empty() && arguments.front().front() != '-') {

@@ -45,7 +45,8 @@ TraceLine parse_line(const std::string& text, const std::string& path, size_t nu
   char* at = nullptr;
   TraceLine line;
   const char* begin = text.c_str();
-  if (text.rfind("0x", 0) != 0 && text.rfind("0X", 0) != 0) refuse(path, number, "'" + text + "' does not start with a 0x address");
+  if (text.rfind("0x", 0) != 0 && text.rfind("0X", 0) != 0)
+    refuse(path, number, "'" + text + "' does not start with a 0x address");
   errno = 0;
   line.address = std::strtoull(begin, &at, 16);
   if (errno != 0 || at - begin < 3) refuse(path, number, "'" + text + "' has no address");
@@ -63,9 +64,12 @@ TraceLine parse_line(const std::string& text, const std::string& path, size_t nu
   while (*cycle == ' ' || *cycle == '\t') ++cycle;
   if (cycle == at || *cycle < '0' || *cycle > '9') refuse(path, number, "no cycle; lines are 0xADDR READ|WRITE CYCLE");
   line.cycle = std::strtoull(cycle, &at, 10);
-  if (errno != 0 || *at != '\0' || line.cycle > (uint64_t{1} << 56)) refuse(path, number, "'" + std::string(cycle) + "' is no cycle");
+  if (errno != 0 || *at != '\0' || line.cycle > (uint64_t{1} << 56))
+    refuse(path, number, "'" + std::string(cycle) + "' is no cycle");
   if (line.address + kRequestBytes > memory)
-    refuse(path, number, "address " + text.substr(0, text.find_first_of(" \t")) + " is beyond the memory of " + std::to_string(memory) + " bytes");
+    refuse(path, number,
+           "address " + text.substr(0, text.find_first_of(" \t")) + " is beyond the memory of " +
+               std::to_string(memory) + " bytes");
   line.address &= ~uint64_t{kRequestBytes - 1};
   return line;
 }
@@ -96,7 +100,9 @@ MemoryRun replay(soc::ddr::Scheduler& scheduler, const std::vector<TraceLine>& l
     now = std::max(now, scheduler.decision_time());
     const soc::ddr::Served served = scheduler.serve();
     end = std::max(end, served.last_data);
-    if (!served.write) run.read_latency_ns.push_back(static_cast<double>((served.last_data - served.arrival) * scheduler.timing().clock_fs) * 1e-6);
+    if (!served.write)
+      run.read_latency_ns.push_back(
+          static_cast<double>((served.last_data - served.arrival) * scheduler.timing().clock_fs) * 1e-6);
   };
   for (const TraceLine& line : lines) {
     soc::ddr::Request request;
@@ -143,9 +149,11 @@ PortPattern resolve_pattern(const CommandLine& line) {
       throw InputError("--ports: " + port + " is there twice");
     pattern.ports.push_back(index);
   }
-  pattern.burst = line.has("burst") ? static_cast<uint32_t>(parse_integer("--burst", line.text("burst"), 1, 4096)) : 256;
+  pattern.burst =
+      line.has("burst") ? static_cast<uint32_t>(parse_integer("--burst", line.text("burst"), 1, 4096)) : 256;
   const std::string kind = line.has("kind") ? line.text("kind") : "read";
-  if (kind != "read" && kind != "write" && kind != "copy") throw InputError("--kind: '" + kind + "' is not allowed; allowed: read, write or copy");
+  if (kind != "read" && kind != "write" && kind != "copy")
+    throw InputError("--kind: '" + kind + "' is not allowed; allowed: read, write or copy");
   pattern.reads = kind != "write";
   pattern.writes = kind != "read";
   pattern.bytes = line.has("bytes") ? parse_bytes(line.text("bytes")) : uint64_t{64} << 20;
@@ -160,10 +168,12 @@ Json to_json(MemoryRun& run, double clock_fs, double peak_gbs) {
   for (const double ns : run.read_latency_ns) sum += ns;
   Json latency = nullptr;
   if (!run.read_latency_ns.empty())
-    latency = {{"mean", sum / static_cast<double>(run.read_latency_ns.size())}, {"p99", percentile(run.read_latency_ns, 99)}};
-  return {{"bandwidth_gbs", bandwidth}, {"efficiency", bandwidth / peak_gbs}, {"row_hits", run.row_hits},
-          {"row_misses", run.row_misses}, {"refreshes", run.refreshes}, {"read_latency_ns", latency},
-          {"cycles", run.cycles}, {"bytes", run.bytes}};
+    latency = {{"mean", sum / static_cast<double>(run.read_latency_ns.size())},
+               {"p99", percentile(run.read_latency_ns, 99)}};
+  return {{"bandwidth_gbs", bandwidth}, {"efficiency", bandwidth / peak_gbs},
+          {"row_hits", run.row_hits},   {"row_misses", run.row_misses},
+          {"refreshes", run.refreshes}, {"read_latency_ns", latency},
+          {"cycles", run.cycles},       {"bytes", run.bytes}};
 }
 
 std::string to_text(const Json& j) {
@@ -185,7 +195,9 @@ std::string to_text(const Json& j) {
 
 int mem_command(const Arguments& arguments) {
   CommandLine line(kIntro,
-                   {{"Trace", {{"trace", "FILE", "replay 64-byte requests straight at the controller"}, {"timed", "", "no request before its CYCLE"}}},
+                   {{"Trace",
+                     {{"trace", "FILE", "replay 64-byte requests straight at the controller"},
+                      {"timed", "", "no request before its CYCLE"}}},
                     {"Ports",
                      {{"ports", "P1,P2", "HP ports that drive, 0 to 3"},
                       {"burst", "BYTES", "of one request of a master, 1 to 4096; split into legal bursts; default 256"},

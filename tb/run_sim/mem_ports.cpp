@@ -1,9 +1,8 @@
 #include "tb/run_sim/mem_ports.h"
 
-#include <systemc>
-
 #include <memory>
 #include <string>
+#include <systemc>
 
 #include "accel/soc/axi_port.h"
 #include "accel/soc/ddr_controller.h"
@@ -80,7 +79,8 @@ MemoryRun drive_ports(const soc::SocConfig& config, const PortPattern& pattern) 
   const uint64_t share = pattern.bytes / streams / pattern.burst * pattern.burst;
   if (share == 0) throw InputError("--bytes: less than one request for each port");
   const uint64_t region = (share + kPage - 1) / kPage * kPage;
-  if (region * streams > static_cast<uint64_t>(config.ddr.capacity)) throw InputError("--bytes: more than ddr.capacity holds");
+  if (region * streams > static_cast<uint64_t>(config.ddr.capacity))
+    throw InputError("--bytes: more than ddr.capacity holds");
   sc_core::sc_set_time_resolution(1, sc_core::SC_FS);
   sc_core::sc_report_handler::set_actions(sc_core::SC_INFO, sc_core::SC_DO_NOTHING);
   Bench bench(config, pattern);

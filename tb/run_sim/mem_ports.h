@@ -9,10 +9,10 @@
 namespace heatvit::tb {
 
 struct PortPattern {
-  std::vector<int> ports;   // HP numbers
-  uint32_t burst = 256;     // bytes of a master's request
+  std::vector<int> ports;  // HP numbers
+  uint32_t burst = 256;    // bytes of a master's request
   bool reads = true, writes = false;
-  uint64_t bytes = 0;       // over all ports and directions
+  uint64_t bytes = 0;  // over all ports and directions
 };
 
 struct MemoryRun {
@@ -21,8 +21,8 @@ struct MemoryRun {
   std::vector<double> read_latency_ns;  // of each request: arrival at the controller to its last data
 };
 
-/// Every port streams through regions of its own, one for reads, one for writes, which lie end to end from address 0. Once a
-/// process. Throws InputError: shares below one request, more than the memory holds.
+/// Every port streams through regions of its own, one for reads, one for writes, which lie end to end from address 0.
+/// Once a process. Throws InputError: shares below one request, more than the memory holds.
 MemoryRun drive_ports(const soc::SocConfig& config, const PortPattern& pattern);
 
 }  // namespace heatvit::tb

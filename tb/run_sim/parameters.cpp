@@ -153,8 +153,8 @@ std::vector<Parameter> port_parameters() {
              [](SocConfig& c) -> int& { return c.axi.crossing_cycles; }),
       number("axi.coherent_ns", "ns", 0, 10000, "HPC0/1: longer way through the coherent interconnect, there and back",
              kOurs, [](SocConfig& c) -> double& { return c.axi.coherent_ns; }),
-      number("axi.path_mhz", "MHz", 1, 10000, "clock of the 128-bit path that HP1 and HP2 share", "half the data rate: PS DDR interface",
-             [](SocConfig& c) -> double& { return c.axi.path_mhz; }),
+      number("axi.path_mhz", "MHz", 1, 10000, "clock of the 128-bit path that HP1 and HP2 share",
+             "half the data rate: PS DDR interface", [](SocConfig& c) -> double& { return c.axi.path_mhz; }),
   };
 }
 
@@ -214,36 +214,41 @@ std::vector<Parameter> ddr_parameters() {
              [](SocConfig& c) -> int& { return c.ddr.drain_high; }),
       number("ddr.drain_low", "columns", 0, 1024, "until so many are left", kOurs,
              [](SocConfig& c) -> int& { return c.ddr.drain_low; }),
-      number("ddr.window", "requests", 1, 1024, "oldest requests of a queue that the scheduler compares; 1: in order", kOurs,
-             [](SocConfig& c) -> int& { return c.ddr.window; }),
+      number("ddr.window", "requests", 1, 1024, "oldest requests of a queue that the scheduler compares; 1: in order",
+             kOurs, [](SocConfig& c) -> int& { return c.ddr.window; }),
       number("ddr.age_limit_ns", "ns", 0, 1000000, "a request that has waited longer goes first", kOurs,
              [](SocConfig& c) -> double& { return c.ddr.age_limit_ns; }),
       number("ddr.idle_switch_ns", "ns", 0, 100000, "without reads for so long, writes below drain_high go", kOurs,
              [](SocConfig& c) -> double& { return c.ddr.idle_switch_ns; }),
-      choice("ddr.page", {{"open", value_of(soc::PagePolicyKind::kOpen)},
-                          {"closed", value_of(soc::PagePolicyKind::kClosed)},
-                          {"timeout", value_of(soc::PagePolicyKind::kTimeout)}},
+      choice("ddr.page",
+             {{"open", value_of(soc::PagePolicyKind::kOpen)},
+              {"closed", value_of(soc::PagePolicyKind::kClosed)},
+              {"timeout", value_of(soc::PagePolicyKind::kTimeout)}},
              "when an unused row is closed: never, with its last request, or after ddr.page_timeout_ns", kOurs,
              [](SocConfig& c) -> soc::PagePolicyKind& { return c.ddr.page; }),
       number("ddr.page_timeout_ns", "ns", 0, 1000000, "page policy timeout: a row unused for so long is closed", kOurs,
              [](SocConfig& c) -> double& { return c.ddr.page_timeout_ns; }),
-      choice("ddr.arbitration", {{"round-robin", value_of(soc::ArbitrationKind::kRoundRobin)},
-                                 {"qos", value_of(soc::ArbitrationKind::kQos)}},
-             "between ports, by AXI burst: in turn, or by the priorities ddr.qos_*", kOurs,
-             [](SocConfig& c) -> soc::ArbitrationKind& { return c.ddr.arbitration; }),
+      choice(
+          "ddr.arbitration",
+          {{"round-robin", value_of(soc::ArbitrationKind::kRoundRobin)}, {"qos", value_of(soc::ArbitrationKind::kQos)}},
+          "between ports, by AXI burst: in turn, or by the priorities ddr.qos_*", kOurs,
+          [](SocConfig& c) -> soc::ArbitrationKind& { return c.ddr.arbitration; }),
       number("ddr.controller_ns", "ns", 0, 10000, "controller and PHY, each access, besides the queue", kOurs,
              [](SocConfig& c) -> double& { return c.ddr.controller_ns; }),
       number("ddr.capacity", "bytes", 1 << 20, 4294967296.0, "size of the memory the accelerator sees",
              "lower 2 GiB of the PS address map", [](SocConfig& c) -> int64_t& { return c.ddr.capacity; }),
-      number("ddr.traffic_gbs", "GB/s", 0, 20, "host load beside the accelerator, also --traffic cpu:GBps; a third of it writes",
-             kOurs, [](SocConfig& c) -> double& { return c.ddr.traffic_gbs; }),
+      number("ddr.traffic_gbs", "GB/s", 0, 20,
+             "host load beside the accelerator, also --traffic cpu:GBps; a third of it writes", kOurs,
+             [](SocConfig& c) -> double& { return c.ddr.traffic_gbs; }),
   };
-  rows.push_back(text("ddr.map", "address bits, most significant first, above one burst: r row, b bank, g bank group, c column",
-                      "e.g. r14-0 b1-0 c9-3 g1-0: every bit of the device once, separated by blanks, commas or _", kOurs,
-                      [](SocConfig& c) -> std::string& { return c.ddr.map; }));
+  rows.push_back(text("ddr.map",
+                      "address bits, most significant first, above one burst: r row, b bank, g bank group, c column",
+                      "e.g. r14-0 b1-0 c9-3 g1-0: every bit of the device once, separated by blanks, commas or _",
+                      kOurs, [](SocConfig& c) -> std::string& { return c.ddr.map; }));
   for (size_t port = 0; port < soc::kMemoryPorts; ++port) {
     const std::string key = std::string("ddr.qos_") + soc::kMemoryPortNames[port];
-    rows.push_back(number(key.c_str(), "", 0, 15, "priority of the port where ddr.arbitration is qos; larger goes first", kOurs,
+    rows.push_back(number(key.c_str(), "", 0, 15,
+                          "priority of the port where ddr.arbitration is qos; larger goes first", kOurs,
                           [port](SocConfig& c) -> int& { return c.ddr.qos[port]; }));
   }
   return rows;
@@ -294,8 +299,8 @@ std::vector<Parameter> debug_parameters() {
 
 std::vector<Parameter> make_table() {
   std::vector<Parameter> table;
-  for (auto group :
-       {accelerator_parameters(), buffer_parameters(), port_parameters(), ddr_parameters(), cpu_parameters(), debug_parameters()}) {
+  for (auto group : {accelerator_parameters(), buffer_parameters(), port_parameters(), ddr_parameters(),
+                     cpu_parameters(), debug_parameters()}) {
     table.insert(table.end(), std::make_move_iterator(group.begin()), std::make_move_iterator(group.end()));
   }
   return table;

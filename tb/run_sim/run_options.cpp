@@ -155,9 +155,7 @@ Json resolved_json(const CommandLine& line, const RunOptions& options) {
 
 std::string_view name_of(soc::Mode mode) { return mode == soc::Mode::kFunctional ? "functional" : "timing"; }
 
-std::string_view mode_name(const RunOptions& options) {
-  return options.analytic ? "analytic" : name_of(options.mode);
-}
+std::string_view mode_name(const RunOptions& options) { return options.analytic ? "analytic" : name_of(options.mode); }
 
 CommandLine run_command_line() {
   const OptionGroup input = {
@@ -170,20 +168,21 @@ CommandLine run_command_line() {
        {"mode", "NAME",
         "functional (numbers and cycles), timing (the same cycles without numbers) or analytic (closed forms, no "
         "simulation, a few per cent off); default: functional when an image is given, else timing"}}};
-  const OptionGroup output = {"Output and execution",
-                              {{"json", "FILE", "the whole report"},
-                               {"csv", "FILE", "one line an image"},
-                               {"token-trace-out", "CSV", "tokens kept, as --token-trace reads them"},
-                               {"timeline", "FILE", "what every unit did when, of the first image: JSON for Perfetto"},
-                               {"dump-vectors", "DIR",
-                                "functional mode: inputs and outputs of each hardware unit's first calls of the first "
-                                "image, for C-simulation and RTL (docs/hls.md)"},
-                               {"vectors", "N", "calls of each unit for --dump-vectors; default 8"},
-                               {"per-block", "", "the table of operations block by block"},
-                               {"jobs", "N", "processes that share the images; default 1. Changes no result"},
-                               {"mem-trace", "FILE", "every 64-byte request the DDR controller saw, for `run_sim mem --trace`; one image"},
-                               {"traffic", "cpu:GBPS", "a host load beside the accelerator, as ddr.traffic_gbs"},
-                               {"quiet", "", "no report on stdout, no progress; errors and files remain"}}};
+  const OptionGroup output = {
+      "Output and execution",
+      {{"json", "FILE", "the whole report"},
+       {"csv", "FILE", "one line an image"},
+       {"token-trace-out", "CSV", "tokens kept, as --token-trace reads them"},
+       {"timeline", "FILE", "what every unit did when, of the first image: JSON for Perfetto"},
+       {"dump-vectors", "DIR",
+        "functional mode: inputs and outputs of each hardware unit's first calls of the first "
+        "image, for C-simulation and RTL (docs/hls.md)"},
+       {"vectors", "N", "calls of each unit for --dump-vectors; default 8"},
+       {"per-block", "", "the table of operations block by block"},
+       {"jobs", "N", "processes that share the images; default 1. Changes no result"},
+       {"mem-trace", "FILE", "every 64-byte request the DDR controller saw, for `run_sim mem --trace`; one image"},
+       {"traffic", "cpu:GBPS", "a host load beside the accelerator, as ddr.traffic_gbs"},
+       {"quiet", "", "no report on stdout, no progress; errors and files remain"}}};
   return {kIntro, {input, model_group(), pruning_group(), hardware_group(), output}, true};
 }
 
@@ -239,7 +238,8 @@ RunOptions resolve_run(const CommandLine& line) {
   if (options.timeline && options.analytic) {
     throw InputError("--timeline: analytic mode simulates nothing; leave --mode out");
   }
-  if (options.mem_trace && options.analytic) throw InputError("--mem-trace: analytic mode simulates nothing; leave --mode out");
+  if (options.mem_trace && options.analytic)
+    throw InputError("--mem-trace: analytic mode simulates nothing; leave --mode out");
   check_distinct({options.json, options.csv, options.token_trace_out, options.timeline, options.mem_trace});
   options.items = resolve_items(line, options);
   if (options.mem_trace && (options.items.size() != 1 || options.jobs != 1)) {

@@ -30,7 +30,7 @@ struct RunOptions {
   std::optional<std::string> json, csv, token_trace_out, timeline, mem_trace;
   std::optional<std::string> dump_vectors;  // folder; functional mode
   int vectors = 8;                          // calls of each unit
-  nlohmann::ordered_json resolved;  // "config" of the JSON report
+  nlohmann::ordered_json resolved;          // "config" of the JSON report
 };
 
 /// The options of `run_sim run`, with its help text.

@@ -10,8 +10,8 @@ namespace {
 /// One list of fields for both directions: a Stream is a Writer or a Reader.
 template <typename Stream, typename Result>
 void transfer(Stream& stream, Result& r) {
-  stream(r.cycles, r.latency_ms, r.logits, r.tokens, r.kept_counts, r.kept, r.commands, r.memory, r.macs, r.tiles, r.transactions,
-         r.wall_s);
+  stream(r.cycles, r.latency_ms, r.logits, r.tokens, r.kept_counts, r.kept, r.commands, r.memory, r.macs, r.tiles,
+         r.transactions, r.wall_s);
 }
 
 class Writer {

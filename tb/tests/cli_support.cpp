@@ -74,7 +74,9 @@ std::string bmp(int width, int height, uint32_t seed) {
 
 std::map<std::string, TensorSpec> deit_tiny_tensors() {
   std::map<std::string, TensorSpec> tensors;
-  const auto add = [&tensors](const std::string& name, std::vector<int> shape) { tensors[name] = {"F32", std::move(shape)}; };
+  const auto add = [&tensors](const std::string& name, std::vector<int> shape) {
+    tensors[name] = {"F32", std::move(shape)};
+  };
   const auto linear = [&add](const std::string& name, int n, int k) {
     add(name + ".weight", {n, k});
     add(name + ".bias", {n});

@@ -16,8 +16,14 @@ struct Waiting {
 class Reference {
  public:
   explicit Reference(const soc::DdrConfig& c)
-      : c_(c), t_(soc::ddr::make_timing(c)), map_(c), banks_(map_.banks()), acts_(4, -kLong),
-        group_act_(map_.groups(), -kLong), group_read_(group_act_), group_write_(group_act_) {}
+      : c_(c),
+        t_(soc::ddr::make_timing(c)),
+        map_(c),
+        banks_(map_.banks()),
+        acts_(4, -kLong),
+        group_act_(map_.groups(), -kLong),
+        group_read_(group_act_),
+        group_write_(group_act_) {}
 
   uint64_t run(const std::vector<ReferenceRequest>& requests) {
     size_t next = 0;
@@ -46,8 +52,10 @@ class Reference {
 
   void step() {
     const int run = c_.drain_high - c_.drain_low;
-    if (drain_ && !reads_.empty() && (static_cast<int>(writes_.size()) <= c_.drain_low || served_ >= run)) drain_ = false, served_ = 0;
-    if (!drain_ && static_cast<int>(writes_.size()) >= c_.drain_high && (served_ >= run || reads_.empty())) drain_ = true, served_ = 0;
+    if (drain_ && !reads_.empty() && (static_cast<int>(writes_.size()) <= c_.drain_low || served_ >= run))
+      drain_ = false, served_ = 0;
+    if (!drain_ && static_cast<int>(writes_.size()) >= c_.drain_high && (served_ >= run || reads_.empty()))
+      drain_ = true, served_ = 0;
     std::deque<Waiting>& queue = (drain_ && !writes_.empty()) || reads_.empty() ? writes_ : reads_;
     const size_t window = std::min(queue.size(), static_cast<size_t>(c_.window));
     for (size_t i = 0; i < window; ++i)
@@ -64,9 +72,11 @@ class Reference {
     Bank& b = banks_[w.at.bank];
     const uint32_t g = map_.group_of(w.at.bank);
     if (b.row != w.at.row || now_ < b.act + t_.rcd) return false;
-    if (now_ < std::max(read_, write_) + t_.ccd_s || now_ < std::max(group_read_[g], group_write_[g]) + t_.ccd_l) return false;
+    if (now_ < std::max(read_, write_) + t_.ccd_s || now_ < std::max(group_read_[g], group_write_[g]) + t_.ccd_l)
+      return false;
     if (w.write && now_ < read_ + t_.read_to_write()) return false;
-    if (!w.write && (now_ < write_ + t_.write_data() + t_.wtr_s || now_ < group_write_[g] + t_.write_data() + t_.wtr_l)) return false;
+    if (!w.write && (now_ < write_ + t_.write_data() + t_.wtr_s || now_ < group_write_[g] + t_.write_data() + t_.wtr_l))
+      return false;
     (w.write ? b.write : b.read) = (w.write ? group_write_[g] : group_read_[g]) = (w.write ? write_ : read_) = now_;
     end_ = now_ + (w.write ? t_.cwl : t_.cl) + 4;
     return true;
@@ -89,8 +99,8 @@ class Reference {
       return true;
     }
     const uint32_t g = map_.group_of(w.at.bank);
-    if (now_ < b.pre + t_.rp || now_ < b.act + t_.rc || now_ < acts_.back() + t_.rrd_s || now_ < group_act_[g] + t_.rrd_l ||
-        now_ < acts_.front() + t_.faw || now_ < refreshed_ + t_.rfc)
+    if (now_ < b.pre + t_.rp || now_ < b.act + t_.rc || now_ < acts_.back() + t_.rrd_s ||
+        now_ < group_act_[g] + t_.rrd_l || now_ < acts_.front() + t_.faw || now_ < refreshed_ + t_.rfc)
       return false;
     b.row = w.at.row;
     b.act = group_act_[g] = now_;

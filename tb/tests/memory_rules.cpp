@@ -20,7 +20,8 @@ bool apart(const Clock& earlier, int64_t later, int64_t gap) { return !earlier |
 
 class Judge {
  public:
-  Judge(const soc::ddr::Timing& t, uint32_t groups, uint32_t banks) : t_(t), per_group_(banks / groups), banks_(banks), group_(groups) {}
+  Judge(const soc::ddr::Timing& t, uint32_t groups, uint32_t banks)
+      : t_(t), per_group_(banks / groups), banks_(banks), group_(groups) {}
 
   std::string next(const Command& c) {
     const auto now = static_cast<int64_t>(c.clock);
@@ -105,11 +106,13 @@ class Judge {
 }  // namespace
 
 std::string RuleChecker::verdict() {
-  std::stable_sort(commands_.begin(), commands_.end(), [](const Command& a, const Command& b) { return a.clock < b.clock; });
+  std::stable_sort(commands_.begin(), commands_.end(),
+                   [](const Command& a, const Command& b) { return a.clock < b.clock; });
   Judge judge(t_, groups_, banks_);
   for (size_t i = 0; i < commands_.size(); ++i) {
     const std::string broken = judge.next(commands_[i]);
-    if (!broken.empty()) return broken + " at clock " + std::to_string(commands_[i].clock) + ", command " + std::to_string(i);
+    if (!broken.empty())
+      return broken + " at clock " + std::to_string(commands_[i].clock) + ", command " + std::to_string(i);
   }
   return "";
 }

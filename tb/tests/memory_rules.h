@@ -10,7 +10,8 @@ namespace heatvit::testing {
 
 class RuleChecker : public soc::ddr::CommandSink {
  public:
-  RuleChecker(const soc::ddr::Timing& timing, uint32_t groups, uint32_t banks) : t_(timing), groups_(groups), banks_(banks) {}
+  RuleChecker(const soc::ddr::Timing& timing, uint32_t groups, uint32_t banks)
+      : t_(timing), groups_(groups), banks_(banks) {}
 
   void on_command(const soc::ddr::Command& command) override { commands_.push_back(command); }
 

@@ -20,9 +20,7 @@ using heatvit::isa::NormRecord;
 
 namespace {
 
-void report(const std::string& what, double value) {
-  std::printf("  %s: %.3e\n", what.c_str(), value);
-}
+void report(const std::string& what, double value) { std::printf("  %s: %.3e\n", what.c_str(), value); }
 
 /// The paper's GELU in double precision.
 double polynomial_gelu(double x, double delta1) {

@@ -55,7 +55,8 @@ double efficiency(const DdrConfig& config, size_t count, const std::function<Req
 
 Request sequential(size_t i) { return request_at(i * 64, false); }
 
-std::string judged(const DdrConfig& config, size_t count, const std::function<Request(size_t)>& make, size_t* commands = nullptr) {
+std::string judged(const DdrConfig& config, size_t count, const std::function<Request(size_t)>& make,
+                   size_t* commands = nullptr) {
   Scheduler scheduler(config);
   RuleChecker checker(scheduler.timing(), scheduler.map().groups(), scheduler.map().banks());
   scheduler.device().set_sink(&checker);
@@ -85,7 +86,10 @@ TEST(Timing, JedecRoundingOfTheBoardsPreset) {
 TEST(Rules, AMillionRandomRequestsBreakNone) {
   std::mt19937_64 random(7);
   size_t commands = 0;
-  EXPECT_EQ(judged(DdrConfig{}, 1'000'000, [&](size_t) { return request_at(random() % (uint64_t{1} << 26) * 64, random() % 3 == 0); }, &commands), "");
+  EXPECT_EQ(judged(
+                DdrConfig{}, 1'000'000,
+                [&](size_t) { return request_at(random() % (uint64_t{1} << 26) * 64, random() % 3 == 0); }, &commands),
+            "");
   EXPECT_GT(commands, 2'000'000U);
 }
 
@@ -96,7 +100,12 @@ TEST(Rules, EveryPolicyMapAndDeviceKeepsThem) {
       config.map = map;
       config.page = page;
       std::mt19937_64 random(3);
-      EXPECT_EQ(judged(config, 60'000, [&](size_t) { return request_at(random() % 4096 * 64 * (1 + random() % 3 * 977), random() % 2 == 0); }), "") << map;
+      EXPECT_EQ(judged(config, 60'000,
+                       [&](size_t) {
+                         return request_at(random() % 4096 * 64 * (1 + random() % 3 * 977), random() % 2 == 0);
+                       }),
+                "")
+          << map;
     }
 }
 
@@ -112,8 +121,8 @@ TEST(Rules, GroupsOfBurstsKeepThem) {
   EXPECT_EQ(judged(DdrConfig{}, 100'000, group), "");
 }
 
-/// What the judge makes of legal commands when each rule is one clock longer than the controller believed: it must object,
-/// so the controller was exactly on time, and the judge sees one clock.
+/// What the judge makes of legal commands when each rule is one clock longer than the controller believed: it must
+/// object, so the controller was exactly on time, and the judge sees one clock.
 TEST(Rules, EachIsMetToTheClock) {
   DdrConfig config;
   Scheduler scheduler(config);
@@ -121,21 +130,26 @@ TEST(Rules, EachIsMetToTheClock) {
   scheduler.device().set_sink(&checker);
   std::mt19937_64 random(5);
   replay(scheduler, 200'000, [&](size_t i) {
-    return request_at(i % 4000 < 2000 ? random() % 8192 * 64 * (random() % 2 == 0 ? 1 : 513) : i * 64, random() % 2 == 0);
+    return request_at(i % 4000 < 2000 ? random() % 8192 * 64 * (random() % 2 == 0 ? 1 : 513) : i * 64,
+                      random() % 2 == 0);
   });
   ASSERT_EQ(checker.verdict(), "");
   const soc::ddr::Timing& right = scheduler.timing();
-  // Column and row commands leave on clocks of different parity: a rule between the two kinds may be met one clock late.
+  // Column and row commands leave on clocks of different parity: a rule between the two kinds may be met one clock
+  // late.
   struct Case {
     const char* rule;
     uint32_t soc::ddr::Timing::*field;
     uint32_t more;
   };
-  for (const Case& c : {Case{"tRCD", &soc::ddr::Timing::rcd, 1}, Case{"tRP", &soc::ddr::Timing::rp, 2}, Case{"tRC", &soc::ddr::Timing::rc, 2},
-                        Case{"tRRD_S", &soc::ddr::Timing::rrd_s, 1}, Case{"tRRD_L", &soc::ddr::Timing::rrd_l, 1}, Case{"tCCD_S", &soc::ddr::Timing::ccd_s, 1},
-                        Case{"tCCD_L", &soc::ddr::Timing::ccd_l, 1}, Case{"tFAW", &soc::ddr::Timing::faw, 1}, Case{"tRAS", &soc::ddr::Timing::ras, 2},
-                        Case{"tRTP", &soc::ddr::Timing::rtp, 2}, Case{"tWR", &soc::ddr::Timing::wr, 2}, Case{"tWTR_S", &soc::ddr::Timing::wtr_s, 2},
-                        Case{"tWTR_L", &soc::ddr::Timing::wtr_l, 2}, Case{"tRFC", &soc::ddr::Timing::rfc, 2}, Case{"bus turnaround", &soc::ddr::Timing::turnaround, 2}}) {
+  for (const Case& c : {Case{"tRCD", &soc::ddr::Timing::rcd, 1}, Case{"tRP", &soc::ddr::Timing::rp, 2},
+                        Case{"tRC", &soc::ddr::Timing::rc, 2}, Case{"tRRD_S", &soc::ddr::Timing::rrd_s, 1},
+                        Case{"tRRD_L", &soc::ddr::Timing::rrd_l, 1}, Case{"tCCD_S", &soc::ddr::Timing::ccd_s, 1},
+                        Case{"tCCD_L", &soc::ddr::Timing::ccd_l, 1}, Case{"tFAW", &soc::ddr::Timing::faw, 1},
+                        Case{"tRAS", &soc::ddr::Timing::ras, 2}, Case{"tRTP", &soc::ddr::Timing::rtp, 2},
+                        Case{"tWR", &soc::ddr::Timing::wr, 2}, Case{"tWTR_S", &soc::ddr::Timing::wtr_s, 2},
+                        Case{"tWTR_L", &soc::ddr::Timing::wtr_l, 2}, Case{"tRFC", &soc::ddr::Timing::rfc, 2},
+                        Case{"bus turnaround", &soc::ddr::Timing::turnaround, 2}}) {
     soc::ddr::Timing longer = right;
     longer.*c.field += c.more;
     RuleChecker strict(longer, scheduler.map().groups(), scheduler.map().banks());
@@ -169,7 +183,8 @@ TEST(Reference, TotalTimesAgree) {
   EXPECT_NEAR(against_reference(40'000, streams(40960 + 512)), 1.0, 0.03);
   EXPECT_NEAR(against_reference(40'000, streams(40960)), 1.0, 0.10);
   std::mt19937_64 random(9);
-  EXPECT_NEAR(against_reference(40'000, [&](size_t) { return request_at(random() % (1U << 24) * 64, false); }), 1.0, 0.10);
+  EXPECT_NEAR(against_reference(40'000, [&](size_t) { return request_at(random() % (1U << 24) * 64, false); }), 1.0,
+              0.10);
 }
 
 TEST(Bandwidth, SequentialReads) {

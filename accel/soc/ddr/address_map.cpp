@@ -74,7 +74,8 @@ void check_complete(const std::vector<Bit>& bits, const std::map<char, std::pair
     if (bit.index < low || bit.index >= high) {
       refuse("bit " + name + " does not exist; " +
              (low == high ? std::string("the device has none of its kind")
-                          : std::string(1, bit.kind) + std::to_string(high - 1) + " to " + bit.kind + std::to_string(low) + " do"));
+                          : std::string(1, bit.kind) + std::to_string(high - 1) + " to " + bit.kind +
+                                std::to_string(low) + " do"));
     }
     if (++seen[{bit.kind, bit.index}] == 2) refuse("bit " + name + " is there twice");
   }

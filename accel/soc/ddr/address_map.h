@@ -1,8 +1,9 @@
 // Where a block of memory lies in the DRAM: row, bank group, bank, column, bit by bit.
 //
 // A map names what each address bit is, from the most significant to the least: "r14-0 b1-0 c9-3 g1-0" or, bit by bit,
-// "r14 r13 ... g0". r row, b bank of a group, g bank group, c column; separators: blank, comma, underscore. The bits below
-// one burst of eight transfers (column bits 2 to 0 and the bytes of the bus) are not named: they are always lowest.
+// "r14 r13 ... g0". r row, b bank of a group, g bank group, c column; separators: blank, comma, underscore. The bits
+// below one burst of eight transfers (column bits 2 to 0 and the bytes of the bus) are not named: they are always
+// lowest.
 #pragma once
 
 #include <cstdint>

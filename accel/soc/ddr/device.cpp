@@ -82,7 +82,8 @@ uint64_t Device::take_slot(uint64_t clock) {
 
 void Device::precharge(uint32_t bank, uint64_t clock, bool automatic) {
   Bank& b = banks_[bank];
-  if (sink_ != nullptr) sink_->on_command({CommandKind::kPrecharge, automatic, bank, static_cast<uint32_t>(b.row), clock});
+  if (sink_ != nullptr)
+    sink_->on_command({CommandKind::kPrecharge, automatic, bank, static_cast<uint32_t>(b.row), clock});
   b.row = kClosed;
   b.act_ready = std::max(b.act_ready, clock + t_.rp);
 }
@@ -141,7 +142,8 @@ uint64_t Device::open_lanes(const Run& run, const Location& at, uint64_t floor) 
   }
   if (lanes == lane_mask_ + 1 && lanes > 1) {
     set.row = at.row;
-    // Counted from a first column: later lanes have their ACTs no later than their turn, but a run may begin at any lane.
+    // Counted from a first column: later lanes have their ACTs no later than their turn, but a run may begin at any
+    // lane.
     set.cas_ready = all;
   }
   return ready;
@@ -202,7 +204,8 @@ Placed Device::place(const Run& run, uint64_t floor, bool close) {
   // From one burst's last column to the next one's first: the same bank group again costs the difference.
   const bool same_group = ((run.stride - run.columns + 1) & lane_mask_) == 0;
   const uint32_t count = run.columns * run.bursts;
-  const uint64_t span = uint64_t{count - 1} * spacing_ + (same_group && !one_lane_ ? uint64_t{run.bursts - 1} * (t_.ccd_l - t_.ccd_s) : 0);
+  const uint64_t span = uint64_t{count - 1} * spacing_ +
+                        (same_group && !one_lane_ ? uint64_t{run.bursts - 1} * (t_.ccd_l - t_.ccd_s) : 0);
   const uint64_t last = first + span;
   columns_ += count;
   any_cas_ = true;

@@ -1,11 +1,11 @@
 // The DRAM devices of the bus and the rules of their commands: banks, rows, and what must lie between two commands.
 //
-// Commands are worked out by the request, not by the clock: place() finds the earliest clocks at which a request's ACTs,
-// PREs and column commands keep every rule (JESD79-4; names as there) and books them. Consecutive columns of open rows
-// follow each other at a fixed distance (tCCD_S from bank group to bank group, tCCD_L within one), so a run of them is one
-// multiplication. Requests are placed in the order of their data; row commands may lie before the columns of earlier
-// requests, as a controller that looks ahead in its queue sends them, but never before the request was there (`floor`),
-// and ACTs among themselves are in order.
+// Commands are worked out by the request, not by the clock: place() finds the earliest clocks at which a request's
+// ACTs, PREs and column commands keep every rule (JESD79-4; names as there) and books them. Consecutive columns of open
+// rows follow each other at a fixed distance (tCCD_S from bank group to bank group, tCCD_L within one), so a run of
+// them is one multiplication. Requests are placed in the order of their data; row commands may lie before the columns
+// of earlier requests, as a controller that looks ahead in its queue sends them, but never before the request was there
+// (`floor`), and ACTs among themselves are in order.
 #pragma once
 
 #include <array>
@@ -53,13 +53,15 @@ class Device {
 
   void reset();
 
-  /// Earliest clock of a column command for the block, as far as its bank and the bus say; row commands not before `floor`.
+  /// Earliest clock of a column command for the block, as far as its bank and the bus say; row commands not before
+  /// `floor`.
   uint64_t estimate(uint64_t block, bool write, uint64_t floor) const;
 
   /// True if a request that fills a stripe's lanes, or lies in one lane, finds its rows open and ready at `clock`.
   bool is_ready(const Location& at, uint64_t block, uint64_t clock) const {
     const Bank& b = banks_[at.bank];
-    return b.row == at.row && b.cas_ready <= clock && (one_lane_ || sets_[at.bank - map_.lane_bank(static_cast<uint32_t>(block) & lane_mask_)].row == at.row);
+    return b.row == at.row && b.cas_ready <= clock &&
+           (one_lane_ || sets_[at.bank - map_.lane_bank(static_cast<uint32_t>(block) & lane_mask_)].row == at.row);
   }
 
   /// Books a run. `close`: auto-precharge behind it.
@@ -120,9 +122,9 @@ class Device {
   std::array<uint64_t, 4> acts_{};                 // tFAW: the last four
   uint32_t act_at_ = 0;
   uint64_t last_act_ = 0;
-  std::array<uint64_t, kSlots> slots_{};           // clocks of row commands, booked
+  std::array<uint64_t, kSlots> slots_{};  // clocks of row commands, booked
   uint32_t slot_at_ = 0;
-  uint64_t slot_floor_ = 0;                        // all that left the ring are before it
+  uint64_t slot_floor_ = 0;  // all that left the ring are before it
   uint64_t last_cas_ = 0, last_write_end_ = 0;
   uint32_t last_group_ = 0;
   bool any_cas_ = false, last_write_ = false;

@@ -73,9 +73,9 @@ class Qos : public RoundRobin {
 /// Which of the two queues is served.
 class DirectionPolicy {
  public:
-  /// Reads go first. Writes collect until `high` columns wait, then drain to `low`, or until `high - low` columns have gone
-  /// and reads wait; then as many reads go before the next drain. Below `high` writes go when no read has waited for
-  /// `idle` clocks.
+  /// Reads go first. Writes collect until `high` columns wait, then drain to `low`, or until `high - low` columns have
+  /// gone and reads wait; then as many reads go before the next drain. Below `high` writes go when no read has waited
+  /// for `idle` clocks.
   DirectionPolicy(uint32_t high, uint32_t low, uint32_t idle) : high_(high), low_(low), idle_(idle) {}
 
   /// Columns that wait. True: writes. Called when the next request is chosen; no state changes.

@@ -5,7 +5,9 @@
 namespace heatvit::soc::ddr {
 namespace {
 
-uint64_t to_clocks(double ns, const Timing& t) { return static_cast<uint64_t>(ns * 1e6 / static_cast<double>(t.clock_fs)); }
+uint64_t to_clocks(double ns, const Timing& t) {
+  return static_cast<uint64_t>(ns * 1e6 / static_cast<double>(t.clock_fs));
+}
 
 }  // namespace
 
@@ -61,7 +63,8 @@ void Scheduler::admit(const Request& request, uint32_t columns) {
 
 bool Scheduler::serve_at_once(const Request& r, uint32_t columns, uint64_t horizon, Served& served) {
   uint64_t start = std::max(cursor_, r.arrival);
-  if (!reads_.empty() || closing_ || start >= next_refresh_ || direction_.writes_next(columns, write_columns_)) return false;
+  if (!reads_.empty() || closing_ || start >= next_refresh_ || direction_.writes_next(columns, write_columns_))
+    return false;
   const uint64_t block = r.address >> map_.block_shift();
   if (!device_.is_ready(map_.locate(block), block, start)) start += miss_clocks_;
   if (last_write_) start += timing_.write_data() + timing_.wtr_l;
@@ -89,8 +92,8 @@ void Scheduler::decide() {
   choose(queue, write, now);
 }
 
-/// The oldest where it has waited too long; else, within the window, the earliest column command; then the port whose turn
-/// it is; then the oldest.
+/// The oldest where it has waited too long; else, within the window, the earliest column command; then the port whose
+/// turn it is; then the oldest.
 void Scheduler::choose(const std::vector<Entry>& queue, bool write, uint64_t now) {
   decided_write_ = write;
   decided_at_ = now;

@@ -1,8 +1,8 @@
-// The controller's queues and what it does next: first-ready, first-come-first-served within a window, with an age limit;
-// reads before writes, writes in drains between watermarks; refresh when it is due.
+// The controller's queues and what it does next: first-ready, first-come-first-served within a window, with an age
+// limit; reads before writes, writes in drains between watermarks; refresh when it is due.
 //
-// No clock is stepped. decision_time() is when the next request's first column could go; what arrives before changes the
-// choice, so the caller admits everything that arrives until then, and only then calls serve().
+// No clock is stepped. decision_time() is when the next request's first column could go; what arrives before changes
+// the choice, so the caller admits everything that arrives until then, and only then calls serve().
 #pragma once
 
 #include <algorithm>
@@ -21,10 +21,10 @@ namespace heatvit::soc::ddr {
 struct Request {
   uint64_t arrival = 0;  // clock
   uint64_t address = 0;
-  uint32_t bytes = 64;   // of a burst
+  uint32_t bytes = 64;  // of a burst
   uint32_t bursts = 1, pitch = 0;
   uint32_t port = 0;
-  uint32_t tag = 0;      // the caller's
+  uint32_t tag = 0;  // the caller's
   bool write = false;
 };
 
@@ -32,7 +32,8 @@ struct Served {
   uint32_t tag = 0;
   bool write = false;
   uint64_t arrival = 0;
-  uint64_t first_data = 0, last_data = 0;  // clocks: end of the first and of the last burst's data, through the controller
+  uint64_t first_data = 0,
+           last_data = 0;  // clocks: end of the first and of the last burst's data, through the controller
 };
 
 class Scheduler {
@@ -55,8 +56,8 @@ class Scheduler {
   void admit(const Request& request, uint32_t columns);
 
   /// Serves a read past the queue if that is what admit() and serve() come to: no other read waits, and none arrives
-  /// before its column command (`horizon`: the next arrival). The short way of most bursts of a system whose masters are
-  /// slower than its memory.
+  /// before its column command (`horizon`: the next arrival). The short way of most bursts of a system whose masters
+  /// are slower than its memory.
   bool serve_at_once(const Request& request, uint32_t columns, uint64_t horizon, Served& served);
 
   bool empty() const { return reads_.empty() && writes_.empty(); }
@@ -106,12 +107,12 @@ class Scheduler {
   uint64_t age_limit_;
   std::vector<Entry> reads_, writes_;  // in order of arrival
   uint32_t read_columns_ = 0, write_columns_ = 0;
-  uint64_t cursor_ = 0;                // the bus takes the next column command
-  uint64_t last_read_ = 0;             // column command
+  uint64_t cursor_ = 0;     // the bus takes the next column command
+  uint64_t last_read_ = 0;  // column command
   uint64_t direction_since_ = 0;
   uint64_t next_refresh_ = 0;
   bool last_write_ = false;
-  bool mixed_ports_ = false;           // more than one port since reset
+  bool mixed_ports_ = false;  // more than one port since reset
   uint32_t last_port_ = 0;
   bool decided_ = false, decided_write_ = false;
   uint64_t decision_ = kNever, decided_at_ = 0;

@@ -19,8 +19,10 @@ void check(const DdrConfig& c) {
   require(c.t_ras_ns <= c.t_rc_ns, "t_ras_ns is larger than t_rc_ns; a row cycle holds its active time");
   require(c.t_rcd_ns <= c.t_rc_ns, "t_rcd_ns is larger than t_rc_ns");
   require(c.t_rp_ns <= c.t_rc_ns, "t_rp_ns is larger than t_rc_ns");
-  require(c.t_rrd_s_ns <= c.t_rrd_l_ns, "t_rrd_s_ns is larger than t_rrd_l_ns; within a bank group it is the longer one");
-  require(c.t_wtr_s_ns <= c.t_wtr_l_ns, "t_wtr_s_ns is larger than t_wtr_l_ns; within a bank group it is the longer one");
+  require(c.t_rrd_s_ns <= c.t_rrd_l_ns,
+          "t_rrd_s_ns is larger than t_rrd_l_ns; within a bank group it is the longer one");
+  require(c.t_wtr_s_ns <= c.t_wtr_l_ns,
+          "t_wtr_s_ns is larger than t_wtr_l_ns; within a bank group it is the longer one");
   require(c.t_rrd_s_ns <= c.t_faw_ns, "t_rrd_s_ns is larger than t_faw_ns; four activations do not fit their window");
   require(c.t_rfc_ns < c.t_refi_ns, "t_rfc_ns is not below t_refi_ns; refreshes would leave no time for data");
   require(c.drain_low < c.drain_high, "drain_low is not below drain_high");

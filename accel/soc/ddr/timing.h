@@ -1,11 +1,13 @@
 // DDR4 timings in memory clocks, from nanoseconds.
 //
-// Rounding (JESD79-4, "rounding algorithms"): nCK = floor((t_ps * 1000 / tCK_ps + 974) / 1000) with tCK truncated to whole
-// picoseconds: a parameter may miss a clock edge by 2.6 % of a clock. Where the standard gives "the larger of n clocks and
-// t ns", the clocks are the standard's and stand here; the nanoseconds depend on the device and come from configs/ddr/.
+// Rounding (JESD79-4, "rounding algorithms"): nCK = floor((t_ps * 1000 / tCK_ps + 974) / 1000) with tCK truncated to
+// whole picoseconds: a parameter may miss a clock edge by 2.6 % of a clock. Where the standard gives "the larger of n
+// clocks and t ns", the clocks are the standard's and stand here; the nanoseconds depend on the device and come from
+// configs/ddr/.
 //
-// The controller runs at half the memory clock, as that of the Zynq UltraScale+ does: column commands leave in the first
-// half of its clock (even memory clocks), row commands in the second (odd ones). So the two never meet on the command bus.
+// The controller runs at half the memory clock, as that of the Zynq UltraScale+ does: column commands leave in the
+// first half of its clock (even memory clocks), row commands in the second (odd ones). So the two never meet on the
+// command bus.
 #pragma once
 
 #include <cstdint>
@@ -25,7 +27,9 @@ struct Timing {
   uint32_t turnaround = 0;
 
   /// READ to WRITE: the read's data have left the bus `turnaround` clocks before the write's come.
-  uint32_t read_to_write() const { return cl + kBurstClocks + turnaround > cwl ? cl + kBurstClocks + turnaround - cwl : 0; }
+  uint32_t read_to_write() const {
+    return cl + kBurstClocks + turnaround > cwl ? cl + kBurstClocks + turnaround - cwl : 0;
+  }
   /// WRITE to the end of its data.
   uint32_t write_data() const { return cwl + kBurstClocks; }
 };

@@ -10,33 +10,33 @@ extern "C" {
 #endif
 
 struct heatvit_device {
-  void *context;
-  uint32_t (*read)(void *context, uint32_t offset);
-  void (*write)(void *context, uint32_t offset, uint32_t value);
+  void* context;
+  uint32_t (*read)(void* context, uint32_t offset);
+  void (*write)(void* context, uint32_t offset, uint32_t value);
 };
 
 struct heatvit_job {
-  uint32_t list_base;  /* DDR address of the command list */
-  uint32_t list_count; /* commands in it */
-  uint32_t tokens;     /* rows of the residual stream at the start */
-  uint32_t seed;       /* of the random scorer */
-  const uint32_t *keep; /* patch tokens after each selector where they are not computed; may be null */
+  uint32_t list_base;   /* DDR address of the command list */
+  uint32_t list_count;  /* commands in it */
+  uint32_t tokens;      /* rows of the residual stream at the start */
+  uint32_t seed;        /* of the random scorer */
+  const uint32_t* keep; /* patch tokens after each selector where they are not computed; may be null */
   uint32_t keep_count;
 };
 
 enum heatvit_event { HEATVIT_EVENT_NONE, HEATVIT_EVENT_DONE, HEATVIT_EVENT_HOST_COMMAND };
 
 /* Programs everything but the start bit. */
-void heatvit_configure(const struct heatvit_device *device, const struct heatvit_job *job);
+void heatvit_configure(const struct heatvit_device* device, const struct heatvit_job* job);
 
 /* The start write: latency counts from here. */
-void heatvit_start(const struct heatvit_device *device);
+void heatvit_start(const struct heatvit_device* device);
 
 /* Interrupt handler: why the accelerator interrupted; for a host command, its index and the token count. */
-enum heatvit_event heatvit_handle_interrupt(const struct heatvit_device *device, uint32_t *command, uint32_t *tokens);
+enum heatvit_event heatvit_handle_interrupt(const struct heatvit_device* device, uint32_t* command, uint32_t* tokens);
 
 /* The host command is done; the accelerator goes on. */
-void heatvit_complete_host_command(const struct heatvit_device *device);
+void heatvit_complete_host_command(const struct heatvit_device* device);
 
 #ifdef __cplusplus
 }

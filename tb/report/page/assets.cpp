@@ -1,9 +1,9 @@
 #include "tb/report/page/assets.h"
 
 // The assembler puts the files' bytes into the program; the compiler could not take texts of this size.
-#define HEATVIT_INCLUDE_BYTES(name, file) \
-  asm(".section .rodata\n.global " #name "_begin\n" #name "_begin:\n.incbin \"" file "\"\n.global " #name "_end\n" \
-      #name "_end:\n.byte 0\n.text\n"); \
+#define HEATVIT_INCLUDE_BYTES(name, file)                                                                 \
+  asm(".section .rodata\n.global " #name "_begin\n" #name "_begin:\n.incbin \"" file "\"\n.global " #name \
+      "_end\n" #name "_end:\n.byte 0\n.text\n");                                                          \
   extern "C" const char name##_begin[], name##_end[]
 
 HEATVIT_INCLUDE_BYTES(heatvit_page_style, HEATVIT_PAGE "/style.css");
