@@ -15,6 +15,7 @@
 
 #include "models/errors.h"
 #include "models/preprocess/image.h"
+#include "tb/tests/message_of.h"
 
 namespace heatvit::preprocess {
 namespace {
@@ -52,16 +53,7 @@ Difference difference(const Image& a, const Image& b) {
   return result;
 }
 
-template <typename Action>
-std::string message_of(Action action) {
-  try {
-    action();
-  } catch (const InputError& error) {
-    return error.what();
-  }
-  ADD_FAILURE() << "no InputError";
-  return "";
-}
+using tests::message_of;
 
 /// Little-endian bytes of a number.
 std::string little_endian(uint32_t value, int bytes) {

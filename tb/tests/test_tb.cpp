@@ -16,6 +16,7 @@
 #include "tb/run_sim/pruning_options.h"
 #include "tb/run_sim/run_options.h"
 #include "tb/run_sim/token_trace.h"
+#include "tb/tests/message_of.h"
 #include "tb/tests/temporary_folder.h"
 
 namespace heatvit::tb {
@@ -25,17 +26,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using tests::TemporaryFolder;
 
-/// The message of the InputError that `action` must throw.
-template <typename Action>
-std::string message_of(Action action) {
-  try {
-    action();
-  } catch (const InputError& error) {
-    return error.what();
-  }
-  ADD_FAILURE() << "no InputError";
-  return {};
-}
+using tests::message_of;
 
 TEST(Numbers, TakesWholeTokensOnly) {
   EXPECT_EQ(parse_number("0.25"), 0.25);

@@ -19,6 +19,7 @@
 #include "models/errors.h"
 #include "models/weights/safetensors.h"
 #include "models/weights/weight_source.h"
+#include "tb/tests/message_of.h"
 
 namespace heatvit::weights {
 namespace {
@@ -64,17 +65,7 @@ Safetensors parse(const std::string& bytes) {
   return Safetensors::from_memory("memory", reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
 }
 
-/// The message of the InputError that `action` throws; empty, and a failure, if it throws none.
-template <typename Action>
-std::string message_of(Action action) {
-  try {
-    action();
-  } catch (const InputError& error) {
-    return error.what();
-  }
-  ADD_FAILURE() << "no InputError";
-  return "";
-}
+using tests::message_of;
 
 /// The damaged file is refused with one line that names file and reason.
 void expect_refused(const std::string& bytes, const std::string& reason) {
