@@ -5,6 +5,7 @@
 #include "models/errors.h"
 #include "tb/explore/analytic.h"
 #include "tb/explore/evaluate.h"
+#include "tb/explore/nsga2.h"
 #include "tb/explore/pareto.h"
 #include "tb/explore/resources.h"
 
@@ -42,7 +43,32 @@ void check_objectives(const SweepSpec& spec) {
   }
 }
 
+PointResult estimated_point(const SweepSpec& spec, uint64_t number, AnalyticModel& model) {
+  PointResult result;
+  result.number = number;
+  result.metrics = estimate_metrics(spec, number, model);
+  const bool feasible = result.metrics.count("latency_ms") != 0 && broken_limit(spec, result.metrics).empty();
+  result.state = feasible ? PointState::kDone : PointState::kInfeasible;
+  return result;
+}
+
 }  // namespace
+
+std::vector<uint64_t> searched_plan(const SweepSpec& spec, const std::function<void()>& on_point) {
+  check_objectives(spec);
+  AnalyticModel model;
+  std::vector<uint64_t> plan;
+  search_nsga2(spec, spec.seed, [&](const std::vector<uint64_t>& numbers) {
+    std::vector<PointResult> results;
+    for (const uint64_t number : numbers) {
+      results.push_back(estimated_point(spec, number, model));
+      plan.push_back(number);
+      on_point();
+    }
+    return results;
+  });
+  return plan;
+}
 
 std::vector<uint64_t> screened_plan(const SweepSpec& spec, const std::vector<uint64_t>& plan,
                                     const std::function<void()>& on_point) {

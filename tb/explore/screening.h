@@ -16,4 +16,8 @@ namespace heatvit::explore {
 std::vector<uint64_t> screened_plan(const SweepSpec& spec, const std::vector<uint64_t>& plan,
                                     const std::function<void()>& on_point);
 
+/// The points that NSGA-II asks for when analytic mode answers: spec.samples of them, the same for the same spec.
+/// Throws as screened_plan.
+std::vector<uint64_t> searched_plan(const SweepSpec& spec, const std::function<void()>& on_point);
+
 }  // namespace heatvit::explore

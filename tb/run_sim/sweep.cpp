@@ -33,7 +33,8 @@ constexpr const char* kIntro =
     method = grid                  pl.clock_mhz = log 100:300:5     latency_ms = 30
 
 method: grid (all points), latin, random or nsga2 (with samples = N, seed = N, population = N, objectives = latency_ms,dsp).
-screen = 15: analytic mode goes first; only what may be on the front if it is off by 15 % is simulated (not with nsga2).
+screen = 15: analytic mode goes first; only what may be on the front if it is off by 15 % is simulated.
+With nsga2 the search itself is analytic then: samples = N points are estimated, those near their front simulated.
 Other sections hold fixed parameters. A sweep that was stopped or killed goes on with the same command.
 
 Examples
@@ -44,12 +45,13 @@ Examples
 )";
 
 CommandLine sweep_command_line() {
-  const OptionGroup sweep = {"Sweep",
-                             {{"config", "FILE", "the sweep", true},
-                              {"out", "FILE", "SQLite file; made, or continued"},
-                              {"shard", "I/N", "part I of N, from 0; with nsga2 a search of its own with seed + I"},
-                              {"jobs", "N", "processes; default 1. Changes no result"},
-                              {"quiet", "", "nothing on stdout, no progress"}}};
+  const OptionGroup sweep = {
+      "Sweep",
+      {{"config", "FILE", "the sweep", true},
+       {"out", "FILE", "SQLite file; made, or continued"},
+       {"shard", "I/N", "part I of N, from 0; with nsga2 and no screen a search of its own with seed + I"},
+       {"jobs", "N", "processes; default 1. Changes no result"},
+       {"quiet", "", "nothing on stdout, no progress"}}};
   return {kIntro, {sweep, {"Hardware", {{"KEY VALUE", "", "any parameter of `run_sim list`, for all points"}}}}, true};
 }
 
@@ -77,9 +79,16 @@ std::vector<uint64_t> screened(const SweepSpec& spec, const std::vector<uint64_t
   return survivors;
 }
 
-std::vector<uint64_t> plan_of(const SweepSpec& spec) {
+/// The points that an analytic search looks at.
+std::vector<uint64_t> searched(const SweepSpec& spec, bool quiet) {
+  Progress progress(std::min<uint64_t>(spec.samples, spec.space.size()), !quiet, "points searched");
+  return explore::searched_plan(spec, [&progress] { progress.step(); });
+}
+
+std::vector<uint64_t> plan_of(const SweepSpec& spec, bool quiet) {
   using explore::Method;
-  return spec.method == Method::kGrid    ? explore::grid_plan(spec.space)
+  return spec.method == Method::kNsga2   ? searched(spec, quiet)
+         : spec.method == Method::kGrid  ? explore::grid_plan(spec.space)
          : spec.method == Method::kLatin ? explore::latin_plan(spec.space, spec.samples, spec.seed)
                                          : explore::random_plan(spec.space, spec.samples, spec.seed);
 }
@@ -93,8 +102,7 @@ std::vector<PointResult> look_up(SweepRunner& runner, const Store& store, const 
 }
 
 explore::SweepCounts run_sweep(SweepSpec spec, Store& store, const Shard& shard, int jobs, bool quiet) {
-  const bool search = spec.method == explore::Method::kNsga2;
-  if (search) {
+  if (spec.method == explore::Method::kNsga2 && spec.screen_percent == 0) {
     spec.seed += static_cast<uint32_t>(shard.index);
     spec.samples = (spec.samples + shard.count - 1) / shard.count;
     Progress progress(std::min<uint64_t>(spec.samples, spec.space.size()), !quiet, "points");
@@ -102,7 +110,7 @@ explore::SweepCounts run_sweep(SweepSpec spec, Store& store, const Shard& shard,
     explore::search_nsga2(spec, spec.seed, [&](const auto& numbers) { return look_up(runner, store, numbers); });
     return runner.counts();
   }
-  std::vector<uint64_t> plan = plan_of(spec);
+  std::vector<uint64_t> plan = plan_of(spec, quiet);
   if (spec.screen_percent > 0) plan = screened(spec, plan, quiet);  // all shards agree about the whole plan
   const std::vector<uint64_t> missing =
       explore::missing_points(store, explore::shard_of(plan, shard.index, shard.count));
@@ -156,7 +164,8 @@ int sweep_command(const Arguments& arguments) {
   const int jobs = line.has("jobs") ? static_cast<int>(parse_integer("--jobs", line.text("jobs"), 1, 256)) : 1;
   const Shard shard = line.has("shard") ? parse_shard(line.text("shard")) : Shard{};
   const SweepSpec spec = explore::read_sweep(files.front(), line.settings());
-  if (spec.method != explore::Method::kNsga2) plan_of(spec);  // refuses a grid beyond all bounds before a file is made
+  if (spec.method != explore::Method::kNsga2)
+    plan_of(spec, true);  // refuses a grid beyond all bounds before a file is made
   Store store(out, spec, HEATVIT_VERSION);
   const auto begin = std::chrono::steady_clock::now();
   const explore::SweepCounts counts = run_sweep(spec, store, shard, jobs, line.has("quiet"));

@@ -192,7 +192,8 @@ TEST_F(Sweeps, LetTwoProcessesWriteToOneFile) {
 }
 
 TEST_F(Sweeps, MergeShardsIntoWhatOneProcessFinds) {
-  for (const std::string method : {"grid", "latin", "random", "grid\nscreen = 9"}) {
+  for (const std::string method :
+       {"grid", "latin", "random", "grid\nscreen = 9", "nsga2\nscreen = 9\npopulation = 8"}) {
     std::string text = kSweep;
     text.replace(text.find("[axis]"), 6, "method = " + method + "\nsamples = 12\n[axis]");
     const std::string config = ini(text), whole = folder_.path(method), merged = folder_.path(method + ".merged");
@@ -338,6 +339,11 @@ TEST_F(Sweeps, SearchWithinTheBudgetAndRepeatably) {
   EXPECT_NE(points(again), points(out));
 }
 
+double hypervolume_of(const Outcome& outcome) {
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  return std::stod(outcome.out.substr(outcome.out.find("hypervolume ") + 12));
+}
+
 TEST_F(Sweeps, ScreenAnalyticallyWithoutLosingTheFront) {
   const auto config = [&](const std::string& more) {
     return ini("[sweep]\nmodel = deit-t\nobjectives = latency_ms,dsp,bram18k\n" + more +
@@ -348,12 +354,19 @@ TEST_F(Sweeps, ScreenAnalyticallyWithoutLosingTheFront) {
     EXPECT_EQ(run_sim({"pareto", store, "--csv", folder_.path("front.csv")}).code, 0);
     return read_file(folder_.path("front.csv"));
   };
+  const auto hypervolume = [&](const std::string& store) {
+    return hypervolume_of(run_sim({"pareto", store, "--reference", "40,2000,2000", "--quiet"}));
+  };
   const std::string all = folder_.path("all.sqlite"), few = folder_.path("few.sqlite");
   sweep(config(""), all, {"--jobs", "2"});
   sweep(config("screen = 5\n"), few, {"--jobs", "2"});
   EXPECT_EQ(front(few), front(all));
   EXPECT_LT(points(few).size(), points(all).size() * 3 / 4);
   EXPECT_GT(points(few).size(), static_cast<size_t>(2));
+  const std::string found = folder_.path("found.sqlite");
+  sweep(config("screen = 5\nmethod = nsga2\nsamples = 90\npopulation = 20\n"), found, {"--jobs", "2"});
+  EXPECT_LT(points(found).size(), static_cast<size_t>(90));
+  EXPECT_GT(hypervolume(found), 0.95 * hypervolume(all));
   expect_sweep_refused("[sweep]\nmodel = deit-t\nscreen = all\n[axis]\npe.to = 8\n", "screen");
   expect_refused(
       {"sweep", "--config", ini("[sweep]\nmodel = deit-t\nscreen = 9\nobjectives = tiles,dsp\n[axis]\npe.to = 8\n"),
@@ -369,9 +382,7 @@ TEST_F(Sweeps, MeasureHypervolumes) {
     for (size_t i = 0; i < values.size(); ++i)
       query(out,
             "UPDATE point SET (latency_ms, dsp, bram18k) = (" + values[i] + ") WHERE number = " + std::to_string(i));
-    const Outcome outcome = run_sim({"pareto", out, "--objectives", objectives, "--reference", reference, "--quiet"});
-    EXPECT_EQ(outcome.code, 0) << outcome.err;
-    return std::stod(outcome.out.substr(outcome.out.find("hypervolume ") + 12));
+    return hypervolume_of(run_sim({"pareto", out, "--objectives", objectives, "--reference", reference, "--quiet"}));
   };
   // By hand: strips of 1 x 1, 2 x 3 and 1 x 4; then 3 x 3 x 1 + 2 x 2 x 3 - 2 x 2 x 1.
   EXPECT_EQ(volume({"1,4,0", "2,2,0", "4,1,0", "2,3,0"}, "latency_ms,dsp", "5,5"), 11);
