@@ -20,7 +20,6 @@ namespace hls {
 // Attention tiles are as deep or wide as there are tokens; a panel's last columns are computed in whole beats.
 constexpr int kInputs = padded(larger(kernels::kTileK, kernels::kMaxTokens), kLanesIn);
 constexpr int kColumns = padded(larger(kernels::kTileN, kernels::kMaxTokens) + kLanesOut, kLanesOut);
-using GemmBuffers = kernels::TileBuffers<kernels::kTileM, kInputs, kColumns>;
 
 /// One output tile; a panel spans all columns.
 struct OutputTile {
@@ -52,7 +51,7 @@ inline bool fits(const Job& job) {
 
 /// Rows of A, widened to the nine bits that int8 and uint8 share, zeros up to a whole beat.
 inline void load_a(const int8_t* activations, const Job& job, const OutputTile& t, int k0, int k,
-                   int16_t (*a)[kInputs]) {
+                   kernels::Activation9 (*a)[kInputs]) {
   const int beats_end = padded(k, kLanesIn);
   const bool is_unsigned = job.a_type == isa::Element::kUint8;
 rows:
@@ -69,8 +68,8 @@ rows:
     for (int j = 0; j < beats_end; ++j) {
 #pragma HLS pipeline II = 1
 #pragma HLS loop_tripcount min = 1 max = 288
-      const int16_t wide = is_unsigned ? static_cast<int16_t>(static_cast<uint8_t>(row[j])) : int16_t{row[j]};
-      a[i][j] = j < k ? wide : int16_t{0};
+      const int wide = is_unsigned ? static_cast<int>(static_cast<uint8_t>(row[j])) : static_cast<int>(row[j]);
+      a[i][j] = static_cast<kernels::Activation9>(j < k ? wide : 0);
     }
   }
 }
@@ -126,7 +125,7 @@ gemm_steps:
   for (int s = 0; s < steps; ++s) {
 #pragma HLS dataflow
 #pragma HLS loop_tripcount min = 1 max = 64
-    int16_t a[kernels::kTileM][kInputs];
+    kernels::Activation9 a[kernels::kTileM][kInputs];
     int8_t b[kColumns][kInputs];
 #pragma HLS array_partition variable = a type = cyclic factor = kLanesIn dim = 2
 #pragma HLS array_partition variable = b type = cyclic factor = kLanesIn dim = 2
@@ -137,8 +136,8 @@ gemm_steps:
     const DepthPart p = depth_part(job, s % depth_steps);
     load_a(activations, job, t, p.k0 + p.first, p.k, a);
     load_b(weights, job, t, t.n0 + column, n, p, b);
-    kernels::pe_array_tile<GemmBuffers, kLanesIn, kLanesOut, true, int16_t>(a, b, acc, column, t.m, p.k, n,
-                                                                            p.k0 + p.first == 0);
+    kernels::pe_array_tile<kLanesOut, kernels::PackedProducts, int32_t>(kernels::FixedLanes<kLanesIn>{}, a, b, acc,
+                                                                        column, t.m, p.k, n, p.k0 + p.first == 0);
   }
 }
 

@@ -98,12 +98,11 @@ int64_t HlsEstimate::square_root() {
 int64_t HlsEstimate::gemm(const std::string& unit, const Extents& e) {
   const std::string path = kKernels + "pe_array.h";
   const int64_t depth = k::gemm_depth(lanes_.inputs);
-  int64_t in_a_beat = 1;
-  if (!promise(path, "outputs").unrolled) in_a_beat *= lanes_.outputs;
+  const auto unrolled = [&](const char* label) { return promise(path, label).unrolled; };
   const bool packed = unit == "pe_array_tile_packed";
-  const bool lanes = packed ? promise(path, "chains").unrolled && promise(path, "chain_lanes").unrolled
-                            : promise(path, "input_lanes").unrolled;
-  if (!lanes) in_a_beat *= lanes_.inputs;
+  const bool outputs = unrolled(packed ? "output_pairs" : "output_lanes") && unrolled("cells");
+  const bool inputs = packed ? unrolled("chains") && unrolled("chain_lanes") : unrolled("input_lanes");
+  const int64_t in_a_beat = (outputs ? 1 : lanes_.outputs) * (inputs ? 1 : lanes_.inputs);
   const int64_t trips = e.m * k::ceil_div(e.k, lanes_.inputs) * k::ceil_div(e.n, lanes_.outputs) * in_a_beat;
   return beats(path, "gemm_beats", 0, trips, depth) + depth;
 }

@@ -109,7 +109,7 @@ TEST(HlsUnits, PackedPairsOfUnsignedActivations) {  // attention probabilities: 
     int expected_high = 0, expected_low = 0;
     for (size_t t = 0; t < kLanes; ++t) expected_high += a[t] * high[t], expected_low += a[t] * low[t];
     hls::Int<32> got_high = 0, got_low = 0;
-    kernels::detail::dot_pair<kLanes>(a.data(), high.data(), low.data(), got_high, got_low);
+    kernels::PackedProducts::pair<kLanes>(a.data(), high.data(), low.data(), got_high, got_low);
     EXPECT_EQ(kernels::native(got_high), expected_high);
     EXPECT_EQ(kernels::native(got_low), expected_low);
   }

@@ -54,6 +54,12 @@ struct Deletion {
 TEST(HlsEstimate, AMissingPragmaShows) {
   const Deletion deletions[] = {
       {"pe_array_tile", "accel/kernels/pe_array.h", "#pragma HLS pipeline", 0},
+      {"pe_array_tile", "accel/kernels/pe_array.h", "#pragma HLS unroll", 0},         // input lanes
+      {"pe_array_tile", "accel/kernels/pe_array.h", "#pragma HLS unroll", 1},         // outputs
+      {"pe_array_tile_packed", "accel/kernels/pe_array.h", "#pragma HLS unroll", 2},  // pairs of outputs
+      {"pe_array_tile_packed", "accel/kernels/pe_array.h", "#pragma HLS unroll", 3},  // chains
+      {"pe_array_tile_packed", "accel/kernels/pe_array.h", "#pragma HLS unroll", 4},  // products of a chain
+      {"pe_array_tile", "accel/kernels/pe_array.h", "#pragma HLS unroll", 5},         // accumulators
       {"requantize", "accel/kernels/requantize.h", "#pragma HLS pipeline", 0},
       {"requantize", "accel/kernels/requantize.h", "#pragma HLS unroll", 0},
       {"requantize", "accel/hls/units/requantize.cpp", "#pragma HLS loop_flatten", 0},

@@ -11,6 +11,6 @@ extern "C" void pe_array_tile(const int8_t a[TileBuffers::kRows][TileBuffers::kI
 #pragma HLS array_partition variable = b type = cyclic factor = heatvit::hls::kLanesIn dim = 2
 #pragma HLS array_partition variable = b type = cyclic factor = heatvit::hls::kLanesOut dim = 1
 #pragma HLS array_partition variable = c type = cyclic factor = heatvit::hls::kLanesOut dim = 2
-  heatvit::kernels::pe_array_tile<TileBuffers, heatvit::hls::kLanesIn, heatvit::hls::kLanesOut, false, int8_t>(
-      a, b, c, 0, m, k, n, first != 0);
+  heatvit::kernels::pe_array_tile<heatvit::hls::kLanesOut, heatvit::kernels::SeparateProducts, int32_t>(
+      heatvit::kernels::FixedLanes<heatvit::hls::kLanesIn>{}, a, b, c, 0, m, k, n, first != 0);
 }

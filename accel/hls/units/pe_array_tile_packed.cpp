@@ -12,6 +12,6 @@ extern "C" void pe_array_tile_packed(const int8_t a[TileBuffers::kRows][TileBuff
 #pragma HLS array_partition variable = b type = cyclic factor = heatvit::hls::kLanesIn dim = 2
 #pragma HLS array_partition variable = b type = cyclic factor = heatvit::hls::kLanesOut dim = 1
 #pragma HLS array_partition variable = c type = cyclic factor = heatvit::hls::kLanesOut dim = 2
-  heatvit::kernels::pe_array_tile<TileBuffers, heatvit::hls::kLanesIn, heatvit::hls::kLanesOut, true, int8_t>(
-      a, b, c, 0, m, k, n, first != 0);
+  heatvit::kernels::pe_array_tile<heatvit::hls::kLanesOut, heatvit::kernels::PackedProducts, int32_t>(
+      heatvit::kernels::FixedLanes<heatvit::hls::kLanesIn>{}, a, b, c, 0, m, k, n, first != 0);
 }
