@@ -49,6 +49,13 @@ bool within_buffers(const Job& job) {
   }
 }
 
+/// Why a command does not run; kDone: it does.
+int refusal(const Job& job) {
+  if (!runnable(job)) return kBadCommand;
+  if (job.opcode == isa::Opcode::kGemm && isa::type_of_b(job.a_type) != isa::Element::kInt8) return kOperandWidth;
+  return within_buffers(job) ? kDone : kTooLarge;
+}
+
 void execute(const int8_t* activations, const int8_t* weights, int8_t* results, const Job& job, SelectorState& state,
              uint32_t* kept) {
   switch (job.opcode) {
@@ -112,8 +119,9 @@ commands_in_order:
       status = hls::kDone;
       break;
     }
-    if (!hls::runnable(job) || !hls::within_buffers(job)) {
-      status = hls::runnable(job) ? hls::kTooLarge : hls::kBadCommand;
+    const int refused = hls::refusal(job);
+    if (refused != hls::kDone) {
+      status = refused;
       break;
     }
     hls::execute(activations, weights, results, job, state, kept);

@@ -12,7 +12,7 @@ namespace heatvit {
 namespace hls {
 
 /// What heatvit_top returns.
-enum Status { kDone = 0, kBadCommand = 1, kNoEnd = 2, kTooLarge = 3 };
+enum Status { kDone = 0, kBadCommand = 1, kNoEnd = 2, kTooLarge = 3, kOperandWidth = 4 };
 
 /// A matrix in DDR, possibly one per head. Byte units.
 struct Matrix {

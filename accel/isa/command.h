@@ -30,8 +30,8 @@ struct Operand {
   uint32_t head_stride = 0;  // from head to head
 };
 
-/// Convolution source of operand A: row m is output pixel (oy, ox), column k is (ky, kx, c); the image is HWC, int8,
-/// zero outside. k = kernel * kernel * channels, m = out_size^2.
+/// Convolution source of operand A: row m is output pixel (oy, ox), column k is (ky, kx, c); the image is HWC, of A's
+/// type, zero outside. k = kernel * kernel * channels, m = out_size^2.
 struct Im2col {
   uint16_t size = 0;      // input height = width; 0: A is a plain matrix
   uint16_t out_size = 0;  // output height = width

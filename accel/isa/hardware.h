@@ -3,6 +3,8 @@
 
 #include <cstdint>
 
+#include "accel/isa/layout.h"
+
 namespace heatvit::isa {
 
 enum class Placement : uint8_t { kCpu, kPl };
@@ -12,18 +14,26 @@ struct AcceleratorConfig {
   int th = 6, ti = 16, to = 32;                  // PE array: Th groups x Ti inputs x To outputs, MACs a cycle
   int tile_m = 197, tile_k = 384, tile_n = 128;  // buffer tiles, elements
   bool order_nm = true;                          // n outermost: a weight tile is loaded once
-  int numerics_bits = 8;                         // activations and weights
+  int numerics_bits = 8;                         // activations and weights: 8, or 16 (the baseline)
   int residual_bits = 16;                        // residual stream: 16 or 8
   Placement layernorm = Placement::kCpu;         // the paper's placement (two independent notes)
   SoftmaxPlacement softmax = SoftmaxPlacement::kAuto;
 
   // Capacities in bytes of one slot of each buffer.
   int operand_bytes() const { return numerics_bits / 8; }
+  // Int32 sums of int8 products; 48 bits of int16 products, which the simulation keeps in eight bytes.
+  int accumulator_bits() const { return numerics_bits == 16 ? 48 : 32; }
+  int accumulator_bytes() const { return numerics_bits == 16 ? 8 : 4; }
   int64_t input_slot() const { return int64_t{tile_m} * tile_k * operand_bytes(); }
   int64_t weight_slot() const { return int64_t{tile_k} * tile_n * operand_bytes(); }
-  int64_t accumulator_slot() const { return int64_t{tile_m} * tile_n * 4; }
+  int64_t accumulator_slot() const { return int64_t{tile_m} * tile_n * accumulator_bytes(); }
   int64_t vector_slot() const { return int64_t{tile_m} * tile_n * 2; }  // residual tiles and rows of vector operations
   int64_t output_slot() const { return int64_t{tile_m} * tile_n * 2; }
+
+  // Element types of activations and of attention probabilities.
+  Element operand_type() const { return numerics_bits == 16 ? Element::kInt16 : Element::kInt8; }
+  Element probability_type() const { return numerics_bits == 16 ? Element::kUint16 : Element::kUint8; }
+
   static constexpr int64_t record_slot() { return 1024 * 8; }  // channel records of one n tile or one LayerNorm
 };
 

@@ -14,10 +14,10 @@ enum class Opcode : uint8_t {
   kEnd = 0,            // raise the interrupt
   kGemm = 1,           // C = post(A x B), tiles on the PE array
   kSoftmax = 2,        // rows of int16 scores (Q8) -> uint8 / uint16 probabilities
-  kLayerNorm = 3,      // rows of the residual stream -> int8, in the fabric or on the host CPU
+  kLayerNorm = 3,      // rows of the residual stream -> activations, in the fabric or on the host CPU
   kCopy = 4,           // m rows of n bytes each
   kTokenMean = 5,      // mean over candidate tokens, written beside every token (the selector's global feature)
-  kHeadMean = 6,       // mean of each row of n values -> int8 (the selector's head statistics)
+  kHeadMean = 6,       // mean of each row of n values -> an activation (the selector's head statistics)
   kTokenScore = 7,     // per-head keep probabilities and head weights -> the selector's score memory
   kTokenSelect = 8,    // scores -> keep list, token-count register
   kTokenPack = 9,      // compact the residual stream, append the package token
@@ -30,6 +30,9 @@ constexpr int kElements = 5;
 constexpr int bytes_of(Element e) {
   return e == Element::kInt32 ? 4 : (e == Element::kInt16 || e == Element::kUint16) ? 2 : 1;
 }
+
+/// Of a GEMM, operand B is signed and as wide as A: int8 beside int8 and uint8, int16 beside int16 and uint16.
+constexpr Element type_of_b(Element a) { return bytes_of(a) == 2 ? Element::kInt16 : Element::kInt8; }
 
 /// What follows the requantisation of a GEMM's accumulator (docs/numerics.md).
 enum class Activation : uint8_t { kNone = 0, kRelu = 1, kGelu = 2, kSigmoid = 3, kSoftmax = 4 };

@@ -39,7 +39,7 @@ MatrixBlock plan_output(const Job& job, const Chunk& chunk) {
   const uint32_t offset = static_cast<uint32_t>(chunk.column0) * size,
                  bytes = static_cast<uint32_t>(chunk.columns) * size;
   switch (c.opcode) {
-    case Opcode::kHeadMean: return plan_block(c.c, 0, 1, chunk.row0, chunk.rows, 0, 1);
+    case Opcode::kHeadMean: return plan_block(c.c, 0, 1, chunk.row0, chunk.rows, 0, size);
     case Opcode::kColumnMaxAdd: return plan_block(c.c, 0, 1, 0, 1, offset, bytes);
     case Opcode::kTokenPack: return plan_block(c.c, 0, 1, 0, job.tokens_after, offset, bytes);
     default: return plan_block(c.c, chunk.head, 1, chunk.row0, chunk.rows, offset, bytes);
@@ -54,14 +54,15 @@ MatrixBlock plan_chunk(const Job& job, const Chunk& chunk) {
 
 BurstTrain plan_operand_a(const Job& job, const Tile& tile) {
   const isa::Command& c = job.command;
+  const auto size = static_cast<uint32_t>(isa::bytes_of(c.a_type));
   if (c.conv.size != 0) {
     const ConvWindow w = conv_window(c.conv, tile);
-    const isa::Operand image{c.a.address, uint32_t{c.conv.size} * c.conv.channels, 0};
-    return plan_block(image, 0, 1, w.row0, w.rows, static_cast<uint32_t>(w.column0) * c.conv.channels,
-                      static_cast<uint32_t>(w.columns) * c.conv.channels)
+    const uint32_t pixel = c.conv.channels * size;
+    const isa::Operand image{c.a.address, c.conv.size * pixel, 0};
+    return plan_block(image, 0, 1, w.row0, w.rows, static_cast<uint32_t>(w.column0) * pixel,
+                      static_cast<uint32_t>(w.columns) * pixel)
         .train;
   }
-  const auto size = static_cast<uint32_t>(isa::bytes_of(c.a_type));
   return plan_block(c.a, tile.head0, tile.heads, tile.m0, tile.m, static_cast<uint32_t>(tile.k0) * size,
                     static_cast<uint32_t>(tile.k) * size)
       .train;
@@ -69,20 +70,21 @@ BurstTrain plan_operand_a(const Job& job, const Tile& tile) {
 
 BurstTrain plan_operand_b(const Job& job, const Tile& tile) {
   const isa::Command& c = job.command;
+  const auto size = static_cast<uint32_t>(isa::bytes_of(isa::type_of_b(c.a_type)));
   switch (c.layout_b) {
     case isa::LayoutB::kRowsN:
-      return plan_block(c.b, tile.head0, tile.heads, tile.n0, tile.n, static_cast<uint32_t>(tile.k0),
-                        static_cast<uint32_t>(tile.k))
+      return plan_block(c.b, tile.head0, tile.heads, tile.n0, tile.n, static_cast<uint32_t>(tile.k0) * size,
+                        static_cast<uint32_t>(tile.k) * size)
           .train;
     case isa::LayoutB::kRowsK:
-      return plan_block(c.b, tile.head0, tile.heads, tile.k0, tile.k, static_cast<uint32_t>(tile.n0),
-                        static_cast<uint32_t>(tile.n))
+      return plan_block(c.b, tile.head0, tile.heads, tile.k0, tile.k, static_cast<uint32_t>(tile.n0) * size,
+                        static_cast<uint32_t>(tile.n) * size)
           .train;
     case isa::LayoutB::kPacked: break;
   }
   BurstTrain train;
-  train.address = c.b.address + static_cast<uint32_t>(int64_t{tile.n0} * job.k + int64_t{tile.k0} * tile.n);
-  train.row_bytes = static_cast<uint32_t>(tile.n * tile.k);
+  train.address = c.b.address + static_cast<uint32_t>(int64_t{tile.n0} * job.k + int64_t{tile.k0} * tile.n) * size;
+  train.row_bytes = static_cast<uint32_t>(tile.n * tile.k) * size;
   return train;
 }
 

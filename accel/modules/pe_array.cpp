@@ -83,7 +83,8 @@ void PeArray::gemm(const Job& job) {
   TileWalk walk(job);
   for (Tile tile; walk.next(tile);) {
     if (tile.out_first)
-      accumulator = fabric_.accumulator.acquire_free(account_, int64_t{tile.heads} * tile.m * tile.out_n * 4);
+      accumulator = fabric_.accumulator.acquire_free(
+          account_, int64_t{tile.heads} * tile.m * tile.out_n * hw.accumulator_bytes());
     if (tile.a_new) a = fabric_.input.front(account_, Cause::kWaitInput);
     if (tile.b_new) b = fabric_.weight.front(account_, Cause::kWaitWeights);
     const bool early = debug.fault == Fault::kEarlyRelease && tile.a_last && uses_++ == debug.fault_at;

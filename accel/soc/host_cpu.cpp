@@ -79,7 +79,7 @@ void HostCpu::layernorm(uint32_t index, uint32_t tokens) {
   const isa::Command& c = program_.commands.at(index);
   const auto n = static_cast<uint32_t>(c.n.fixed), rows = static_cast<uint32_t>(c.m.at(static_cast<int>(tokens)));
   const bool wide = c.a_type == isa::Element::kInt16;
-  const uint32_t row_bytes = n * (wide ? 2 : 1);
+  const uint32_t row_bytes = n * (wide ? 2 : 1), out_bytes = n * static_cast<uint32_t>(isa::bytes_of(c.c_type));
   const bool data = fabric_.functional();
   records_.resize(n * sizeof(isa::NormRecord));
   BurstTrain fetch;
@@ -115,11 +115,11 @@ void HostCpu::layernorm(uint32_t index, uint32_t tokens) {
                                  out);
       }
     }
-    const double lines = (double{1} * count * row_bytes + count * n) / 64.0;
+    const double lines = (double{1} * count * row_bytes + count * out_bytes) / 64.0;
     spend_cycles(count * n * config_.layernorm_cycles_per_element + lines * config_.cache_cycles_per_line);
     BurstTrain out;
     out.address = c.c.address + first * c.c.pitch;
-    out.row_bytes = n;
+    out.row_bytes = out_bytes;
     out.rows = count;
     out.pitch = c.c.pitch;
     out.command = index;

@@ -62,8 +62,9 @@ void prepare_kernel() {
 
 void check(const SocConfig& config, const lower::Program& program, Mode mode) {
   const isa::AcceleratorConfig &a = config.accel, &b = program.hw;
-  if (a.tile_m != b.tile_m || a.tile_k != b.tile_k || a.tile_n != b.tile_n || a.th != b.th)
-    throw InputError("the program was lowered for other tile sizes than the hardware has");
+  if (a.tile_m != b.tile_m || a.tile_k != b.tile_k || a.tile_n != b.tile_n || a.th != b.th ||
+      a.numerics_bits != b.numerics_bits)
+    throw InputError("the program was lowered for other tile sizes or numerics.bits than the hardware has");
   if (mode == Mode::kFunctional && !program.with_data) throw InputError("functional mode needs a model with weights");
   if (config.axi.outstanding < 1 || config.axi.outstanding > 64) throw InputError("axi.outstanding must be in 1..64");
   if (program.memory_bytes > config.ddr.capacity) throw InputError("the model does not fit into DDR");

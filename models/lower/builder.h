@@ -46,8 +46,10 @@ class Builder {
   /// Appends with dependencies on the last writers of what it reads, and notes what it writes.
   void emit(isa::Command c, const View* a, const View* b, const View* r, const View* writes);
 
-  static isa::Command command(isa::Opcode opcode, uint8_t block, isa::Op op);
+  /// A command whose operands are activations.
+  isa::Command command(isa::Opcode opcode, uint8_t block, isa::Op op) const;
 
+  int operand_bytes() const { return hw_.operand_bytes(); }
   int residual_bytes() const { return hw_.residual_bits / 8; }
   isa::Element residual_type() const { return hw_.residual_bits == 16 ? isa::Element::kInt16 : isa::Element::kInt8; }
   Region place_residual(const std::string& name, const std::vector<int16_t>* values, uint64_t count);

@@ -20,6 +20,10 @@ uint32_t aligned(int bytes) { return static_cast<uint32_t>((bytes + kRowAlign - 
 
 void check(const zoo::ModelSpec& spec, const reference::Pruning& pruning, const quant::QuantModel* model,
            const isa::AcceleratorConfig& hw) {
+  if (hw.numerics_bits == 16 && hw.residual_bits != 16)
+    throw InputError(
+        "numerics.residual_bits = 8 is for 8-bit operands; numerics.bits = 16 has a 16-bit residual stream");
+  if (model != nullptr && hw.numerics_bits != 8) throw InputError("numerics.bits = 16: timing mode only, so far");
   if (model != nullptr && model->residual_bits != hw.residual_bits)
     throw InputError("the model was quantised for numerics.residual_bits " + std::to_string(model->residual_bits));
   if (!pruning.enabled()) return;
@@ -55,11 +59,12 @@ Builder::Builder(const zoo::ModelSpec& spec, const isa::AcceleratorConfig& hw, c
                     prefers_fused_softmax(hw, spec.heads, spec.head_dim(), zoo::kMaxTokens));
 }
 
-Command Builder::command(Opcode opcode, uint8_t block, Op op) {
+Command Builder::command(Opcode opcode, uint8_t block, Op op) const {
   Command c;
   c.opcode = opcode;
   c.block = block;
   c.op = static_cast<uint8_t>(op);
+  c.a_type = c.c_type = hw_.operand_type();
   return c;
 }
 
@@ -88,13 +93,12 @@ void Builder::layernorm(uint8_t block, Op op, isa::Extent rows, int n, const qua
   c.n = fixed_extent(n);
   c.on_cpu = hw_.layernorm == isa::Placement::kCpu;
   c.a_type = residual_type();
-  c.c_type = Element::kInt8;
   const std::string name = "b" + std::to_string(block) + "." + std::string(isa::name_of(op)) + ".records";
   c.records =
       map_.place(name, weights != nullptr ? weights->channels.data() : nullptr, static_cast<uint64_t>(n) * 8).address;
   c.shift2 = weights != nullptr ? weights->shift : uint8_t{1};
   c.epsilon = weights != nullptr ? weights->epsilon : 1;
-  tile_rows(c, hw_, n * residual_bytes(), n, rows.at(zoo::kMaxTokens));
+  tile_rows(c, hw_, n * residual_bytes(), n * operand_bytes(), rows.at(zoo::kMaxTokens));
   View from = x_;
   from.pitch = static_cast<uint32_t>(n * residual_bytes());  // a token's heads are rows of their own in the selector
   emit(c, &from, nullptr, nullptr, &to);
@@ -109,7 +113,7 @@ void Builder::linear(Command c, const std::string& name, const quant::QuantLinea
   tile_gemm(c, hw_, zoo::kMaxTokens);
   const int n = c.n.fixed, k = c.k.fixed;
   const auto* data = weights != nullptr ? weights->weight.data() : nullptr;
-  c.b.address = map_.place_packed(name + ".weight", data, n, k, c.tile_n, c.tile_k).address;
+  c.b.address = map_.place_packed(name + ".weight", data, operand_bytes(), n, k, c.tile_n, c.tile_k).address;
   c.records = map_.place(name + ".records", weights != nullptr ? weights->channels.data() : nullptr,
                          static_cast<uint64_t>(n) * sizeof(isa::ChannelRecord))
                   .address;
@@ -130,33 +134,33 @@ void Builder::reserve_activations() {
         static_cast<uint64_t>(rows) * static_cast<uint64_t>(row_bytes) * static_cast<uint64_t>(heads);
     return View{map_.reserve(name, bytes), 0, static_cast<uint32_t>(row_bytes), static_cast<uint32_t>(head_stride)};
   };
-  const int t = zoo::kMaxTokens, d = spec_.dim;
-  image_ = view("image", zoo::kImageSize, zoo::kImageSize * 3);
-  x_ = view("residual", t, d * residual_bytes());
+  const int t = zoo::kMaxTokens, d = spec_.dim * operand_bytes();
+  image_ = view("image", zoo::kImageSize, zoo::kImageSize * 3 * operand_bytes());
+  x_ = view("residual", t, spec_.dim * residual_bytes());
   normed_ = view("normed", t, d);
   qkv_ = view("qkv", t, 3 * d);
-  const int row = static_cast<int>(aligned(t));
-  if (!fused_softmax_) scores_ = view("scores", t, 2 * row, t * 2 * row, spec_.heads);
+  const int score_row = 2 * static_cast<int>(aligned(t)), row = operand_bytes() * static_cast<int>(aligned(t));
+  if (!fused_softmax_) scores_ = view("scores", t, score_row, t * score_row, spec_.heads);
   probabilities_ = view("probabilities", t, row, t * row, spec_.heads);
   attended_ = view("attended", t, d);
-  hidden_ = view("hidden", t, spec_.mlp_hidden);
+  hidden_ = view("hidden", t, spec_.mlp_hidden * operand_bytes());
   logits_ = view("logits", 1, zoo::kClasses * 4);
   if (spec_.stem == zoo::Stem::kLvConv) {
     const int pixels = zoo::kImageSize / 2;
-    for (View& v : stem_) v = view("stem", pixels * pixels, zoo::kLvStemChannels);
+    for (View& v : stem_) v = view("stem", pixels * pixels, zoo::kLvStemChannels * operand_bytes());
   }
   if (spec_.aux_head) {
     head_logits_ = view("head_logits", 1, zoo::kClasses * 4);
     aux_logits_ = view("aux_logits", t, zoo::kClasses * 4);
   }
   if (pruning_.enabled() && pruning_.scorer == reference::Scorer::kHeatvit) {
-    const int h = spec_.heads, hd = spec_.head_dim();
+    const int h = spec_.heads, hd = spec_.head_dim() * operand_bytes();
     sel_features_ = view("sel_features", t * h, hd);
     sel_mlp1_ = view("sel_mlp1", t * h, hd / 2);
     sel_mlp2_ = view("sel_mlp2", t * h, hd / 4);
     sel_keep_ = view("sel_keep", t * h, 4);
-    sel_mean_ = view("sel_head_mean", t, h);
-    sel_head1_ = view("sel_head1", t, std::max(1, h / 2));
+    sel_mean_ = view("sel_head_mean", t, h * operand_bytes());
+    sel_head1_ = view("sel_head1", t, std::max(1, h / 2) * operand_bytes());
     sel_weight_ = view("sel_head_weight", t, 2 * h);
   }
 }
@@ -196,6 +200,7 @@ void Builder::embedding() {
   linear(c, "embed", model_ != nullptr ? &model_->embed : nullptr, source, patches, &position);
 
   Command cls = command(Opcode::kCopy, 0, Op::kCls);
+  cls.a_type = cls.c_type = Element::kInt8;  // rows of bytes
   cls.m = fixed_extent(1);
   cls.n = fixed_extent(static_cast<int>(x_.pitch));
   tile_rows(cls, hw_, static_cast<int>(x_.pitch), static_cast<int>(x_.pitch), 1);
@@ -210,7 +215,8 @@ bool Builder::cls_scores_wanted(int block) const {
 
 void Builder::attention(int index, const quant::QuantBlock* weights) {
   const auto block = static_cast<uint8_t>(index);
-  const auto d = static_cast<uint32_t>(spec_.dim), hd = static_cast<uint32_t>(spec_.head_dim());
+  const auto d = static_cast<uint32_t>(spec_.dim * operand_bytes());
+  const auto hd = static_cast<uint32_t>(spec_.head_dim() * operand_bytes());
   View q = qkv_, k = qkv_, v = qkv_, to = attended_;
   q.head_stride = k.head_stride = v.head_stride = to.head_stride = hd;
   k.offset = d;
@@ -228,7 +234,7 @@ void Builder::attention(int index, const quant::QuantBlock* weights) {
     s.panel = true;
     s.activation = Activation::kSoftmax;
     s.delta = delta2;
-    s.c_type = Element::kUint8;
+    s.c_type = hw_.probability_type();
     s.keep_cls_scores = cls_scores_wanted(index);
     tile_gemm(s, hw_, zoo::kMaxTokens);
     emit(s, &q, &k, nullptr, &probabilities_);
@@ -240,10 +246,10 @@ void Builder::attention(int index, const quant::QuantBlock* weights) {
     softmax.heads = s.heads;
     softmax.m = softmax.n = kTokens;
     softmax.a_type = Element::kInt16;
-    softmax.c_type = Element::kUint8;
+    softmax.c_type = hw_.probability_type();
     softmax.delta = delta2;
     softmax.keep_cls_scores = cls_scores_wanted(index);
-    tile_rows(softmax, hw_, 2 * zoo::kMaxTokens, zoo::kMaxTokens, zoo::kMaxTokens);
+    tile_rows(softmax, hw_, 2 * zoo::kMaxTokens, operand_bytes() * zoo::kMaxTokens, zoo::kMaxTokens);
     emit(softmax, &scores_, nullptr, nullptr, &probabilities_);
   }
 
@@ -253,7 +259,7 @@ void Builder::attention(int index, const quant::QuantBlock* weights) {
   a.n = fixed_extent(spec_.head_dim());
   a.layout_b = LayoutB::kRowsK;
   a.order = isa::LoopOrder::kMN;
-  a.a_type = Element::kUint8;
+  a.a_type = hw_.probability_type();
   if (weights != nullptr) a.immediate = {0, weights->attend.multiplier, weights->attend.shift, 0};
   tile_gemm(a, hw_, zoo::kMaxTokens);
   emit(a, &probabilities_, &v, nullptr, &to);

@@ -28,7 +28,7 @@ void Builder::heatvit_scores(int stage, uint8_t block) {
   };
 
   View normed = normed_;
-  normed.pitch = static_cast<uint32_t>(d);
+  normed.pitch = static_cast<uint32_t>(d * operand_bytes());
   layernorm(block, Op::kSelNorm, rows, d, w != nullptr ? &w->norm : nullptr, normed);
   linear(layer(Op::kSelLocal, rows, d, d / 2, Activation::kGelu, w != nullptr ? &w->local_gelu : nullptr),
          prefix + "local", w != nullptr ? &w->local : nullptr, normed, sel_features_);
@@ -37,12 +37,12 @@ void Builder::heatvit_scores(int stage, uint8_t block) {
   mean.heads = static_cast<uint8_t>(heads);
   mean.m = kTokens;
   mean.n = fixed_extent(d / 2);
-  tile_columns(mean, hw_, 1, zoo::kMaxTokens, d / 2);
+  tile_columns(mean, hw_, operand_bytes(), zoo::kMaxTokens, d / 2);
   View local = sel_features_;
-  local.pitch = static_cast<uint32_t>(heads * d);
-  local.head_stride = static_cast<uint32_t>(d);
+  local.pitch = static_cast<uint32_t>(heads * d * operand_bytes());
+  local.head_stride = static_cast<uint32_t>(d * operand_bytes());
   View global = local;
-  global.offset = static_cast<uint32_t>(d / 2);
+  global.offset = static_cast<uint32_t>(d / 2 * operand_bytes());
   emit(mean, &local, nullptr, nullptr, &global);
 
   linear(layer(Op::kSelMlp1, rows, d, d / 2, Activation::kGelu, w != nullptr ? &w->mlp1_gelu : nullptr),
@@ -59,11 +59,11 @@ void Builder::heatvit_scores(int stage, uint8_t block) {
   head_mean.n = fixed_extent(d);
   head_mean.a_type = residual_type();
   if (w != nullptr) head_mean.immediate = {0, w->head_mean.multiplier, w->head_mean.shift, 0};
-  tile_rows(head_mean, hw_, d * residual_bytes(), 1, rows.at(zoo::kMaxTokens));
+  tile_rows(head_mean, hw_, d * residual_bytes(), operand_bytes(), rows.at(zoo::kMaxTokens));
   View x = x_;
   x.pitch = static_cast<uint32_t>(d * residual_bytes());
   View mean_out = sel_mean_;
-  mean_out.pitch = 1;
+  mean_out.pitch = static_cast<uint32_t>(operand_bytes());
   emit(head_mean, &x, nullptr, nullptr, &mean_out);
 
   linear(layer(Op::kSelHead1, kTokens, heads, h, Activation::kGelu, w != nullptr ? &w->head1_gelu : nullptr),

@@ -22,8 +22,10 @@ Region MemoryMap::place(const std::string& name, const void* data, uint64_t byte
   return region;
 }
 
-Region MemoryMap::place_packed(const std::string& name, const int8_t* weights, int n, int k, int tile_n, int tile_k) {
-  const Region region = reserve(name, static_cast<uint64_t>(n) * static_cast<uint64_t>(k));
+Region MemoryMap::place_packed(const std::string& name, const int8_t* weights, int element_bytes, int n, int k,
+                               int tile_n, int tile_k) {
+  const Region region =
+      reserve(name, static_cast<uint64_t>(n) * static_cast<uint64_t>(k) * static_cast<uint64_t>(element_bytes));
   if (!with_data_) return region;
   std::vector<int8_t> packed;
   packed.reserve(region.bytes);

@@ -33,7 +33,7 @@ void tile_linear(Command& c, const AcceleratorConfig& hw, int max_tokens) {
 }
 
 /// Region of the input image that `rows` output rows of `columns` output pixels need for `kernel_rows` of the kernel,
-/// bytes.
+/// values.
 int64_t conv_region(const isa::Im2col& conv, int rows, int columns, int kernel_rows) {
   const int64_t high = std::min((rows - 1) * conv.stride + kernel_rows, int{conv.size});
   const int64_t wide = std::min((columns - 1) * conv.stride + conv.kernel, int{conv.size});
@@ -50,8 +50,8 @@ void tile_conv(Command& c, const AcceleratorConfig& hw) {
   int kernel_rows = conv.kernel;
   const auto fits = [&](int rows, int columns) {
     const int64_t pixels = int64_t{rows} * columns;
-    return conv_region(conv, rows, columns, kernel_rows) <= hw.input_slot() &&
-           pixels * c.tile_n * 4 <= hw.accumulator_slot() &&
+    return conv_region(conv, rows, columns, kernel_rows) * hw.operand_bytes() <= hw.input_slot() &&
+           pixels * c.tile_n * hw.accumulator_bytes() <= hw.accumulator_slot() &&
            pixels * c.tile_n * isa::bytes_of(c.c_type) <= hw.output_slot();
   };
   int rows = conv.out_size;
@@ -102,14 +102,14 @@ AttentionTiles attention_tiles(const Command& c, const AcceleratorConfig& hw, in
   if (t.k > hw.ti && t.k < k) t.k -= t.k % hw.ti;
   if (t.k < 1) return {};
   const int64_t width = c.panel ? n : tile_n;
-  t.m = std::min({m, input_cells / t.k, hw.accumulator_slot() / 4 / group / width,
+  t.m = std::min({m, input_cells / t.k, hw.accumulator_slot() / hw.accumulator_bytes() / group / width,
                   hw.output_slot() / isa::bytes_of(c.c_type) / group / width});
   if (t.m < 1) return {};
   const int64_t groups = ceil_div(c.heads, group), mt = ceil_div(m, t.m), kt = ceil_div(k, t.k), nt = ceil_div(n, t.n);
   const double steps = static_cast<double>(groups * mt * kt * nt);
   const double array = steps * static_cast<double>(t.m * ceil_div(t.k, hw.ti) * ceil_div(t.n, hw.to));
-  const double a = static_cast<double>(c.heads * m * k * (kt == 1 ? 1 : nt)) / kBeatBytes;
-  const double b = static_cast<double>(c.heads * n * k * (kt == 1 && nt == 1 ? 1 : mt)) / kBeatBytes;
+  const double a = static_cast<double>(c.heads * m * k * operand * (kt == 1 ? 1 : nt)) / kBeatBytes;
+  const double b = static_cast<double>(c.heads * n * k * operand * (kt == 1 && nt == 1 ? 1 : mt)) / kBeatBytes;
   t.cost = std::max({array, a, b}) + kTileCycles * steps;
   return t;
 }
@@ -131,14 +131,14 @@ AttentionTiles best_attention_tiles(const Command& c, const AcceleratorConfig& h
 }
 
 /// Q K^T of a model as the lowering emits it, for weighing the placements of softmax.
-Command score_command(int heads, int head_dim, bool fused) {
+Command score_command(const AcceleratorConfig& hw, int heads, int head_dim, bool fused) {
   Command c;
   c.op = static_cast<uint8_t>(isa::Op::kScores);
   c.m = c.n = {0, 1};
   c.k = {static_cast<int16_t>(head_dim), 0};
   c.heads = static_cast<uint8_t>(heads);
   c.panel = fused;
-  c.c_type = fused ? isa::Element::kUint8 : isa::Element::kInt16;
+  c.c_type = fused ? hw.probability_type() : isa::Element::kInt16;
   return c;
 }
 
@@ -156,12 +156,12 @@ void tile_gemm(Command& c, const AcceleratorConfig& hw, int max_tokens) {
 }
 
 bool fits_fused_softmax(const AcceleratorConfig& hw, int heads, int head_dim, int max_tokens) {
-  return best_attention_tiles(score_command(heads, head_dim, true), hw, max_tokens).group != 0;
+  return best_attention_tiles(score_command(hw, heads, head_dim, true), hw, max_tokens).group != 0;
 }
 
 bool prefers_fused_softmax(const AcceleratorConfig& hw, int heads, int head_dim, int max_tokens) {
-  const AttentionTiles fused = best_attention_tiles(score_command(heads, head_dim, true), hw, max_tokens);
-  const AttentionTiles separate = best_attention_tiles(score_command(heads, head_dim, false), hw, max_tokens);
+  const AttentionTiles fused = best_attention_tiles(score_command(hw, heads, head_dim, true), hw, max_tokens);
+  const AttentionTiles separate = best_attention_tiles(score_command(hw, heads, head_dim, false), hw, max_tokens);
   if (fused.group == 0 || separate.group == 0) return fused.group != 0;
   const double round_trip = 2.0 * 2.0 * heads * max_tokens * max_tokens / 16.0;  // int16 scores, out and in, beats
   return fused.cost <= separate.cost + round_trip;

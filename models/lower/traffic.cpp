@@ -13,7 +13,7 @@ using isa::Opcode;
 uint64_t u(int64_t value) { return static_cast<uint64_t>(std::max<int64_t>(value, 0)); }
 int64_t tiles(int64_t extent, int64_t tile) { return (extent + tile - 1) / tile; }
 
-/// Input bytes of all tiles of a convolution: the rows and columns that lie inside the image, at least one row each.
+/// Input values of all tiles of a convolution: the rows and columns that lie inside the image, at least one row each.
 int64_t conv_input(const Command& c) {
   const isa::Im2col& v = c.conv;
   // Input extent of `count` output pixels from `first` under kernel positions [k0, k1).
@@ -55,8 +55,9 @@ Traffic gemm(const Command& c, int tokens) {
   const Passes pass = passes(c, tiles(m, c.tile_m), tiles(k, c.tile_k), tiles(n, c.tile_n));
   const int64_t out = m * n * heads * isa::bytes_of(c.c_type);
   Traffic t;
-  t.input = u((c.conv.size != 0 ? conv_input(c) : m * k * heads) * pass.a + (c.residual ? out : 0));
-  t.weights = u(n * k * heads * pass.b + (c.records != 0 ? n * 8 * pass.records : 0));
+  const int64_t size = isa::bytes_of(c.a_type);  // of A and of B
+  t.input = u((c.conv.size != 0 ? conv_input(c) : m * k * heads) * size * pass.a + (c.residual ? out : 0));
+  t.weights = u(n * k * heads * size * pass.b + (c.records != 0 ? n * 8 * pass.records : 0));
   t.output = u(out);
   return t;
 }
@@ -68,12 +69,12 @@ Traffic vector_operation(const Command& c, int tokens, int tokens_after) {
   switch (c.opcode) {
     case Opcode::kLayerNorm:
       if (c.on_cpu) {
-        t.cpu = u(cells * in + cells + n * 8);
+        t.cpu = u(cells * in + cells * out + n * 8);
       } else {
-        t.input = u(cells * in), t.output = u(cells), t.weights = u(n * 8);
+        t.input = u(cells * in), t.output = u(cells * out), t.weights = u(n * 8);
       }
       break;
-    case Opcode::kHeadMean: t.input = u(cells * in), t.output = u(c.m.at(tokens)); break;
+    case Opcode::kHeadMean: t.input = u(cells * in), t.output = u(c.m.at(tokens) * out); break;
     case Opcode::kTokenScore: t.input = u(cells * 6); break;
     case Opcode::kTokenPack: t.input = u(tokens * n * in), t.output = u(tokens_after * n * in); break;
     case Opcode::kColumnMaxAdd: t.input = u(cells * 4 + n * 4), t.output = u(n * 4); break;
@@ -94,11 +95,11 @@ Traffic announced_traffic(const Program&, const Command& c, int tokens, int toke
 Traffic compulsory_traffic(const Program& program, const Command& c, int tokens, int tokens_after) {
   if (c.opcode != Opcode::kGemm) return announced_traffic(program, c, tokens, tokens_after);
   const int64_t m = c.m.at(tokens), k = c.k.at(tokens), n = c.n.at(tokens), heads = c.heads;
-  const int64_t out = m * n * heads * isa::bytes_of(c.c_type);
+  const int64_t out = m * n * heads * isa::bytes_of(c.c_type), size = isa::bytes_of(c.a_type);
   Traffic t;
-  t.input = u((c.conv.size != 0 ? int64_t{c.conv.size} * c.conv.size * c.conv.channels : m * k * heads) +
+  t.input = u((c.conv.size != 0 ? int64_t{c.conv.size} * c.conv.size * c.conv.channels : m * k * heads) * size +
               (c.residual ? out : 0));
-  t.weights = u(n * k * heads);
+  t.weights = u(n * k * heads * size);
   t.output = u(out);
   return t;
 }

@@ -307,7 +307,8 @@ double Pipeline::host_layernorm(const Job& job, double start, int dim) {
   const soc::CpuConfig& cpu = config_.cpu;
   const double pl_ns = 1000.0 / config_.pl_clock_mhz;
   const auto n = static_cast<uint32_t>(job.n), rows = static_cast<uint32_t>(job.m);
-  const uint32_t row_bytes = n * (c.a_type == isa::Element::kInt16 ? 2 : 1);
+  const uint32_t row_bytes = n * static_cast<uint32_t>(isa::bytes_of(c.a_type));
+  const uint32_t out_bytes = n * static_cast<uint32_t>(isa::bytes_of(c.c_type));
   const uint32_t chunk =
       std::max(1U, static_cast<uint32_t>(cpu.rows_per_chunk) * (dim > 0 ? static_cast<uint32_t>(dim) / n : 1U));
   const auto train = [](uint32_t address, uint32_t bytes, uint32_t count, uint32_t pitch) {
@@ -317,8 +318,8 @@ double Pipeline::host_layernorm(const Job& job, double start, int dim) {
   };
   const auto chunk_time = [&](uint32_t first, uint32_t count) {
     const double in = host_.cost(train(c.a.address + first * c.a.pitch, row_bytes, count, c.a.pitch), false);
-    const double out = host_.cost(train(c.c.address + first * c.c.pitch, n, count, c.c.pitch), true);
-    const double lines = (static_cast<double>(count) * row_bytes + count * n) / 64.0;
+    const double out = host_.cost(train(c.c.address + first * c.c.pitch, out_bytes, count, c.c.pitch), true);
+    const double lines = (static_cast<double>(count) * row_bytes + count * out_bytes) / 64.0;
     const double ns =
         (count * n * cpu.layernorm_cycles_per_element + lines * cpu.cache_cycles_per_line) * 1000.0 / cpu.clock_mhz;
     return in + out + ns / pl_ns;

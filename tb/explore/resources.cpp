@@ -21,11 +21,12 @@ Resources estimate_resources(const soc::SocConfig& config) {
   const soc::BufferConfig& slots = config.buffers;
   const int64_t lane_bytes = int64_t{2} * config.vector.lanes;
   Resources r;
-  r.dsp = ceil_divide(int64_t{a.th} * a.ti * a.to, 2);
+  r.dsp = ceil_divide(int64_t{a.th} * a.ti * a.to, a.numerics_bits == 16 ? 1 : 2);
   r.bram18k = brams(slots.input, a.input_slot(), int64_t{a.th} * a.ti * a.operand_bytes()) +
               brams(slots.weight, a.weight_slot(), int64_t{a.ti} * a.to * a.operand_bytes()) +
               brams(slots.record, isa::AcceleratorConfig::record_slot(), 8) +
-              brams(slots.accumulator, a.accumulator_slot(), int64_t{4} * a.to) +
+              brams(slots.accumulator, int64_t{a.tile_m} * a.tile_n * a.accumulator_bits() / 8,
+                    int64_t{a.accumulator_bits()} / 8 * a.to) +
               brams(slots.vector, a.vector_slot(), lane_bytes) + brams(slots.output, a.output_slot(), lane_bytes);
   return r;
 }
