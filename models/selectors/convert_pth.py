@@ -10,15 +10,11 @@ Exit code: 0, 2 for a checkpoint or an option that cannot be used, 1 when the re
 """
 
 import argparse
-import json
 import os
-import struct
 import sys
-import tempfile
 
 CONTAINER_KEYS = ("model", "state_dict")
 MODULE_PREFIX = "module."
-ALIGNMENT = 8  # of the first data byte
 
 
 class InputError(Exception):
@@ -85,36 +81,6 @@ def to_array(name, tensor, path):
     return array
 
 
-def header_of(arrays):
-    header = {"__metadata__": {"format": "pt"}}
-    offset = 0
-    for name, array in arrays:
-        header[name] = {"dtype": "F32", "shape": list(array.shape), "data_offsets": [offset, offset + array.nbytes]}
-        offset += array.nbytes
-    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
-    return text + b" " * (-len(text) % ALIGNMENT)
-
-
-def write_safetensors(path, arrays):
-    """Writes beside `path` and renames, so that no half-written file is ever seen."""
-    header = header_of(arrays)
-    folder = os.path.dirname(os.path.abspath(path))
-    descriptor, temporary = tempfile.mkstemp(prefix=os.path.basename(path) + ".", suffix=".tmp", dir=folder)
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            umask = os.umask(0)
-            os.umask(umask)
-            os.fchmod(stream.fileno(), 0o666 & ~umask)  # mkstemp's files are private
-            stream.write(struct.pack("<Q", len(header)))
-            stream.write(header)
-            for _, array in arrays:
-                stream.write(array.tobytes())
-        os.replace(temporary, path)
-    except BaseException:  # Ctrl-C included
-        os.unlink(temporary)
-        raise
-
-
 def parse_arguments(arguments):
     parser = argparse.ArgumentParser(
         description="Converts a PyTorch checkpoint into a safetensors file (float32, timm's tensor names).",
@@ -134,6 +100,8 @@ def main(arguments=None):
     except InputError as error:
         print(f"convert_pth.py: {error}", file=sys.stderr)
         return 2
+    from heatvit.tensors import write_safetensors
+
     try:
         write_safetensors(options.output, arrays)
     except OSError as error:

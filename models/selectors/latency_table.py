@@ -2,7 +2,7 @@
 
     from latency_table import LatencyTable
     table = LatencyTable("deit-s.json")
-    keep = torch.tensor([0.7, 0.49, 0.343], requires_grad=True)   # expected share of the 196 patches after each selector
+    keep = torch.tensor([0.7, 0.49, 0.343], requires_grad=True)   # expected share of the patches after each selector
     table(keep).backward()                                        # milliseconds; keep.grad: milliseconds per unit of ratio
 
 Each part of the network (block, selector, head) is piecewise linear in the token count, through the table's entries, so the
@@ -15,8 +15,6 @@ import json
 
 import torch
 
-MAX_TOKENS = 197
-PATCHES = 196
 PARTS = ("block", "block_before_selector", "selector_keeping_none", "selector_keeping_all", "embedding", "head")
 
 
@@ -25,7 +23,7 @@ def _read_json(path):
         table = json.load(file)
     if table.get("schema") != "heatvit-sim/latency-table/1":
         raise ValueError(f"{path}: not a latency table of run_sim")
-    return {"depth": table["depth"], "selectors": table["selectors"]}, table["rows"]
+    return {key: table[key] for key in ("depth", "selectors", "patches")}, table["rows"]
 
 
 def _read_csv(path):
@@ -35,8 +33,13 @@ def _read_csv(path):
         raise ValueError(f"{path}: not a latency table of run_sim")
     words = next(line for line in lines if line.startswith("# model")).split()
     names = words.index("selectors"), words.index("scorer")
-    model = {"depth": int(words[words.index("depth") + 1]), "selectors": [int(w) for w in words[names[0] + 1 : names[1]]]}
-    return model, list(csv.DictReader(line for line in lines if not line.startswith("#")))
+    rows = list(csv.DictReader(line for line in lines if not line.startswith("#")))
+    model = {
+        "depth": int(words[words.index("depth") + 1]),
+        "selectors": [int(w) for w in words[names[0] + 1 : names[1]]],
+        "patches": max(int(row["tokens"]) for row in rows) - 1,  # a table always has the unpruned network
+    }
+    return model, rows
 
 
 class LatencyTable(torch.nn.Module):
@@ -46,7 +49,7 @@ class LatencyTable(torch.nn.Module):
         """`selectors`: before these blocks, counting from 1; default: the model's own positions."""
         super().__init__()
         model, rows = (_read_csv if str(path).endswith(".csv") else _read_json)(path)
-        self.depth = model["depth"]
+        self.depth, self.patches = model["depth"], model["patches"]
         self.selectors = tuple(model["selectors"] if selectors is None else selectors)
         if list(self.selectors) != sorted(set(self.selectors)) or not all(1 <= s <= self.depth for s in self.selectors):
             raise ValueError(f"selector positions must rise within 1..{self.depth}, got {self.selectors}")
@@ -65,14 +68,13 @@ class LatencyTable(torch.nn.Module):
         share = (at - low) / (high - low)
         return values[right - 1] + share * (values[right] - values[right - 1])
 
-    @staticmethod
-    def tokens_of(keep_ratio):
+    def tokens_of(self, keep_ratio):
         """Rows after a selector: CLS, the kept patches and, unless all were kept, the package token.
 
         The package token is there as soon as one patch is gone; the ramp over that last patch keeps this continuous.
         """
-        kept = PATCHES * keep_ratio
-        return 1 + kept + (PATCHES - kept).clamp(0, 1)
+        kept = self.patches * keep_ratio
+        return 1 + kept + (self.patches - kept).clamp(0, 1)
 
     def _selector(self, tokens, after):
         share = ((after - 2) / (tokens - 2).clamp(min=1e-9)).clamp(0, 1)
@@ -84,7 +86,8 @@ class LatencyTable(torch.nn.Module):
         if keep_ratios.shape[-1] != len(self.selectors):
             raise ValueError(f"{len(self.selectors)} keep ratios are needed, got {keep_ratios.shape[-1]}")
         ratios = keep_ratios.to(torch.float64)
-        tokens = torch.full_like(ratios[..., 0], float(MAX_TOKENS)) if self.selectors else ratios.new_tensor(float(MAX_TOKENS))
+        every = float(self.patches + 1)
+        tokens = torch.full_like(ratios[..., 0], every) if self.selectors else ratios.new_tensor(every)
         latency = self._at("embedding", tokens)
         for block in range(1, self.depth + 1):
             if block in self.selectors:

@@ -1,0 +1,54 @@
+"""What training minimises. Every loss is a mean over the images of a batch."""
+
+import torch
+import torch.nn.functional as F
+
+
+def distillation(logits, teacher_logits, temperature=1.0):
+    """Kullback-Leibler divergence of the student from the unpruned model, times temperature^2."""
+    student = F.log_softmax(logits / temperature, -1)
+    teacher = F.log_softmax(teacher_logits / temperature, -1)
+    return F.kl_div(student, teacher, reduction="batchmean", log_target=True) * temperature**2
+
+
+def feature_distance(features, teacher_features):
+    """Mean square difference, relative to the mean square of the teacher's."""
+    return F.mse_loss(features, teacher_features) / teacher_features.pow(2).mean().clamp(min=1e-6)
+
+
+def token_distance(tokens, teacher_tokens, mask):
+    """feature_distance over the rows that stay: CLS and the kept patches. mask: (images, patches)."""
+    rows = torch.cat((mask.new_ones(len(mask), 1), mask.detach()), 1)[:, :, None]
+    difference = (tokens[:, : rows.shape[1]] - teacher_tokens).pow(2) * rows
+    return difference.sum() / (teacher_tokens.pow(2) * rows).sum().clamp(min=1e-6)
+
+
+def classification(logits, labels, smoothing=0.1):
+    return F.cross_entropy(logits, labels, label_smoothing=smoothing)
+
+
+def latency(kept, table, patches, target_ms):
+    """Square of the relative distance of the batch's mean latency from the target.
+
+    kept: (images, selectors) patches that stay. The mean over the batch, so that images may differ.
+    """
+    milliseconds = table(kept / patches).mean()
+    return (milliseconds / target_ms - 1).pow(2).float(), float(milliseconds.detach())
+
+
+def keep_ratio(kept, patches, targets):
+    """Mean square distance of each selector's mean keep ratio from its target (cumulative)."""
+    ratio = (kept / patches).mean(0)
+    return (ratio - ratio.new_tensor(targets)).pow(2).mean()
+
+
+def sharpness(scores, masks):
+    """Mean of 4 s (1 - s) over the candidates: near zero when scores are decided, so that threshold and sampling agree."""
+    total, count = 0.0, 0.0
+    previous = None
+    for score, mask in zip(scores, masks):
+        weight = torch.ones_like(score) if previous is None else previous
+        total = total + (4 * score * (1 - score) * weight).sum()
+        count = count + weight.sum()
+        previous = mask.detach()
+    return total / count

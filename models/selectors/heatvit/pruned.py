@@ -1,0 +1,138 @@
+"""Backbone and token selectors together.
+
+Training works on all rows with a policy that says who is still there, so that a dropped token keeps a gradient: it tells
+what the token would have brought. Evaluation gathers: a dropped token is gone, as on the hardware. Both give the same
+logits for the same decisions.
+"""
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import nn
+
+from .nonlinearities import EXACT, Nonlinearities
+from .quantisation import apply_probe, linear
+from .selector import TokenSelector, gumbel_keep, package_token, threshold
+
+
+@dataclass
+class PrunedOutput:
+    logits: torch.Tensor  # (images, classes)
+    features: torch.Tensor  # (images, dim): CLS after the last LayerNorm
+    scores: list = field(default_factory=list)  # a selector: (images, patches)
+    masks: list = field(default_factory=list)  # a selector: (images, patches), 1 kept, cumulative, differentiable
+    tokens: torch.Tensor = None  # (images, rows, dim): the stream before the last block
+
+    def kept(self):
+        """(images, selectors): patches that stay, differentiable."""
+        return torch.stack([mask.sum(1) for mask in self.masks], 1)
+
+
+@dataclass
+class Decision:
+    """How a score becomes keep or drop: the threshold, or Gumbel-softmax."""
+
+    sample: bool = False
+    temperature: float = 1.0
+    noise: float = 1.0
+    generator: torch.Generator = None
+
+    def __call__(self, score):
+        return gumbel_keep(score, self.temperature, self.noise, self.generator) if self.sample else threshold(score)
+
+
+class PrunedViT(nn.Module):
+    """`functions`: of the backbone. The selectors use the hardware's polynomials, with the same delta1."""
+
+    def __init__(self, backbone, functions=EXACT, use_package=True):
+        super().__init__()
+        self.config = backbone.config
+        self.backbone = backbone
+        self.functions = functions
+        self.selector_functions = Nonlinearities(True, functions.delta1, 1.0)
+        self.use_package = use_package
+        self.selectors = nn.ModuleList(TokenSelector(backbone.config) for _ in backbone.config.selectors)
+
+    def prefix(self, images, probe=None):
+        """The stream in front of the first selector: it depends on the backbone alone, so it can be kept."""
+        x = self.backbone.embed(images, probe)
+        for number in range(1, self._first()):
+            x = self.backbone.block(number, x, None, self.functions, probe)
+        return x
+
+    def forward(self, images, decide=None, probe=None):
+        return self.from_prefix(self.prefix(images, probe), decide, probe)
+
+    def from_prefix(self, x, decide=None, probe=None, scorer=None):
+        """Masked pass from `prefix` on. decide: a Decision, default the threshold. scorer(stage, x, candidates, mask) may
+        replace the selectors: returns keep masks over the patches and the scores that weight the package token."""
+        decide = decide or Decision()
+        patches = self.config.patches
+        output = PrunedOutput(None, None)
+        mask, policy, has_package = x.new_ones(len(x), patches), None, x.new_zeros(len(x), 1)
+        for number in range(self._first(), self.config.depth + 1):
+            if number in self.config.selectors:
+                stage = self.config.selectors.index(number)
+                x, mask, has_package = self._select(stage, x, mask, has_package, decide, probe, scorer, output)
+                policy = torch.cat((mask.new_ones(len(x), 1), mask, has_package), 1)
+            last = number == self.config.depth
+            if last:
+                output.tokens = x
+            x = self.backbone.block(number, x, policy, self.functions, probe, queries=1 if last else None)
+        output.features = self.backbone.features(x, probe)
+        output.logits = linear(self.backbone.head, output.features, probe)
+        return output
+
+    def _first(self):
+        return self.config.selectors[0] if self.config.selectors else 1
+
+    def _select(self, stage, x, mask, has_package, decide, probe, scorer, output):
+        zeros = mask.new_zeros(len(x), 1)
+        rows = x.shape[1] - 1
+        candidates = torch.cat((zeros, mask) + ((zeros,) if rows > mask.shape[1] else ()), 1)
+        if scorer is None:
+            name = f"selector.{stage + 1}."
+            score = self.selectors[stage](x, candidates, self.selector_functions, probe, name)
+            keep = mask * decide(score[:, 1 : 1 + mask.shape[1]])
+        else:
+            keep, score = scorer(stage, x, candidates, mask)
+        output.scores.append(score[:, 1 : 1 + mask.shape[1]])
+        output.masks.append(keep)
+        packaged = torch.cat((zeros, mask - keep) + ((has_package,) if rows > mask.shape[1] else ()), 1)
+        token, has_package = package_token(x, score, packaged)
+        if not self.use_package:
+            token, has_package = torch.zeros_like(token), torch.zeros_like(has_package)
+        token = apply_probe(probe, "residual", token)
+        return torch.cat((x[:, : 1 + mask.shape[1]], token), 1), keep, has_package
+
+    @torch.no_grad()
+    def evaluate_one(self, image, probe=None):
+        """One image (3, size, size), gathered: logits, kept patch indices after each selector, tokens entering each block."""
+        x = self.backbone.embed(image[None], probe)
+        patches, has_package = torch.arange(self.config.patches), False
+        kept, tokens = [], []
+        for number in range(1, self.config.depth + 1):
+            if number in self.config.selectors:
+                stage = self.config.selectors.index(number)
+                x, patches, has_package = self._gather(stage, x, patches, has_package, probe)
+                kept.append(patches.tolist())
+            tokens.append(x.shape[1])
+            x = self.backbone.block(number, x, None, self.functions, probe)
+        return linear(self.backbone.head, self.backbone.features(x, probe), probe)[0], kept, tokens
+
+    def _gather(self, stage, x, patches, has_package, probe):
+        count = len(patches)
+        candidates = torch.zeros(1, x.shape[1])
+        candidates[:, 1 : 1 + count] = 1.0
+        score = self.selectors[stage](x, candidates, self.selector_functions, probe, f"selector.{stage + 1}.")
+        keep = torch.zeros(1, x.shape[1])
+        keep[:, 1 : 1 + count] = threshold(score[:, 1 : 1 + count])
+        packaged = 1.0 - keep
+        packaged[:, 0] = 0.0
+        token, there = package_token(x, score, packaged)
+        rows = torch.cat((torch.zeros(1, dtype=torch.long), torch.nonzero(keep[0])[:, 0]))
+        parts = [x[:, rows]]
+        there = self.use_package and bool(there.item() > 0)
+        if there:
+            parts.append(apply_probe(probe, "residual", token))
+        return torch.cat(parts, 1), patches[rows[1:] - 1], there

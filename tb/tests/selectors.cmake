@@ -1,0 +1,4 @@
+# The training package in Python; skipped, visibly, without PyTorch.
+add_test(NAME selectors.modules
+  COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/selectors/run.sh ${CMAKE_CURRENT_SOURCE_DIR}/selectors/modules.py ${CMAKE_SOURCE_DIR})
+set_tests_properties(selectors.modules PROPERTIES SKIP_RETURN_CODE 77)

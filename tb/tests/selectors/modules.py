@@ -1,0 +1,183 @@
+"""Tests of models/selectors/heatvit, on a small network: modules.py HOME. Fails with an AssertionError."""
+
+import os
+import sys
+import tempfile
+
+home = sys.argv[1]
+sys.path.insert(0, home + "/models/selectors")
+from heatvit import runtime  # noqa: E402
+
+runtime.configure(1, 7)
+import numpy  # noqa: E402
+import torch  # noqa: E402
+from heatvit import config, data, export, losses, nonlinearities, pruned, quantisation, selector, tensors  # noqa: E402
+from heatvit.backbone import VisionTransformer  # noqa: E402
+
+SMALL = config.ModelConfig("small", dim=32, heads=2, depth=4, image_size=32, patch=8, classes=5, selectors=(2, 3))
+
+
+def small_model(functions=nonlinearities.EXACT):
+    torch.manual_seed(3)
+    model = pruned.PrunedViT(VisionTransformer(SMALL), functions)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            parameter.copy_(torch.randn_like(parameter) * (0.8 if name.startswith("selectors") else 0.3))
+    images = torch.randn(6, 3, 32, 32)
+    for stage, share in enumerate((0.7, 0.4)):
+        got = selector.shift_to_share(model.selectors[stage], lambda: float(model(images).masks[stage].mean()), share)
+        assert abs(got) < 16 and abs(float(model(images).masks[stage].mean()) - share) < 0.1
+    return model
+
+
+def close(a, b, tolerance):
+    difference = float((torch.as_tensor(a) - torch.as_tensor(b)).abs().max())
+    assert difference <= tolerance, (difference, tolerance)
+
+
+def masked_and_gathered_passes_agree():
+    for functions in (nonlinearities.EXACT, nonlinearities.Nonlinearities(True, 0.5, 0.5)):
+        model, images = small_model(functions), torch.randn(6, 3, 32, 32)
+        output = model(images)
+        counts = output.kept()
+        assert 0 < counts.mean() < SMALL.patches and len(set(counts[:, 1].tolist())) > 1, counts
+        for i, image in enumerate(images):
+            logits, kept, tokens = model.evaluate_one(image)
+            close(logits, output.logits[i], 1e-4)
+            assert [len(k) for k in kept] == counts[i].long().tolist()
+            assert kept == [torch.nonzero(mask[i])[:, 0].tolist() for mask in output.masks]
+            assert tokens[-1] == 1 + len(kept[-1]) + (len(kept[-1]) < SMALL.patches)
+
+
+def without_selectors_that_drop_nothing_changes():
+    model, images = small_model(), torch.randn(2, 3, 32, 32)
+    for each in model.selectors:
+        each.shift(100.0)
+    close(model(images).logits, model.backbone(images), 1e-4)
+
+
+def nonlinearities_follow_the_specification():
+    x = torch.linspace(-8, 8, 4001)
+    close(nonlinearities.polynomial_gelu(x), torch.nn.functional.gelu(x), 0.02)
+    close(nonlinearities.plan_sigmoid(x), torch.sigmoid(x), 0.02)
+    close(nonlinearities.polynomial_exp(-x.abs()), torch.exp(-x.abs()), 0.005)
+    # delta1 mixes GELU with the line x / 2
+    half = nonlinearities.polynomial_gelu(x, 0.5)
+    close(half, 0.5 * nonlinearities.polynomial_gelu(x) + 0.25 * x, 1e-5)
+    scores, policy = torch.randn(3, 7), torch.tensor([1.0, 0, 1, 1, 0, 1, 1])
+    for functions in (nonlinearities.EXACT, nonlinearities.POLYNOMIAL):
+        full = functions.softmax(scores, policy)
+        close(full[:, policy > 0], functions.softmax(scores[:, policy > 0]), 1e-6)
+        close(full[:, policy == 0], 0.0, 0.0)
+
+
+def gumbel_samples_have_the_scores_probabilities():
+    score = torch.tensor([0.1, 0.5, 0.9]).expand(20000, 3)
+    close(selector.gumbel_keep(score).mean(0), score[0], 0.02)
+    assert selector.gumbel_keep(score[:2], noise=0).tolist() == [[0, 1, 1]] * 2
+    leaf = torch.full((4,), 0.4, requires_grad=True)
+    selector.gumbel_keep(leaf).sum().backward()
+    assert (leaf.grad > 0).all()
+
+
+def package_is_the_weighted_mean():
+    x, score = torch.randn(2, 5, 4), torch.rand(2, 5)
+    packaged = torch.tensor([[0, 1.0, 0, 1, 0], [0, 0, 0, 0, 0]])
+    token, there = selector.package_token(x, score, packaged)
+    expected = (score[0, 1] * x[0, 1] + score[0, 3] * x[0, 3]) / (score[0, 1] + score[0, 3])
+    close(token[0, 0], expected, 1e-5)
+    assert there[:, 0].tolist() == [1, 0]
+    close(selector.package_token(x, score * 0, packaged)[0][0, 0], (x[0, 1] + x[0, 3]) / 2, 1e-5)
+
+
+def gradients_reach_every_selector():
+    model, images = small_model(), torch.randn(4, 3, 32, 32)
+    output = model(images, pruned.Decision(sample=True))
+    loss = losses.distillation(output.logits, model.backbone(images).detach())
+    loss = loss + losses.keep_ratio(output.kept(), SMALL.patches, (0.5, 0.25)) + losses.sharpness(output.scores, output.masks)
+    loss.backward()
+    for name, parameter in model.selectors.named_parameters():
+        assert parameter.grad is not None and torch.isfinite(parameter.grad).all(), name
+        assert parameter.grad.abs().sum() > 0 or "head" in name, name
+
+
+def fake_quantisation_is_fine_and_straight_through():
+    model, images = small_model(), torch.randn(4, 3, 32, 32)
+    recorder = quantisation.RangeRecorder()
+    with torch.no_grad():
+        exact = model(images, probe=recorder)
+        rounded = model(images, probe=quantisation.FakeQuantizer(recorder.ranges))
+    assert "block.1.qkv.in" in recorder.ranges and "selector.2.head1.in" in recorder.ranges and "residual" in recorder.ranges
+    error = (rounded.logits - exact.logits).abs().mean() / exact.logits.abs().mean()
+    assert 0 < error < 0.5, error
+    x = torch.tensor([0.3, 9.0], requires_grad=True)
+    y = quantisation.fake_quantize(x, 0.01)
+    close(y, torch.tensor([0.3, 1.27]), 1e-6)
+    y.sum().backward()
+    assert x.grad.tolist() == [1, 0]
+
+
+def files_are_read_back(folder):
+    model, other = small_model(), pruned.PrunedViT(VisionTransformer(SMALL))
+    path = folder + "/selectors.safetensors"
+    export.save_selectors(model, path, {"selector.1.local.in": 2.5, "residual": 1.0}, "a test")
+    export.load_selectors(other.selectors, path)
+    close(other.selectors[1].mlp2.weight, model.selectors[1].mlp2.weight, 0.0)
+    metadata = tensors.read_safetensors(path)[1]
+    assert '"selector.1.local.in": 2.5' in metadata["heatvit.ranges"] and "residual" not in metadata["heatvit.ranges"]
+    export.save_backbone(model.backbone, folder + "/backbone.safetensors")
+    try:
+        export.load_selectors(other.selectors, folder + "/backbone.safetensors")
+    except ValueError as error:
+        assert "selectors.0" in str(error)
+    else:
+        raise AssertionError("a file without selectors was accepted")
+    arrays = {"a": numpy.arange(6, dtype=numpy.int16).reshape(2, 3), "b": numpy.float32([1.5])}
+    tensors.write_safetensors(folder + "/mixed.safetensors", arrays, {"key": "value"})
+    back, metadata = tensors.read_safetensors(folder + "/mixed.safetensors")
+    assert (back["a"] == arrays["a"]).all() and back["a"].dtype == numpy.int16 and metadata["key"] == "value"
+    assert not [name for name in os.listdir(folder) if name.endswith(".tmp")]
+
+
+def splits_keep_classes_apart():
+    items = [(f"{i}.png", i // 2) for i in range(40)]
+    train, validation = data.split_by_class(items, 0.3, seed=1)
+    assert len(train) == 28 and len(validation) == 12
+    assert not {c for _, c in train} & {c for _, c in validation}
+    assert data.split_by_class(items, 0.3, seed=1) == (train, validation) != data.split_by_class(items, 0.3, seed=2)
+    folds = data.folds_by_class(items, 4, seed=1)
+    assert sorted(i for _, held_out in folds for i in held_out) == sorted(items)
+    assert all(not {c for _, c in a} & {c for _, c in b} for a, b in folds)
+
+
+def macs_count_every_product():
+    deit = config.find("deit-t")
+    assert deit.macs() == 1253683200 and deit.macs((196, 196, 196)) > deit.macs()  # the selectors' own work
+    counted = 0
+
+    def count(module, inputs, output):
+        nonlocal counted
+        counted += output.numel() * module.in_features
+
+    model = small_model()
+    hooks = [m.register_forward_hook(count) for m in model.modules() if isinstance(m, torch.nn.Linear)]
+    _, kept, tokens = model.evaluate_one(torch.randn(3, 32, 32))
+    attention = sum(2 * t * t * SMALL.dim for t in tokens)
+    embedding = SMALL.patches * 3 * SMALL.patch**2 * SMALL.dim
+    # the last block works on all its rows in both
+    assert counted + attention + embedding == SMALL.macs([len(k) for k in kept]), (counted, kept)
+    for hook in hooks:
+        hook.remove()
+
+
+with tempfile.TemporaryDirectory() as scratch:
+    masked_and_gathered_passes_agree()
+    without_selectors_that_drop_nothing_changes()
+    nonlinearities_follow_the_specification()
+    gumbel_samples_have_the_scores_probabilities()
+    package_is_the_weighted_mean()
+    gradients_reach_every_selector()
+    fake_quantisation_is_fine_and_straight_through()
+    files_are_read_back(scratch)
+    splits_keep_classes_apart()
+    macs_count_every_product()
