@@ -10,6 +10,10 @@ struct BufferConfig {  // slots; 2 is ping-pong
   int input = 2, weight = 2, record = 2, accumulator = 2, vector = 2, output = 2;
 };
 
+struct DmaConfig {  // read or write channels of fabric ports that an engine deals its trains over, 1 or 2
+  int input_ports = 1, weight_ports = 1, output_ports = 1;
+};
+
 struct ControlConfig {
   int queue = 4;        // decoded commands a unit holds
   int fetch_batch = 8;  // commands fetched by one train

@@ -102,12 +102,55 @@ BurstTrain plan_records(const Job& job, int n0, int n) {
   return train;
 }
 
-DmaEngine::DmaEngine(sc_core::sc_module_name name, Fabric& fabric, Unit unit, Purpose purpose)
+namespace {
+
+/// One train, or the share of one, through a port.
+template <class Socket>
+void send(Socket& socket, TrainTransaction& transaction, const BurstTrain& train, uint8_t* data) {
+  tlm::tlm_generic_payload& payload = transaction.prepare(train, data);
+  sc_core::sc_time delay = sc_core::SC_ZERO_TIME;
+  socket->b_transport(payload, delay);
+  if (payload.is_response_error())
+    throw std::runtime_error(std::string(socket.name()) + ": address " + std::to_string(train.address) +
+                             " is not in DDR");
+}
+
+}  // namespace
+
+DmaLane::DmaLane(sc_core::sc_module_name name, Fabric& fabric) : sc_module(name), socket("socket"), fabric_(fabric) {
+  SC_THREAD(run);
+}
+
+void DmaLane::start(const BurstTrain& share, uint8_t* data) {
+  share_ = share;
+  data_ = data;
+  busy_ = true;
+  started_.notify();
+}
+
+void DmaLane::finish() {
+  while (busy_) sc_core::wait(finished_);
+}
+
+void DmaLane::run() {
+  fabric_.guard([this] {
+    for (;;) {
+      while (!busy_) sc_core::wait(started_);
+      send(socket, transaction_, share_, data_);
+      busy_ = false;
+      finished_.notify();
+    }
+  });
+}
+
+DmaEngine::DmaEngine(sc_core::sc_module_name name, Fabric& fabric, Unit unit, Purpose purpose, int ports)
     : sc_module(name),
       socket("socket"),
+      second_port("second_port", fabric),
       fabric_(fabric),
       account_(fabric.account(unit)),
       purpose_(purpose),
+      ports_(ports),
       stalls_(fabric.config.debug, static_cast<uint32_t>(unit)) {}
 
 void DmaEngine::transfer(BurstTrain train, uint8_t* data, uint32_t command) {
@@ -121,16 +164,16 @@ void DmaEngine::transfer(BurstTrain train, uint8_t* data, uint32_t command) {
   train.purpose = purpose_;
   train.command = command;
   train.write = purpose_ == Purpose::kOutput;
-  tlm::tlm_generic_payload& payload = transaction_.prepare(train, data);
-  sc_core::sc_time delay = sc_core::SC_ZERO_TIME;
-  socket->b_transport(payload, delay);
-  if (payload.is_response_error())
-    throw std::runtime_error("DMA " + std::string(name()) + ": address " + std::to_string(train.address) +
-                             " is not in DDR");
+  if (ports_ == 1) return send(socket, transaction_, train, data);
+  const TrainShares dealt = split_train(train, ports_);
+  if (dealt.count == 1) return send(socket, transaction_, train, data);
+  second_port.start(dealt.share[1], data == nullptr ? nullptr : data + dealt.share[0].bytes());
+  send(socket, transaction_, dealt.share[0], data);
+  second_port.finish();
 }
 
 InputDma::InputDma(sc_core::sc_module_name name, Fabric& fabric)
-    : DmaEngine(name, fabric, Unit::kDmaIn, Purpose::kInput) {
+    : DmaEngine(name, fabric, Unit::kDmaIn, Purpose::kInput, fabric.config.dma.input_ports) {
   SC_THREAD(run);
 }
 
@@ -196,7 +239,7 @@ void InputDma::load_chunks(const Job& job) {
 }
 
 WeightDma::WeightDma(sc_core::sc_module_name name, Fabric& fabric)
-    : DmaEngine(name, fabric, Unit::kDmaWeights, Purpose::kWeights) {
+    : DmaEngine(name, fabric, Unit::kDmaWeights, Purpose::kWeights, fabric.config.dma.weight_ports) {
   SC_THREAD(run);
 }
 
@@ -238,7 +281,7 @@ void WeightDma::load_operand_b(const Job& job, const Tile& tile) {
 }
 
 OutputDma::OutputDma(sc_core::sc_module_name name, Fabric& fabric)
-    : DmaEngine(name, fabric, Unit::kDmaOut, Purpose::kOutput) {
+    : DmaEngine(name, fabric, Unit::kDmaOut, Purpose::kOutput, fabric.config.dma.output_ports) {
   SC_THREAD(run);
 }
 

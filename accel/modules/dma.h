@@ -1,10 +1,12 @@
 // DMA engines. Each walks the tiles of its commands and moves one burst train a tile between DDR and a buffer.
 //
-//   input   (HP0): operand A and convolution windows -> input buffer; residual tiles and vector rows -> vector buffer
-//   weights (HP1): operand B -> weight buffer; channel and norm records -> record buffer
-//   output  (HP3): output buffer -> DDR; the last store of a command completes it
+//   input   (HP0, HP2): operand A and convolution windows -> input buffer; residual tiles and vector rows -> vector
+//                       buffer
+//   weights (HP1, HP3): operand B -> weight buffer; channel and norm records -> record buffer
+//   output  (HP3, HP0): output buffer -> DDR; the last store of a command completes it
 //
-// Cost: what the port and the DDR controller take; setup is the port's.
+// An engine uses its second port where DmaConfig says so: the train is dealt over both (train_split.h) and is through
+// when both shares are. Cost: what the ports and the DDR controller take; setup is the port's.
 #pragma once
 
 #include <tlm_utils/simple_initiator_socket.h>
@@ -14,6 +16,7 @@
 
 #include "accel/modules/burst_train.h"
 #include "accel/modules/fabric.h"
+#include "accel/modules/train_split.h"
 
 namespace heatvit::modules {
 
@@ -44,11 +47,35 @@ MatrixBlock plan_output(const Job& job, const Chunk& chunk);
 /// Input block of a vector operation.
 MatrixBlock plan_chunk(const Job& job, const Chunk& chunk);
 
+/// An engine's second port: moves its share of a train while the engine moves the first.
+class DmaLane : public sc_core::sc_module {
+ public:
+  tlm_utils::simple_initiator_socket<DmaLane, 128, BulkProtocol> socket;
+
+  SC_HAS_PROCESS(DmaLane);
+  DmaLane(sc_core::sc_module_name name, Fabric& fabric);
+
+  void start(const BurstTrain& share, uint8_t* data);
+  /// Blocks until the share is through.
+  void finish();
+
+ private:
+  void run();
+
+  Fabric& fabric_;
+  BurstTrain share_;
+  uint8_t* data_ = nullptr;
+  bool busy_ = false;
+  sc_core::sc_event started_, finished_;
+  TrainTransaction transaction_;
+};
+
 class DmaEngine : public sc_core::sc_module {
  public:
   tlm_utils::simple_initiator_socket<DmaEngine, 128, BulkProtocol> socket;
+  DmaLane second_port;
 
-  DmaEngine(sc_core::sc_module_name name, Fabric& fabric, Unit unit, Purpose purpose);
+  DmaEngine(sc_core::sc_module_name name, Fabric& fabric, Unit unit, Purpose purpose, int ports);
 
  protected:
   /// Blocks until the train is through; `data` may be null in timing mode.
@@ -59,6 +86,7 @@ class DmaEngine : public sc_core::sc_module {
 
  private:
   Purpose purpose_;
+  int ports_;
   StallSource stalls_;
   uint64_t trains_ = 0;
   TrainTransaction transaction_;

@@ -24,6 +24,7 @@ struct FabricConfig {
   isa::AcceleratorConfig accel;
   double pl_clock_mhz = 150.0;
   BufferConfig buffers;
+  DmaConfig dma;
   ControlConfig control;
   VectorConfig vector;
   DebugConfig debug;

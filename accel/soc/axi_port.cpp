@@ -19,7 +19,7 @@ AxiPort::AxiPort(sc_core::sc_module_name name, const AxiPortConfig& config, cons
   master.register_b_transport(this, &AxiPort::transport);
 }
 
-void AxiPort::transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
+void AxiPort::transport(int, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
   auto* extension = payload.get_extension<modules::TrainExtension>();
   const int latency = extension->train.write ? config_.write_latency_cycles : config_.read_latency_cycles;
   const int there = latency / 2;  // half of it before the controller, half behind

@@ -2,7 +2,7 @@
 // latency through the interconnect and across the clock domains. It stamps these on every train and passes it on.
 #pragma once
 
-#include <tlm_utils/passthrough_target_socket.h>
+#include <tlm_utils/multi_passthrough_target_socket.h>
 #include <tlm_utils/simple_initiator_socket.h>
 
 #include <systemc>
@@ -27,14 +27,15 @@ AxiPortConfig fabric_port(const AxiConfig& config, bool coherent);
 
 class AxiPort : public sc_core::sc_module {
  public:
-  tlm_utils::passthrough_target_socket<AxiPort, 128, modules::BulkProtocol> master;
+  /// Masters; a port's read and write channels are independent, so a reader and a writer may share it.
+  tlm_utils::multi_passthrough_target_socket<AxiPort, 128, modules::BulkProtocol> master;
   tlm_utils::simple_initiator_socket<AxiPort, 128, modules::BulkProtocol> memory;
 
   /// `clock`: the master's domain; a beat takes one of its cycles.
   AxiPort(sc_core::sc_module_name name, const AxiPortConfig& config, const modules::ClockDomain& clock);
 
  private:
-  void transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
+  void transport(int master, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
 
   AxiPortConfig config_;
   modules::PortTiming timing_;

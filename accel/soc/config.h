@@ -14,6 +14,7 @@ namespace heatvit::soc {
 using modules::BufferConfig;
 using modules::ControlConfig;
 using modules::DebugConfig;
+using modules::DmaConfig;
 using modules::Fault;
 using modules::VectorConfig;
 
@@ -84,6 +85,7 @@ struct SocConfig {
   isa::AcceleratorConfig accel;
   double pl_clock_mhz = 150.0;
   BufferConfig buffers;
+  DmaConfig dma;
   ControlConfig control;
   VectorConfig vector;
   AxiConfig axi;

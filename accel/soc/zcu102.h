@@ -1,6 +1,7 @@
 // The board: accelerator in the fabric, host and DDR4 in the processing system, and the wires between them.
 //
-//   HP0 activations, HP1 weights, HP3 results, HPC0 command fetch; the CPU cluster has a port of its own.
+//   HP0 activations (and HP2), HP1 weights (and HP3's read channel), HP3 results (and HP0's write channel), HPC0
+//   command fetch; the CPU cluster has a port of its own. In brackets: second ports, used where DmaConfig says so.
 #pragma once
 
 #include <systemc>
@@ -33,7 +34,7 @@ struct Zcu102 : sc_core::sc_module {
   modules::VectorUnit vector_unit;
 
   // PS
-  AxiPort hp0, hp1, hp3, hpc0, cpu_port;
+  AxiPort hp0, hp1, hp2, hp3, hpc0, cpu_port;
   DdrController ddr;
   HostCpu host;
   sc_core::sc_signal<bool, sc_core::SC_MANY_WRITERS> interrupt;

@@ -55,6 +55,7 @@ class Generator {
     for (int* slots : {&c.buffers.input, &c.buffers.weight, &c.buffers.record, &c.buffers.accumulator,
                        &c.buffers.vector, &c.buffers.output})
       *slots = pick({1, 2, 2, 2, 3, 4});
+    for (int* ports : {&c.dma.input_ports, &c.dma.weight_ports, &c.dma.output_ports}) *ports = pick({1, 2});
     c.axi.beat_bytes = pick({8, 16, 16, 32});
     c.axi.max_beats = pick({4, 16, 16, 64, 256});
     c.axi.outstanding = pick({1, 2, 4, 8, 16});

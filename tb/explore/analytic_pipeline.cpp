@@ -97,6 +97,18 @@ Pipeline::Pipeline(const soc::SocConfig& config)
       vector_ring_(config.buffers.vector),
       output_ring_(config.buffers.output) {}
 
+double Pipeline::train_cycles(Unit unit, const BurstTrain& train) const {
+  const soc::DmaConfig& dma = config_.dma;
+  const bool write = unit == Unit::kDmaOut;
+  const int ports = write ? dma.output_ports : unit == Unit::kDmaIn ? dma.input_ports : dma.weight_ports;
+  if (ports == 1) return fabric_.cost(train, write);
+  const modules::TrainShares dealt = modules::split_train(train, ports);
+  double cycles = 0;
+  for (int i = 0; i < dealt.count; ++i)
+    cycles = std::max(cycles, fabric_.cost(dealt.share[static_cast<size_t>(i)], write));
+  return cycles;
+}
+
 void Pipeline::shift_front(double cycles) {
   in_ += cycles, weights_ += cycles, pe_ += cycles, a_ready_ += cycles, b_ready_ += cycles;
   input_ring_.shift(cycles);
@@ -164,15 +176,19 @@ Pipeline::GemmCosts Pipeline::gemm_costs(const Job& job) const {
           table[i][j][l] = si != i || sj != j || sl != l ? table[si][sj][sl] : cost(i, j, l);
         }
   };
-  fill(costs.g, costs.m, costs.k, costs.a,
-       [&](int g, int m, int k) { return fabric_.cost(modules::plan_operand_a(job, tile_at(g, m, 1, k)), false); });
-  fill(costs.g, costs.n, costs.k, costs.b,
-       [&](int g, int n, int k) { return fabric_.cost(modules::plan_operand_b(job, tile_at(g, 1, n, k)), false); });
-  fill(costs.g, costs.m, costs.n, costs.out,
-       [&](int g, int m, int n) { return fabric_.cost(modules::plan_output(job, tile_at(g, m, n, 1)).train, true); });
+  fill(costs.g, costs.m, costs.k, costs.a, [&](int g, int m, int k) {
+    return train_cycles(Unit::kDmaIn, modules::plan_operand_a(job, tile_at(g, m, 1, k)));
+  });
+  fill(costs.g, costs.n, costs.k, costs.b, [&](int g, int n, int k) {
+    return train_cycles(Unit::kDmaWeights, modules::plan_operand_b(job, tile_at(g, 1, n, k)));
+  });
+  fill(costs.g, costs.m, costs.n, costs.out, [&](int g, int m, int n) {
+    return train_cycles(Unit::kDmaOut, modules::plan_output(job, tile_at(g, m, n, 1)).train);
+  });
   if (c.residual)
-    fill(costs.g, costs.m, costs.n, costs.plus,
-         [&](int g, int m, int n) { return fabric_.cost(modules::plan_residual(job, tile_at(g, m, n, 1)), false); });
+    fill(costs.g, costs.m, costs.n, costs.plus, [&](int g, int m, int n) {
+      return train_cycles(Unit::kDmaIn, modules::plan_residual(job, tile_at(g, m, n, 1)));
+    });
   fill(costs.m, costs.n, costs.k, costs.array, [&](int m, int n, int k) {
     return static_cast<double>(
         kernels::gemm_tile_cycles(costs.m.extent[m], costs.k.extent[k], costs.n.extent[n], k_lanes, hw.to));
@@ -183,7 +199,8 @@ Pipeline::GemmCosts Pipeline::gemm_costs(const Job& job) const {
   });
   if (costs.has_records)
     for (int n = 0; n < 2; ++n)
-      costs.records[n] = fabric_.cost(modules::plan_records(job, costs.n.begin[n], costs.n.extent[n]), false);
+      costs.records[n] =
+          train_cycles(Unit::kDmaWeights, modules::plan_records(job, costs.n.begin[n], costs.n.extent[n]));
   return costs;
 }
 
@@ -255,23 +272,23 @@ double Pipeline::chunks(const Job& job) {
     Costs& cost = costs[last];
     if (score) {
       const auto heads = static_cast<uint32_t>(job.n);
-      cost.in = fabric_.cost(modules::plan_block(c.a, 0, 1, k.row0, k.rows, 0, heads * 4).train, false);
-      cost.second = fabric_.cost(modules::plan_block(c.r, 0, 1, k.row0, k.rows, 0, heads * 2).train, false);
+      cost.in = train_cycles(Unit::kDmaIn, modules::plan_block(c.a, 0, 1, k.row0, k.rows, 0, heads * 4).train);
+      cost.second = train_cycles(Unit::kDmaIn, modules::plan_block(c.r, 0, 1, k.row0, k.rows, 0, heads * 2).train);
     } else {
-      cost.in = fabric_.cost(modules::plan_chunk(job, k).train, false);
-      cost.out = fabric_.cost(modules::plan_output(job, k).train, true);
+      cost.in = train_cycles(Unit::kDmaIn, modules::plan_chunk(job, k).train);
+      cost.out = train_cycles(Unit::kDmaOut, modules::plan_output(job, k).train);
     }
     if (c.opcode == Opcode::kColumnMaxAdd)
-      cost.second = fabric_.cost(modules::plan_block(c.r, 0, 1, 0, 1, static_cast<uint32_t>(k.column0) * 4,
-                                                     static_cast<uint32_t>(k.columns) * 4)
-                                     .train,
-                                 false);
+      cost.second =
+          train_cycles(Unit::kDmaIn, modules::plan_block(c.r, 0, 1, 0, 1, static_cast<uint32_t>(k.column0) * 4,
+                                                         static_cast<uint32_t>(k.columns) * 4)
+                                         .train);
     cost.compute = chunk_cycles(job, k, config_.vector);
   }
   double records = 0;
   if (c.opcode == Opcode::kLayerNorm) {
     records = transfer(Unit::kDmaWeights, weights_, record_ring_.free(),
-                       fabric_.cost(modules::plan_records(job, 0, job.n), false));
+                       train_cycles(Unit::kDmaWeights, modules::plan_records(job, 0, job.n)));
   }
   double end = 0;
   periodic(c.heads, true, [&](int) {

@@ -62,6 +62,8 @@ class Pipeline {
 
  private:
   struct GemmCosts;
+  /// Cycles of a train through the ports of its engine.
+  double train_cycles(modules::Unit unit, const modules::BurstTrain& train) const;
   double gemm(const modules::Job& job);
   GemmCosts gemm_costs(const modules::Job& job) const;
   void gemm_step(const GemmCosts& c, int m, int n, int k, int g);

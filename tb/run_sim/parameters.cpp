@@ -99,6 +99,12 @@ std::vector<Parameter> accelerator_parameters() {
              "softmax behind the score product (its row must fit the output buffer) or as a pass of its own; "
              "auto: fused where it fits",
              kOurs, [](SocConfig& c) -> isa::SoftmaxPlacement& { return c.accel.softmax; }),
+      number("accel.input_ports", "ports", 1, 2, "read channels for activations: HP0, then HP2", kOurs,
+             [](SocConfig& c) -> int& { return c.dma.input_ports; }),
+      number("accel.weight_ports", "ports", 1, 2, "read channels for weights, K and V: HP1, then HP3", kOurs,
+             [](SocConfig& c) -> int& { return c.dma.weight_ports; }),
+      number("accel.output_ports", "ports", 1, 2, "write channels for results: HP3, then HP0", kOurs,
+             [](SocConfig& c) -> int& { return c.dma.output_ports; }),
       choice("numerics.bits", {{"8", 8}, {"16", 16}},
              "bits of weights and activations; 16: the baseline, one product a DSP", "HeatViT (abstract)",
              [](SocConfig& c) -> int& { return c.accel.numerics_bits; }),

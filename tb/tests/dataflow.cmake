@@ -1,0 +1,1 @@
+heatvit_test(dataflow LIBS soc_support)
