@@ -1,5 +1,9 @@
 #include "accel/soc/axi_port.h"
 
+#include <string>
+
+#include "models/errors.h"
+
 namespace heatvit::soc {
 
 AxiPortConfig fabric_port(const AxiConfig& c, bool coherent) {
@@ -11,6 +15,8 @@ AxiPortConfig fabric_port(const AxiConfig& c, bool coherent) {
 
 AxiPort::AxiPort(sc_core::sc_module_name name, const AxiPortConfig& config, const modules::ClockDomain& clock)
     : sc_module(name), master("master"), memory("memory"), config_(config) {
+  if ((config.beat_bytes & (config.beat_bytes - 1)) != 0)
+    throw InputError("axi.beat_bytes must be a power of two, got " + std::to_string(config.beat_bytes));
   timing_.clock = &clock;
   timing_.beat_fs = static_cast<uint64_t>(1e15 / clock.hertz());
   timing_.beat_bytes = static_cast<uint32_t>(config.beat_bytes);

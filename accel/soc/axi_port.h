@@ -31,7 +31,7 @@ class AxiPort : public sc_core::sc_module {
   tlm_utils::multi_passthrough_target_socket<AxiPort, 128, modules::BulkProtocol> master;
   tlm_utils::simple_initiator_socket<AxiPort, 128, modules::BulkProtocol> memory;
 
-  /// `clock`: the master's domain; a beat takes one of its cycles.
+  /// `clock`: the master's domain; a beat takes one of its cycles. Throws InputError for beats of no power of two.
   AxiPort(sc_core::sc_module_name name, const AxiPortConfig& config, const modules::ClockDomain& clock);
 
  private:

@@ -5,27 +5,16 @@
 #include <cstring>
 #include <string>
 
-#include "models/errors.h"
-
 namespace heatvit::soc {
 namespace {
 
 using ddr::kNever;
 using modules::BurstTrain;
 
-constexpr uint32_t kPage = 4096;         // AXI bursts do not cross it
+constexpr uint32_t kPage = 4096;         // host load: moved by the page
 constexpr uint32_t kRequestBytes = 64;   // of a trace line
 constexpr uint32_t kFirstBinShift = 14;  // 15 us at DDR4-2133
-constexpr uint32_t kLine = 64;           // host load: cache lines, by the page
-
-/// log2; throws where the parameter is no power of two, as address bits are.
-int bits_of(const char* name, int value) {
-  int bits = 0;
-  while ((1 << bits) < value) ++bits;
-  if ((1 << bits) != value)
-    throw InputError(std::string(name) + " must be a power of two, got " + std::to_string(value));
-  return bits;
-}
+constexpr uint32_t kLine = 64;           // host load: burst, a cache line
 
 bool shares_path(uint32_t port) {
   return port == static_cast<uint32_t>(MemoryPort::kHp1) || port == static_cast<uint32_t>(MemoryPort::kHp2);
@@ -39,6 +28,7 @@ DdrController::DdrController(sc_core::sc_module_name name, const DdrConfig& conf
       config_(config),
       scheduler_(config),
       inverse_(1.0 / static_cast<double>(scheduler_.timing().clock_fs)),
+      round_trip_fs_(scheduler_.read_clocks() * scheduler_.timing().clock_fs),
       path_byte_fs_(static_cast<uint64_t>(std::llround(1e9 / path_mhz / 16.0))),
       stalls_(debug, 0xDD4) {
   for (const MemoryPort port : ports) {
@@ -108,7 +98,7 @@ void DdrController::transport(int index, tlm::tlm_generic_payload& payload, sc_c
   stream.train = train;
   stream.timing = extension->port;
   begin(stream, slot, now);
-  while (stream.remaining != 0) {
+  while (stream.cutter.remaining() != 0) {
     modules::ClockDomain::wait_until(
         std::max<uint64_t>(earliest_finish(stream), sc_core::sc_time_stamp().value() + stream.timing.beat_fs));
     advance(sc_core::sc_time_stamp().value());
@@ -125,13 +115,10 @@ void DdrController::transport(int index, tlm::tlm_generic_payload& payload, sc_c
 
 void DdrController::begin(Stream& s, size_t index, uint64_t now) {
   if (std::find(active_.begin(), active_.end(), index) == active_.end()) active_.push_back(index);
-  s.beat_shift = bits_of("axi.beat_bytes", static_cast<int>(s.timing.beat_bytes));
-  s.row_address = s.plane_address = s.train.address;
-  s.row = s.offset = s.slot = 0;
-  s.remaining = s.train.bytes();
+  s.cutter.start(s.train, s.timing, scheduler_.map().block_shift(), s.wide);
   s.request = now + s.timing.lead_fs;
   s.channel = std::max({s.channel, now, s.request});
-  std::fill_n(s.completion.begin(), s.timing.outstanding, s.request);
+  s.flight.open(s.request);
   events_[index] = schedule(s);
 }
 
@@ -160,63 +147,32 @@ void DdrController::next_traffic(Stream& s) {
   s.train.address = static_cast<uint32_t>(half + (traffic_state_ >> 20) % (half / kPage) * kPage);
 }
 
-/// The burst at the stream's position (up to the end of the row, the AXI burst limit, or the 4 KiB boundary) and how
-/// many equal ones follow it in the page: rows of one burst each, or full bursts of a long row.
-inline void DdrController::choose_bursts(Stream& s) const {
-  const uint64_t address = s.row_address + s.offset;
-  const uint64_t beat = s.timing.beat_bytes;
-  const uint64_t skew = address & (beat - 1);
-  const uint64_t row_left = s.train.row_bytes - s.offset;
-  const uint64_t most = s.timing.max_beats * beat - skew;
-  const uint64_t page_left = kPage - (address & (kPage - 1));
-  const uint64_t bytes = std::min({row_left, most, page_left});
-  s.burst_address = address;
-  s.burst_bytes = bytes;
-  s.burst_fs = ((skew + bytes + beat - 1) >> s.beat_shift) * s.timing.beat_fs;
-  s.bursts = 1;
-  s.stride = static_cast<uint32_t>(bytes);
-  uint64_t follow = 0;
-  if (bytes == s.train.row_bytes && (s.train.pitch & (beat - 1)) == 0 && s.train.pitch >= bytes) {
-    follow = s.train.rows - s.row - 1;
-    s.stride = s.train.pitch;
-  } else if (skew == 0 && bytes == most) {
-    follow = (row_left - bytes) / bytes;
-  }
-  const uint32_t block_shift = scheduler_.map().block_shift();
-  // Reads of parts of a block are column accesses of their own, to be arbitrated burst by burst.
-  if (follow == 0 || (!s.train.write && (s.stride >> block_shift) == 0)) return;
-  const auto room = static_cast<uint32_t>(page_left - bytes) / s.stride;
-  const uint32_t columns = static_cast<uint32_t>((bytes - 1) >> block_shift) + 1;
-  s.bursts += static_cast<uint32_t>(
-      std::min<uint64_t>({follow, room, s.timing.outstanding - 1, std::max(1U, kGroupColumns / columns) - 1}));
-}
-
-/// Chooses the next group; returns the clock at which it reaches the controller: its first address, or the last beat of
-/// its first data.
+/// Clock at which the next group reaches the controller: its first address, or the last beat of its first data.
 inline uint64_t DdrController::schedule(Stream& s) {
-  choose_bursts(s);
-  s.request = std::max(s.request, s.completion[s.slot]);  // the burst that must be through before this one
+  const ddr::Group& g = s.cutter.group();
+  s.request = std::max(s.request, s.flight.room(s.timing.outstanding));
   uint64_t time = s.request;
   if (s.train.write) {
-    time = std::max(s.channel, s.request) + s.burst_fs;
-    if (shares_path(s.port)) time = std::max(time, path_free_[1] + s.burst_bytes * path_byte_fs_);
+    time = std::max(s.channel, s.request) + g.first_beats * s.timing.beat_fs;
+    if (shares_path(s.port)) time = std::max(time, path_free_[1] + g.first_bytes * path_byte_fs_);
   }
   return clock_at(time);
 }
 
 /// Data through the path that two ports share; `first`, `last`: ends of the first and the last burst before it.
 uint64_t DdrController::pass_path(const Stream& s, uint64_t first, uint64_t last) {
-  const uint64_t burst = s.burst_bytes * path_byte_fs_;
+  const ddr::Group& g = s.cutter.group();
   uint64_t& free = path_free_[s.train.write ? 1 : 0];
-  free = std::max(last, std::max(free, first - burst) + burst * s.bursts);
+  free = std::max(last, std::max(free, first - g.first_bytes * path_byte_fs_) + g.total() * path_byte_fs_);
   return free;
 }
 
 /// A request reaches its queue; `horizon`: none other arrives before.
 void DdrController::admit(size_t index, uint64_t clock, uint64_t horizon) {
   Stream& s = streams_[index];
-  const ddr::Request request{clock,    s.burst_address, static_cast<uint32_t>(s.burst_bytes), s.bursts,
-                             s.stride, s.port,          static_cast<uint32_t>(index),         s.train.write};
+  const ddr::Group& g = s.cutter.group();
+  const ddr::Request request{
+      clock, g.address, g.bytes, g.rows, g.pitch, g.first_bytes, s.port, static_cast<uint32_t>(index), s.train.write};
   const uint32_t columns = scheduler_.columns_of(request);
   ddr::Served served;
   const uint64_t event = events_[index];
@@ -242,7 +198,7 @@ void DdrController::admit(size_t index, uint64_t clock, uint64_t horizon) {
 }
 
 void DdrController::account(const Stream& s, uint64_t clock) {
-  const uint64_t bytes = s.bursts * s.burst_bytes;
+  const uint64_t bytes = s.cutter.group().total();
   statistics_.bytes[s.port][static_cast<size_t>(s.train.purpose)] += bytes;
   size_t bin = clock >> bin_shift_;
   for (; bin >= MemoryStatistics::kBins; bin >>= 1, ++bin_shift_)
@@ -255,8 +211,8 @@ void DdrController::account(const Stream& s, uint64_t clock) {
 }
 
 void DdrController::record(const ddr::Request& r) {
-  for (uint32_t burst = 0; burst < r.bursts; ++burst) {
-    const uint64_t begin = r.address + uint64_t{burst} * r.pitch;
+  for (uint32_t row = 0; row < r.rows; ++row) {
+    const uint64_t begin = r.address + uint64_t{row} * r.pitch;
     for (uint64_t a = begin / kRequestBytes * kRequestBytes; a < begin + r.bytes; a += kRequestBytes)
       recorder_(a, r.write, r.arrival);
   }
@@ -264,15 +220,12 @@ void DdrController::record(const ddr::Request& r) {
 
 /// Writes are posted: through when the queue has them.
 inline void DdrController::take_write(Stream& s, uint64_t clock) {
+  const ddr::Group& g = s.cutter.group();
   uint64_t first = time_of(clock);
   if (shares_path(s.port))
-    first = std::max(first, pass_path(s, first, first) - (s.bursts - 1) * s.burst_bytes * path_byte_fs_);
-  for (uint32_t i = 0; i < s.bursts; ++i) {
-    s.completion[s.slot] = first + i * s.burst_fs;
-    if (++s.slot == s.timing.outstanding) s.slot = 0;
-  }
-  s.finish = first + (s.bursts - 1) * s.burst_fs;
-  s.channel = s.finish;
+    first = std::max(first, pass_path(s, first, first) - (g.total() - g.first_bytes) * path_byte_fs_);
+  s.finish = s.channel = first + (g.beats - g.first_beats) * s.timing.beat_fs;
+  s.flight.push(g.bursts, first, s.finish);
 }
 
 void DdrController::serve() {
@@ -293,52 +246,33 @@ void DdrController::serve() {
 inline void DdrController::deliver(Stream& s, const ddr::Served& served) {
   if (latency_recorder_)
     latency_recorder_(static_cast<double>((served.last_data - served.arrival) * scheduler_.timing().clock_fs) * 1e-6);
-  const uint64_t rest = (s.bursts - 1) * s.burst_fs;
+  const ddr::Group& g = s.cutter.group();
+  const uint64_t outstanding = s.timing.outstanding;
   uint64_t first = time_of(served.first_data), last = time_of(served.last_data);
+  if (g.bursts > outstanding)  // those beyond the limit: a round trip for each `outstanding` of them
+    last = std::max(last, first + round_trip_fs_ * (g.bursts - outstanding) / outstanding);
   if (shares_path(s.port)) last = pass_path(s, first, last);
-  first = std::max(s.channel + s.burst_fs, first);
-  uint64_t spacing = s.burst_fs;
-  if (last > first + rest) {
-    if (s.bursts > 1) spacing = (last - first) / (s.bursts - 1);
-  } else {
-    last = first + rest;
-  }
-  for (uint32_t i = 0; i < s.bursts; ++i) {
-    s.completion[s.slot] = first + i * spacing;
-    if (++s.slot == s.timing.outstanding) s.slot = 0;
-  }
-  s.finish = s.channel = last;
+  const uint64_t idle = s.channel + g.first_beats * s.timing.beat_fs;
+  const bool first_of_train = s.cutter.remaining() == s.train.bytes();
+  s.wide = first_of_train || first <= idle;
+  first = std::max(idle, first);
+  s.finish = first + (g.beats - g.first_beats) * s.timing.beat_fs;
+  s.wide = s.wide && last <= s.finish;
+  s.finish = s.channel = std::max(last, s.finish);
+  s.flight.push(g.bursts, first, s.finish);
   step(s, served.tag);
 }
 
 /// On to the next group.
 inline void DdrController::step(Stream& s, size_t index) {
-  s.request += s.bursts * s.timing.beat_fs;
-  s.remaining -= s.bursts * s.burst_bytes;
-  if (s.remaining == 0) {
-    if (s.period != 0) {
-      next_traffic(s);
-      begin(s, index, std::max(s.request, s.request / s.period * s.period + s.period));
-    }
-    return;
+  s.request += s.cutter.group().bursts * s.timing.beat_fs;
+  s.cutter.step(s.wide);
+  if (s.cutter.remaining() != 0) {
+    events_[index] = schedule(s);
+  } else if (s.period != 0) {
+    next_traffic(s);
+    begin(s, index, std::max(s.request, s.request / s.period * s.period + s.period));
   }
-  if (s.burst_bytes == s.train.row_bytes) {  // a group of rows
-    s.row += s.bursts;
-    s.row_address += uint64_t{s.bursts} * s.train.pitch;
-  } else {
-    s.offset += static_cast<uint32_t>(s.bursts * s.burst_bytes);
-    if (s.offset == s.train.row_bytes) {
-      s.offset = 0;
-      ++s.row;
-      s.row_address += s.train.pitch;
-    }
-  }
-  if (s.row == s.train.rows) {
-    s.row = 0;
-    s.plane_address += s.train.plane_pitch;
-    s.row_address = s.plane_address;
-  }
-  events_[index] = schedule(s);
 }
 
 /// Does, over all ports, what happens before `until`: requests reach the queues, the scheduler serves.
@@ -366,7 +300,7 @@ void DdrController::advance(uint64_t until) {
 
 /// No train finishes before its remaining beats have passed its data channel.
 uint64_t DdrController::earliest_finish(const Stream& s) const {
-  const uint64_t beats = s.remaining / s.timing.beat_bytes;
+  const uint64_t beats = s.cutter.remaining() / s.timing.beat_bytes;
   return std::max(s.channel, s.request) + beats * s.timing.beat_fs;
 }
 

@@ -1,12 +1,12 @@
 // DDR4 controller of the processing system: one bulk socket a port, in front of the command scheduler
 // (ddr/scheduler.h).
 //
-// A burst train is one transaction. It is cut into AXI bursts (beat width, burst limit, 4 KiB boundaries); equal bursts
-// of one port that follow each other in a 4 KiB page, at most `outstanding` and kGroupColumns column accesses of them,
-// are one request of the scheduler. State only ever advances to the present, so a train that arrives later competes for
-// the rest of an earlier one, and no port starves another. Reads and writes of a port are channels of their own: one
-// train each at a time. A read burst is through when its data have passed the port, a write burst when the write queue
-// has taken it. HP1 and HP2 share a 128-bit path to the controller, in each direction.
+// A burst train is one transaction. It is cut into AXI bursts, and a group of up to 32 column accesses that follow each
+// other on a port is one request of the scheduler (ddr/train_cutter.h). State only ever advances to the present, so a
+// train that arrives later competes for the rest of an earlier one, and no port starves another. Reads and writes of a
+// port are channels of their own: one train each at a time. A read burst is through when its data have passed the port,
+// a write burst when the write queue has taken it. HP1 and HP2 share a 128-bit path to the controller, in each
+// direction.
 #pragma once
 
 #include <tlm_utils/passthrough_target_socket.h>
@@ -24,6 +24,7 @@
 #include "accel/modules/fabric.h"
 #include "accel/soc/config.h"
 #include "accel/soc/ddr/scheduler.h"
+#include "accel/soc/ddr/train_cutter.h"
 #include "accel/soc/memory_statistics.h"
 
 namespace heatvit::soc {
@@ -58,34 +59,63 @@ class DdrController : public sc_core::sc_module {
   const ddr::Scheduler& scheduler() const { return scheduler_; }
 
  private:
-  static constexpr int kMaxOutstanding = 64;
-  static constexpr uint32_t kGroupColumns = 32;
   static constexpr size_t kStreams = 2 * kMemoryPorts;  // reads and writes of each port
+
+  /// When the bursts of a stream are through, as far back as the port's limit of outstanding bursts asks.
+  class Flight {
+   public:
+    static constexpr uint32_t kMaxOutstanding = 64;
+
+    /// Nothing in flight; bursts may start at `time`.
+    void open(uint64_t time) {
+      opened_ = time;
+      issued_ = newest_ = oldest_ = 0;
+    }
+
+    /// `bursts` at equal distances, the first and the last through at these times.
+    void push(uint32_t bursts, uint64_t first, uint64_t last) {
+      groups_[newest_++ % kMaxOutstanding] = {first, last, issued_, bursts};
+      issued_ += bursts;
+    }
+
+    /// When the next burst may start: the one that is `outstanding` bursts before it is through.
+    uint64_t room(uint32_t outstanding) {
+      if (issued_ < outstanding) return opened_;
+      const uint32_t position = issued_ - outstanding;
+      const Group* g = &groups_[oldest_ % kMaxOutstanding];
+      while (g->start + g->bursts <= position) g = &groups_[++oldest_ % kMaxOutstanding];
+      if (position == g->start) return g->first;
+      return g->first + (g->last - g->first) * (position - g->start) / (g->bursts - 1);
+    }
+
+   private:
+    struct Group {
+      uint64_t first = 0, last = 0;
+      uint32_t start = 0, bursts = 0;
+    };
+    std::array<Group, kMaxOutstanding> groups_{};
+    uint64_t opened_ = 0;
+    uint32_t issued_ = 0, newest_ = 0, oldest_ = 0;
+  };
 
   /// One direction of a port.
   struct Stream {
     modules::BurstTrain train;
     modules::PortTiming timing;
-    int beat_shift = 0;
-    uint64_t plane_address = 0, row_address = 0;
-    uint32_t row = 0, offset = 0;                               // position of the next burst
-    uint64_t remaining = 0;                                     // bytes not yet served
-    uint64_t burst_address = 0, burst_bytes = 0, burst_fs = 0;  // the next burst; time on the port's data channel
-    uint32_t bursts = 0, stride = 0;                            // in its group; bytes from one to the next
-    uint64_t request = 0;                                       // earliest address beat
-    uint64_t channel = 0;                                       // the port's data channel is free
-    uint64_t finish = 0;                                        // last beat or response of the bursts served so far
-    uint32_t slot = 0;                                          // in `completion`, a ring of the outstanding bursts
+    ddr::TrainCutter cutter;
+    Flight flight;
+    uint64_t request = 0;  // earliest address beat
+    uint64_t channel = 0;  // the port's data channel is free
+    uint64_t finish = 0;   // last beat or response of the bursts served so far
     uint32_t port = 0;
+    bool wide = false;    // reads: the port's own beats hold it up
     uint64_t period = 0;  // host load: from train to train, fs
-    std::array<uint64_t, kMaxOutstanding> completion{};
   };
 
   void transport(int index, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
   void begin(Stream& stream, size_t index, uint64_t now);
   void start_traffic(bool write, double gbs);
   void next_traffic(Stream& stream);
-  void choose_bursts(Stream& stream) const;
   uint64_t schedule(Stream& stream);
   void admit(size_t index, uint64_t clock, uint64_t horizon);
   void deliver(Stream& stream, const ddr::Served& served);
@@ -107,8 +137,9 @@ class DdrController : public sc_core::sc_module {
 
   DdrConfig config_;
   ddr::Scheduler scheduler_;
-  double inverse_;         // clocks a femtosecond
-  uint64_t path_byte_fs_;  // of the path that HP1 and HP2 share
+  double inverse_;          // clocks a femtosecond
+  uint64_t round_trip_fs_;  // of a read of an open row, in the controller
+  uint64_t path_byte_fs_;   // of the path that HP1 and HP2 share
   std::array<uint64_t, 2> path_free_{};
   std::array<std::unique_ptr<Socket>, kMemoryPorts> sockets_;
   std::array<Stream, kStreams> streams_;

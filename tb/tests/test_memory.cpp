@@ -113,7 +113,7 @@ TEST(Rules, GroupsOfBurstsKeepThem) {
   std::mt19937_64 random(11);
   const auto group = [&](size_t) {
     Request r = request_at(random() % (1U << 18) * 4096 + random() % 16 * 64, random() % 2 == 0);
-    r.bursts = 1 + static_cast<uint32_t>(random() % 5);
+    r.rows = 1 + static_cast<uint32_t>(random() % 5);
     r.bytes = 64U * (1 + static_cast<uint32_t>(random() % 4));
     r.pitch = r.bytes + 64U * static_cast<uint32_t>(random() % 5);
     return r;

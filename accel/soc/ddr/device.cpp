@@ -123,7 +123,8 @@ uint64_t Device::open(uint32_t bank, uint32_t set, uint32_t row, uint64_t floor)
 
 /// Lanes the run touches, from that of its first block on. Of a strided run all that it may touch.
 inline uint32_t Device::lane_count(const Run& run) const {
-  return run.bursts > 1 ? lane_mask_ + 1 : std::min(run.columns, lane_mask_ + 1);
+  const bool others = run.rows > 1 && (run.stride & lane_mask_) != 0;
+  return others ? lane_mask_ + 1 : std::min(run.columns, lane_mask_ + 1);
 }
 
 /// Makes sure that the rows are open; returns the earliest clock of the run's first column. A strided run must find its
@@ -136,7 +137,7 @@ uint64_t Device::open_lanes(const Run& run, const Location& at, uint64_t floor) 
   uint64_t ready = 0, all = 0;
   for (uint32_t i = 0; i < lanes; ++i) {
     const uint64_t cas = open(base + map_.lane_bank((lane + i) & lane_mask_), base, at.row, floor);
-    const uint64_t offset = uint64_t{run.bursts > 1 ? std::min(i, 1U) : i} * t_.ccd_s;
+    const uint64_t offset = uint64_t{run.rows > 1 ? std::min(i, 1U) : i} * t_.ccd_s;
     ready = std::max(ready, cas > offset ? cas - offset : 0);
     all = std::max(all, cas);
   }
@@ -184,7 +185,7 @@ void Device::note_writes(const Run& run, const Location& at, uint64_t last) {
   const uint32_t end = lane + run.columns - 1;
   for (uint32_t i = 0; i < lanes; ++i) {  // backwards from the last column
     const uint32_t group = map_.group_of(base + map_.lane_bank((end - i) & lane_mask_));
-    group_write_[group] = last_write_end_ - (run.bursts > 1 ? 0 : uint64_t{i} * t_.ccd_s);
+    group_write_[group] = last_write_end_ - (run.rows > 1 ? 0 : uint64_t{i} * t_.ccd_s);
   }
 }
 
@@ -196,16 +197,16 @@ Placed Device::place(const Run& run, uint64_t floor, bool close) {
     const auto lane = static_cast<uint32_t>(run.block) & lane_mask_;
     const uint32_t base = at.bank - map_.lane_bank(lane);
     for (uint32_t i = 1; i < lane_count(run); ++i) {
-      const uint64_t offset = uint64_t{run.bursts > 1 ? 1 : i} * t_.ccd_s;
+      const uint64_t offset = uint64_t{run.rows > 1 ? 1 : i} * t_.ccd_s;
       first = std::max(first, wtr_ready(map_.group_of(base + map_.lane_bank((lane + i) & lane_mask_))) - offset);
     }
   }
   first = even(first);
-  // From one burst's last column to the next one's first: the same bank group again costs the difference.
+  // From one row's last column to the next one's first: the same bank group again costs the difference.
   const bool same_group = ((run.stride - run.columns + 1) & lane_mask_) == 0;
-  const uint32_t count = run.columns * run.bursts;
-  const uint64_t span = uint64_t{count - 1} * spacing_ +
-                        (same_group && !one_lane_ ? uint64_t{run.bursts - 1} * (t_.ccd_l - t_.ccd_s) : 0);
+  const uint32_t count = run.columns * run.rows;
+  const uint64_t span =
+      uint64_t{count - 1} * spacing_ + (same_group && !one_lane_ ? uint64_t{run.rows - 1} * (t_.ccd_l - t_.ccd_s) : 0);
   const uint64_t last = first + span;
   columns_ += count;
   any_cas_ = true;
@@ -213,7 +214,7 @@ Placed Device::place(const Run& run, uint64_t floor, bool close) {
   last_cas_ = last;
   if (!one_lane_) {
     const auto lane = static_cast<uint32_t>(run.block) & lane_mask_;
-    const uint32_t end = lane + (run.bursts - 1) * run.stride + run.columns - 1;
+    const uint32_t end = lane + (run.rows - 1) * run.stride + run.columns - 1;
     last_group_ = map_.group_of(at.bank - map_.lane_bank(lane) + map_.lane_bank(end & lane_mask_));
   } else {
     last_group_ = group;
@@ -227,9 +228,9 @@ Placed Device::place(const Run& run, uint64_t floor, bool close) {
 void Device::emit_columns(const Run& run, uint64_t first) const {
   uint64_t clock = first;
   uint32_t previous = map_.groups();
-  for (uint32_t burst = 0; burst < run.bursts; ++burst)
+  for (uint32_t row = 0; row < run.rows; ++row)
     for (uint32_t column = 0; column < run.columns; ++column) {
-      const Location at = map_.locate(run.block + uint64_t{burst} * run.stride + column);
+      const Location at = map_.locate(run.block + uint64_t{row} * run.stride + column);
       const uint32_t group = map_.group_of(at.bank);
       if (previous != map_.groups()) clock += group == previous ? t_.ccd_l : t_.ccd_s;
       previous = group;

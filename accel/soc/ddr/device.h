@@ -35,11 +35,11 @@ class CommandSink {
   virtual void on_command(const Command& command) = 0;
 };
 
-/// Columns of one request: `bursts` times `columns` consecutive blocks, `stride` blocks from burst to burst; within a
+/// Columns of one request: `rows` times `columns` consecutive blocks, `stride` blocks from one to the next; within a
 /// stripe (AddressMap).
 struct Run {
   uint64_t block = 0;
-  uint32_t columns = 1, bursts = 1, stride = 0;
+  uint32_t columns = 1, rows = 1, stride = 0;
   bool write = false;
 };
 

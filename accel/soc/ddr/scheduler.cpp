@@ -23,6 +23,7 @@ Scheduler::Scheduler(const DdrConfig& config)
       write_queue_(static_cast<uint32_t>(config.write_queue)),
       pipeline_(static_cast<uint32_t>(to_clocks(config.controller_ns, timing_))),
       window_(static_cast<size_t>(config.window)),
+      column_clocks_(map_.lanes() > 1 ? timing_.ccd_s : timing_.ccd_l),
       miss_clocks_(timing_.rtp + timing_.rp + timing_.rcd),
       closing_(pages_->closes_at_once()),
       age_limit_(to_clocks(config.age_limit_ns, timing_)) {
@@ -49,8 +50,8 @@ uint32_t Scheduler::columns_of(const Request& r) const {
   const auto blocks = [shift](uint64_t address, uint64_t bytes) {
     return static_cast<uint32_t>(((address + bytes - 1) >> shift) - (address >> shift) + 1);
   };
-  if (r.write && r.pitch == r.bytes) return blocks(r.address, uint64_t{r.bytes} * r.bursts);
-  return blocks(r.address, r.bytes) * r.bursts;
+  if (r.write && r.pitch == r.bytes) return blocks(r.address, uint64_t{r.bytes} * r.rows);
+  return blocks(r.address, r.bytes) * r.rows;
 }
 
 void Scheduler::admit(const Request& request, uint32_t columns) {
@@ -168,36 +169,50 @@ Placed Scheduler::place_blocks(uint64_t block, uint32_t columns, bool write, uin
 
 /// `first_burst_end`: the column command that completes the first burst.
 Placed Scheduler::place(const Request& r, uint32_t total, uint64_t floor, bool close, uint64_t& first_burst_end) {
-  const uint64_t start = r.address >> map_.block_shift();
+  const uint32_t shift = map_.block_shift();
+  const uint64_t start = r.address >> shift;
   const uint32_t in_block = map_.block_bytes() - 1;
-  const bool whole_blocks = ((r.pitch | r.address) & in_block) == 0;
-  if (r.bursts == 1 || (r.pitch == r.bytes && (r.write || whole_blocks))) {
-    const Placed placed = place_blocks(start, total, r.write, floor, close);
-    const uint64_t share = r.bursts == 1 ? placed.last_cas - placed.first_cas
-                                         : static_cast<uint32_t>(placed.last_cas - placed.first_cas) / r.bursts;
-    first_burst_end = placed.first_cas + share;
-    return placed;
-  }
-  const uint32_t columns = total / r.bursts, stride = r.pitch >> map_.block_shift();
-  const uint64_t last_block = start + uint64_t{r.bursts - 1} * stride + columns - 1;
-  if (whole_blocks && (start ^ last_block) >> map_.stripe_bits() == 0) {
-    const Placed placed = device_.place({start, columns, r.bursts, stride, r.write}, floor, close);
-    first_burst_end = placed.first_cas + uint64_t{columns - 1} * timing_.ccd_s;
-    return placed;
-  }
-  Placed all;
-  for (uint32_t i = 0; i < r.bursts; ++i) {
-    const uint64_t address = r.address + uint64_t{i} * r.pitch;
-    const uint64_t block = address >> map_.block_shift();
-    const auto count = static_cast<uint32_t>(((address + r.bytes - 1) >> map_.block_shift()) - block + 1);
-    const Placed placed = place_blocks(block, count, r.write, floor, close);
-    if (i == 0) {
-      all.first_cas = placed.first_cas;
-      first_burst_end = placed.last_cas;
+  Placed placed;
+  if (r.rows == 1 || (r.write && r.pitch == r.bytes)) {
+    placed = place_blocks(start, total, r.write, floor, close);
+  } else if ((r.pitch & in_block) == 0) {
+    placed = place_rows({start, total / r.rows, r.rows, r.pitch >> shift, r.write}, floor, close);
+  } else {
+    for (uint32_t i = 0; i < r.rows; ++i) {
+      const uint64_t address = r.address + uint64_t{i} * r.pitch;
+      const auto columns = static_cast<uint32_t>(((address + r.bytes - 1) >> shift) - (address >> shift) + 1);
+      const Placed part = place_blocks(address >> shift, columns, r.write, floor, close);
+      if (i == 0) placed.first_cas = part.first_cas;
+      placed.last_cas = part.last_cas;
     }
-    all.last_cas = placed.last_cas;
   }
-  return all;
+  const uint64_t further = ((r.address & in_block) + r.first_bytes - 1) >> shift;  // columns of the first burst but one
+  first_burst_end = std::min(placed.first_cas + further * column_clocks_, placed.last_cas);
+  return placed;
+}
+
+/// Splits where stripes end.
+Placed Scheduler::place_rows(Run run, uint64_t floor, bool close) {
+  const uint64_t in_stripe = (uint64_t{1} << map_.stripe_bits()) - 1;
+  const uint32_t rows = run.rows;
+  Placed placed;
+  for (uint32_t done = 0; done < rows; done += run.rows) {
+    const uint64_t begin = run.block & in_stripe, left = in_stripe + 1 - begin;
+    run.rows = rows - done;
+    Placed part;
+    if (run.columns > left) {  // a row across the end
+      run.rows = 1;
+      part = place_blocks(run.block, run.columns, run.write, floor, close);
+    } else {
+      if (uint64_t{run.rows - 1} * run.stride + run.columns > left)
+        run.rows = static_cast<uint32_t>(left - run.columns) / run.stride + 1;
+      part = device_.place(run, floor, close);
+    }
+    if (done == 0) placed.first_cas = part.first_cas;
+    placed.last_cas = part.last_cas;
+    run.block += uint64_t{run.rows} * run.stride;
+  }
+  return placed;
 }
 
 }  // namespace heatvit::soc::ddr

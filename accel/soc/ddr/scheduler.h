@@ -17,12 +17,14 @@
 
 namespace heatvit::soc::ddr {
 
-/// Equal bursts of one port, `pitch` bytes from one to the next.
+/// Equal pieces of memory that one port moves, `pitch` bytes from one to the next, the first one's `first_bytes` in one
+/// burst.
 struct Request {
   uint64_t arrival = 0;  // clock
   uint64_t address = 0;
-  uint32_t bytes = 64;  // of a burst
-  uint32_t bursts = 1, pitch = 0;
+  uint32_t bytes = 64;  // of a piece
+  uint32_t rows = 1, pitch = 0;
+  uint32_t first_bytes = 64;
   uint32_t port = 0;
   uint32_t tag = 0;  // the caller's
   bool write = false;
@@ -71,6 +73,9 @@ class Scheduler {
   /// Serves what decision_time() was about; reads' data come at Served's clocks, writes' go.
   Served serve();
 
+  /// A read of an open row that goes at once: arrival to the end of its data.
+  uint32_t read_clocks() const { return timing_.cl + kBurstClocks + pipeline_; }
+
   const Timing& timing() const { return timing_; }
   const AddressMap& map() const { return map_; }
   Device& device() { return device_; }
@@ -91,6 +96,7 @@ class Scheduler {
   bool closes(const std::vector<Entry>& queue) const;
   Placed place(const Request& request, uint32_t columns, uint64_t floor, bool close, uint64_t& first_burst_end);
   Served finish(const Request& request, const Placed& placed, uint64_t first_burst_end, uint32_t columns);
+  Placed place_rows(Run run, uint64_t floor, bool close);
   Placed place_blocks(uint64_t block, uint32_t columns, bool write, uint64_t floor, bool close);
 
   Timing timing_;
@@ -102,6 +108,7 @@ class Scheduler {
   Device device_;
   uint32_t read_queue_, write_queue_, pipeline_;
   size_t window_;
+  uint32_t column_clocks_;  // from column to column of consecutive blocks
   uint32_t miss_clocks_;
   bool closing_;
   uint64_t age_limit_;
