@@ -1,7 +1,8 @@
 // GEMM commands: tiles through load, PE array, vector unit and store, each pair of stages with a ping-pong buffer
 // between them (dataflow). Output tiles and steps come in the order of accel/modules/tile_walk.h, except that the heads
 // of a group follow each other: there is one PE array and it spans all Th groups here.
-#pragma once
+#ifndef HEATVIT_ACCEL_HLS_GEMM_ENGINE_H_
+#define HEATVIT_ACCEL_HLS_GEMM_ENGINE_H_
 
 #include <cstdint>
 
@@ -250,3 +251,5 @@ output_tiles:
 
 }  // namespace hls
 }  // namespace heatvit
+
+#endif  // HEATVIT_ACCEL_HLS_GEMM_ENGINE_H_

@@ -1,7 +1,8 @@
 // The accelerator as one synthesised function: it fetches the command list that the simulated control unit fetches
 // (docs/isa.md), in order, and leaves the same bytes in DDR. LayerNorm is done in the fabric whatever a command says of
 // the host; commands run one after the other, so dependency fields are not needed.
-#pragma once
+#ifndef HEATVIT_ACCEL_HLS_HEATVIT_TOP_H_
+#define HEATVIT_ACCEL_HLS_HEATVIT_TOP_H_
 
 #include <cstdint>
 
@@ -13,3 +14,5 @@
 extern "C" int heatvit_top(const int8_t* activations, const int8_t* weights, int8_t* results, const uint32_t* commands,
                            uint32_t list_base, uint32_t list_count, uint32_t tokens, uint32_t seed, uint32_t kept[8],
                            uint32_t* stages);
+
+#endif  // HEATVIT_ACCEL_HLS_HEATVIT_TOP_H_

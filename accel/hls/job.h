@@ -1,6 +1,7 @@
 // A command as the synthesised control holds it: fields of accel/isa/layout.h with extents resolved by the token-count
 // register.
-#pragma once
+#ifndef HEATVIT_ACCEL_HLS_JOB_H_
+#define HEATVIT_ACCEL_HLS_JOB_H_
 
 #include <cstdint>
 
@@ -155,3 +156,5 @@ inline Job decode_job(const uint32_t* words, const SelectorState& state) {
 
 }  // namespace hls
 }  // namespace heatvit
+
+#endif  // HEATVIT_ACCEL_HLS_JOB_H_

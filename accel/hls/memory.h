@@ -1,5 +1,6 @@
 // Values from and to DDR. Ports are bytes that the tool widens to 128 bit (max_widen_bitwidth): tensors have any pitch.
-#pragma once
+#ifndef HEATVIT_ACCEL_HLS_MEMORY_H_
+#define HEATVIT_ACCEL_HLS_MEMORY_H_
 
 #include <cstdint>
 
@@ -54,3 +55,5 @@ values:
 
 }  // namespace hls
 }  // namespace heatvit
+
+#endif  // HEATVIT_ACCEL_HLS_MEMORY_H_

@@ -2,7 +2,8 @@
 // simulation the stages run one after the other or interleaved in one thread, so a stream that would block there never
 // goes on: reading it empty or writing it full is a suspected deadlock, and what is left at the end was never consumed.
 // Both are reported on stderr with the stream's name and counted; hls::stream itself says nothing about depth.
-#pragma once
+#ifndef HEATVIT_ACCEL_HLS_STREAM_H_
+#define HEATVIT_ACCEL_HLS_STREAM_H_
 
 #include <cstdint>
 
@@ -80,3 +81,5 @@ class Stream {
 }  // namespace heatvit
 
 #endif
+
+#endif  // HEATVIT_ACCEL_HLS_STREAM_H_

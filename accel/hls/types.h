@@ -1,6 +1,7 @@
 // Types of the synthesised design: integers of a stated width (native, or ap_int where HEATVIT_AP_INT is defined), and
 // the sizes that follow from accel/kernels/hardware.h. One header for tops and units.
-#pragma once
+#ifndef HEATVIT_ACCEL_HLS_TYPES_H_
+#define HEATVIT_ACCEL_HLS_TYPES_H_
 
 #include <cstdint>
 
@@ -31,3 +32,5 @@ static_assert(kernels::kVectorLanes >= 1 && kernels::kSelectLanes >= 1, "a unit 
 
 }  // namespace hls
 }  // namespace heatvit
+
+#endif  // HEATVIT_ACCEL_HLS_TYPES_H_

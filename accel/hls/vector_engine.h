@@ -1,5 +1,6 @@
 // Vector operations and the token selector: row by row, or a slice of columns over all rows.
-#pragma once
+#ifndef HEATVIT_ACCEL_HLS_VECTOR_ENGINE_H_
+#define HEATVIT_ACCEL_HLS_VECTOR_ENGINE_H_
 
 #include <cstdint>
 
@@ -177,3 +178,5 @@ packed_slices:
 
 }  // namespace hls
 }  // namespace heatvit
+
+#endif  // HEATVIT_ACCEL_HLS_VECTOR_ENGINE_H_

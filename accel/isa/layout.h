@@ -1,6 +1,7 @@
 // Bit layout of a command and the codes in it: the one place that says where a field lies. Encoder, decoder
 // (command.cpp) and the synthesised control (accel/hls) read it. C++14 and <cstdint> alone, so that HLS tools take it.
-#pragma once
+#ifndef HEATVIT_ACCEL_ISA_LAYOUT_H_
+#define HEATVIT_ACCEL_ISA_LAYOUT_H_
 
 #include <cstdint>
 
@@ -120,3 +121,5 @@ checksum_words:
 
 }  // namespace isa
 }  // namespace heatvit
+
+#endif  // HEATVIT_ACCEL_ISA_LAYOUT_H_

@@ -1,5 +1,6 @@
 // Records that lie in DDR beside weights. Little endian, 8 bytes each. Meaning: docs/numerics.md.
-#pragma once
+#ifndef HEATVIT_ACCEL_ISA_RECORDS_H_
+#define HEATVIT_ACCEL_ISA_RECORDS_H_
 
 #include <cstdint>
 
@@ -26,3 +27,5 @@ static_assert(sizeof(NormRecord) == 8, "lies in DDR");
 
 }  // namespace isa
 }  // namespace heatvit
+
+#endif  // HEATVIT_ACCEL_ISA_RECORDS_H_

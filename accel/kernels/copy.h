@@ -1,5 +1,6 @@
 // Rows from one buffer to another.
-#pragma once
+#ifndef HEATVIT_ACCEL_KERNELS_COPY_H_
+#define HEATVIT_ACCEL_KERNELS_COPY_H_
 
 #include <cstdint>
 
@@ -32,3 +33,5 @@ constexpr int64_t copy_cycles(int64_t rows, int n, int lanes) { return stream_cy
 
 }  // namespace kernels
 }  // namespace heatvit
+
+#endif  // HEATVIT_ACCEL_KERNELS_COPY_H_

@@ -1,7 +1,8 @@
 // Cycle costs: vocabulary of the cost functions that stand beside the kernels. A cost is a function of extents and
 // lanes alone, never of data. Depths are pipeline stages on UltraScale+ (-2) at up to 300 MHz; our choice, not the
 // paper's.
-#pragma once
+#ifndef HEATVIT_ACCEL_KERNELS_COST_H_
+#define HEATVIT_ACCEL_KERNELS_COST_H_
 
 #include <cstdint>
 
@@ -36,3 +37,5 @@ constexpr int64_t row_dataflow_cycles(int64_t rows, int64_t interval, int64_t la
 
 }  // namespace kernels
 }  // namespace heatvit
+
+#endif  // HEATVIT_ACCEL_KERNELS_COST_H_

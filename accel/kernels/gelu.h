@@ -1,5 +1,6 @@
 // GELU with the paper's second-order polynomial for erf, in fixed point (docs/numerics.md, section 4).
-#pragma once
+#ifndef HEATVIT_ACCEL_KERNELS_GELU_H_
+#define HEATVIT_ACCEL_KERNELS_GELU_H_
 
 #include <cstdint>
 
@@ -79,3 +80,5 @@ constexpr int64_t gelu_cycles(int64_t rows, int n, int lanes) { return stream_cy
 
 }  // namespace kernels
 }  // namespace heatvit
+
+#endif  // HEATVIT_ACCEL_KERNELS_GELU_H_

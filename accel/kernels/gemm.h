@@ -2,7 +2,8 @@
 // turned and widened to 16 bit as the array's weight registers would hold it; pe_array_tile (pe_array.h), the function
 // that is synthesised, multiplies all token rows by it, the panel's whole depth a beat. Operands: int8 or uint8 by int8
 // into int32; int16 by int16 into int64 for the 16-bit baseline.
-#pragma once
+#ifndef HEATVIT_ACCEL_KERNELS_GEMM_H_
+#define HEATVIT_ACCEL_KERNELS_GEMM_H_
 
 #include <cstdint>
 
@@ -94,3 +95,5 @@ void gemm_tile_kn(const A* a, int a_pitch, const B* b, int b_pitch, Acc* c, int 
 
 }  // namespace kernels
 }  // namespace heatvit
+
+#endif  // HEATVIT_ACCEL_KERNELS_GEMM_H_

@@ -1,6 +1,7 @@
 // Sizes that a bitstream fixes. `run_sim hls-config` writes such a header for a configuration; where HEATVIT_HLS_CONFIG
 // names one ("path/of/header.h"), it replaces these values, which are configs/heatvit-deit-t.ini's.
-#pragma once
+#ifndef HEATVIT_ACCEL_KERNELS_HARDWARE_H_
+#define HEATVIT_ACCEL_KERNELS_HARDWARE_H_
 
 #ifdef HEATVIT_HLS_CONFIG
 #include HEATVIT_HLS_CONFIG
@@ -24,3 +25,5 @@ constexpr int kSelectLanes = 16;  // comparators of the token selector
 }  // namespace heatvit
 
 #endif
+
+#endif  // HEATVIT_ACCEL_KERNELS_HARDWARE_H_

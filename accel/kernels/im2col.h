@@ -1,5 +1,6 @@
 // Convolution as matrix product: rows of A are cut out of a piece of the HWC image that lies in a buffer.
-#pragma once
+#ifndef HEATVIT_ACCEL_KERNELS_IM2COL_H_
+#define HEATVIT_ACCEL_KERNELS_IM2COL_H_
 
 #include <cstdint>
 
@@ -93,3 +94,5 @@ constexpr int64_t im2col_cycles(int64_t rows, int k, int run, int lanes) {
 
 }  // namespace kernels
 }  // namespace heatvit
+
+#endif  // HEATVIT_ACCEL_KERNELS_IM2COL_H_

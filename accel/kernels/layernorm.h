@@ -1,5 +1,6 @@
 // LayerNorm of one row in integers (docs/numerics.md, section 7): no division by n, one square root, one reciprocal.
-#pragma once
+#ifndef HEATVIT_ACCEL_KERNELS_LAYERNORM_H_
+#define HEATVIT_ACCEL_KERNELS_LAYERNORM_H_
 
 #include <cstdint>
 
@@ -130,3 +131,5 @@ constexpr int64_t layernorm_cycles(int64_t rows, int n, int lanes) {
 
 }  // namespace kernels
 }  // namespace heatvit
+
+#endif  // HEATVIT_ACCEL_KERNELS_LAYERNORM_H_

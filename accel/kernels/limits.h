@@ -1,5 +1,6 @@
 // Maxima that fix the local memories of the kernels. Run-time extents stay at or below them.
-#pragma once
+#ifndef HEATVIT_ACCEL_KERNELS_LIMITS_H_
+#define HEATVIT_ACCEL_KERNELS_LIMITS_H_
 
 #include "accel/kernels/hardware.h"
 #include "accel/kernels/labels.h"
@@ -17,3 +18,5 @@ constexpr int kPanelDepth = 512;   // input channels
 
 }  // namespace kernels
 }  // namespace heatvit
+
+#endif  // HEATVIT_ACCEL_KERNELS_LIMITS_H_

@@ -7,7 +7,8 @@
 // the activation that both need. The low sum is signed 18 bit, so a chain of packed products must be drained before it
 // can leave that range, and its borrow given back to the high sum. The simulated module multiplies without packing:
 // the same products, which a test compares over all extremes.
-#pragma once
+#ifndef HEATVIT_ACCEL_KERNELS_PE_ARRAY_H_
+#define HEATVIT_ACCEL_KERNELS_PE_ARRAY_H_
 
 #include <cstdint>
 
@@ -198,3 +199,5 @@ constexpr int64_t gemm_tile_cycles(int m, int k, int n, int k_lanes, int n_lanes
 
 }  // namespace kernels
 }  // namespace heatvit
+
+#endif  // HEATVIT_ACCEL_KERNELS_PE_ARRAY_H_

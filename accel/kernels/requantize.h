@@ -1,5 +1,6 @@
 // From accumulators to the next tensor: bias, requantisation, residual, ReLU (docs/numerics.md, section 3).
-#pragma once
+#ifndef HEATVIT_ACCEL_KERNELS_REQUANTIZE_H_
+#define HEATVIT_ACCEL_KERNELS_REQUANTIZE_H_
 
 #include <cstdint>
 
@@ -80,3 +81,5 @@ constexpr int64_t requantize_cycles(int64_t rows, int n, int lanes) {
 
 }  // namespace kernels
 }  // namespace heatvit
+
+#endif  // HEATVIT_ACCEL_KERNELS_REQUANTIZE_H_

@@ -1,5 +1,6 @@
 // Rounding and saturation (docs/numerics.md, section 1).
-#pragma once
+#ifndef HEATVIT_ACCEL_KERNELS_ROUND_H_
+#define HEATVIT_ACCEL_KERNELS_ROUND_H_
 
 #include <cstdint>
 
@@ -47,15 +48,7 @@ inline T saturate(int64_t v) {
   return static_cast<T>(v);
 }
 
-/// a / b rounded half away from zero; b > 0, a > -2^63.
-inline int64_t div_round(int64_t a, int64_t b) {
-  const uint64_t divisor = static_cast<uint64_t>(b);
-  const uint64_t magnitude = static_cast<uint64_t>(a < 0 ? -a : a);
-  const uint64_t floor = magnitude / divisor;
-  const uint64_t rest = magnitude % divisor;
-  const int64_t rounded = static_cast<int64_t>(floor + (rest >= divisor - rest ? 1 : 0));
-  return a < 0 ? -rounded : rounded;
-}
-
 }  // namespace kernels
 }  // namespace heatvit
+
+#endif  // HEATVIT_ACCEL_KERNELS_ROUND_H_

@@ -1,5 +1,6 @@
 // The token selector (docs/numerics.md, sections 8 and 9): head statistics, scores, who stays, the package token.
-#pragma once
+#ifndef HEATVIT_ACCEL_KERNELS_SELECTOR_H_
+#define HEATVIT_ACCEL_KERNELS_SELECTOR_H_
 
 #include <cstdint>
 
@@ -10,6 +11,8 @@
 
 namespace heatvit {
 namespace kernels {
+
+constexpr int kMeanBits = 32;  // of a quotient: a mean of int16 values has 16
 
 /// Mean of a row in the scale of the head statistics: saturate8(round_shift(sum * multiplier, shift)). In: int16 or
 /// int8.
@@ -58,27 +61,36 @@ tokens_in_turn:
 
 /// Candidates [begin, end) that stay: the `keep` with the highest scores, ties to the lower index. A token's rank is
 /// the number of candidates ahead of it, so no sorting and no dependence on the data. mask: 1 for rows before `begin`
-/// (CLS) and for kept candidates, 0 for dropped ones and for rows from `end` on (the package token). Returns the
-/// candidates kept.
+/// (CLS) and for kept candidates, 0 for dropped ones and for rows from `end` on (the package token). end <= tokens.
+/// Returns the candidates kept.
 inline int select_count(const uint32_t* scores, int begin, int end, int keep, uint8_t* mask, int tokens) {
-  int kept = 0;
-ranked_tokens:
-  for (int i = 0; i < tokens; ++i) {
-#pragma HLS loop_flatten
-#pragma HLS loop_tripcount min = 1 max = 256
-    const uint32_t own = scores[i];
-    int ahead = 0;
-  rivals:
-    for (int j = begin; j < end; ++j) {
+  const int beats = tokens * static_cast<int>(ceil_div(tokens, kSelectLanes));
+  int kept = 0, ahead = 0;
+  int i = 0, j0 = 0;  // a token, and the first of the rivals that it meets in this beat
+ranking_beats:
+  for (int beat = 0; beat < beats; ++beat) {
 #pragma HLS pipeline II = 1
-#pragma HLS unroll factor = kSelectLanes
-#pragma HLS loop_tripcount min = 1 max = 256
-      ahead += static_cast<int>(scores[j] > own) | (static_cast<int>(scores[j] == own) & static_cast<int>(j < i));
+#pragma HLS loop_tripcount min = 1 max = 4096
+    const uint32_t own = scores[i];
+    int ahead_here = 0;
+  rivals:
+    for (int lane = 0; lane < kSelectLanes; ++lane) {
+#pragma HLS unroll
+      const int j = j0 + lane;
+      if (j >= begin && j < end) {
+        const uint32_t other = scores[j];
+        ahead_here += static_cast<int>(other > own) | (static_cast<int>(other == own) & static_cast<int>(j < i));
+      }
     }
-    const bool candidate = i >= begin && i < end;
-    const bool stays = candidate && ahead < keep;
-    kept += stays ? 1 : 0;
-    mask[i] = static_cast<uint8_t>(stays || i < begin ? 1 : 0);
+    ahead = (j0 == 0 ? 0 : ahead) + ahead_here;
+    const bool last = j0 + kSelectLanes >= tokens;
+    if (last) {
+      const bool stays = i >= begin && i < end && ahead < keep;
+      kept += stays ? 1 : 0;
+      mask[i] = static_cast<uint8_t>(stays || i < begin ? 1 : 0);
+    }
+    i = last ? i + 1 : i;
+    j0 = last ? 0 : j0 + kSelectLanes;
   }
   return kept;
 }
@@ -129,85 +141,109 @@ template <class T>
 void pack_slice(const T* x, int tokens, int cols, const uint8_t* mask, const uint32_t* scores, bool package, T* out) {
   const detail::PackageWeights weights = detail::package_weights(mask, scores, tokens);
   int64_t sum[kMaxRow];
-rows:
-  for (int t = 0; t < tokens; ++t) {
-#pragma HLS loop_flatten
-#pragma HLS loop_tripcount min = 1 max = 256
+#pragma HLS array_partition variable = sum type = cyclic factor = kVectorLanes
+  const int beats = tokens * static_cast<int>(ceil_div(cols, kVectorLanes));
+  int t = 0, c0 = 0, row = 0;  // a token, its first column in this beat, the row that it moves to
+pack_beats:
+  for (int beat = 0; beat < beats; ++beat) {
+#pragma HLS pipeline II = 1
+#pragma HLS loop_tripcount min = 1 max = 16384
     const bool kept = mask[t] != 0;
     const int64_t weight = kept ? 0 : (weights.equal ? 1 : static_cast<int64_t>(scores[t]));
-  columns:
-    for (int c = 0; c < cols; ++c) {
-#pragma HLS pipeline II = 1
-#pragma HLS unroll factor = kVectorLanes
-#pragma HLS loop_tripcount min = 1 max = 1024
-      const T value = x[static_cast<int64_t>(t) * cols + c];
-      sum[c] = (t == 0 ? 0 : sum[c]) + weight * value;
-      if (kept) out[c] = value;
+  pack_lanes:
+    for (int lane = 0; lane < kVectorLanes; ++lane) {
+#pragma HLS unroll
+      const int c = c0 + lane;
+      if (c < cols) {
+        const T value = x[t * cols + c];
+        sum[c] = (t == 0 ? 0 : sum[c]) + weight * value;
+        if (kept) out[row * cols + c] = value;
+      }
     }
-    out += kept ? cols : 0;
+    const bool last = c0 + kVectorLanes >= cols;
+    row = last && kept ? row + 1 : row;
+    t = last ? t + 1 : t;
+    c0 = last ? 0 : c0 + kVectorLanes;
   }
   if (!package) return;
 package_columns:
   for (int c = 0; c < cols; ++c) {
 #pragma HLS pipeline II = 1
 #pragma HLS loop_tripcount min = 1 max = 1024
-    out[c] = weights.total == 0 ? T{0} : saturate<T>(div_round(sum[c], weights.total));
+    const int64_t mean = weights.total == 0 ? 0 : divide_rounded<kMeanBits>(sum[c], weights.total);
+    out[row * cols + c] = saturate<T>(mean);
   }
 }
 
-/// mean[c] = saturate8(div_round(sum over rows [begin, end) of x[.][c], end - begin)); 0 where there is no candidate.
-/// x: tokens x cols, dense; cols <= kMaxRow.
+/// mean[c] = saturate8(sum over rows [begin, end) of x[.][c] / (end - begin), rounded half away from zero); 0 where
+/// there is no candidate. x: tokens x cols, dense; cols <= kMaxRow.
 inline void token_mean_slice(const int8_t* x, int tokens, int cols, int begin, int end, int8_t* mean) {
-  const int last = end < tokens ? end : tokens;
-  const int count = last - begin;
+  const int last_row = end < tokens ? end : tokens;
+  const int count = last_row > begin ? last_row - begin : 0;
   int32_t sum[kMaxRow];
-candidates:
-  for (int t = begin; t < last; ++t) {
-#pragma HLS loop_flatten
-#pragma HLS loop_tripcount min = 1 max = 256
-  columns:
-    for (int c = 0; c < cols; ++c) {
+#pragma HLS array_partition variable = sum type = cyclic factor = kVectorLanes
+  const int beats = count * static_cast<int>(ceil_div(cols, kVectorLanes));
+  int t = begin, c0 = 0;
+mean_beats:
+  for (int beat = 0; beat < beats; ++beat) {
 #pragma HLS pipeline II = 1
-#pragma HLS unroll factor = kVectorLanes
-#pragma HLS loop_tripcount min = 1 max = 1024
-      sum[c] = (t == begin ? 0 : sum[c]) + x[static_cast<int64_t>(t) * cols + c];
+#pragma HLS loop_tripcount min = 1 max = 16384
+  mean_lanes:
+    for (int lane = 0; lane < kVectorLanes; ++lane) {
+#pragma HLS unroll
+      const int c = c0 + lane;
+      if (c < cols) sum[c] = (t == begin ? 0 : sum[c]) + x[t * cols + c];
     }
+    const bool last = c0 + kVectorLanes >= cols;
+    t = last ? t + 1 : t;
+    c0 = last ? 0 : c0 + kVectorLanes;
   }
 means:
   for (int c = 0; c < cols; ++c) {
 #pragma HLS pipeline II = 1
 #pragma HLS loop_tripcount min = 1 max = 1024
-    mean[c] = count <= 0 ? int8_t{0} : saturate<int8_t>(div_round(sum[c], count));
+    mean[c] = count == 0 ? int8_t{0} : saturate<int8_t>(divide_rounded<kMeanBits>(sum[c], count));
   }
 }
 
-/// out[c] = saturate32(residual[c] + maximum over rows of x[.][c]); x: rows x cols, dense, rows >= 1.
+/// out[c] = saturate32(residual[c] + maximum over rows of x[.][c]); x: rows x cols, dense, rows >= 1, cols <= kMaxRow.
 inline void column_max_add(const int32_t* x, int rows, int cols, const int32_t* residual, int32_t* out) {
-rows:
-  for (int i = 0; i < rows; ++i) {
-#pragma HLS loop_flatten
-#pragma HLS loop_tripcount min = 1 max = 256
-  columns:
-    for (int c = 0; c < cols; ++c) {
+  int32_t most[kMaxRow];
+#pragma HLS array_partition variable = most type = cyclic factor = kVectorLanes
+  const int beats = rows * static_cast<int>(ceil_div(cols, kVectorLanes));
+  int i = 0, c0 = 0;
+max_beats:
+  for (int beat = 0; beat < beats; ++beat) {
 #pragma HLS pipeline II = 1
-#pragma HLS unroll factor = kVectorLanes
-#pragma HLS loop_tripcount min = 1 max = 1024
-      const int32_t v = x[static_cast<int64_t>(i) * cols + c];
-      const int32_t most = i == 0 || v > out[c] ? v : out[c];
-      out[c] = i + 1 == rows ? saturate<int32_t>(static_cast<int64_t>(most) + residual[c]) : most;
+#pragma HLS loop_tripcount min = 1 max = 16384
+  max_lanes:
+    for (int lane = 0; lane < kVectorLanes; ++lane) {
+#pragma HLS unroll
+      const int c = c0 + lane;
+      if (c < cols) {
+        const int32_t v = x[i * cols + c];
+        most[c] = i == 0 || v > most[c] ? v : most[c];
+        if (i + 1 == rows) out[c] = saturate<int32_t>(static_cast<int64_t>(most[c]) + residual[c]);
+      }
     }
+    const bool last = c0 + kVectorLanes >= cols;
+    i = last ? i + 1 : i;
+    c0 = last ? 0 : c0 + kVectorLanes;
   }
 }
 
 // Costs. Lanes are values a cycle; in `select_count` they are comparators. All depend on counts alone.
 
 constexpr int kSelectDepth = kReadDepth + 2 * kAddDepth + kWriteDepth;  // compare, count, write
-constexpr int kColumnDivideDepth = 34;  // a pipelined divider: 32 quotient bits, one a stage, and its registers
+constexpr int kColumnDivideDepth = kMeanBits + kDivideDepth;            // pipelined, a quotient bit a stage
+
+constexpr int head_mean_depth(int lanes) {
+  return kReadDepth + ceil_log2(lanes) * kAddDepth + kAddDepth + kMultiplyDepth + kShiftDepth + kSaturateDepth +
+         kWriteDepth;
+}
 
 constexpr int64_t head_mean_cycles(int64_t rows, int n, int lanes) {
-  return stream_cycles(rows, n, lanes,
-                       kReadDepth + ceil_log2(lanes) * kAddDepth + kAddDepth + kMultiplyDepth + kShiftDepth +
-                           kSaturateDepth + kWriteDepth);
+  return stream_cycles(rows, n, lanes, head_mean_depth(lanes));
 }
 
 /// One head a cycle; the division of a token runs beside the sums of the next and is the slower of the two below 10
@@ -250,3 +286,5 @@ constexpr int64_t column_max_cycles(int64_t rows, int cols, int lanes) {
 
 }  // namespace kernels
 }  // namespace heatvit
+
+#endif  // HEATVIT_ACCEL_KERNELS_SELECTOR_H_

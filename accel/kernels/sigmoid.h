@@ -1,5 +1,6 @@
 // Sigmoid as four straight pieces, PLAN (Amin, Curtis, Hayes-Gill 1997); docs/numerics.md, section 6.
-#pragma once
+#ifndef HEATVIT_ACCEL_KERNELS_SIGMOID_H_
+#define HEATVIT_ACCEL_KERNELS_SIGMOID_H_
 
 #include <cstdint>
 
@@ -59,3 +60,5 @@ constexpr int64_t sigmoid_cycles(int64_t rows, int n, int lanes) {
 
 }  // namespace kernels
 }  // namespace heatvit
+
+#endif  // HEATVIT_ACCEL_KERNELS_SIGMOID_H_

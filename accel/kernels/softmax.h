@@ -1,5 +1,6 @@
 // Softmax of one row: the paper's shift-and-polynomial exponential in fixed point (docs/numerics.md, section 5).
-#pragma once
+#ifndef HEATVIT_ACCEL_KERNELS_SOFTMAX_H_
+#define HEATVIT_ACCEL_KERNELS_SOFTMAX_H_
 
 #include <cstdint>
 
@@ -108,3 +109,5 @@ constexpr int64_t softmax_cycles(int64_t rows, int n, int lanes) {
 
 }  // namespace kernels
 }  // namespace heatvit
+
+#endif  // HEATVIT_ACCEL_KERNELS_SOFTMAX_H_

@@ -1,7 +1,8 @@
 // Integers of a stated width. In simulation they are the native type that holds them, because ap_int is eight times
 // slower in plain C++; where HEATVIT_AP_INT is defined (by the Vitis script) they are ap_int, and the tool builds
 // operators of exactly these widths. Both give the same numbers (test_hls): no value leaves its width.
-#pragma once
+#ifndef HEATVIT_ACCEL_KERNELS_TYPES_H_
+#define HEATVIT_ACCEL_KERNELS_TYPES_H_
 
 #include <cstdint>
 
@@ -68,3 +69,5 @@ inline int64_t native(int64_t v) { return v; }
 
 }  // namespace kernels
 }  // namespace heatvit
+
+#endif  // HEATVIT_ACCEL_KERNELS_TYPES_H_

@@ -86,6 +86,13 @@ int64_t HlsEstimate::nest(const LoopPromise& outer, int64_t rows, int64_t beats_
   return outer.flattened ? rows * beats_of_row + depth : rows * (beats_of_row + depth);
 }
 
+/// One loop over the beats of rows of n values, lanes of them a beat; lanes that are not unrolled follow each other.
+int64_t HlsEstimate::beat_loop(const std::string& path, const std::string& label, const std::string& lane_label,
+                               int64_t rows, int64_t n, int lanes, int64_t depth) {
+  const int64_t in_a_beat = promise(path, lane_label).unrolled ? 1 : lanes;
+  return beats(path, label, 0, rows * k::ceil_div(n, lanes) * in_a_beat, depth) + depth;
+}
+
 int64_t HlsEstimate::division(int bits) {
   return beats(kKernels + "divide.h", "quotient_bits", 0, bits, 2) + k::kDivideDepth;
 }
@@ -116,13 +123,12 @@ int64_t HlsEstimate::stream(const std::string& unit, const Extents& e) {
   };
   const std::string selector = kKernels + "selector.h", requantizer = kKernels + "requantize.h";
   const std::string finish = kUnits + "requantize.cpp", copy = kKernels + "copy.h";
-  constexpr int kMaxDepth = k::kReadDepth + 2 * k::kAddDepth + k::kSaturateDepth + k::kWriteDepth;
   const std::map<std::string, Nest> nests = {
       {"requantize", {finish, "rows", 0, requantizer, "channels", 0, k::kRequantizeDepth}},
       {"requantize_residual", {finish, "rows", 1, requantizer, "channels", 0, k::kRequantizeDepth}},
       {"sigmoid", {kUnits + "sigmoid.cpp", "rows", 0, kKernels + "sigmoid.h", "channels", 0, k::kSigmoidDepth}},
-      {"copy", {copy, "copied_rows", 0, copy, "elements", 0, k::kCopyDepth}},
-      {"column_max", {selector, "rows", 1, selector, "columns", 2, kMaxDepth}}};
+      {"head_mean", {kUnits + "head_mean.cpp", "rows", 0, selector, "values", 0, k::head_mean_depth(lanes_.vector)}},
+      {"copy", {copy, "copied_rows", 0, copy, "elements", 0, k::kCopyDepth}}};
   const Nest& l = nests.at(unit);
   const int64_t row = beats(l.values_in, l.values, l.values_at, e.n, l.depth);
   return nest(promise(l.rows_in, l.rows, l.rows_at), e.m, row, l.depth);
@@ -176,7 +182,7 @@ int64_t HlsEstimate::select(const std::string& unit, const Extents& e) {
   }
   const int64_t depth = k::ceil_log2(lanes_.select) * k::kAddDepth + k::kSelectDepth;
   if (unit == "token_select_threshold") return beats(path, "judged_tokens", 0, e.m, depth) + depth;
-  return nest(promise(path, "ranked_tokens"), e.m, beats(path, "rivals", 0, e.m, depth), depth);
+  return beat_loop(path, "ranking_beats", "rivals", e.m, e.m, lanes_.select, depth);
 }
 
 /// Weights, rows, package row: one after the other.
@@ -185,7 +191,7 @@ int64_t HlsEstimate::pack(const Extents& e) {
   const int64_t sums = k::kReadDepth + k::kAddDepth, rows = k::kReadDepth + k::kMultiplyDepth + k::kAddDepth;
   const int64_t divider = k::kColumnDivideDepth + k::kSaturateDepth + k::kWriteDepth;
   return beats(path, "dropped_tokens", 0, e.m, sums) + sums +
-         nest(promise(path, "rows", 0), std::max(e.m, e.k), beats(path, "columns", 0, e.n, rows), rows) +
+         beat_loop(path, "pack_beats", "pack_lanes", std::max(e.m, e.k), e.n, lanes_.vector, rows) +
          beats(path, "package_columns", 0, e.n, divider) + divider;
 }
 
@@ -193,8 +199,17 @@ int64_t HlsEstimate::token_mean(const Extents& e) {
   const std::string path = kKernels + "selector.h";
   const int64_t rows = k::kReadDepth + k::kAddDepth;
   const int64_t divider = k::kColumnDivideDepth + k::kSaturateDepth + k::kWriteDepth;
-  return nest(promise(path, "candidates"), e.m, beats(path, "columns", 1, e.n, rows), rows) +
+  return beat_loop(path, "mean_beats", "mean_lanes", e.m, e.n, lanes_.vector, rows) +
          beats(path, "means", 0, e.n, divider) + divider;
+}
+
+int64_t HlsEstimate::column_max(const Extents& e) {
+  const int64_t depth = k::kReadDepth + 2 * k::kAddDepth + k::kSaturateDepth + k::kWriteDepth;
+  return beat_loop(kKernels + "selector.h", "max_beats", "max_lanes", e.m, e.n, lanes_.vector, depth);
+}
+
+int64_t HlsEstimate::random_scores(const Extents& e) {
+  return beats(kKernels + "selector.h", "tokens_in_turn", 0, e.m, k::kSelectDepth) + k::kSelectDepth;
 }
 
 int64_t HlsEstimate::cycles(const std::string& unit, const Extents& e) {
@@ -204,6 +219,8 @@ int64_t HlsEstimate::cycles(const std::string& unit, const Extents& e) {
   if (unit == "layernorm") return layernorm(e);
   if (unit == "token_pack") return pack(e);
   if (unit == "token_mean") return token_mean(e);
+  if (unit == "column_max") return column_max(e);
+  if (unit == "random_scores") return random_scores(e);
   if (unit.rfind("token_", 0) == 0) return select(unit, e);
   const std::vector<std::string> names = unit_names();
   if (std::count(names.begin(), names.end(), unit) == 0) throw InputError("no unit " + unit);
@@ -218,6 +235,8 @@ int64_t HlsEstimate::charged(const std::string& unit, const Extents& e) const {
   if (unit == "sigmoid") return k::sigmoid_cycles(e.m, n, lanes_.vector);
   if (unit.rfind("softmax", 0) == 0) return k::softmax_cycles(e.m, n, lanes_.vector);
   if (unit == "layernorm") return k::layernorm_cycles(e.m, n, lanes_.vector);
+  if (unit == "head_mean") return k::head_mean_cycles(e.m, n, lanes_.vector);
+  if (unit == "random_scores") return k::random_scores_cycles(m);
   if (unit == "token_score") return k::token_score_cycles(m, n);
   if (unit == "token_select_count") return k::select_count_cycles(m, lanes_.select);
   if (unit == "token_select_threshold") return k::select_threshold_cycles(m, lanes_.select);
@@ -238,6 +257,8 @@ std::vector<std::string> HlsEstimate::unit_names() {
           "softmax",
           "softmax_wide",
           "layernorm",
+          "head_mean",
+          "random_scores",
           "token_score",
           "token_select_count",
           "token_select_threshold",

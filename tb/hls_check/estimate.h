@@ -54,6 +54,8 @@ class HlsEstimate {
   int constant(const std::string& name) const;
   int64_t beats(const std::string& path, const std::string& label, int occurrence, int64_t trips, int64_t depth);
   int64_t nest(const LoopPromise& outer, int64_t rows, int64_t beats_of_row, int64_t depth) const;
+  int64_t beat_loop(const std::string& path, const std::string& label, const std::string& lane_label, int64_t rows,
+                    int64_t n, int lanes, int64_t depth);
   int64_t division(int bits);
   int64_t square_root();
   int64_t gemm(const std::string& unit, const Extents& e);
@@ -64,6 +66,8 @@ class HlsEstimate {
   int64_t select(const std::string& unit, const Extents& e);
   int64_t pack(const Extents& e);
   int64_t token_mean(const Extents& e);
+  int64_t column_max(const Extents& e);
+  int64_t random_scores(const Extents& e);
 
   Reader reader_;
   LaneCounts lanes_;

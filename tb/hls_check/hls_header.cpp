@@ -28,7 +28,8 @@ std::string hls_header(const soc::SocConfig& c, const std::string& origin) {
   check(c);
   const isa::AcceleratorConfig& a = c.accel;
   return "// Sizes of a bitstream, written by run_sim hls-config" + (origin.empty() ? "" : " from " + origin) +
-         ". Name it in HEATVIT_HLS_CONFIG.\n#pragma once\n\nnamespace heatvit {\nnamespace kernels {\n\n" +
+         ". Name it in HEATVIT_HLS_CONFIG.\n#ifndef HEATVIT_HLS_CONFIG_H_\n#define HEATVIT_HLS_CONFIG_H_\n\nnamespace "
+         "heatvit {\nnamespace kernels {\n\n" +
          line("kTh", a.th, "groups of the PE array") + line("kTi", a.ti, "inputs of a group, a cycle") +
          line("kTo", a.to, "outputs of a group, a cycle") + "\n" + line("kTileM", a.tile_m, "buffer tiles, elements") +
          line("kTileK", a.tile_k, "input channels") + line("kTileN", a.tile_n, "output channels") + "\n" +
@@ -39,7 +40,7 @@ std::string hls_header(const soc::SocConfig& c, const std::string& origin) {
          "static_assert(kTh * kTi * kTo <= 2 * 2520, \"two int8 products a DSP48E2; a ZU9EG has 2520\");\n"
          "static_assert(kTileM >= 1 && kTileK >= 1 && kTileN >= 1, \"a tile holds something\");\n"
          "static_assert(kVectorLanes >= 1 && kSelectLanes >= 1, \"a unit has lanes\");\n"
-         "\n}  // namespace kernels\n}  // namespace heatvit\n";
+         "\n}  // namespace kernels\n}  // namespace heatvit\n\n#endif  // HEATVIT_HLS_CONFIG_H_\n";
 }
 
 }  // namespace heatvit::tb

@@ -2,6 +2,8 @@
 // twice: with native integers, and with ap_int (a stand-in of our own); both meet the same expectations.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <limits>
 #include <memory>
 #include <random>
@@ -232,6 +234,43 @@ TEST(HlsUnits, SelectorScoresSelectsAndPacks) {
       for (size_t t = 1; t < count; ++t) expected_over += scores[t] >= 32768 ? 1 : 0;
       EXPECT_EQ(over, expected_over);
     }
+}
+
+TEST(HlsUnits, MeansMaximaAndRandomScores) {
+  for_shapes([](int rows, int n, size_t count, std::mt19937& g) {
+    const auto columns = static_cast<size_t>(n);
+    const auto x = random_values<int16_t>(count, g);
+    std::vector<int8_t> means(static_cast<size_t>(rows)), token_means(columns), expected(columns);
+    head_mean(x.data(), rows, n, 40000, 30, means.data());
+    for (int r = 0; r < rows; ++r) {
+      int64_t sum = 0;
+      for (int i = 0; i < n; ++i) sum += x[static_cast<size_t>(r * n + i)];
+      EXPECT_EQ(means[static_cast<size_t>(r)], kernels::saturate<int8_t>(kernels::round_shift(sum * 40000, 30)));
+    }
+    const auto narrow = random_values<int8_t>(count, g);
+    const int candidates = std::max(rows - 2, 0);
+    token_mean(narrow.data(), rows, n, candidates, token_means.data());
+    const auto wide = random_values<int32_t>(count, g), residual = random_values<int32_t>(columns, g);
+    std::vector<int32_t> most(columns);
+    column_max(wide.data(), residual.data(), rows, n, most.data());
+    for (size_t c = 0; c < columns; ++c) {
+      int sum = 0;
+      int64_t largest = wide[c];
+      for (size_t r = 0; r < static_cast<size_t>(rows); ++r) {
+        if (r >= 1 && r < 1 + static_cast<size_t>(candidates)) sum += narrow[r * columns + c];
+        largest = std::max<int64_t>(largest, wide[r * columns + c]);
+      }
+      const double mean = candidates == 0 ? 0 : static_cast<double>(sum) / candidates;
+      EXPECT_EQ(token_means[c], static_cast<int>(std::lround(mean)));
+      EXPECT_EQ(most[c], kernels::saturate<int32_t>(largest + residual[c]));
+    }
+  });
+  std::vector<uint32_t> first(50), again(50), other(50);
+  random_scores(5, 1, 50, first.data());
+  random_scores(5, 1, 50, again.data());
+  random_scores(5, 2, 50, other.data());
+  EXPECT_EQ(first, again);
+  EXPECT_NE(first, other);
 }
 
 TEST(HlsStream, ReportsADeadlockAndWhatIsLeft) {

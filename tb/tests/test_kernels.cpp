@@ -15,6 +15,7 @@
 #include "accel/kernels/selector.h"
 #include "accel/kernels/sigmoid.h"
 #include "accel/kernels/softmax.h"
+#include "tb/tests/div_round.h"
 
 using namespace heatvit::kernels;
 using heatvit::isa::ChannelRecord;
@@ -81,18 +82,25 @@ TEST(Round, SaturateClampsAtBothEnds) {
 }
 
 TEST(Round, DivisionRoundsHalvesAwayFromZero) {
-  EXPECT_EQ(div_round(7, 2), 4);
-  EXPECT_EQ(div_round(-7, 2), -4);
-  EXPECT_EQ(div_round(1, 3), 0);
-  EXPECT_EQ(div_round(-2, 3), -1);
-  EXPECT_EQ(div_round(0, 5), 0);
-  EXPECT_EQ(div_round(9, 1), 9);
-  EXPECT_EQ(div_round(4, 9), 0);
-  EXPECT_EQ(div_round(5, 9), 1);
+  EXPECT_EQ(divide_rounded<32>(7, 2), 4);
+  EXPECT_EQ(divide_rounded<32>(-7, 2), -4);
+  EXPECT_EQ(divide_rounded<32>(1, 3), 0);
+  EXPECT_EQ(divide_rounded<32>(-2, 3), -1);
+  EXPECT_EQ(divide_rounded<32>(0, 5), 0);
+  EXPECT_EQ(divide_rounded<32>(9, 1), 9);
+  EXPECT_EQ(divide_rounded<32>(4, 9), 0);
+  EXPECT_EQ(divide_rounded<32>(5, 9), 1);
   const int64_t largest = std::numeric_limits<int64_t>::max();
-  EXPECT_EQ(div_round(largest, largest), 1);
-  EXPECT_EQ(div_round(largest / 2, largest), 0);
-  EXPECT_EQ(div_round(-(largest / 2) - 1, largest), -1);
+  EXPECT_EQ(divide_rounded<32>(largest, largest), 1);
+  EXPECT_EQ(divide_rounded<32>(largest / 2, largest), 0);
+  EXPECT_EQ(divide_rounded<32>(-(largest / 2) - 1, largest), -1);
+  std::mt19937_64 generator(5);
+  for (int i = 0; i < 20000; ++i) {
+    const auto b = static_cast<int64_t>(generator() >> (33 + generator() % 30)) + 1;
+    const auto a = static_cast<int64_t>(generator() >> 20) - (int64_t{1} << 43);
+    if ((a < 0 ? -a : a) >> 32 >= b) continue;
+    EXPECT_EQ(divide_rounded<32>(a, b), heatvit::tests::div_round(a, b)) << a << " / " << b;
+  }
 }
 
 TEST(Divide, RestoringDivisionFloors) {
@@ -305,7 +313,7 @@ TEST(Requantize, LongRowsMatchOneByOne) {
   finish_linear_row<int16_t>(acc.data(), records.data(), 1, n, nullptr, false, out.data());
   for (size_t i = 0; i < n; ++i) {
     const int64_t v = static_cast<int64_t>(acc[i] + records[i].bias) * records[i].multiplier;
-    const int64_t q = div_round(v, int64_t{1} << records[i].shift);
+    const int64_t q = heatvit::tests::div_round(v, int64_t{1} << records[i].shift);
     EXPECT_EQ(out[i], q > 32767 ? 32767 : q < -32768 ? -32768 : q) << i;
   }
 }

@@ -13,6 +13,7 @@
 #include "accel/kernels/layernorm.h"
 #include "accel/kernels/sigmoid.h"
 #include "accel/kernels/softmax.h"
+#include "tb/tests/div_round.h"
 
 using namespace heatvit::kernels;
 using heatvit::isa::ChannelRecord;
@@ -114,9 +115,10 @@ TEST(Gelu, RowsRequantiseTwice) {
     finish_gelu_row(acc.data(), records.data(), step, n, 30000, 50000, 22, out.data());
     for (size_t i = 0; i < n; ++i) {
       const ChannelRecord& r = records[step == 0 ? 0 : i];
-      const int64_t q = div_round(static_cast<int64_t>(acc[i] + r.bias) * r.multiplier, int64_t{1} << r.shift);
+      const int64_t q =
+          heatvit::tests::div_round(static_cast<int64_t>(acc[i] + r.bias) * r.multiplier, int64_t{1} << r.shift);
       const int32_t g = gelu_q12(saturate<int16_t>(q), 30000);
-      EXPECT_EQ(out[i], saturate<int8_t>(div_round(static_cast<int64_t>(g) * 50000, 1 << 22))) << i;
+      EXPECT_EQ(out[i], saturate<int8_t>(heatvit::tests::div_round(static_cast<int64_t>(g) * 50000, 1 << 22))) << i;
     }
   }
 }

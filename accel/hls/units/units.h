@@ -1,7 +1,8 @@
 // The unit tops: each file beside this one is compiled alone and becomes one block of RTL. Matrices are dense and row
 // after row; records are the eight bytes of accel/isa/records.h as one word. Each unit's own file says what it
 // computes, docs/hls.md how its ports look and which cost function of the simulated module it stands for.
-#pragma once
+#ifndef HEATVIT_ACCEL_HLS_UNITS_UNITS_H_
+#define HEATVIT_ACCEL_HLS_UNITS_UNITS_H_
 
 #include "accel/hls/types.h"
 
@@ -26,9 +27,16 @@ void softmax(const int16_t* x, int rows, int n, uint16_t delta2, uint8_t* out);
 void softmax_wide(const int16_t* x, int rows, int n, uint16_t delta2, uint16_t* out);
 void layernorm(const int16_t* x, const uint64_t* records, int rows, int n, int shift, uint64_t epsilon, int8_t* out);
 
+void head_mean(const int16_t* x, int rows, int n, uint16_t multiplier, int shift, int8_t* out);
+void token_mean(const int8_t* x, int tokens, int columns, int candidates, int8_t* mean);
+void column_max(const int32_t* x, const int32_t* residual, int rows, int columns, int32_t* out);
+
+void random_scores(uint32_t seed, int stage, int tokens, uint32_t* scores);
 void token_score(const uint16_t* keep, const uint16_t* weight, int tokens, int heads, uint32_t* scores);
 int token_select_count(const uint32_t* scores, int tokens, int candidates, int keep, uint8_t* mask);
 int token_select_threshold(const uint32_t* scores, int tokens, int candidates, uint32_t threshold, uint8_t* mask);
 void token_pack(const int16_t* x, int tokens, int columns, const uint8_t* mask, const uint32_t* scores, int package,
                 int16_t* out);
 }
+
+#endif  // HEATVIT_ACCEL_HLS_UNITS_UNITS_H_
