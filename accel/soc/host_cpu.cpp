@@ -51,7 +51,7 @@ void HostCpu::run_image() {
   heatvit_job job{};
   job.list_base = program_.command_list.address;
   job.list_count = static_cast<uint32_t>(program_.commands.size());
-  job.tokens = zoo::kMaxTokens;
+  job.tokens = static_cast<uint32_t>(program_.spec.max_tokens());
   job.seed = seed_;
   job.keep = keep_.data();
   job.keep_count = static_cast<uint32_t>(keep_.size());

@@ -192,7 +192,7 @@ void Simulator::Impl::collect(ImageResult& r) {
   r.kept_counts = board.selector.kept_counts();
   if (!fabric.functional()) return;
   r.kept = board.selector.kept();
-  r.logits.resize(zoo::kClasses);
+  r.logits.resize(program.logits.bytes / sizeof(int32_t));
   board.ddr.peek(program.logits.address, r.logits.data(), program.logits.bytes);
 }
 

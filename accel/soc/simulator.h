@@ -20,7 +20,7 @@ namespace heatvit::soc {
 enum class Mode : uint8_t { kFunctional, kTiming };
 
 struct ImageInput {
-  const std::vector<int8_t>* pixels = nullptr;  // functional: 224 x 224 x 3, pixel - 128
+  const std::vector<int8_t>* pixels = nullptr;  // functional: size x size x 3, pixel - 128
   std::vector<int> kept;                        // timing: patch tokens after each selector; empty: the program's counts
   uint32_t seed = 1;                            // of the random scorer
 };

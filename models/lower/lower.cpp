@@ -50,13 +50,13 @@ Builder::Builder(const zoo::ModelSpec& spec, const isa::AcceleratorConfig& hw, c
                  const quant::QuantModel* model)
     : spec_(spec), hw_(hw), pruning_(pruning), model_(model), map_(model != nullptr) {
   check(spec, pruning, model, hw);
-  const bool fits = fits_fused_softmax(hw, spec.heads, spec.head_dim(), zoo::kMaxTokens);
+  const bool fits = fits_fused_softmax(hw, spec.heads, spec.head_dim(), spec.max_tokens());
   if (hw.softmax == isa::SoftmaxPlacement::kFused && !fits)
-    throw InputError("accel.softmax = fused needs a row of " + std::to_string(zoo::kMaxTokens) +
+    throw InputError("accel.softmax = fused needs a row of " + std::to_string(spec.max_tokens()) +
                      " scores in one output tile: enlarge tile.m x tile.n");
   fused_softmax_ = hw.softmax == isa::SoftmaxPlacement::kFused ||
                    (hw.softmax == isa::SoftmaxPlacement::kAuto &&
-                    prefers_fused_softmax(hw, spec.heads, spec.head_dim(), zoo::kMaxTokens));
+                    prefers_fused_softmax(hw, spec.heads, spec.head_dim(), spec.max_tokens()));
 }
 
 Command Builder::command(Opcode opcode, uint8_t block, Op op) const {
@@ -98,7 +98,7 @@ void Builder::layernorm(uint8_t block, Op op, isa::Extent rows, int n, const qua
       map_.place(name, weights != nullptr ? weights->channels.data() : nullptr, static_cast<uint64_t>(n) * 8).address;
   c.shift2 = weights != nullptr ? weights->shift : uint8_t{1};
   c.epsilon = weights != nullptr ? weights->epsilon : 1;
-  tile_rows(c, hw_, n * residual_bytes(), n * operand_bytes(), rows.at(zoo::kMaxTokens));
+  tile_rows(c, hw_, n * residual_bytes(), n * operand_bytes(), rows.at(spec_.max_tokens()));
   View from = x_;
   from.pitch = static_cast<uint32_t>(n * residual_bytes());  // a token's heads are rows of their own in the selector
   emit(c, &from, nullptr, nullptr, &to);
@@ -110,7 +110,7 @@ void Builder::linear(Command c, const std::string& name, const quant::QuantLinea
   c.residual = residual != nullptr;
   c.order = c.conv.size == 0 && hw_.order_nm ? isa::LoopOrder::kNM : isa::LoopOrder::kMN;
   if (model_ != nullptr && c.activation == Activation::kGelu) c.delta = model_->delta1;
-  tile_gemm(c, hw_, zoo::kMaxTokens);
+  tile_gemm(c, hw_, spec_.max_tokens());
   const int n = c.n.fixed, k = c.k.fixed;
   const auto* data = weights != nullptr ? weights->weight.data() : nullptr;
   c.b.address = map_.place_packed(name + ".weight", data, operand_bytes(), n, k, c.tile_n, c.tile_k).address;
@@ -134,8 +134,8 @@ void Builder::reserve_activations() {
         static_cast<uint64_t>(rows) * static_cast<uint64_t>(row_bytes) * static_cast<uint64_t>(heads);
     return View{map_.reserve(name, bytes), 0, static_cast<uint32_t>(row_bytes), static_cast<uint32_t>(head_stride)};
   };
-  const int t = zoo::kMaxTokens, d = spec_.dim * operand_bytes();
-  image_ = view("image", zoo::kImageSize, zoo::kImageSize * 3 * operand_bytes());
+  const int t = spec_.max_tokens(), d = spec_.dim * operand_bytes();
+  image_ = view("image", spec_.image_size, spec_.image_size * 3 * operand_bytes());
   x_ = view("residual", t, spec_.dim * residual_bytes());
   normed_ = view("normed", t, d);
   qkv_ = view("qkv", t, 3 * d);
@@ -144,14 +144,14 @@ void Builder::reserve_activations() {
   probabilities_ = view("probabilities", t, row, t * row, spec_.heads);
   attended_ = view("attended", t, d);
   hidden_ = view("hidden", t, spec_.mlp_hidden * operand_bytes());
-  logits_ = view("logits", 1, zoo::kClasses * 4);
+  logits_ = view("logits", 1, spec_.classes * 4);
   if (spec_.stem == zoo::Stem::kLvConv) {
-    const int pixels = zoo::kImageSize / 2;
+    const int pixels = spec_.image_size / 2;
     for (View& v : stem_) v = view("stem", pixels * pixels, zoo::kLvStemChannels * operand_bytes());
   }
   if (spec_.aux_head) {
-    head_logits_ = view("head_logits", 1, zoo::kClasses * 4);
-    aux_logits_ = view("aux_logits", t, zoo::kClasses * 4);
+    head_logits_ = view("head_logits", 1, spec_.classes * 4);
+    aux_logits_ = view("aux_logits", t, spec_.classes * 4);
   }
   if (pruning_.enabled() && pruning_.scorer == reference::Scorer::kHeatvit) {
     const int h = spec_.heads, hd = spec_.head_dim() * operand_bytes();
@@ -167,11 +167,13 @@ void Builder::reserve_activations() {
 
 void Builder::embedding() {
   View source = image_;
-  isa::Im2col conv{zoo::kImageSize, zoo::kPatchGrid, 3, 16, 16, 0};
+  const auto side = static_cast<uint16_t>(spec_.image_size), grid = static_cast<uint16_t>(spec_.patch_grid);
+  const auto patch = static_cast<uint8_t>(spec_.patch_size());
+  isa::Im2col conv{side, grid, 3, patch, patch, 0};
   if (spec_.stem == zoo::Stem::kLvConv) {  // 7x7 stride 2, two 3x3, then 8x8 stride 8 as the embedding
-    const uint16_t size = zoo::kImageSize / 2, channels = zoo::kLvStemChannels;
+    const uint16_t size = side / 2, channels = zoo::kLvStemChannels;
     const isa::Im2col stem[3] = {
-        {zoo::kImageSize, size, 3, 7, 2, 3}, {size, size, channels, 3, 1, 1}, {size, size, channels, 3, 1, 1}};
+        {side, size, 3, 7, 2, 3}, {size, size, channels, 3, 1, 1}, {size, size, channels, 3, 1, 1}};
     for (int i = 0; i < 3; ++i) {
       Command c = command(Opcode::kGemm, 0, Op::kStem);
       c.conv = stem[i];
@@ -184,16 +186,17 @@ void Builder::embedding() {
              source, to);
       source = to;
     }
-    conv = {size, zoo::kPatchGrid, channels, 8, 8, 0};
+    conv = {size, grid, channels, static_cast<uint8_t>(patch / 2), static_cast<uint8_t>(patch / 2), 0};
   }
   Command c = command(Opcode::kGemm, 0, Op::kEmbed);
   c.conv = conv;
-  c.m = fixed_extent(zoo::kPatches);
+  c.m = fixed_extent(spec_.patches());
   c.k = fixed_extent(conv.kernel * conv.kernel * conv.channels);
   c.n = fixed_extent(spec_.dim);
   c.c_type = residual_type();
   const auto dim = static_cast<uint64_t>(spec_.dim);
-  const View position{place_residual("position", model_ != nullptr ? &model_->position : nullptr, zoo::kPatches * dim),
+  const View position{place_residual("position", model_ != nullptr ? &model_->position : nullptr,
+                                     static_cast<uint64_t>(spec_.patches()) * dim),
                       0, x_.pitch, 0};
   View patches = x_;
   patches.offset = x_.pitch;  // row 0 is CLS
@@ -236,11 +239,11 @@ void Builder::attention(int index, const quant::QuantBlock* weights) {
     s.delta = delta2;
     s.c_type = hw_.probability_type();
     s.keep_cls_scores = cls_scores_wanted(index);
-    tile_gemm(s, hw_, zoo::kMaxTokens);
+    tile_gemm(s, hw_, spec_.max_tokens());
     emit(s, &q, &k, nullptr, &probabilities_);
   } else {
     s.c_type = Element::kInt16;
-    tile_gemm(s, hw_, zoo::kMaxTokens);
+    tile_gemm(s, hw_, spec_.max_tokens());
     emit(s, &q, &k, nullptr, &scores_);
     Command softmax = command(Opcode::kSoftmax, block, Op::kSoftmax);
     softmax.heads = s.heads;
@@ -249,7 +252,7 @@ void Builder::attention(int index, const quant::QuantBlock* weights) {
     softmax.c_type = hw_.probability_type();
     softmax.delta = delta2;
     softmax.keep_cls_scores = cls_scores_wanted(index);
-    tile_rows(softmax, hw_, 2 * zoo::kMaxTokens, operand_bytes() * zoo::kMaxTokens, zoo::kMaxTokens);
+    tile_rows(softmax, hw_, 2 * spec_.max_tokens(), operand_bytes() * spec_.max_tokens(), spec_.max_tokens());
     emit(softmax, &scores_, nullptr, nullptr, &probabilities_);
   }
 
@@ -261,7 +264,7 @@ void Builder::attention(int index, const quant::QuantBlock* weights) {
   a.order = isa::LoopOrder::kMN;
   a.a_type = hw_.probability_type();
   if (weights != nullptr) a.immediate = {0, weights->attend.multiplier, weights->attend.shift, 0};
-  tile_gemm(a, hw_, zoo::kMaxTokens);
+  tile_gemm(a, hw_, spec_.max_tokens());
   emit(a, &probabilities_, &v, nullptr, &to);
 }
 
@@ -298,7 +301,7 @@ void Builder::classifier() {
   Command head = command(Opcode::kGemm, isa::kHeadBlock, Op::kHead);
   head.m = fixed_extent(1);
   head.k = fixed_extent(spec_.dim);
-  head.n = fixed_extent(zoo::kClasses);
+  head.n = fixed_extent(spec_.classes);
   head.c_type = Element::kInt32;
   linear(head, "head", model_ != nullptr ? &model_->head : nullptr, normed_, spec_.aux_head ? head_logits_ : logits_);
   if (!spec_.aux_head) return;
@@ -312,7 +315,7 @@ void Builder::classifier() {
   best.m = aux.m;
   best.n = head.n;
   best.a_type = best.c_type = Element::kInt32;
-  tile_columns(best, hw_, 4, zoo::kMaxTokens, zoo::kClasses);
+  tile_columns(best, hw_, 4, spec_.max_tokens(), spec_.classes);
   emit(best, &aux_logits_, nullptr, &head_logits_, &logits_);
 }
 

@@ -37,7 +37,7 @@ void Builder::heatvit_scores(int stage, uint8_t block) {
   mean.heads = static_cast<uint8_t>(heads);
   mean.m = kTokens;
   mean.n = fixed_extent(d / 2);
-  tile_columns(mean, hw_, operand_bytes(), zoo::kMaxTokens, d / 2);
+  tile_columns(mean, hw_, operand_bytes(), spec_.max_tokens(), d / 2);
   View local = sel_features_;
   local.pitch = static_cast<uint32_t>(heads * d * operand_bytes());
   local.head_stride = static_cast<uint32_t>(d * operand_bytes());
@@ -59,7 +59,7 @@ void Builder::heatvit_scores(int stage, uint8_t block) {
   head_mean.n = fixed_extent(d);
   head_mean.a_type = residual_type();
   if (w != nullptr) head_mean.immediate = {0, w->head_mean.multiplier, w->head_mean.shift, 0};
-  tile_rows(head_mean, hw_, d * residual_bytes(), operand_bytes(), rows.at(zoo::kMaxTokens));
+  tile_rows(head_mean, hw_, d * residual_bytes(), operand_bytes(), rows.at(spec_.max_tokens()));
   View x = x_;
   x.pitch = static_cast<uint32_t>(d * residual_bytes());
   View mean_out = sel_mean_;
@@ -76,7 +76,7 @@ void Builder::heatvit_scores(int stage, uint8_t block) {
   score.m = kTokens;
   score.n = fixed_extent(heads);
   score.a_type = Element::kUint16;
-  tile_rows(score, hw_, heads * 6, 0, zoo::kMaxTokens);
+  tile_rows(score, hw_, heads * 6, 0, spec_.max_tokens());
   View keep_rows = sel_keep_;
   keep_rows.pitch = static_cast<uint32_t>(heads * 4);
   emit(score, &keep_rows, nullptr, &sel_weight_, nullptr);
@@ -102,7 +102,7 @@ void Builder::selector(int stage, int before_block) {
   pack.m = kTokens;
   pack.n = fixed_extent(spec_.dim);
   pack.a_type = pack.c_type = residual_type();
-  tile_columns(pack, hw_, residual_bytes(), zoo::kMaxTokens, spec_.dim);
+  tile_columns(pack, hw_, residual_bytes(), spec_.max_tokens(), spec_.dim);
   pack.wait_a = static_cast<isa::Dependency>(commands_.size());
   emit(pack, &x_, nullptr, nullptr, &x_);  // in place: a column slice is read whole before it is written
 }

@@ -14,12 +14,10 @@
 #include <system_error>
 
 #include "models/errors.h"
-#include "models/zoo/zoo.h"
 
 namespace heatvit::preprocess {
 namespace {
 
-constexpr int kSide = zoo::kImageSize;
 constexpr int kChannels = 3;
 constexpr int kMaxSide = 20000;                     // of an input image
 constexpr int64_t kMaxPixels = 100'000'000;         // 300 MB once decoded
@@ -117,7 +115,7 @@ Decoded decode(const std::string& path) {
   return image;
 }
 
-/// Where the network's 224 x 224 pixels lie in an axis that has been scaled from `length` to `resized`.
+/// Where the network's `side` pixels lie in an axis that has been scaled from `length` to `resized`.
 struct Axis {
   double scale;
   int64_t offset;
@@ -126,31 +124,31 @@ struct Axis {
 /// The roundings are those of the reference pictures and logits: the long side to nearest, the offset downwards.
 /// (torchvision truncates the long side and takes a half offset to the even number, which moves the crop of some
 /// images by a pixel or less.)
-Axis axis_of(int length, int other, int64_t short_side) {
+Axis axis_of(int length, int other, int64_t short_side, int side) {
   const double ideal = static_cast<double>(short_side) * length / other;
   const int64_t resized = length <= other ? short_side : static_cast<int64_t>(std::nearbyint(ideal));
-  return {static_cast<double>(resized) / length, (resized - kSide) / 2};
+  return {static_cast<double>(resized) / length, (resized - side) / 2};
 }
 
 }  // namespace
 
-Image resize_and_crop(const uint8_t* rgb, int width, int height, double crop) {
+Image resize_and_crop(const uint8_t* rgb, int width, int height, double crop, int side) {
   if (!(crop > 0.0 && crop <= 1.0)) {
     throw InputError("crop share " + std::to_string(crop) + " is not allowed, it must be above 0 and at most 1");
   }
   if (rgb == nullptr || width < 1 || height < 1) {
     throw InputError("image of " + std::to_string(width) + " x " + std::to_string(height) + " pixels has no content");
   }
-  const auto short_side = static_cast<int64_t>(std::floor(kSide / crop));
-  const Axis x = axis_of(width, height, short_side);
-  const Axis y = axis_of(height, width, short_side);
+  const auto short_side = static_cast<int64_t>(std::floor(side / crop));
+  const Axis x = axis_of(width, height, short_side, side);
+  const Axis y = axis_of(height, width, short_side, side);
 
   // stb computes the visible part only, so an image of 20000 x 1 pixels does not become one of 5 million columns.
   // Catmull-Rom is PIL's bicubic (a = -0.5); both widen the kernel when they shrink an image.
   Image image;
-  image.pixels.resize(static_cast<size_t>(kSide) * kSide * kChannels);
+  image.pixels.resize(static_cast<size_t>(side) * static_cast<size_t>(side) * kChannels);
   const int done =
-      stbir_resize_subpixel(rgb, width, height, 0, image.pixels.data(), kSide, kSide, 0, STBIR_TYPE_UINT8, kChannels,
+      stbir_resize_subpixel(rgb, width, height, 0, image.pixels.data(), side, side, 0, STBIR_TYPE_UINT8, kChannels,
                             STBIR_ALPHA_CHANNEL_NONE, 0, STBIR_EDGE_CLAMP, STBIR_EDGE_CLAMP, STBIR_FILTER_CATMULLROM,
                             STBIR_FILTER_CATMULLROM, STBIR_COLORSPACE_LINEAR, nullptr, static_cast<float>(x.scale),
                             static_cast<float>(y.scale), static_cast<float>(x.offset), static_cast<float>(y.offset));
@@ -158,9 +156,9 @@ Image resize_and_crop(const uint8_t* rgb, int width, int height, double crop) {
   return image;
 }
 
-Image load_image(const std::string& path, double crop) {
+Image load_image(const std::string& path, double crop, int side) {
   const Decoded image = decode(path);
-  return resize_and_crop(image.rgb.get(), image.width, image.height, crop);
+  return resize_and_crop(image.rgb.get(), image.width, image.height, crop, side);
 }
 
 std::vector<int8_t> to_int8(const Image& image) {

@@ -4,12 +4,9 @@
 #include <cstdint>
 
 #include "models/preprocess/image.h"
-#include "models/zoo/zoo.h"
 
 namespace heatvit::preprocess {
 namespace {
-
-constexpr int kSide = zoo::kImageSize;
 
 using Colour = std::array<int, 3>;
 
@@ -35,17 +32,17 @@ class Random {
 
 class Canvas {
  public:
-  Canvas() : pixels_(static_cast<size_t>(kSide) * kSide) {}
+  explicit Canvas(int side) : side_(side), pixels_(static_cast<size_t>(side) * static_cast<size_t>(side)) {}
 
   /// Bilinear between the colours of the four corners.
   void gradient(Random& random) {
     const std::array<Colour, 4> corner = {random.colour(), random.colour(), random.colour(), random.colour()};
-    constexpr int kLast = kSide - 1;
+    const int last = side_ - 1;
     for_each_pixel([&](int x, int y, Colour& pixel) {
       for (size_t c = 0; c < 3; ++c) {
-        const int top = corner[0][c] * (kLast - x) + corner[1][c] * x;
-        const int bottom = corner[2][c] * (kLast - x) + corner[3][c] * x;
-        pixel[c] = (top * (kLast - y) + bottom * y) / (kLast * kLast);
+        const int top = corner[0][c] * (last - x) + corner[1][c] * x;
+        const int bottom = corner[2][c] * (last - x) + corner[3][c] * x;
+        pixel[c] = (top * (last - y) + bottom * y) / (last * last);
       }
     });
   }
@@ -56,13 +53,13 @@ class Canvas {
     const int period = random.in(200, 900), width = random.in(period / 6, period / 2);
     const Colour colour = random.colour();
     for_each_pixel([&](int x, int y, Colour& pixel) {
-      if ((a * x + b * y + 16 * kSide) % period < width) blend(pixel, colour, 128);
+      if ((a * x + b * y + 16 * side_) % period < width) blend(pixel, colour, 128);
     });
   }
 
   /// A ball: brightest towards the upper left, darker at the rim.
   void disc(Random& random) {
-    const int centre_x = random.in(0, kSide - 1), centre_y = random.in(0, kSide - 1), radius = random.in(14, 72);
+    const int centre_x = random.in(0, side_ - 1), centre_y = random.in(0, side_ - 1), radius = random.in(14, 72);
     const Colour colour = random.colour();
     for_each_pixel([&](int x, int y, Colour& pixel) {
       const int dx = x - centre_x, dy = y - centre_y;
@@ -93,8 +90,8 @@ class Canvas {
   template <typename Paint>
   void for_each_pixel(Paint paint) {
     auto pixel = pixels_.begin();
-    for (int y = 0; y < kSide; ++y) {
-      for (int x = 0; x < kSide; ++x) paint(x, y, *pixel++);
+    for (int y = 0; y < side_; ++y) {
+      for (int x = 0; x < side_; ++x) paint(x, y, *pixel++);
     }
   }
 
@@ -102,14 +99,15 @@ class Canvas {
     for (size_t c = 0; c < 3; ++c) pixel[c] += (colour[c] - pixel[c]) * weight / 256;
   }
 
+  int side_;
   std::vector<Colour> pixels_;
 };
 
 }  // namespace
 
-Image synthetic_image(uint32_t seed) {
+Image synthetic_image(uint32_t seed, int side) {
   Random random(seed);
-  Canvas canvas;
+  Canvas canvas(side);
   canvas.gradient(random);
   canvas.stripes(random);
   const int discs = random.in(2, 5);

@@ -133,7 +133,7 @@ Ranges calibrate(const reference::FloatModel& model, const std::vector<preproces
   return ranges;
 }
 
-std::vector<preprocess::Image> calibration_images(const std::string& folder, double crop) {
+std::vector<preprocess::Image> calibration_images(const std::string& folder, const zoo::ModelSpec& spec) {
   std::error_code error;
   std::vector<std::string> paths;
   for (std::filesystem::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
@@ -144,7 +144,9 @@ std::vector<preprocess::Image> calibration_images(const std::string& folder, dou
   std::sort(paths.begin(), paths.end());
   const size_t count = std::min(paths.size(), size_t{kMaxCalibrationImages});
   std::vector<preprocess::Image> images;
-  for (size_t i = 0; i < count; ++i) images.push_back(preprocess::load_image(paths[i * paths.size() / count], crop));
+  for (size_t i = 0; i < count; ++i) {
+    images.push_back(preprocess::load_image(paths[i * paths.size() / count], spec.crop, spec.image_size));
+  }
   return images;
 }
 

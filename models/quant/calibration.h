@@ -45,7 +45,7 @@ Ranges calibrate(const reference::FloatModel& model, const std::vector<preproces
 
 /// At most 32 images of a folder (jpg, jpeg, png, bmp; in name order, evenly spread over it). Throws InputError when
 /// the folder is missing or holds none.
-std::vector<preprocess::Image> calibration_images(const std::string& folder, double crop);
+std::vector<preprocess::Image> calibration_images(const std::string& folder, const zoo::ModelSpec& spec);
 
 /// A ranges file: {"schema": "heatvit-sim/ranges/1", "model", "source", "ranges": {tensor: value},
 /// "corrections": {tensor: [values]}}, the last one optional. Throws InputError: unreadable, another schema or model, a

@@ -235,16 +235,18 @@ void visit_selector(Archive& archive, const std::string& name, Selector& selecto
 template <typename Archive, typename Model>
 void visit(Archive& archive, Model& model) {
   const zoo::ModelSpec& spec = model.spec;
-  const bool patch16 = spec.stem == zoo::Stem::kPatch16;
+  const int patch = spec.patch_size();
+  const bool plain = spec.stem == zoo::Stem::kPatch;
   const auto numbered = [](const char* kind, size_t index) { return kind + std::to_string(index + 1) + "."; };
   for (size_t i = 0; i < model.stem.size(); ++i) archive.conv("stem." + std::to_string(i + 1), model.stem[i]);
-  archive.linear("embed", model.embed, spec.dim, patch16 ? 16 * 16 * 3 : 8 * 8 * zoo::kLvStemChannels);
+  archive.linear("embed", model.embed, spec.dim,
+                 plain ? patch * patch * 3 : patch / 2 * (patch / 2) * zoo::kLvStemChannels);
   archive.vector("cls", model.cls, size_t(spec.dim));
-  archive.vector("position", model.position, size_t(zoo::kPatches) * size_t(spec.dim));
+  archive.vector("position", model.position, size_t(spec.patches()) * size_t(spec.dim));
   for (size_t i = 0; i < model.blocks.size(); ++i) visit_block(archive, numbered("block.", i), model.blocks[i], spec);
   archive.norm("norm", model.norm, spec.dim);
-  archive.linear("head", model.head, zoo::kClasses, spec.dim);
-  if (spec.aux_head) archive.linear("aux_head", model.aux_head, zoo::kClasses, spec.dim);
+  archive.linear("head", model.head, spec.classes, spec.dim);
+  if (spec.aux_head) archive.linear("aux_head", model.aux_head, spec.classes, spec.dim);
   for (size_t i = 0; i < model.selectors.size(); ++i) {
     visit_selector(archive, numbered("selector.", i), model.selectors[i], spec);
   }

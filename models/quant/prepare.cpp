@@ -51,9 +51,9 @@ double parse_delta(const Metadata& metadata, const char* key, const std::string&
   return value;
 }
 
-std::vector<preprocess::Image> synthetic_images(uint32_t count) {
+std::vector<preprocess::Image> synthetic_images(uint32_t count, int side) {
   std::vector<preprocess::Image> images;
-  for (uint32_t seed = 1; seed <= count; ++seed) images.push_back(preprocess::synthetic_image(seed));
+  for (uint32_t seed = 1; seed <= count; ++seed) images.push_back(preprocess::synthetic_image(seed, side));
   return images;
 }
 
@@ -68,7 +68,7 @@ class Preparation {
     activations_.polynomial = quantize_.delta1 != 1.0 || quantize_.delta2 != 1.0;
     activations_.delta1 = static_cast<float>(quantize_.delta1);
     activations_.delta2 = static_cast<float>(quantize_.delta2);
-    if (!options_.calibrate.empty()) calibration_ = calibration_images(options_.calibrate, spec_.crop);
+    if (!options_.calibrate.empty()) calibration_ = calibration_images(options_.calibrate, spec_);
   }
 
   reference::FloatModel load() {
@@ -89,7 +89,7 @@ class Preparation {
 
  private:
   std::vector<preprocess::Image> selector_images() const {
-    return calibration_.empty() ? synthetic_images(kSelectorImages) : calibration_;
+    return calibration_.empty() ? synthetic_images(kSelectorImages, spec_.image_size) : calibration_;
   }
   Calibration calibrate_backbone(const reference::FloatModel& model) const;
   void add_selector_ranges(const reference::FloatModel& model, Ranges& ranges) const;
@@ -112,7 +112,8 @@ Calibration Preparation::calibrate_backbone(const reference::FloatModel& model) 
   if (const auto found = metadata_.find(kRangesKey); found != metadata_.end()) {
     return parse_calibration(found->second, options_.weights + ": metadata '" + kRangesKey + "'", spec_);
   }
-  if (is_synthetic(options_)) return {calibrate(model, synthetic_images(kSyntheticImages), {}, activations_), {}};
+  if (is_synthetic(options_))
+    return {calibrate(model, synthetic_images(kSyntheticImages, spec_.image_size), {}, activations_), {}};
   const char* const environment = std::getenv("HEATVIT_HOME");
   const std::string home = !options_.home.empty() ? options_.home : environment != nullptr ? environment : "";
   const std::string path = home + "/models/zoo/scales/" + std::string(spec_.name) + ".json";

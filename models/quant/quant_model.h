@@ -77,7 +77,7 @@ struct QuantModel {
   std::vector<QuantConv> stem;    // LV-ViT: three convolutions before the embedding
   QuantLinear embed;              // patch embedding, k = (ky, kx, c) -> residual
   std::vector<int16_t> cls;       // D: cls_token + pos_embed[0], at residual_scale
-  std::vector<int16_t> position;  // 196 x D: pos_embed[1..], at residual_scale
+  std::vector<int16_t> position;  // N0 x D: pos_embed[1..], at residual_scale
   std::vector<QuantBlock> blocks;
   QuantLayerNorm norm;
   QuantLinear head;                      // -> int32 Q16

@@ -121,9 +121,9 @@ void FloatExecutor::Run::embed(const preprocess::Image& image) {
     observe(i + 1 < model_.stem.size() ? "stem." + std::to_string(i + 2) + ".in" : "embed.in", pixels);
   }
   const size_t dim = size_t(model_.spec.dim);
-  const std::vector<float> patches = packed_.embed.run(zoo::kPatches, im2col(pixels, model_.embed));
+  const std::vector<float> patches = packed_.embed.run(model_.spec.patches(), im2col(pixels, model_.embed));
   state_.dim = model_.spec.dim;
-  state_.patches.resize(zoo::kPatches);
+  state_.patches.resize(size_t(model_.spec.patches()));
   std::iota(state_.patches.begin(), state_.patches.end(), 0);
   state_.x = model_.cls;
   state_.x.resize(dim + patches.size());
@@ -236,8 +236,10 @@ FloatExecutor::FloatExecutor(const FloatModel& model, Pruning pruning, FloatOpti
 FloatExecutor::~FloatExecutor() = default;
 
 FloatResult FloatExecutor::run(const preprocess::Image& image, uint32_t seed, const Observer& observer) const {
-  constexpr size_t kPixels = size_t(zoo::kImageSize) * zoo::kImageSize * 3;
-  if (image.pixels.size() != kPixels) throw InputError("an image must have 224 x 224 x 3 bytes");
+  if (image.pixels.size() != model_.spec.image_bytes()) {
+    const std::string side = std::to_string(model_.spec.image_size);
+    throw InputError("an image must have " + side + " x " + side + " x 3 bytes");
+  }
   return Run(*this, seed, observer).run(image);
 }
 

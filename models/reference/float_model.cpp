@@ -78,21 +78,22 @@ void fold_batch_norm(FloatLinear& linear, const WeightSource& source, const std:
 
 void read_embedding(FloatModel& model, const WeightSource& source) {
   const int dim = model.spec.dim;
-  if (model.spec.stem == zoo::Stem::kPatch16) {
-    model.embed = read_conv(source, "patch_embed.proj", dim, {zoo::kImageSize, 3, 16, 16, 0}, true);
+  const int side = model.spec.image_size, patch = model.spec.patch_size();
+  if (model.spec.stem == zoo::Stem::kPatch) {
+    model.embed = read_conv(source, "patch_embed.proj", dim, {side, 3, patch, patch, 0}, true);
   } else {
     constexpr int kWide = zoo::kLvStemChannels;
-    constexpr int kHalf = zoo::kImageSize / 2;
-    const ConvShape shapes[] = {{zoo::kImageSize, 3, 7, 2, 3}, {kHalf, kWide, 3, 1, 1}, {kHalf, kWide, 3, 1, 1}};
+    const int half = side / 2;
+    const ConvShape shapes[] = {{side, 3, 7, 2, 3}, {half, kWide, 3, 1, 1}, {half, kWide, 3, 1, 1}};
     for (const ConvShape& shape : shapes) {
       const std::string number = std::to_string(model.stem.size() + 1);
       model.stem.push_back(read_conv(source, "patch_embed.conv" + number, kWide, shape, false));
       fold_batch_norm(model.stem.back().linear, source, "patch_embed.bn" + number);
     }
-    model.embed = read_conv(source, "patch_embed.proj", dim, {kHalf, kWide, 8, 8, 0}, true);
+    model.embed = read_conv(source, "patch_embed.proj", dim, {half, kWide, patch / 2, patch / 2, 0}, true);
   }
   model.cls = source.read("cls_token", {1, 1, dim});
-  const std::vector<float> position = source.read("pos_embed", {1, zoo::kMaxTokens, dim});
+  const std::vector<float> position = source.read("pos_embed", {1, model.spec.max_tokens(), dim});
   for (size_t c = 0; c < size_t(dim); ++c) model.cls[c] += position[c];
   model.position.assign(position.begin() + dim, position.end());
 }
@@ -117,8 +118,8 @@ FloatModel load_float_model(const WeightSource& source, const zoo::ModelSpec& sp
   read_embedding(model, source);
   for (int index = 0; index < spec.depth; ++index) model.blocks.push_back(read_block(source, spec, index));
   model.norm = read_norm(source, "norm", spec.dim);
-  model.head = read_linear(source, "head", zoo::kClasses, spec.dim);
-  if (spec.aux_head) model.aux_head = read_linear(source, "aux_head", zoo::kClasses, spec.dim);
+  model.head = read_linear(source, "head", spec.classes, spec.dim);
+  if (spec.aux_head) model.aux_head = read_linear(source, "aux_head", spec.classes, spec.dim);
   return model;
 }
 

@@ -46,9 +46,9 @@ struct FloatSelector {
 struct FloatModel {
   zoo::ModelSpec spec{};
   std::vector<FloatConv> stem;  // LV-ViT: three convolutions with ReLU; empty for DeiT
-  FloatConv embed;              // -> 196 tokens
+  FloatConv embed;              // -> N0 tokens
   std::vector<float> cls;       // D: cls_token + pos_embed[0]
-  std::vector<float> position;  // 196 x D: pos_embed[1..]
+  std::vector<float> position;  // N0 x D: pos_embed[1..]
   std::vector<FloatBlock> blocks;
   FloatNorm norm;
   FloatLinear head;
@@ -58,10 +58,10 @@ struct FloatModel {
 
 /// Reads timm's tensors (DeiT) or those of LV-ViT's released code, batch norms folded into the stem. No selectors.
 /// Tensor names and shapes beyond the blocks:
-///   DeiT    patch_embed.proj.{weight [D,3,16,16], bias}
+///   DeiT    patch_embed.proj.{weight [D,3,P,P], bias}
 ///   LV-ViT  patch_embed.conv{1,2,3}.weight, patch_embed.bn{1,2,3}.{weight,bias,running_mean,running_var},
 ///           patch_embed.proj.{weight [D,64,8,8], bias}, aux_head.{weight,bias}
-///   both    cls_token [1,1,D], pos_embed [1,197,D], norm.{weight,bias}, head.{weight [1000,D], bias}
+///   both    cls_token [1,1,D], pos_embed [1,N0+1,D], norm.{weight,bias}, head.{weight [classes,D], bias}
 /// Throws InputError as WeightSource::read does.
 FloatModel load_float_model(const weights::WeightSource& source, const zoo::ModelSpec& spec);
 

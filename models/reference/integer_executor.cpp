@@ -63,13 +63,13 @@ class Pass {
   IntegerResult result_;
 };
 
-// The embedding convolves non-overlapping squares, 14 x 14 of them, of the image or of the stem's last map.
+// The embedding convolves non-overlapping squares of the image or of the stem's last map.
 ConvGeometry embedding_geometry(const zoo::ModelSpec& spec) {
   ConvGeometry g;
-  g.in_size = spec.stem == zoo::Stem::kLvConv ? zoo::kImageSize / 2 : zoo::kImageSize;
+  g.in_size = spec.stem == zoo::Stem::kLvConv ? spec.image_size / 2 : spec.image_size;
   g.channels = spec.stem == zoo::Stem::kLvConv ? zoo::kLvStemChannels : 3;
-  g.out_size = zoo::kPatchGrid;
-  g.kernel = g.stride = g.in_size / zoo::kPatchGrid;
+  g.out_size = spec.patch_grid;
+  g.kernel = g.stride = g.in_size / spec.patch_grid;
   return g;
 }
 
@@ -80,14 +80,14 @@ void Pass::embed(const std::vector<int8_t>& image) {
     map = with_relu(linear(im2col(map, g), conv.linear, macs())).data;
   }
   const Matrix<int64_t> q = linear(im2col(map, embedding_geometry(model_.spec)), model_.embed, macs());
-  Matrix<int16_t> position(zoo::kPatches, model_.spec.dim);
+  Matrix<int16_t> position(model_.spec.patches(), model_.spec.dim);
   position.data = model_.position;
   const Matrix<int16_t> patches = with_residual(q, position, model_.residual_bits);
 
-  x_ = Matrix<int16_t>(zoo::kMaxTokens, model_.spec.dim);
+  x_ = Matrix<int16_t>(model_.spec.max_tokens(), model_.spec.dim);
   std::copy_n(model_.cls.begin(), x_.cols, x_.row(0));
   std::copy(patches.data.begin(), patches.data.end(), x_.row(1));
-  for (int p = 0; p < zoo::kPatches; ++p) patches_.push_back(p);
+  for (int p = 0; p < model_.spec.patches(); ++p) patches_.push_back(p);
 }
 
 void Pass::attention(const quant::QuantBlock& block, bool score_by_cls) {
@@ -194,16 +194,16 @@ void check_positions(const quant::QuantModel& model, const Pruning& pruning) {
   }
 }
 
-void check_keep(const Pruning& pruning) {
+void check_keep(const Pruning& pruning, int patches) {
   if (pruning.keep.size() != pruning.positions.size()) {
     throw InputError(std::to_string(pruning.keep.size()) + " keep counts for " +
                      std::to_string(pruning.positions.size()) + " selectors: one each is needed");
   }
-  int previous = zoo::kPatches;
+  int previous = patches;
   for (int keep : pruning.keep) {
     if (keep < 0 || keep > previous) {
       throw InputError("keep count " + std::to_string(keep) + ": counts must not rise and lie in 0.." +
-                       std::to_string(zoo::kPatches));
+                       std::to_string(patches));
     }
     previous = keep;
   }
@@ -212,7 +212,7 @@ void check_keep(const Pruning& pruning) {
 void check(const quant::QuantModel& model, const Pruning& pruning) {
   if (!pruning.enabled()) return;
   check_positions(model, pruning);
-  if (!pruning.keep.empty()) check_keep(pruning);
+  if (!pruning.keep.empty()) check_keep(pruning, model.spec.patches());
   if (pruning.scorer == Scorer::kHeatvit && model.selectors.size() < pruning.positions.size()) {
     throw InputError("scorer heatvit: the model has " + std::to_string(model.selectors.size()) + " token selectors, " +
                      std::to_string(pruning.positions.size()) + " are needed (selector weights)");
@@ -233,10 +233,11 @@ IntegerExecutor::IntegerExecutor(const quant::QuantModel& model, const Pruning& 
 }
 
 IntegerResult IntegerExecutor::run(const std::vector<int8_t>& image, uint32_t seed, bool checkpoints) const {
-  constexpr size_t kImageBytes = size_t{zoo::kImageSize} * zoo::kImageSize * 3;
-  if (image.size() != kImageBytes) {
-    throw InputError("image: " + std::to_string(image.size()) +
-                     " bytes; the network takes 224 x 224 x 3 = " + std::to_string(kImageBytes));
+  const size_t wanted = model_.spec.image_bytes();
+  if (image.size() != wanted) {
+    const std::string side = std::to_string(model_.spec.image_size);
+    throw InputError("image: " + std::to_string(image.size()) + " bytes; the network takes " + side + " x " + side +
+                     " x 3 = " + std::to_string(wanted));
   }
   return Pass(model_, pruning_, seed, checkpoints).run(image);
 }

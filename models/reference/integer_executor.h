@@ -36,7 +36,7 @@ class IntegerExecutor {
   /// before the first selector for cls-attention).
   IntegerExecutor(const quant::QuantModel& model, const Pruning& pruning);
 
-  /// `image`: 224 x 224 x 3 int8, pixel - 128. `seed`: of the random scorer, for this image.
+  /// `image`: size x size x 3 int8, pixel - 128. `seed`: of the random scorer, for this image.
   IntegerResult run(const std::vector<int8_t>& image, uint32_t seed, bool checkpoints = false) const;
 
  private:

@@ -115,7 +115,7 @@ std::vector<int16_t> Generator::stream_values(int count) {
 }
 
 void Generator::embedding(quant::QuantModel& model) {
-  int size = zoo::kImageSize;
+  int size = spec_.image_size;
   int channels = 3;
   double in_rms = kPixelRms;
   if (spec_.stem == zoo::Stem::kLvConv) {
@@ -130,10 +130,10 @@ void Generator::embedding(quant::QuantModel& model) {
       model.stem.push_back(conv);
     }
   }
-  const int patch = size / zoo::kPatchGrid;
+  const int patch = size / spec_.patch_grid;
   model.embed = linear(spec_.dim, patch * patch * channels, in_rms, start_rms_);
   model.cls = stream_values(spec_.dim);
-  model.position = stream_values(zoo::kPatches * spec_.dim);
+  model.position = stream_values(spec_.patches() * spec_.dim);
 }
 
 quant::QuantBlock Generator::block() {
@@ -172,8 +172,8 @@ quant::QuantSelector Generator::selector() {
 
 void Generator::classifier(quant::QuantModel& model) {
   model.norm = norm(spec_.dim);
-  model.head = linear(zoo::kClasses, spec_.dim, kActivationRms, kLogitRms);
-  if (spec_.aux_head) model.aux_head = linear(zoo::kClasses, spec_.dim, kActivationRms, kLogitRms / 2);
+  model.head = linear(spec_.classes, spec_.dim, kActivationRms, kLogitRms);
+  if (spec_.aux_head) model.aux_head = linear(spec_.classes, spec_.dim, kActivationRms, kLogitRms / 2);
 }
 
 }  // namespace

@@ -11,9 +11,9 @@ namespace heatvit::zoo {
 const std::vector<ModelSpec>& models() {
   static const std::vector<ModelSpec> kModels = {
       // name      depth dim heads mlp  bias  eps   stem           div  aux   crop   selectors
-      {"deit-t", 12, 192, 3, 768, true, 1e-6, Stem::kPatch16, 1.0, false, 0.875, {4, 7, 10}},
-      {"deit-s", 12, 384, 6, 1536, true, 1e-6, Stem::kPatch16, 1.0, false, 0.875, {4, 7, 10}},
-      {"deit-b", 12, 768, 12, 3072, true, 1e-6, Stem::kPatch16, 1.0, false, 0.875, {4, 7, 10}},
+      {"deit-t", 12, 192, 3, 768, true, 1e-6, Stem::kPatch, 1.0, false, 0.875, {4, 7, 10}},
+      {"deit-s", 12, 384, 6, 1536, true, 1e-6, Stem::kPatch, 1.0, false, 0.875, {4, 7, 10}},
+      {"deit-b", 12, 768, 12, 3072, true, 1e-6, Stem::kPatch, 1.0, false, 0.875, {4, 7, 10}},
       {"lv-vit-s", 16, 384, 6, 1152, false, 1e-5, Stem::kLvConv, 2.0, true, 0.9, {5, 9, 13}},
       {"lv-vit-m", 20, 512, 8, 1536, false, 1e-5, Stem::kLvConv, 2.0, true, 1.0, {6, 11, 16}},
   };
@@ -29,8 +29,8 @@ const ModelSpec& find(std::string_view name) {
   throw InputError("unknown model '" + std::string(name) + "'; known: " + known);
 }
 
-int kept_at(double rate) { return static_cast<int>(std::floor(kPatches * (1.0 - rate) + 1e-9)); }
+int ModelSpec::kept_at(double rate) const { return static_cast<int>(std::floor(patches() * (1.0 - rate) + 1e-9)); }
 
-int tokens_for(int kept) { return 1 + kept + (kept < kPatches ? 1 : 0); }
+int ModelSpec::tokens_for(int kept) const { return 1 + kept + (kept < patches() ? 1 : 0); }
 
 }  // namespace heatvit::zoo

@@ -1,14 +1,15 @@
-// The five networks, as data. A model is a row; nothing else in the project names one.
+// The networks, as data. A model is a row; nothing else in the project names one.
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace heatvit::zoo {
 
-enum class Stem { kPatch16, kLvConv };  // one 16x16 stride-16 convolution; LV-ViT's four convolutions
+enum class Stem { kPatch, kLvConv };  // one convolution over patches that do not overlap; LV-ViT's four convolutions
 
 struct ModelSpec {
   std::string_view name;
@@ -19,28 +20,34 @@ struct ModelSpec {
   Stem stem;
   double residual_divisor;       // LV-ViT divides each residual branch (skip_lam)
   bool aux_head;                 // logits = head(CLS) + 0.5 max over tokens of aux_head
-  double crop;                   // share of the short side that the centre crop keeps (224 / resize)
+  double crop;                   // share of the short side that the centre crop keeps (image_size / resize)
   std::array<int, 3> selectors;  // before these blocks, counting from 1
 
+  int image_size = 224;  // pixels a side
+  int patch_grid = 14;   // patches a side
+  int classes = 1000;
+  // Files under the project's folder. The first line of a class list names its columns: "class" first, the name last.
+  std::string_view class_list = "models/zoo/imagenet_classes.csv";
+  std::string_view weights = {};  // backbone and selectors, where the project ships them
+
   int head_dim() const { return dim / heads; }
+  int patch_size() const { return image_size / patch_grid; }  // pixels a side
+  int patches() const { return patch_grid * patch_grid; }     // N0
+  int max_tokens() const { return patches() + 1; }
+  size_t image_bytes() const { return size_t(image_size) * size_t(image_size) * 3; }
+
+  /// Patch tokens that stay at a cumulative rate: floor(N0 (1 - r) + 1e-9).
+  int kept_at(double rate) const;
+
+  /// Tokens after a selector that keeps `kept` of the patches: CLS, kept, and the package token if any was dropped.
+  int tokens_for(int kept) const;
 };
 
-constexpr int kImageSize = 224;
-constexpr int kPatchGrid = 14;
-constexpr int kPatches = kPatchGrid * kPatchGrid;  // N0
-constexpr int kMaxTokens = kPatches + 1;
-constexpr int kClasses = 1000;
 constexpr int kLvStemChannels = 64;
 
 const std::vector<ModelSpec>& models();
 
 /// Throws InputError naming the models there are.
 const ModelSpec& find(std::string_view name);
-
-/// Patch tokens that stay at a cumulative rate: floor(196 (1 - r) + 1e-9).
-int kept_at(double rate);
-
-/// Tokens after a selector that keeps `kept` of the 196 patches: CLS, kept, and the package token if any was dropped.
-int tokens_for(int kept);
 
 }  // namespace heatvit::zoo

@@ -77,7 +77,7 @@ class Generator {
     p.pruning.scorer = pick({reference::Scorer::kNone, reference::Scorer::kHeatvit, reference::Scorer::kClsAttention});
     if (p.pruning.scorer == reference::Scorer::kNone) return;
     p.pruning.positions.assign(p.spec->selectors.begin(), p.spec->selectors.end());
-    int kept = zoo::kPatches;
+    int kept = p.spec->patches();
     for (size_t i = 0; i < p.pruning.positions.size(); ++i) {
       kept = std::uniform_int_distribution<int>(kept / 2, kept)(random_);
       p.pruning.keep.push_back(kept);

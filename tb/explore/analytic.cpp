@@ -108,7 +108,9 @@ class Pass {
         pipeline_(config),
         pl_ns_(1000.0 / config.pl_clock_mhz),
         done_(program.commands.size(), 0.0),
-        queues_(modules::kUnits, RingTimes(config.control.queue)) {
+        queues_(modules::kUnits, RingTimes(config.control.queue)),
+        tokens_(program.spec.max_tokens()),
+        before_select_(tokens_) {
     modules::BurstTrain fetch;
     fetch.row_bytes = static_cast<uint32_t>(config.control.fetch_batch) * isa::kCommandBytes;
     fetch_cycles_ = pipeline_.fabric_path().cost(fetch, false);
@@ -176,7 +178,7 @@ class Pass {
   Queues queues_;
   double issued_ = 0, completed_ = 0, start_of_range_ = 0, selector_free_ = 0, host_free_ = 0;
   int first_ = 0, executed_ = 0, keep_ = 0;
-  int tokens_ = zoo::kMaxTokens, before_select_ = zoo::kMaxTokens;
+  int tokens_, before_select_;  // all of the model's at first
   bool package_ = false;
 };
 

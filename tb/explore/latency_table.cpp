@@ -25,7 +25,7 @@ lower::Program probe_program(const TableRequest& request) {
   reference::Pruning pruning;
   pruning.scorer = request.scorer;
   pruning.positions = {kFirstSelector, kSecondSelector};
-  pruning.keep = {zoo::kPatches, zoo::kPatches};
+  pruning.keep = {probe.patches(), probe.patches()};
   return lower::lower(probe, request.config.accel, pruning, nullptr);
 }
 
@@ -45,9 +45,9 @@ uint64_t selector_cycles(const soc::ImageResult& run) {
   return cycles_of(run, [](const auto& c) { return c.block == kNextBlock && of_selector(c.op); });
 }
 
-TableRow measure(soc::Simulator& simulator, int tokens) {
+TableRow measure(soc::Simulator& simulator, const zoo::ModelSpec& spec, int tokens) {
   soc::ImageInput input;
-  input.kept = {kept_for(tokens), kept_for(tokens)};
+  input.kept = {kept_for(spec, tokens), kept_for(spec, tokens)};
   const soc::ImageResult wide = simulator.run(input);
   input.kept.back() = 0;
   const soc::ImageResult narrow = simulator.run(input);
@@ -100,25 +100,28 @@ void measure_in_children(const TableRequest& request, const lower::Program& prog
 
 std::vector<int> positions_of(const zoo::ModelSpec& spec) { return {spec.selectors.begin(), spec.selectors.end()}; }
 
-/// Keep counts of three selectors in 0..196, not rising. Draws are taken from the generator's words directly:
+/// Keep counts of three selectors in 0..N0, not rising. Draws are taken from the generator's words directly:
 /// distributions of the library may differ between implementations.
-std::array<int, 3> random_keep(std::mt19937& random) {
+std::array<int, 3> random_keep(std::mt19937& random, int patches) {
   std::array<int, 3> kept{};
-  for (int& k : kept) k = static_cast<int>(random() % (zoo::kPatches + 1));
+  for (int& k : kept) k = static_cast<int>(random() % static_cast<uint32_t>(patches + 1));
   std::sort(kept.rbegin(), kept.rend());
   return kept;
 }
 
 }  // namespace
 
-int kept_for(int tokens) { return tokens == zoo::kMaxTokens ? zoo::kPatches : tokens - 2; }
+int kept_for(const zoo::ModelSpec& spec, int tokens) {
+  return tokens == spec.max_tokens() ? spec.patches() : tokens - 2;
+}
 
 void measure_rows(const TableRequest& request, const std::vector<int>& tokens, int jobs,
                   const std::function<void(const TableRow&)>& take) {
   if (tokens.empty()) return;
   const lower::Program program = probe_program(request);
   measure_in_children<TableRow>(
-      request, program, tokens.size(), jobs, [&](soc::Simulator& s, size_t i) { return measure(s, tokens[i]); }, take);
+      request, program, tokens.size(), jobs,
+      [&](soc::Simulator& s, size_t i) { return measure(s, request.spec, tokens[i]); }, take);
 }
 
 LatencyTable::LatencyTable(std::vector<TableRow> rows) : rows_(std::move(rows)) {}
@@ -139,11 +142,11 @@ double LatencyTable::selector(double tokens, double after) const {
 
 double LatencyTable::predict(const zoo::ModelSpec& spec, const std::vector<int>& positions,
                              const std::vector<int>& kept) const {
-  double tokens = zoo::kMaxTokens, cycles = at(&TableRow::embedding, tokens);
+  double tokens = spec.max_tokens(), cycles = at(&TableRow::embedding, tokens);
   for (int block = 1, stage = 0; block <= spec.depth; ++block) {
     const auto is_selector = [&](int before) { return std::count(positions.begin(), positions.end(), before) != 0; };
     if (is_selector(block)) {
-      const double after = zoo::tokens_for(kept.at(static_cast<size_t>(stage++)));
+      const double after = spec.tokens_for(kept.at(static_cast<size_t>(stage++)));
       cycles += selector(tokens, after);
       tokens = after;
     }
@@ -157,12 +160,12 @@ std::vector<TableCheck> check_table(const TableRequest& request, const LatencyTa
   reference::Pruning pruning;
   pruning.scorer = request.scorer;
   pruning.positions = positions_of(request.spec);
-  pruning.keep.assign(pruning.positions.size(), zoo::kPatches);
+  pruning.keep.assign(pruning.positions.size(), request.spec.patches());
   const lower::Program program = lower::lower(request.spec, request.config.accel, pruning, nullptr);
 
   std::mt19937 random(seed);
   std::vector<std::array<int, 3>> settings;
-  for (size_t i = 0; i < count; ++i) settings.push_back(random_keep(random));
+  for (size_t i = 0; i < count; ++i) settings.push_back(random_keep(random, request.spec.patches()));
   struct Run {
     size_t index = 0;
     uint64_t cycles = 0;

@@ -25,7 +25,7 @@ namespace heatvit::explore {
 
 /// PL cycles of the parts at one token count.
 struct TableRow {
-  int tokens = 0;  // 2..197: rows of the residual stream
+  int tokens = 0;  // 2..N0 + 1: rows of the residual stream
   uint64_t block = 0;
   uint64_t last_block = 0;       // the block before a selector
   uint64_t selector_narrow = 0;  // the selector over `tokens` tokens that keeps no patch (package token alone)
@@ -40,8 +40,8 @@ struct TableRequest {
   reference::Scorer scorer = reference::Scorer::kHeatvit;
 };
 
-/// Patch tokens after a selector that leaves `tokens` rows (2..197).
-int kept_for(int tokens);
+/// Patch tokens after a selector that leaves `tokens` rows (2..N0 + 1).
+int kept_for(const zoo::ModelSpec& spec, int tokens);
 
 /// Measures the rows of these token counts in `jobs` processes and hands them over as they get ready.
 /// Throws InputError for a configuration that cannot be built.

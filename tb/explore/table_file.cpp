@@ -25,8 +25,10 @@ constexpr Column kColumns[] = {{"block", &TableRow::block},
 
 double milliseconds(double cycles, const soc::SocConfig& config) { return cycles / (config.pl_clock_mhz * 1e3); }
 
-/// Share of the 196 patches that a row of the table stands for.
-double keep_ratio(const TableRow& row) { return static_cast<double>(kept_for(row.tokens)) / zoo::kPatches; }
+/// Share of the patches that a row of the table stands for.
+double keep_ratio(const zoo::ModelSpec& spec, const TableRow& row) {
+  return static_cast<double>(kept_for(spec, row.tokens)) / spec.patches();
+}
 
 Json check_json(const TableDocument& table) {
   Json runs = Json::array();
@@ -54,13 +56,13 @@ std::string to_json(const TableDocument& table) {
                {"version", table.version},
                {"model", spec.name},
                {"depth", spec.depth},
-               {"patches", zoo::kPatches},
+               {"patches", spec.patches()},
                {"selectors", spec.selectors},
                {"scorer", table.scorer},
                {"clock_mhz", table.request.config.pl_clock_mhz}};
   for (const tb::Parameter& p : tb::parameters()) json["config"][p.key] = tb::value_text(p, table.request.config);
   for (const TableRow& row : table.rows) {
-    Json entry = {{"tokens", row.tokens}, {"keep_ratio", keep_ratio(row)}};
+    Json entry = {{"tokens", row.tokens}, {"keep_ratio", keep_ratio(spec, row)}};
     for (const Column& column : kColumns) {
       entry[std::string(column.name) + "_cycles"] = row.*column.cycles;
       entry[std::string(column.name) + "_ms"] =
@@ -89,7 +91,7 @@ std::string to_csv(const TableDocument& table) {
   for (const Column& column : kColumns) text += std::string(",") + column.name + "_ms";
   text += "\n";
   for (const TableRow& row : table.rows) {
-    text += std::to_string(row.tokens) + "," + tb::number_text(keep_ratio(row));
+    text += std::to_string(row.tokens) + "," + tb::number_text(keep_ratio(spec, row));
     for (const Column& column : kColumns)
       text += "," + tb::number_text(milliseconds(static_cast<double>(row.*column.cycles), table.request.config));
     text += "\n";

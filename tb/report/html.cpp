@@ -66,16 +66,9 @@ fs::path image_path(const Json& config, const std::string& name, const fs::path&
   return {};
 }
 
-double crop_of(const std::string& model) {
-  for (const zoo::ModelSpec& spec : zoo::models())
-    if (spec.name == model) return spec.crop;
-  return zoo::models().front().crop;
-}
-
 /// Thumbnails of the first images of a run with data; the others lose what is not drawn.
-void add_pictures(Json& run, const fs::path& run_folder) {
+void add_pictures(Json& run, const zoo::ModelSpec& spec, const fs::path& run_folder) {
   const Json& config = run.at("config");
-  const double crop = crop_of(run.at("model").get<std::string>());
   Json missing = Json::array();
   size_t index = 0;
   for (Json& image : run.at("images")) {
@@ -88,7 +81,7 @@ void add_pictures(Json& run, const fs::path& run_folder) {
     const fs::path path = image_path(config, name, run_folder);
     try {
       if (path.empty()) throw InputError("no such file");
-      image["thumbnail"] = thumbnail(path.string(), crop);
+      image["thumbnail"] = thumbnail(path.string(), spec);
     } catch (const InputError&) {
       missing.push_back(name);
     }
@@ -109,7 +102,9 @@ void expect_run(const Json& run) {
 std::string run_page(Json run, const fs::path& run_folder, const std::vector<std::string>& class_names) {
   expect_run(run);
   try {
-    add_pictures(run, run_folder);
+    const zoo::ModelSpec& spec = zoo::find(run.at("model").get<std::string>());
+    add_pictures(run, spec, run_folder);
+    run["patch_grid"] = spec.patch_grid;
     Json names = Json::object();  // of the classes that appear
     const auto note = [&](const Json& index) {
       if (!index.is_number_integer() || index < 0 || index >= class_names.size()) return;

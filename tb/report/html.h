@@ -7,12 +7,15 @@
 #include <string>
 #include <vector>
 
+#include "models/zoo/zoo.h"
+
 namespace heatvit::tb {
 
 constexpr size_t kPictures = 20;  // images drawn with the tokens kept, the first of a run
 
 /// A page of a run's JSON (docs/cli.md). `run_folder`: where its file lies; image paths are tried as given, then from
-/// there. An image that is not found is left out and noted on the page. Throws InputError when keys are missing.
+/// there. An image that is not found is left out and noted on the page. Throws InputError when keys are missing or the
+/// model is unknown.
 std::string run_page(nlohmann::ordered_json run, const std::filesystem::path& run_folder,
                      const std::vector<std::string>& class_names);
 
@@ -29,7 +32,8 @@ struct SweepPoint {
 std::string sweep_page(const std::string& title, const std::vector<std::string>& objectives,
                        const std::vector<SweepPoint>& points);
 
-/// An image cut to the network's input, 112 x 112 pixels, as a data URI (JPEG). Throws InputError: no such image.
-std::string thumbnail(const std::string& path, double crop);
+/// An image cut to the network's input, at most 223 pixels a side, as a data URI (JPEG). Throws InputError: no such
+/// image.
+std::string thumbnail(const std::string& path, const zoo::ModelSpec& spec);
 
 }  // namespace heatvit::tb

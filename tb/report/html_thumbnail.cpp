@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstdint>
 
 // Compiled here and nowhere else, without our warnings.
@@ -23,7 +24,7 @@
 namespace heatvit::tb {
 namespace {
 
-constexpr int kSide = zoo::kImageSize / 2;
+constexpr int kSide = 112;  // pixels aimed at; whole pixels are averaged, so it may be up to twice as many
 constexpr int kQuality = 80;
 
 std::string base64(const std::string& bytes) {
@@ -38,24 +39,34 @@ std::string base64(const std::string& bytes) {
   return text;
 }
 
+/// The mean of factor x factor pixels for each pixel of the result.
+std::vector<uint8_t> shrunk(const std::vector<uint8_t>& pixels, size_t side, size_t factor) {
+  const size_t small_side = side / factor, area = factor * factor;
+  std::vector<uint8_t> small;
+  small.reserve(small_side * small_side * 3);
+  for (size_t y = 0; y < small_side; ++y)
+    for (size_t x = 0; x < small_side; ++x)
+      for (size_t c = 0; c < 3; ++c) {
+        size_t sum = area / 2;
+        for (size_t i = 0; i < area; ++i)
+          sum += pixels[((y * factor + i / factor) * side + x * factor + i % factor) * 3 + c];
+        small.push_back(static_cast<uint8_t>(sum / area));
+      }
+  return small;
+}
+
 }  // namespace
 
-std::string thumbnail(const std::string& path, double crop) {
-  const preprocess::Image image = preprocess::load_image(path, crop);
-  std::vector<uint8_t> small(size_t{kSide} * kSide * 3);
-  for (size_t y = 0; y < kSide; ++y)
-    for (size_t x = 0; x < kSide; ++x)
-      for (size_t c = 0; c < 3; ++c) {
-        const auto at = [&](size_t dy, size_t dx) -> int {
-          return image.pixels[((2 * y + dy) * zoo::kImageSize + 2 * x + dx) * 3 + c];
-        };
-        small[(y * kSide + x) * 3 + c] = static_cast<uint8_t>((at(0, 0) + at(0, 1) + at(1, 0) + at(1, 1) + 2) / 4);
-      }
+std::string thumbnail(const std::string& path, const zoo::ModelSpec& spec) {
+  const preprocess::Image image = preprocess::load_image(path, spec.crop, spec.image_size);
+  const int factor = std::max(1, spec.image_size / kSide), side = spec.image_size / factor;
+  const std::vector<uint8_t> small =
+      shrunk(image.pixels, static_cast<size_t>(spec.image_size), static_cast<size_t>(factor));
   std::string jpeg;
   const auto append = [](void* to, void* data, int size) {
     static_cast<std::string*>(to)->append(static_cast<const char*>(data), static_cast<size_t>(size));
   };
-  stbi_write_jpg_to_func(append, &jpeg, kSide, kSide, 3, small.data(), kQuality);
+  stbi_write_jpg_to_func(append, &jpeg, side, side, 3, small.data(), kQuality);
   return "data:image/jpeg;base64," + base64(jpeg);
 }
 

@@ -82,7 +82,7 @@ soc::ImageResult simulate(soc::Simulator& simulator, const RunOptions& options, 
   input.kept = item.kept;
   std::vector<int8_t> pixels;
   if (options.mode == soc::Mode::kFunctional) {
-    pixels = preprocess::to_int8(preprocess::load_image(item.path, options.spec.crop));
+    pixels = preprocess::to_int8(preprocess::load_image(item.path, options.spec.crop, options.spec.image_size));
     input.pixels = &pixels;
     input.seed = image_seed(pixels, options.seed);
   }
@@ -166,7 +166,7 @@ int run_command(const Arguments& arguments) {
   if (!options.quiet) {
     TextOptions text;
     text.per_block = options.per_block;
-    print(to_text(report, class_names(), text));
+    print(to_text(report, class_names(options.spec), text));
   }
   return 0;
 }

@@ -79,7 +79,7 @@ OptionGroup model_group() {
 OptionGroup pruning_group() {
   return {"Token pruning",
           {{"prune-rates", "R1,R2,R3",
-            "share of the 196 patch tokens gone after each selector: cumulative, in [0, 1), "
+            "share of the patch tokens gone after each selector: cumulative, in [0, 1), "
             "not falling"},
            {"scorer", "NAME",
             "what ranks tokens: heatvit (the selector network), cls-attention or random; default: "

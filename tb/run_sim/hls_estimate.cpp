@@ -35,12 +35,13 @@ LaneCounts lanes_of(const soc::SocConfig& c, bool attention) {
 }
 
 /// A call of each unit as the models make it.
-Extents typical(const std::string& unit, const soc::SocConfig& c) {
+Extents typical(const std::string& unit, const soc::SocConfig& c, const zoo::ModelSpec& spec) {
+  const int tokens = spec.max_tokens();
   if (unit.rfind("pe_array", 0) == 0) return {c.accel.tile_m, c.accel.tile_k, c.accel.tile_n};
-  if (unit == "token_score") return {196, 1, 3};
-  if (unit.rfind("softmax", 0) == 0) return {197, 1, 197};
-  if (unit == "token_pack") return {197, 139, c.accel.tile_n};
-  return {197, 1, c.accel.tile_n};
+  if (unit == "token_score") return {spec.patches(), 1, spec.heads};
+  if (unit.rfind("softmax", 0) == 0) return {tokens, 1, tokens};
+  if (unit == "token_pack") return {tokens, spec.tokens_for(spec.kept_at(0.3)), c.accel.tile_n};
+  return {tokens, 1, c.accel.tile_n};
 }
 
 struct Total {
@@ -59,18 +60,17 @@ class ImageTotals {
     for (const isa::Command& command : program.commands) {
       modules::Job job;
       job.command = command;
-      job.tokens = job.tokens_after = kTokens;
-      job.m = command.m.at(kTokens);
-      job.k = command.k.at(kTokens);
-      job.n = command.n.at(kTokens);
+      const int tokens = program.spec.max_tokens();
+      job.tokens = job.tokens_after = tokens;
+      job.m = command.m.at(tokens);
+      job.k = command.k.at(tokens);
+      job.n = command.n.at(tokens);
       if (command.opcode == Opcode::kGemm) add_gemm(job);
       if (const char* unit = unit_of(command); unit != nullptr) add_chunks(job, unit);
     }
   }
 
  private:
-  static constexpr int kTokens = 197;
-
   static const char* unit_of(const isa::Command& c) {
     switch (c.opcode) {
       case Opcode::kLayerNorm: return c.on_cpu ? nullptr : "layernorm";
@@ -116,13 +116,13 @@ class ImageTotals {
 
 std::string number(int64_t cycles) { return grouped(static_cast<uint64_t>(cycles)); }
 
-std::string unit_table(const soc::SocConfig& config) {
+std::string unit_table(const soc::SocConfig& config, const zoo::ModelSpec& spec) {
   HlsEstimate estimate(read_source, lanes_of(config, false));
   using Align = Table::Align;
   Table table({Align::kLeft, Align::kRight, Align::kRight, Align::kRight, Align::kRight});
   table.add({"unit", "extents", "by pragmas", "charged", "difference"});
   for (const std::string& unit : HlsEstimate::unit_names()) {
-    const Extents e = typical(unit, config);
+    const Extents e = typical(unit, config, spec);
     const int64_t by_pragmas = estimate.cycles(unit, e), charged = estimate.charged(unit, e);
     table.add({unit, std::to_string(e.m) + "x" + std::to_string(e.k) + "x" + std::to_string(e.n), number(by_pragmas),
                number(charged), std::to_string(by_pragmas - charged)});
@@ -155,10 +155,11 @@ int hls_estimate_command(const Arguments& arguments) {
   line.parse(arguments);
   if (answered(line)) return 0;
   const std::string model = line.has("model") ? line.text("model") : "deit-t";
-  zoo::find(model);
+  const zoo::ModelSpec& spec = zoo::find(model);
   const soc::SocConfig config = resolve_config(model, line.list("config"), line.settings());
-  print("cycles of a call (" + model + "'s configuration; m x k x n, or rows x 1 x values)\n" + unit_table(config) +
-        "\nbusy cycles of an image, nothing pruned, each model's own configuration\n" + totals_table(line));
+  print("cycles of a call (" + model + "'s configuration; m x k x n, or rows x 1 x values)\n" +
+        unit_table(config, spec) + "\nbusy cycles of an image, nothing pruned, each model's own configuration\n" +
+        totals_table(line));
   return 0;
 }
 

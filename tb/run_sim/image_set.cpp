@@ -57,11 +57,11 @@ std::vector<RunItem> collect_images(const std::vector<std::string>& files, const
   return items;
 }
 
-void attach_labels(std::vector<RunItem>& items, const std::string& csv_path) {
+void attach_labels(std::vector<RunItem>& items, const std::string& csv_path, int classes) {
   std::map<std::string, int> labels;
   for (const CsvRow& row : read_csv(csv_path, {"file", "class"})) {
     const std::string where = csv_path + ":" + std::to_string(row.line);
-    const auto label = static_cast<int>(parse_integer(where + ": class", row.fields[1], 0, zoo::kClasses - 1));
+    const auto label = static_cast<int>(parse_integer(where + ": class", row.fields[1], 0, classes - 1));
     const auto [known, added] = labels.emplace(row.fields[0], label);
     if (!added && known->second != label) {
       throw InputError(where + ": '" + row.fields[0] + "' has another class further up");
@@ -74,12 +74,13 @@ void attach_labels(std::vector<RunItem>& items, const std::string& csv_path) {
   }
 }
 
-std::vector<std::string> class_names() {
-  const std::string path = (project_home() / "models" / "zoo" / "imagenet_classes.csv").string();
-  std::vector<std::string> names(zoo::kClasses);
-  for (const CsvRow& row : read_csv(path, {"class", "wnid", "name"})) {
+std::vector<std::string> class_names(const zoo::ModelSpec& spec) {
+  const std::string path = (project_home() / spec.class_list).string();
+  std::vector<std::string> names(static_cast<size_t>(spec.classes));
+  for (const CsvRow& row : read_csv(path, {"class"})) {
     const std::string where = path + ":" + std::to_string(row.line);
-    names[static_cast<size_t>(parse_integer(where + ": class", row.fields[0], 0, zoo::kClasses - 1))] = row.fields[2];
+    const int64_t index = parse_integer(where + ": class", row.fields[0], 0, spec.classes - 1);
+    names[static_cast<size_t>(index)] = row.fields.back();
   }
   return names;
 }

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "models/zoo/zoo.h"
+
 namespace heatvit::tb {
 
 constexpr int kNoLabel = -1;
@@ -12,7 +14,7 @@ constexpr int kNoLabel = -1;
 struct RunItem {
   std::string name;       // the file's own name, without folders; a trace row's name
   std::string path;       // empty in timing mode
-  int label = kNoLabel;   // ImageNet-1k class
+  int label = kNoLabel;   // class of the model's list
   std::vector<int> kept;  // timing mode with a trace
 };
 
@@ -20,11 +22,12 @@ struct RunItem {
 /// Throws InputError: no such file or folder, a folder without images.
 std::vector<RunItem> collect_images(const std::vector<std::string>& files, const std::string& folder, size_t limit);
 
-/// Labels from a CSV `file,class[,...]`. Throws InputError: unreadable, a class outside 0..999, an item without a line.
-void attach_labels(std::vector<RunItem>& items, const std::string& csv_path);
+/// Labels from a CSV `file,class[,...]`. Throws InputError: unreadable, no class of a model with `classes` of them, an
+/// item without a line.
+void attach_labels(std::vector<RunItem>& items, const std::string& csv_path, int classes);
 
-/// Names of the 1000 classes, from models/zoo/imagenet_classes.csv.
-std::vector<std::string> class_names();
+/// Names of the model's classes, from its list.
+std::vector<std::string> class_names(const zoo::ModelSpec& spec);
 
 /// Seed of the random scorer for one image: FNV-1a (32 bit) of its pixels, exclusive-or `seed`. So it depends on
 /// neither order nor file name.

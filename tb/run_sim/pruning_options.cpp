@@ -22,7 +22,7 @@ std::vector<int> parse_positions(const std::string& text, const zoo::ModelSpec& 
   return positions;
 }
 
-std::vector<int> parse_rates(const std::string& text, size_t selectors) {
+std::vector<int> parse_rates(const std::string& text, size_t selectors, const zoo::ModelSpec& spec) {
   const std::vector<std::string> fields = split_list(text);
   if (fields.size() != selectors) {
     throw InputError("--prune-rates: " + std::to_string(fields.size()) + " rates for " + std::to_string(selectors) +
@@ -40,7 +40,7 @@ std::vector<int> parse_rates(const std::string& text, size_t selectors) {
                        "; rates are cumulative and must not fall");
     }
     previous = *rate;
-    keep.push_back(zoo::kept_at(*rate));
+    keep.push_back(spec.kept_at(*rate));
   }
   return keep;
 }
@@ -104,7 +104,7 @@ Pruning make_pruning(const zoo::ModelSpec& spec, const PruningOptions& options) 
   } else {
     check_timing(options);
   }
-  if (options.rates) pruning.keep = parse_rates(*options.rates, pruning.positions.size());
+  if (options.rates) pruning.keep = parse_rates(*options.rates, pruning.positions.size(), spec);
   return pruning;
 }
 

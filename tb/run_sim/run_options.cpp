@@ -76,7 +76,7 @@ std::vector<RunItem> resolve_items(const CommandLine& line, RunOptions& options)
                         : std::numeric_limits<int>::max());
   if (options.mode == soc::Mode::kFunctional) {
     std::vector<RunItem> items = collect_images(line.list("image"), line.text("images"), limit);
-    if (line.has("labels")) attach_labels(items, line.text("labels"));
+    if (line.has("labels")) attach_labels(items, line.text("labels"), options.spec.classes);
     return items;
   }
   if (!line.has("token-trace")) {
@@ -84,7 +84,8 @@ std::vector<RunItem> resolve_items(const CommandLine& line, RunOptions& options)
     return {{"-", "", kNoLabel, {}}};
   }
   std::vector<RunItem> items;
-  for (TraceRow& row : read_token_trace(line.text("token-trace"), static_cast<int>(options.pruning.positions.size()))) {
+  for (TraceRow& row : read_token_trace(line.text("token-trace"), static_cast<int>(options.pruning.positions.size()),
+                                        options.spec.patches())) {
     if (items.size() < limit) items.push_back({std::move(row.image), "", kNoLabel, std::move(row.kept)});
   }
   // Only heatvit has a threshold; the others rank, so their commands hold a count. The trace's overrides it.
@@ -162,7 +163,7 @@ CommandLine run_command_line() {
       "Input",
       {{"image", "FILE", "a photograph; may be repeated", true},
        {"images", "DIR", "every .jpg, .jpeg, .png and .bmp of a folder"},
-       {"labels", "CSV", "file,class[,name]: the right ImageNet-1k class of each image"},
+       {"labels", "CSV", "file,class[,name]: the right class of each image"},
        {"limit", "N", "the first N images by name only"},
        {"token-trace", "CSV", "timing mode: image,kept1,kept2,kept3; one run a line, see traces/"},
        {"mode", "NAME",

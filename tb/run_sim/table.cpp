@@ -33,7 +33,7 @@ their parts. Measured rows are remembered in $XDG_CACHE_HOME/heatvit/tables (els
 overrides, empty: off); a run that was killed goes on from there.
 
 Examples
-  run_sim table --model deit-s --out table.json                          token counts 2 to 197
+  run_sim table --model deit-s --out table.json                          all token counts
   run_sim table --model deit-t --keep-ratios 1.0:0.5:0.1 --out table.csv
   run_sim table --model deit-b --pe.to 64 --jobs 2 --out table.json
 )";
@@ -43,7 +43,7 @@ CommandLine table_command_line() {
                              {{"model", "NAME", "deit-t, deit-s, deit-b, lv-vit-s or lv-vit-m"},
                               {"out", "FILE", "the table: .json or .csv"},
                               {"keep-ratios", "FROM:TO:STEP",
-                               "only the token counts of these keep ratios, in [0, 1]; default: 2 to 197 tokens"},
+                               "only the token counts of these keep ratios, in [0, 1]; default: every count from 2"},
                               {"scorer", "NAME", "whose selectors: heatvit (default), cls-attention or random"},
                               {"seed", "N", "of the ten pruning settings of the check; default 1"},
                               {"jobs", "N", "processes; default 1. Changes no result"},
@@ -60,7 +60,7 @@ reference::Scorer resolve_scorer(const std::string& text) {
 }
 
 /// "1.0:0.5:0.1": both ends included, the step's sign does not matter. Rises, no count twice.
-std::vector<int> counts_of_ratios(const std::string& text) {
+std::vector<int> counts_of_ratios(const std::string& text, const zoo::ModelSpec& spec) {
   std::vector<double> numbers;
   std::string fields = text;
   std::replace(fields.begin(), fields.end(), ':', ',');
@@ -77,14 +77,14 @@ std::vector<int> counts_of_ratios(const std::string& text) {
   std::set<int> counts;
   for (int i = 0; i * step <= to - from + 1e-9; ++i) {
     const double ratio = start == from ? from + i * step : to - i * step;
-    counts.insert(zoo::tokens_for(zoo::kept_at(1 - std::clamp(ratio, 0.0, 1.0))));
+    counts.insert(spec.tokens_for(spec.kept_at(1 - std::clamp(ratio, 0.0, 1.0))));
   }
   return {counts.begin(), counts.end()};
 }
 
-std::vector<int> all_counts() {
+std::vector<int> all_counts(const zoo::ModelSpec& spec) {
   std::vector<int> counts;
-  for (int tokens = 2; tokens <= zoo::kMaxTokens; ++tokens) counts.push_back(tokens);
+  for (int tokens = 2; tokens <= spec.max_tokens(); ++tokens) counts.push_back(tokens);
   return counts;
 }
 
@@ -130,7 +130,8 @@ int table_command(const Arguments& arguments) {
   line.parse(arguments);
   if (answered(line)) return 0;
   TableDocument document;
-  document.request.spec = zoo::find(line.required("model"));
+  const zoo::ModelSpec& spec = zoo::find(line.required("model"));
+  document.request.spec = spec;
   document.request.config = resolve_config(line.text("model"), line.list("config"), line.settings());
   document.request.scorer = resolve_scorer(line.text("scorer"));
   const std::string path = line.required("out");
@@ -138,7 +139,7 @@ int table_command(const Arguments& arguments) {
     return path.size() > end.size() && path.compare(path.size() - end.size(), end.size(), end) == 0;
   };
   if (!ends_with(".json") && !ends_with(".csv")) throw InputError("--out: '" + path + "' must end in .json or .csv");
-  const auto counts = line.has("keep-ratios") ? counts_of_ratios(line.text("keep-ratios")) : all_counts();
+  const auto counts = line.has("keep-ratios") ? counts_of_ratios(line.text("keep-ratios"), spec) : all_counts(spec);
   const int jobs = line.has("jobs") ? static_cast<int>(parse_integer("--jobs", line.text("jobs"), 1, 256)) : 1;
   const auto seed =
       static_cast<uint32_t>(line.has("seed") ? parse_integer("--seed", line.text("seed"), 0, UINT32_MAX) : 1);

@@ -1,7 +1,6 @@
 #include "tb/run_sim/token_trace.h"
 
 #include "models/errors.h"
-#include "models/zoo/zoo.h"
 #include "tb/run_sim/csv.h"
 #include "tb/run_sim/numbers.h"
 
@@ -16,7 +15,7 @@ std::vector<std::string> header_for(size_t selectors) {
 
 }  // namespace
 
-std::vector<TraceRow> read_token_trace(const std::string& path, int selectors) {
+std::vector<TraceRow> read_token_trace(const std::string& path, int selectors, int patches) {
   const std::vector<std::string> header = header_for(static_cast<size_t>(selectors));
   std::vector<TraceRow> rows;
   for (const CsvRow& line : read_csv(path, header)) {
@@ -26,7 +25,7 @@ std::vector<TraceRow> read_token_trace(const std::string& path, int selectors) {
                        std::to_string(selectors) + " selectors");
     }
     TraceRow row{line.fields[0], {}};
-    int most = zoo::kPatches;  // a token that is gone does not come back
+    int most = patches;  // a token that is gone does not come back
     for (size_t s = 1; s < header.size(); ++s) {
       most = static_cast<int>(parse_integer(where + ": " + header[s], line.fields[s], 0, most));
       row.kept.push_back(most);

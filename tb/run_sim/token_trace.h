@@ -12,9 +12,9 @@ struct TraceRow {
   std::vector<int> kept;
 };
 
-/// Throws InputError with file and line: another header, no rows, counts outside 0..196 or rising from selector to
-/// selector.
-std::vector<TraceRow> read_token_trace(const std::string& path, int selectors);
+/// `patches`: of the model, unpruned. Throws InputError with file and line: another header, no rows, counts outside
+/// 0..patches or rising from selector to selector.
+std::vector<TraceRow> read_token_trace(const std::string& path, int selectors, int patches);
 
 std::string token_trace_text(const std::vector<TraceRow>& rows);
 

@@ -16,9 +16,8 @@ namespace heatvit::reference {
 namespace {
 
 // Small enough for the naive computation: 197 tokens of 32, two heads of 16.
-constexpr zoo::ModelSpec kTiny{"tiny", 3, 32, 2, 48, true, 1e-6, zoo::Stem::kPatch16, 1.0, false, 0.875, {2, 3, 3}};
-constexpr zoo::ModelSpec kTinyAux{"tiny-aux",          2,   32,   2,   48,       false, 1e-5,
-                                  zoo::Stem::kPatch16, 2.0, true, 0.9, {1, 2, 2}};
+constexpr zoo::ModelSpec kTiny{"tiny", 3, 32, 2, 48, true, 1e-6, zoo::Stem::kPatch, 1.0, false, 0.875, {2, 3, 3}};
+constexpr zoo::ModelSpec kTinyAux{"tiny-aux", 2, 32, 2, 48, false, 1e-5, zoo::Stem::kPatch, 2.0, true, 0.9, {1, 2, 2}};
 constexpr zoo::ModelSpec kTinyConv{"tiny-conv",        1,   32,   2,   48,       false, 1e-5,
                                    zoo::Stem::kLvConv, 2.0, true, 0.9, {1, 1, 1}};
 

@@ -135,7 +135,7 @@ class ShippedCalibration : public testing::Test {
 
 // Nothing in the file is set by hand.
 TEST_F(ShippedCalibration, FollowsFromItsPhotographs) {
-  const auto images = calibration_images((data_ / "images").string(), model_.spec.crop);
+  const auto images = calibration_images((data_ / "images").string(), model_.spec);
   const Corrections found = correct_biases(model_, images, shipped_.ranges);
   ASSERT_EQ(shipped_.corrections.size(), found.size());
   for (const auto& [name, values] : found) {

@@ -100,7 +100,7 @@ TEST(Prepare, RandomSelectorsKeepAboutHalfOfUnseenPictures) {
   const reference::IntegerExecutor executor(model, {reference::Scorer::kHeatvit, {4, 7, 10}, {}});
   for (uint32_t seed = 60; seed < 64; ++seed) {
     const auto result = executor.run(preprocess::to_int8(preprocess::synthetic_image(seed)), 0);
-    size_t before = zoo::kPatches;
+    size_t before = size_t(model.spec.patches());
     for (const std::vector<int>& kept : result.kept) {
       EXPECT_GE(kept.size() * 10, before * 2) << seed;
       EXPECT_LE(kept.size() * 10, before * 8) << seed;
@@ -191,7 +191,7 @@ TEST_F(Real, RandomSelectorsKeepTwentyToEightyPercentOfPhotographs) {
   const reference::IntegerExecutor executor(model, {reference::Scorer::kHeatvit, {4, 7, 10}, {}});
   for (const std::string& path : paths) {
     const auto result = executor.run(preprocess::to_int8(preprocess::load_image(path, model.spec.crop)), 0);
-    size_t before = zoo::kPatches;
+    size_t before = size_t(model.spec.patches());
     for (const std::vector<int>& kept : result.kept) {
       EXPECT_GE(kept.size() * 10, before * 2) << path;
       EXPECT_LE(kept.size() * 10, before * 8) << path;

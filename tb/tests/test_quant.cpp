@@ -135,7 +135,7 @@ TEST_F(Tiny, TheFoldedEmbeddingIsTheFloatEmbedding) {
   const size_t dim = 192;
   for (size_t c = 0; c < dim; ++c) EXPECT_NEAR(quantised.cls[c] * quantised.residual_scale, expected[c], 1e-3);
   double worst = 0;
-  for (size_t patch = 0; patch < zoo::kPatches; ++patch) {
+  for (size_t patch = 0; patch < size_t(model().spec.patches()); ++patch) {
     for (size_t c = 0; c < dim; ++c) {
       const isa::ChannelRecord& channel = quantised.embed.channels[c];
       int64_t sum = channel.bias;
@@ -231,9 +231,9 @@ TEST(RangesFile, RoundTripAndRefusals) {
 
 TEST(CalibrationImages, NeedAFolderWithImages) {
   const TemporaryFolder folder;
-  EXPECT_THROW(calibration_images(folder.path("missing"), 0.875), InputError);
+  EXPECT_THROW(calibration_images(folder.path("missing"), zoo::find("deit-t")), InputError);
   folder.file("notes.txt", "no image");
-  EXPECT_THROW(calibration_images(folder.path("."), 0.875), InputError);
+  EXPECT_THROW(calibration_images(folder.path("."), zoo::find("deit-t")), InputError);
 }
 
 }  // namespace

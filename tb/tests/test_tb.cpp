@@ -213,7 +213,7 @@ TEST(TokenTrace, WritesWhatItReads) {
   const TemporaryFolder folder;
   const std::vector<TraceRow> rows = {{"a,b.jpg", {196, 100, 0}}, {"c.jpg", {50, 50, 50}}};
   const std::string path = folder.file("t.csv", "# a comment\n" + token_trace_text(rows));
-  const std::vector<TraceRow> read = read_token_trace(path, 3);
+  const std::vector<TraceRow> read = read_token_trace(path, 3, 196);
   ASSERT_EQ(read.size(), 2U);
   EXPECT_EQ(read[0].image, "a,b.jpg");
   EXPECT_THAT(read[0].kept, ElementsAre(196, 100, 0));
@@ -224,7 +224,7 @@ TEST(TokenTrace, ErrorsNameTheLine) {
   const TemporaryFolder folder;
   const auto error = [&](const std::string& text) {
     const std::string path = folder.file("t.csv", text);
-    return message_of([&] { read_token_trace(path, 3); }).substr(path.size());
+    return message_of([&] { read_token_trace(path, 3, 196); }).substr(path.size());
   };
   EXPECT_THAT(error("file,kept1,kept2,kept3\n"), HasSubstr(":1: the first line must be 'image,kept1,kept2,kept3'"));
   EXPECT_THAT(error("image,kept1,kept2,kept3\n"), HasSubstr("no rows"));
@@ -238,7 +238,7 @@ TEST(TokenTrace, ErrorsNameTheLine) {
 }
 
 TEST(TokenTrace, ShippedSampleVaries) {
-  const auto rows = read_token_trace((project_home() / "traces" / "deit-t-sample.csv").string(), 3);
+  const auto rows = read_token_trace((project_home() / "traces" / "deit-t-sample.csv").string(), 3, 196);
   EXPECT_EQ(rows.size(), 20U);
   std::set<std::vector<int>> distinct;
   for (const TraceRow& row : rows) distinct.insert(row.kept);
@@ -265,12 +265,12 @@ TEST(Images, AreSortedByNameWhateverTheirOrder) {
 TEST(Images, LabelsMustCoverThem) {
   const TemporaryFolder folder;
   std::vector<RunItem> items = {{"a.jpg", "", kNoLabel, {}}, {"b.jpg", "", kNoLabel, {}}};
-  attach_labels(items, folder.file("l.csv", "file,class,name\nb.jpg,999,\"x, y\"\na.jpg,0,z\nother.jpg,5,u\n"));
+  attach_labels(items, folder.file("l.csv", "file,class,name\nb.jpg,999,\"x, y\"\na.jpg,0,z\nother.jpg,5,u\n"), 1000);
   EXPECT_EQ(items[0].label, 0);
   EXPECT_EQ(items[1].label, 999);
   const auto error = [&](const std::string& text) {
     const std::string path = folder.file("l.csv", text);
-    return message_of([&] { attach_labels(items, path); });
+    return message_of([&] { attach_labels(items, path, 1000); });
   };
   EXPECT_THAT(error("file,class\na.jpg,1\n"), HasSubstr("no line for 'b.jpg'"));
   EXPECT_THAT(error("file,class\na.jpg,1000\n"), HasSubstr(":2: class: '1000' is not allowed"));
@@ -279,10 +279,12 @@ TEST(Images, LabelsMustCoverThem) {
 }
 
 TEST(Images, ClassNamesAreComplete) {
-  const std::vector<std::string> names = class_names();
-  ASSERT_EQ(names.size(), 1000U);
-  EXPECT_EQ(names[0], "tench, Tinca tinca");
-  for (const std::string& name : names) EXPECT_FALSE(name.empty());
+  for (const zoo::ModelSpec& spec : zoo::models()) {
+    const std::vector<std::string> names = class_names(spec);
+    ASSERT_EQ(names.size(), static_cast<size_t>(spec.classes)) << spec.name;
+    for (const std::string& name : names) EXPECT_FALSE(name.empty()) << spec.name;
+  }
+  EXPECT_EQ(class_names(zoo::find("deit-t")).front(), "tench, Tinca tinca");
 }
 
 TEST(Images, SeedDependsOnPixelsAndSeed) {

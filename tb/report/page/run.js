@@ -6,6 +6,7 @@ if (document.body.dataset.kind === 'run') (() => {
   const analytic = data.mode === 'analytic';
   const clock = config['pl.clock_mhz'];
   const depth = Math.max(...rows.map(r => r.block)) - 1;
+  const side = data.patch_grid, patches = side * side;  // of the network's input
   const milliseconds = cycles => cycles / clock / 1000;
   const total = sum(rows.map(r => r.cycles));
 
@@ -142,7 +143,7 @@ if (document.body.dataset.kind === 'run') (() => {
     if (vary) datasets.push(line('most', labels.map((_, b) => Math.max(...column(b))), colours[1], [6, 4]),
       line('least', labels.map((_, b) => Math.min(...column(b))), colours[2], [2, 3]));
     chart(place, 260, 'Lines: tokens entering each block', {type: 'line', data: {labels, datasets},
-      options: {scales: {y: axis('tokens', {min: 0, suggestedMax: 200})}}});
+      options: {scales: {y: axis('tokens', {min: 0, suggestedMax: patches + 4})}}});
   }
 
   function histograms() {
@@ -165,15 +166,13 @@ if (document.body.dataset.kind === 'run') (() => {
     };
     one('Latency', images.map(i => i.latency_ms), 'milliseconds', colours[0]);
     const last = images.filter(i => i.kept_counts && i.kept_counts.length > 0).map(i => i.kept_counts[i.kept_counts.length - 1]);
-    if (last.length > 0) one('Patches left at the end', last, 'patches of 196', colours[1]);
+    if (last.length > 0) one('Patches left at the end', last, 'patches of ' + patches, colours[1]);
   }
-
-  const patches_a_side = 14;
 
   // The image with what has been pruned so far covered.
   function stage(image, kept, caption) {
     const ns = 'http://www.w3.org/2000/svg', svg = document.createElementNS(ns, 'svg');
-    svg.setAttribute('viewBox', '0 0 14 14');
+    svg.setAttribute('viewBox', '0 0 ' + side + ' ' + side);
     svg.setAttribute('role', 'img');
     svg.setAttribute('aria-label', image.file + ': ' + caption);
     const add = (name, attributes) => {
@@ -181,12 +180,12 @@ if (document.body.dataset.kind === 'run') (() => {
       for (const [k, v] of Object.entries(attributes)) e.setAttribute(k, v);
       svg.append(e);
     };
-    add('image', {href: image.thumbnail, width: 14, height: 14, preserveAspectRatio: 'none'});
+    add('image', {href: image.thumbnail, width: side, height: side, preserveAspectRatio: 'none'});
     if (kept) {
       const stays = new Set(kept);
       let path = '';
-      for (let p = 0; p < patches_a_side * patches_a_side; ++p) {
-        if (!stays.has(p)) path += 'M' + p % patches_a_side + ' ' + Math.floor(p / patches_a_side) + 'h1v1h-1z';
+      for (let p = 0; p < patches; ++p) {
+        if (!stays.has(p)) path += 'M' + p % side + ' ' + Math.floor(p / side) + 'h1v1h-1z';
       }
       add('path', {d: path, fill: '#f6f8fa', 'fill-opacity': 0.88});
     }
@@ -206,7 +205,7 @@ if (document.body.dataset.kind === 'run') (() => {
       const verdict = best && i.label !== null ? (best.class === i.label ? ' (right)' : ' (is: ' + class_text(i.label) + ')') : '';
       return element('figure', {class: 'picture'}, element('figcaption', {}, element('b', {}, i.file),
         ': ' + (best ? class_text(best.class) + verdict + ', ' : '') + fixed(i.latency_ms, 3) + ' ms'),
-        element('div', {class: 'stages'}, stage(i, null, 'all 196 patches'),
+        element('div', {class: 'stages'}, stage(i, null, 'all ' + patches + ' patches'),
           ...(i.kept || []).map((kept, s) => stage(i, kept, 'selector ' + (s + 1) + ': ' + kept.length))));
     })));
   }
