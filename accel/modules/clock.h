@@ -18,7 +18,10 @@ class ClockDomain {
     inverse_ = static_cast<double>(khz_) / static_cast<double>(kFemtosecondsPerSecond / 1000);
   }
 
-  void set_epoch(uint64_t femtoseconds) { epoch_ = femtoseconds; }
+  void set_epoch(uint64_t femtoseconds) {
+    epoch_ = femtoseconds;
+    last_time_ = last_edge_ = 0;
+  }
   uint64_t epoch() const { return epoch_; }
   double hertz() const { return static_cast<double>(khz_) * 1000.0; }
 
@@ -34,7 +37,14 @@ class ClockDomain {
     return cycle;
   }
 
-  uint64_t now() const { return edge_at_or_after(sc_core::sc_time_stamp().value()); }
+  uint64_t now() const {
+    const uint64_t time = sc_core::sc_time_stamp().value();
+    if (time != last_time_) {
+      last_edge_ = edge_at_or_after(time);
+      last_time_ = time;
+    }
+    return last_edge_;
+  }
 
   /// Waits whole cycles from the current edge.
   void wait_cycles(uint64_t cycles) const { wait_until(time_of(now() + cycles)); }
@@ -49,6 +59,7 @@ class ClockDomain {
   uint64_t khz_, whole_, rest_;
   double inverse_;
   uint64_t epoch_ = 0;
+  mutable uint64_t last_time_ = 0, last_edge_ = 0;  // of now(): many units ask at the same time
 };
 
 }  // namespace heatvit::modules

@@ -34,7 +34,7 @@ class SlotRing {
                                std::to_string(needed));
     while (filled_ == slots_.size()) {
       account.enter(Cause::kWaitSpace);
-      sc_core::wait(released_);
+      sc_core::wait(changed_);
     }
     Slot& slot = slots_[tail_];
     slot.used = needed;
@@ -46,14 +46,14 @@ class SlotRing {
     slots_[tail_].consumer = consumer;
     tail_ = (tail_ + 1) % slots_.size();
     ++filled_;
-    published_.notify();
+    changed_.notify();
   }
 
   /// Waits until the oldest slot is full and meant for `consumer`.
   uint8_t* front(UnitAccount& account, Cause cause, Consumer consumer = Consumer::kAny) {
     while (filled_ == 0 || slots_[head_].consumer != consumer) {
       account.enter(cause);
-      sc_core::wait(published_ | released_);
+      sc_core::wait(changed_);
     }
     Slot& slot = slots_[head_];
     return slot.data.empty() ? nullptr : slot.data.data();
@@ -64,7 +64,7 @@ class SlotRing {
     if (poison_) std::memset(slot.data.data(), kPoison, static_cast<size_t>(slot.used));
     head_ = (head_ + 1) % slots_.size();
     --filled_;
-    released_.notify();
+    changed_.notify();
   }
 
   bool empty() const { return filled_ == 0; }
@@ -82,7 +82,7 @@ class SlotRing {
   bool poison_;
   std::vector<Slot> slots_;
   size_t head_ = 0, tail_ = 0, filled_ = 0;
-  sc_core::sc_event published_, released_;
+  sc_core::sc_event changed_;
 };
 
 }  // namespace heatvit::modules

@@ -28,7 +28,7 @@ DdrController::DdrController(sc_core::sc_module_name name, const DdrConfig& conf
       config_(config),
       scheduler_(config),
       inverse_(1.0 / static_cast<double>(scheduler_.timing().clock_fs)),
-      round_trip_fs_(scheduler_.read_clocks() * scheduler_.timing().clock_fs),
+      round_trip_fs_(scheduler_.read_clocks(0, 1) * scheduler_.timing().clock_fs),
       path_byte_fs_(static_cast<uint64_t>(std::llround(1e9 / path_mhz / 16.0))),
       stalls_(debug, 0xDD4) {
   for (const MemoryPort port : ports) {
@@ -98,19 +98,26 @@ void DdrController::transport(int index, tlm::tlm_generic_payload& payload, sc_c
   stream.train = train;
   stream.timing = extension->port;
   begin(stream, slot, now);
-  while (stream.cutter.remaining() != 0) {
-    modules::ClockDomain::wait_until(
-        std::max<uint64_t>(earliest_finish(stream), sc_core::sc_time_stamp().value() + stream.timing.beat_fs));
-    advance(sc_core::sc_time_stamp().value());
-  }
-  uint64_t finish = stream.finish + stream.timing.tail_fs;
-  if (stalls_.active()) finish += stalls_.next() * stream.timing.beat_fs;
-  const modules::ClockDomain& clock = *stream.timing.clock;
-  modules::ClockDomain::wait_until(clock.time_of(clock.edge_at_or_after(finish)));
+  wait_for(stream);
   if (data) copy(train, payload.get_data_ptr(), train.write);
   if (train.command < bytes_.size()) bytes_[train.command][static_cast<size_t>(train.purpose)] += train.bytes();
   ++transactions_;
   payload.set_response_status(tlm::TLM_OK_RESPONSE);
+}
+
+/// Until the train is through, seen from the master's clock.
+void DdrController::wait_for(const Stream& s) {
+  const modules::ClockDomain& clock = *s.timing.clock;
+  uint64_t now = sc_core::sc_time_stamp().value();
+  while (s.cutter.remaining() != 0) {
+    const uint64_t earliest = std::max(earliest_finish(s) + s.timing.tail_fs, now + s.timing.beat_fs);
+    now = clock.time_of(clock.edge_at_or_after(earliest));
+    modules::ClockDomain::wait_until(now);
+    advance(now);
+  }
+  uint64_t finish = s.finish + s.timing.tail_fs;
+  if (stalls_.active()) finish += stalls_.next() * s.timing.beat_fs;
+  modules::ClockDomain::wait_until(clock.time_of(clock.edge_at_or_after(finish)));
 }
 
 void DdrController::begin(Stream& s, size_t index, uint64_t now) {
@@ -298,10 +305,13 @@ void DdrController::advance(uint64_t until) {
   }
 }
 
-/// No train finishes before its remaining beats have passed its data channel.
+/// No train finishes before its remaining beats have passed its data channel, behind the first data that are missing.
 uint64_t DdrController::earliest_finish(const Stream& s) const {
+  const ddr::Group& g = s.cutter.group();
   const uint64_t beats = s.cutter.remaining() / s.timing.beat_bytes;
-  return std::max(s.channel, s.request) + beats * s.timing.beat_fs;
+  if (s.train.write || beats < g.first_beats) return std::max(s.channel, s.request) + beats * s.timing.beat_fs;
+  const uint64_t data = s.request + scheduler_.read_clocks(g.address, g.first_bytes) * scheduler_.timing().clock_fs;
+  return std::max(s.channel + g.first_beats * s.timing.beat_fs, data) + (beats - g.first_beats) * s.timing.beat_fs;
 }
 
 void DdrController::copy(const BurstTrain& t, uint8_t* data, bool write) {

@@ -125,6 +125,7 @@ class DdrController : public sc_core::sc_module {
   void advance(uint64_t until);
   void account(const Stream& stream, uint64_t clock);
   void record(const ddr::Request& request);
+  void wait_for(const Stream& stream);
   uint64_t earliest_finish(const Stream& stream) const;
   uint64_t pass_path(const Stream& stream, uint64_t first, uint64_t last);
   void copy(const modules::BurstTrain& train, uint8_t* data, bool write);

@@ -27,9 +27,10 @@ void Device::reset() {
   group_act_.assign(map_.groups(), 0);
   group_write_.assign(map_.groups(), 0);
   acts_ = {};
-  slots_ = {};
-  act_at_ = slot_at_ = last_group_ = 0;
-  last_act_ = slot_floor_ = last_cas_ = last_write_end_ = 0;
+  slots_ = 0;
+  slot_base_ = 1;
+  act_at_ = last_group_ = 0;
+  last_act_ = last_cas_ = last_write_end_ = 0;
   any_cas_ = last_write_ = false;
   misses_ = columns_ = refreshes_ = 0;
 }
@@ -65,19 +66,21 @@ uint64_t Device::estimate(uint64_t block, bool write, uint64_t floor) const {
   return even(ready);
 }
 
-/// A free slot of the command bus for a row command.
+/// A free slot of the command bus for a row command. What lies before the window that is kept counts as taken.
 uint64_t Device::take_slot(uint64_t clock) {
-  clock = odd(std::max(clock, slot_floor_));
-  for (size_t i = 0; i < kSlots; ++i)
-    if (slots_[i] == clock) {
-      clock += 2;
-      i = SIZE_MAX;  // look again from the start
-    }
-  uint64_t& oldest = slots_[slot_at_];
-  slot_floor_ = std::max(slot_floor_, oldest + 1);
-  oldest = clock;
-  slot_at_ = (slot_at_ + 1) % kSlots;
-  return clock;
+  uint64_t at = (odd(std::max(clock, slot_base_)) - slot_base_) / 2;
+  if (at < kSlots) {
+    const uint64_t free = ~(slots_ >> at);
+    at += free == 0 ? kSlots : static_cast<uint64_t>(__builtin_ctzll(free));
+  }
+  if (at >= kSlots) {  // move the window, keep a part of the past
+    const uint64_t by = at - kSlots / 4 * 3;
+    slots_ = by < kSlots ? slots_ >> by : 0;
+    slot_base_ += 2 * by;
+    at -= by;
+  }
+  slots_ |= uint64_t{1} << at;
+  return slot_base_ + 2 * at;
 }
 
 void Device::precharge(uint32_t bank, uint64_t clock, bool automatic) {

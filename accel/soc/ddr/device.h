@@ -80,7 +80,7 @@ class Device {
 
  private:
   static constexpr int64_t kClosed = -1;
-  static constexpr size_t kSlots = 16;
+  static constexpr size_t kSlots = 64;
 
   struct Bank {
     int64_t row = kClosed;
@@ -122,9 +122,8 @@ class Device {
   std::array<uint64_t, 4> acts_{};                 // tFAW: the last four
   uint32_t act_at_ = 0;
   uint64_t last_act_ = 0;
-  std::array<uint64_t, kSlots> slots_{};  // clocks of row commands, booked
-  uint32_t slot_at_ = 0;
-  uint64_t slot_floor_ = 0;  // all that left the ring are before it
+  uint64_t slots_ = 0;      // of row commands, every other clock: a bit for each that is taken
+  uint64_t slot_base_ = 1;  // clock of the lowest bit
   uint64_t last_cas_ = 0, last_write_end_ = 0;
   uint32_t last_group_ = 0;
   bool any_cas_ = false, last_write_ = false;

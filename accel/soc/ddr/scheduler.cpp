@@ -186,8 +186,8 @@ Placed Scheduler::place(const Request& r, uint32_t total, uint64_t floor, bool c
       placed.last_cas = part.last_cas;
     }
   }
-  const uint64_t further = ((r.address & in_block) + r.first_bytes - 1) >> shift;  // columns of the first burst but one
-  first_burst_end = std::min(placed.first_cas + further * column_clocks_, placed.last_cas);
+  const uint64_t further = uint64_t{further_columns(r.address, r.first_bytes)} * column_clocks_;
+  first_burst_end = std::min(placed.first_cas + further, placed.last_cas);
   return placed;
 }
 

@@ -73,8 +73,10 @@ class Scheduler {
   /// Serves what decision_time() was about; reads' data come at Served's clocks, writes' go.
   Served serve();
 
-  /// A read of an open row that goes at once: arrival to the end of its data.
-  uint32_t read_clocks() const { return timing_.cl + kBurstClocks + pipeline_; }
+  /// A read of open rows that goes at once: from its arrival to the end of its first burst's data, at the least.
+  uint32_t read_clocks(uint64_t address, uint32_t first_bytes) const {
+    return timing_.cl + kBurstClocks + pipeline_ + further_columns(address, first_bytes) * column_clocks_;
+  }
 
   const Timing& timing() const { return timing_; }
   const AddressMap& map() const { return map_; }
@@ -88,6 +90,10 @@ class Scheduler {
     uint32_t columns = 0;
   };
 
+  /// Column accesses of a piece but one.
+  uint32_t further_columns(uint64_t address, uint32_t bytes) const {
+    return (static_cast<uint32_t>(address & (map_.block_bytes() - 1)) + bytes - 1) >> map_.block_shift();
+  }
   void decide();
   void choose(const std::vector<Entry>& queue, bool write, uint64_t now);
   uint64_t floor_of(const Entry& entry, bool write, uint64_t now) const {
