@@ -81,8 +81,29 @@ struct CpuConfig {
   int rows_per_chunk = 16;                    // LayerNorm: rows read, normalised, written in turn
 };
 
+struct MappingConfig {    // how the design is mapped to the FPGA: resources and energy, never a cycle
+  int packing = 2;        // int8 products a DSP48E2 forms; 16-bit operands: always one
+  int lutram_depth = 64;  // a buffer of at most so many words lies in LUT RAM
+};
+
+/// Energy coefficients: docs/power.md derives each. Currents are of one DDR4 device.
+struct PowerConfig {
+  double pl_static_w = 0.7;  // fabric of the XCZU9EG at room temperature
+  double ps_w = 2.215;       // processing system: cores, interconnect, DDR controller and PHY
+  double dsp_pj = 3.6;       // a DSP48E2, a busy cycle
+  double bram_pj = 12.6;     // 36 bits read from or written to a block RAM
+  double lut_pj = 0.014;     // a LUT with its wires, a busy cycle of its unit
+  double ff_pj = 0.01;       // a flip-flop with its share of the clock tree, every cycle
+  double ddr_vdd = 1.2;
+  int ddr_devices = 8;  // x8 on a 64-bit bus
+  double ddr_idd0_ma = 55, ddr_idd2n_ma = 42, ddr_idd3n_ma = 55;
+  double ddr_idd4r_ma = 135, ddr_idd4w_ma = 155, ddr_idd5_ma = 170;
+  double ddr_io_pj_per_bit = 4.1;  // driver and termination of a data line
+};
+
 struct SocConfig {
   isa::AcceleratorConfig accel;
+  MappingConfig mapping;
   double pl_clock_mhz = 150.0;
   BufferConfig buffers;
   DmaConfig dma;
@@ -91,6 +112,7 @@ struct SocConfig {
   AxiConfig axi;
   DdrConfig ddr;
   CpuConfig cpu;
+  PowerConfig power;
   DebugConfig debug;
 };
 

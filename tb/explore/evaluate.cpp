@@ -6,7 +6,6 @@
 #include "accel/soc/simulator.h"
 #include "models/errors.h"
 #include "models/lower/program.h"
-#include "tb/explore/resources.h"
 #include "tb/run_sim/numbers.h"
 
 namespace heatvit::explore {
@@ -22,16 +21,14 @@ void simulate(const DesignPoint& point, PointResult& result) {
   result.metrics["latency_ms"] = run.latency_ms;
   result.metrics["gmacs"] = static_cast<double>(run.macs) * 1e-9;
   result.metrics["tiles"] = static_cast<double>(run.tiles);
+  add_power(point.config, soc::activity_of(run), result.metrics);
 }
 
 void evaluate(const SweepSpec& spec, PointResult& result) {
   result.settings = settings_json(spec.space, result.number);
   const DesignPoint point = resolve_point(spec, result.number);
   result.resolved = resolved_json(point);
-  const Resources resources = estimate_resources(point.config);
-  result.metrics["dsp"] = static_cast<double>(resources.dsp);
-  result.metrics["bram18k"] = static_cast<double>(resources.bram18k);
-  result.reason = broken_limit(spec, result.metrics);  // what does not fit need not be simulated
+  result.reason = judge_resources(spec, point.config, result.metrics);  // what does not fit need not be simulated
   if (result.reason.empty()) {
     simulate(point, result);
     result.reason = broken_limit(spec, result.metrics);
@@ -40,6 +37,24 @@ void evaluate(const SweepSpec& spec, PointResult& result) {
 }
 
 }  // namespace
+
+std::string judge_resources(const SweepSpec& spec, const soc::SocConfig& config,
+                            std::map<std::string, double>& metrics) {
+  const soc::ResourceCount total = soc::resources_of(config).total();
+  metrics["dsp"] = static_cast<double>(total.dsp);
+  metrics["bram18k"] = static_cast<double>(total.bram18k);
+  metrics["lut"] = static_cast<double>(total.lut);
+  metrics["ff"] = static_cast<double>(total.ff);
+  const std::string limit = broken_limit(spec, metrics);
+  const std::string lack = spec.device ? soc::lacking(total, *spec.device) : "";
+  return !limit.empty() || lack.empty() ? limit : "does not fit " + spec.device->name + ": " + lack;
+}
+
+void add_power(const soc::SocConfig& config, const soc::Activity& activity, std::map<std::string, double>& metrics) {
+  const soc::PowerReport power = soc::power_of(config, activity);
+  metrics["power_w"] = power.power_w;
+  metrics["energy_mj"] = power.energy_mj;
+}
 
 std::string broken_limit(const SweepSpec& spec, const std::map<std::string, double>& metrics) {
   for (const auto& [name, most] : spec.limits) {

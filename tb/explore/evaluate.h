@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "accel/soc/power.h"
 #include "tb/explore/sweep_spec.h"
 
 namespace heatvit::explore {
@@ -30,6 +31,14 @@ PointResult evaluate_point(const SweepSpec& spec, uint64_t number);
 
 /// The first limit that the metrics at hand break, in words; "" if none.
 std::string broken_limit(const SweepSpec& spec, const std::map<std::string, double>& metrics);
+
+/// Adds dsp, bram18k, lut and ff of a design. What is wrong with them in words, without a simulation: more than the
+/// device has, or than a limit allows; "" if nothing.
+std::string judge_resources(const SweepSpec& spec, const soc::SocConfig& config,
+                            std::map<std::string, double>& metrics);
+
+/// Adds power_w and energy_mj.
+void add_power(const soc::SocConfig& config, const soc::Activity& activity, std::map<std::string, double>& metrics);
 
 /// A result as bytes, between processes of this program.
 std::string to_bytes(const PointResult& result);

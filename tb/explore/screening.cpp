@@ -7,22 +7,31 @@
 #include "tb/explore/evaluate.h"
 #include "tb/explore/nsga2.h"
 #include "tb/explore/pareto.h"
-#include "tb/explore/resources.h"
 
 namespace heatvit::explore {
 namespace {
 
 using Metrics = std::map<std::string, double>;
 
+bool needs_energy(const SweepSpec& spec) {
+  const auto names = [](const std::string& name) { return name == "power_w" || name == "energy_mj"; };
+  return std::any_of(spec.objectives.begin(), spec.objectives.end(), names) || spec.limits.count("power_w") != 0 ||
+         spec.limits.count("energy_mj") != 0;
+}
+
 /// Empty for what cannot be built.
 Metrics estimate_metrics(const SweepSpec& spec, uint64_t number, AnalyticModel& model) {
   try {
     DesignPoint point = resolve_point(spec, number);
-    const Resources resources = estimate_resources(point.config);
-    Metrics metrics = {{"dsp", static_cast<double>(resources.dsp)},
-                       {"bram18k", static_cast<double>(resources.bram18k)}};
-    if (broken_limit(spec, metrics).empty())
-      metrics["latency_ms"] = model.estimate(point.config, point.spec, point.pruning).latency_ms;
+    Metrics metrics;
+    if (!judge_resources(spec, point.config, metrics).empty()) return metrics;
+    const AnalyticEstimate estimate = model.estimate(point.config, point.spec, point.pruning, needs_energy(spec));
+    metrics["latency_ms"] = estimate.latency_ms;
+    if (needs_energy(spec)) {
+      soc::Activity activity = soc::activity_of(to_image_result(estimate));
+      soc::estimate_memory(point.config, activity);
+      add_power(point.config, activity, metrics);
+    }
     return metrics;
   } catch (const InputError&) {
     return {};
@@ -38,8 +47,9 @@ Objectives objectives_of(const SweepSpec& spec, Metrics metrics, double latency_
 
 void check_objectives(const SweepSpec& spec) {
   for (const std::string& name : spec.objectives) {
-    if (name != "latency_ms" && name != "dsp" && name != "bram18k")
-      throw InputError("screen: analytic mode has no " + name + "; objectives may be latency_ms, dsp and bram18k");
+    if (name == "gmacs" || name == "tiles")
+      throw InputError("screen: analytic mode has no " + name +
+                       "; objectives may be latency_ms, dsp, bram18k, lut, ff, power_w and energy_mj");
   }
 }
 

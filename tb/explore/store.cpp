@@ -11,7 +11,7 @@
 namespace heatvit::explore {
 namespace {
 
-constexpr const char* kSchema = "heatvit-sim/sweep/1";
+constexpr const char* kSchema = "heatvit-sim/sweep/2";
 
 // What a point is lies in `point` and depends on the design alone, so files of different machines compare equal; how it
 // came about lies in `execution`.
@@ -28,6 +28,10 @@ CREATE TABLE IF NOT EXISTS point (
   latency_ms REAL,
   dsp INTEGER,
   bram18k INTEGER,
+  lut INTEGER,
+  ff INTEGER,
+  power_w REAL,
+  energy_mj REAL,
   gmacs REAL,
   tiles INTEGER);
 CREATE TABLE IF NOT EXISTS execution (
@@ -35,14 +39,17 @@ CREATE TABLE IF NOT EXISTS execution (
 )";
 
 constexpr const char* kColumns =
-    "number, state, reason, settings, config, cycles, latency_ms, dsp, bram18k, gmacs, tiles";
-constexpr std::array<const char*, 5> kMetricColumns = {"latency_ms", "dsp", "bram18k", "gmacs", "tiles"};
+    "number, state, reason, settings, config, cycles, latency_ms, dsp, bram18k, lut, ff, power_w, energy_mj, gmacs, "
+    "tiles";
+constexpr std::array<const char*, 9> kMetricColumns = {"latency_ms", "dsp",       "bram18k", "lut",  "ff",
+                                                       "power_w",    "energy_mj", "gmacs",   "tiles"};
 constexpr int kFirstMetric = 6;  // column of the first of them
 constexpr const char* kReplaceFailed =
     " ON CONFLICT (number) DO UPDATE SET state = excluded.state, reason = excluded.reason, "
     "settings = excluded.settings, config = excluded.config, cycles = excluded.cycles, latency_ms = "
     "excluded.latency_ms, "
-    "dsp = excluded.dsp, bram18k = excluded.bram18k, gmacs = excluded.gmacs, tiles = excluded.tiles "
+    "dsp = excluded.dsp, bram18k = excluded.bram18k, lut = excluded.lut, ff = excluded.ff, power_w = excluded.power_w, "
+    "energy_mj = excluded.energy_mj, gmacs = excluded.gmacs, tiles = excluded.tiles "
     "WHERE point.state = 'failed'";
 
 PointState state_of(const std::string& name) {
@@ -178,8 +185,9 @@ std::string Store::description(const std::string& key) const { return impl_->des
 void Store::add(const PointResult& r) {
   Impl& s = *impl_;
   if (!s.insert_point) {
-    s.insert_point = std::make_unique<Statement>(s.database, std::string("INSERT INTO point (") + kColumns +
-                                                                 ") VALUES (?,?,?,?,?,?,?,?,?,?,?)" + kReplaceFailed);
+    s.insert_point =
+        std::make_unique<Statement>(s.database, std::string("INSERT INTO point (") + kColumns +
+                                                    ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)" + kReplaceFailed);
     s.insert_execution =
         std::make_unique<Statement>(s.database, "INSERT OR REPLACE INTO execution VALUES (?, ?, ?, ?)");
   }

@@ -8,6 +8,7 @@
 
 #include "models/errors.h"
 #include "tb/explore/fingerprint.h"
+#include "tb/run_sim/device.h"
 #include "tb/run_sim/numbers.h"
 #include "tb/run_sim/parameters.h"
 #include "tb/run_sim/pruning_options.h"
@@ -97,15 +98,18 @@ void read_sweep_line(SweepSpec& spec, const Line& line) {
     if (!percent || *percent < 0 || *percent >= 100)
       throw InputError(line.origin + ": screen = '" + line.value + "' is not a number of per cent in [0, 100)");
     spec.screen_percent = *percent;
+  } else if (line.key == "device") {
+    spec.device = tb::find_device(line.value);
   } else if (line.key == "objectives") {
     spec.objectives = tb::split_list(line.value);
-    for (const std::string& name : spec.objectives) {
+    for (std::string& name : spec.objectives) {
+      name = metric_name(name);
       if (!contains(metric_names(), name))
         throw InputError(line.origin + ": there is no metric '" + name + "'; there are " + joined(metric_names()));
     }
   } else {
     throw InputError(line.origin + ": there is no '" + line.key + "' in [sweep]; there are " + joined(run_keys()) +
-                     ", method, samples, seed, population, screen, objectives");
+                     ", method, samples, seed, population, screen, device, objectives");
   }
 }
 
@@ -126,7 +130,7 @@ Axis read_axis(const Line& line) {
 }
 
 double read_limit(const Line& line) {
-  if (!contains(metric_names(), line.key))
+  if (!contains(metric_names(), metric_name(line.key)))
     throw InputError(line.origin + ": there is no metric '" + line.key + "'; there are " + joined(metric_names()));
   const auto value = tb::parse_number(line.value);
   if (!value || *value <= 0)
@@ -173,12 +177,21 @@ void check_pruning(const SweepSpec& spec) {
 }  // namespace
 
 const std::vector<std::string>& metric_names() {
-  static const std::vector<std::string> kNames = {"latency_ms", "dsp", "bram18k", "gmacs", "tiles"};
+  static const std::vector<std::string> kNames = {"latency_ms", "dsp",       "bram18k", "lut",  "ff",
+                                                  "power_w",    "energy_mj", "gmacs",   "tiles"};
   return kNames;
+}
+
+std::string metric_name(const std::string& word) {
+  static const std::map<std::string, std::string> kOthers = {
+      {"energy", "energy_mj"}, {"power", "power_w"}, {"latency", "latency_ms"}, {"bram", "bram18k"}};
+  const auto found = kOthers.find(word);
+  return found == kOthers.end() ? word : found->second;
 }
 
 SweepSpec read_sweep(const std::string& path, const std::vector<tb::Setting>& command_line) {
   SweepSpec spec;
+  spec.device = tb::find_device(tb::kDefaultDevice);
   std::vector<Axis> axes;
   std::vector<tb::Setting> hardware;
   for (const Line& line : read_lines(path)) {
@@ -187,7 +200,7 @@ SweepSpec read_sweep(const std::string& path, const std::vector<tb::Setting>& co
     } else if (line.section == "axis") {
       axes.push_back(read_axis(line));
     } else if (line.section == "limit") {
-      spec.limits[line.key] = read_limit(line);
+      spec.limits[metric_name(line.key)] = read_limit(line);
     } else if (tb::find_parameter(line.section + "." + line.key) != nullptr) {
       hardware.push_back({line.section + "." + line.key, line.value, line.origin});
     } else {

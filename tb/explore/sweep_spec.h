@@ -3,10 +3,12 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "accel/soc/config.h"
+#include "accel/soc/resources.h"
 #include "models/reference/pruning.h"
 #include "models/zoo/zoo.h"
 #include "tb/explore/space.h"
@@ -25,8 +27,9 @@ struct SweepSpec {
   Method method = Method::kGrid;
   uint64_t samples = 1000;  // all methods but the grid
   uint32_t seed = 1;
-  int population = 40;        // nsga2
-  double screen_percent = 0;  // not 0: analytic screening first, with this margin
+  int population = 40;                // nsga2
+  double screen_percent = 0;          // not 0: analytic screening first, with this margin
+  std::optional<soc::Device> device;  // [sweep] device: what does not fit is infeasible
   std::vector<std::string> objectives = {"latency_ms", "dsp", "bram18k"};
 };
 
@@ -48,6 +51,9 @@ const std::vector<std::string>& metric_names();
 
 /// Throws InputError with file and line: unreadable, unknown section or key, a key twice, a value that is not allowed.
 SweepSpec read_sweep(const std::string& path, const std::vector<tb::Setting>& command_line);
+
+/// Other names that people use for metrics: energy, power, latency, bram.
+std::string metric_name(const std::string& word);
 
 /// Throws InputError where the point's settings contradict each other.
 DesignPoint resolve_point(const SweepSpec& spec, uint64_t number);

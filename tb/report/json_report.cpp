@@ -14,6 +14,11 @@ Json mean(uint64_t sum, size_t images) {
   return static_cast<double>(sum) / static_cast<double>(images);
 }
 
+Json bound_json(const explore::LowerBound& bound) {
+  return {
+      {"ms", bound.ms()}, {"compute_ms", bound.compute_ms}, {"memory_ms", bound.memory_ms}, {"cpu_ms", bound.cpu_ms}};
+}
+
 Json image_json(const ImageReport& image) {
   Json top = Json::array();
   for (const TopClass& c : image.top) top.push_back({{"class", c.index}, {"score", c.score}});
@@ -25,6 +30,7 @@ Json image_json(const ImageReport& image) {
           {"kept", image.kept},
           {"cycles", image.cycles},
           {"latency_ms", image.latency_ms},
+          {"bound", bound_json(image.bound)},
           {"gmacs", static_cast<double>(image.macs) / 1e9}};
 }
 
@@ -43,6 +49,12 @@ Json units_json(const BreakdownRow& row, size_t images) {
   return units;
 }
 
+/// PL cycles of the lower bound; null without hardware.
+Json bound_cycles(const RunReport& report, const BreakdownRow& row) {
+  if (!report.hardware()) return nullptr;
+  return row.bound.ms() * 1e3 * report.hardware()->config.pl_clock_mhz / static_cast<double>(report.images().size());
+}
+
 Json breakdown_json(const RunReport& report) {
   const size_t images = report.images().size();
   Json rows = Json::array();
@@ -50,6 +62,7 @@ Json breakdown_json(const RunReport& report) {
     rows.push_back({{"block", report.block_number(row.block)},
                     {"op", isa::name_of(row.op)},
                     {"cycles", mean(row.cycles, images)},
+                    {"bound_cycles", bound_cycles(report, row)},
                     {"units", units_json(row, images)},
                     {"bytes", mean(row.bytes(), images)},
                     {"bytes_by_port",
@@ -75,7 +88,8 @@ Json summary_json(const RunReport& report) {
             {"p50", latency.p50},
             {"p95", latency.p95},
             {"p99", latency.p99},
-            {"max", latency.max}}}};
+            {"max", latency.max}}},
+          {"bound", bound_json(report.bound())}};
 }
 
 template <typename T>
@@ -99,6 +113,7 @@ Json to_json(const RunReport& report) {
     json["analytic"] = {{"median_error_percent", explore::analytic_error().median},
                         {"p95_error_percent", explore::analytic_error().p95}};
   }
+  json.update(hardware_json(report));
   json["memory"] = memory_json(report);
   json["simulation"] = {
       {"wall_s", report.wall_s()}, {"transactions", report.transactions()}, {"tiles", report.tiles()}};
@@ -106,13 +121,13 @@ Json to_json(const RunReport& report) {
 }
 
 std::string to_csv(const RunReport& report) {
-  std::string text = "file,label,top1,top2,top3,top4,top5,cycles,latency_ms,gmacs,kept,tokens\n";
+  std::string text = "file,label,top1,top2,top3,top4,top5,cycles,latency_ms,gmacs,kept,tokens,bound_ms\n";
   for (const ImageReport& image : report.images()) {
     text += csv_field(image.name) + "," + (image.label < 0 ? "" : std::to_string(image.label));
     for (size_t i = 0; i < 5; ++i) text += "," + (i < image.top.size() ? std::to_string(image.top[i].index) : "");
     text += "," + std::to_string(image.cycles) + "," + number_text(image.latency_ms) + "," +
             number_text(static_cast<double>(image.macs) / 1e9) + "," + joined(image.kept_counts) + "," +
-            joined(image.tokens) + "\n";
+            joined(image.tokens) + "," + number_text(image.bound.ms()) + "\n";
   }
   return text;
 }

@@ -32,13 +32,16 @@ void BreakdownRow::add(const BreakdownRow& other) {
   record.bytes_cpu = other.bytes_cpu;
   record.units = other.units;
   add(record);
+  bound += other.bound;
 }
 
 RunReport::RunReport(std::string model, std::string mode, int depth, nlohmann::ordered_json config, size_t images)
     : model_(std::move(model)), mode_(std::move(mode)), depth_(depth), config_(std::move(config)), images_(images) {}
 
-void RunReport::add(size_t index, const std::string& name, int label, soc::ImageResult&& result) {
-  for (const soc::CommandRecord& command : result.commands) {
+void RunReport::add(size_t index, const std::string& name, int label, soc::ImageResult&& result,
+                    const std::vector<explore::LowerBound>& bounds) {
+  for (size_t i = 0; i < result.commands.size(); ++i) {
+    const soc::CommandRecord& command = result.commands[i];
     const std::pair key(command.block, command.op);
     const auto [row, is_new] = rows_.try_emplace(key);
     if (is_new) {
@@ -47,6 +50,7 @@ void RunReport::add(size_t index, const std::string& name, int label, soc::Image
       row->second.op = command.op;
     }
     row->second.add(command);
+    if (i < bounds.size()) row->second.bound += bounds[i];
   }
   wall_s_ += result.wall_s;
   transactions_ += result.transactions;
@@ -60,7 +64,8 @@ void RunReport::add(size_t index, const std::string& name, int label, soc::Image
                        result.cycles,
                        result.latency_ms,
                        result.macs,
-                       result.memory};
+                       result.memory,
+                       explore::total(bounds)};
 }
 
 std::vector<BreakdownRow> RunReport::rows() const {
@@ -86,6 +91,34 @@ BreakdownRow RunReport::total() const {
   BreakdownRow sum;
   for (const BreakdownRow& row : rows()) sum.add(row);
   return sum;
+}
+
+std::optional<soc::PowerReport> RunReport::power() const {
+  if (!hardware_) return std::nullopt;
+  const auto images = static_cast<double>(images_.size());
+  const BreakdownRow sum = total();
+  soc::Activity activity;
+  activity.latency_ms = latency().mean;
+  for (size_t u = 0; u < sum.units.size(); ++u)
+    activity.busy[u] = static_cast<double>(sum.units[u][static_cast<size_t>(modules::Cause::kBusy)]) / images;
+  soc::add_bytes(activity, static_cast<double>(sum.bytes_in) / images, static_cast<double>(sum.bytes_weights) / images,
+                 static_cast<double>(sum.bytes_out) / images, static_cast<double>(sum.bytes_cpu) / images);
+  if (mode_ == "analytic") {
+    soc::estimate_memory(hardware_->config, activity);
+  } else {
+    for (const ImageReport& image : images_) {
+      activity.row_openings += static_cast<double>(image.memory.row_misses) / images;
+      activity.refreshes += static_cast<double>(image.memory.refreshes) / images;
+    }
+  }
+  return soc::power_of(hardware_->config, activity);
+}
+
+explore::LowerBound RunReport::bound() const {
+  explore::LowerBound sum;
+  for (const ImageReport& image : images_) sum += image.bound;
+  const auto images = static_cast<double>(images_.size());
+  return {sum.compute_ms / images, sum.memory_ms / images, sum.cpu_ms / images};
 }
 
 int RunReport::block_number(uint8_t block) const { return block == isa::kHeadBlock ? depth_ + 1 : block; }

@@ -4,11 +4,15 @@
 #include <array>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "accel/soc/power.h"
+#include "accel/soc/resources.h"
 #include "accel/soc/simulator.h"
+#include "tb/explore/bound.h"
 
 namespace heatvit::tb {
 
@@ -28,6 +32,7 @@ struct ImageReport {
   double latency_ms = 0;
   uint64_t macs = 0;
   soc::MemoryStatistics memory;
+  explore::LowerBound bound;
 };
 
 /// Sums over images of the commands with the same block and operation.
@@ -36,6 +41,7 @@ struct BreakdownRow {
   isa::Op op = isa::Op::kEnd;
   uint64_t cycles = 0, macs = 0, tiles = 0;
   uint64_t bytes_in = 0, bytes_weights = 0, bytes_out = 0, bytes_cpu = 0;
+  explore::LowerBound bound;
   std::array<modules::CauseCounts, modules::kUnits> units{};
 
   uint64_t bytes() const { return bytes_in + bytes_weights + bytes_out + bytes_cpu; }
@@ -47,18 +53,34 @@ struct LatencySummary {
   double mean = 0, p50 = 0, p95 = 0, p99 = 0, max = 0;  // ms; percentiles by nearest rank
 };
 
+/// The hardware that ran: what resources, power and peaks follow from.
+struct HardwareReport {
+  soc::SocConfig config;
+  std::optional<soc::Device> device;  // that it was held against
+};
+
 class RunReport {
  public:
   /// `config`: every resolved option, in the order to print.
   RunReport(std::string model, std::string mode, int depth, nlohmann::ordered_json config, size_t images);
 
-  /// Results may come in any order; `index` is the image's place. The commands are summed and dropped.
-  void add(size_t index, const std::string& name, int label, soc::ImageResult&& result);
+  void set_hardware(HardwareReport hardware) { hardware_ = std::move(hardware); }
+
+  /// Results may come in any order; `index` is the image's place. The commands are summed and dropped. `bounds`: of
+  /// each command, where they are known.
+  void add(size_t index, const std::string& name, int label, soc::ImageResult&& result,
+           const std::vector<explore::LowerBound>& bounds = {});
 
   const std::string& model() const { return model_; }
   const std::string& mode() const { return mode_; }
   const nlohmann::ordered_json& config() const { return config_; }
   const std::vector<ImageReport>& images() const { return images_; }
+  const std::optional<HardwareReport>& hardware() const { return hardware_; }
+
+  /// Mean over the images; nothing without hardware. In analytic mode rows are taken to be opened once each 8 KiB.
+  std::optional<soc::PowerReport> power() const;
+  /// Mean over the images.
+  explore::LowerBound bound() const;
 
   /// In order of the command list.
   std::vector<BreakdownRow> rows() const;
@@ -82,6 +104,7 @@ class RunReport {
   std::string model_, mode_;
   int depth_;
   nlohmann::ordered_json config_;
+  std::optional<HardwareReport> hardware_;
   std::vector<ImageReport> images_;
   std::map<std::pair<uint8_t, isa::Op>, BreakdownRow> rows_;
   std::vector<std::pair<uint8_t, isa::Op>> order_;  // first appearance
@@ -97,6 +120,9 @@ double percentile(const std::vector<double>& sorted, double percent);
 
 /// docs/cli.md, "JSON of a run".
 nlohmann::ordered_json to_json(const RunReport& report);
+
+/// Its "resources", "power_w", "energy_mj", "energy": docs/resources.md, docs/power.md. Empty without hardware.
+nlohmann::ordered_json hardware_json(const RunReport& report);
 
 /// Its "memory": docs/memory.md.
 nlohmann::ordered_json memory_json(const RunReport& report);

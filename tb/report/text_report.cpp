@@ -75,6 +75,12 @@ std::string header_text(const RunReport& report) {
          "\n";
 }
 
+/// No schedule can be faster (tb/explore/bound.h).
+std::string bound_text(const explore::LowerBound& bound) {
+  return fixed(bound.ms(), 3) + " ms (array " + fixed(bound.compute_ms, 3) + ", memory " + fixed(bound.memory_ms, 3) +
+         ", LayerNorm on the CPU " + fixed(bound.cpu_ms, 3) + ")";
+}
+
 std::string image_text(const ImageReport& image, const std::vector<std::string>& names) {
   const auto class_text = [&names](int index) {
     return index < static_cast<int>(names.size()) ? names[static_cast<size_t>(index)] : std::string();
@@ -96,6 +102,7 @@ std::string image_text(const ImageReport& image, const std::vector<std::string>&
   Table facts({Align::kLeft, Align::kLeft});
   facts.add({"tokens per block", tokens});
   facts.add({"latency", fixed(image.latency_ms, 3) + " ms, " + grouped(image.cycles) + " cycles"});
+  if (image.bound.ms() > 0) facts.add({"lower bound", bound_text(image.bound)});
   facts.add({"rate", fixed(image.latency_ms > 0 ? 1000.0 / image.latency_ms : 0, 1) + " images/s"});
   facts.add({"work", fixed(static_cast<double>(image.macs) / 1e9, 3) + " GMAC, " +
                          fixed(static_cast<double>(image.macs) / std::max(image.latency_ms, 1e-9) / 1e6, 1) +
@@ -117,6 +124,7 @@ std::string set_text(const RunReport& report) {
   facts.add({"latency, ms", "mean " + fixed(latency.mean, 3) + "   p50 " + fixed(latency.p50, 3) + "   p95 " +
                                 fixed(latency.p95, 3) + "   p99 " + fixed(latency.p99, 3) + "   max " +
                                 fixed(latency.max, 3)});
+  if (report.bound().ms() > 0) facts.add({"lower bound", "mean " + bound_text(report.bound())});
   const std::string bars = histogram(all, 40);
   facts.add({"distribution", bars.empty() ? "every image " + fixed(least, 3) + " ms"
                                           : fixed(least, 3) + " " + bars + " " + fixed(latency.max, 3)});
@@ -130,8 +138,9 @@ std::string operations_text(const RunReport& report, bool per_block) {
   const BreakdownRow total = report.total();
   const bool analytic = report.mode() == "analytic";  // knows no waiting: a unit's share is of the operation's cycles
   const std::vector<modules::Unit> units = shown_units(total);
-  std::vector<Align> columns = {Align::kLeft, Align::kRight, Align::kRight, Align::kRight, Align::kRight};
-  std::vector<std::string> head = {"operation", "cycles", "share", "MMAC", "KiB moved"};
+  std::vector<Align> columns = {Align::kLeft,  Align::kRight, Align::kRight,
+                                Align::kRight, Align::kRight, Align::kRight};
+  std::vector<std::string> head = {"operation", "cycles", "bound", "share", "MMAC", "KiB moved"};
   for (const modules::Unit unit : units) {
     columns.push_back(Align::kLeft);
     head.emplace_back(modules::name_of(unit));
@@ -139,7 +148,10 @@ std::string operations_text(const RunReport& report, bool per_block) {
   Table table(columns);
   table.add(head);
   const auto add = [&](const std::string& name, const BreakdownRow& row) {
-    std::vector<std::string> cells = {name, fixed(static_cast<double>(row.cycles) / images, 0),
+    const double bound = report.hardware() ? row.bound.ms() * 1e3 * report.hardware()->config.pl_clock_mhz : 0;
+    std::vector<std::string> cells = {name,
+                                      fixed(static_cast<double>(row.cycles) / images, 0),
+                                      fixed(bound / images, 0),
                                       percent(static_cast<double>(row.cycles), static_cast<double>(total.cycles)),
                                       fixed(static_cast<double>(row.macs) / images / 1e6, 1),
                                       fixed(static_cast<double>(row.bytes()) / images / 1024, 0)};
@@ -155,7 +167,10 @@ std::string operations_text(const RunReport& report, bool per_block) {
   add("total", total);
   return std::string("\nBy operation") + (per_block ? " and block" : ", all blocks together") +
          (images > 1 ? ", mean over the images" : "") + "\n" + table.text() +
-         "  cycles: from the end of the operation before to the end of this one. dma_in ... cpu: per cent of " +
+         "  cycles: from the end of the operation before to the end of this one. bound: the least of them by products, "
+         "bytes\n"
+         "  or the CPU's arithmetic; operations overlap, so cycles may lie below it, their total cannot. dma_in ... "
+         "cpu: per cent of " +
          (analytic
               ? "these\n  cycles in which the unit works; weights that are fetched ahead can make it more than 100.\n"
               : "the unit's\n  cycles in which it worked, then what it mostly waited for otherwise.\n");
@@ -212,7 +227,8 @@ std::string to_text(const RunReport& report, const std::vector<std::string>& cla
   }
   if (report.images().size() > 1) text += set_text(report);
   text += operations_text(report, options.per_block);
-  return report.mode() == "analytic" ? text : text + units_text(report);  // closed forms know no causes of waiting
+  if (report.mode() != "analytic") text += units_text(report);  // closed forms know no causes of waiting
+  return text + resources_text(report) + power_text(report);
 }
 
 }  // namespace heatvit::tb

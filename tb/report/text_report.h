@@ -16,6 +16,10 @@ struct TextOptions {
 /// `class_names`: 1000, or none.
 std::string to_text(const RunReport& report, const std::vector<std::string>& class_names, const TextOptions& options);
 
+/// Its sections on hardware, empty where the report knows none: modules and their share of the device; energy by part.
+std::string resources_text(const RunReport& report);
+std::string power_text(const RunReport& report);
+
 /// Eight levels of bars, one character a bin from the least to the largest value; "" when all are equal.
 std::string histogram(const std::vector<double>& values, size_t bins);
 

@@ -1,16 +1,14 @@
 // run_sim list: models, devices, shipped configurations, parameters.
 #include <algorithm>
-#include <boost/property_tree/ini_parser.hpp>
 #include <filesystem>
-#include <fstream>
 #include <nlohmann/json.hpp>
-#include <sstream>
 
 #include "models/errors.h"
 #include "models/zoo/zoo.h"
 #include "tb/report/table.h"
 #include "tb/run_sim/command_line.h"
 #include "tb/run_sim/commands.h"
+#include "tb/run_sim/device.h"
 #include "tb/run_sim/home.h"
 #include "tb/run_sim/numbers.h"
 #include "tb/run_sim/parameters.h"
@@ -36,40 +34,9 @@ std::vector<std::string> shipped_configs() {
   return names;
 }
 
-namespace pt = boost::property_tree;
-
-/// A value without the comment behind it.
-std::string fact_text(const std::string& text) {
-  const size_t end = text.find_last_not_of(" \t", text.find('#') == std::string::npos ? text.npos : text.find('#') - 1);
-  return end == std::string::npos ? "" : text.substr(0, end + 1);
-}
-
-/// configs/devices/*.ini by file name: section.name -> value.
-std::vector<std::pair<std::string, pt::ptree>> devices() {
-  std::vector<std::pair<std::string, pt::ptree>> found;
-  for (const auto& entry : std::filesystem::directory_iterator(project_home() / "configs" / "devices")) {
-    if (entry.path().extension() != ".ini") continue;
-    std::ifstream file(entry.path());
-    std::string text, line;
-    while (std::getline(file, line)) {
-      if (line.rfind('#', 0) != 0) text += line + "\n";
-    }
-    std::istringstream stream(text);
-    pt::ptree tree;
-    try {
-      pt::read_ini(stream, tree);
-    } catch (const pt::ini_parser_error& error) {
-      throw InputError(entry.path().string() + ": " + error.message());
-    }
-    found.emplace_back(entry.path().stem().string(), std::move(tree));
-  }
-  std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
-  return found;
-}
-
 std::string devices_text() {
   std::string text;
-  for (const auto& [name, tree] : devices()) {
+  for (const auto& [name, tree] : shipped_devices()) {
     Table facts({Align::kLeft, Align::kLeft});
     for (const auto& [section, values] : tree) {
       for (const auto& [key, value] : values) {
@@ -85,7 +52,7 @@ std::string devices_text() {
 
 Json devices_json() {
   Json json = Json::object();
-  for (const auto& [name, tree] : devices()) {
+  for (const auto& [name, tree] : shipped_devices()) {
     for (const auto& [section, values] : tree) {
       for (const auto& [key, value] : values) {
         const std::string fact = fact_text(value.data());
@@ -108,7 +75,7 @@ std::string as_text() {
   }
   std::string text = "Models\n" + models.text() + "\nConfigurations (the one of the model is read by itself)\n";
   for (const std::string& name : shipped_configs()) text += "  " + name + "\n";
-  text += "\nDevices (facts about the board; nothing reads them but this list)\n" + devices_text();
+  text += "\nDevices (what --device knows; a design must fit what [fabric] has)\n" + devices_text();
   Table keys({Align::kLeft, Align::kLeft, Align::kLeft, Align::kLeft, Align::kLeft});
   keys.add({"key", "default", "allowed", "unit", "meaning"});
   const soc::SocConfig defaults;

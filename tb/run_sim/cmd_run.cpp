@@ -8,9 +8,11 @@
 #include "models/lower/program.h"
 #include "models/preprocess/image.h"
 #include "tb/explore/analytic.h"
+#include "tb/explore/bound.h"
 #include "tb/hls_check/vector_files.h"
 #include "tb/report/atomic_file.h"
 #include "tb/report/progress.h"
+#include "tb/report/roofline.h"
 #include "tb/report/run_report.h"
 #include "tb/report/text_report.h"
 #include "tb/report/timeline.h"
@@ -36,6 +38,7 @@ class Outputs {
     csv_ = open(options.csv);
     trace_ = open(options.token_trace_out);
     timeline_ = open(options.timeline);
+    roofline_ = open(options.roofline);
     memory_trace_ = open(options.mem_trace);
   }
 
@@ -44,8 +47,10 @@ class Outputs {
     if (csv_) csv_->write(to_csv(report));
     if (trace_) trace_->write(trace_text(report));
     if (timeline_) timeline_->write(recordings.timeline);
+    if (roofline_) roofline_->write(roofline_svg(report));
     if (memory_trace_) memory_trace_->write(recordings.memory_trace);
-    for (AtomicFile* file : {json_.get(), csv_.get(), trace_.get(), timeline_.get(), memory_trace_.get()}) {
+    for (AtomicFile* file :
+         {json_.get(), csv_.get(), trace_.get(), timeline_.get(), roofline_.get(), memory_trace_.get()}) {
       if (file != nullptr) file->commit();
     }
   }
@@ -61,7 +66,7 @@ class Outputs {
     return token_trace_text(rows);
   }
 
-  std::unique_ptr<AtomicFile> json_, csv_, trace_, timeline_, memory_trace_;
+  std::unique_ptr<AtomicFile> json_, csv_, trace_, timeline_, roofline_, memory_trace_;
 };
 
 lower::Program make_program(const RunOptions& options) {
@@ -90,8 +95,16 @@ soc::ImageResult simulate(soc::Simulator& simulator, const RunOptions& options, 
 }
 
 RunReport empty_report(const RunOptions& options) {
-  return RunReport(std::string(options.spec.name), std::string(mode_name(options)), options.spec.depth,
+  RunReport report(std::string(options.spec.name), std::string(mode_name(options)), options.spec.depth,
                    options.resolved, options.items.size());
+  report.set_hardware({options.config, options.device});
+  return report;
+}
+
+void add_image(RunReport& report, const RunOptions& options, const lower::Program& program, size_t index,
+               soc::ImageResult&& result) {
+  const std::vector<explore::LowerBound> bounds = explore::lower_bounds(program, options.config, result);
+  report.add(index, options.items[index].name, options.items[index].label, std::move(result), bounds);
 }
 
 RunReport run_all(const RunOptions& options, const lower::Program& program, Recordings& recordings) {
@@ -125,7 +138,7 @@ RunReport run_all(const RunOptions& options, const lower::Program& program, Reco
     return [&run, simulator = build()](size_t index) { return run(*simulator, index); };
   };
   run_jobs(options.items.size(), options.jobs, make, [&](size_t index, soc::ImageResult&& result) {
-    report.add(index, options.items[index].name, options.items[index].label, std::move(result));
+    add_image(report, options, program, index, std::move(result));
     progress.step();
   });
   if (options.timeline && recordings.timeline.empty())
@@ -134,22 +147,21 @@ RunReport run_all(const RunOptions& options, const lower::Program& program, Reco
 }
 
 /// Closed forms instead of a simulation.
-RunReport estimate_all(const RunOptions& options) {
+RunReport estimate_all(const RunOptions& options, const lower::Program& program) {
   RunReport report = empty_report(options);
   explore::AnalyticModel model;
   for (size_t i = 0; i < options.items.size(); ++i) {
     reference::Pruning pruning = options.pruning;
     if (!options.items[i].kept.empty()) pruning.keep = options.items[i].kept;
     const explore::AnalyticEstimate estimate = model.estimate(options.config, options.spec, pruning, true);
-    report.add(i, options.items[i].name, options.items[i].label, explore::to_image_result(estimate));
+    add_image(report, options, program, i, explore::to_image_result(estimate));
   }
   return report;
 }
 
 RunReport execute(const RunOptions& options, Recordings& recordings) {
-  if (options.analytic) return estimate_all(options);
   const lower::Program program = make_program(options);
-  return run_all(options, program, recordings);
+  return options.analytic ? estimate_all(options, program) : run_all(options, program, recordings);
 }
 
 }  // namespace

@@ -80,6 +80,9 @@ std::vector<Parameter> accelerator_parameters() {
              [](SocConfig& c) -> int& { return c.accel.ti; }),
       number("pe.to", "outputs", 1, 256, "PE array: output channels a group produces in a cycle", kOurs,
              [](SocConfig& c) -> int& { return c.accel.to; }),
+      number("pe.packing", "products", 1, 2,
+             "int8 products a DSP slice forms in a cycle (16-bit operands: one); resources and energy, no cycles",
+             "AMD WP486", [](SocConfig& c) -> int& { return c.mapping.packing; }),
       number("tile.m", "rows", 1, 4096, "buffer tile: token rows of A and C", kOurs,
              [](SocConfig& c) -> int& { return c.accel.tile_m; }),
       number("tile.k", "columns", 1, 4096, "buffer tile: the dimension that is summed over", kOurs,
@@ -140,6 +143,9 @@ std::vector<Parameter> buffer_parameters() {
              [](SocConfig& c) -> int& { return c.buffers.vector; }),
       number("buffer.output", "slots", 1, 16, "result tiles on their way to DDR", kOurs,
              [](SocConfig& c) -> int& { return c.buffers.output; }),
+      number("buffer.lutram_depth", "words", 0, 4096,
+             "a buffer of at most so many words lies in LUT RAM, a deeper one in block RAM; resources only", kOurs,
+             [](SocConfig& c) -> int& { return c.mapping.lutram_depth; }),
   };
 }
 
@@ -281,6 +287,46 @@ std::vector<Parameter> cpu_parameters() {
   };
 }
 
+constexpr const char* kHorowitz = "Horowitz, ISSCC 2014; Kuon and Rose 2007; docs/power.md";
+constexpr const char* kIdd = "DRAMsim3's DDR4_4Gb_x8_2133, after Micron's data sheet";
+
+std::vector<Parameter> power_parameters() {
+  return {
+      number("power.pl_static_w", "W", 0, 100, "static power of the fabric", kOurs,
+             [](SocConfig& c) -> double& { return c.power.pl_static_w; }),
+      number("power.ps_w", "W", 0, 100, "processing system: cores, interconnect, DDR controller and PHY",
+             "Vivado's power report of Zynq UltraScale+ designs in public: PS8 2.215 W",
+             [](SocConfig& c) -> double& { return c.power.ps_w; }),
+      number("power.dsp_pj", "pJ", 0, 1000, "a DSP slice, a busy cycle", kHorowitz,
+             [](SocConfig& c) -> double& { return c.power.dsp_pj; }),
+      number("power.bram_pj", "pJ", 0, 1000, "36 bits read from or written to block RAM", kHorowitz,
+             [](SocConfig& c) -> double& { return c.power.bram_pj; }),
+      number("power.lut_pj", "pJ", 0, 100, "a LUT and its wires, a busy cycle of its unit", kHorowitz,
+             [](SocConfig& c) -> double& { return c.power.lut_pj; }),
+      number("power.ff_pj", "pJ", 0, 100, "a flip-flop and its share of the clock tree, every cycle", kOurs,
+             [](SocConfig& c) -> double& { return c.power.ff_pj; }),
+      number("power.ddr_vdd", "V", 0, 10, "supply of the DDR4 devices", kJedec,
+             [](SocConfig& c) -> double& { return c.power.ddr_vdd; }),
+      number("power.ddr_devices", "devices", 1, 64, "devices on the data bus", "64 bits of x8 devices: board preset",
+             [](SocConfig& c) -> int& { return c.power.ddr_devices; }),
+      number("power.ddr_idd0_ma", "mA", 0, 10000, "a device, ACT to PRECHARGE over and over", kIdd,
+             [](SocConfig& c) -> double& { return c.power.ddr_idd0_ma; }),
+      number("power.ddr_idd2n_ma", "mA", 0, 10000, "a device, all banks closed", kIdd,
+             [](SocConfig& c) -> double& { return c.power.ddr_idd2n_ma; }),
+      number("power.ddr_idd3n_ma", "mA", 0, 10000, "a device, rows open", kIdd,
+             [](SocConfig& c) -> double& { return c.power.ddr_idd3n_ma; }),
+      number("power.ddr_idd4r_ma", "mA", 0, 10000, "a device, reading without a gap", kIdd,
+             [](SocConfig& c) -> double& { return c.power.ddr_idd4r_ma; }),
+      number("power.ddr_idd4w_ma", "mA", 0, 10000, "a device, writing without a gap", kIdd,
+             [](SocConfig& c) -> double& { return c.power.ddr_idd4w_ma; }),
+      number("power.ddr_idd5_ma", "mA", 0, 10000, "a device, refreshing", kIdd,
+             [](SocConfig& c) -> double& { return c.power.ddr_idd5_ma; }),
+      number("power.ddr_io_pj_per_bit", "pJ", 0, 1000, "driver and termination of a data line, a bit",
+             "arithmetic on JESD79-4's POD12: 34 ohm into 48 ohm, half the bits low",
+             [](SocConfig& c) -> double& { return c.power.ddr_io_pj_per_bit; }),
+  };
+}
+
 std::vector<Parameter> debug_parameters() {
   std::vector<Parameter> rows = {
       number("debug.stall_seed", "", 0, 4294967295.0,
@@ -308,7 +354,7 @@ std::vector<Parameter> debug_parameters() {
 std::vector<Parameter> make_table() {
   std::vector<Parameter> table;
   for (auto group : {accelerator_parameters(), buffer_parameters(), port_parameters(), ddr_parameters(),
-                     cpu_parameters(), debug_parameters()}) {
+                     cpu_parameters(), power_parameters(), debug_parameters()}) {
     table.insert(table.end(), std::make_move_iterator(group.begin()), std::make_move_iterator(group.end()));
   }
   return table;

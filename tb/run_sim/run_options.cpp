@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "models/errors.h"
+#include "tb/run_sim/device.h"
 #include "tb/run_sim/home.h"
 #include "tb/run_sim/numbers.h"
 #include "tb/run_sim/parameters.h"
@@ -140,6 +141,7 @@ Json resolved_json(const CommandLine& line, const RunOptions& options) {
   json["seed"] = options.seed;
   json["jobs"] = options.jobs;
   json["config"] = line.list("config");
+  json["device"] = options.device ? Json(options.device->name) : Json(nullptr);
   for (const Parameter& parameter : parameters()) {
     const std::string text = value_text(parameter, options.config);
     if (parse_number(text)) {
@@ -174,6 +176,7 @@ CommandLine run_command_line() {
       {{"json", "FILE", "the whole report"},
        {"csv", "FILE", "one line an image"},
        {"token-trace-out", "CSV", "tokens kept, as --token-trace reads them"},
+       {"roofline", "FILE", "operations against the peaks of array and memory, as SVG"},
        {"timeline", "FILE", "what every unit did when, of the first image: JSON for Perfetto"},
        {"dump-vectors", "DIR",
         "functional mode: inputs and outputs of each hardware unit's first calls of the first "
@@ -182,6 +185,8 @@ CommandLine run_command_line() {
        {"per-block", "", "the table of operations block by block"},
        {"jobs", "N", "processes that share the images; default 1. Changes no result"},
        {"mem-trace", "FILE", "every 64-byte request the DDR controller saw, for `run_sim mem --trace`; one image"},
+       {"device", "NAME|FILE",
+        "the FPGA the design must fit: of `run_sim list`, or a file of that form; default zcu102; none: any size"},
        {"traffic", "cpu:GBPS", "a host load beside the accelerator, as ddr.traffic_gbs"},
        {"quiet", "", "no report on stdout, no progress; errors and files remain"}}};
   return {kIntro, {input, model_group(), pruning_group(), hardware_group(), output}, true};
@@ -215,6 +220,8 @@ RunOptions resolve_run(const CommandLine& line) {
   options.analytic = named_mode(line) == "analytic";
   options.config = resolve_config(std::string(options.spec.name), line.list("config"), line.settings());
   apply_traffic(line, options.config);
+  options.device = find_device(line.has("device") ? line.text("device") : kDefaultDevice);
+  expect_fit(options.config, options.device);
   options.prepare = prepare_options(line, options.config.accel.residual_bits);
   options.pruning = resolve_pruning(line, options.spec, options.mode);
   options.token_trace_out = line.maybe("token-trace-out");
@@ -230,6 +237,7 @@ RunOptions resolve_run(const CommandLine& line) {
   options.json = line.maybe("json");
   options.csv = line.maybe("csv");
   options.timeline = line.maybe("timeline");
+  options.roofline = line.maybe("roofline");
   options.mem_trace = line.maybe("mem-trace");
   options.dump_vectors = line.maybe("dump-vectors");
   if (options.dump_vectors && options.mode != soc::Mode::kFunctional) {
@@ -241,7 +249,8 @@ RunOptions resolve_run(const CommandLine& line) {
   }
   if (options.mem_trace && options.analytic)
     throw InputError("--mem-trace: analytic mode simulates nothing; leave --mode out");
-  check_distinct({options.json, options.csv, options.token_trace_out, options.timeline, options.mem_trace});
+  check_distinct(
+      {options.json, options.csv, options.token_trace_out, options.timeline, options.mem_trace, options.roofline});
   options.items = resolve_items(line, options);
   if (options.mem_trace && (options.items.size() != 1 || options.jobs != 1)) {
     throw InputError("--mem-trace: records one image in one process; use --limit 1 and leave --jobs out");

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "accel/soc/resources.h"
 #include "accel/soc/simulator.h"
 #include "models/quant/prepare.h"
 #include "models/reference/pruning.h"
@@ -20,14 +21,15 @@ struct RunOptions {
   soc::Mode mode = soc::Mode::kTiming;
   bool analytic = false;  // instead of a simulation; `mode` is timing then, whose options it shares
   soc::SocConfig config;
-  quant::PrepareOptions prepare;  // functional mode
+  std::optional<soc::Device> device;  // that the design fits; none: not asked
+  quant::PrepareOptions prepare;      // functional mode
   reference::Pruning pruning;
   std::vector<RunItem> items;  // at least one
   uint32_t seed = 1;
   int jobs = 1;
   bool quiet = false;
   bool per_block = false;
-  std::optional<std::string> json, csv, token_trace_out, timeline, mem_trace;
+  std::optional<std::string> json, csv, token_trace_out, timeline, mem_trace, roofline;
   std::optional<std::string> dump_vectors;  // folder; functional mode
   int vectors = 8;                          // calls of each unit
   nlohmann::ordered_json resolved;          // "config" of the JSON report

@@ -110,14 +110,15 @@ TEST_F(Sweeps, RecordEveryPointWithStateAndConfiguration) {
   EXPECT_THAT(query(out, "SELECT count(*) FROM execution WHERE peak_kib > 0 AND peak_kib < 100 * 1024"),
               ElementsAre("24"));
   EXPECT_THAT(query(out, "SELECT DISTINCT reason FROM point WHERE settings LIKE '%\"64\"%'"),
-              ElementsAre(HasSubstr("dsp 3072 exceeds the limit 2000")));
+              ElementsAre(HasSubstr("dsp 3378 exceeds the limit 2000")));
   // What cannot be built says why; what was simulated has all metrics, what was not has none.
   EXPECT_THAT(
       query(out, "SELECT count(*) FROM point WHERE state = 'infeasible' AND reason LIKE '%tile%' AND cycles IS NULL"),
       ElementsAre(testing::Ne("0")));
   EXPECT_THAT(query(out,
                     "SELECT count(*) FROM point WHERE state = 'done' AND (cycles IS NULL OR latency_ms IS NULL OR "
-                    "gmacs IS NULL OR tiles IS NULL OR dsp IS NULL OR bram18k IS NULL OR reason IS NOT NULL)"),
+                    "gmacs IS NULL OR tiles IS NULL OR dsp IS NULL OR bram18k IS NULL OR lut IS NULL OR ff IS NULL OR "
+                    "power_w IS NULL OR energy_mj IS NULL OR reason IS NOT NULL)"),
               ElementsAre("0"));
   EXPECT_THAT(query(out, "SELECT count(DISTINCT cycles) > 3 FROM point"), ElementsAre("1"));
   EXPECT_THAT(query(out,
@@ -126,11 +127,26 @@ TEST_F(Sweeps, RecordEveryPointWithStateAndConfiguration) {
               ElementsAre("24"));
 }
 
+TEST_F(Sweeps, RecordWhatTheDeviceCannotHold) {
+  const std::string axes = "[axis]\npe.to = 32; 64\n", out = folder_.path("r.sqlite"), any = folder_.path("any.sqlite");
+  sweep(ini("[sweep]\nmodel = deit-s\nobjectives = latency,energy\n" + axes), out);
+  EXPECT_THAT(query(out, "SELECT state FROM point ORDER BY number"), ElementsAre("done", "infeasible"));
+  EXPECT_THAT(query(out, "SELECT reason FROM point WHERE number = 1"),
+              ElementsAre("does not fit zcu102: DSP: 3,378 needed, 2,520 available"));
+  EXPECT_EQ(run_sim({"pareto", out}).code, 0);
+  sweep(ini("[sweep]\nmodel = deit-s\ndevice = none\n" + axes), any);
+  EXPECT_THAT(query(any, "SELECT state FROM point ORDER BY number"), ElementsAre("done", "done"));
+  const std::string small = folder_.file("small.ini", "[fabric]\ndsp48e2 = 100\nbram18k = 100\nlut = 100\nff = 100\n");
+  sweep(ini("[sweep]\nmodel = deit-s\ndevice = " + small + "\n" + axes), folder_.path("small.sqlite"));
+  EXPECT_THAT(query(folder_.path("small.sqlite"), "SELECT DISTINCT state FROM point"), ElementsAre("infeasible"));
+  expect_sweep_refused("[sweep]\nmodel = deit-t\ndevice = zcu999\n[axis]\npe.to = 8\n", "zcu999");
+}
+
 TEST_F(Sweeps, AgreeWithSingleRuns) {
   const std::string out = folder_.path("r.sqlite"), json = folder_.path("run.json");
-  sweep(ini("[sweep]\nmodel = deit-t\n[axis]\nprune-rates = 0.5,0.6,0.7; 0,0,0\npe.to = 48\n"), out);
+  sweep(ini("[sweep]\nmodel = deit-t\n[axis]\nprune-rates = 0.5,0.6,0.7; 0,0,0\npe.to = 40\n"), out);
   const Outcome run =
-      run_sim({"--model", "deit-t", "--prune-rates", "0.5,0.6,0.7", "--pe.to", "48", "--csv", folder_.path("run.csv")});
+      run_sim({"--model", "deit-t", "--prune-rates", "0.5,0.6,0.7", "--pe.to", "40", "--csv", folder_.path("run.csv")});
   ASSERT_EQ(run.code, 0) << run.err;
   EXPECT_THAT(read_file(folder_.path("run.csv")),
               HasSubstr("," + query(out, "SELECT cycles FROM point WHERE number = 0")[0] + ","));
@@ -359,7 +375,7 @@ TEST_F(Sweeps, ScreenAnalyticallyWithoutLosingTheFront) {
   };
   const std::string all = folder_.path("all.sqlite"), few = folder_.path("few.sqlite");
   sweep(config(""), all, {"--jobs", "2"});
-  sweep(config("screen = 5\n"), few, {"--jobs", "2"});
+  sweep(config("screen = 3\n"), few, {"--jobs", "2"});
   EXPECT_EQ(front(few), front(all));
   EXPECT_LT(points(few).size(), points(all).size() * 3 / 4);
   EXPECT_GT(points(few).size(), static_cast<size_t>(2));

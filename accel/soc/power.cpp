@@ -1,0 +1,112 @@
+#include "accel/soc/power.h"
+
+#include "accel/kernels/cost.h"
+
+namespace heatvit::soc {
+namespace {
+
+using modules::Unit;
+
+constexpr double kPicojouleToMillijoule = 1e-9;
+
+/// Block RAM ports or LUT RAM that a word takes part in.
+ResourceCount word_of(const BufferShape& shape, int lutram_depth) {
+  if (shape.depth > lutram_depth) return {0, kernels::ceil_div(shape.width, 36), 0, 0};
+  return {0, 0, buffer_resources(shape, lutram_depth).lut / shape.slots, 0};
+}
+
+/// What switches in a busy cycle of each unit: its own slices and LUTs, and the words it reads and writes.
+std::array<ResourceCount, modules::kUnits> switched(const SocConfig& config) {
+  std::array<ResourceCount, modules::kUnits> r{};
+  const auto of = [&r](Unit unit) -> ResourceCount& { return r[static_cast<size_t>(unit)]; };
+  for (const ModuleResources& module : resources_of(config).modules) {
+    ResourceCount logic = module.count;
+    logic.bram18k = 0;
+    if (module.name == "PE array") of(Unit::kPeArray) += logic;
+    if (module.name.rfind("vector unit", 0) == 0) of(Unit::kVector) += logic;
+    if (module.selector) of(Unit::kSelector) += logic;
+    if (module.name == "DMA input") of(Unit::kDmaIn) += logic;
+    if (module.name == "DMA weights") of(Unit::kDmaWeights) += logic;
+    if (module.name == "DMA output") of(Unit::kDmaOut) += logic;
+    if (module.name == "control unit") of(Unit::kControl) += logic;
+  }
+  const std::vector<BufferShape> buffers = buffer_shapes(config);
+  const auto word = [&](size_t index) { return word_of(buffers[index], config.mapping.lutram_depth); };
+  const ResourceCount input = word(0), record = word(2), accumulator = word(3), rows = word(4), output = word(5);
+  // The array reads activations and accumulators and writes accumulators each cycle; its weights stay for a tile row.
+  for (const ResourceCount& access : {input, accumulator, accumulator}) of(Unit::kPeArray) += access;
+  for (const ResourceCount& access : {record, accumulator, rows, output}) of(Unit::kVector) += access;
+  of(Unit::kSelector) += rows;
+  const ResourceCount beat = {0, kernels::ceil_div(8 * config.axi.beat_bytes, 36), 0, 0};
+  for (const Unit unit : {Unit::kDmaIn, Unit::kDmaWeights, Unit::kDmaOut}) of(unit) += beat;
+  return r;
+}
+
+}  // namespace
+
+void add_bytes(Activity& activity, double in, double weights, double out, double cpu) {
+  activity.read_bytes += in + weights + cpu / 2;
+  activity.write_bytes += out + cpu / 2;
+}
+
+Activity activity_of(const ImageResult& result) {
+  Activity a;
+  a.latency_ms = result.latency_ms;
+  for (const CommandRecord& command : result.commands) {
+    for (size_t u = 0; u < modules::kUnits; ++u)
+      a.busy[u] += static_cast<double>(command.units[u][static_cast<size_t>(modules::Cause::kBusy)]);
+    add_bytes(a, static_cast<double>(command.bytes_in), static_cast<double>(command.bytes_weights),
+              static_cast<double>(command.bytes_out), static_cast<double>(command.bytes_cpu));
+  }
+  a.row_openings = static_cast<double>(result.memory.row_misses);
+  a.refreshes = static_cast<double>(result.memory.refreshes);
+  return a;
+}
+
+void estimate_memory(const SocConfig& config, Activity& activity) {
+  activity.row_openings = (activity.read_bytes + activity.write_bytes) / config.ddr.row_bytes();
+  activity.refreshes = activity.latency_ms * 1e6 / config.ddr.t_refi_ns;
+}
+
+PowerReport power_of(const SocConfig& config, const Activity& activity) {
+  const PowerConfig& p = config.power;
+  PowerReport report;
+  const auto add = [&report](const std::string& name, double mj) {
+    report.parts.push_back({name, mj});
+    report.energy_mj += mj;
+  };
+  const double ms = activity.latency_ms, cycles = ms * 1e3 * config.pl_clock_mhz;
+  add("fabric, static", p.pl_static_w * ms);
+  add("fabric, clock and registers",
+      cycles * static_cast<double>(resources_of(config).total().ff) * p.ff_pj * kPicojouleToMillijoule);
+  const std::array<ResourceCount, modules::kUnits> per_cycle = switched(config);
+  for (size_t u = 0; u < modules::kUnits; ++u) {
+    const auto unit = static_cast<Unit>(u);
+    if (unit == Unit::kCpu) continue;  // in the processing system
+    const ResourceCount& r = per_cycle[u];
+    const double pj = static_cast<double>(r.dsp) * p.dsp_pj + static_cast<double>(r.bram18k) * p.bram_pj +
+                      static_cast<double>(r.lut) * p.lut_pj;
+    add(std::string(modules::name_of(unit)), activity.busy[u] * pj * kPicojouleToMillijoule);
+  }
+  add("processing system", p.ps_w * ms);
+
+  // JEDEC's IDD loops (JESD79-4, Micron TN-40-07): a current above the one that flows anyway, as long as it flows.
+  const double mw_per_ma = p.ddr_vdd * p.ddr_devices;
+  const DdrConfig& d = config.ddr;
+  const double burst_ns = 4 * 2e3 / d.mega_transfers, column_bytes = 8.0 * d.bus_bytes;
+  const double open_ma = p.ddr_idd0_ma * d.t_rc_ns - p.ddr_idd3n_ma * d.t_ras_ns -
+                         p.ddr_idd2n_ma * (d.t_rc_ns - d.t_ras_ns);  // mA ns of an ACT and its PRECHARGE
+  const double io_mj_per_byte = 8 * p.ddr_io_pj_per_bit * kPicojouleToMillijoule;
+  const auto columns = [&](double bytes, double ma) { return bytes / column_bytes * burst_ns * ma * mw_per_ma * 1e-9; };
+  add("DDR, background", p.ddr_idd3n_ma * mw_per_ma * 1e-3 * ms);
+  add("DDR, rows", activity.row_openings * open_ma * mw_per_ma * 1e-9);
+  add("DDR, reads",
+      columns(activity.read_bytes, p.ddr_idd4r_ma - p.ddr_idd3n_ma) + activity.read_bytes * io_mj_per_byte);
+  add("DDR, writes",
+      columns(activity.write_bytes, p.ddr_idd4w_ma - p.ddr_idd3n_ma) + activity.write_bytes * io_mj_per_byte);
+  add("DDR, refresh", activity.refreshes * d.t_rfc_ns * (p.ddr_idd5_ma - p.ddr_idd3n_ma) * mw_per_ma * 1e-9);
+  report.power_w = ms > 0 ? report.energy_mj / ms : 0;
+  return report;
+}
+
+}  // namespace heatvit::soc

@@ -1,0 +1,230 @@
+#include "accel/soc/resources.h"
+
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <utility>
+
+#include "accel/kernels/gelu.h"
+#include "accel/kernels/layernorm.h"
+#include "accel/kernels/pe_array.h"
+#include "accel/kernels/requantize.h"
+#include "accel/kernels/selector.h"
+#include "accel/kernels/sigmoid.h"
+#include "accel/kernels/softmax.h"
+
+namespace heatvit::soc {
+namespace {
+
+using kernels::ceil_div;
+
+// One LUT and its flip-flop a bit: adders, subtractors, comparators (a carry chain), two-way selections.
+ResourceCount adders(int64_t count, int bits) { return {0, 0, count * bits, count * bits}; }
+
+ResourceCount multipliers(int64_t count, int a_bits, int b_bits) { return {count * dsp_of(a_bits, b_bits), 0, 0, 0}; }
+
+// A barrel shifter: three levels of four-way selections (a LUT6 each) for shifts below 64.
+ResourceCount shifters(int64_t count, int bits) { return {0, 0, count * 3 * bits, count * bits}; }
+
+// accel/kernels/divide.h: two subtractions a cycle, a remainder and a quotient register.
+ResourceCount serial_dividers(int64_t count, int bits) { return {0, 0, count * 3 * bits, count * 3 * bits}; }
+
+// A pipelined divider: a subtraction and two registers a quotient bit.
+ResourceCount pipelined_dividers(int64_t count, int bits, int quotient_bits) {
+  return {0, 0, count * bits * quotient_bits, 2 * count * bits * quotient_bits};
+}
+
+// Registers that carry 32 bits past the stages of a pipeline; those of the multipliers lie in the DSP slices.
+ResourceCount pipeline(int64_t lanes, int stages, int multiplications) {
+  return {0, 0, 0, lanes * 32 * std::max(0, stages - multiplications * kernels::kMultiplyDepth)};
+}
+
+ResourceCount sum(std::initializer_list<ResourceCount> parts) {
+  ResourceCount total;
+  for (const ResourceCount& part : parts) total += part;
+  return total;
+}
+
+/// Packed: two int8 products that share the activation on one slice (AMD WP486), the sums of a chain split in LUTs and
+/// added up in a tree. Otherwise a slice a product, and the chain of Ti slices adds up inside them.
+ResourceCount pe_array(const SocConfig& config) {
+  const isa::AcceleratorConfig& a = config.accel;
+  const bool packed = config.mapping.packing == 2 && a.numerics_bits == 8;
+  const int64_t outputs = int64_t{a.th} * a.to, bits = a.accumulator_bits();
+  ResourceCount r = adders(outputs, static_cast<int>(bits));      // accumulation
+  r += adders(int64_t{a.th - 1} * a.to, static_cast<int>(bits));  // the groups' sums, fully connected
+  r.ff += int64_t{a.th} * a.ti * (a.numerics_bits + 1);           // activations, spread over the outputs
+  if (!packed) return r += {outputs * a.ti, 0, 0, 0};
+  const int64_t pairs = int64_t{a.th} * ceil_div(a.to, 2);
+  const int64_t chains = ceil_div(a.ti, kernels::PackedChain<int16_t>::kTerms);
+  r.dsp += pairs * a.ti;
+  r += adders(pairs * chains, kernels::kPackShift + 12);  // the low sum's borrow given back
+  return r += adders(2 * pairs * (chains - 1), 24);       // both trees
+}
+
+/// Requantiser, GELU and softmax of every lane, in the widths of the kernels.
+ResourceCount vector_lanes(const SocConfig& config) {
+  const int lanes = config.vector.lanes, bits = config.accel.accumulator_bits();
+  const ResourceCount requantise = sum({multipliers(lanes, bits, 17), adders(lanes, bits), shifters(lanes, 48),
+                                        adders(lanes, 48 + 17 + 16), pipeline(lanes, kernels::kRequantizeDepth, 1)});
+  const ResourceCount gelu = sum({multipliers(lanes, 17, 17), multipliers(lanes, 16, 16), multipliers(lanes, 31, 16),
+                                  multipliers(lanes, 17, 17), multipliers(lanes, 16, 18), multipliers(lanes, 19, 17),
+                                  adders(lanes, 16 + 16 + 16 + 32 + 18 + 8), shifters(lanes, 36),
+                                  pipeline(lanes, kernels::kGeluDepth - kernels::kRequantizeDepth, 6)});
+  const ResourceCount softmax = sum({multipliers(lanes, 17, 18), multipliers(lanes, 6, 17), multipliers(lanes, 18, 18),
+                                     multipliers(lanes, 29, 16), multipliers(lanes, 26, 31), multipliers(lanes, 33, 17),
+                                     adders(lanes, 17 + 17 + 26 + 26 + 34 + 8), shifters(lanes, 25),
+                                     serial_dividers(1, 64), pipeline(lanes, kernels::softmax_depth(lanes), 6)});
+  return sum({requantise, gelu, softmax});
+}
+
+ResourceCount layernorm_lanes(const SocConfig& config) {
+  const int lanes = config.vector.lanes;
+  return sum({multipliers(lanes, 16, 16), multipliers(lanes, 11, 16), multipliers(lanes, 27, 34),
+              multipliers(lanes, 32, 16), multipliers(1, 11, 40), multipliers(1, 27, 27),
+              adders(lanes, 27 + 32 + 40 + 48 + 8), shifters(2 * lanes, 48), serial_dividers(2, 64),
+              pipeline(lanes, kernels::layernorm_depth(lanes), 5)});
+}
+
+/// What token pruning adds to the fabric; its linear layers run on the array, their activations in the vector unit.
+std::vector<ModuleResources> selector_modules(const SocConfig& config) {
+  const int lanes = config.vector.lanes, comparators = config.vector.select_lanes;
+  constexpr int kScoreBits = 17;
+  const ResourceCount sigmoid =
+      sum({adders(lanes, 16 + 4 * 18 + 17), pipeline(lanes, kernels::kSigmoidDepth - kernels::kRequantizeDepth, 0)});
+  const ResourceCount means = sum({multipliers(1, 24, 17),
+                                   adders(2 * lanes, 24),
+                                   shifters(1, 40),
+                                   pipelined_dividers(1, 33, 32),
+                                   {0, bram18k_of(32 * lanes, kernels::kMaxRow / lanes), 0, 0}});
+  const ResourceCount score = sum({multipliers(1, 17, 17),
+                                   adders(1, 40 + 20),
+                                   serial_dividers(1, 40),
+                                   {0, bram18k_of(32, kernels::kMaxTokens), 0, 0}});
+  const ResourceCount select = sum({adders(comparators, 2 * kScoreBits + 8), adders(1, 32)});
+  const ResourceCount pack = sum({multipliers(lanes, kScoreBits, 16),
+                                  adders(1, 48),
+                                  pipelined_dividers(1, 34, 32),
+                                  {0, bram18k_of(48 * lanes, kernels::kMaxRow / lanes), 0, 0},
+                                  pipeline(lanes, kernels::kReadDepth, 0)});
+  const ResourceCount control = {0, 0, 800, 800};  // our choice: stage counter, keep registers, mask, sequencing
+  return {{"selector: sigmoid", sigmoid, true}, {"selector: means", means, true},
+          {"selector: scores", score, true},    {"selector: ranking", select, true},
+          {"selector: packaging", pack, true},  {"selector: control", control, true}};
+}
+
+// A DMA engine and an AXI master a port: address generator, burst splitter, FIFO of the bursts in flight. LUT and FF
+// are our choice, in the order of AMD's data mover (PG022) at 128 bit.
+ResourceCount dma_engine(const SocConfig& config, int ports) {
+  const int64_t width = int64_t{8} * config.axi.beat_bytes;
+  const int64_t fifo = bram18k_of(width, int64_t{config.axi.max_beats} * config.axi.outstanding);
+  return {0, ports * fifo, 600 + ports * (600 + 4 * width), 800 + ports * (800 + 6 * width)};
+}
+
+// Our choice: command fetch, decoder of 128-byte commands, scoreboard, six queues, register file, interrupt.
+ResourceCount control_unit(const SocConfig& config) {
+  constexpr int kCommandBits = 1024;
+  const int64_t queues = 6;
+  return {0, bram18k_of(64, 512), 2500 + queues * config.control.queue * kCommandBits / 32, 2500 + 2 * kCommandBits};
+}
+
+std::string grouped(int64_t value) {
+  std::string text = std::to_string(value);
+  for (auto at = static_cast<std::ptrdiff_t>(text.size()) - 3; at > 0; at -= 3)
+    text.insert(static_cast<size_t>(at), ",");
+  return text;
+}
+
+}  // namespace
+
+ResourceCount& ResourceCount::operator+=(const ResourceCount& other) {
+  dsp += other.dsp;
+  bram18k += other.bram18k;
+  lut += other.lut;
+  ff += other.ff;
+  return *this;
+}
+
+ResourceCount ResourceReport::total() const {
+  ResourceCount total;
+  for (const ModuleResources& module : modules) total += module.count;
+  return total;
+}
+
+ResourceCount ResourceReport::selector() const {
+  ResourceCount total;
+  for (const ModuleResources& module : modules)
+    if (module.selector) total += module.count;
+  return total;
+}
+
+int64_t bram18k_of(int64_t width, int64_t depth) {
+  constexpr std::array<std::pair<int64_t, int64_t>, 6> kShapes = {
+      {{36, 512}, {18, 1024}, {9, 2048}, {4, 4096}, {2, 8192}, {1, 16384}}};
+  int64_t best = std::numeric_limits<int64_t>::max();
+  for (const auto& [bits, words] : kShapes) best = std::min(best, ceil_div(width, bits) * ceil_div(depth, words));
+  return best;
+}
+
+int64_t dsp_of(int a_bits, int b_bits) {
+  const auto tiles = [](int wide, int narrow) {
+    return ceil_div(std::max(wide - 1, 1), 26) * ceil_div(std::max(narrow - 1, 1), 17);
+  };
+  return std::min(tiles(a_bits, b_bits), tiles(b_bits, a_bits));
+}
+
+std::vector<BufferShape> buffer_shapes(const SocConfig& config) {
+  const isa::AcceleratorConfig& a = config.accel;
+  const BufferConfig& b = config.buffers;
+  const int operand = 8 * a.operand_bytes(), bits = a.accumulator_bits(), lane = 16 * config.vector.lanes;
+  const auto shape = [](const char* name, int slots, int64_t slot_bytes, int64_t width) {
+    return BufferShape{name, slots, width, ceil_div(8 * slot_bytes, width)};
+  };
+  const int64_t cells = int64_t{a.tile_m} * a.tile_n;
+  return {shape("input buffer", b.input, a.input_slot(), int64_t{a.th} * a.ti * operand),
+          shape("weight buffer", b.weight, a.weight_slot(), int64_t{a.th} * a.ti * a.to * operand),
+          shape("record buffer", b.record, isa::AcceleratorConfig::record_slot(), int64_t{64} * config.vector.lanes),
+          shape("accumulators", b.accumulator, cells * bits / 8, int64_t{a.th} * a.to * bits),
+          shape("vector buffer", b.vector, a.vector_slot(), lane),
+          shape("output buffer", b.output, a.output_slot(), lane)};
+}
+
+ResourceCount buffer_resources(const BufferShape& shape, int lutram_depth) {
+  if (shape.depth > lutram_depth) return {0, shape.slots * bram18k_of(shape.width, shape.depth), 0, 0};
+  // Eight LUTs of a SLICEM: 14 bits of 32 words or 7 bits of 64 words, one port to write, one to read (AMD UG574).
+  const int64_t luts =
+      shape.depth <= 32 ? 8 * ceil_div(shape.width, 14) : 8 * ceil_div(shape.width, 7) * ceil_div(shape.depth, 64);
+  return {0, 0, shape.slots * luts, 0};
+}
+
+ResourceReport resources_of(const SocConfig& config) {
+  ResourceReport report;
+  report.modules.push_back({"PE array", pe_array(config)});
+  for (const BufferShape& shape : buffer_shapes(config))
+    report.modules.push_back({shape.name, buffer_resources(shape, config.mapping.lutram_depth)});
+  report.modules.push_back({"vector unit", vector_lanes(config)});
+  if (config.accel.layernorm == isa::Placement::kPl)
+    report.modules.push_back({"vector unit: LayerNorm", layernorm_lanes(config)});
+  report.modules.push_back({"DMA input", dma_engine(config, config.dma.input_ports)});
+  report.modules.push_back({"DMA weights", dma_engine(config, config.dma.weight_ports)});
+  report.modules.push_back({"DMA output", dma_engine(config, config.dma.output_ports)});
+  report.modules.push_back({"control unit", control_unit(config)});
+  for (ModuleResources& module : selector_modules(config)) report.modules.push_back(std::move(module));
+  return report;
+}
+
+std::string lacking(const ResourceCount& needed, const Device& device) {
+  std::string text;
+  const auto check = [&text](const char* what, int64_t need, int64_t has) {
+    if (need > has)
+      text += (text.empty() ? "" : "; ") + std::string(what) + ": " + grouped(need) + " needed, " + grouped(has) +
+              " available";
+  };
+  check("DSP", needed.dsp, device.has.dsp);
+  check("BRAM18K", needed.bram18k, device.has.bram18k);
+  check("LUT", needed.lut, device.has.lut);
+  check("FF", needed.ff, device.has.ff);
+  return text;
+}
+
+}  // namespace heatvit::soc

@@ -1,0 +1,56 @@
+#include "tb/explore/bound.h"
+
+#include <algorithm>
+
+namespace heatvit::explore {
+namespace {
+
+LowerBound bound_of(const lower::Program& program, const soc::SocConfig& config, const isa::Command& c, int tokens,
+                    int tokens_after) {
+  const lower::Traffic bytes = lower::compulsory_traffic(program, c, tokens, tokens_after);
+  LowerBound bound;
+  bound.compute_ms = 1e3 * static_cast<double>(lower::macs(c, tokens)) / peak_macs(config);
+  bound.memory_ms =
+      1e3 * static_cast<double>(bytes.input + bytes.weights + bytes.output + bytes.cpu) / peak_bytes(config);
+  if (c.opcode == isa::Opcode::kLayerNorm && c.on_cpu)
+    bound.cpu_ms =
+        1e-3 * c.m.at(tokens) * c.n.at(tokens) * config.cpu.layernorm_cycles_per_element / config.cpu.clock_mhz;
+  return bound;
+}
+
+}  // namespace
+
+double LowerBound::ms() const { return std::max({compute_ms, memory_ms, cpu_ms}); }
+
+LowerBound& LowerBound::operator+=(const LowerBound& other) {
+  compute_ms += other.compute_ms;
+  memory_ms += other.memory_ms;
+  cpu_ms += other.cpu_ms;
+  return *this;
+}
+
+std::vector<LowerBound> lower_bounds(const lower::Program& program, const soc::SocConfig& config,
+                                     const soc::ImageResult& result) {
+  std::vector<LowerBound> bounds;
+  const size_t count = std::min(program.commands.size(), result.commands.size());
+  for (size_t i = 0; i < count; ++i) {
+    const int tokens = result.commands[i].tokens;
+    const int after = i + 1 < count ? result.commands[i + 1].tokens : tokens;
+    bounds.push_back(bound_of(program, config, program.commands[i], tokens, after));
+  }
+  return bounds;
+}
+
+LowerBound total(const std::vector<LowerBound>& bounds) {
+  LowerBound sum;
+  for (const LowerBound& bound : bounds) sum += bound;
+  return sum;
+}
+
+double peak_macs(const soc::SocConfig& config) {
+  return 1e6 * config.pl_clock_mhz * config.accel.th * config.accel.ti * config.accel.to;
+}
+
+double peak_bytes(const soc::SocConfig& config) { return 1e6 * config.ddr.mega_transfers * config.ddr.bus_bytes; }
+
+}  // namespace heatvit::explore
