@@ -46,10 +46,7 @@ void DdrController::reset(uint64_t epoch, size_t commands) {
     streams_[i] = Stream{};
     streams_[i].port = static_cast<uint32_t>(i / 2);
   }
-  active_.clear();
-  events_.fill(kNever);
-  held_.fill(kNever);
-  holding_ = {};
+  pending_ = held_ = 0;
   path_free_ = {epoch, epoch};
   now_ = 0;
   bytes_.assign(commands, PurposeBytes{});
@@ -121,12 +118,11 @@ void DdrController::wait_for(const Stream& s) {
 }
 
 void DdrController::begin(Stream& s, size_t index, uint64_t now) {
-  if (std::find(active_.begin(), active_.end(), index) == active_.end()) active_.push_back(index);
   s.cutter.start(s.train, s.timing, scheduler_.map().block_shift(), s.wide);
   s.request = now + s.timing.lead_fs;
   s.channel = std::max({s.channel, now, s.request});
   s.flight.open(s.request);
-  events_[index] = schedule(s);
+  schedule(s, index);
 }
 
 /// The host load is a stream without a master: pages of cache lines at random places of the memory's upper half.
@@ -154,8 +150,8 @@ void DdrController::next_traffic(Stream& s) {
   s.train.address = static_cast<uint32_t>(half + (traffic_state_ >> 20) % (half / kPage) * kPage);
 }
 
-/// Clock at which the next group reaches the controller: its first address, or the last beat of its first data.
-inline uint64_t DdrController::schedule(Stream& s) {
+/// When the next group reaches the controller: its first address, or the last beat of its first data.
+inline void DdrController::schedule(Stream& s, size_t index) {
   const ddr::Group& g = s.cutter.group();
   s.request = std::max(s.request, s.flight.room(s.timing.outstanding));
   uint64_t time = s.request;
@@ -163,7 +159,8 @@ inline uint64_t DdrController::schedule(Stream& s) {
     time = std::max(s.channel, s.request) + g.first_beats * s.timing.beat_fs;
     if (shares_path(s.port)) time = std::max(time, path_free_[1] + g.first_bytes * path_byte_fs_);
   }
-  return clock_at(time);
+  events_[index] = clock_at(time);
+  pending_ |= 1U << index;
 }
 
 /// Data through the path that two ports share; `first`, `last`: ends of the first and the last burst before it.
@@ -182,17 +179,15 @@ void DdrController::admit(size_t index, uint64_t clock, uint64_t horizon) {
       clock, g.address, g.bytes, g.rows, g.pitch, g.first_bytes, s.port, static_cast<uint32_t>(index), s.train.write};
   const uint32_t columns = scheduler_.columns_of(request);
   ddr::Served served;
-  const uint64_t event = events_[index];
-  events_[index] = kNever;
+  pending_ &= ~(1U << index);
   if (!s.train.write && scheduler_.serve_at_once(request, columns, horizon, served)) {
     if (recorder_) record(request);
     account(s, clock);
-    deliver(s, served);
+    deliver(s, served, true);
     return;
   }
   if (!scheduler_.accepts(s.train.write, columns)) {
-    held_[index] = event;
-    ++holding_[s.train.write ? 1 : 0];
+    held_ |= 1U << index;
     return;
   }
   scheduler_.admit(request, columns);
@@ -237,20 +232,14 @@ inline void DdrController::take_write(Stream& s, uint64_t clock) {
 
 void DdrController::serve() {
   const ddr::Served served = scheduler_.serve();
-  const size_t direction = served.write ? 1 : 0;
-  if (holding_[direction] != 0) {  // there is room again
-    holding_[direction] = 0;
-    for (const size_t i : active_)
-      if (held_[i] != kNever && (i & 1) == direction) {
-        events_[i] = held_[i];
-        held_[i] = kNever;
-      }
-  }
-  if (!served.write) deliver(streams_[served.tag], served);
+  const uint32_t waiting = held_ & (served.write ? kWrites : ~kWrites);
+  pending_ |= waiting;  // there is room again
+  held_ &= ~waiting;
+  if (!served.write) deliver(streams_[served.tag], served, false);
 }
 
 /// Read data pass the port.
-inline void DdrController::deliver(Stream& s, const ddr::Served& served) {
+inline void DdrController::deliver(Stream& s, const ddr::Served& served, bool at_once) {
   if (latency_recorder_)
     latency_recorder_(static_cast<double>((served.last_data - served.arrival) * scheduler_.timing().clock_fs) * 1e-6);
   const ddr::Group& g = s.cutter.group();
@@ -264,7 +253,7 @@ inline void DdrController::deliver(Stream& s, const ddr::Served& served) {
   s.wide = first_of_train || first <= idle;
   first = std::max(idle, first);
   s.finish = first + (g.beats - g.first_beats) * s.timing.beat_fs;
-  s.wide = s.wide && last <= s.finish;
+  s.wide = at_once && s.wide && last <= s.finish;
   s.finish = s.channel = std::max(last, s.finish);
   s.flight.push(g.bursts, first, s.finish);
   step(s, served.tag);
@@ -275,7 +264,7 @@ inline void DdrController::step(Stream& s, size_t index) {
   s.request += s.cutter.group().bursts * s.timing.beat_fs;
   s.cutter.step(s.wide);
   if (s.cutter.remaining() != 0) {
-    events_[index] = schedule(s);
+    schedule(s, index);
   } else if (s.period != 0) {
     next_traffic(s);
     begin(s, index, std::max(s.request, s.request / s.period * s.period + s.period));
@@ -288,7 +277,8 @@ void DdrController::advance(uint64_t until) {
   for (;;) {
     size_t next = 0;
     uint64_t earliest = kNever, second = kNever;
-    for (const size_t i : active_) {  // no branch on the order: it is not predictable
+    for (uint32_t left = pending_; left != 0; left &= left - 1) {  // no branch on the order: it is not predictable
+      const auto i = static_cast<size_t>(__builtin_ctz(left));
       const bool before = events_[i] < earliest;
       next = before ? i : next;
       second = before ? earliest : std::min(second, events_[i]);

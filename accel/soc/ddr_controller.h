@@ -2,11 +2,11 @@
 // (ddr/scheduler.h).
 //
 // A burst train is one transaction. It is cut into AXI bursts, and a group of up to 32 column accesses that follow each
-// other on a port is one request of the scheduler (ddr/train_cutter.h). State only ever advances to the present, so a
-// train that arrives later competes for the rest of an earlier one, and no port starves another. Reads and writes of a
-// port are channels of their own: one train each at a time. A read burst is through when its data have passed the port,
-// a write burst when the write queue has taken it. HP1 and HP2 share a 128-bit path to the controller, in each
-// direction.
+// other on a port (up to 64 while the memory waits for the port) is one request of the scheduler (ddr/train_cutter.h).
+// State only ever advances to the present, so a train that arrives later competes for the rest of an earlier one, and
+// no port starves another. Reads and writes of a port are channels of their own: one train each at a time. A read burst
+// is through when its data have passed the port, a write burst when the write queue has taken it. HP1 and HP2 share a
+// 128-bit path to the controller, in each direction.
 #pragma once
 
 #include <tlm_utils/passthrough_target_socket.h>
@@ -60,6 +60,7 @@ class DdrController : public sc_core::sc_module {
 
  private:
   static constexpr size_t kStreams = 2 * kMemoryPorts;  // reads and writes of each port
+  static constexpr uint32_t kWrites = 0xAAAAAAAA;       // bits of the streams that write
 
   /// When the bursts of a stream are through, as far back as the port's limit of outstanding bursts asks.
   class Flight {
@@ -108,7 +109,7 @@ class DdrController : public sc_core::sc_module {
     uint64_t channel = 0;  // the port's data channel is free
     uint64_t finish = 0;   // last beat or response of the bursts served so far
     uint32_t port = 0;
-    bool wide = false;    // reads: the port's own beats hold it up
+    bool wide = false;    // reads: the port's own beats hold it up, and the memory had nothing else to do
     uint64_t period = 0;  // host load: from train to train, fs
   };
 
@@ -116,9 +117,9 @@ class DdrController : public sc_core::sc_module {
   void begin(Stream& stream, size_t index, uint64_t now);
   void start_traffic(bool write, double gbs);
   void next_traffic(Stream& stream);
-  uint64_t schedule(Stream& stream);
+  void schedule(Stream& stream, size_t index);
   void admit(size_t index, uint64_t clock, uint64_t horizon);
-  void deliver(Stream& stream, const ddr::Served& served);
+  void deliver(Stream& stream, const ddr::Served& served, bool at_once);
   void take_write(Stream& stream, uint64_t clock);
   void serve();
   void step(Stream& stream, size_t index);
@@ -144,10 +145,9 @@ class DdrController : public sc_core::sc_module {
   std::array<uint64_t, 2> path_free_{};
   std::array<std::unique_ptr<Socket>, kMemoryPorts> sockets_;
   std::array<Stream, kStreams> streams_;
-  std::vector<size_t> active_;               // streams ever used since reset, so that idle ones cost nothing
-  std::array<uint64_t, kStreams> events_{};  // clock of the next request; kNever: none, or held
-  std::array<uint64_t, kStreams> held_{};    // requests that wait for room in a queue; kNever: none
-  std::array<uint32_t, 2> holding_{};        // how many, of each direction
+  std::array<uint64_t, kStreams> events_{};  // clock of a stream's next request
+  uint32_t pending_ = 0;                     // streams that have one, a bit each
+  uint32_t held_ = 0;                        // streams whose request waits for room in a queue
   uint64_t now_ = 0;                         // clock of what happened last
   std::vector<uint8_t> storage_;
   std::vector<PurposeBytes> bytes_;

@@ -92,7 +92,7 @@ void expect_same_bursts(const BurstTrain& train, const PortTiming& port, Random&
     }
     EXPECT_EQ(g.beats, beats);
     EXPECT_EQ(g.total(), bytes);
-    EXPECT_TRUE(g.bursts == 1 || g.total() <= TrainCutter::kGroupColumns * 64);
+    EXPECT_TRUE(g.bursts == 1 || g.total() <= 64 * (wide ? TrainCutter::kWideColumns : TrainCutter::kGroupColumns));
     at += g.bursts;
   }
   EXPECT_EQ(at, expected.size());
@@ -121,7 +121,7 @@ TEST(Cutter, RowsOfTwoBurstsGoTogether) {
   EXPECT_EQ(cutter.group().rows, 4U);
   EXPECT_EQ(cutter.group().bursts, 8U);
   cutter.step(true);
-  EXPECT_EQ(cutter.group().rows, 5U);  // 30 of 32 column accesses
+  EXPECT_EQ(cutter.group().rows, 10U);  // 60 of 64 column accesses
 }
 
 }  // namespace

@@ -32,14 +32,14 @@ void TrainCutter::find_limits(uint32_t outstanding) {
   const bool regular = skew == 0 && (t.row_bytes <= alignment || alignment % burst_ == 0);
   bursts_of_row_ = regular ? bursts : 0;
   narrow_ = outstanding;
-  wide_ = std::max(outstanding, kGroupColumns);
+  wide_ = std::max(outstanding, kWideColumns);
   narrow_rows_ = wide_rows_ = 0;
   if (columns > kGroupColumns || bursts > narrow_) return;
   if (!t.write && bursts > 1 && (alignment < block_ || burst_ % block_ != 0)) return;
   narrow_rows_ = wide_rows_ = 1;
   if ((t.pitch & (beat_ - 1)) != 0 || t.pitch < t.row_bytes || (!t.write && t.pitch < block_)) return;
   narrow_rows_ = std::min(kGroupColumns / columns, narrow_ / bursts);
-  wide_rows_ = std::min(kGroupColumns / columns, wide_ / bursts);
+  wide_rows_ = std::min(kWideColumns / columns, wide_ / bursts);
 }
 
 /// Of a piece that meets at most one end of a page inside.
@@ -57,7 +57,7 @@ void TrainCutter::choose(bool wide) {
   const uint32_t page_left = kPage - (static_cast<uint32_t>(g.address) & (kPage - 1));
   g.first_bytes = std::min({train_.row_bytes - offset_, burst_ - skew, page_left});
   g.first_beats = beats_of(skew + g.first_bytes);
-  if (narrow_rows_ == 0) return choose_part(skew, page_left, wide ? wide_ : narrow_);
+  if (narrow_rows_ == 0) return choose_part(skew, page_left, wide);
   g.bytes = train_.row_bytes;
   g.rows = std::min(wide ? wide_rows_ : narrow_rows_, train_.rows - row_);
   g.pitch = train_.pitch;
@@ -68,13 +68,14 @@ void TrainCutter::choose(bool wide) {
 }
 
 /// Bursts of a long row.
-void TrainCutter::choose_part(uint32_t skew, uint32_t page_left, uint32_t limit) {
+void TrainCutter::choose_part(uint32_t skew, uint32_t page_left, bool wide) {
   Group& g = group_;
+  const uint32_t most = wide ? kWideColumns : kGroupColumns, limit = wide ? wide_ : narrow_;
   const auto in_block = static_cast<uint32_t>(g.address - skew) & (block_ - 1);
   const uint32_t left = train_.row_bytes - offset_;
   g.bytes = g.first_bytes;
   if (train_.write || (in_block == 0 && burst_ % block_ == 0)) {
-    uint32_t room = std::min({left, kGroupColumns * block_ - in_block - skew, limit * burst_ - skew});
+    uint32_t room = std::min({left, most * block_ - in_block - skew, limit * burst_ - skew});
     if (room > page_left && room < left)  // to the end of a burst
       room = page_left + (room - page_left) / burst_ * burst_;
     else if (room < left)

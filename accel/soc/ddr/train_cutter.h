@@ -2,9 +2,9 @@
 //
 // A burst ends at the port's limit of beats, at a 4 KiB boundary and at the end of a row. A group is a number of whole
 // rows of the train or, of a long row, a number of bursts: at most kGroupColumns column accesses and as many bursts as
-// the port may have outstanding, or one burst if that alone is more. A wide group may have kGroupColumns bursts: that
-// is for a port which its own beats hold up, not the memory. Reads whose bursts part a column access go burst by burst:
-// each burst then has that access for itself.
+// the port may have outstanding, or one burst if that alone is more. A wide group may have kWideColumns of each: for a
+// port which its own beats hold up while the memory waits for it. Reads whose bursts part a column access go burst by
+// burst: each burst then has that access for itself.
 #pragma once
 
 #include <algorithm>
@@ -28,7 +28,7 @@ struct Group {
 class TrainCutter {
  public:
   static constexpr uint32_t kPage = 4096;  // AXI bursts do not cross it
-  static constexpr uint32_t kGroupColumns = 32;
+  static constexpr uint32_t kGroupColumns = 32, kWideColumns = 64;
 
   /// `block_shift`: log2 of the bytes of one column access.
   void start(const modules::BurstTrain& train, const modules::PortTiming& port, uint32_t block_shift, bool wide);
@@ -43,14 +43,14 @@ class TrainCutter {
 
  private:
   void choose(bool wide);
-  void choose_part(uint32_t skew, uint32_t page_left, uint32_t limit);
+  void choose_part(uint32_t skew, uint32_t page_left, bool wide);
   void find_limits(uint32_t outstanding);
   uint32_t bursts_of(uint64_t address, uint32_t bytes) const;
   uint32_t beats_of(uint32_t skew_and_bytes) const { return (skew_and_bytes + beat_ - 1) >> beat_shift_; }
 
   modules::BurstTrain train_;
   uint32_t block_ = 64, beat_ = 16, beat_shift_ = 4, burst_ = 256;  // bytes
-  uint32_t narrow_ = 8, wide_ = 32;                                 // bursts of a group
+  uint32_t narrow_ = 8, wide_ = 64;                                 // bursts of a group
   uint32_t narrow_rows_ = 0, wide_rows_ = 0;                        // rows of a group; 0: a row is more than a group
   uint32_t bursts_of_row_ = 0;                                      // 0: it depends on where the row lies
   uint64_t plane_address_ = 0, row_address_ = 0;
