@@ -86,7 +86,7 @@ void TokenSelector::select(const Job& job) {
 
   int kept = 0;
   if (fabric_.functional()) {
-    if (c.score_source == isa::ScoreSource::kRandom) kernels::random_scores(seed_, c.stage, tokens, scores_.data());
+    if (c.score_source == isa::ScoreSource::kRandom) draw_scores(c.stage, tokens);
     kept = c.select_rule == isa::SelectRule::kCount
                ? kernels::select_count(scores_.data(), 1, 1 + candidates, c.keep, mask_.data(), tokens)
                : kernels::select_threshold(scores_.data(), 1, 1 + candidates, c.threshold, mask_.data(), tokens);
@@ -106,6 +106,14 @@ void TokenSelector::select(const Job& job) {
   fabric_.clock.wait_cycles(static_cast<uint64_t>(cycles));
   const bool package = job.package || kept < candidates;
   tokens_ = {1 + kept + (package ? 1 : 0), package};
+}
+
+void TokenSelector::draw_scores(int stage, int tokens) {
+  kernels::random_scores(seed_, stage, tokens, scores_.data());
+  if (fabric_.tapped("random_scores"))
+    fabric_.tap->take({"random_scores",
+                       {{"seed", seed_}, {"stage", stage}, {"tokens", tokens}},
+                       {tap_array("scores", true, scores_.data(), static_cast<size_t>(tokens))}});
 }
 
 void TokenSelector::tap_selection(const isa::Command& c, int tokens, int candidates, int kept) {

@@ -43,6 +43,7 @@ class TokenSelector : public sc_core::sc_module {
   void score(const Job& job);
   void select(const Job& job);
   void pack(const Job& job);
+  void draw_scores(int stage, int tokens);
   void tap_selection(const isa::Command& c, int tokens, int candidates, int kept);
   void tap_slice(const Job& job, const Chunk& chunk, const uint8_t* in, const uint8_t* out);
 

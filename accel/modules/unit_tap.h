@@ -15,7 +15,7 @@ struct TapScalar {
 
 struct TapArray {
   const char* name;
-  const char* type;  // int8, uint8, int16, uint16, int32, uint32, uint64
+  const char* type;  // int8, uint8, int16, uint16, int32, uint32, int64, uint64
   bool output;
   size_t count;
   std::vector<uint8_t> bytes;  // values, little endian
@@ -33,6 +33,7 @@ inline const char* type_name(int16_t) { return "int16"; }
 inline const char* type_name(uint16_t) { return "uint16"; }
 inline const char* type_name(int32_t) { return "int32"; }
 inline const char* type_name(uint32_t) { return "uint32"; }
+inline const char* type_name(int64_t) { return "int64"; }
 inline const char* type_name(uint64_t) { return "uint64"; }
 
 /// `rows` rows of `columns` values, made dense. `pitch` in elements.

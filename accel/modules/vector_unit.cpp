@@ -260,15 +260,32 @@ void VectorUnit::compute_chunk(const Job& job, const Chunk& k, const uint8_t* in
       for (size_t r = 0; r < rows; ++r)
         out8[r] = wide ? kernels::head_mean(in16 + r * columns, k.columns, c.immediate.multiplier, c.immediate.shift)
                        : kernels::head_mean(in8 + r * columns, k.columns, c.immediate.multiplier, c.immediate.shift);
+      if (wide && fabric_.tapped("head_mean"))
+        fabric_.tap->take(
+            {"head_mean",
+             {{"rows", k.rows}, {"n", k.columns}, {"multiplier", c.immediate.multiplier}, {"shift", c.immediate.shift}},
+             {tap_array("x", false, in16, rows * columns), tap_array("out", true, out8, rows)}});
       break;
     case Opcode::kTokenMean:
       mean_row_.resize(columns);
       kernels::token_mean_slice(in8, job.tokens, k.columns, 1, 1 + job.candidates(), mean_row_.data());
       kernels::copy_rows(mean_row_.data(), 0, out8, k.columns, k.rows, k.columns);
+      if (fabric_.tapped("token_mean"))
+        fabric_.tap->take({"token_mean",
+                           {{"tokens", job.tokens}, {"columns", k.columns}, {"candidates", job.candidates()}},
+                           {tap_array("x", false, in8, static_cast<size_t>(job.tokens) * columns),
+                            tap_array("mean", true, mean_row_.data(), columns)}});
       break;
     case Opcode::kColumnMaxAdd:
       kernels::column_max_add(reinterpret_cast<const int32_t*>(in), k.rows, k.columns,
                               reinterpret_cast<const int32_t*>(in) + rows * columns, reinterpret_cast<int32_t*>(out));
+      if (fabric_.tapped("column_max"))
+        fabric_.tap->take(
+            {"column_max",
+             {{"rows", k.rows}, {"columns", k.columns}},
+             {tap_array("x", false, reinterpret_cast<const int32_t*>(in), rows * columns),
+              tap_array("residual", false, reinterpret_cast<const int32_t*>(in) + rows * columns, columns),
+              tap_array("out", true, reinterpret_cast<const int32_t*>(out), columns)}});
       break;
     default: kernels::copy_rows(in8, k.columns, out8, k.columns, k.rows, k.columns);
   }

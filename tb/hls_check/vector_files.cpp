@@ -1,9 +1,11 @@
 #include "tb/hls_check/vector_files.h"
 
+#include <algorithm>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <stdexcept>
 
 #include "models/errors.h"
 #include "tb/report/atomic_file.h"
@@ -11,91 +13,191 @@
 namespace heatvit::tb {
 namespace {
 
-constexpr const char* kMagic = "heatvit-vectors 1";
+using modules::TapArray;
+using modules::TapScalar;
+using modules::UnitCall;
+using Kind = UnitArgument::Kind;
+
+constexpr const char* kMagic = "heatvit-vectors 2";
+constexpr size_t kValuesOfALine = 32;
 
 size_t bytes_of_type(const std::string& type) {
   static const std::map<std::string, size_t> sizes = {{"int8", 1},  {"uint8", 1},  {"int16", 2}, {"uint16", 2},
-                                                      {"int32", 4}, {"uint32", 4}, {"uint64", 8}};
-  const auto found = sizes.find(type);
-  return found == sizes.end() ? 0 : found->second;
+                                                      {"int32", 4}, {"uint32", 4}, {"int64", 8}, {"uint64", 8}};
+  return sizes.at(type);
 }
 
-/// One header line; false at "end".
-bool read_line(const std::string& line, VectorFile& file, std::vector<std::string>& order) {
-  std::istringstream words(line);
-  std::string kind, name, direction;
-  words >> kind;
-  if (kind == "end") return false;
-  if (kind == "unit") {
-    words >> file.unit;
-  } else if (kind == "scalar") {
-    int64_t value = 0;
-    words >> name >> value;
-    file.scalars[name] = value;
-  } else if (kind == "in" || kind == "out") {
-    VectorFile::Array array;
-    array.output = kind == "out";
-    words >> name >> array.type >> array.count;
-    if (bytes_of_type(array.type) == 0) throw InputError("unknown type in line '" + line + "'");
-    file.arrays[name] = array;
-    order.push_back(name);
-  } else {
-    throw InputError("unknown line '" + line + "'");
+std::string values_text(const std::vector<uint8_t>& bytes, const std::string& type) {
+  const size_t count = bytes.size() / bytes_of_type(type);
+  std::string text;
+  for (size_t i = 0; i < count; ++i)
+    text += value_of(type, bytes, i) + (i + 1 == count || (i + 1) % kValuesOfALine == 0 ? '\n' : ' ');
+  return text;
+}
+
+/// Appends a value of the type; throws where the word is none.
+void read_value(const std::string& word, const std::string& type, std::vector<uint8_t>& bytes) {
+  const size_t size = bytes_of_type(type);
+  uint64_t bits = 0;
+  size_t used = 0;
+  try {
+    bits = word.front() == '-' ? static_cast<uint64_t>(std::stoll(word, &used)) : std::stoull(word, &used);
+  } catch (const std::exception&) {
+    used = 0;
   }
-  if (words.fail()) throw InputError("incomplete line '" + line + "'");
-  return true;
+  std::vector<uint8_t> value(size);
+  std::memcpy(value.data(), &bits, size);
+  if (used != word.size() || value_of(type, value, 0) != word) throw InputError("'" + word + "' is no " + type);
+  bytes.insert(bytes.end(), value.begin(), value.end());
+}
+
+std::string next_word(std::istream& in, const std::string& what) {
+  std::string word;
+  if (!(in >> word)) throw InputError("ends before " + what);
+  return word;
+}
+
+std::string word_of(Kind kind) {
+  switch (kind) {
+    case Kind::kScalar: return "scalar";
+    case Kind::kIn: return "in";
+    case Kind::kOut: return "out";
+    case Kind::kInOut: return "inout";
+    default: return "return";
+  }
+}
+
+VectorArgument read_argument(std::istream& in, const UnitArgument& what) {
+  for (const std::string& expected : {word_of(what.kind), what.name, what.type})
+    if (const std::string word = next_word(in, what.name); word != expected)
+      throw InputError("'" + word + "' where '" + expected + "' of " + what.name + " should be");
+  VectorArgument argument{what, {}, {}};
+  if (!what.is_array()) {
+    read_value(next_word(in, what.name), what.type, what.kind == Kind::kReturn ? argument.after : argument.before);
+    return argument;
+  }
+  std::vector<uint8_t> number;
+  read_value(next_word(in, what.name), "uint32", number);
+  uint32_t count = 0;
+  std::memcpy(&count, number.data(), sizeof count);
+  for (auto* values : {&argument.before, &argument.after}) {
+    if (what.kind == (values == &argument.before ? Kind::kOut : Kind::kIn)) continue;
+    for (uint32_t i = 0; i < count; ++i) read_value(next_word(in, "the values of " + what.name), what.type, *values);
+  }
+  return argument;
 }
 
 VectorFile read_stream(std::istream& in) {
-  VectorFile file;
-  std::vector<std::string> order;
   std::string line;
   if (!std::getline(in, line) || line != kMagic) throw InputError("does not begin with '" + std::string(kMagic) + "'");
-  do {
-    if (!std::getline(in, line)) throw InputError("header without 'end'");
-  } while (read_line(line, file, order));
-  for (const std::string& name : order) {
-    VectorFile::Array& array = file.arrays[name];
-    const size_t size = array.count * bytes_of_type(array.type);
-    constexpr size_t kMost = size_t{1} << 28;
-    if (array.count > kMost) throw InputError("array " + name + " is too large");
-    array.bytes.resize(size);
-    in.read(reinterpret_cast<char*>(array.bytes.data()), static_cast<std::streamsize>(size));
-    if (static_cast<size_t>(in.gcount()) != size) throw InputError("array " + name + " is cut off");
-  }
+  VectorFile file;
+  if (next_word(in, "the unit") != "unit") throw InputError("names no unit");
+  file.unit = next_word(in, "the unit");
+  const UnitSignature* signature = find_signature(file.unit);
+  if (signature == nullptr) throw InputError("unknown unit " + file.unit);
+  for (const UnitArgument& what : signature->arguments) file.arguments.push_back(read_argument(in, what));
+  if (next_word(in, "'end'") != "end") throw InputError("goes on after the last argument");
   return file;
+}
+
+template <class Values>
+const auto& named(const Values& values, const UnitCall& call, const std::string& name) {
+  const auto found = std::find_if(values.begin(), values.end(), [&](const auto& v) { return v.name == name; });
+  if (found == values.end()) throw std::logic_error(std::string(call.unit) + ": call without " + name);
+  return *found;
+}
+
+std::string argument_text(const UnitCall& call, const UnitArgument& what) {
+  const std::string head = word_of(what.kind) + " " + what.name + " " + what.type + " ";
+  if (!what.is_array()) return head + std::to_string(named(call.scalars, call, what.name).value) + "\n";
+  const TapArray& array = named(call.arrays, call, what.name);
+  if (array.type != what.type) throw std::logic_error(std::string(call.unit) + ": type of " + what.name);
+  const std::string before =
+      what.kind == Kind::kInOut ? values_text(named(call.arrays, call, what.name + "_before").bytes, what.type) : "";
+  return head + std::to_string(array.count) + "\n" + before + values_text(array.bytes, what.type);
+}
+
+/// Rows x columns of elements of `size` bytes, zeros around what there is.
+void pad(TapArray& array, int rows, int columns, int64_t had_columns) {
+  const size_t size = bytes_of_type(array.type);
+  std::vector<uint8_t> whole(static_cast<size_t>(rows) * static_cast<size_t>(columns) * size);
+  const size_t from = static_cast<size_t>(had_columns) * size, to = static_cast<size_t>(columns) * size;
+  for (size_t row = 0; row * from < array.bytes.size(); ++row)
+    std::copy_n(array.bytes.begin() + static_cast<ptrdiff_t>(row * from), from,
+                whole.begin() + static_cast<ptrdiff_t>(row * to));
+  array.count = static_cast<size_t>(rows) * static_cast<size_t>(columns);
+  array.bytes = std::move(whole);
+}
+
+bool is_shared(const TapArray& array) { return std::string(array.name) == "records"; }
+
+/// Both are rows of the same call: everything but the rows' values is equal.
+bool same_call(const UnitCall& a, const UnitCall& b) {
+  const auto equal = [](const TapScalar& x, const TapScalar& y) {
+    return x.value == y.value || std::string(x.name) == "rows";
+  };
+  if (!std::equal(a.scalars.begin(), a.scalars.end(), b.scalars.begin(), b.scalars.end(), equal)) return false;
+  for (size_t i = 0; i < a.arrays.size(); ++i)
+    if (is_shared(a.arrays[i]) && a.arrays[i].bytes != b.arrays[i].bytes) return false;
+  return true;
+}
+
+TapScalar* rows_of(UnitCall& call) {
+  for (TapScalar& s : call.scalars)
+    if (std::string(s.name) == "rows") return &s;
+  return nullptr;
+}
+
+void append_rows(UnitCall& call, UnitCall more) {
+  rows_of(call)->value += rows_of(more)->value;
+  for (size_t i = 0; i < call.arrays.size(); ++i) {
+    if (is_shared(call.arrays[i])) continue;
+    call.arrays[i].count += more.arrays[i].count;
+    call.arrays[i].bytes.insert(call.arrays[i].bytes.end(), more.arrays[i].bytes.begin(), more.arrays[i].bytes.end());
+  }
 }
 
 }  // namespace
 
-int64_t VectorFile::scalar(const std::string& name) const {
-  const auto found = scalars.find(name);
-  if (found == scalars.end()) throw InputError("vectors of " + unit + " have no scalar " + name);
-  return found->second;
+std::string value_of(const std::string& type, const std::vector<uint8_t>& bytes, size_t index) {
+  const size_t size = bytes_of_type(type);
+  uint64_t bits = 0;
+  std::memcpy(&bits, bytes.data() + index * size, size);
+  if (type.front() == 'u') return std::to_string(bits);
+  const auto shift = static_cast<int>(64 - 8 * size);
+  return std::to_string(static_cast<int64_t>(bits << shift) >> shift);
 }
 
-const std::vector<uint8_t>& VectorFile::bytes_of(const std::string& name, const std::string& type) const {
-  const auto found = arrays.find(name);
-  if (found == arrays.end() || found->second.type != type) {
-    throw InputError("vectors of " + unit + " have no array " + name + " of " + type);
-  }
-  return found->second.bytes;
+size_t VectorArgument::count() const { return std::max(before.size(), after.size()) / bytes_of_type(what.type); }
+
+const VectorArgument& VectorFile::at(const std::string& name) const {
+  for (const VectorArgument& a : arguments)
+    if (a.what.name == name) return a;
+  throw InputError("vectors of " + unit + " have no " + name);
 }
 
-void VectorFile::copy(const std::vector<uint8_t>& bytes, void* to) {
-  if (!bytes.empty()) std::memcpy(to, bytes.data(), bytes.size());
+TileExtents tile_extents(const isa::AcceleratorConfig& hw) {
+  return {hw.tile_m, hls::padded(hw.tile_k, hw.th * hw.ti), hls::padded(hw.tile_n, hw.to)};
 }
 
-std::string vector_text(const modules::UnitCall& call) {
+std::string vector_text(const UnitCall& call) {
+  const UnitSignature* signature = find_signature(call.unit);
+  if (signature == nullptr) throw std::logic_error(std::string("no unit ") + call.unit);
   std::string text = std::string(kMagic) + "\nunit " + call.unit + "\n";
-  for (const modules::TapScalar& s : call.scalars)
-    text += std::string("scalar ") + s.name + " " + std::to_string(s.value) + "\n";
-  for (const modules::TapArray& a : call.arrays)
-    text += std::string(a.output ? "out " : "in ") + a.name + " " + a.type + " " + std::to_string(a.count) + "\n";
-  text += "end\n";
-  for (const modules::TapArray& a : call.arrays)
-    text.append(reinterpret_cast<const char*>(a.bytes.data()), a.bytes.size());
-  return text;
+  for (const UnitArgument& what : signature->arguments) text += argument_text(call, what);
+  return text + "end\n";
+}
+
+bool fill_buffers(UnitCall& call, const TileExtents& buffers) {
+  const int64_t m = named(call.scalars, call, "m").value, k = named(call.scalars, call, "k").value,
+                n = named(call.scalars, call, "n").value;
+  if (m > buffers.rows || k > buffers.inputs || n > buffers.outputs) return false;
+  for (TapArray& array : call.arrays) {
+    const char operand = array.name[0];
+    pad(array, operand == 'b' ? buffers.outputs : buffers.rows, operand == 'c' ? buffers.outputs : buffers.inputs,
+        operand == 'c' ? n : k);
+  }
+  return true;
 }
 
 VectorFile read_vectors(const std::string& path) {
@@ -108,7 +210,8 @@ VectorFile read_vectors(const std::string& path) {
   }
 }
 
-VectorDump::VectorDump(std::string folder, int limit) : folder_(std::move(folder)), limit_(limit) {
+VectorDump::VectorDump(std::string folder, int limit, const TileExtents& buffers)
+    : folder_(std::move(folder)), limit_(limit), buffers_(buffers) {
   std::error_code error;
   std::filesystem::create_directories(folder_, error);
   if (!std::filesystem::is_directory(folder_)) throw InputError(folder_ + ": cannot make this folder");
@@ -119,7 +222,34 @@ bool VectorDump::wants(const char* unit) const {
   return found == written_.end() || found->second < limit_;
 }
 
-void VectorDump::take(const modules::UnitCall& call) {
+void VectorDump::take(const UnitCall& call) {
+  UnitCall whole = call;
+  if (std::string(call.unit) == "pe_array_tile") {
+    if (!fill_buffers(whole, buffers_)) return;
+    write(whole);
+    whole.unit = "pe_array_tile_packed";  // the same numbers
+  }
+  const auto waiting = waiting_.find(call.unit);
+  if (waiting != waiting_.end() && !same_call(waiting->second, whole)) {
+    const UnitCall complete = std::move(waiting->second);
+    waiting_.erase(waiting);
+    write(complete);
+  }
+  const TapScalar* rows = rows_of(whole);
+  if (rows == nullptr || rows->value >= kRowsOfACall) return write(whole);
+  const auto [at, fresh] = waiting_.try_emplace(call.unit, whole);
+  if (!fresh) append_rows(at->second, std::move(whole));
+  if (rows_of(at->second)->value < kRowsOfACall) return;
+  write(at->second);
+  waiting_.erase(at);
+}
+
+void VectorDump::finish() {
+  for (const auto& [unit, call] : waiting_) write(call);
+  waiting_.clear();
+}
+
+void VectorDump::write(const UnitCall& call) {
   int& index = written_[call.unit];
   if (index >= limit_) return;
   std::string number = std::to_string(index++);

@@ -1,62 +1,76 @@
-// Vectors: inputs and outputs of unit calls as files, for C-simulation and for RTL of the units. Format: docs/hls.md.
+// Vectors: inputs and outputs of unit calls as text files, for C-simulation and for RTL of the units. Format:
+// docs/hls.md.
 #pragma once
 
 #include <map>
 #include <string>
 #include <vector>
 
+#include "accel/isa/hardware.h"
 #include "accel/modules/unit_tap.h"
+#include "tb/hls_check/unit_signatures.h"
 
 namespace heatvit::tb {
 
-/// A call read from a file.
-struct VectorFile {
-  struct Array {
-    std::string type;
-    bool output = false;
-    size_t count = 0;
-    std::vector<uint8_t> bytes;
-  };
+/// An argument of a call, its values little endian in their own width.
+struct VectorArgument {
+  UnitArgument what;
+  std::vector<uint8_t> before, after;  // scalars: before. Arrays: what is read and what is written. kReturn: after
 
-  std::string unit;
-  std::map<std::string, int64_t> scalars;
-  std::map<std::string, Array> arrays;
-
-  /// Throws InputError naming what is missing.
-  int64_t scalar(const std::string& name) const;
-
-  /// The values of an array of T; throws InputError where there is none of that type.
-  template <class T>
-  std::vector<T> array(const std::string& name) const {
-    const std::vector<uint8_t>& bytes = bytes_of(name, modules::type_name(T{}));
-    std::vector<T> values(bytes.size() / sizeof(T));
-    copy(bytes, values.data());
-    return values;
-  }
-
- private:
-  const std::vector<uint8_t>& bytes_of(const std::string& name, const std::string& type) const;
-  static void copy(const std::vector<uint8_t>& bytes, void* to);
+  size_t count() const;
 };
 
+/// Value `index` of an array of the type, as text.
+std::string value_of(const std::string& type, const std::vector<uint8_t>& bytes, size_t index);
+
+/// A call read from a file: the arguments of the unit's signature, in order.
+struct VectorFile {
+  std::string unit;
+  std::vector<VectorArgument> arguments;
+
+  /// Throws InputError naming what is missing.
+  const VectorArgument& at(const std::string& name) const;
+};
+
+/// Buffers of the PE array in the run's configuration: vectors of a tile have these extents, zeros included.
+struct TileExtents {
+  int rows = 0, inputs = 0, outputs = 0;
+};
+
+TileExtents tile_extents(const isa::AcceleratorConfig& hw);
+
+/// The file of a call. Throws std::logic_error where the call does not have the unit's arguments.
 std::string vector_text(const modules::UnitCall& call);
+
+/// A call of pe_array_tile with operands m x k, n x k, m x n as one with whole buffers. False: larger than they are.
+bool fill_buffers(modules::UnitCall& call, const TileExtents& buffers);
 
 /// Throws InputError with one line when the file is none.
 VectorFile read_vectors(const std::string& path);
 
-/// Writes the first `limit` calls of each unit to DIR/UNIT-NNN.vec, each complete or absent.
+/// Writes the first `limit` calls of each unit to DIR/UNIT-NNN.vec, each complete or absent. Calls of single rows that
+/// follow each other with the same records and scalars are put together, up to kRowsOfACall.
 class VectorDump : public modules::UnitTap {
  public:
+  static constexpr int64_t kRowsOfACall = 4;
+
   /// Creates the folder; throws InputError where that is not possible.
-  VectorDump(std::string folder, int limit);
+  VectorDump(std::string folder, int limit, const TileExtents& buffers);
 
   bool wants(const char* unit) const override;
   void take(const modules::UnitCall& call) override;
 
+  /// Writes what still waits for more rows.
+  void finish();
+
  private:
+  void write(const modules::UnitCall& call);
+
   std::string folder_;
   int limit_;
+  TileExtents buffers_;
   std::map<std::string, int> written_;
+  std::map<std::string, modules::UnitCall> waiting_;
 };
 
 }  // namespace heatvit::tb

@@ -111,7 +111,8 @@ RunReport run_all(const RunOptions& options, const lower::Program& program, Reco
   RunReport report = empty_report(options);
   Progress progress(options.items.size(), !options.quiet);
   std::unique_ptr<VectorDump> vectors;
-  if (options.dump_vectors) vectors = std::make_unique<VectorDump>(*options.dump_vectors, options.vectors);
+  if (options.dump_vectors)
+    vectors = std::make_unique<VectorDump>(*options.dump_vectors, options.vectors, tile_extents(options.config.accel));
   const auto run = [&](soc::Simulator& simulator, size_t index) {
     simulator.listen(index == 0 ? vectors.get() : nullptr);
     if (!options.timeline || index != 0) return simulate(simulator, options, options.items[index]);
@@ -141,6 +142,7 @@ RunReport run_all(const RunOptions& options, const lower::Program& program, Reco
     add_image(report, options, program, index, std::move(result));
     progress.step();
   });
+  if (vectors) vectors->finish();
   if (options.timeline && recordings.timeline.empty())
     run(*build(), 0);  // a worker had that image; it runs the same here
   return report;
