@@ -1,2 +1,2 @@
-heatvit_test(memory SOURCES memory_cutter_cases.cpp memory_rules.cpp memory_reference.cpp LIBS heatvit_soc)
+heatvit_test(memory SOURCES memory_cutter_cases.cpp memory_probe_cases.cpp memory_rules.cpp memory_reference.cpp LIBS heatvit_soc)
 target_link_options(test_memory PRIVATE -Wl,-u,sc_main)

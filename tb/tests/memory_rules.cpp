@@ -28,6 +28,7 @@ class Judge {
     if (!c.automatic && last_ && now == *last_) return "two commands in one clock";
     if (!c.automatic) last_ = now;
     if (!apart(refresh_, now, t_.rfc)) return "tRFC";
+    if (now > refresh_.value_or(0) + kIntervals * t_.refi) return "tREFI";
     BankState& bank = banks_[c.bank];
     switch (c.kind) {
       case CommandKind::kActivate: return activate(bank, group_[c.bank / per_group_], c, now);
@@ -45,6 +46,7 @@ class Judge {
   }
 
  private:
+  static constexpr int64_t kIntervals = 9;  // from refresh to refresh at most: eight may be put off
   struct Group {
     Clock act, read, write;
   };
