@@ -6,6 +6,20 @@
 
 namespace heatvit::zoo {
 
+namespace {
+
+// Ours, on pictures that models/zoo/micro/generate.py makes.
+ModelSpec deit_micro() {
+  ModelSpec spec{"deit-micro", 6, 96, 3, 192, true, 1e-6, Stem::kPatch, 1.0, false, 1.0, {3, 4, 5}};
+  spec.image_size = 64;
+  spec.patch_grid = 8;
+  spec.classes = 16;
+  spec.class_list = "models/zoo/micro/classes.csv";
+  return spec;
+}
+
+}  // namespace
+
 // DeiT: Touvron et al., ICML 2021, timm's vision_transformer. LV-ViT: Jiang et al., NeurIPS 2021, released code.
 // Selector positions: SPViT's released code (the paper's own are not known).
 const std::vector<ModelSpec>& models() {
@@ -16,6 +30,7 @@ const std::vector<ModelSpec>& models() {
       {"deit-b", 12, 768, 12, 3072, true, 1e-6, Stem::kPatch, 1.0, false, 0.875, {4, 7, 10}},
       {"lv-vit-s", 16, 384, 6, 1152, false, 1e-5, Stem::kLvConv, 2.0, true, 0.9, {5, 9, 13}},
       {"lv-vit-m", 20, 512, 8, 1536, false, 1e-5, Stem::kLvConv, 2.0, true, 1.0, {6, 11, 16}},
+      deit_micro(),
   };
   return kModels;
 }

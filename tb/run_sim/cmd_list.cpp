@@ -65,13 +65,17 @@ Json devices_json() {
 }
 
 std::string as_text() {
-  Table models({Align::kLeft, Align::kRight, Align::kRight, Align::kRight, Align::kRight, Align::kLeft});
-  models.add({"model", "blocks", "width", "heads", "MLP", "selectors before blocks"});
+  Table models({Align::kLeft, Align::kRight, Align::kRight, Align::kRight, Align::kRight, Align::kRight, Align::kRight,
+                Align::kRight, Align::kLeft, Align::kLeft});
+  models.add({"model", "pixels", "patches", "blocks", "width", "heads", "MLP", "classes", "selectors before blocks",
+              "weights"});
   for (const zoo::ModelSpec& m : zoo::models()) {
     std::string positions;
     for (const int p : m.selectors) positions += (positions.empty() ? "" : ", ") + std::to_string(p);
-    models.add({std::string(m.name), std::to_string(m.depth), std::to_string(m.dim), std::to_string(m.heads),
-                std::to_string(m.mlp_hidden), positions});
+    const std::string pixels = std::to_string(m.image_size);
+    models.add({std::string(m.name), pixels + " x " + pixels, std::to_string(m.patches()), std::to_string(m.depth),
+                std::to_string(m.dim), std::to_string(m.heads), std::to_string(m.mlp_hidden), std::to_string(m.classes),
+                positions, m.weights.empty() ? "bring your own" : std::string(m.weights)});
   }
   std::string text = "Models\n" + models.text() + "\nConfigurations (the one of the model is read by itself)\n";
   for (const std::string& name : shipped_configs()) text += "  " + name + "\n";
@@ -108,6 +112,10 @@ std::string as_json() {
                               {"dim", m.dim},
                               {"heads", m.heads},
                               {"mlp_hidden", m.mlp_hidden},
+                              {"image_size", m.image_size},
+                              {"patches", m.patches()},
+                              {"classes", m.classes},
+                              {"weights", m.weights},
                               {"selectors", m.selectors}});
   }
   json["configs"] = shipped_configs();

@@ -30,9 +30,10 @@ int quantize_command(const Arguments& arguments) {
   CommandLine line = quantize_command_line();
   line.parse(arguments);
   if (answered(line)) return 0;
-  const std::string name(zoo::find(line.required("model")).name);
+  const zoo::ModelSpec& spec = zoo::find(line.required("model"));
+  const std::string name(spec.name);
   const std::string out = line.required("out");
-  line.required("weights");
+  if (spec.weights.empty()) line.required("weights");
   const soc::SocConfig config = resolve_config(name, line.list("config"), line.settings());
   { const AtomicFile probe(out); }  // an unwritable target is an error of the input, and is told before the work
   const quant::QuantModel model = quant::prepare(prepare_options(line, config.accel.residual_bits));

@@ -65,8 +65,10 @@ std::string help_lines(const Option& option) {
 
 OptionGroup model_group() {
   return {"Model",
-          {{"model", "NAME", "deit-t, deit-s, deit-b, lv-vit-s or lv-vit-m"},
-           {"weights", "FILE", "safetensors with timm's tensor names, a file of `run_sim quantize`, or synthetic:SEED"},
+          {{"model", "NAME", "deit-t, deit-s, deit-b, lv-vit-s, lv-vit-m or deit-micro"},
+           {"weights", "FILE",
+            "safetensors with timm's tensor names, a file of `run_sim quantize`, or synthetic:SEED; deit-micro has its "
+            "own"},
            {"calibrate", "DIR",
             "images (at most 32 are used) that fix the activation scales; default: the scales in "
             "the weight file, else those shipped for the model"},
@@ -82,11 +84,11 @@ OptionGroup pruning_group() {
             "share of the patch tokens gone after each selector: cumulative, in [0, 1), "
             "not falling"},
            {"scorer", "NAME",
-            "what ranks tokens: heatvit (the selector network), cls-attention or random; default: "
-            "heatvit in timing mode or with --selector-weights, else cls-attention"},
+            "what ranks tokens: heatvit (the selector network), cls-attention, random, or none: nothing is pruned; "
+            "default: heatvit in timing mode or with selector weights, else cls-attention"},
            {"selector-weights", "FILE",
             "weights of the selectors (safetensors, or random:SEED); without --prune-rates "
-            "each token is kept where its score is at least 0.5"},
+            "each token is kept where its score is at least 0.5. deit-micro has its own"},
            {"selectors", "B1,B2,B3", "selectors stand before these blocks, counting from 1; default: the model's"},
            {"seed", "N", "of --scorer random; default 1"}}};
 }

@@ -49,7 +49,7 @@ Scorer parse_scorer(const std::string& text) {
   for (const Scorer scorer : {Scorer::kHeatvit, Scorer::kClsAttention, Scorer::kRandom}) {
     if (name_of(scorer) == text) return scorer;
   }
-  throw InputError("--scorer: '" + text + "' is not allowed; allowed: heatvit, cls-attention or random");
+  throw InputError("--scorer: '" + text + "' is not allowed; allowed: heatvit, cls-attention, random or none");
 }
 
 Scorer default_scorer(const PruningOptions& options) {
@@ -91,6 +91,11 @@ std::string_view name_of(Scorer scorer) {
 }
 
 Pruning make_pruning(const zoo::ModelSpec& spec, const PruningOptions& options) {
+  if (options.scorer == name_of(Scorer::kNone)) {
+    if (options.rates || options.selectors || options.selector_weights || options.has_trace)
+      throw InputError("--scorer none: prunes nothing; leave out what says how to prune");
+    return {};
+  }
   if (!options.rates && !options.scorer && !options.selector_weights && !options.has_trace) {
     if (options.selectors) throw InputError("--selectors: no effect without --prune-rates or --selector-weights");
     return {};

@@ -22,6 +22,8 @@ constexpr const char* kIntro =
 Examples
   run_sim --model deit-s                                           latency, nothing pruned, no file needed
   run_sim --model deit-s --prune-rates 0.3,0.51,0.657              latency with tokens pruned at fixed rates
+  run_sim --model deit-micro --images models/zoo/micro/images --labels models/zoo/micro/labels.csv
+                                                                   the network and the pictures of the project
   run_sim --model deit-t --weights W.safetensors --image a.jpg     classes, tokens and latency of a photograph
   run_sim --model deit-t --weights W.safetensors --images DIR --labels DIR/labels.csv --jobs 2 --json out.json
   run_sim --model deit-s --pe.to 64 --pl.clock_mhz 200             other hardware; `run_sim list` shows what there is
@@ -37,12 +39,13 @@ std::string named_mode(const CommandLine& line) {
   return line.has("image") || line.has("images") ? "functional" : "timing";
 }
 
-soc::Mode resolve_mode(const CommandLine& line) {
+soc::Mode resolve_mode(const CommandLine& line, const zoo::ModelSpec& spec) {
   const bool images = line.has("image") || line.has("images");
   const std::string mode = named_mode(line);
   if (mode == "functional") {
     if (!images) throw InputError("--mode functional: needs --image or --images");
-    if (!line.has("weights")) throw InputError("--weights is missing: functional mode needs FILE or synthetic:SEED");
+    if (!line.has("weights") && spec.weights.empty())
+      throw InputError("--weights is missing: functional mode needs FILE or synthetic:SEED");
     if (line.has("token-trace")) {
       throw InputError("--token-trace: no effect in functional mode; the images decide how many tokens stay");
     }
@@ -60,13 +63,15 @@ soc::Mode resolve_mode(const CommandLine& line) {
   throw InputError("--mode: '" + mode + "' is not allowed; allowed: functional, timing or analytic");
 }
 
-reference::Pruning resolve_pruning(const CommandLine& line, const zoo::ModelSpec& spec, soc::Mode mode) {
+reference::Pruning resolve_pruning(const CommandLine& line, const zoo::ModelSpec& spec, soc::Mode mode,
+                                   const quant::PrepareOptions& prepare) {
   PruningOptions options;
   options.rates = line.maybe("prune-rates");
   options.scorer = line.maybe("scorer");
   options.selectors = line.maybe("selectors");
   options.selector_weights = line.maybe("selector-weights");
   options.functional = mode == soc::Mode::kFunctional;
+  if (options.functional && !prepare.selectors.empty()) options.selector_weights = prepare.selectors;
   options.has_trace = line.has("token-trace");
   return make_pruning(spec, options);
 }
@@ -125,6 +130,7 @@ Json resolved_json(const CommandLine& line, const RunOptions& options) {
     std::replace(key.begin(), key.end(), '-', '_');
     json[key] = or_null(line.maybe(name));
   }
+  if (options.mode == soc::Mode::kFunctional && !line.has("weights")) json["weights"] = options.spec.weights;
   Json rates = Json::array();
   for (const std::string& rate :
        line.has("prune-rates") ? split_list(line.text("prune-rates")) : std::vector<std::string>()) {
@@ -197,6 +203,12 @@ quant::PrepareOptions prepare_options(const CommandLine& line, int residual_bits
   prepare.model = line.text("model");
   prepare.weights = line.text("weights");
   prepare.selectors = line.text("selector-weights");
+  const zoo::ModelSpec* spec = line.has("weights") || !line.has("model") ? nullptr : &zoo::find(prepare.model);
+  if (spec != nullptr && !spec->weights.empty()) {
+    prepare.weights = (project_home() / spec->weights).string();
+    const bool heatvit = !line.has("scorer") || line.text("scorer") == "heatvit";
+    if (!line.has("selector-weights") && heatvit) prepare.selectors = prepare.weights;
+  }
   prepare.calibrate = line.text("calibrate");
   prepare.home = project_home().string();
   prepare.delta1 = resolve_delta(line, "delta1");
@@ -216,14 +228,14 @@ void apply_traffic(const CommandLine& line, soc::SocConfig& config) {
 RunOptions resolve_run(const CommandLine& line) {
   RunOptions options;
   options.spec = zoo::find(line.required("model"));
-  options.mode = resolve_mode(line);
+  options.mode = resolve_mode(line, options.spec);
   options.analytic = named_mode(line) == "analytic";
   options.config = resolve_config(std::string(options.spec.name), line.list("config"), line.settings());
   apply_traffic(line, options.config);
   options.device = find_device(line.has("device") ? line.text("device") : kDefaultDevice);
   expect_fit(options.config, options.device);
   options.prepare = prepare_options(line, options.config.accel.residual_bits);
-  options.pruning = resolve_pruning(line, options.spec, options.mode);
+  options.pruning = resolve_pruning(line, options.spec, options.mode, options.prepare);
   options.token_trace_out = line.maybe("token-trace-out");
   if (options.token_trace_out && !options.pruning.enabled()) {
     throw InputError("--token-trace-out: nothing is pruned; give --prune-rates or --selector-weights");

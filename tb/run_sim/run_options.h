@@ -41,7 +41,8 @@ CommandLine run_command_line();
 /// Throws InputError.
 RunOptions resolve_run(const CommandLine& line);
 
-/// Model, weights, selectors, calibration and deltas as prepare() wants them. Throws InputError.
+/// Model, weights, selectors, calibration and deltas as prepare() wants them: without --weights those that the project
+/// ships for the model, if any, with their selectors (unless --scorer names another one). Throws InputError.
 quant::PrepareOptions prepare_options(const CommandLine& line, int residual_bits);
 
 /// "functional", "timing".

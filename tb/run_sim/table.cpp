@@ -40,7 +40,7 @@ Examples
 
 CommandLine table_command_line() {
   const OptionGroup table = {"Table",
-                             {{"model", "NAME", "deit-t, deit-s, deit-b, lv-vit-s or lv-vit-m"},
+                             {{"model", "NAME", "deit-t, deit-s, deit-b, lv-vit-s, lv-vit-m or deit-micro"},
                               {"out", "FILE", "the table: .json or .csv"},
                               {"keep-ratios", "FROM:TO:STEP",
                                "only the token counts of these keep ratios, in [0, 1]; default: every count from 2"},

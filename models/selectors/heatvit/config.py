@@ -1,4 +1,4 @@
-"""Sizes of a vision transformer, as data. The rows of DeiT agree with models/zoo/zoo.cpp."""
+"""Sizes of a vision transformer, as data. The rows agree with models/zoo/zoo.cpp."""
 
 from dataclasses import dataclass, replace
 
@@ -72,6 +72,8 @@ CONFIGS = {
         ModelConfig("deit-t", dim=192, heads=3),
         ModelConfig("deit-s", dim=384, heads=6),
         ModelConfig("deit-b", dim=768, heads=12),
+        ModelConfig("deit-micro", dim=96, heads=3, depth=6, image_size=64, patch=8, classes=16, mlp_hidden=192, crop=1.0,
+                    selectors=(3, 4, 5)),
     )
 }
 
