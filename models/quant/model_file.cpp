@@ -296,10 +296,7 @@ QuantModel load_model(const std::string& path) {
   model.logit_scale = file.positive("heatvit.logit_scale");
   model.delta1 = static_cast<uint16_t>(file.number("heatvit.delta1_q15", 32768));
   model.delta2 = static_cast<uint16_t>(file.number("heatvit.delta2_q15", 32768));
-  const uint64_t selectors = file.number("heatvit.selectors", model.spec.selectors.size());
-  if (selectors != 0 && selectors != model.spec.selectors.size())
-    file.fail("metadata 'heatvit.selectors' must be 0 or 3");
-  model.selectors.resize(selectors);
+  model.selectors.resize(file.number("heatvit.selectors", static_cast<uint64_t>(model.spec.depth)));
   model.blocks.resize(size_t(model.spec.depth));
   if (model.spec.stem == zoo::Stem::kLvConv) model.stem.resize(3);
   visit(file, model);

@@ -51,6 +51,25 @@ double parse_delta(const Metadata& metadata, const char* key, const std::string&
   return value;
 }
 
+std::vector<int> parse_positions(const std::string& text, const std::string& path, const zoo::ModelSpec& spec) {
+  std::vector<int> positions;
+  const char* at = text.data();
+  const char* const end = at + text.size();
+  for (bool more = true; more; ++at) {
+    int block = 0;
+    const auto [rest, error] = std::from_chars(at, end, block);
+    at = rest;
+    more = at != end && *at == ',';
+    if (error != std::errc() || (at != end && !more) || block <= (positions.empty() ? 0 : positions.back()) ||
+        block > spec.depth) {
+      throw InputError(path + ": metadata '" + kPositionsKey + "' is '" + text + "', rising blocks of 1.." +
+                       std::to_string(spec.depth) + " with commas between them are needed");
+    }
+    positions.push_back(block);
+  }
+  return positions;
+}
+
 std::vector<preprocess::Image> synthetic_images(uint32_t count, int side) {
   std::vector<preprocess::Image> images;
   for (uint32_t seed = 1; seed <= count; ++seed) images.push_back(preprocess::synthetic_image(seed, side));
@@ -76,7 +95,8 @@ class Preparation {
     if (starts_with(options_.selectors, kRandom)) {
       add_random_selectors(model, parse_seed(options_.selectors), selector_images());
     } else if (!options_.selectors.empty()) {
-      model.selectors = reference::load_float_selectors(*weights::open_weights(options_.selectors), spec_);
+      const size_t count = selector_positions(options_.selectors, spec_).size();
+      model.selectors = reference::load_float_selectors(*weights::open_weights(options_.selectors), spec_, count);
     }
     return model;
   }
@@ -136,7 +156,7 @@ void Preparation::add_selector_ranges(const reference::FloatModel& model, Ranges
   }
   reference::Pruning pruning;
   pruning.scorer = reference::Scorer::kHeatvit;
-  pruning.positions.assign(spec_.selectors.begin(), spec_.selectors.end());
+  pruning.positions = selector_positions(options_.selectors, spec_);
   for (const auto& [name, range] : calibrate(model, selector_images(), pruning, activations_)) {
     if (starts_with(name, "selector.")) ranges[name] = range;
   }
@@ -171,6 +191,14 @@ QuantModel prepare(const PrepareOptions& options) {
   if (!is_synthetic(options) && is_quantized_model(options.weights)) return load_quantized(options);
   Preparation preparation(options);
   return preparation.quantize(preparation.load());
+}
+
+std::vector<int> selector_positions(const std::string& selectors, const zoo::ModelSpec& spec) {
+  const std::vector<int> usual(spec.selectors.begin(), spec.selectors.end());
+  if (selectors.empty() || starts_with(selectors, kRandom) || !std::filesystem::exists(selectors)) return usual;
+  const Metadata metadata = metadata_of(selectors);
+  const auto found = metadata.find(kPositionsKey);
+  return found == metadata.end() ? usual : parse_positions(found->second, selectors, spec);
 }
 
 reference::FloatModel prepare_float(const PrepareOptions& options) { return Preparation(options).load(); }

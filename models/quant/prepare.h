@@ -17,6 +17,9 @@ constexpr char kRangesKey[] = "heatvit.ranges";  // a ranges file as text (calib
 constexpr char kDelta1Key[] = "heatvit.delta1";  // decimal number: the regularisation factor of GELU in training
 constexpr char kDelta2Key[] = "heatvit.delta2";  // that of softmax
 
+/// Of a selector file: the blocks before which its selectors stand, "4,7,10"; without it the model's own.
+constexpr char kPositionsKey[] = "heatvit.positions";
+
 struct PrepareOptions {
   std::string model;                     // zoo name; empty is allowed for a quantised file, which knows its own
   std::string weights;                   // float safetensors, quantised file of ours, or "synthetic:SEED"
@@ -33,6 +36,11 @@ struct PrepareOptions {
 /// metadata, else four procedural pictures. Throws InputError for everything that does not fit; it names --calibrate
 /// where no ranges are to be had.
 QuantModel prepare(const PrepareOptions& options);
+
+/// Blocks, counting from 1, before which the selectors of a file stand (PrepareOptions::selectors); the model's own
+/// where the file does not say or cannot be found. Throws InputError for metadata that are no rising blocks of the
+/// model.
+std::vector<int> selector_positions(const std::string& selectors, const zoo::ModelSpec& spec);
 
 /// The float network of the same options, selectors included (random ones with their bias calibrated).
 reference::FloatModel prepare_float(const PrepareOptions& options);

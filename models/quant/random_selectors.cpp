@@ -116,7 +116,7 @@ float balancing_bias(const std::vector<TokenLogits>& tokens) {
 
 void add_random_selectors(reference::FloatModel& model, uint32_t seed, const std::vector<preprocess::Image>& images) {
   const auto source = weights::open_weights("synthetic:" + std::to_string(seed));
-  model.selectors = reference::load_float_selectors(*source, model.spec);
+  model.selectors = reference::load_float_selectors(*source, model.spec, model.spec.selectors.size());
   for (size_t stage = 0; stage < model.selectors.size(); ++stage) {
     FloatSelector& selector = model.selectors[stage];
     compare_with_mean(selector.mlp1);

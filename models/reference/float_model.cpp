@@ -123,11 +123,11 @@ FloatModel load_float_model(const WeightSource& source, const zoo::ModelSpec& sp
   return model;
 }
 
-std::vector<FloatSelector> load_float_selectors(const WeightSource& source, const zoo::ModelSpec& spec) {
+std::vector<FloatSelector> load_float_selectors(const WeightSource& source, const zoo::ModelSpec& spec, size_t count) {
   const int d = spec.head_dim();
   const int hidden = std::max(1, spec.heads / 2);
   std::vector<FloatSelector> selectors;
-  for (size_t stage = 0; stage < spec.selectors.size(); ++stage) {
+  for (size_t stage = 0; stage < count; ++stage) {
     const std::string name = "selectors." + std::to_string(stage) + ".";
     FloatSelector selector;
     selector.norm = read_norm(source, name + "norm", d);

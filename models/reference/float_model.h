@@ -53,7 +53,7 @@ struct FloatModel {
   FloatNorm norm;
   FloatLinear head;
   FloatLinear aux_head;                  // LV-ViT; n = 0 otherwise
-  std::vector<FloatSelector> selectors;  // empty, or one for each of spec.selectors
+  std::vector<FloatSelector> selectors;  // empty, or one a stage
 };
 
 /// Reads timm's tensors (DeiT) or those of LV-ViT's released code, batch norms folded into the stem. No selectors.
@@ -65,7 +65,8 @@ struct FloatModel {
 /// Throws InputError as WeightSource::read does.
 FloatModel load_float_model(const weights::WeightSource& source, const zoo::ModelSpec& spec);
 
-/// Reads `selectors.S.*` (models/selectors/README.md), S from 0.
-std::vector<FloatSelector> load_float_selectors(const weights::WeightSource& source, const zoo::ModelSpec& spec);
+/// Reads `selectors.S.*` (models/selectors/README.md), S from 0 to count - 1.
+std::vector<FloatSelector> load_float_selectors(const weights::WeightSource& source, const zoo::ModelSpec& spec,
+                                                size_t count);
 
 }  // namespace heatvit::reference

@@ -81,6 +81,12 @@ class LatencyTable(torch.nn.Module):
         none, everything = self._at("selector_keeping_none", tokens), self._at("selector_keeping_all", tokens)
         return none + share * (everything - none)
 
+    def of_blocks(self, tokens):
+        """Milliseconds of a network without selectors whose blocks work on these numbers of rows."""
+        rows = [torch.tensor(float(count), dtype=torch.float64) for count in tokens]
+        first = torch.tensor(float(self.patches + 1), dtype=torch.float64)
+        return float(self._at("embedding", first) + sum(self._at("block", r) for r in rows) + self._at("head", rows[-1]))
+
     def forward(self, keep_ratios):
         """keep_ratios: (..., selectors), cumulative, in [0, 1], not rising. Returns (...) in milliseconds, float64."""
         if keep_ratios.shape[-1] != len(self.selectors):

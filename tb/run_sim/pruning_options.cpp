@@ -1,6 +1,7 @@
 #include "tb/run_sim/pruning_options.h"
 
 #include "models/errors.h"
+#include "models/quant/prepare.h"
 #include "tb/run_sim/numbers.h"
 
 namespace heatvit::tb {
@@ -103,7 +104,7 @@ Pruning make_pruning(const zoo::ModelSpec& spec, const PruningOptions& options) 
   Pruning pruning;
   pruning.scorer = options.scorer ? parse_scorer(*options.scorer) : default_scorer(options);
   pruning.positions = options.selectors ? parse_positions(*options.selectors, spec)
-                                        : std::vector<int>(spec.selectors.begin(), spec.selectors.end());
+                                        : quant::selector_positions(options.selector_weights.value_or(""), spec);
   if (options.functional) {
     check_functional(pruning, options);
   } else {

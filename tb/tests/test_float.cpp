@@ -150,7 +150,7 @@ class Synthetic : public testing::Test {
 TEST_F(Synthetic, TokensFollowThePruningOfEachScorer) {
   const preprocess::Image image = preprocess::synthetic_image(1);
   FloatModel model = tiny();
-  model.selectors = load_float_selectors(*weights::open_weights("synthetic:4"), model.spec);
+  model.selectors = load_float_selectors(*weights::open_weights("synthetic:4"), model.spec, 3);
   for (const Scorer scorer : {Scorer::kHeatvit, Scorer::kClsAttention, Scorer::kRandom}) {
     const FloatResult result = FloatExecutor(model, {scorer, {4, 7, 10}, {137, 96, 67}}).run(image, 7);
     EXPECT_EQ(result.tokens, (std::vector<int>{197, 197, 197, 139, 139, 139, 98, 98, 98, 69, 69, 69}));

@@ -56,13 +56,13 @@ def load_image(path):
 
 
 def centre_crop(image, config):
-    """Short side to floor(size / crop), bicubic, and the centre: what the simulator does with a photograph."""
+    """Short side to floor(size / crop), bicubic, and the centre, with the roundings of models/preprocess/image.cpp."""
     size = config.image_size
     short = math.floor(size / config.crop)
     width, height = image.size
-    scale = (short, int(short * height / width)) if width < height else (int(short * width / height), short)
+    scale = [short if side <= other else round(short * side / other) for side, other in ((width, height), (height, width))]
     image = image.resize(scale, Image.BICUBIC)
-    left, top = round((image.width - size) / 2), round((image.height - size) / 2)
+    left, top = (image.width - size) // 2, (image.height - size) // 2
     return image.crop((left, top, left + size, top + size))
 
 
@@ -90,19 +90,13 @@ def to_tensor(image, config):
     return (pixels - torch.tensor(config.mean)[:, None, None]) / torch.tensor(config.std)[:, None, None]
 
 
-def evaluation_batch(items, config):
-    """(images, 3, size, size) and labels, centre crops."""
-    images = torch.stack([to_tensor(centre_crop(load_image(path), config), config) for path, _ in items])
-    return images, torch.tensor([label for _, label in items])
-
-
-def augmented_batch(items, config, copies, seed):
-    """`copies` crops of each image: the first the centre crop, the others random. Order: all images, copy after copy."""
+def crops(items, config, copy, seed):
+    """One crop of each image: (images, 3, size, size) and labels. Copy 0 is the centre crop, others are random by `seed`."""
     rng = random.Random(seed)
-    opened = [load_image(path) for path, _ in items]
-    images = []
-    for copy in range(copies):
-        for image in opened:
-            crop = centre_crop(image, config) if copy == 0 else random_resized_crop(image, config, rng)
-            images.append(to_tensor(crop, config))
-    return torch.stack(images), torch.tensor([label for _, label in items] * copies)
+
+    def crop(path):
+        image = load_image(path)
+        return centre_crop(image, config) if copy == 0 else random_resized_crop(image, config, rng)
+
+    images = torch.stack([to_tensor(crop(path), config) for path, _ in items])
+    return images, torch.tensor([label for _, label in items])

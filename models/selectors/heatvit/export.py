@@ -44,9 +44,7 @@ def save_backbone(backbone, path, metadata=None, ranges=None, source=""):
 def save_selectors(model, path, ranges, source, metadata=None):
     """model: a PrunedViT. ranges: of the tensors `selector.*` (others are left out). source: how they came about."""
     selected = {name: value for name, value in ranges.items() if name.startswith("selector.")}
-    metadata = {
-        **(metadata or {}),
-        "heatvit.ranges": ranges_text(model.config.name, source, selected),
-        "heatvit.selectors": ",".join(str(position) for position in model.config.selectors),
-    }
+    metadata = {**(metadata or {}), "heatvit.positions": ",".join(str(position) for position in model.config.selectors)}
+    if selected:
+        metadata["heatvit.ranges"] = ranges_text(model.config.name, source, selected)
     write_safetensors(path, arrays_of(model.selectors, SELECTOR_PREFIX), metadata)

@@ -42,13 +42,7 @@ def keep_ratio(kept, patches, targets):
     return (ratio - ratio.new_tensor(targets)).pow(2).mean()
 
 
-def sharpness(scores, masks):
+def sharpness(scores, candidates):
     """Mean of 4 s (1 - s) over the candidates: near zero when scores are decided, so that threshold and sampling agree."""
-    total, count = 0.0, 0.0
-    previous = None
-    for score, mask in zip(scores, masks):
-        weight = torch.ones_like(score) if previous is None else previous
-        total = total + (4 * score * (1 - score) * weight).sum()
-        count = count + weight.sum()
-        previous = mask.detach()
-    return total / count
+    total = sum((4 * score * (1 - score) * weight).sum() for score, weight in zip(scores, candidates))
+    return total / sum(weight.sum() for weight in candidates)

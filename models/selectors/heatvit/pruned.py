@@ -21,6 +21,7 @@ class PrunedOutput:
     features: torch.Tensor  # (images, dim): CLS after the last LayerNorm
     scores: list = field(default_factory=list)  # a selector: (images, patches)
     masks: list = field(default_factory=list)  # a selector: (images, patches), 1 kept, cumulative, differentiable
+    candidates: list = field(default_factory=list)  # a selector: the mask in front of it
     tokens: torch.Tensor = None  # (images, rows, dim): the stream before the last block
 
     def kept(self):
@@ -42,38 +43,50 @@ class Decision:
 
 
 class PrunedViT(nn.Module):
-    """`functions`: of the backbone. The selectors use the hardware's polynomials, with the same delta1."""
+    """`functions`: of the backbone. The selectors use the hardware's polynomials, with the same delta1.
 
-    def __init__(self, backbone, functions=EXACT, use_package=True):
+    positions: of the selectors, default the backbone's. prefix_block: where `prefix` ends, default at the first selector.
+    """
+
+    def __init__(self, backbone, functions=EXACT, use_package=True, positions=None, prefix_block=None):
         super().__init__()
-        self.config = backbone.config
+        self.config = backbone.config if positions is None else backbone.config.with_selectors(positions)
+        self.prefix_block = prefix_block or (self.config.selectors or (1,))[0]
+        if self.prefix_block > (self.config.selectors or (self.config.depth,))[0]:
+            raise ValueError(f"crops are computed up to block {self.prefix_block}, behind a selector: {self.config.selectors}")
         self.backbone = backbone
         self.functions = functions
         self.selector_functions = Nonlinearities(True, functions.delta1, 1.0)
         self.use_package = use_package
-        self.selectors = nn.ModuleList(TokenSelector(backbone.config) for _ in backbone.config.selectors)
+        self.selectors = nn.ModuleList(TokenSelector(self.config) for _ in self.config.selectors)
 
     def prefix(self, images, probe=None):
-        """The stream in front of the first selector: it depends on the backbone alone, so it can be kept."""
+        """The stream in front of prefix_block: it depends on the backbone alone, so it can be kept."""
         x = self.backbone.embed(images, probe)
-        for number in range(1, self._first()):
+        for number in range(1, self.prefix_block):
             x = self.backbone.block(number, x, None, self.functions, probe)
         return x
 
     def forward(self, images, decide=None, probe=None):
         return self.from_prefix(self.prefix(images, probe), decide, probe)
 
-    def from_prefix(self, x, decide=None, probe=None, scorer=None):
+    def from_prefix(self, x, decide=None, probe=None, scorer=None, spare=None):
         """Masked pass from `prefix` on. decide: a Decision, default the threshold. scorer(stage, x, candidates, mask) may
-        replace the selectors: returns keep masks over the patches and the scores that weight the package token."""
+        replace the selectors: returns keep masks over the patches and the scores that weight the package token.
+
+        spare: dropped patches of an image that go on for the sake of their gradients, the best-scored ones; None: all.
+        With a limit the masks of later selectors have only the columns of the patches that went on.
+        """
         decide = decide or Decision()
         patches = self.config.patches
         output = PrunedOutput(None, None)
         mask, policy, has_package = x.new_ones(len(x), patches), None, x.new_zeros(len(x), 1)
-        for number in range(self._first(), self.config.depth + 1):
+        for number in range(self.prefix_block, self.config.depth + 1):
             if number in self.config.selectors:
                 stage = self.config.selectors.index(number)
                 x, mask, has_package = self._select(stage, x, mask, has_package, decide, probe, scorer, output)
+                if spare is not None:
+                    x, mask = self._thin_out(x, mask, output.scores[-1], spare)
                 policy = torch.cat((mask.new_ones(len(x), 1), mask, has_package), 1)
             last = number == self.config.depth
             if last:
@@ -82,9 +95,6 @@ class PrunedViT(nn.Module):
         output.features = self.backbone.features(x, probe)
         output.logits = linear(self.backbone.head, output.features, probe)
         return output
-
-    def _first(self):
-        return self.config.selectors[0] if self.config.selectors else 1
 
     def _select(self, stage, x, mask, has_package, decide, probe, scorer, output):
         zeros = mask.new_zeros(len(x), 1)
@@ -98,12 +108,23 @@ class PrunedViT(nn.Module):
             keep, score = scorer(stage, x, candidates, mask)
         output.scores.append(score[:, 1 : 1 + mask.shape[1]])
         output.masks.append(keep)
+        output.candidates.append(mask.detach())
         packaged = torch.cat((zeros, mask - keep) + ((has_package,) if rows > mask.shape[1] else ()), 1)
         token, has_package = package_token(x, score, packaged)
         if not self.use_package:
             token, has_package = torch.zeros_like(token), torch.zeros_like(has_package)
         token = apply_probe(probe, "residual", token)
         return torch.cat((x[:, : 1 + mask.shape[1]], token), 1), keep, has_package
+
+    @staticmethod
+    def _thin_out(x, mask, score, spare):
+        """Rows CLS, the kept patches with up to `spare` dropped ones of the fullest image, package; in order."""
+        count = min(mask.shape[1], int(mask.detach().sum(1).max()) + spare)
+        if count == mask.shape[1]:
+            return x, mask
+        best = (2 * mask.detach() + score.detach()).topk(count, 1).indices.sort(1).values
+        rows = torch.cat((torch.zeros_like(best[:, :1]), best + 1, torch.full_like(best[:, :1], x.shape[1] - 1)), 1)
+        return x.gather(1, rows[:, :, None].expand(-1, -1, x.shape[2])), mask.gather(1, best)
 
     @torch.no_grad()
     def evaluate_one(self, image, probe=None):

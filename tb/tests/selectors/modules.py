@@ -46,6 +46,9 @@ def masked_and_gathered_passes_agree():
             close(logits, output.logits[i], 1e-4)
             assert [len(k) for k in kept] == counts[i].long().tolist()
             assert kept == [torch.nonzero(mask[i])[:, 0].tolist() for mask in output.masks]
+            thin = model.from_prefix(model.prefix(images), spare=1)
+            close(thin.logits, output.logits, 1e-4)
+            assert torch.equal(thin.kept(), counts)
             assert tokens[-1] == 1 + len(kept[-1]) + (len(kept[-1]) < SMALL.patches)
 
 
@@ -94,7 +97,7 @@ def gradients_reach_every_selector():
     model, images = small_model(), torch.randn(4, 3, 32, 32)
     output = model(images, pruned.Decision(sample=True))
     loss = losses.distillation(output.logits, model.backbone(images).detach())
-    loss = loss + losses.keep_ratio(output.kept(), SMALL.patches, (0.5, 0.25)) + losses.sharpness(output.scores, output.masks)
+    loss = loss + losses.keep_ratio(output.kept(), SMALL.patches, (0.5, 0.25)) + losses.sharpness(output.scores, output.candidates)
     loss.backward()
     for name, parameter in model.selectors.named_parameters():
         assert parameter.grad is not None and torch.isfinite(parameter.grad).all(), name

@@ -1,0 +1,187 @@
+#!/usr/bin/python3
+"""Accuracy against latency: trained selectors, CLS attention, random choice, token merging; 8 bit, through the simulator.
+
+Each point of the trained selectors (their keep logits shifted by a constant) is run by run_sim on the given images, then CLS
+attention and random choice with the same mean tokens after each selector. Token merging (ToMe) runs in PyTorch, in float; its
+latency is that of the latency table's blocks at its token counts, without the cost of matching, which no unit of the
+hardware could do: a lower bound. With --package the trained selectors are run in PyTorch with and without package token.
+
+Writes fronts.json and fronts.svg.
+"""
+
+import argparse
+import csv
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from heatvit import runtime  # noqa: E402  (before torch)
+
+EPILOG = """example:
+  fronts.py --run-sim build/tb/run_sim --weights deit_tiny_patch16_224.safetensors --selectors run1/selectors.safetensors \\
+            --images photographs --labels labels.csv --list run1/validation.csv --table table.json --out fronts
+"""
+
+
+def parse_arguments(arguments):
+    parser = argparse.ArgumentParser(
+        description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("--model", default="deit-t", help="default %(default)s")
+    add("--run-sim", required=True, help="the program")
+    add("--weights", required=True, help="the backbone: safetensors, timm's names")
+    add("--selectors", required=True, help="trained selectors")
+    add("--images", required=True, help="folder of images")
+    add("--labels", required=True, help="CSV file,class")
+    add("--list", default="", help="CSV whose column `file` names the images to use (default: all)")
+    add("--table", default="", help="latency table of `run_sim table`, for token merging (default: leave it out)")
+    add("--shifts", default="-0.6,-0.3,0,0.3,0.6", help="of the keep logits, a point each (default %(default)s)")
+    add("--seeds", type=int, default=5, help="of the random choice (default %(default)s)")
+    add("--merged", default="4,8,10,13", help="tokens merged in each block, a point each (default %(default)s)")
+    add("--package", action="store_true", help="also with and without package token, in PyTorch")
+    add("--jobs", type=int, default=1, help="processes of run_sim (default %(default)s)")
+    add("--out", required=True, help="folder for the results")
+    return parser.parse_args(arguments)
+
+
+class Simulator:
+    """run_sim on one set of images."""
+
+    def __init__(self, options, folder):
+        self.options, self.folder = options, folder
+        self.images = os.path.join(folder, "images")
+        os.makedirs(self.images)
+        wanted = None
+        if options.list:
+            with open(options.list, encoding="utf-8", newline="") as file:
+                wanted = {row["file"] for row in csv.DictReader(file)}
+        from heatvit import data
+
+        self.items = [i for i in data.list_images(options.images, options.labels)
+                      if wanted is None or os.path.basename(i[0]) in wanted]
+        for path, _ in self.items:
+            os.symlink(os.path.abspath(path), os.path.join(self.images, os.path.basename(path)))
+
+    def run(self, *arguments):
+        report = os.path.join(self.folder, "run.json")
+        subprocess.run([self.options.run_sim, "--model", self.options.model, "--weights", self.options.weights, "--images",
+                        self.images, "--labels", self.options.labels, "--jobs", str(self.options.jobs), "--json", report,
+                        "--quiet", *arguments], check=True)
+        with open(report, encoding="utf-8") as file:
+            return json.load(file)
+
+
+def point_of(method, report, **more):
+    images = report["images"]
+    stages = len(images[0]["kept_counts"])
+    kept = [sum(i["kept_counts"][s] for i in images) / len(images) for s in range(stages)]
+    summary = report["summary"]
+    return {"method": method, "top1": summary["top1"], "latency_ms": summary["latency_ms"]["mean"],
+            "gmacs": summary["gmacs_mean"], "kept": kept, **more}
+
+
+def trained_and_matched(simulator, options, patches):
+    """The points of the trained selectors, and beside each CLS attention and random choice at its mean tokens."""
+    from heatvit import tensors
+
+    arrays, metadata = tensors.read_safetensors(options.selectors)
+    points = [point_of("unpruned", simulator.run())]
+    for shift in (float(word) for word in options.shifts.split(",")):
+        path = os.path.join(simulator.folder, "selectors.safetensors")
+        tensors.write_safetensors(path, shifted(arrays, shift), metadata)
+        points.append(point_of("heatvit", simulator.run("--selector-weights", path), shift=shift))
+        rates = ",".join(f"{1 - kept / patches:.6f}" for kept in points[-1]["kept"])
+        places = ("--selectors", metadata["heatvit.positions"], "--prune-rates", rates)
+        points.append(point_of("cls-attention", simulator.run(*places, "--scorer", "cls-attention"), shift=shift))
+        for seed in range(1, options.seeds + 1):
+            report = simulator.run(*places, "--scorer", "random", "--seed", str(seed))
+            points.append(point_of("random", report, shift=shift, seed=seed))
+        print(*(f"{p['method']} {100 * p['top1']:.1f} %, {p['latency_ms']:.3f} ms, {p['gmacs']:.3f} GMAC; "
+                for p in points if p.get("shift") == shift), flush=True)
+    return points
+
+
+def shifted(arrays, amount):
+    import numpy
+
+    half = numpy.array([0.5, -0.5], numpy.float32) * amount
+    return {name: (array + half).astype("<f4") if name.endswith(".keep.bias") else array for name, array in arrays.items()}
+
+
+def merging_points(simulator, options):
+    from heatvit import data, merging, setup
+    from latency_table import LatencyTable
+
+    backbone = setup.frozen_backbone(options.model, options.weights)
+    table, points = LatencyTable(options.table, ()), []
+    for merged in (int(word) for word in options.merged.split(",")):
+        correct, rows = 0, []
+        for start in range(0, len(simulator.items), 25):
+            images, labels = data.crops(simulator.items[start : start + 25], backbone.config, 0, 0)
+            logits, rows = merging.run(backbone, images, merged)
+            correct += int((logits.argmax(1) == labels).sum())
+        points.append({"method": "token merging, float", "top1": correct / len(simulator.items), "merged": merged,
+                       "latency_ms": table.of_blocks(rows), "rows": rows})
+        print(f"token merging, {merged} a block: {100 * points[-1]['top1']:.1f} %, {points[-1]['latency_ms']:.3f} ms", flush=True)
+    return points
+
+
+def package_points(simulator, options):
+    from heatvit import export, setup, teacher, tensors, trainer
+    from heatvit.pruned import PrunedViT
+
+    positions = [int(word) for word in tensors.read_safetensors(options.selectors)[1]["heatvit.positions"].split(",")]
+    backbone = setup.frozen_backbone(options.model, options.weights)
+    points, cache = [], None
+    for package in (True, False):
+        model = PrunedViT(backbone, use_package=package, positions=positions)
+        export.load_selectors(model.selectors, options.selectors)
+        cache = cache or teacher.build(model, simulator.items, 1, setup.CROP_SEED)
+        result = trainer.evaluate(model, cache)
+        name = "with package token, float" if package else "without package token, float"
+        points.append({"method": name, "top1": float(result.correct.float().mean()),
+                       "agreement": float(result.agree.float().mean()), "gmacs": float(result.macs.mean()) / 1e9})
+        print(f"{name}: {result.text()}", flush=True)
+    return points
+
+
+def drawing(points):
+    from heatvit import plot
+
+    series = []
+    for method, joined in (("heatvit", True), ("cls-attention", True), ("random", False), ("token merging, float", True),
+                           ("unpruned", False)):
+        chosen = [(p["latency_ms"], 100 * p["top1"]) for p in points if p["method"] == method]
+        series += [(method, chosen, joined)] if chosen else []
+    return plot.svg(series, "simulated latency, ms (mean of the images)", "top-1, %")
+
+
+def main(arguments=None):
+    options = parse_arguments(arguments)
+    runtime.configure(2, 1)
+    from heatvit import config, tensors
+
+    try:
+        os.makedirs(options.out, exist_ok=True)
+        with tempfile.TemporaryDirectory() as scratch:
+            simulator = Simulator(options, scratch)
+            points = trained_and_matched(simulator, options, config.find(options.model).patches)
+            points += merging_points(simulator, options) if options.table else []
+            points += package_points(simulator, options) if options.package else []
+        document = {"images": len(simulator.items), "options": vars(options), "points": points}
+        tensors.write_text(os.path.join(options.out, "fronts.json"), json.dumps(document, indent=1) + "\n")
+        tensors.write_text(os.path.join(options.out, "fronts.svg"), drawing(points))
+    except (ValueError, OSError, subprocess.CalledProcessError) as error:
+        print(f"fronts.py: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

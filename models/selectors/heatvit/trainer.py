@@ -1,0 +1,220 @@
+"""Training of the selectors with the backbone frozen: a warm start on saliency, then the whole network by distillation."""
+
+import math
+from dataclasses import asdict, dataclass
+
+import torch
+import torch.nn.functional as F
+
+from . import losses, teacher
+from .pruned import Decision
+from .selector import shift_to_share
+
+
+@dataclass
+class Settings:
+    """Every number here is ours; the paper's recipe is not known in detail."""
+
+    epochs: int = 20  # of the training on the whole network
+    warm_epochs: int = 12  # of the warm start; its inputs are computed once
+    warm_images: int = 350  # crops for the warm start
+    batch: int = 16
+    learning_rate: float = 2e-3
+    target_ms: float = 0.0  # latency; 0: keep ratios alone
+    keep_ratios: tuple = (0.7, 0.49, 0.343)  # cumulative: of the warm start, and targets where keep_weight > 0
+    latency_weight: float = 40.0
+    keep_weight: float = 0.0
+    feature_weight: float = 0.5
+    label_weight: float = 0.0
+    sharpness_weight: float = 0.02
+    noise: float = 1.0  # of the Gumbel samples, falling to 0 at `quiet` of the epochs: then the threshold decides
+    quiet: float = 0.7
+    temperature: float = 1.0
+    spare: int = 24  # dropped tokens of an image that are computed on for their gradients
+    seed: int = 1
+
+
+def warm_start(model, cache, settings, progress=lambda text: None):
+    """Each selector learns which tokens of the unpruned network matter: cross entropy against the most salient share.
+
+    The share is of all tokens of all images, so an image whose saliency is spread keeps more of them.
+    """
+    matter, streams = [], []
+    for start in range(0, min(len(cache), settings.warm_images), settings.batch):
+        rows = slice(start, min(start + settings.batch, settings.warm_images))
+        part, stream = teacher.saliency(model, cache.prefix[rows].float(), cache.logits[rows])
+        matter.append(part)
+        streams.append([x.half() for x in stream])
+        progress(f"saliency {start}")
+    matter = torch.cat(matter)
+    for stage, selector in enumerate(model.selectors):
+        x = torch.cat([parts[stage] for parts in streams])
+        share = settings.keep_ratios[stage]
+        target = (matter[:, stage] >= torch.quantile(matter[:, stage].flatten(), 1 - share)).float()
+        _warm_start_one(model, selector, x, target, settings, stage, progress)
+
+
+def _warm_start_one(model, selector, x, target, settings, stage, progress):
+    candidates = torch.ones(len(x), x.shape[1])
+    candidates[:, 0] = 0
+    optimizer = torch.optim.Adam(selector.parameters(), 3e-3)
+    steps = settings.warm_epochs * math.ceil(len(x) / 32)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+    for _ in range(settings.warm_epochs):
+        total = 0.0
+        for rows in torch.randperm(len(x)).split(32):
+            score = selector(x[rows].float(), candidates[rows], model.selector_functions)[:, 1:]
+            loss = F.binary_cross_entropy(score.clamp(1e-4, 1 - 1e-4), target[rows])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+            total += loss.item() * len(rows)
+        progress(f"selector {stage + 1}: cross entropy {total / len(x):.3f}")
+    rows = slice(0, 128)
+
+    @torch.no_grad()
+    def share_kept():
+        score = selector(x[rows].float(), candidates[rows], model.selector_functions)[:, 1:]
+        return float((score >= 0.5).float().mean())
+
+    shift_to_share(selector, share_kept, settings.keep_ratios[stage])
+
+
+class Trainer:
+    """One run. `table`: a LatencyTable, or None where settings.target_ms is 0. State can be saved and restored at epochs."""
+
+    def __init__(self, model, cache, settings, table=None):
+        self.model, self.cache, self.settings, self.table = model, cache, settings, table
+        for parameter in model.backbone.parameters():
+            parameter.requires_grad_(False)
+        self.optimizer = torch.optim.Adam(model.selectors.parameters(), settings.learning_rate)
+        self.epoch = 0
+        self.history = []
+        self.generator = torch.Generator().manual_seed(settings.seed)
+
+    def state(self):
+        return {
+            "settings": asdict(self.settings),
+            "epoch": self.epoch,
+            "history": self.history,
+            "selectors": self.model.selectors.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "generator": self.generator.get_state(),
+        }
+
+    def restore(self, state):
+        self.epoch, self.history = state["epoch"], state["history"]
+        self.model.selectors.load_state_dict(state["selectors"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.generator.set_state(state["generator"])
+
+    def run_epoch(self, progress=lambda done, of, text: None):
+        order = torch.randperm(len(self.cache), generator=self.generator)
+        batches = order.split(self.settings.batch)
+        sums = {}
+        for number, rows in enumerate(batches):
+            done = (self.epoch + number / len(batches)) / self.settings.epochs
+            self._set_rate(done)
+            for name, value in self._step(rows, done).items():
+                sums[name] = sums.get(name, 0.0) + value * len(rows)
+            seen = sum(len(b) for b in batches[: number + 1])
+            progress(seen, len(self.cache), " ".join(f"{name} {value / seen:.3f}" for name, value in sums.items()))
+        self.epoch += 1
+        self.history.append({name: value / len(self.cache) for name, value in sums.items()})
+        return self.history[-1]
+
+    def _set_rate(self, done):
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.settings.learning_rate * (0.02 + 0.98 * (1 + math.cos(math.pi * done)) / 2)
+
+    def _step(self, rows, done):
+        settings, cache, patches = self.settings, self.cache, self.model.config.patches
+        noise = settings.noise * max(0.0, 1 - done / settings.quiet)
+        decide = Decision(True, settings.temperature, noise, self.generator)
+        output = self.model.from_prefix(cache.prefix[rows].float(), decide, spare=settings.spare)
+        divergence = losses.distillation(output.logits, cache.logits[rows])
+        distance = losses.feature_distance(output.features, cache.features[rows])
+        loss = divergence + settings.feature_weight * distance
+        parts = {"divergence": float(divergence), "feature": float(distance)}
+        kept = output.kept()
+        if settings.target_ms > 0:
+            late, parts["ms"] = losses.latency(kept, self.table, patches, settings.target_ms)
+            loss = loss + settings.latency_weight * late
+        if settings.keep_weight > 0:
+            loss = loss + settings.keep_weight * losses.keep_ratio(kept, patches, settings.keep_ratios)
+        if settings.label_weight > 0:
+            loss = loss + settings.label_weight * losses.classification(output.logits, cache.labels[rows])
+        loss = loss + settings.sharpness_weight * losses.sharpness(output.scores, output.candidates)
+        self.optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.model.selectors.parameters(), 1.0)
+        self.optimizer.step()
+        for stage, count in enumerate(kept.detach().mean(0)):
+            parts[f"kept{stage + 1}"] = float(count)
+        return parts
+
+
+@dataclass
+class Evaluation:
+    """By image; `kept`: (images, selectors)."""
+
+    kept: torch.Tensor
+    classes: torch.Tensor
+    correct: torch.Tensor
+    agree: torch.Tensor  # with the unpruned network
+    margin: torch.Tensor  # of the unpruned network's probabilities, first less second: small is hard
+    macs: torch.Tensor
+    ms: torch.Tensor = None
+
+    def text(self):
+        kept = " ".join(f"{value:.1f}" for value in self.kept.float().mean(0))
+        ms = "" if self.ms is None else f", {float(self.ms.mean()):.3f} ms"
+        return (
+            f"top-1 {100 * float(self.correct.float().mean()):.1f} %, agreement {100 * float(self.agree.float().mean()):.1f} %, "
+            f"kept {kept}, {float(self.macs.mean()) / 1e9:.3f} GMAC{ms}"
+        )
+
+
+@torch.no_grad()
+def evaluate(model, cache, table=None, batch=25, scorer=None, probe=None):
+    """The threshold decides (or `scorer`, see PrunedViT.from_prefix)."""
+    logits, kept = [], []
+    for start in range(0, len(cache), batch):
+        output = model.from_prefix(cache.prefix[start : start + batch].float(), None, probe, scorer, spare=0)
+        logits.append(output.logits)
+        kept.append(output.kept())
+    logits, kept = torch.cat(logits), torch.cat(kept)
+    best = cache.logits.softmax(-1).topk(2).values
+    classes = logits.argmax(1)
+    macs = torch.tensor([float(model.config.macs(row)) for row in kept.tolist()])
+    return Evaluation(
+        kept,
+        classes,
+        classes == cache.labels,
+        classes == cache.logits.argmax(1),
+        best[:, 0] - best[:, 1],
+        macs,
+        None if table is None else table(kept / model.config.patches),
+    )
+
+
+def calibrate_latency(model, cache, table, target_ms, tolerance=0.003, steps=8):
+    """Shifts all keep logits by one amount until the mean latency of the table over `cache` is the target (regula falsi)."""
+    at, points = 0.0, []
+    for _ in range(steps):
+        error = float(evaluate(model, cache, table).ms.mean()) / target_ms - 1
+        points.append((error, at))
+        if abs(error) < tolerance:
+            break
+        below = max((p for p in points if p[0] < 0), default=None)
+        above = min((p for p in points if p[0] >= 0), default=None)
+        if below and above:
+            share = -below[0] / (above[0] - below[0])
+            wanted = below[1] + min(max(share, 0.1), 0.9) * (above[1] - below[1])
+        else:
+            wanted = at - 0.5 if error > 0 else at + 0.5
+        for selector in model.selectors:
+            selector.shift(wanted - at)
+        at = wanted
+    return at

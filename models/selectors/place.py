@@ -1,0 +1,91 @@
+#!/usr/bin/python3
+"""Decides where token selectors stand and how much each prunes, for a latency: the first half of docs/training.md.
+
+Writes plan.json (positions, cumulative keep ratios, and why) and selectors.safetensors (after their warm start) to --out;
+`train.py --plan FOLDER` trains them together.
+"""
+
+import argparse
+import dataclasses
+import json
+import os
+import sys
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from heatvit import runtime  # noqa: E402  (before torch)
+
+EPILOG = """example:
+  run_sim table --model deit-t --out table.json
+  place.py --weights deit_tiny_patch16_224.safetensors --images photographs --labels labels.csv --table table.json \\
+           --target-ms 7 --out plan7
+  train.py --plan plan7 --target-ms 7 ... --out run7
+"""
+
+
+def parse_arguments(arguments):
+    parser = argparse.ArgumentParser(
+        description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("--model", default="deit-t", help="deit-t, deit-s or deit-b (default %(default)s)")
+    add("--weights", required=True, help="the backbone: safetensors, timm's names")
+    add("--images", required=True, help="folder of images")
+    add("--labels", required=True, help="CSV file,class: the split is by class")
+    add("--table", required=True, help="latency table of `run_sim table`")
+    add("--target-ms", type=float, required=True, help="mean latency wanted, milliseconds")
+    add("--out", required=True, help="folder for the results")
+    add("--first", type=int, default=4, help="candidates: all blocks from this one on (default %(default)s)")
+    add("--most", type=int, default=3, help="selectors at most (default %(default)s)")
+    add("--crops", type=int, default=96, help="training images on which accuracy is judged (default %(default)s)")
+    add("--validation-share", type=float, default=0.3, help="of the classes, not used here (default %(default)s)")
+    add("--cache", default="", help="folder that keeps the crops' features between runs")
+    add("--seed", type=int, default=1, help="default %(default)s")
+    add("--threads", type=int, default=2, help="default %(default)s")
+    return parser.parse_args(arguments)
+
+
+def plan(options):
+    from heatvit import export, setup, strategy, tensors, trainer
+    from heatvit.pruned import PrunedViT
+
+    start = time.monotonic()
+    backbone = setup.frozen_backbone(options.model, options.weights)
+    model = PrunedViT(backbone, positions=range(options.first, backbone.config.depth + 1))
+    split = setup.Split(options.images, options.labels, options.validation_share, "", options.seed)
+    cache = setup.teacher_cache(backbone, options.first, split.items, 1, options.weights, options.cache, False)
+    training = cache.of(split.training)
+    settings = trainer.Settings(warm_images=256, warm_epochs=8, seed=options.seed)
+    settings.keep_ratios = tuple(1 - 0.7 * (k + 1) / len(model.selectors) for k in range(len(model.selectors)))
+    trainer.warm_start(model, training, settings)
+    judged = training.rows(slice(-options.crops, None))
+    found = strategy.search(
+        strategy.Placement(model, judged, options.table), options.target_ms, options.most,
+        report=lambda line: print(line, flush=True),
+    )
+    chosen = PrunedViT(backbone, positions=found.positions, prefix_block=options.first)
+    for selector, block in zip(chosen.selectors, found.positions):
+        selector.load_state_dict(model.selectors[model.config.selectors.index(block)].state_dict())
+    strategy.set_thresholds(chosen, training, [found.ratios[block] for block in found.positions])
+    export.save_selectors(chosen, os.path.join(options.out, "selectors.safetensors"), {}, "none: before training")
+    document = {**dataclasses.asdict(found), "positions": found.positions, "target_ms": options.target_ms,
+                "minutes": (time.monotonic() - start) / 60, "peak_megabytes": runtime.peak_megabytes()}
+    tensors.write_text(os.path.join(options.out, "plan.json"), json.dumps(document, indent=1) + "\n")
+
+
+def main(arguments=None):
+    options = parse_arguments(arguments)
+    runtime.configure(options.threads, options.seed)
+    try:
+        os.makedirs(options.out, exist_ok=True)
+        plan(options)
+    except (ValueError, OSError) as error:
+        print(f"place.py: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,210 @@
+#!/usr/bin/python3
+"""Trains the token selectors of a vision transformer whose weights stay as they are.
+
+What it does, in order (docs/training.md has the reasons):
+  1. splits the images by class into training and validation, and writes both lists to the output folder;
+  2. computes a few crops of each image through the unpruned network, once (--cache keeps them for the next run);
+  3. warm start: each selector learns which tokens the unpruned network's answer depends on;
+  4. training: the whole network answers with pruned tokens; the selectors learn to keep the unpruned network's answer
+     (distillation) while the mean latency of the table approaches --target-ms;
+  5. shifts the keep logits by one constant so that the mean latency over the training images is the target;
+  6. writes selectors.safetensors for `run_sim --selector-weights`, and report.json.
+"""
+
+import argparse
+import json
+import os
+import sys
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from heatvit import runtime  # noqa: E402  (before torch)
+
+EPILOG = """examples:
+  run_sim table --model deit-t --out table.json
+  train.py --model deit-t --weights deit_tiny_patch16_224.safetensors --images photographs \\
+           --labels labels.csv --table table.json --target-ms 7.5 --out run1
+  run_sim --model deit-t --weights deit_tiny_patch16_224.safetensors --selector-weights run1/selectors.safetensors \\
+          --images photographs --labels labels.csv
+
+Ctrl-C keeps the state of the last whole epoch; the same command with --resume goes on from it.
+"""
+
+
+def parse_arguments(arguments):
+    defaults = __import__("heatvit.trainer", fromlist=["Settings"]).Settings()
+    parser = argparse.ArgumentParser(
+        description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("--model", default="deit-t", help="deit-t, deit-s or deit-b (default %(default)s)")
+    add("--weights", required=True, help="the backbone: safetensors, timm's names")
+    add("--images", required=True, help="folder of images")
+    add("--labels", required=True, help="CSV file,class: the split is by class")
+    add("--table", required=True, help="latency table of `run_sim table`")
+    add("--out", required=True, help="folder for the results")
+    add("--target-ms", type=float, required=True, help="mean latency wanted, milliseconds")
+    add("--selectors", default="", help="before these blocks, counting from 1 (default: the model's own)")
+    add("--keep-ratios", default="", help="cumulative keep ratios of the warm start (default 0.7,0.49,0.343)")
+    add("--plan", default="", help="folder of place.py: positions, keep ratios and first weights come from it")
+    add("--first", type=int, default=4, help="block up to which crops are computed once (default %(default)s)")
+    add("--init", default="", help="start from these selectors instead of the warm start")
+    add("--epochs", type=int, default=defaults.epochs, help="over all crops (default %(default)s)")
+    add("--copies", type=int, default=6, help="crops of each image: the centre and random ones (default %(default)s)")
+    add("--batch", type=int, default=defaults.batch, help="default %(default)s")
+    add("--learning-rate", type=float, default=defaults.learning_rate, help="of Adam (default %(default)s)")
+    add("--noise", type=float, default=defaults.noise, help="of the Gumbel samples at first (default %(default)s)")
+    add("--label-weight", type=float, default=0.0, help="of the classification loss (default: distillation alone)")
+    add("--keep-weight", type=float, default=0.0, help="holds keep ratios to --keep-ratios (default: latency alone)")
+    add("--validation-share", type=float, default=0.3, help="of the classes (default %(default)s)")
+    add("--fold", default="", help="K/N: the K-th (from 0) of N parts of the classes is the validation")
+    add("--no-package", action="store_true", help="drop tokens without a package token (for comparison)")
+    add("--cache", default="", help="folder that keeps the crops' features between runs")
+    add("--seed", type=int, default=1, help="of split, crops, weights and samples (default %(default)s)")
+    add("--threads", type=int, default=2, help="default %(default)s")
+    add("--resume", action="store_true", help="go on from the checkpoint in --out, if there is one")
+    add("--quiet", action="store_true", help="no progress")
+    return parser.parse_args(arguments)
+
+
+def numbers(text, kind):
+    return tuple(kind(part) for part in text.split(",")) if text else ()
+
+
+def make_settings(options):
+    from heatvit.trainer import Settings
+
+    settings = Settings(
+        epochs=options.epochs, batch=options.batch, learning_rate=options.learning_rate, target_ms=options.target_ms,
+        label_weight=options.label_weight, keep_weight=options.keep_weight, noise=options.noise, seed=options.seed,
+    )
+    if options.keep_ratios:
+        settings.keep_ratios = numbers(options.keep_ratios, float)
+    return settings
+
+
+def make_model(options):
+    from heatvit import setup
+    from heatvit.pruned import PrunedViT
+
+    backbone = setup.frozen_backbone(options.model, options.weights)
+    return PrunedViT(backbone, use_package=not options.no_package, prefix_block=options.first,
+                     positions=numbers(options.selectors, int) or None)
+
+
+def make_data(options, model):
+    """(training, validation) as TeacherCaches; the lists are written to the output folder."""
+    from heatvit import setup
+
+    split = setup.Split(options.images, options.labels, options.validation_share, options.fold, options.seed)
+    split.write(options.out)
+    cache = setup.teacher_cache(model.backbone, model.prefix_block, split.items, options.copies, options.weights,
+                                options.cache, options.quiet)
+    return cache.of(split.training), cache.of(split.validation, True)
+
+
+def apply_plan(options):
+    """Positions, ratios and warm-started selectors of place.py stand in for the options they replace."""
+    with open(os.path.join(options.plan, "plan.json"), encoding="utf-8") as file:
+        plan = json.load(file)
+    options.selectors = ",".join(str(block) for block in plan["positions"])
+    options.keep_ratios = ",".join(str(plan["ratios"][str(block)]) for block in plan["positions"])
+    options.init = options.init or os.path.join(options.plan, "selectors.safetensors")
+
+
+def train(options, model, training, validation, table):
+    import torch
+    from heatvit import export, tensors, trainer
+    from heatvit.progress import Progress
+
+    settings = make_settings(options)
+    run = trainer.Trainer(model, training, settings, table)
+    checkpoint = os.path.join(options.out, "checkpoint.pt")
+    if options.resume and os.path.exists(checkpoint):
+        run.restore(torch.load(checkpoint))
+    elif options.init:
+        export.load_selectors(model.selectors, options.init)
+    else:
+        shown = Progress("warm start", options.quiet)
+        trainer.warm_start(model, training, settings, lambda text: shown.show(0, 1, text))
+        shown.finish()
+    while run.epoch < settings.epochs:
+        shown = Progress(f"epoch {run.epoch + 1} of {settings.epochs}", options.quiet)
+        means = run.run_epoch(shown.show)
+        shown.finish()
+        tensors.write_atomically(checkpoint, lambda stream: torch.save(run.state(), stream))
+        if not options.quiet:
+            print(f"epoch {run.epoch:2}: " + " ".join(f"{name} {value:.3f}" for name, value in means.items()), flush=True)
+            if run.epoch % 5 == 0 and run.epoch < settings.epochs:
+                print(f"  validation: {trainer.evaluate(model, validation, table).text()}", flush=True)
+    return run
+
+
+def finish(options, model, run, training, validation, table, seconds):
+    """The constant shift, ranges for the quantisation, weights and report."""
+    import torch
+    from heatvit import export, quantisation, tensors, trainer
+
+    centre = training.rows(training.copy == 0)
+    centre = centre.rows(torch.arange(0, len(centre), max(1, len(centre) // 150)))
+    shift = trainer.calibrate_latency(model, centre, table, options.target_ms)
+    recorder = quantisation.RangeRecorder()
+    trainer.evaluate(model, centre, probe=recorder)
+    result = trainer.evaluate(model, validation, table)
+    unpruned = float((validation.logits.argmax(1) == validation.labels).float().mean())
+    margin_rank = result.margin.argsort().argsort().float()
+    kept_rank = result.kept.sum(1).argsort().argsort().float()
+    report = {
+        "options": vars(options),
+        "parameters": sum(p.numel() for p in model.selectors.parameters()),
+        "minutes": seconds / 60,
+        "peak_megabytes": runtime.peak_megabytes(),
+        "cache_megabytes": training.megabytes(),
+        "shift": shift,
+        "history": run.history,
+        "validation": {
+            "images": len(validation),
+            "top1_unpruned": unpruned,
+            "top1": float(result.correct.float().mean()),
+            "agreement": float(result.agree.float().mean()),
+            "kept_mean": result.kept.mean(0).tolist(),
+            "kept_std": result.kept.std(0).tolist(),
+            "gmacs": float(result.macs.mean()) / 1e9,
+            "ms": float(result.ms.mean()),
+            "rank_correlation_margin_kept": float(torch.corrcoef(torch.stack((margin_rank, kept_rank)))[0, 1]),
+        },
+    }
+    source = f"float network, largest absolute value over {len(centre)} training images"
+    metadata = {"heatvit.training": f"train.py, seed {options.seed}, target {options.target_ms} ms"}
+    export.save_selectors(model, os.path.join(options.out, "selectors.safetensors"), recorder.ranges, source, metadata)
+    tensors.write_text(os.path.join(options.out, "report.json"), json.dumps(report, indent=1) + "\n")
+    print(f"unpruned {100 * unpruned:.1f} %, pruned: {result.text()}; {seconds / 60:.1f} min, "
+          f"{report['peak_megabytes']:.0f} MB")
+
+
+def main(arguments=None):
+    options = parse_arguments(arguments)
+    runtime.configure(options.threads, options.seed)
+    from latency_table import LatencyTable
+
+    start = time.monotonic()
+    try:
+        os.makedirs(options.out, exist_ok=True)
+        if options.plan:
+            apply_plan(options)
+        model = make_model(options)
+        table = LatencyTable(options.table, model.config.selectors)
+        training, validation = make_data(options, model)
+        run = train(options, model, training, validation, table)
+        finish(options, model, run, training, validation, table, time.monotonic() - start)
+    except (ValueError, OSError) as error:
+        print(f"train.py: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\ntrain.py: interrupted; the last whole epoch is kept, --resume goes on from it", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

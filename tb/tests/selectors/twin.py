@@ -1,0 +1,88 @@
+"""models/selectors/heatvit against the simulator: twin.py HOME RUN_SIM FOLDER. Fails with an AssertionError.
+
+A DeiT-T of random weights with two selectors at places of their own is written, quantised and run by run_sim; the integers
+of twin.py must be the simulator's: the same tokens and the same logits, image by image.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+
+home, run_sim, folder = sys.argv[1:]
+sys.path.insert(0, home + "/models/selectors")
+from heatvit import runtime  # noqa: E402
+
+runtime.configure(2, 11)
+import numpy  # noqa: E402
+import torch  # noqa: E402
+from heatvit import config, data, export, pruned, quantisation, selector, twin  # noqa: E402
+from heatvit.backbone import VisionTransformer  # noqa: E402
+from PIL import Image  # noqa: E402
+
+IMAGES, POSITIONS, BORDER = 4, (5, 9), 16
+
+
+def picture(seed):
+    """Coarse coloured noise of 224 x 224, in a frame that the simulator's centre crop removes without any resizing."""
+    rng = numpy.random.default_rng(seed)
+    coarse = Image.fromarray(rng.integers(0, 256, (8, 8, 3), dtype=numpy.uint8))
+    framed = Image.new("RGB", (256, 256))
+    framed.paste(coarse.resize((224, 224), Image.BICUBIC), (BORDER, BORDER))
+    return framed
+
+
+def random_model(images):
+    backbone = VisionTransformer(config.find("deit-t"))
+    model = pruned.PrunedViT(backbone, positions=POSITIONS)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if parameter.dim() > 1:
+                parameter.copy_(torch.randn_like(parameter) * (1.0 if "selectors" in name else 1.2) / parameter.shape[-1] ** 0.5)
+        prefix = model.prefix(images)
+        for stage, share in enumerate((0.7, 0.4)):
+            kept = lambda: float(model.from_prefix(prefix).masks[stage].mean())  # noqa: E731
+            selector.shift_to_share(model.selectors[stage], kept, share, steps=7, reach=4)
+        recorder = quantisation.RangeRecorder()
+        backbone(images, probe=recorder)
+        model(images, probe=recorder)
+    return model, recorder.ranges
+
+
+def call(*arguments):
+    subprocess.run([run_sim, *arguments], check=True, stdout=subprocess.DEVNULL)
+
+
+with tempfile.TemporaryDirectory(dir=folder) as scratch:
+    pictures = [picture(seed) for seed in range(IMAGES)]
+    for number, image in enumerate(pictures):
+        image.save(f"{scratch}/{number}.png")
+    crops = [data.centre_crop(image, config.find("deit-t")) for image in pictures]
+    assert crops[0].size == (224, 224) and crops[0].getpixel((0, 0)) == pictures[0].getpixel((BORDER, BORDER))
+    batch = torch.stack([data.to_tensor(crop, config.find("deit-t")) for crop in crops])
+    model, ranges = random_model(batch)
+    backbone, selectors = f"{scratch}/backbone.safetensors", f"{scratch}/selectors.safetensors"
+    export.save_backbone(model.backbone, backbone, ranges=ranges, source="a test")
+    export.save_selectors(model, selectors, ranges, "a test")
+    files = ("--model", "deit-t", "--weights", backbone, "--selector-weights", selectors)
+    call("quantize", *files, "--out", f"{scratch}/quantised.safetensors")
+    call(*files, "--images", scratch, "--json", f"{scratch}/run.json")
+    with open(f"{scratch}/run.json", encoding="utf-8") as file:
+        images = json.load(file)["images"]
+    assert len(images) == IMAGES
+    integers = twin.Twin(f"{scratch}/quantised.safetensors", heads=3, selectors=POSITIONS)
+    counts = set()
+    for image, crop in zip(images, crops):
+        logits, kept, tokens = integers.run(numpy.array(crop))
+        assert kept == image["kept"] and tokens == image["tokens"], (image["file"], tokens, image["tokens"])
+        for best in image["top5"]:
+            assert abs(float(logits[best["class"]]) / 65536 - best["score"]) < 1e-6, (image["file"], best)
+        assert len(kept) == 2 and 0 < len(kept[1]) < len(kept[0]) < 196, tokens
+        counts.add(tuple(len(k) for k in kept))
+    assert len(counts) > 1, counts  # the threshold decides image by image
+
+    # fake quantisation is close to it, but not the same
+    with torch.no_grad():
+        fake = model(batch, probe=quantisation.FakeQuantizer(ranges))
+    for image, count in zip(images, fake.kept()):
+        assert all(abs(a - len(b)) <= 20 for a, b in zip(count.tolist(), image["kept"])), (count, image["kept_counts"])
