@@ -42,7 +42,12 @@ def keep_ratio(kept, patches, targets):
     return (ratio - ratio.new_tensor(targets)).pow(2).mean()
 
 
-def sharpness(scores, candidates):
+def undecided(scores, candidates):
     """Mean of 4 s (1 - s) over the candidates: near zero when scores are decided, so that threshold and sampling agree."""
     total = sum((4 * score * (1 - score) * weight).sum() for score, weight in zip(scores, candidates))
     return total / sum(weight.sum() for weight in candidates)
+
+
+def sharpness(scores, masks):
+    """`undecided` where no row was left out: the candidates of a selector are those that the one before it kept."""
+    return undecided(scores, [torch.ones_like(scores[0]), *(mask.detach() for mask in masks[:-1])])

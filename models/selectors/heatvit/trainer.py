@@ -145,7 +145,7 @@ class Trainer:
             loss = loss + settings.keep_weight * losses.keep_ratio(kept, patches, settings.keep_ratios)
         if settings.label_weight > 0:
             loss = loss + settings.label_weight * losses.classification(output.logits, cache.labels[rows])
-        loss = loss + settings.sharpness_weight * losses.sharpness(output.scores, output.candidates)
+        loss = loss + settings.sharpness_weight * losses.undecided(output.scores, output.candidates)
         self.optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.selectors.parameters(), 1.0)

@@ -97,7 +97,8 @@ def gradients_reach_every_selector():
     model, images = small_model(), torch.randn(4, 3, 32, 32)
     output = model(images, pruned.Decision(sample=True))
     loss = losses.distillation(output.logits, model.backbone(images).detach())
-    loss = loss + losses.keep_ratio(output.kept(), SMALL.patches, (0.5, 0.25)) + losses.sharpness(output.scores, output.candidates)
+    loss = loss + losses.keep_ratio(output.kept(), SMALL.patches, (0.5, 0.25)) + losses.sharpness(output.scores, output.masks)
+    close(losses.sharpness(output.scores, output.masks), losses.undecided(output.scores, output.candidates), 1e-6)
     loss.backward()
     for name, parameter in model.selectors.named_parameters():
         assert parameter.grad is not None and torch.isfinite(parameter.grad).all(), name
