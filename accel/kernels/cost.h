@@ -1,6 +1,7 @@
 // Cycle costs: vocabulary of the cost functions that stand beside the kernels. A cost is a function of extents and
 // lanes alone, never of data. Depths are pipeline stages on UltraScale+ (-2) at up to 300 MHz; our choice, not the
-// paper's.
+// paper's, from the registers that the primitives have: block RAM UG573 (memory resources), DSP48E2 UG579, carry chains
+// UG574 (CLB).
 #ifndef HEATVIT_ACCEL_KERNELS_COST_H_
 #define HEATVIT_ACCEL_KERNELS_COST_H_
 
@@ -11,12 +12,12 @@
 namespace heatvit {
 namespace kernels {
 
-constexpr int kReadDepth = 2;  // block RAM with its output register
-constexpr int kWriteDepth = 1;
-constexpr int kAddDepth = 1;       // a carry chain of up to 64 bits
-constexpr int kMultiplyDepth = 4;  // one DSP48E2 or a cascade of up to four, every register used
-constexpr int kShiftDepth = 3;     // rounding increment and a six-level barrel shifter
-constexpr int kSaturateDepth = 1;
+constexpr int kReadDepth = 2;      // block RAM with its output register (UG573: DOA_REG)
+constexpr int kWriteDepth = 1;     // block RAM, a synchronous write
+constexpr int kAddDepth = 1;       // a carry chain of up to 64 bits: eight CARRY8 (UG574)
+constexpr int kMultiplyDepth = 4;  // DSP48E2, all its registers (UG579: A1/B1, A2/B2 or AD, M, P), or a cascade of four
+constexpr int kShiftDepth = 3;     // rounding increment and a six-level barrel shifter, two levels a stage (ours)
+constexpr int kSaturateDepth = 1;  // two comparisons and a choice (ours)
 
 constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 

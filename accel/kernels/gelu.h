@@ -72,9 +72,13 @@ void finish_gelu_row(const int32_t* acc, const Record* records, int record_step,
   detail::gelu_rescale(g, n, multiplier2, shift2, out);
 }
 
-/// The requantiser; two buffers; six multiplications, two additions, two rounding shifts, saturation, write.
-constexpr int kGeluDepth = kRequantizeDepth + 2 * kReadDepth + 6 * kMultiplyDepth + 2 * kAddDepth + 2 * kShiftDepth +
-                           kSaturateDepth + kWriteDepth;
+/// Polynomial: buffer; five multiplications, two additions, a rounding shift.
+constexpr int kGeluPolynomialDepth = kReadDepth + 5 * kMultiplyDepth + 2 * kAddDepth + kShiftDepth;
+
+/// Rescaling: buffer; a multiplication, a rounding shift, saturation, write.
+constexpr int kGeluRescaleDepth = kReadDepth + kMultiplyDepth + kShiftDepth + kSaturateDepth + kWriteDepth;
+
+constexpr int kGeluDepth = kRequantizeDepth + kGeluPolynomialDepth + kGeluRescaleDepth;
 
 constexpr int64_t gelu_cycles(int64_t rows, int n, int lanes) { return stream_cycles(rows, n, lanes, kGeluDepth); }
 

@@ -106,13 +106,19 @@ values:
 
 constexpr int64_t root_cycles() { return kRootBits / kRootBitsPerCycle + kDivideDepth; }
 
-/// Stages beyond the beats: sums (a square, two trees), variance (two multiplications, two additions, headroom shift),
-/// and scaling (three multiplications, two rounding shifts, two additions).
-constexpr int layernorm_depth(int lanes) {
-  return (kReadDepth + kMultiplyDepth + ceil_log2(lanes) * kAddDepth + kAddDepth) +
-         (kMultiplyDepth + 2 * kAddDepth + kShiftDepth) +
-         (kReadDepth + 3 * kMultiplyDepth + 2 * kShiftDepth + 2 * kAddDepth + kSaturateDepth + kWriteDepth);
+/// Stages beyond the beats. Sums: a square, two trees.
+constexpr int layernorm_sum_depth(int lanes) {
+  return kReadDepth + kMultiplyDepth + ceil_log2(lanes) * kAddDepth + kAddDepth;
 }
+
+/// Two multiplications side by side, two additions, headroom shift.
+constexpr int kVarianceDepth = kMultiplyDepth + 2 * kAddDepth + kShiftDepth;
+
+/// Three multiplications, two rounding shifts, two additions.
+constexpr int kNormScaleDepth =
+    kReadDepth + 3 * kMultiplyDepth + 2 * kShiftDepth + 2 * kAddDepth + kSaturateDepth + kWriteDepth;
+
+constexpr int layernorm_depth(int lanes) { return layernorm_sum_depth(lanes) + kVarianceDepth + kNormScaleDepth; }
 
 /// Sums, square root, reciprocal and scaling are stages of a dataflow over rows; root and reciprocal are not pipelined,
 /// so rows of fewer beats than they take wait for them.

@@ -85,12 +85,19 @@ void softmax_row(const int16_t* x, int n, uint16_t delta2, Out* out) {
   detail::row_scale(e, n, reciprocal, delta2, out);
 }
 
-/// Stages of the three passes beyond their beats: the lanes' maximum is a tree; the exponential multiplies three times,
-/// shifts, and sums the lanes in a tree; scaling multiplies three times.
+/// Stages of the three passes beyond their beats. The lanes' maximum is a tree.
+constexpr int softmax_max_depth(int lanes) { return kReadDepth + ceil_log2(lanes) * kAddDepth; }
+
+/// The exponential multiplies three times, shifts, and sums the lanes in a tree.
+constexpr int softmax_exp_depth(int lanes) {
+  return kReadDepth + 3 * kMultiplyDepth + kShiftDepth + 2 * kAddDepth + ceil_log2(lanes) * kAddDepth;
+}
+
+/// Scaling multiplies three times.
+constexpr int kSoftmaxScaleDepth = kReadDepth + 3 * kMultiplyDepth + kSaturateDepth + kWriteDepth;
+
 constexpr int softmax_depth(int lanes) {
-  return (kReadDepth + ceil_log2(lanes) * kAddDepth) +
-         (kReadDepth + 3 * kMultiplyDepth + kShiftDepth + 2 * kAddDepth + ceil_log2(lanes) * kAddDepth) +
-         (kReadDepth + 3 * kMultiplyDepth + kSaturateDepth + kWriteDepth);
+  return softmax_max_depth(lanes) + softmax_exp_depth(lanes) + kSoftmaxScaleDepth;
 }
 
 /// Rows between two rows that enter: the passes overlap (row buffers are doubled), each takes ceil(n / lanes) beats and

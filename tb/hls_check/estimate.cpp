@@ -78,7 +78,24 @@ LoopPromise HlsEstimate::promise(const std::string& path, const std::string& lab
 int64_t HlsEstimate::beats(const std::string& path, const std::string& label, int occurrence, int64_t trips,
                            int64_t depth) {
   const LoopPromise p = promise(path, label, occurrence);
-  return k::ceil_div(trips, p.factor) * (p.pipelined ? p.interval : depth);
+  const int64_t cycles = k::ceil_div(trips, p.factor) * (p.pipelined ? p.interval : depth);
+  if (trace_ != nullptr) trace_->push_back({path, label, p, trips, depth, cycles});
+  return cycles;
+}
+
+std::vector<LoopCycles> HlsEstimate::loops(const std::string& unit, const Extents& e) {
+  std::vector<LoopCycles> found;
+  trace_ = &found;
+  cycles(unit, e);
+  trace_ = nullptr;
+  return found;
+}
+
+HlsEstimate::Reader HlsEstimate::without_pragmas(const Reader& reader) {
+  return [reader](const std::string& path) {
+    static const std::regex line("#pragma HLS[^\n]*\n");
+    return std::regex_replace(reader(path), line, "");
+  };
 }
 
 /// Rows around a pipelined loop: flattened, the pipeline runs through; otherwise it drains at the end of each row.
@@ -138,8 +155,9 @@ int64_t HlsEstimate::stream(const std::string& unit, const Extents& e) {
 int64_t HlsEstimate::gelu(const Extents& e) {
   const std::string path = kKernels + "gelu.h";
   const int64_t depth = k::kGeluDepth;
-  const int64_t stages[] = {beats(kKernels + "requantize.h", "channels", 0, e.n, depth),
-                            beats(path, "values", 0, e.n, depth), beats(path, "values", 1, e.n, depth)};
+  const int64_t stages[] = {beats(kKernels + "requantize.h", "channels", 0, e.n, k::kRequantizeDepth),
+                            beats(path, "values", 0, e.n, k::kGeluPolynomialDepth),
+                            beats(path, "values", 1, e.n, k::kGeluRescaleDepth)};
   const bool dataflow = text(path).find("#pragma HLS dataflow") != std::string::npos;
   const int64_t row = dataflow ? *std::max_element(stages, stages + 3) : stages[0] + stages[1] + stages[2];
   return nest(promise(kUnits + "gelu.cpp", "rows"), e.m, row, depth);
@@ -149,8 +167,10 @@ int64_t HlsEstimate::softmax(const std::string& unit, const Extents& e) {
   const std::string path = kKernels + "softmax.h";
   const int64_t depth = k::softmax_depth(lanes_.vector), divide = division(k::kSoftmaxReciprocalBits);
   int64_t interval = divide, latency = divide + depth;
+  const int64_t depths[] = {k::softmax_max_depth(lanes_.vector), k::softmax_exp_depth(lanes_.vector),
+                            k::kSoftmaxScaleDepth};
   for (int pass = 0; pass < 3; ++pass) {
-    const int64_t taken = beats(path, "scores", pass, e.n, depth) + 1;
+    const int64_t taken = beats(path, "scores", pass, e.n, depths[pass]) + 1;
     interval = std::max(interval, taken);
     latency += taken;
   }
@@ -163,8 +183,9 @@ int64_t HlsEstimate::layernorm(const Extents& e) {
   const int64_t depth = k::layernorm_depth(lanes_.vector), divide = division(k::kNormReciprocalBits);
   const int64_t root = square_root();
   int64_t interval = std::max(divide, root), latency = divide + root + depth;
+  const int64_t depths[] = {k::layernorm_sum_depth(lanes_.vector), k::kNormScaleDepth};
   for (int pass = 0; pass < 2; ++pass) {
-    const int64_t taken = beats(path, "values", pass, e.n, depth) + 1;
+    const int64_t taken = beats(path, "values", pass, e.n, depths[pass]) + 1;
     interval = std::max(interval, taken);
     latency += taken;
   }

@@ -24,6 +24,13 @@ struct LoopPromise {
   int factor = 1;  // of a partial unrolling
 };
 
+/// A loop of a unit in one call: what the pragmas make of it.
+struct LoopCycles {
+  std::string where, label;
+  LoopPromise promise;
+  int64_t trips = 0, depth = 0, cycles = 0;  // cycles: of all iterations, without filling the pipeline
+};
+
 /// Extents of a unit's call: rows x columns, or m x k x n.
 struct Extents {
   int64_t m = 1, k = 1, n = 1;
@@ -41,10 +48,16 @@ class HlsEstimate {
   /// InputError for an unknown unit or a loop that is not where it should be.
   int64_t cycles(const std::string& unit, const Extents& e);
 
+  /// The loops behind that number.
+  std::vector<LoopCycles> loops(const std::string& unit, const Extents& e);
+
   /// What the simulated module charges for the same call.
   int64_t charged(const std::string& unit, const Extents& e) const;
 
   static std::vector<std::string> unit_names();
+
+  /// The sources as a compiler that ignores the pragmas sees them: no unrolling, no pipelines, no overlap.
+  static Reader without_pragmas(const Reader& reader);
 
   /// Loop number `occurrence` with this label in a file.
   LoopPromise promise(const std::string& path, const std::string& label, int occurrence = 0);
@@ -73,6 +86,7 @@ class HlsEstimate {
   LaneCounts lanes_;
   std::map<std::string, std::string> texts_;
   std::map<std::string, LoopPromise> promises_;
+  std::vector<LoopCycles>* trace_ = nullptr;
 };
 
 }  // namespace heatvit::tb

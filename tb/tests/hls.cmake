@@ -20,6 +20,7 @@ else()
 endif()
 
 heatvit_test(hls_estimate LIBS heatvit_tb)
+heatvit_test(hls_image LIBS heatvit_tb soc_support)
 
 # The top with the sizes of another configuration, as run_sim hls-config writes them.
 set(header ${CMAKE_CURRENT_BINARY_DIR}/hls_config_small.h)

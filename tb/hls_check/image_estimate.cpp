@@ -1,0 +1,133 @@
+#include "tb/hls_check/image_estimate.h"
+
+#include <algorithm>
+
+namespace heatvit::tb {
+namespace {
+
+using isa::Opcode;
+using modules::Job;
+
+const char* unit_of(const isa::Command& c) {
+  switch (c.opcode) {
+    case Opcode::kLayerNorm: return c.on_cpu ? nullptr : "layernorm";
+    case Opcode::kSoftmax: return "softmax";
+    case Opcode::kCopy: return "copy";
+    case Opcode::kColumnMaxAdd: return "column_max";
+    case Opcode::kHeadMean: return "head_mean";
+    case Opcode::kTokenMean: return "token_mean";
+    case Opcode::kTokenScore: return "token_score";
+    case Opcode::kTokenPack: return "token_pack";
+    default: return nullptr;
+  }
+}
+
+const char* unit_of(isa::Activation activation) {
+  switch (activation) {
+    case isa::Activation::kGelu: return "gelu";
+    case isa::Activation::kSigmoid: return "sigmoid";
+    case isa::Activation::kSoftmax: return "softmax";
+    default: return "requantize";
+  }
+}
+
+/// Extents of a chunk's call as HlsEstimate names them.
+Extents extents_of(const Job& job, const modules::Chunk& chunk) {
+  switch (job.command.opcode) {
+    case Opcode::kTokenPack: return {job.tokens, job.tokens_after, chunk.columns};
+    case Opcode::kTokenMean: return {job.tokens, 1, chunk.columns};
+    case Opcode::kLayerNorm:
+    case Opcode::kSoftmax:
+    case Opcode::kHeadMean:
+    case Opcode::kTokenScore: return {chunk.rows, 1, job.n};
+    default: return {chunk.rows, 1, chunk.columns};
+  }
+}
+
+bool is_array(const std::string& unit) { return unit.rfind("pe_array", 0) == 0; }
+
+bool is_selector(const std::string& unit) {
+  return unit == "token_score" || unit == "token_pack" || unit == "random_scores" || unit.rfind("token_select", 0) == 0;
+}
+
+template <class Belongs>
+EstimateTotal sum(const std::map<std::string, EstimateTotal>& units, Belongs belongs) {
+  EstimateTotal total;
+  for (const auto& [unit, t] : units) {
+    if (!belongs(unit)) continue;
+    total.calls += t.calls;
+    total.charged += t.charged;
+    total.estimated += t.estimated;
+  }
+  return total;
+}
+
+}  // namespace
+
+LaneCounts lanes_of(const soc::SocConfig& c, bool attention) {
+  return {attention ? c.accel.ti : c.accel.th * c.accel.ti, c.accel.to, c.vector.lanes, c.vector.select_lanes};
+}
+
+ImageEstimate::ImageEstimate(const soc::SocConfig& config, const lower::Program& program,
+                             const HlsEstimate::Reader& reader)
+    : dense_(reader, lanes_of(config, false)), attention_(reader, lanes_of(config, true)) {
+  tokens_ = before_select_ = program.spec.max_tokens();
+  for (const isa::Command& c : program.commands) command(c);
+}
+
+EstimateTotal ImageEstimate::array() const { return sum(units_, is_array); }
+EstimateTotal ImageEstimate::selector() const { return sum(units_, is_selector); }
+EstimateTotal ImageEstimate::vector() const {
+  return sum(units_, [](const std::string& unit) { return !is_array(unit) && !is_selector(unit); });
+}
+
+void ImageEstimate::command(const isa::Command& c) {
+  Job job;
+  job.command = c;
+  job.tokens = c.opcode == Opcode::kTokenPack ? before_select_ : tokens_;
+  job.tokens_after = tokens_;
+  job.package = package_;
+  job.m = c.m.at(job.tokens), job.k = c.k.at(job.tokens), job.n = c.n.at(job.tokens);
+  if (c.opcode == Opcode::kGemm) gemm(job);
+  if (c.opcode == Opcode::kTokenSelect) select(job);
+  if (const char* unit = unit_of(c); unit != nullptr) chunks(job, unit);
+}
+
+void ImageEstimate::gemm(const Job& job) {
+  const bool attention = job.command.layout_b != isa::LayoutB::kPacked;
+  modules::TileWalk walk(job);
+  for (modules::Tile tile; walk.next(tile);) {
+    add(attention ? attention_ : dense_, attention ? "pe_array_tile" : "pe_array_tile_packed",
+        {tile.m, tile.k, tile.n});
+    if (tile.out_last) add(dense_, unit_of(job.command.activation), {int64_t{tile.heads} * tile.m, 1, tile.out_n});
+  }
+}
+
+void ImageEstimate::chunks(const Job& job, const char* unit) {
+  modules::ChunkWalk walk(job);
+  for (modules::Chunk chunk; walk.next(chunk);) add(dense_, unit, extents_of(job, chunk));
+}
+
+void ImageEstimate::select(const Job& job) {
+  const isa::Command& c = job.command;
+  const bool by_count = c.select_rule == isa::SelectRule::kCount;
+  add(dense_, by_count ? "token_select_count" : "token_select_threshold", {job.tokens, 1, 1});
+  if (c.score_source == isa::ScoreSource::kRandom) add(dense_, "random_scores", {job.tokens, 1, 1});
+  const int kept = by_count ? std::min<int>(c.keep, job.candidates()) : job.candidates();
+  before_select_ = tokens_;
+  package_ = package_ || kept < job.candidates();
+  tokens_ = 1 + kept + (package_ ? 1 : 0);
+}
+
+void ImageEstimate::add(HlsEstimate& estimate, const std::string& unit, const Extents& e) {
+  const std::string key = unit + ' ' + std::to_string(e.m) + ' ' + std::to_string(e.k) + ' ' + std::to_string(e.n);
+  auto found = known_.find(key);
+  if (found == known_.end())
+    found = known_.emplace(key, std::make_pair(estimate.charged(unit, e), estimate.cycles(unit, e))).first;
+  EstimateTotal& total = units_[unit];
+  ++total.calls;
+  total.charged += found->second.first;
+  total.estimated += found->second.second;
+}
+
+}  // namespace heatvit::tb
