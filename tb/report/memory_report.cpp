@@ -1,4 +1,8 @@
+#include <algorithm>
+
 #include "tb/report/run_report.h"
+#include "tb/report/table.h"
+#include "tb/report/text_report.h"
 
 namespace heatvit::tb {
 namespace {
@@ -49,6 +53,36 @@ Json memory_json(const RunReport& report) {
           {"refreshes", static_cast<double>(refreshes) / images},
           {"pe_wait_cycles", static_cast<double>(wait) / images},
           {"bandwidth", over_time(report.images().front().memory)}};
+}
+
+std::string memory_text(const RunReport& report) {
+  using Align = Table::Align;
+  const Json memory = memory_json(report);
+  const double images = static_cast<double>(report.images().size());
+  double all = 0, cycles = 0;
+  for (const auto& port : memory["bytes"])
+    for (const auto& bytes : port) all += bytes.get<double>();
+  for (const ImageReport& image : report.images()) cycles += static_cast<double>(image.cycles) / images;
+
+  Table ports({Align::kLeft, Align::kLeft, Align::kRight, Align::kRight});
+  ports.add({"port", "purpose", "KiB", "share"});
+  for (const auto& [port, purposes] : memory["bytes"].items())
+    for (const auto& [purpose, bytes] : purposes.items())
+      ports.add({port, purpose, fixed(bytes.get<double>() / 1024, 0), percent(bytes, all)});
+
+  Table facts({Align::kLeft, Align::kLeft});
+  const double misses = memory["row_misses"];
+  facts.add({"open rows", percent(memory["row_hit_rate"], 1) + " of the column accesses hit one, " +
+                              grouped(static_cast<uint64_t>(misses)) + " did not; " +
+                              grouped(memory["refreshes"].get<uint64_t>()) + " refreshes"});
+  facts.add({"PE array waited", percent(memory["pe_wait_cycles"], cycles) + " of all cycles, for input or weights"});
+  const auto gbs = memory["bandwidth"]["gbs"].get<std::vector<double>>();
+  const double most = gbs.empty() ? 0 : *std::max_element(gbs.begin(), gbs.end());
+  facts.add({"GB/s over time", sparkline(gbs)});
+  facts.add({"", "mean " + fixed(cycles == 0 ? 0 : all / (report.latency().mean * 1e6), 2) + ", at most " +
+                     fixed(most, 2) + "; a bar is " + fixed(memory["bandwidth"]["bin_us"], 1) + " us" +
+                     (images > 1 ? " of the first image" : "")});
+  return std::string("\nMemory") + (images > 1 ? ", mean over the images" : "") + "\n" + ports.text() + facts.text();
 }
 
 }  // namespace heatvit::tb

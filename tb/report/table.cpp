@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstdio>
 
 namespace heatvit::tb {
@@ -42,6 +43,15 @@ std::string grouped(uint64_t value) {
     digits.insert(static_cast<size_t>(at), ",");
   }
   return digits;
+}
+
+std::string sparkline(const std::vector<double>& values) {
+  constexpr std::array<const char*, 9> kBars = {" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
+  const double most = values.empty() ? 0 : *std::max_element(values.begin(), values.end());
+  if (most <= 0) return "";
+  std::string text;
+  for (const double value : values) text += kBars[static_cast<size_t>(std::ceil(value / most * 8))];
+  return text;
 }
 
 std::string percent(double part, double whole) { return whole > 0 ? fixed(100.0 * part / whole, 1) + " %" : "-"; }

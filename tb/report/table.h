@@ -32,4 +32,7 @@ std::string grouped(uint64_t value);
 /// "12.3 %" of `whole`; "-" where that is 0.
 std::string percent(double part, double whole);
 
+/// A bar of eight levels a value, rounded up so that small ones are visible; "" where all are 0.
+std::string sparkline(const std::vector<double>& values);
+
 }  // namespace heatvit::tb

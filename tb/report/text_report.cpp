@@ -206,18 +206,14 @@ std::string units_text(const RunReport& report) {
 }  // namespace
 
 std::string histogram(const std::vector<double>& values, size_t bins) {
-  constexpr std::array<const char*, 9> kBars = {" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
   const auto [least, largest] = std::minmax_element(values.begin(), values.end());
   if (values.empty() || *least == *largest) return "";
-  std::vector<size_t> counts(bins);
+  std::vector<double> counts(bins);
   for (const double value : values) {
     const double place = (value - *least) / (*largest - *least) * static_cast<double>(bins);
     ++counts[std::min(static_cast<size_t>(place), bins - 1)];
   }
-  const size_t most = *std::max_element(counts.begin(), counts.end());
-  std::string text;
-  for (const size_t count : counts) text += kBars[(count * 8 + most - 1) / most];  // rounded up: one value is visible
-  return text;
+  return sparkline(counts);
 }
 
 std::string to_text(const RunReport& report, const std::vector<std::string>& class_names, const TextOptions& options) {
@@ -227,7 +223,7 @@ std::string to_text(const RunReport& report, const std::vector<std::string>& cla
   }
   if (report.images().size() > 1) text += set_text(report);
   text += operations_text(report, options.per_block);
-  if (report.mode() != "analytic") text += units_text(report);  // closed forms know no causes of waiting
+  if (report.mode() != "analytic") text += units_text(report) + memory_text(report);  // closed forms know neither
   return text + resources_text(report) + power_text(report);
 }
 

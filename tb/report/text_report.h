@@ -20,6 +20,9 @@ std::string to_text(const RunReport& report, const std::vector<std::string>& cla
 std::string resources_text(const RunReport& report);
 std::string power_text(const RunReport& report);
 
+/// What the memory did: docs/memory.md.
+std::string memory_text(const RunReport& report);
+
 /// Eight levels of bars, one character a bin from the least to the largest value; "" when all are equal.
 std::string histogram(const std::vector<double>& values, size_t bins);
 

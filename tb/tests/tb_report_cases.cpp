@@ -131,6 +131,32 @@ TEST(Report, TextExplainsItself) {
   EXPECT_THAT(to_text(report_of({1}), names, {true, 5}), HasSubstr("head fc1"));
 }
 
+TEST(Report, MemoryAsJsonAndText) {
+  RunReport report("deit-t", "timing", 12, {}, 1);
+  soc::ImageResult result = sample(1);
+  result.memory.bytes[static_cast<size_t>(soc::MemoryPort::kHp1)][static_cast<size_t>(modules::Purpose::kWeights)] =
+      3 * 1024;
+  result.memory.bytes[static_cast<size_t>(soc::MemoryPort::kCpu)][static_cast<size_t>(modules::Purpose::kCpu)] = 1024;
+  result.memory.row_hits = 60;
+  result.memory.row_misses = 4;
+  result.memory.refreshes = 2;
+  result.memory.bytes_in_bin[0] = 1024;
+  result.memory.bytes_in_bin[1] = 3 * 1024;
+  result.memory.bin_ns = 1024;
+  report.add(0, "-", -1, std::move(result));
+  const auto memory = to_json(report)["memory"];
+  EXPECT_EQ(memory["bytes"]["hp1"]["weights"], 3072);
+  EXPECT_EQ(memory["bytes"].size(), 2U);
+  EXPECT_EQ(memory["row_hit_rate"], 60.0 / 64);
+  EXPECT_EQ(memory["pe_wait_cycles"], 15);  // five a command, of 1000
+  EXPECT_THAT(memory["bandwidth"]["gbs"], ElementsAre(1, 3));
+  const std::string text = memory_text(report);
+  for (const char* part :
+       {"hp1   weights    3  75.0 %", "93.8 % of the column accesses hit one, 4 did not; 2 refreshes",
+        "1.5 % of all cycles", "▃█", "at most 3.00; a bar is 1.0 us"})
+    EXPECT_THAT(text, HasSubstr(part));
+}
+
 TEST(Text, HistogramAndTable) {
   EXPECT_EQ(histogram({1, 1, 1}, 8), "");
   EXPECT_EQ(histogram({0, 0, 0, 0, 10}, 3), "█ ▂");
