@@ -1,6 +1,6 @@
-// GEMM commands: tiles through load, PE array, vector unit and store, each pair of stages with a ping-pong buffer
-// between them (dataflow). Output tiles and steps come in the order of accel/modules/tile_walk.h, except that the heads
-// of a group follow each other: there is one PE array and it spans all Th groups here.
+// GEMM commands: tiles through load, PE array, vector unit and store: a dataflow with ping-pong buffers between the
+// first three and a stream of bytes to the last. Output tiles and steps come in the order of accel/modules/tile_walk.h,
+// except that the heads of a group follow each other: there is one PE array and it spans all Th groups here.
 #ifndef HEATVIT_ACCEL_HLS_GEMM_ENGINE_H_
 #define HEATVIT_ACCEL_HLS_GEMM_ENGINE_H_
 
@@ -17,10 +17,6 @@
 
 namespace heatvit {
 namespace hls {
-
-// Attention tiles are as deep or wide as there are tokens; a panel's last columns are computed in whole beats.
-constexpr int kInputs = padded(larger(kernels::kTileK, kernels::kMaxTokens), kLanesIn);
-constexpr int kColumns = padded(larger(kernels::kTileN, kernels::kMaxTokens) + kLanesOut, kLanesOut);
 
 /// One output tile; a panel spans all columns.
 struct OutputTile {
@@ -142,10 +138,10 @@ gemm_steps:
   }
 }
 
-/// One row to bytes: bias, requantisation, ReLU, residual, saturation to T.
+/// One row: bias, requantisation, ReLU, residual, saturation to T.
 template <class T>
 inline void finish_linear(const int8_t* activations, const Job& job, const OutputTile& t, int i, const int32_t* acc,
-                          const uint64_t* records, int8_t* out) {
+                          const uint64_t* records, RowStream& out) {
   T residual[kColumns];
   T row[kColumns];
   if (job.residual) {
@@ -158,21 +154,21 @@ inline void finish_linear(const int8_t* activations, const Job& job, const Outpu
   } else {
     kernels::detail::finish_linear<1, false, T, uint64_t>(acc, records, t.n, residual, floor, row);
   }
-  store_row<T>(row, t.n, out, 0);
+  send_row<T>(row, t.n, out);
 }
 
-/// Softmax of a row of scores to bytes; row 0 of each head feeds the score memory where the command says so.
+/// Softmax of a row of scores; row 0 of each head feeds the score memory where the command says so.
 inline void finish_softmax(const Job& job, const int16_t* scores, int head, int row, int n, uint32_t* score_memory,
-                           int8_t* out) {
+                           RowStream& out) {
   uint16_t wide[kernels::kMaxRow];
   const bool keep = job.keep_cls_scores && row == 0;
   if (keep || job.c_type == isa::Element::kUint16) kernels::softmax_row<uint16_t>(scores, n, job.delta, wide);
   if (job.c_type == isa::Element::kUint16) {
-    store_row<uint16_t>(wide, n, out, 0);
+    send_row<uint16_t>(wide, n, out);
   } else {
     uint8_t narrow[kernels::kMaxRow];
     kernels::softmax_row<uint8_t>(scores, n, job.delta, narrow);
-    store_row<uint8_t>(narrow, n, out, 0);
+    send_row<uint8_t>(narrow, n, out);
   }
 cls_scores:
   for (int j = 0; keep && j < n; ++j) {
@@ -183,13 +179,15 @@ cls_scores:
 }
 
 inline void finish_row(const int8_t* activations, const Job& job, const OutputTile& t, int i, const int32_t* acc,
-                       const uint64_t* records, uint32_t* score_memory, int8_t* out) {
+                       const uint64_t* records, uint32_t* score_memory, RowStream& out) {
   if (job.activation == isa::Activation::kGelu) {
-    kernels::finish_gelu_row<uint64_t>(acc, records, 1, t.n, job.delta, job.multiplier2, job.shift2, out);
+    int8_t row[kColumns];
+    kernels::finish_gelu_row<uint64_t>(acc, records, 1, t.n, job.delta, job.multiplier2, job.shift2, row);
+    send_row<int8_t>(row, t.n, out);
   } else if (job.activation == isa::Activation::kSigmoid) {
     uint16_t row[kColumns];
     kernels::detail::finish_sigmoid<1, uint64_t>(acc, records, t.n, row);
-    store_row<uint16_t>(row, t.n, out, 0);
+    send_row<uint16_t>(row, t.n, out);
   } else if (job.activation == isa::Activation::kSoftmax) {
     int16_t scores[kColumns];
     kernels::detail::finish_linear<1, false, int16_t, uint64_t>(acc, records, t.n, scores, -(int64_t{1} << 62), scores);
@@ -205,8 +203,9 @@ inline void finish_row(const int8_t* activations, const Job& job, const OutputTi
   }
 }
 
+/// The rows of an output tile: while one is stored, the next is finished.
 inline void finish_tile(const int8_t* activations, const int8_t* weights, const Job& job, const OutputTile& t,
-                        const int32_t (*acc)[kColumns], uint32_t* score_memory, int8_t (*out)[4 * kColumns]) {
+                        const int32_t (*acc)[kColumns], uint32_t* score_memory, int8_t* results) {
   uint64_t records[kColumns];
 channel_records:
   for (int j = 0; j < t.n; ++j) {
@@ -215,19 +214,14 @@ channel_records:
     records[j] = job.records != 0 ? load_value<uint64_t>(weights, job.records + 8 * static_cast<uint32_t>(t.n0 + j))
                                   : job.immediate;
   }
+  const int size = isa::bytes_of(job.c_type);
 finished_rows:
   for (int i = 0; i < t.m; ++i) {
+#pragma HLS dataflow
 #pragma HLS loop_tripcount min = 1 max = 256
-    finish_row(activations, job, t, i, acc[i], records, score_memory, out[i]);
-  }
-}
-
-inline void store_tile(const Job& job, const OutputTile& t, const int8_t (*out)[4 * kColumns], int8_t* results) {
-  const int size = isa::bytes_of(job.c_type);
-stored_rows:
-  for (int i = 0; i < t.m; ++i) {
-#pragma HLS loop_tripcount min = 1 max = 256
-    store_row<int8_t>(out[i], t.n * size, results, address_of(job.c, t.head, t.m0 + i, t.n0 * size));
+    RowStream row("finished row");
+    finish_row(activations, job, t, i, acc[i], records, score_memory, row);
+    store_stream(row, t.n * size, results, address_of(job.c, t.head, t.m0 + i, t.n0 * size));
   }
 }
 
@@ -239,13 +233,11 @@ output_tiles:
 #pragma HLS dataflow
 #pragma HLS loop_tripcount min = 1 max = 512
     int32_t acc[kernels::kTileM][kColumns];
-    int8_t out[kernels::kTileM][4 * kColumns];
 #pragma HLS array_partition variable = acc type = cyclic factor = kLanesOut dim = 2
 #pragma HLS bind_storage variable = acc type = ram_2p impl = bram
     const OutputTile t = output_tile(job, index);
     accumulate_tile(activations, weights, job, t, acc);
-    finish_tile(activations, weights, job, t, acc, score_memory, out);
-    store_tile(job, t, out, results);
+    finish_tile(activations, weights, job, t, acc, score_memory, results);
   }
 }
 

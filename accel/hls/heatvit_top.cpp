@@ -101,30 +101,30 @@ extern "C" int heatvit_top(const int8_t* activations, const int8_t* weights, int
 #pragma HLS interface mode = s_axilite port = kept bundle = control
 #pragma HLS interface mode = s_axilite port = stages bundle = control
 #pragma HLS interface mode = s_axilite port = return bundle = control
-  using namespace heatvit;
-  hls::SelectorState state;
-  hls::reset(state, tokens, seed);
-  int status = hls::kNoEnd;
+  namespace top = heatvit::hls;  // the vendor has a namespace hls, too
+  top::SelectorState state;
+  top::reset(state, tokens, seed);
+  int status = top::kNoEnd;
 commands_in_order:
   for (uint32_t index = 0; index < list_count; ++index) {
 #pragma HLS loop_tripcount min = 1 max = 512
-    uint32_t words[isa::kCommandWords];
-    hls::fetch(commands, list_base / 4 + index * isa::kCommandWords, words);
-    if (!hls::is_command(words)) {
-      status = hls::kBadCommand;
+    uint32_t words[heatvit::isa::kCommandWords];
+    top::fetch(commands, list_base / 4 + index * heatvit::isa::kCommandWords, words);
+    if (!top::is_command(words)) {
+      status = top::kBadCommand;
       break;
     }
-    const hls::Job job = hls::decode_job(words, state);
-    if (job.opcode == isa::Opcode::kEnd) {
-      status = hls::kDone;
+    const top::Job job = top::decode_job(words, state);
+    if (job.opcode == heatvit::isa::Opcode::kEnd) {
+      status = top::kDone;
       break;
     }
-    const int refused = hls::refusal(job);
-    if (refused != hls::kDone) {
+    const int refused = top::refusal(job);
+    if (refused != top::kDone) {
       status = refused;
       break;
     }
-    hls::execute(activations, weights, results, job, state, kept);
+    top::execute(activations, weights, results, job, state, kept);
   }
   *stages = static_cast<uint32_t>(state.stages);
   return status;

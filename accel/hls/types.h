@@ -22,7 +22,11 @@ constexpr int kLanesOut = kernels::kTo;
 constexpr int larger(int a, int b) { return a > b ? a : b; }
 constexpr int padded(int extent, int lanes) { return (extent + lanes - 1) / lanes * lanes; }
 
-/// Buffers of one tile: rows, input channels, outputs; the last two in whole beats.
+// Attention tiles are as deep or wide as there are tokens; a panel's last columns are computed in whole beats.
+constexpr int kInputs = padded(larger(kernels::kTileK, kernels::kMaxTokens), kLanesIn);
+constexpr int kColumns = padded(larger(kernels::kTileN, kernels::kMaxTokens) + kLanesOut, kLanesOut);
+
+/// Buffers of one tile of a unit top: rows, input channels, outputs; the last two in whole beats.
 using TileBuffers =
     kernels::TileBuffers<kernels::kTileM, padded(kernels::kTileK, kLanesIn), padded(kernels::kTileN, kLanesOut)>;
 

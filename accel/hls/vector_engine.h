@@ -17,10 +17,12 @@ constexpr int kSlice = 64;  // columns of one slice
 
 /// x: rows of n residual values -> int8.
 template <class In>
-inline void norm_row(const int8_t* activations, const Job& job, int row, const uint64_t* records, int8_t* out) {
+inline void norm_row(const int8_t* activations, const Job& job, int row, const uint64_t* records, RowStream& out) {
   In x[kernels::kMaxRow];
+  int8_t normal[kernels::kMaxRow];
   load_row<In>(activations, address_of(job.a, 0, row, 0), job.n, x);
-  kernels::layernorm_row<In, uint64_t>(x, job.n, records, job.shift2, job.epsilon, out);
+  kernels::layernorm_row<In, uint64_t>(x, job.n, records, job.shift2, job.epsilon, normal);
+  send_row<int8_t>(normal, job.n, out);
 }
 
 inline void run_layernorm(const int8_t* activations, const int8_t* weights, int8_t* results, const Job& job) {
@@ -28,14 +30,15 @@ inline void run_layernorm(const int8_t* activations, const int8_t* weights, int8
   load_row<uint64_t>(weights, job.records, job.n, records);
 norm_rows:
   for (int i = 0; i < job.m; ++i) {
+#pragma HLS dataflow
 #pragma HLS loop_tripcount min = 1 max = 4096
-    int8_t row[kernels::kMaxRow];
+    RowStream row("normalised row");
     if (job.a_type == isa::Element::kInt16) {
       norm_row<int16_t>(activations, job, i, records, row);
     } else {
       norm_row<int8_t>(activations, job, i, records, row);
     }
-    store_row<int8_t>(row, job.n, results, address_of(job.c, 0, i, 0));
+    store_stream(row, job.n, results, address_of(job.c, 0, i, 0));
   }
 }
 
@@ -45,12 +48,13 @@ softmax_heads:
 #pragma HLS loop_tripcount min = 1 max = 16
   softmax_rows:
     for (int i = 0; i < job.m; ++i) {
+#pragma HLS dataflow
 #pragma HLS loop_tripcount min = 1 max = 4096
       int16_t scores[kernels::kMaxRow];
-      int8_t row[2 * kernels::kMaxRow];
+      RowStream row("probabilities");
       load_row<int16_t>(activations, address_of(job.a, h, i, 0), job.n, scores);
       finish_softmax(job, scores, h, i, job.n, score_memory, row);
-      store_row<int8_t>(row, job.n * isa::bytes_of(job.c_type), results, address_of(job.c, h, i, 0));
+      store_stream(row, job.n * isa::bytes_of(job.c_type), results, address_of(job.c, h, i, 0));
     }
   }
 }

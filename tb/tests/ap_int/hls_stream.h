@@ -1,0 +1,17 @@
+// A stand-in for the vendor's header, of our own: what accel/hls uses of hls::stream, for the checker, which reads the
+// sources as a synthesis tool does.
+#pragma once
+
+namespace hls {
+
+template <class T, int kDepth>
+class stream {
+ public:
+  explicit stream(const char* name);
+  T read();
+  void write(const T& value);
+  bool empty() const;
+  bool full() const;
+};
+
+}  // namespace hls
