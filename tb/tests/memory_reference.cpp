@@ -86,6 +86,12 @@ class Reference {
     return now_ >= b.act + t_.ras && now_ >= b.read + t_.rtp && now_ >= b.write + t_.write_data() + t_.wr;
   }
 
+  /// Does a request within the window hit the bank's open row?
+  bool wanted(const std::deque<Waiting>& queue, uint32_t bank, int64_t row) const {
+    const auto end = queue.begin() + std::min(static_cast<std::ptrdiff_t>(queue.size()), std::ptrdiff_t{c_.window});
+    return std::any_of(queue.begin(), end, [&](const Waiting& w) { return w.at.bank == bank && w.at.row == row; });
+  }
+
   bool row_command(const std::deque<Waiting>& queue, size_t i) {
     const Waiting& w = queue[i];
     Bank& b = banks_[w.at.bank];
@@ -93,7 +99,7 @@ class Reference {
     for (size_t j = 0; j < i; ++j)
       if (queue[j].at.bank == w.at.bank) return false;  // an older one decides about the bank
     if (b.row >= 0) {
-      if (!can_precharge(b)) return false;
+      if (!can_precharge(b) || wanted(queue, w.at.bank, b.row)) return false;
       b.row = -1;
       b.pre = now_;
       return true;

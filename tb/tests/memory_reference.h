@@ -14,7 +14,8 @@ struct ReferenceRequest {
   bool write = false;
 };
 
-/// Clock of the last data; requests arrive as fast as the queues take them, in order. Open pages, one port.
+/// Clock of the last data; requests arrive as fast as the queues take them, in order. Open pages, one port; first-ready
+/// within the window, a row is not closed while a request in the window hits it.
 uint64_t reference_clocks(const soc::DdrConfig& config, const std::vector<ReferenceRequest>& requests);
 
 }  // namespace heatvit::testing

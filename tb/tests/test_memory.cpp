@@ -6,8 +6,8 @@
 
 #include "accel/soc/ddr/scheduler.h"
 #include "models/errors.h"
-#include "tb/tests/memory_reference.h"
 #include "tb/tests/memory_rules.h"
+#include "tb/tests/memory_support.h"
 
 namespace heatvit::testing {
 namespace {
@@ -21,42 +21,12 @@ using soc::ddr::Scheduler;
 
 const char* const kColumnLowest = "r14-0 b1-0 g1-0 c9-3";
 
-Request request_at(uint64_t address, bool write, uint64_t arrival = 0) {
-  Request request;
-  request.address = address;
-  request.bytes = request.pitch = 64;
-  request.write = write;
-  request.arrival = arrival;
-  return request;
-}
-
-/// As fast as the controller accepts; returns the clock of the last data.
-uint64_t replay(Scheduler& scheduler, size_t count, const std::function<Request(size_t)>& make) {
-  uint64_t now = 0, end = 0;
-  const auto serve = [&] {
-    now = std::max(now, scheduler.decision_time());
-    end = std::max(end, scheduler.serve().last_data);
-  };
-  for (size_t i = 0; i < count; ++i) {
-    Request request = make(i);
-    const uint32_t columns = scheduler.columns_of(request);
-    while (!scheduler.accepts(request.write, columns)) serve();
-    request.arrival = now;
-    scheduler.admit(request, columns);
-  }
-  while (!scheduler.empty()) serve();
-  return end;
-}
-
-double efficiency(const DdrConfig& config, size_t count, const std::function<Request(size_t)>& make) {
+double efficiency(const DdrConfig& config, size_t count, const MakeRequest& make) {
   Scheduler scheduler(config);
   return 4.0 * static_cast<double>(count) / static_cast<double>(replay(scheduler, count, make));
 }
 
-Request sequential(size_t i) { return request_at(i * 64, false); }
-
-std::string judged(const DdrConfig& config, size_t count, const std::function<Request(size_t)>& make,
-                   size_t* commands = nullptr) {
+std::string judged(const DdrConfig& config, size_t count, const MakeRequest& make, size_t* commands = nullptr) {
   Scheduler scheduler(config);
   RuleChecker checker(scheduler.timing(), scheduler.map().groups(), scheduler.map().banks());
   scheduler.device().set_sink(&checker);
@@ -156,35 +126,6 @@ TEST(Rules, EachIsMetToTheClock) {
     strict.commands() = checker.commands();
     EXPECT_NE(strict.verdict(), "") << c.rule;
   }
-}
-
-/// Ratio of the total times, ours to the plain controller's.
-double against_reference(size_t count, const std::function<Request(size_t)>& make) {
-  std::vector<Request> ours;
-  std::vector<ReferenceRequest> plain;
-  for (size_t i = 0; i < count; ++i) {
-    ours.push_back(make(i));
-    plain.push_back({ours.back().address, ours.back().write});
-  }
-  Scheduler scheduler(DdrConfig{});
-  const uint64_t clocks = replay(scheduler, count, [&](size_t i) { return ours[i]; });
-  return static_cast<double>(clocks) / static_cast<double>(reference_clocks(DdrConfig{}, plain));
-}
-
-TEST(Reference, TotalTimesAgree) {
-  EXPECT_NEAR(against_reference(40'000, sequential), 1.0, 0.03);
-  // Two streams read, one writes, 256 bytes at a time: in banks of their own, then all in the same bank of each group.
-  const auto streams = [](size_t apart) {
-    return [apart](size_t i) {
-      const size_t burst = i / 4, stream = burst % 3;
-      return request_at((stream * apart + burst / 3 * 4 + i % 4) * 64, stream == 2);
-    };
-  };
-  EXPECT_NEAR(against_reference(40'000, streams(40960 + 512)), 1.0, 0.03);
-  EXPECT_NEAR(against_reference(40'000, streams(40960)), 1.0, 0.10);
-  std::mt19937_64 random(9);
-  EXPECT_NEAR(against_reference(40'000, [&](size_t) { return request_at(random() % (1U << 24) * 64, false); }), 1.0,
-              0.10);
 }
 
 TEST(Bandwidth, SequentialReads) {
