@@ -10,7 +10,6 @@ Writes fronts.json and fronts.svg.
 """
 
 import argparse
-import csv
 import json
 import os
 import subprocess
@@ -48,33 +47,6 @@ def parse_arguments(arguments):
     return parser.parse_args(arguments)
 
 
-class Simulator:
-    """run_sim on one set of images."""
-
-    def __init__(self, options, folder):
-        self.options, self.folder = options, folder
-        self.images = os.path.join(folder, "images")
-        os.makedirs(self.images)
-        wanted = None
-        if options.list:
-            with open(options.list, encoding="utf-8", newline="") as file:
-                wanted = {row["file"] for row in csv.DictReader(file)}
-        from heatvit import data
-
-        self.items = [i for i in data.list_images(options.images, options.labels)
-                      if wanted is None or os.path.basename(i[0]) in wanted]
-        for path, _ in self.items:
-            os.symlink(os.path.abspath(path), os.path.join(self.images, os.path.basename(path)))
-
-    def run(self, *arguments):
-        report = os.path.join(self.folder, "run.json")
-        subprocess.run([self.options.run_sim, "--model", self.options.model, "--weights", self.options.weights, "--images",
-                        self.images, "--labels", self.options.labels, "--jobs", str(self.options.jobs), "--json", report,
-                        "--quiet", *arguments], check=True)
-        with open(report, encoding="utf-8") as file:
-            return json.load(file)
-
-
 def point_of(method, report, **more):
     images = report["images"]
     stages = len(images[0]["kept_counts"])
@@ -87,6 +59,7 @@ def point_of(method, report, **more):
 def trained_and_matched(simulator, options, patches):
     """The points of the trained selectors, and beside each CLS attention and random choice at its mean tokens."""
     from heatvit import tensors
+    from heatvit.simulator import shifted
 
     arrays, metadata = tensors.read_safetensors(options.selectors)
     points = [point_of("unpruned", simulator.run())]
@@ -103,13 +76,6 @@ def trained_and_matched(simulator, options, patches):
         print(*(f"{p['method']} {100 * p['top1']:.1f} %, {p['latency_ms']:.3f} ms, {p['gmacs']:.3f} GMAC; "
                 for p in points if p.get("shift") == shift), flush=True)
     return points
-
-
-def shifted(arrays, amount):
-    import numpy
-
-    half = numpy.array([0.5, -0.5], numpy.float32) * amount
-    return {name: (array + half).astype("<f4") if name.endswith(".keep.bias") else array for name, array in arrays.items()}
 
 
 def merging_points(simulator, options):
@@ -164,11 +130,13 @@ def main(arguments=None):
     options = parse_arguments(arguments)
     runtime.configure(2, 1)
     from heatvit import config, tensors
+    from heatvit.simulator import Simulator
 
     try:
         os.makedirs(options.out, exist_ok=True)
         with tempfile.TemporaryDirectory() as scratch:
-            simulator = Simulator(options, scratch)
+            simulator = Simulator(options.run_sim, options.model, options.weights, options.images, options.labels, scratch,
+                                  options.list or None, jobs=options.jobs)
             points = trained_and_matched(simulator, options, config.find(options.model).patches)
             points += merging_points(simulator, options) if options.table else []
             points += package_points(simulator, options) if options.package else []

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from . import losses, teacher
 from .pruned import Decision
 from .selector import shift_to_share
+from .simulator import approach
 
 
 @dataclass
@@ -199,22 +200,20 @@ def evaluate(model, cache, table=None, batch=25, scorer=None, probe=None):
     )
 
 
-def calibrate_latency(model, cache, table, target_ms, tolerance=0.003, steps=8):
-    """Shifts all keep logits by one amount until the mean latency of the table over `cache` is the target (regula falsi)."""
-    at, points = 0.0, []
-    for _ in range(steps):
-        error = float(evaluate(model, cache, table).ms.mean()) / target_ms - 1
-        points.append((error, at))
-        if abs(error) < tolerance:
-            break
-        below = max((p for p in points if p[0] < 0), default=None)
-        above = min((p for p in points if p[0] >= 0), default=None)
-        if below and above:
-            share = -below[0] / (above[0] - below[0])
-            wanted = below[1] + min(max(share, 0.1), 0.9) * (above[1] - below[1])
-        else:
-            wanted = at - 0.5 if error > 0 else at + 0.5
+def calibrate_latency(model, cache, table, target_ms):
+    """Shifts all keep logits by one amount until the mean latency of the table over `cache` is the target. Returns it."""
+    at = 0.0
+
+    def shift_to(amount):
+        nonlocal at
         for selector in model.selectors:
-            selector.shift(wanted - at)
-        at = wanted
-    return at
+            selector.shift(amount - at)
+        at = amount
+
+    def measure(amount):
+        shift_to(amount)
+        return float(evaluate(model, cache, table).ms.mean())
+
+    best, _ = approach(measure, target_ms)
+    shift_to(best)
+    return best
