@@ -123,7 +123,8 @@ class PrunedViT(nn.Module):
         if count == mask.shape[1]:
             return x, mask
         best = (2 * mask.detach() + score.detach()).topk(count, 1).indices.sort(1).values
-        rows = torch.cat((torch.zeros_like(best[:, :1]), best + 1, torch.full_like(best[:, :1], x.shape[1] - 1)), 1)
+        cls = best.new_zeros(len(x), 1)
+        rows = torch.cat((cls, best + 1, cls + x.shape[1] - 1), 1)
         return x.gather(1, rows[:, :, None].expand(-1, -1, x.shape[2])), mask.gather(1, best)
 
     @torch.no_grad()

@@ -52,6 +52,15 @@ def masked_and_gathered_passes_agree():
             assert tokens[-1] == 1 + len(kept[-1]) + (len(kept[-1]) < SMALL.patches)
 
 
+def nothing_but_cls_and_package_may_remain():
+    model, images = small_model(), torch.randn(3, 3, 32, 32)
+    for each in model.selectors:
+        each.shift(-100.0)
+    output = model.from_prefix(model.prefix(images), spare=0)
+    assert output.kept().abs().sum() == 0
+    close(output.logits, model(images).logits, 1e-4)
+
+
 def without_selectors_that_drop_nothing_changes():
     model, images = small_model(), torch.randn(2, 3, 32, 32)
     for each in model.selectors:
@@ -176,6 +185,7 @@ def macs_count_every_product():
 
 with tempfile.TemporaryDirectory() as scratch:
     masked_and_gathered_passes_agree()
+    nothing_but_cls_and_package_may_remain()
     without_selectors_that_drop_nothing_changes()
     nonlinearities_follow_the_specification()
     gumbel_samples_have_the_scores_probabilities()

@@ -1,0 +1,195 @@
+"""Tests of the training on a small network of random weights: training.py HOME. Fails with an AssertionError."""
+
+import contextlib
+import io
+import json
+import os
+import sys
+import tempfile
+
+home = sys.argv[1]
+sys.path.insert(0, home + "/models/selectors")
+from heatvit import runtime  # noqa: E402
+
+runtime.configure(1, 5)
+import numpy  # noqa: E402
+import torch  # noqa: E402
+import train  # noqa: E402
+from heatvit import config, export, merging, plot, pruned, simulator, strategy, teacher, tensors, trainer  # noqa: E402
+from heatvit.backbone import VisionTransformer  # noqa: E402
+from latency_table import LatencyTable  # noqa: E402
+from PIL import Image  # noqa: E402
+
+SMALL = config.ModelConfig("small", dim=32, heads=2, depth=6, image_size=32, patch=4, classes=8, crop=1.0, selectors=(3, 5))
+config.CONFIGS["small"] = SMALL
+CLASSES, IMAGES = 8, 24
+
+
+def make_inputs(folder):
+    """Weights, pictures, labels and a latency table whose block costs 0.1 ms and 0.01 ms a row; a selector 0.05 ms."""
+    torch.manual_seed(5)
+    backbone = VisionTransformer(SMALL)
+    with torch.no_grad():
+        for parameter in backbone.parameters():
+            if parameter.dim() > 1:
+                parameter.copy_(torch.randn_like(parameter) * 1.5 / parameter.shape[-1] ** 0.5)
+    export.save_backbone(backbone, folder + "/weights.safetensors")
+    os.makedirs(folder + "/images")
+    rng = numpy.random.default_rng(5)
+    lines = ["file,class"]
+    for number in range(IMAGES):
+        coarse = Image.fromarray(rng.integers(0, 256, (4, 4, 3), dtype=numpy.uint8))
+        coarse.resize((40, 32), Image.BICUBIC).save(f"{folder}/images/{number:02}.png")
+        lines.append(f"{number:02}.png,{number % CLASSES}")
+    tensors.write_text(folder + "/labels.csv", "\n".join(lines) + "\n")
+    rows = [{"tokens": t, "block_ms": 0.1 + 0.01 * t, "block_before_selector_ms": 0.1 + 0.01 * t, "selector_keeping_none_ms": 0.05,
+             "selector_keeping_all_ms": 0.05, "embedding_ms": 0.1, "head_ms": 0.1} for t in range(2, SMALL.tokens + 1)]
+    table = {"schema": "heatvit-sim/latency-table/1", "depth": 6, "patches": SMALL.patches, "selectors": [3, 5], "rows": rows}
+    tensors.write_text(folder + "/table.json", json.dumps(table))
+
+
+def call(folder, out, *more):
+    """train.py; (exit code, what it said)."""
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+        code = train.main(["--model", "small", "--weights", folder + "/weights.safetensors", "--images", folder + "/images",
+                           "--labels", folder + "/labels.csv", "--table", folder + "/table.json", "--out", folder + "/" + out,
+                           "--target-ms", "3.6", "--first", "3", "--keep-ratios", "0.7,0.4", "--copies", "2", "--batch", "8",
+                           "--threads", "1", "--quiet", *more])
+    return code, said.getvalue()
+
+
+def arrays_of(folder, out):
+    return tensors.read_safetensors(f"{folder}/{out}/selectors.safetensors")[0]
+
+
+def a_run_ends_at_its_latency(folder):
+    code, said = call(folder, "whole", "--epochs", "4")
+    assert code == 0, said
+    with open(folder + "/whole/report.json", encoding="utf-8") as file:
+        report = json.load(file)
+    assert len(report["history"]) == 4 and report["validation"]["images"] == len(open(folder + "/whole/validation.csv").readlines()) - 1
+    assert abs(report["validation"]["ms"] / 3.6 - 1) < 0.2, report["validation"]  # set on the training images
+    assert report["parameters"] == sum(a.size for a in arrays_of(folder, "whole").values())
+    listed = [open(f"{folder}/whole/{name}.csv").read().splitlines()[1:] for name in ("training", "validation")]
+    assert len(listed[0]) + len(listed[1]) == IMAGES and not set(listed[0]) & set(listed[1])
+    metadata = tensors.read_safetensors(folder + "/whole/selectors.safetensors")[1]
+    assert metadata["heatvit.positions"] == "3,5" and "selector.2.keep.in" in metadata["heatvit.ranges"]
+
+
+def the_same_seed_gives_the_same_weights_also_after_a_stop(folder):
+    first, said = call(folder, "again", "--epochs", "4")
+    assert first == 0, said
+    epochs = 0
+
+    def stop_after_two(self, progress=lambda *a: None):
+        nonlocal epochs
+        epochs += 1
+        if epochs > 2:
+            raise KeyboardInterrupt
+        return run_epoch(self, progress)
+
+    run_epoch, trainer.Trainer.run_epoch = trainer.Trainer.run_epoch, stop_after_two
+    try:
+        code, said = call(folder, "stopped", "--epochs", "4")
+    finally:
+        trainer.Trainer.run_epoch = run_epoch
+    assert code == 130 and not os.path.exists(folder + "/stopped/selectors.safetensors"), (code, said)
+    code, said = call(folder, "stopped", "--epochs", "4", "--resume")
+    assert code == 0, said
+    for name, array in arrays_of(folder, "whole").items():
+        assert (arrays_of(folder, "again")[name] == array).all(), name
+        assert (arrays_of(folder, "stopped")[name] == array).all(), name
+
+
+def wrong_input_is_refused(folder):
+    for more in (("--model", "deit-t"), ("--selectors", "2,5"), ("--selectors", "5,3"), ("--labels", folder + "/table.json"),
+                 ("--plan", folder + "/nowhere")):
+        code, said = call(folder, "refused", *more)
+        assert code == 2 and said.count("\n") == 1 and said.startswith("train.py: "), (more, code, said)
+
+
+def training_beats_its_own_start(folder):
+    """On its training crops, at the same latency, the divergence falls."""
+    backbone = VisionTransformer(SMALL)
+    export.load_backbone(backbone, folder + "/weights.safetensors")
+    model = pruned.PrunedViT(backbone)
+    from heatvit import data
+
+    items = data.list_images(folder + "/images", folder + "/labels.csv")
+    cache = teacher.build(model, items, 2, 1)
+    table = LatencyTable(folder + "/table.json")
+    settings = trainer.Settings(epochs=40, batch=8, learning_rate=6e-3, target_ms=3.4, noise=0.5)
+    run = trainer.Trainer(model, cache, settings, table)
+
+    def divergence():
+        trainer.calibrate_latency(model, cache, table, 3.4)
+        with torch.no_grad():
+            logits = model.from_prefix(cache.prefix.float()).logits
+        assert abs(float(trainer.evaluate(model, cache, table).ms.mean()) / 3.4 - 1) < 0.03
+        return float(torch.nn.functional.kl_div(logits.log_softmax(-1), cache.logits.log_softmax(-1), log_target=True,
+                                                reduction="batchmean"))
+
+    torch.manual_seed(9)
+    before = divergence()
+    for _ in range(settings.epochs):
+        run.run_epoch()
+    after = divergence()
+    print(f"divergence {before:.3f} before, {after:.3f} after training")
+    assert after < 0.9 * before, (before, after)
+
+
+def a_plan_meets_its_latency(folder):
+    backbone = VisionTransformer(SMALL)
+    export.load_backbone(backbone, folder + "/weights.safetensors")
+    model = pruned.PrunedViT(backbone, positions=(3, 4, 5, 6))
+    from heatvit import data
+
+    cache = teacher.build(model, data.list_images(folder + "/images"), 1, 1)
+    placement = strategy.Placement(model, cache, folder + "/table.json")
+    unpruned = placement.ms({})
+    for target in (3.9, 3.4):
+        plan = strategy.search(placement, target, most=2)
+        assert 1 <= len(plan.positions) <= 2 and abs(plan.ms / target - 1) < 0.01 < unpruned / target - 1, plan
+        ratios = [plan.ratios[position] for position in plan.positions]
+        assert ratios == sorted(ratios, reverse=True) and 0 < ratios[-1] < 1
+    try:
+        strategy.search(placement, 1.0)
+    except ValueError as error:
+        assert "cannot be reached" in str(error)
+    else:
+        raise AssertionError("an impossible latency was planned")
+
+
+def merging_merges():
+    torch.manual_seed(2)
+    backbone, images = VisionTransformer(SMALL), torch.randn(2, 3, 32, 32)
+    with torch.no_grad():
+        logits, rows = merging.run(backbone, images, 0)
+        assert rows == [65] * 6 and float((logits - backbone(images)).abs().max()) < 1e-4
+        assert merging.run(backbone, images, 8)[1] == [57, 49, 41, 33, 25, 17]
+        # equal tokens merge into themselves, and sizes add up
+        x, size = torch.ones(1, 5, 4), torch.ones(1, 5, 1)
+        merged, total = merging.merge(x, size, *merging.match(torch.ones(1, 5, 4), 2))
+    assert merged.shape == (1, 3, 4) and float((merged - 1).abs().max()) == 0 and float(total.sum()) == 5
+    assert float(total[0, 0]) == 1  # CLS
+
+
+def helpers():
+    amount, value = simulator.approach(lambda x: 5 + 3 * x, 7.0)
+    assert abs(value / 7 - 1) <= 0.005 and abs(amount - 2 / 3) < 0.02
+    moved = simulator.shifted({"selectors.0.keep.bias": numpy.float32([1, 2]), "selectors.0.local.bias": numpy.float32([1])}, 0.5)
+    assert moved["selectors.0.keep.bias"].tolist() == [1.25, 1.75] and moved["selectors.0.local.bias"].tolist() == [1]
+    page = plot.svg([("a", [(1, 2), (3, 4)], True), ("b", [(2, 2)], False)], "x", "y")
+    assert page.count("<circle") == 5 and "<polyline" in page and page.rstrip().endswith("</svg>")
+
+
+with tempfile.TemporaryDirectory() as scratch:
+    make_inputs(scratch)
+    a_run_ends_at_its_latency(scratch)
+    the_same_seed_gives_the_same_weights_also_after_a_stop(scratch)
+    wrong_input_is_refused(scratch)
+    training_beats_its_own_start(scratch)
+    a_plan_meets_its_latency(scratch)
+    merging_merges()
+    helpers()
