@@ -20,6 +20,8 @@ int pareto_command(const Arguments& arguments);
 int hls_config_command(const Arguments& arguments);
 int hls_estimate_command(const Arguments& arguments);
 int report_command(const Arguments& arguments);
+int compare_command(const Arguments& arguments);
+int reproduce_command(const Arguments& arguments);
 
 /// Results go to stdout through this: throws WriteError when they do not arrive.
 void print(const std::string& text);

@@ -37,7 +37,9 @@ int dispatch(Arguments arguments) {
                                                                      {"pareto", pareto_command},
                                                                      {"hls-config", hls_config_command},
                                                                      {"hls-estimate", hls_estimate_command},
-                                                                     {"report", report_command}};
+                                                                     {"report", report_command},
+                                                                     {"compare", compare_command},
+                                                                     {"reproduce", reproduce_command}};
   std::replace(arguments.begin(), arguments.end(), std::string("-h"), std::string("--help"));
   std::string name = "run";
   if (!arguments.empty() && !arguments.front().empty() && arguments.front().front() != '-') {

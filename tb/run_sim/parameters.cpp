@@ -11,7 +11,6 @@ namespace {
 
 using soc::SocConfig;
 
-constexpr const char* kOurs = "our choice";
 constexpr const char* kJedec = "JESD79-4";
 constexpr const char* kPreset = "ZCU102 board preset, DDR4-2133P";
 

@@ -10,6 +10,9 @@
 
 namespace heatvit::tb {
 
+/// Source of a value that nobody published: a choice of this project.
+constexpr const char* kOurs = "our choice";
+
 struct Choice {
   std::string name;
   double value = 0;

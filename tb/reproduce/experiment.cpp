@@ -1,0 +1,126 @@
+#include "tb/reproduce/experiment.h"
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+
+#include "accel/soc/simulator.h"
+#include "models/lower/program.h"
+#include "tb/explore/bound.h"
+#include "tb/explore/process_pool.h"
+
+namespace heatvit::reproduce {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr int kSearchSteps = 9;  // 2^-9 of the range is less than a token
+
+reference::Pruning pruning_of(const Experiment& e, const zoo::ModelSpec& spec) {
+  reference::Pruning pruning;
+  if (!e.ratios) return pruning;
+  pruning.scorer = reference::Scorer::kHeatvit;
+  pruning.positions = e.positions;
+  if (pruning.positions.empty()) pruning.positions.assign(spec.selectors.begin(), spec.selectors.end());
+  pruning.keep = kept_of(*e.ratios, 1, spec.patches());
+  return pruning;
+}
+
+Json record(const soc::SocConfig& config, const lower::Program& program, const soc::ImageResult& result) {
+  const soc::Activity activity = soc::activity_of(result);
+  std::array<double, modules::kCauses> pe{};
+  for (const soc::CommandRecord& command : result.commands) {
+    const auto& causes = command.units[static_cast<size_t>(modules::Unit::kPeArray)];
+    for (size_t c = 0; c < pe.size(); ++c) pe[c] += static_cast<double>(causes[c]);
+  }
+  return {{"latency_ms", result.latency_ms},
+          {"gmacs", static_cast<double>(result.macs) * 1e-9},
+          {"bound_ms", explore::total(explore::lower_bounds(program, config, result)).ms()},
+          {"busy", activity.busy},
+          {"memory", {activity.read_bytes, activity.write_bytes, activity.row_openings, activity.refreshes}},
+          {"pe", pe}};
+}
+
+/// The largest scale whose latency does not exceed the target, by bisection; latency rises with the counts.
+Json search(const Experiment& e, const zoo::ModelSpec& spec, soc::Simulator& simulator, const lower::Program& program) {
+  const auto at = [&](double scale) {
+    soc::ImageInput input;
+    input.kept = kept_of(*e.ratios, scale, spec.patches());
+    return simulator.run(input);
+  };
+  double low = 0, high = 1 / *std::min_element(e.ratios->begin(), e.ratios->end());
+  soc::ImageResult best = at(low);
+  bool reached = best.latency_ms <= *e.target_ms;
+  if (reached) {
+    soc::ImageResult most = at(high);
+    reached = most.latency_ms >= *e.target_ms;
+    if (!reached) best = std::move(most), low = high;
+    for (int i = 0; reached && i < kSearchSteps; ++i) {
+      const double middle = (low + high) / 2;
+      soc::ImageResult result = at(middle);
+      if (result.latency_ms <= *e.target_ms) {
+        low = middle;
+        best = std::move(result);
+      } else {
+        high = middle;
+      }
+    }
+  }
+  Json json = record(e.config, program, best);
+  json["scale"] = low;
+  json["reached"] = reached;
+  return json;
+}
+
+Json simulate(const Experiment& e) {
+  const zoo::ModelSpec& spec = zoo::find(e.model);
+  const lower::Program program = lower::lower(spec, e.config.accel, pruning_of(e, spec), nullptr);
+  soc::Simulator simulator(e.config, program, soc::Mode::kTiming);
+  if (e.target_ms) return search(e, spec, simulator, program);
+  soc::ImageInput input;
+  input.kept = program.pruning.keep;
+  return record(e.config, program, simulator.run(input));
+}
+
+Outcome outcome_of(const Json& json) {
+  Outcome o;
+  o.latency_ms = json.at("latency_ms");
+  o.gmacs = json.at("gmacs");
+  o.bound_ms = json.at("bound_ms");
+  o.scale = json.value("scale", 1.0);
+  o.reached = json.value("reached", true);
+  o.pe = json.at("pe").get<decltype(o.pe)>();
+  o.activity.latency_ms = o.latency_ms;
+  o.activity.busy = json.at("busy").get<decltype(o.activity.busy)>();
+  const auto memory = json.at("memory").get<std::array<double, 4>>();
+  o.activity.read_bytes = memory[0], o.activity.write_bytes = memory[1];
+  o.activity.row_openings = memory[2], o.activity.refreshes = memory[3];
+  return o;
+}
+
+}  // namespace
+
+std::vector<int> kept_of(const Ratios& ratios, double scale, int patches) {
+  std::vector<int> kept;
+  for (const double ratio : ratios)
+    kept.push_back(std::max(1, static_cast<int>(std::floor(patches * std::min(1.0, ratio * scale) + 1e-9))));
+  return kept;
+}
+
+std::vector<Outcome> run(const std::vector<Experiment>& experiments, int jobs, const std::function<void()>& on_done) {
+  std::vector<Outcome> outcomes(experiments.size());
+  explore::ChildWork work;
+  work.run = [&](size_t item, const explore::Send& send) { send(simulate(experiments[item]).dump()); };
+  work.on_message = [&](size_t item, const std::string& bytes) { outcomes[item] = outcome_of(Json::parse(bytes)); };
+  work.on_end = [&](size_t item, const explore::ChildEnd& end) {
+    if (end.kind == explore::ChildEnd::Kind::kFailure)
+      throw std::runtime_error(experiments[item].model + ": " + end.message);
+    if (end.kind == explore::ChildEnd::Kind::kInputError) outcomes[item].refused = end.message;
+    on_done();
+  };
+  explore::run_in_children(experiments.size(), jobs, work);
+  return outcomes;
+}
+
+}  // namespace heatvit::reproduce
