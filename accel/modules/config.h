@@ -14,10 +14,14 @@ struct DmaConfig {  // read or write channels of fabric ports that an engine dea
   int input_ports = 1, weight_ports = 1, output_ports = 1;
 };
 
+/// What a load waits for: all stores of the operations it depends on, or those of the tiles that it reads.
+enum class DependencyGrain : uint8_t { kOperation, kTile };
+
 struct ControlConfig {
   int queue = 4;        // decoded commands a unit holds
   int fetch_batch = 8;  // commands fetched by one train
   int decode_cycles = 8;
+  DependencyGrain dependency = DependencyGrain::kOperation;
 };
 
 struct VectorConfig {

@@ -16,6 +16,7 @@ ControlUnit::ControlUnit(sc_core::sc_module_name name, Fabric& fabric, TokenSele
   registers.register_b_transport(this, &ControlUnit::access_register);
   SC_THREAD(run);
   SC_THREAD(serve_host_commands);
+  SC_THREAD(watch_rows);
 }
 
 void ControlUnit::run() {
@@ -93,6 +94,7 @@ void ControlUnit::issue(const isa::Command& c, uint32_t index) {
     throw std::runtime_error("command " + std::to_string(index) + " has an empty extent at " +
                              std::to_string(job.tokens) + " tokens");
 
+  fabric_.scoreboard.issued(job);
   switch (c.opcode) {
     case Opcode::kGemm:
       fabric_.to_dma_weights.push(job, account_);
@@ -136,12 +138,28 @@ void ControlUnit::issue(const isa::Command& c, uint32_t index) {
   }
 }
 
+namespace {
+
+/// The first rows of a host command's input.
+BurstTrain leading_rows(const Job& job, uint32_t rows) {
+  BurstTrain block;
+  block.address = job.command.a.address;
+  block.row_bytes = static_cast<uint32_t>(job.n * isa::bytes_of(job.command.a_type));
+  block.rows = rows;
+  block.pitch = job.command.a.pitch;
+  return block;
+}
+
+}  // namespace
+
 void ControlUnit::serve_host_commands() {
   fabric_.guard([this] {
     for (;;) {
       const Job& job = fabric_.to_cpu.front(cpu_account_);
       const uint32_t index = job.index;
-      fabric_.scoreboard.wait_for(job.command.wait_a, cpu_account_);
+      fabric_.scoreboard.wait_for(job.command.wait_a, leading_rows(job, 1), cpu_account_);
+      cpu_job_ = &job;
+      cpu_readable_ = 0;
       cpu_account_.enter(Cause::kBusy);
       fabric_.scoreboard.set_host_busy(true);
       cpu_command_ = index;
@@ -154,6 +172,33 @@ void ControlUnit::serve_host_commands() {
       fabric_.scoreboard.complete(index);
     }
   });
+}
+
+void ControlUnit::watch_rows() {
+  fabric_.guard([this] {
+    for (;;) {
+      sc_core::wait(rows_wanted_);
+      fabric_.scoreboard.set_host_busy(false);
+      fabric_.scoreboard.wait_for(cpu_job_->command.wait_a, leading_rows(*cpu_job_, cpu_wanted_), cpu_account_);
+      cpu_account_.enter(Cause::kBusy);
+      fabric_.scoreboard.set_host_busy(true);
+      status_ |= HEATVIT_STATUS_ROWS;
+      interrupt->write(true);
+    }
+  });
+}
+
+uint32_t ControlUnit::readable_rows() {
+  // Rows arrive in order; the largest count that is there, by bisection.
+  uint32_t none = static_cast<uint32_t>(cpu_job_->m) + 1;
+  while (cpu_readable_ + 1 < none) {
+    const uint32_t middle = (cpu_readable_ + none) / 2;
+    if (fabric_.scoreboard.ready(cpu_job_->command.wait_a, leading_rows(*cpu_job_, middle)))
+      cpu_readable_ = middle;
+    else
+      none = middle;
+  }
+  return cpu_readable_;
 }
 
 void ControlUnit::notify_at_edge(sc_core::sc_event& event) {
@@ -183,6 +228,7 @@ uint32_t ControlUnit::read_register(uint32_t offset) {
     }
     case HEATVIT_TOKENS: return static_cast<uint32_t>(selector_.tokens().tokens);
     case HEATVIT_CPU_COMMAND: return cpu_command_;
+    case HEATVIT_CPU_ROWS: return cpu_job_ != nullptr ? readable_rows() : 0;
     case HEATVIT_STAGES: return static_cast<uint32_t>(selector_.kept_counts().size());
     default: break;
   }
@@ -200,6 +246,12 @@ bool ControlUnit::write_register(uint32_t offset, uint32_t value) {
     case HEATVIT_TOKENS: initial_tokens_ = value; return true;
     case HEATVIT_SEED: seed_ = value; return true;
     case HEATVIT_CPU_DONE: notify_at_edge(cpu_done_); return true;
+    case HEATVIT_CPU_ROWS: fabric_.scoreboard.rows_stored(cpu_command_, value); return true;
+    case HEATVIT_CPU_WANT:
+      if (cpu_job_ == nullptr || value < 1 || value > static_cast<uint32_t>(cpu_job_->m)) return false;
+      cpu_wanted_ = value;
+      notify_at_edge(rows_wanted_);
+      return true;
     default: break;
   }
   if (offset < HEATVIT_KEEP || offset >= HEATVIT_KEEP + 4 * HEATVIT_KEEP_REGISTERS) return false;

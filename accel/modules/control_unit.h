@@ -37,6 +37,8 @@ class ControlUnit : public sc_core::sc_module {
   void fetch(uint32_t first);
   void issue(const isa::Command& command, uint32_t index);
   void serve_host_commands();
+  void watch_rows();
+  uint32_t readable_rows();
 
   void access_register(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
   uint32_t read_register(uint32_t offset);
@@ -55,7 +57,9 @@ class ControlUnit : public sc_core::sc_module {
   uint32_t status_ = 0, list_base_ = 0, list_count_ = 0, initial_tokens_ = 0, seed_ = 1, cpu_command_ = 0;
   std::array<uint32_t, HEATVIT_KEEP_REGISTERS> keep_{};
   uint64_t register_accesses_ = 0;
-  sc_core::sc_event start_, cpu_done_;
+  const Job* cpu_job_ = nullptr;  // at the host
+  uint32_t cpu_readable_ = 0, cpu_wanted_ = 0;
+  sc_core::sc_event start_, cpu_done_, rows_wanted_;
   TrainTransaction transaction_;
 };
 

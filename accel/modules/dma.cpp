@@ -181,7 +181,6 @@ void InputDma::run() {
   fabric_.guard([this] {
     for (;;) {
       const Job& job = fabric_.to_dma_in.front(account_);
-      fabric_.scoreboard.wait_for(job.command.wait_a, account_);
       if (job.command.opcode == Opcode::kGemm)
         load_gemm(job);
       else
@@ -202,6 +201,7 @@ void InputDma::load_gemm(const Job& job) {
 
 void InputDma::load_operand_a(const Job& job, const Tile& tile) {
   const BurstTrain train = plan_operand_a(job, tile);
+  fabric_.scoreboard.wait_for(job.command.wait_a, train, account_);
   uint8_t* slot = fabric_.input.acquire_free(account_, static_cast<int64_t>(train.bytes()));
   transfer(train, slot, job.index);
   fabric_.input.publish();
@@ -209,6 +209,7 @@ void InputDma::load_operand_a(const Job& job, const Tile& tile) {
 
 void InputDma::load_residual(const Job& job, const Tile& tile) {
   const BurstTrain train = plan_residual(job, tile);
+  fabric_.scoreboard.wait_for(job.command.wait_a, train, account_);
   uint8_t* slot = fabric_.vector.acquire_free(account_, static_cast<int64_t>(train.bytes()));
   transfer(train, slot, job.index);
   fabric_.vector.publish(Consumer::kVector);
@@ -231,6 +232,8 @@ void InputDma::load_chunks(const Job& job) {
                             static_cast<uint32_t>(chunk.columns) * 4)
                      .train;
     }
+    fabric_.scoreboard.wait_for(c.wait_a, first, account_);
+    if (second.row_bytes != 0) fabric_.scoreboard.wait_for(c.wait_a, second, account_);
     uint8_t* slot = fabric_.vector.acquire_free(account_, static_cast<int64_t>(first.bytes() + second.bytes()));
     transfer(first, slot, job.index);
     if (second.row_bytes != 0) transfer(second, slot != nullptr ? slot + first.bytes() : nullptr, job.index);
@@ -247,7 +250,6 @@ void WeightDma::run() {
   fabric_.guard([this] {
     for (;;) {
       const Job& job = fabric_.to_dma_weights.front(account_);
-      fabric_.scoreboard.wait_for(job.command.wait_b, account_);
       if (job.command.opcode == Opcode::kGemm)
         load_gemm(job);
       else
@@ -275,6 +277,7 @@ void WeightDma::load_records(const Job& job, int n0, int n) {
 
 void WeightDma::load_operand_b(const Job& job, const Tile& tile) {
   const BurstTrain train = plan_operand_b(job, tile);
+  fabric_.scoreboard.wait_for(job.command.wait_b, train, account_);
   uint8_t* slot = fabric_.weight.acquire_free(account_, static_cast<int64_t>(train.bytes()));
   transfer(train, slot, job.index);
   fabric_.weight.publish();
@@ -309,6 +312,7 @@ void OutputDma::store(const Job& job, const MatrixBlock& block) {
   uint8_t* slot = fabric_.output.front(account_, Cause::kWaitResult);
   transfer(block.train, slot, job.index);
   fabric_.output.release();
+  fabric_.scoreboard.stored(job.index);
 }
 
 }  // namespace heatvit::modules

@@ -18,6 +18,7 @@ Fabric::Fabric(const FabricConfig& c)
       to_selector(c.control.queue),
       to_dma_out(c.control.queue),
       to_cpu(c.control.queue),
+      scoreboard(c.control.dependency == DependencyGrain::kTile),
       accounts{UnitAccount(clock), UnitAccount(clock), UnitAccount(clock), UnitAccount(clock),
                UnitAccount(clock), UnitAccount(clock), UnitAccount(clock), UnitAccount(clock)} {}
 

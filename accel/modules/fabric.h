@@ -14,6 +14,7 @@
 #include "accel/modules/accounting.h"
 #include "accel/modules/clock.h"
 #include "accel/modules/config.h"
+#include "accel/modules/scoreboard.h"
 #include "accel/modules/slot_ring.h"
 #include "accel/modules/tile_walk.h"
 #include "accel/modules/unit_tap.h"
@@ -65,49 +66,6 @@ class JobQueue {
   size_t depth_;
   std::deque<const Job*> jobs_;
   sc_core::sc_event pushed_, popped_;
-};
-
-/// Which commands are complete: all below the watermark.
-class Scoreboard {
- public:
-  using Listener = std::function<void(uint32_t index)>;
-
-  void reset(size_t commands) {
-    done_.assign(commands, false);
-    watermark_ = 0;
-  }
-
-  void complete(uint32_t index) {
-    done_.at(index) = true;
-    while (watermark_ < done_.size() && done_[watermark_]) {
-      if (listener_) listener_(watermark_);
-      ++watermark_;
-    }
-    completed_.notify();
-  }
-
-  /// Waits until `dependency` (index plus one; 0: none) and all before it are complete.
-  void wait_for(isa::Dependency dependency, UnitAccount& account) {
-    while (watermark_ < dependency) {
-      account.enter(host_busy_ ? Cause::kWaitCpu : Cause::kWaitDependency);
-      sc_core::wait(completed_);
-    }
-  }
-
-  /// While the host does a command, those who wait wait for it.
-  void set_host_busy(bool busy) {
-    host_busy_ = busy;
-    completed_.notify();
-  }
-
-  void set_listener(Listener listener) { listener_ = std::move(listener); }
-
- private:
-  std::vector<bool> done_;
-  uint32_t watermark_ = 0;
-  bool host_busy_ = false;
-  Listener listener_;
-  sc_core::sc_event completed_;
 };
 
 /// Small generator for injected stalls: results must not depend on it.

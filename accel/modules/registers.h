@@ -12,13 +12,16 @@ enum heatvit_register {
   HEATVIT_CPU_COMMAND = 0x18, /* r: index of the command that the host must do */
   HEATVIT_CPU_DONE = 0x1C,    /* w: any value: the host has done it */
   HEATVIT_STAGES = 0x20,      /* r: selectors run so far */
-  HEATVIT_KEEP = 0x40 /* w: 8 registers; patch tokens after selector i where scores are not computed (timing); */
-                      /* HEATVIT_KEEP_COMMAND = what the command says. r: patch tokens that selector i kept */
+  HEATVIT_CPU_ROWS = 0x24, /* of the host command, with dependencies by tile. r: leading rows of its input that are */
+                           /* in memory; w: leading rows of its result that the host has written there */
+  HEATVIT_CPU_WANT = 0x28, /* w: interrupt when so many leading rows of its input are in memory */
+  HEATVIT_KEEP = 0x40      /* w: 8 registers; patch tokens after selector i where scores are not computed (timing); */
+                           /* HEATVIT_KEEP_COMMAND = what the command says. r: patch tokens that selector i kept */
 };
 
 #define HEATVIT_KEEP_REGISTERS 8
 #define HEATVIT_KEEP_COMMAND 0xFFFFFFFFu
 
-enum heatvit_status { HEATVIT_STATUS_DONE = 1, HEATVIT_STATUS_CPU = 2 };
+enum heatvit_status { HEATVIT_STATUS_DONE = 1, HEATVIT_STATUS_CPU = 2, HEATVIT_STATUS_ROWS = 4 };
 
 #endif

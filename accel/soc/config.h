@@ -14,6 +14,7 @@ namespace heatvit::soc {
 using modules::BufferConfig;
 using modules::ControlConfig;
 using modules::DebugConfig;
+using modules::DependencyGrain;
 using modules::DmaConfig;
 using modules::Fault;
 using modules::VectorConfig;

@@ -60,8 +60,7 @@ void HostCpu::run_image() {
   fabric_.reset_image();
   heatvit_start(&device_);
   for (;;) {
-    while (!interrupt.read()) sc_core::wait(interrupt.posedge_event());
-    ClockDomain::wait_until(sc_core::sc_time_stamp().value() + static_cast<uint64_t>(config_.interrupt_ns * 1e6));
+    await_interrupt();
     const uint64_t arrival = fabric_.clock.now();
     uint32_t command = 0, tokens = 0;
     switch (heatvit_handle_interrupt(&device_, &command, &tokens)) {
@@ -70,9 +69,27 @@ void HostCpu::run_image() {
         layernorm(command, tokens);
         heatvit_complete_host_command(&device_);
         break;
+      case HEATVIT_EVENT_ROWS:
       case HEATVIT_EVENT_NONE: sc_core::wait(sc_core::SC_ZERO_TIME); break;
     }
   }
+}
+
+void HostCpu::await_interrupt() {
+  while (!interrupt.read()) sc_core::wait(interrupt.posedge_event());
+  ClockDomain::wait_until(sc_core::sc_time_stamp().value() + static_cast<uint64_t>(config_.interrupt_ns * 1e6));
+}
+
+uint32_t HostCpu::await_rows(uint32_t rows) {
+  uint32_t readable = heatvit_readable_rows(&device_);
+  while (readable < rows) {
+    heatvit_want_rows(&device_, rows);
+    await_interrupt();
+    uint32_t command = 0, tokens = 0;
+    if (heatvit_handle_interrupt(&device_, &command, &tokens) == HEATVIT_EVENT_ROWS)
+      readable = heatvit_readable_rows(&device_);
+  }
+  return readable;
 }
 
 void HostCpu::layernorm(uint32_t index, uint32_t tokens) {
@@ -93,8 +110,11 @@ void HostCpu::layernorm(uint32_t index, uint32_t tokens) {
                                           (program_.spec.dim > 0 ? static_cast<uint32_t>(program_.spec.dim) / n : 1U));
   rows_.resize(size_t{chunk} * row_bytes);
   normed_.resize(size_t{chunk} * n);
+  const bool by_tile = fabric_.scoreboard.by_tile();
+  uint32_t readable = by_tile ? 0 : rows;
   for (uint32_t first = 0; first < rows; first += chunk) {
     const uint32_t count = std::min(chunk, rows - first);
+    if (readable < first + count) readable = await_rows(first + count);
     BurstTrain in;
     in.address = c.a.address + first * c.a.pitch;
     in.row_bytes = row_bytes;
@@ -125,6 +145,7 @@ void HostCpu::layernorm(uint32_t index, uint32_t tokens) {
     out.command = index;
     out.write = true;
     transfer(out, data ? reinterpret_cast<uint8_t*>(normed_.data()) : nullptr);
+    if (by_tile && first + count < rows) heatvit_report_rows(&device_, first + count);
   }
 }
 

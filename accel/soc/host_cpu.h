@@ -2,7 +2,8 @@
 //
 // Cost of a host LayerNorm: interrupt latency, register accesses, then for every chunk of rows a DDR read, the
 // arithmetic (cycles per element, NEON) with cache maintenance per 64-byte line, and a DDR write; one core, in
-// sequence.
+// sequence. With dependencies by tile it begins when the first rows are in memory, sleeps until an interrupt where the
+// next are not, and reports every chunk that it has written.
 #pragma once
 
 #include <tlm_utils/simple_initiator_socket.h>
@@ -41,6 +42,10 @@ class HostCpu : public sc_core::sc_module {
   void run();
   void run_image();
   void layernorm(uint32_t index, uint32_t tokens);
+  /// Sleeps until the accelerator interrupts; returns at the entry of the handler.
+  void await_interrupt();
+  /// Waits until `rows` leading rows of the host command's input are in memory; returns how many are.
+  uint32_t await_rows(uint32_t rows);
   void transfer(modules::BurstTrain train, uint8_t* data);
   void spend_cycles(double cycles) const;
   uint32_t read_register(uint32_t offset);

@@ -55,12 +55,14 @@ class Generator {
     for (int* slots : {&c.buffers.input, &c.buffers.weight, &c.buffers.record, &c.buffers.accumulator,
                        &c.buffers.vector, &c.buffers.output})
       *slots = pick({1, 2, 2, 2, 3, 4});
+    c.control.dependency = pick({soc::DependencyGrain::kOperation, soc::DependencyGrain::kTile});
     for (int* ports : {&c.dma.input_ports, &c.dma.weight_ports, &c.dma.output_ports}) *ports = pick({1, 2});
     c.axi.beat_bytes = pick({8, 16, 16, 32});
     c.axi.max_beats = pick({4, 16, 16, 64, 256});
     c.axi.outstanding = pick({1, 2, 4, 8, 16});
     c.axi.read_latency_cycles = pick({6, 12, 24, 48});
     c.ddr.mega_transfers = pick({1600, 2133, 2400, 3200});
+    if (c.ddr.mega_transfers > 2666) c.ddr.t_ccd_l_ns = 5.0;  // JESD79-4: 5 ns from 2666 MT/s on
     c.control.queue = pick({1, 2, 4, 8});
     c.cpu.clock_mhz = pick({600, 1200, 1500});
     prune(p);
@@ -98,7 +100,6 @@ double timed_ms(const Point& p) {
       const lower::Program program = lower::lower(*p.spec, p.config.accel, p.pruning, nullptr);
       soc::Simulator simulator(p.config, program, soc::Mode::kTiming);
       ms = simulator.run({}).latency_ms;
-    } catch (const InputError&) {
     } catch (const std::exception& error) {
       std::fprintf(stderr, "%s\n", error.what());
     }
@@ -204,7 +205,8 @@ int run(int count, uint32_t seed, bool list) {
     double estimate = -1;
     try {
       estimate = explore::estimate(p.config, *p.spec, p.pruning).latency_ms;
-    } catch (const InputError&) {
+    } catch (const InputError& error) {
+      std::fprintf(stderr, "%s\n", error.what());
     }
     if (estimate < 0) {
       ++refused;

@@ -66,16 +66,49 @@ struct Level {
   }
 };
 
+/// Input of chunk i of a head.
+BurstTrain chunk_train(const Job& job, int head, int i, bool by_columns, int rows) {
+  const isa::Command& c = job.command;
+  Chunk k;
+  k.head = head;
+  k.row0 = by_columns ? 0 : i * c.tile_m, k.rows = by_columns ? rows : std::min<int>(c.tile_m, rows - k.row0);
+  k.column0 = by_columns ? i * c.tile_n : 0,
+  k.columns = by_columns ? std::min<int>(c.tile_n, job.n - k.column0) : job.n;
+  return modules::plan_chunk(job, k).train;
+}
+
 }  // namespace
+
+double Stores::ready(const BurstTrain& block) const {
+  if (job == nullptr) return done;
+  const uint32_t stores = modules::stores_needed(*job, block), needed = stores / unit + (stores % unit != 0 ? 1 : 0);
+  if (needed == 0) return before;
+  if (needed >= count) return done;
+  return std::max(before, first + (done - first) * (needed - 1) / std::max(1.0, count - 1));
+}
 
 /// Costs of the tiles of a GEMM; index 1 of a dimension is its last, possibly narrower tile.
 struct Pipeline::GemmCosts {
-  explicit GemmCosts(const Job& job)
-      : g(job.command.heads, job.command.head_group),
+  explicit GemmCosts(const Job& gemm)
+      : job(gemm),
+        g(job.command.heads, job.command.head_group),
         m(job.m, job.command.tile_m),
         n(job.n, job.command.tile_n),
         k(job.k, job.command.tile_k) {}
 
+  /// The tile at these indices.
+  Tile tile(int gi, int mi, int ni, int ki) const {
+    const isa::Command& c = job.command;
+    Tile t;
+    t.head0 = gi * c.head_group, t.heads = std::min<int>(c.head_group, c.heads - t.head0);
+    t.m0 = mi * c.tile_m, t.m = std::min<int>(c.tile_m, job.m - t.m0);
+    t.n0 = ni * c.tile_n, t.n = std::min<int>(c.tile_n, job.n - t.n0);
+    t.k0 = ki * c.tile_k, t.k = std::min<int>(c.tile_k, job.k - t.k0);
+    t.out_n0 = c.panel ? 0 : t.n0, t.out_n = c.panel ? job.n : t.n;
+    return t;
+  }
+
+  const Job& job;
   Level g, m, n, k;
   bool panel = false, residual = false, m_outer = false, has_records = false;
   bool window = false;                           // operand A stays for all of k
@@ -221,6 +254,10 @@ void Pipeline::gemm_step(const GemmCosts& c, int m, int n, int k, int g) {
   const bool out_first = first_k && (!c.panel || first_n), out_last = ki && (!c.panel || ni);
   const bool records_kept = !c.m_outer || one_n;
 
+  if (a_new && from_a_->job != nullptr)
+    in_ = std::max(in_, from_a_->ready(modules::plan_operand_a(c.job, c.tile(g, m, n, k))));
+  if (b_new && from_b_->job != nullptr)
+    weights_ = std::max(weights_, from_b_->ready(modules::plan_operand_b(c.job, c.tile(g, m, n, k))));
   if (a_new) a_ready_ = transfer(Unit::kDmaIn, in_, input_ring_.free(), c.a[gi][mi][ki]);
   double residual_ready = 0;
   if (out_last && c.residual) residual_ready = transfer(Unit::kDmaIn, in_, vector_ring_.free(), c.plus[gi][mi][ni]);
@@ -239,7 +276,13 @@ void Pipeline::gemm_step(const GemmCosts& c, int m, int n, int k, int g) {
   accumulator_ring_.release(vector_);
   if (c.residual) vector_ring_.release(vector_);
   if (c.has_records && (!records_kept || mi)) record_ring_.release(vector_);
-  output_ring_.release(transfer(Unit::kDmaOut, out_, vector_, c.out[gi][mi][ni]));
+  store(c.out[gi][mi][ni]);
+}
+
+void Pipeline::store(double cycles) {
+  const double end = transfer(Unit::kDmaOut, out_, vector_, cycles);
+  output_ring_.release(end);
+  if (first_store_ == 0) first_store_ = end;
 }
 
 double Pipeline::gemm(const Job& job) {
@@ -291,9 +334,10 @@ double Pipeline::chunks(const Job& job) {
                        train_cycles(Unit::kDmaWeights, modules::plan_records(job, 0, job.n)));
   }
   double end = 0;
-  periodic(c.heads, true, [&](int) {
+  periodic(c.heads, true, [&](int h) {
     periodic(level.count, true, [&](int i) {
       const Costs& cost = costs[i + 1 == level.count];
+      if (from_a_->job != nullptr) in_ = std::max(in_, from_a_->ready(chunk_train(job, h, i, by_columns, rows)));
       in_ = std::max(in_, vector_ring_.free()) + cost.in + cost.second;
       vector_ = std::max({vector_, in_, records, score ? 0.0 : output_ring_.free()}) + cost.compute;
       vector_ring_.release(vector_);
@@ -301,33 +345,37 @@ double Pipeline::chunks(const Job& job) {
       work(unit, cost.compute);
       end = vector_;
       if (score) return;
-      end = out_ = std::max(out_, vector_) + cost.out;
-      output_ring_.release(out_);
-      work(Unit::kDmaOut, cost.out);
+      store(cost.out);
+      end = out_;
     });
   });
   if (c.opcode == Opcode::kLayerNorm) record_ring_.release(vector_);
   return end;
 }
 
-double Pipeline::run(const Job& job, double issued, double ready_a, double ready_b) {
-  in_ = std::max({in_, issued, ready_a});
-  weights_ = std::max({weights_, issued, ready_b});
+double Pipeline::run(const Job& job, double issued, const Stores& a, const Stores& b) {
+  from_a_ = &a, from_b_ = &b;
+  first_store_ = 0;
+  in_ = std::max({in_, issued, a.job == nullptr ? a.done : a.before});
+  weights_ = std::max({weights_, issued, b.job == nullptr ? b.done : b.before});
   pe_ = std::max(pe_, issued);
   vector_ = std::max(vector_, issued);
   out_ = std::max(out_, issued);
   return job.command.opcode == Opcode::kGemm ? gemm(job) : chunks(job);
 }
 
-double Pipeline::host_layernorm(const Job& job, double start, int dim) {
+uint32_t Pipeline::host_chunk(const Job& job, int dim) const {
+  return static_cast<uint32_t>(config_.cpu.rows_per_chunk * std::max(1, dim / job.n));
+}
+
+double Pipeline::host_layernorm(const Job& job, double start, int dim, const Stores& a) {
   const isa::Command& c = job.command;
   const soc::CpuConfig& cpu = config_.cpu;
   const double pl_ns = 1000.0 / config_.pl_clock_mhz;
   const auto n = static_cast<uint32_t>(job.n), rows = static_cast<uint32_t>(job.m);
   const uint32_t row_bytes = n * static_cast<uint32_t>(isa::bytes_of(c.a_type));
   const uint32_t out_bytes = n * static_cast<uint32_t>(isa::bytes_of(c.c_type));
-  const uint32_t chunk =
-      std::max(1U, static_cast<uint32_t>(cpu.rows_per_chunk) * (dim > 0 ? static_cast<uint32_t>(dim) / n : 1U));
+  const uint32_t chunk = host_chunk(job, dim);
   const auto train = [](uint32_t address, uint32_t bytes, uint32_t count, uint32_t pitch) {
     BurstTrain t;
     t.address = address, t.row_bytes = bytes, t.rows = count, t.pitch = pitch;
@@ -344,10 +392,30 @@ double Pipeline::host_layernorm(const Job& job, double start, int dim) {
   // Interrupt; status, command and tokens are read; the records fetched; the chunks; done is written.
   double cycles = (cpu.interrupt_ns + 4 * cpu.register_ns) / pl_ns + host_.cost(train(c.records, n * 8, 1, 0), false);
   const uint32_t whole = rows / chunk, rest = rows % chunk;
-  if (whole > 0) cycles += whole * chunk_time(0, chunk);
-  if (rest > 0) cycles += chunk_time(whole * chunk, rest);
-  busy_.unit[static_cast<size_t>(Unit::kCpu)] += cycles;
-  return start + std::ceil(cycles);
+  const double whole_time = whole > 0 ? chunk_time(0, chunk) : 0,
+               rest_time = rest > 0 ? chunk_time(whole * chunk, rest) : 0;
+  double busy = cycles + whole * whole_time + rest_time, end = start + busy;
+  first_store_ = start + cycles + (whole > 0 ? whole_time : rest_time);
+  if (config_.control.dependency == soc::DependencyGrain::kTile) {
+    // Rows are asked for, perhaps slept for, and reported: a register access each, an interrupt where it slept.
+    const double access = cpu.register_ns / pl_ns, sleep = (cpu.interrupt_ns + 3 * cpu.register_ns) / pl_ns;
+    double known = 0;
+    end = start + cycles;
+    first_store_ = 0;
+    for (uint32_t first = 0; first < rows; first += chunk) {
+      const uint32_t count = std::min(chunk, rows - first);
+      const double ready = a.ready(train(c.a.address, row_bytes, first + count, c.a.pitch));
+      if (ready > end + access) {
+        end = ready + sleep, known = ready;
+      } else if (ready > known) {
+        end += access, known = end;
+      }
+      end += (count == chunk ? whole_time : rest_time) + (first + count < rows ? access : 0);
+      if (first_store_ == 0) first_store_ = end;
+    }
+  }
+  busy_.unit[static_cast<size_t>(Unit::kCpu)] += busy;
+  return std::ceil(end);
 }
 
 }  // namespace heatvit::explore

@@ -39,16 +39,33 @@ struct BusyCycles {
   std::array<double, modules::kUnits> unit{};
 };
 
+/// When the stores of a command that a load depends on are done: all of them, or, where the hardware tracks tiles, one
+/// by one at an even pace between the first and the last.
+struct Stores {
+  double done = 0;
+  const modules::Job* job = nullptr;  // null: `done` alone counts
+  double before = 0, first = 0;       // all commands before it are complete; its first store is
+  double count = 1;
+  uint32_t unit = 1;  // of what stores_needed counts: rows of a chunk where the host stores
+
+  double ready(const modules::BurstTrain& block) const;
+};
+
 class Pipeline {
  public:
   explicit Pipeline(const soc::SocConfig& config);
 
-  /// Runs a command whose operands are in DDR at `ready_a`, `ready_b` and that was issued at `issued`; returns the time
-  /// of its completion. Not for TOKEN_SELECT, host commands and END.
-  double run(const modules::Job& job, double issued, double ready_a, double ready_b);
+  /// Runs a command whose operands depend on `a` and `b` and that was issued at `issued`; returns the time of its
+  /// completion. Not for TOKEN_SELECT, host commands and END.
+  double run(const modules::Job& job, double issued, const Stores& a, const Stores& b);
+  /// End of the first store of the command run last.
+  double first_store() const { return first_store_; }
 
-  /// The host's LayerNorm: from interrupt to completion.
-  double host_layernorm(const modules::Job& job, double start, int dim);
+  /// The host's LayerNorm over rows that depend on `a`: from interrupt to completion. first_store() is the first
+  /// chunk's.
+  double host_layernorm(const modules::Job& job, double start, int dim, const Stores& a);
+  /// Rows that it reads, normalises and writes at a time.
+  uint32_t host_chunk(const modules::Job& job, int dim) const;
 
   BusyCycles& busy() { return busy_; }
   const MemoryPath& fabric_path() const { return fabric_; }
@@ -67,6 +84,7 @@ class Pipeline {
   double gemm(const modules::Job& job);
   GemmCosts gemm_costs(const modules::Job& job) const;
   void gemm_step(const GemmCosts& c, int m, int n, int k, int g);
+  void store(double cycles);
   double chunks(const modules::Job& job);
   template <class Body>
   void periodic(int count, bool stores, const Body& body);
@@ -83,6 +101,8 @@ class Pipeline {
   double in_ = 0, weights_ = 0, pe_ = 0, vector_ = 0, out_ = 0;
   double a_ready_ = 0, b_ready_ = 0, records_ready_ = 0;
   RingTimes input_ring_, weight_ring_, record_ring_, accumulator_ring_, vector_ring_, output_ring_;
+  const Stores *from_a_ = nullptr, *from_b_ = nullptr;  // of the present command
+  double first_store_ = 0;
   double times_ = 1;  // passes that the present one stands for
   BusyCycles busy_;
 };

@@ -101,6 +101,11 @@ std::vector<Parameter> accelerator_parameters() {
              "softmax behind the score product (its row must fit the output buffer) or as a pass of its own; "
              "auto: fused where it fits",
              kOurs, [](SocConfig& c) -> isa::SoftmaxPlacement& { return c.accel.softmax; }),
+      choice(
+          "accel.dependency",
+          {{"operation", value_of(soc::DependencyGrain::kOperation)}, {"tile", value_of(soc::DependencyGrain::kTile)}},
+          "what a load waits for: all stores of the operations it depends on, or those of the tiles it reads", kOurs,
+          [](SocConfig& c) -> soc::DependencyGrain& { return c.control.dependency; }),
       number("accel.input_ports", "ports", 1, 2, "read channels for activations: HP0, then HP2", kOurs,
              [](SocConfig& c) -> int& { return c.dma.input_ports; }),
       number("accel.weight_ports", "ports", 1, 2, "read channels for weights, K and V: HP1, then HP3", kOurs,

@@ -41,6 +41,7 @@ soc::SocConfig random_config(std::mt19937& random) {
   c.buffers.weight = pick({1, 2, 3});
   c.buffers.input = pick({1, 2, 3});
   c.axi.outstanding = pick({1, 4, 16});
+  c.control.dependency = pick({0, 1}) == 1 ? soc::DependencyGrain::kTile : soc::DependencyGrain::kOperation;
   c.dma.weight_ports = pick({1, 2});
   c.dma.input_ports = pick({1, 2});
   return c;

@@ -1,9 +1,11 @@
-// Dataflow parameters: ports of the DMA engines. Whatever is chosen, results and cycles of functional and timing mode
-// agree, and the books balance.
+// Dataflow parameters: ports of the DMA engines, grain of dependencies. Whatever is chosen, results and cycles of
+// functional and timing mode agree, and the books balance.
 #include <gtest/gtest.h>
 
 #include <random>
+#include <set>
 
+#include "accel/modules/dma.h"
 #include "accel/modules/train_split.h"
 #include "models/errors.h"
 #include "models/reference/random_model.h"
@@ -44,6 +46,97 @@ TEST(TrainSplit, SharesFollowEachOtherAndAreTheTrain) {
   EXPECT_EQ(modules::split_train({64, 257}, 2).count, 2);
 }
 
+/// A GEMM over `heads` heads whose results lie side by side, or each in a matrix of its own.
+modules::Job random_gemm(std::mt19937& random) {
+  const auto up_to = [&](int most) { return static_cast<int>(random() % static_cast<uint32_t>(most)) + 1; };
+  modules::Job job;
+  isa::Command& c = job.command;
+  c.opcode = isa::Opcode::kGemm;
+  job.m = up_to(20), job.n = up_to(20), job.k = 1;
+  c.heads = static_cast<uint8_t>(up_to(4));
+  c.head_group = static_cast<uint8_t>(up_to(c.heads));
+  c.tile_m = static_cast<uint16_t>(up_to(job.m));
+  c.tile_n = static_cast<uint16_t>(up_to(job.n));
+  c.panel = random() % 4 == 0;
+  c.order = random() % 2 == 0 ? isa::LoopOrder::kMN : isa::LoopOrder::kNM;
+  c.c_type = random() % 2 == 0 ? isa::Element::kInt8 : isa::Element::kInt16;
+  const auto row = static_cast<uint32_t>(job.n * isa::bytes_of(c.c_type));
+  c.c.address = 1000;
+  if (random() % 2 == 0) {
+    c.c.head_stride = row;
+    c.c.pitch = c.heads * row;
+  } else {
+    c.c.pitch = row + static_cast<uint32_t>(random() % 8);
+    c.c.head_stride = c.c.pitch * static_cast<uint32_t>(job.m);
+  }
+  return job;
+}
+
+/// The first `count` stores of a GEMM, as addresses.
+std::set<uint32_t> stored_bytes(const modules::Job& job, uint32_t count) {
+  std::set<uint32_t> bytes;
+  modules::TileWalk walk(job);
+  for (modules::Tile tile; count > 0 && walk.next(tile);) {
+    if (!tile.out_last) continue;
+    for (const uint32_t address : addresses(modules::plan_output(job, tile).train)) bytes.insert(address);
+    --count;
+  }
+  return bytes;
+}
+
+TEST(Scoreboard, ABlockIsReadyWhenItsBytesAreStored) {
+  std::mt19937 random(11);
+  int waited_longer = 0, whole = 0, trials = 0;
+  for (int i = 0; i < 3000; ++i) {
+    const modules::Job job = random_gemm(random);
+    const auto all_stores = static_cast<uint32_t>(modules::TileWalk(job).output_tiles());
+    const std::set<uint32_t> result = stored_bytes(job, all_stores);
+    // A block of the result itself, then one of another shape over the same bytes.
+    const auto pick = [&](int extent) { return static_cast<int>(random() % static_cast<uint32_t>(extent)); };
+    const int row0 = pick(job.m), rows = 1 + pick(job.m - row0), column0 = pick(job.n),
+              columns = 1 + pick(job.n - column0), head0 = pick(job.command.heads),
+              heads = 1 + pick(job.command.heads - head0);
+    const auto size = static_cast<uint32_t>(isa::bytes_of(job.command.c_type));
+    BurstTrain block = modules::plan_block(job.command.c, head0, heads, row0, rows,
+                                           static_cast<uint32_t>(column0) * size, static_cast<uint32_t>(columns) * size)
+                           .train;
+    const bool other_shape = i % 3 == 0;
+    if (other_shape) {
+      block.planes = 1;
+      block.rows = 1 + static_cast<uint32_t>(random() % 3);
+      block.pitch = 1 + static_cast<uint32_t>(random() % 40);
+      block.row_bytes = 1 + static_cast<uint32_t>(random() % 30);
+    }
+    std::set<uint32_t> wanted;
+    for (const uint32_t address : addresses(block))
+      if (result.count(address) != 0) wanted.insert(address);
+    const uint32_t needed = modules::stores_needed(job, block);
+    if (wanted.empty() && needed == 0) continue;
+    ++trials;
+    whole += needed == modules::kAllStores ? 1 : 0;
+    const std::set<uint32_t> there = stored_bytes(job, std::min(needed, all_stores));
+    for (const uint32_t address : wanted) ASSERT_EQ(there.count(address), 1U) << "case " << i;
+    if (other_shape || needed == modules::kAllStores || needed == 0) continue;
+    const std::set<uint32_t> before = stored_bytes(job, needed - 1);
+    bool earlier = true;
+    for (const uint32_t address : wanted) earlier = earlier && before.count(address) != 0;
+    waited_longer += earlier ? 1 : 0;
+  }
+  EXPECT_GT(trials, 2000);
+  EXPECT_LT(whole, trials / 4);
+  EXPECT_LT(waited_longer, trials / 20) << "blocks of the result itself are met at the store that completes them";
+}
+
+TEST(Scoreboard, OtherBlocksNeedNothingOrEverything) {
+  std::mt19937 random(2);
+  modules::Job job = random_gemm(random);
+  EXPECT_EQ(modules::stores_needed(job, BurstTrain{0, 1000}), 0U) << "ends where the result begins";
+  EXPECT_EQ(modules::stores_needed(job, BurstTrain{0, 1001}), modules::kAllStores) << "hangs over";
+  EXPECT_EQ(modules::stores_needed(job, BurstTrain{100000, 16}), 0U);
+  job.command.opcode = isa::Opcode::kTokenPack;
+  EXPECT_EQ(modules::stores_needed(job, BurstTrain{1000, 1}), modules::kAllStores) << "is written column by column";
+}
+
 quant::QuantModel small_model() { return reference::random_quant_model(small_spec(), 7, true, 16); }
 
 /// A point of the dataflow space on a small array whose tiles divide nothing evenly.
@@ -60,6 +153,7 @@ SocConfig random_dataflow(std::mt19937& random) {
   c.accel.tile_n = pick({23, 40, 64, 192});
   c.accel.order_nm = pick({0, 1}) == 1;
   c.accel.layernorm = pick({0, 1}) == 1 ? isa::Placement::kPl : isa::Placement::kCpu;
+  c.control.dependency = pick({0, 1}) == 1 ? soc::DependencyGrain::kTile : soc::DependencyGrain::kOperation;
   c.dma.input_ports = pick({1, 2});
   c.dma.weight_ports = pick({1, 2});
   c.dma.output_ports = pick({1, 2});
@@ -73,8 +167,8 @@ SocConfig random_dataflow(std::mt19937& random) {
 std::string words(const SocConfig& c) {
   return std::to_string(c.accel.th) + "x" + std::to_string(c.accel.ti) + "x" + std::to_string(c.accel.to) + " tiles " +
          std::to_string(c.accel.tile_m) + "x" + std::to_string(c.accel.tile_k) + "x" + std::to_string(c.accel.tile_n) +
-         " ports " + std::to_string(c.dma.input_ports) + std::to_string(c.dma.weight_ports) +
-         std::to_string(c.dma.output_ports);
+         (c.control.dependency == soc::DependencyGrain::kTile ? " by tile" : "") + " ports " +
+         std::to_string(c.dma.input_ports) + std::to_string(c.dma.weight_ports) + std::to_string(c.dma.output_ports);
 }
 
 Pruning random_pruning(std::mt19937& random) {
@@ -154,6 +248,53 @@ soc::ImageResult deit_s(const Change& change) {
     for (uint64_t& bytes : port) bytes = number();
   EXPECT_EQ(*at, '\0') << text;
   return result;
+}
+
+/// Bytes from the first of a matrix to behind its last, over all heads.
+std::pair<uint64_t, uint64_t> extent(const isa::Operand& o, int heads, int rows, int row_bytes) {
+  const uint64_t length = uint64_t{o.head_stride} * static_cast<uint32_t>(heads - 1) +
+                          uint64_t{o.pitch} * static_cast<uint32_t>(rows - 1) + static_cast<uint32_t>(row_bytes);
+  return {o.address, o.address + length};
+}
+
+TEST(Dependencies, AHostCommandOverwritesNothingThatItsProducerReads) {
+  // By tile, the host writes while the command that it depends on still runs; all before are complete by then.
+  int host_commands = 0;
+  for (const zoo::ModelSpec& spec : zoo::models()) {
+    const Pruning pruning = pruning_of(spec, Scorer::kHeatvit, {137, 96, 67});
+    const lower::Program program = lower::lower(spec, SocConfig{}.accel, pruning, nullptr);
+    for (const isa::Command& host : program.commands) {
+      if (!host.on_cpu) continue;
+      ++host_commands;
+      const isa::Command& before = program.commands[host.wait_a - 1U];
+      const auto written = extent(host.c, 1, host.m.at(spec.max_tokens()), host.n.fixed * isa::bytes_of(host.c_type));
+      const auto read = extent(before.a, before.heads, before.m.at(spec.max_tokens()),
+                               before.k.at(spec.max_tokens()) * isa::bytes_of(before.a_type));
+      EXPECT_TRUE(written.second <= read.first || read.second <= written.first)
+          << spec.name << ": " << isa::disassemble(host, 0) << " after " << isa::disassemble(before, 0);
+    }
+  }
+  EXPECT_GT(host_commands, 100);
+}
+
+TEST(Dependencies, ByTileTheHostBeginsBeforeItsInputIsComplete) {
+  // One product of weights a layer, small row tiles: rows of the residual stream are complete one tile after another.
+  const auto with = [](soc::DependencyGrain grain) {
+    return deit_s([&](SocConfig& c) {
+      c.accel.tile_m = 66, c.accel.tile_n = 384, c.accel.order_nm = false;
+      c.control.dependency = grain;
+    });
+  };
+  const soc::ImageResult whole = with(soc::DependencyGrain::kOperation), tiles = with(soc::DependencyGrain::kTile);
+  EXPECT_LT(static_cast<double>(tiles.cycles), 0.93 * static_cast<double>(whole.cycles));
+  EXPECT_EQ(tiles.memory.bytes, whole.memory.bytes);
+}
+
+TEST(Dependencies, ByTileIsFasterAndMovesTheSameBytes) {
+  const soc::ImageResult whole = deit_s([](SocConfig&) {});
+  const soc::ImageResult tiles = deit_s([](SocConfig& c) { c.control.dependency = soc::DependencyGrain::kTile; });
+  EXPECT_LT(tiles.cycles, whole.cycles);
+  EXPECT_EQ(tiles.memory.bytes, whole.memory.bytes);
 }
 
 uint64_t bytes_of(const soc::ImageResult& r, soc::MemoryPort port, modules::Purpose purpose) {

@@ -17,10 +17,23 @@ void heatvit_start(const struct heatvit_device *device) { device->write(device->
 enum heatvit_event heatvit_handle_interrupt(const struct heatvit_device *device, uint32_t *command, uint32_t *tokens) {
   const uint32_t status = device->read(device->context, HEATVIT_STATUS);
   if (status & HEATVIT_STATUS_DONE) return HEATVIT_EVENT_DONE;
+  if (status & HEATVIT_STATUS_ROWS) return HEATVIT_EVENT_ROWS;
   if (!(status & HEATVIT_STATUS_CPU)) return HEATVIT_EVENT_NONE;
   *command = device->read(device->context, HEATVIT_CPU_COMMAND);
   *tokens = device->read(device->context, HEATVIT_TOKENS);
   return HEATVIT_EVENT_HOST_COMMAND;
+}
+
+uint32_t heatvit_readable_rows(const struct heatvit_device *device) {
+  return device->read(device->context, HEATVIT_CPU_ROWS);
+}
+
+void heatvit_want_rows(const struct heatvit_device *device, uint32_t rows) {
+  device->write(device->context, HEATVIT_CPU_WANT, rows);
+}
+
+void heatvit_report_rows(const struct heatvit_device *device, uint32_t rows) {
+  device->write(device->context, HEATVIT_CPU_ROWS, rows);
 }
 
 void heatvit_complete_host_command(const struct heatvit_device *device) {

@@ -24,7 +24,7 @@ struct heatvit_job {
   uint32_t keep_count;
 };
 
-enum heatvit_event { HEATVIT_EVENT_NONE, HEATVIT_EVENT_DONE, HEATVIT_EVENT_HOST_COMMAND };
+enum heatvit_event { HEATVIT_EVENT_NONE, HEATVIT_EVENT_DONE, HEATVIT_EVENT_HOST_COMMAND, HEATVIT_EVENT_ROWS };
 
 /* Programs everything but the start bit. */
 void heatvit_configure(const struct heatvit_device* device, const struct heatvit_job* job);
@@ -34,6 +34,14 @@ void heatvit_start(const struct heatvit_device* device);
 
 /* Interrupt handler: why the accelerator interrupted; for a host command, its index and the token count. */
 enum heatvit_event heatvit_handle_interrupt(const struct heatvit_device* device, uint32_t* command, uint32_t* tokens);
+
+/* Where dependencies go by tile, a host command begins with its first rows, and others begin with its first results.
+ * Leading rows of its input that are in memory: */
+uint32_t heatvit_readable_rows(const struct heatvit_device* device);
+/* Asks for HEATVIT_EVENT_ROWS when so many are. */
+void heatvit_want_rows(const struct heatvit_device* device, uint32_t rows);
+/* So many leading rows of its result are in memory, cleaned from the caches. */
+void heatvit_report_rows(const struct heatvit_device* device, uint32_t rows);
 
 /* The host command is done; the accelerator goes on. */
 void heatvit_complete_host_command(const struct heatvit_device* device);

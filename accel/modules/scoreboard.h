@@ -1,0 +1,113 @@
+// Which commands are complete, and how far the one that is being stored has come: the dependency tokens that the
+// control unit hands to loaders.
+//
+// A loader waits for the command that its command names (`wait_a`, `wait_b`) and all before it. By operation: until all
+// stores of it are done. By tile: until the stores that cover the block it is about to load are done. Stores leave in
+// command order and each command's in the order of its walk, so a counter a command is all the state there is, and the
+// comparison is with an index that the walk gives.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <systemc>
+#include <vector>
+
+#include "accel/modules/accounting.h"
+#include "accel/modules/burst_train.h"
+#include "accel/modules/tile_walk.h"
+
+namespace heatvit::modules {
+
+constexpr uint32_t kAllStores = UINT32_MAX;
+
+/// Stores of `producer`, in its order, after which `block` is in memory: 0 where the producer writes none of it,
+/// kAllStores where only its completion tells (operations that write column by column, blocks that lie partly outside
+/// its result). A host command counts rows in place of stores.
+uint32_t stores_needed(const Job& producer, const BurstTrain& block);
+
+class Scoreboard {
+ public:
+  using Listener = std::function<void(uint32_t index)>;
+
+  explicit Scoreboard(bool by_tile) : by_tile_(by_tile) {}
+
+  void reset(size_t commands) {
+    done_.assign(commands, false);
+    stored_.assign(commands, 0);
+    jobs_.assign(commands, nullptr);
+    watermark_ = 0;
+  }
+
+  bool by_tile() const { return by_tile_; }
+
+  /// The job stays valid until the image is over.
+  void issued(const Job& job) { jobs_.at(job.index) = &job; }
+
+  /// Leading rows of a host command's result that are in memory.
+  void rows_stored(uint32_t index, uint32_t rows) {
+    stored_.at(index) = rows;
+    changed_.notify();
+  }
+
+  /// One more store of a command is done.
+  void stored(uint32_t index) {
+    ++stored_[index];
+    if (by_tile_) changed_.notify();
+  }
+
+  void complete(uint32_t index) {
+    done_.at(index) = true;
+    while (watermark_ < done_.size() && done_[watermark_]) {
+      if (listener_) listener_(watermark_);
+      ++watermark_;
+    }
+    changed_.notify();
+  }
+
+  /// Waits until `dependency` (index plus one; 0: none) and all before it are complete.
+  void wait_for(isa::Dependency dependency, UnitAccount& account) {
+    while (watermark_ < dependency) wait(account);
+  }
+
+  /// What wait_for(dependency, block) waits for, as it is now.
+  bool ready(isa::Dependency dependency, const BurstTrain& block) const {
+    if (watermark_ >= dependency) return true;
+    if (!by_tile_ || watermark_ + 1U < dependency) return false;
+    return stored_[dependency - 1U] >= stores_needed(*jobs_[dependency - 1U], block);
+  }
+
+  /// Waits until `block` is in memory, given that all of it was written by `dependency` or before.
+  void wait_for(isa::Dependency dependency, const BurstTrain& block, UnitAccount& account) {
+    if (watermark_ >= dependency) return;
+    if (!by_tile_) return wait_for(dependency, account);
+    wait_for(static_cast<isa::Dependency>(dependency - 1), account);
+    if (watermark_ >= dependency) return;
+    const uint32_t index = dependency - 1U, needed = stores_needed(*jobs_[index], block);
+    while (watermark_ < dependency && stored_[index] < needed) wait(account);
+  }
+
+  /// While the host does a command, those who wait wait for it.
+  void set_host_busy(bool busy) {
+    host_busy_ = busy;
+    changed_.notify();
+  }
+
+  void set_listener(Listener listener) { listener_ = std::move(listener); }
+
+ private:
+  void wait(UnitAccount& account) {
+    account.enter(host_busy_ ? Cause::kWaitCpu : Cause::kWaitDependency);
+    sc_core::wait(changed_);
+  }
+
+  bool by_tile_;
+  std::vector<bool> done_;
+  std::vector<uint32_t> stored_;
+  std::vector<const Job*> jobs_;
+  uint32_t watermark_ = 0;
+  bool host_busy_ = false;
+  Listener listener_;
+  sc_core::sc_event changed_;
+};
+
+}  // namespace heatvit::modules
