@@ -186,11 +186,12 @@ void DdrController::admit(size_t index, uint64_t clock, uint64_t horizon) {
     deliver(s, served, true);
     return;
   }
-  if (!scheduler_.accepts(s.train.write, columns)) {
+  if (!scheduler_.accepts(s.train.write, columns) || yields(s)) {
     held_ |= 1U << index;
     return;
   }
   scheduler_.admit(request, columns);
+  if (held_ != 0) release(s.train.write);
   if (recorder_) record(request);
   account(s, clock);
   if (s.train.write) {
@@ -232,10 +233,30 @@ inline void DdrController::take_write(Stream& s, uint64_t clock) {
 
 void DdrController::serve() {
   const ddr::Served served = scheduler_.serve();
-  const uint32_t waiting = held_ & (served.write ? kWrites : ~kWrites);
-  pending_ |= waiting;  // there is room again
-  held_ &= ~waiting;
+  release(served.write);  // there is room again
   if (!served.write) deliver(streams_[served.tag], served, false);
+}
+
+/// Of the requests that wait for room those of the highest priority try again.
+void DdrController::release(bool write) {
+  const uint32_t waiting = held_ & (write ? kWrites : ~kWrites);
+  uint32_t released = 0, least = UINT32_MAX;
+  for (uint32_t left = waiting; left != 0; left &= left - 1) {
+    const uint32_t precedence = scheduler_.precedence(streams_[static_cast<size_t>(__builtin_ctz(left))].port);
+    if (precedence < least) released = 0;
+    least = std::min(least, precedence);
+    if (precedence == least) released |= left & (~left + 1);
+  }
+  pending_ |= released;
+  held_ &= ~released;
+}
+
+/// Does a request of the stream's direction and a higher priority wait for room?
+bool DdrController::yields(const Stream& s) const {
+  const uint32_t mine = scheduler_.precedence(s.port);
+  for (uint32_t left = held_ & (s.train.write ? kWrites : ~kWrites); left != 0; left &= left - 1)
+    if (scheduler_.precedence(streams_[static_cast<size_t>(__builtin_ctz(left))].port) < mine) return true;
+  return false;
 }
 
 /// Read data pass the port.

@@ -122,6 +122,8 @@ class DdrController : public sc_core::sc_module {
   void deliver(Stream& stream, const ddr::Served& served, bool at_once);
   void take_write(Stream& stream, uint64_t clock);
   void serve();
+  void release(bool write);
+  bool yields(const Stream& stream) const;
   void step(Stream& stream, size_t index);
   void advance(uint64_t until);
   void account(const Stream& stream, uint64_t clock);

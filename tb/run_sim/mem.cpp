@@ -64,7 +64,7 @@ TraceLine parse_line(const std::string& text, const std::string& path, size_t nu
   while (*cycle == ' ' || *cycle == '\t') ++cycle;
   if (cycle == at || *cycle < '0' || *cycle > '9') refuse(path, number, "no cycle; lines are 0xADDR READ|WRITE CYCLE");
   line.cycle = std::strtoull(cycle, &at, 10);
-  if (errno != 0 || *at != '\0' || line.cycle > (uint64_t{1} << 56))
+  if (errno != 0 || at != begin + text.size() || line.cycle > (uint64_t{1} << 56))
     refuse(path, number, "'" + std::string(cycle) + "' is no cycle");
   if (line.address + kRequestBytes > memory)
     refuse(path, number,
@@ -76,8 +76,9 @@ TraceLine parse_line(const std::string& text, const std::string& path, size_t nu
 
 std::vector<TraceLine> read_trace(const std::string& path, uint64_t memory) {
   std::ifstream file(path, std::ios::binary);
-  std::stringstream content;
-  if (!file || !(content << file.rdbuf())) throw InputError(path + ": cannot read this trace");
+  std::ostringstream content;
+  if (!file || (file.peek() != EOF && !(content << file.rdbuf())) || file.bad())
+    throw InputError(path + ": cannot read this trace");
   const std::string text = content.str();
   std::vector<TraceLine> lines;
   size_t number = 0;
@@ -170,10 +171,14 @@ Json to_json(MemoryRun& run, double clock_fs, double peak_gbs) {
   if (!run.read_latency_ns.empty())
     latency = {{"mean", sum / static_cast<double>(run.read_latency_ns.size())},
                {"p99", percentile(run.read_latency_ns, 99)}};
+  Json ports = Json::object();
+  for (const PortRun& port : run.ports)
+    ports["hp" + std::to_string(port.port)] = static_cast<double>(port.bytes) / port.seconds * 1e-9;
   return {{"bandwidth_gbs", bandwidth}, {"efficiency", bandwidth / peak_gbs},
           {"row_hits", run.row_hits},   {"row_misses", run.row_misses},
           {"refreshes", run.refreshes}, {"read_latency_ns", latency},
-          {"cycles", run.cycles},       {"bytes", run.bytes}};
+          {"cycles", run.cycles},       {"bytes", run.bytes},
+          {"port_gbs", ports}};
 }
 
 std::string to_text(const Json& j) {
@@ -188,6 +193,7 @@ std::string to_text(const Json& j) {
     table.add({"read latency, 99 %", fixed(j["read_latency_ns"]["p99"], 1), "ns"});
   }
   table.add({"cycles", grouped(j["cycles"]), "memory clocks"});
+  for (const auto& [port, gbs] : j["port_gbs"].items()) table.add({port, fixed(gbs, 3), "GB/s, until it was done"});
   return table.text();
 }
 

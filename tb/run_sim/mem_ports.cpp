@@ -25,6 +25,7 @@ class PortMaster : public sc_core::sc_module {
   }
 
   modules::BurstTrain read_train, write_train;
+  double end_s = 0;  // of the later one
 
  private:
   void read() { move(read_train, read_transaction_); }
@@ -34,6 +35,7 @@ class PortMaster : public sc_core::sc_module {
     if (train.row_bytes == 0) return;
     sc_core::sc_time delay = sc_core::SC_ZERO_TIME;
     socket->b_transport(transaction.prepare(train, nullptr), delay);
+    end_s = sc_core::sc_time_stamp().to_seconds();
   }
 
   modules::TrainTransaction read_transaction_, write_transaction_;
@@ -94,6 +96,8 @@ MemoryRun drive_ports(const soc::SocConfig& config, const PortPattern& pattern) 
     if (pattern.writes) address += region;
   }
   sc_core::sc_start();
+  for (size_t i = 0; i < bench.masters.size(); ++i)
+    run.ports.push_back({pattern.ports[i], share * streams / pattern.ports.size(), bench.masters[i]->end_s});
   const soc::MemoryStatistics statistics = bench.ddr.statistics();
   run.bytes = share * streams;
   run.cycles = sc_core::sc_time_stamp().value() / bench.ddr.scheduler().timing().clock_fs;

@@ -15,10 +15,18 @@ struct PortPattern {
   uint64_t bytes = 0;  // over all ports and directions
 };
 
+/// What one master moved, and until when.
+struct PortRun {
+  int port = 0;
+  uint64_t bytes = 0;
+  double seconds = 0;
+};
+
 struct MemoryRun {
   uint64_t bytes = 0, cycles = 0;  // cycles: memory clocks, first request to last data
   uint64_t row_hits = 0, row_misses = 0, refreshes = 0;
   std::vector<double> read_latency_ns;  // of each request: arrival at the controller to its last data
+  std::vector<PortRun> ports;           // none of a trace
 };
 
 /// Every port streams through regions of its own, one for reads, one for writes, which lie end to end from address 0.

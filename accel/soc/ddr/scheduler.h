@@ -54,6 +54,9 @@ class Scheduler {
     return held == 0 || held + columns <= (write ? write_queue_ : read_queue_);
   }
 
+  /// Whose request enters a full queue first when there is room again: smaller goes first (Arbiter).
+  uint32_t precedence(uint32_t port) const { return arbiter_->precedence(port); }
+
   /// Arrivals must not fall, nor lie behind the last decision. `columns`: columns_of(). The caller has asked accepts().
   void admit(const Request& request, uint32_t columns);
 
