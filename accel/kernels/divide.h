@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "accel/kernels/cost.h"
+#include "accel/kernels/types.h"
 
 namespace heatvit {
 namespace kernels {
@@ -17,48 +18,55 @@ constexpr int64_t divide_cycles(int quotient_bits) {
   return ceil_div(quotient_bits, kDivideBitsPerCycle) + kDivideDepth;
 }
 
+/// Of a divisor of kDivisorBits: the rest is as wide, and one more before the divisor leaves it.
+template <int kBits, int kDivisorBits>
 struct Quotient {
-  uint64_t floor, rest;
+  UInt<kBits> floor;
+  UInt<kDivisorBits + 1> rest;
 };
 
 namespace detail {
 
 /// One more bit of the quotient: the rest takes in the numerator's next bit, and the divisor leaves it where it fits.
-inline Quotient divide_bit(const Quotient& q, uint64_t bit, uint64_t divisor) {
+template <int kBits, int kDivisorBits>
+inline void divide_bit(Quotient<kBits, kDivisorBits>& q, bool bit, UInt<kDivisorBits> divisor) {
 #pragma HLS inline
-  const uint64_t rest = (q.rest << 1) | bit;
+  using Rest = UInt<kDivisorBits + 1>;
+  const Rest rest = static_cast<Rest>(static_cast<Rest>(q.rest << 1) | static_cast<Rest>(bit));
   const bool fits = rest >= divisor;
-  return Quotient{(q.floor << 1) | (fits ? 1U : 0U), rest - (fits ? divisor : 0)};
+  q.rest = static_cast<Rest>(rest - static_cast<Rest>(fits ? divisor : UInt<kDivisorBits>(0)));
+  q.floor = static_cast<UInt<kBits>>(static_cast<UInt<kBits>>(q.floor << 1) | static_cast<UInt<kBits>>(fits));
 }
 
 }  // namespace detail
 
-/// floor(numerator / divisor) for a quotient below 2^kBits, that is (numerator >> kBits) < divisor; divisor < 2^63.
-template <int kBits>
-inline uint64_t divide(uint64_t numerator, uint64_t divisor) {
-  static_assert(kBits >= 1 && kBits <= 63, "quotient bits");
-  Quotient q = {0, numerator >> kBits};
+/// floor(numerator / divisor) for a quotient below 2^kBits, that is (numerator >> kBits) < divisor; divisor below
+/// 2^kDivisorBits.
+template <int kBits, int kDivisorBits>
+inline UInt<kBits> divide(uint64_t numerator, UInt<kDivisorBits> divisor) {
+  static_assert(kBits >= 1 && kBits <= 62 && kDivisorBits >= 1 && kDivisorBits <= 62, "bits of quotient and divisor");
+  Quotient<kBits, kDivisorBits> q = {0, static_cast<UInt<kDivisorBits + 1>>(numerator >> kBits)};
 quotient_bits:
   for (int i = kBits - 1; i >= 0; --i) {
 #pragma HLS pipeline II = 1
 #pragma HLS unroll factor = 2
-    q = detail::divide_bit(q, (numerator >> i) & 1, divisor);
+    detail::divide_bit<kBits, kDivisorBits>(q, ((numerator >> i) & 1) != 0, divisor);
   }
   return q.floor;
 }
 
-/// a / b rounded half away from zero for a pipelined divider, a stage each bit: |a| / b < 2^kBits, b > 0.
-template <int kBits>
-inline int64_t divide_rounded(int64_t a, int64_t b) {
-  const uint64_t divisor = static_cast<uint64_t>(b);
+/// a / b rounded half away from zero for a pipelined divider, a stage each bit: |a| / b < 2^kBits, 0 < b <
+/// 2^kDivisorBits.
+template <int kBits, int kDivisorBits>
+inline int64_t divide_rounded(int64_t a, UInt<kDivisorBits> b) {
   const uint64_t magnitude = static_cast<uint64_t>(a < 0 ? -a : a);
-  Quotient q = {0, magnitude >> kBits};
+  Quotient<kBits, kDivisorBits> q = {0, static_cast<UInt<kDivisorBits + 1>>(magnitude >> kBits)};
 stages:
   for (int i = kBits - 1; i >= 0; --i) {
 #pragma HLS unroll
-    q = detail::divide_bit(q, (magnitude >> i) & 1, divisor);
+    detail::divide_bit<kBits, kDivisorBits>(q, ((magnitude >> i) & 1) != 0, b);
   }
-  const int64_t rounded = static_cast<int64_t>(q.floor + (q.rest >= divisor - q.rest ? 1U : 0U));
+  const int64_t rounded = static_cast<int64_t>(q.floor) + (q.rest >= b - q.rest ? 1 : 0);
   return a < 0 ? -rounded : rounded;
 }
 

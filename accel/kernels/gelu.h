@@ -23,11 +23,11 @@ inline int32_t gelu_q12(int16_t x, uint16_t delta1) {
   const int32_t wide = x;
   const int32_t magnitude = wide < 0 ? -wide : wide;
   const int32_t scaled = (magnitude * kInvSqrt2Q16) >> 12;
-  const int32_t t = kErfKneeQ14 - (scaled < kErfKneeQ14 ? scaled : kErfKneeQ14);
+  const UInt<15> t = static_cast<UInt<15>>(kErfKneeQ14 - (scaled < kErfKneeQ14 ? scaled : kErfKneeQ14));
   const Int<46> bend = static_cast<Int<46>>(t * t) * kErfCurvatureQ16;  // up to 2^44
   const int32_t erf = 32768 - static_cast<int32_t>((native(bend) + (int64_t{1} << 28)) >> 29);
   const int32_t regularised = (static_cast<int32_t>(delta1) * erf + (1 << 14)) >> 15;  // 65535 * 2^15 + 2^14 < 2^31
-  const int32_t factor = 32768 + (wide >= 0 ? regularised : -regularised);
+  const Int<18> factor = 32768 + (wide >= 0 ? regularised : -regularised);
   const Int<34> product = static_cast<Int<34>>(wide) * factor;
   return static_cast<int32_t>(round_shift(native(product), 14));
 }
@@ -50,7 +50,8 @@ values:
 #pragma HLS pipeline II = 1
 #pragma HLS unroll factor = kVectorLanes
 #pragma HLS loop_tripcount min = 1 max = 1024
-    out[i] = saturate<int8_t>(round_shift(g[i] * multiplier, shift));
+    const Int<36> product = static_cast<Int<36>>(g[i] * multiplier);
+    out[i] = saturate<int8_t>(round_shift(native(product), shift));
   }
 }
 

@@ -9,6 +9,7 @@
 #include "accel/kernels/divide.h"
 #include "accel/kernels/limits.h"
 #include "accel/kernels/round.h"
+#include "accel/kernels/types.h"
 
 namespace heatvit {
 namespace kernels {
@@ -32,26 +33,28 @@ headroom:
 }
 
 /// floor(sqrt(v)), exact for every v: digit by digit, one result bit a step.
-inline uint64_t integer_sqrt(uint64_t v) {
-  uint64_t rest = 0;
-  uint64_t root = 0;
+inline UInt<kRootBits> integer_sqrt(uint64_t v) {
+  UInt<kRootBits + 2> rest = 0;
+  UInt<kRootBits> root = 0;
 root_bits:
   for (int i = kRootBits - 1; i >= 0; --i) {
 #pragma HLS pipeline II = 1
 #pragma HLS unroll factor = 2
-    rest = (rest << 2) | ((v >> (2 * i)) & 3);
-    const uint64_t trial = (root << 2) | 1;
+    const UInt<2> bits = static_cast<UInt<2>>((v >> (2 * i)) & 3);
+    rest = static_cast<UInt<kRootBits + 2>>((rest << 2) | static_cast<UInt<kRootBits + 2>>(bits));
+    const UInt<kRootBits + 2> trial =
+        static_cast<UInt<kRootBits + 2>>((static_cast<UInt<kRootBits + 2>>(root) << 2) | UInt<kRootBits + 2>(1));
     const bool fits = rest >= trial;
-    rest -= fits ? trial : 0;
-    root = (root << 1) | (fits ? 1 : 0);
+    rest = static_cast<UInt<kRootBits + 2>>(rest - (fits ? trial : UInt<kRootBits + 2>(0)));
+    root = static_cast<UInt<kRootBits>>(static_cast<UInt<kRootBits>>(root << 1) | static_cast<UInt<kRootBits>>(fits));
   }
   return root;
 }
 
 /// How a row is normalised: n_i = round_shift((count * x_i - sum) * reciprocal, shift).
 struct RowStatistics {
-  int64_t sum;
-  int64_t reciprocal;
+  Int<27> sum;
+  UInt<kNormReciprocalBits> reciprocal;
   int shift;
 };
 
@@ -66,8 +69,8 @@ inline int32_t beta_of(uint64_t word) { return static_cast<int32_t>(static_cast<
 
 template <class In>
 inline RowStatistics row_statistics(const In* x, int n, uint64_t epsilon) {
-  int64_t sum = 0;
-  int64_t squares = 0;
+  Int<27> sum = 0;       // 1024 values of 16 bits
+  UInt<41> squares = 0;  // and their squares
 values:
   for (int i = 0; i < n; ++i) {
 #pragma HLS pipeline II = 1
@@ -75,13 +78,15 @@ values:
 #pragma HLS loop_tripcount min = 32 max = 1024
     const int32_t v = x[i];
     sum += v;
-    squares += v * v;  // at most 2^30
+    squares += static_cast<uint32_t>(v * v);  // at most 2^30
   }
-  const uint64_t q = static_cast<uint64_t>(n * squares - sum * sum) + epsilon;
+  const UInt<52> scaled = static_cast<UInt<52>>(static_cast<uint64_t>(n) * static_cast<uint64_t>(squares));
+  const UInt<52> square = static_cast<UInt<52>>(static_cast<int64_t>(sum) * static_cast<int64_t>(sum));
+  const uint64_t q = static_cast<uint64_t>(scaled - square) + epsilon;
   const int h = even_headroom(q);
-  const uint64_t root = integer_sqrt(q << h);
-  const uint64_t reciprocal = divide<kNormReciprocalBits>(uint64_t{1} << 63, root);
-  return RowStatistics{sum, static_cast<int64_t>(reciprocal), 63 - h / 2 - kNormFractionBits};
+  const UInt<kRootBits> root = integer_sqrt(q << h);
+  const UInt<kNormReciprocalBits> reciprocal = divide<kNormReciprocalBits, kRootBits>(uint64_t{1} << 63, root);
+  return RowStatistics{sum, reciprocal, 63 - h / 2 - kNormFractionBits};
 }
 
 }  // namespace detail
@@ -97,10 +102,12 @@ values:
 #pragma HLS pipeline II = 1
 #pragma HLS unroll factor = kVectorLanes
 #pragma HLS loop_tripcount min = 32 max = 1024
-    const int64_t centred = static_cast<int64_t>(n) * x[i] - row.sum;
-    const int64_t normalised = round_shift(centred * row.reciprocal, row.shift);
-    const int64_t scaled = normalised * detail::gamma_of(records[i]) + detail::beta_of(records[i]);
-    out[i] = saturate<int8_t>(round_shift(scaled, shift));
+    const Int<28> centred = static_cast<Int<28>>(n * static_cast<int32_t>(x[i]) - static_cast<int32_t>(row.sum));
+    const Int<61> product = static_cast<Int<61>>(static_cast<int64_t>(centred) * static_cast<int64_t>(row.reciprocal));
+    const Int<22> normalised = static_cast<Int<22>>(round_shift(native(product), row.shift));
+    const Int<38> scaled = static_cast<Int<38>>(static_cast<int64_t>(normalised) * detail::gamma_of(records[i]));
+    const Int<39> shifted = static_cast<Int<39>>(scaled + detail::beta_of(records[i]));
+    out[i] = saturate<int8_t>(round_shift(native(shifted), shift));
   }
 }
 

@@ -8,6 +8,7 @@
 #include "accel/kernels/divide.h"
 #include "accel/kernels/limits.h"
 #include "accel/kernels/round.h"
+#include "accel/kernels/types.h"
 
 namespace heatvit {
 namespace kernels {
@@ -18,7 +19,7 @@ constexpr int kMeanBits = 32;  // of a quotient: a mean of int16 values has 16
 /// int8.
 template <class In>
 int8_t head_mean(const In* x, int n, uint16_t multiplier, int shift) {
-  int64_t sum = 0;
+  Int<27> sum = 0;
 values:
   for (int i = 0; i < n; ++i) {
 #pragma HLS pipeline II = 1
@@ -26,22 +27,33 @@ values:
 #pragma HLS loop_tripcount min = 32 max = 64
     sum += x[i];
   }
-  return saturate<int8_t>(round_shift(sum * multiplier, shift));
+  const Int<43> product = static_cast<Int<43>>(static_cast<int64_t>(sum) * multiplier);
+  return saturate<int8_t>(round_shift(native(product), shift));
 }
+
+constexpr int kHeadSumBits = 20;  // uint16 values of all heads
+static_assert(kMaxHeads <= 16, "a sum over the heads fits its type");
+
+// A token's score is a keep probability or a sum of attention over the heads: kHeadSumBits. Weights of all tokens, and
+// their products with int16 values:
+constexpr int kScoreSumBits = kHeadSumBits + 8;
+constexpr int kWeightedSumBits = kScoreSumBits + 16;
+static_assert(kMaxTokens <= 256, "a sum over the tokens fits its type");
 
 /// Keep score of a token, [0, 65535]: the heads' keep probabilities (uint16, keep[2 h]; keep[2 h + 1] is *drop*)
 /// weighted by the heads' attention (uint16 weight[h]). Zero when all weights are.
 inline uint32_t token_score(const uint16_t* keep, const uint16_t* weight, int heads) {
-  uint64_t weighted = 0;
-  uint64_t weights = 0;
+  UInt<kHeadSumBits + 16> weighted = 0;
+  UInt<kHeadSumBits> weights = 0;
 heads_of_token:
   for (int h = 0; h < heads; ++h) {
 #pragma HLS pipeline II = 1
 #pragma HLS loop_tripcount min = 3 max = 16
-    weighted += static_cast<uint64_t>(keep[2 * h]) * weight[h];
+    weighted += static_cast<uint32_t>(keep[2 * h]) * weight[h];
     weights += weight[h];
   }
-  return weights == 0 ? 0 : static_cast<uint32_t>(divide<16>(weighted, weights));
+  const uint64_t numerator = static_cast<uint64_t>(weighted);
+  return weights == 0 ? 0 : static_cast<uint32_t>(divide<16, kHeadSumBits>(numerator, weights));
 }
 
 /// Scores of the random scorer: an xorshift32 sequence per image seed and selector stage, its upper 16 bits.
@@ -114,21 +126,22 @@ namespace detail {
 
 /// Sum of the dropped rows' weights; every weight becomes 1 where all are 0.
 struct PackageWeights {
-  int64_t total;
+  UInt<kScoreSumBits> total;
   bool equal;
 };
 
 inline PackageWeights package_weights(const uint8_t* mask, const uint32_t* scores, int tokens) {
-  int64_t weights = 0;
-  int64_t dropped = 0;
+  UInt<kScoreSumBits> weights = 0;
+  UInt<9> dropped = 0;
 dropped_tokens:
   for (int t = 0; t < tokens; ++t) {
 #pragma HLS pipeline II = 1
 #pragma HLS loop_tripcount min = 1 max = 256
-    weights += mask[t] ? 0 : static_cast<int64_t>(scores[t]);
-    dropped += mask[t] ? 0 : 1;
+    weights += static_cast<UInt<kScoreSumBits>>(mask[t] != 0 ? 0U : scores[t]);
+    dropped += static_cast<UInt<9>>(mask[t] != 0 ? 0 : 1);
   }
-  return PackageWeights{weights == 0 ? dropped : weights, weights == 0};
+  const bool equal = weights == 0;
+  return PackageWeights{equal ? static_cast<UInt<kScoreSumBits>>(dropped) : weights, equal};
 }
 
 }  // namespace detail
@@ -140,7 +153,7 @@ dropped_tokens:
 template <class T>
 void pack_slice(const T* x, int tokens, int cols, const uint8_t* mask, const uint32_t* scores, bool package, T* out) {
   const detail::PackageWeights weights = detail::package_weights(mask, scores, tokens);
-  int64_t sum[kMaxRow];
+  Int<kWeightedSumBits> sum[kMaxRow];
 #pragma HLS array_partition variable = sum type = cyclic factor = kVectorLanes
   const int beats = tokens * static_cast<int>(ceil_div(cols, kVectorLanes));
   int t = 0, c0 = 0, row = 0;  // a token, its first column in this beat, the row that it moves to
@@ -149,14 +162,15 @@ pack_beats:
 #pragma HLS pipeline II = 1
 #pragma HLS loop_tripcount min = 1 max = 16384
     const bool kept = mask[t] != 0;
-    const int64_t weight = kept ? 0 : (weights.equal ? 1 : static_cast<int64_t>(scores[t]));
+    const UInt<kHeadSumBits> weight = static_cast<UInt<kHeadSumBits>>(kept ? 0U : weights.equal ? 1U : scores[t]);
   pack_lanes:
     for (int lane = 0; lane < kVectorLanes; ++lane) {
 #pragma HLS unroll
       const int c = c0 + lane;
       if (c < cols) {
         const T value = x[t * cols + c];
-        sum[c] = (t == 0 ? 0 : sum[c]) + weight * value;
+        const Int<kWeightedSumBits> before = t == 0 ? Int<kWeightedSumBits>(0) : sum[c];
+        sum[c] = static_cast<Int<kWeightedSumBits>>(before + static_cast<int64_t>(weight) * value);
         if (kept) out[row * cols + c] = value;
       }
     }
@@ -170,7 +184,8 @@ package_columns:
   for (int c = 0; c < cols; ++c) {
 #pragma HLS pipeline II = 1
 #pragma HLS loop_tripcount min = 1 max = 1024
-    const int64_t mean = weights.total == 0 ? 0 : divide_rounded<kMeanBits>(sum[c], weights.total);
+    const int64_t mean =
+        weights.total == 0 ? 0 : divide_rounded<kMeanBits, kScoreSumBits>(native(sum[c]), weights.total);
     out[row * cols + c] = saturate<T>(mean);
   }
 }
@@ -180,7 +195,7 @@ package_columns:
 inline void token_mean_slice(const int8_t* x, int tokens, int cols, int begin, int end, int8_t* mean) {
   const int last_row = end < tokens ? end : tokens;
   const int count = last_row > begin ? last_row - begin : 0;
-  int32_t sum[kMaxRow];
+  Int<24> sum[kMaxRow];
 #pragma HLS array_partition variable = sum type = cyclic factor = kVectorLanes
   const int beats = count * static_cast<int>(ceil_div(cols, kVectorLanes));
   int t = begin, c0 = 0;
@@ -192,7 +207,7 @@ mean_beats:
     for (int lane = 0; lane < kVectorLanes; ++lane) {
 #pragma HLS unroll
       const int c = c0 + lane;
-      if (c < cols) sum[c] = (t == begin ? 0 : sum[c]) + x[t * cols + c];
+      if (c < cols) sum[c] = static_cast<Int<24>>((t == begin ? Int<24>(0) : sum[c]) + x[t * cols + c]);
     }
     const bool last = c0 + kVectorLanes >= cols;
     t = last ? t + 1 : t;
@@ -202,7 +217,8 @@ means:
   for (int c = 0; c < cols; ++c) {
 #pragma HLS pipeline II = 1
 #pragma HLS loop_tripcount min = 1 max = 1024
-    mean[c] = count == 0 ? int8_t{0} : saturate<int8_t>(divide_rounded<kMeanBits>(sum[c], count));
+    mean[c] = count == 0 ? int8_t{0}
+                         : saturate<int8_t>(divide_rounded<kMeanBits, 9>(native(sum[c]), static_cast<UInt<9>>(count)));
   }
 }
 

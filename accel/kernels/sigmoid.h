@@ -17,12 +17,13 @@ namespace kernels {
 inline uint16_t sigmoid_q16(int16_t x) {
   const int32_t wide = x;
   const int32_t magnitude = wide < 0 ? -wide : wide;
-  int32_t y = 4 * magnitude + 32768;                     // below 1: |x| / 4 + 1/2
-  y = magnitude >= 4096 ? 2 * magnitude + 40960 : y;     // below 2.375: |x| / 8 + 5/8
-  y = magnitude >= 9728 ? (magnitude >> 1) + 55296 : y;  // below 5: |x| / 32 + 27/32
-  y = magnitude >= 20480 ? 65536 : y;
-  y = wide < 0 ? 65536 - y : y;
-  return static_cast<uint16_t>(y > 65535 ? 65535 : y);
+  using Piece = Int<19>;
+  Piece y = static_cast<Piece>(4 * magnitude + 32768);                       // below 1: |x| / 4 + 1/2
+  y = magnitude >= 4096 ? static_cast<Piece>(2 * magnitude + 40960) : y;     // below 2.375: |x| / 8 + 5/8
+  y = magnitude >= 9728 ? static_cast<Piece>((magnitude >> 1) + 55296) : y;  // below 5: |x| / 32 + 27/32
+  y = magnitude >= 20480 ? static_cast<Piece>(65536) : y;
+  y = wide < 0 ? static_cast<Piece>(65536 - y) : y;
+  return static_cast<uint16_t>(y > 65535 ? static_cast<Piece>(65535) : y);
 }
 
 namespace detail {

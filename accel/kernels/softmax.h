@@ -8,6 +8,7 @@
 #include "accel/kernels/divide.h"
 #include "accel/kernels/limits.h"
 #include "accel/kernels/round.h"
+#include "accel/kernels/types.h"
 
 namespace heatvit {
 namespace kernels {
@@ -18,18 +19,29 @@ constexpr int64_t kExpVertexQ16 = 88670;    // round(1.353 * 2^16)
 constexpr int64_t kExpScaleQ16 = 23495;     // round(0.3585 * 2^16)
 constexpr int64_t kExpOffsetQ24 = 5771362;  // round(0.344 * 2^24)
 
+/// exp(0) in Q24 by the polynomial below: the largest value that there is, 25 bits.
+constexpr int64_t kExpOneQ24 = ((((kExpVertexQ16 * kExpVertexQ16) >> 8) * kExpScaleQ16) >> 16) + kExpOffsetQ24;
+constexpr int kExpBits = 25;
+static_assert((kExpOneQ24 >> kExpBits) == 0, "an exponential fits its type");
+
 /// exp(-d / 256) in Q24 for d in [0, 65535]: 2^-z times a parabola in the rest.
-constexpr uint32_t exp_q24(int32_t d) {
-  const int64_t z = (d * kInvLn2Q16) >> 24;
-  const int64_t t = kExpVertexQ16 - ((static_cast<int64_t>(d) << 8) - z * kLn2Q16);
-  const int64_t p =
-      ((((t * t) >> 8) * kExpScaleQ16) >> 16) + kExpOffsetQ24;  // below 2^25, so nothing is left from z = 25
-  return static_cast<uint32_t>(p >> (z > 31 ? 31 : z));
+inline uint32_t exp_q24(int32_t d) {
+  const Int<34> halvings = static_cast<Int<34>>(static_cast<Int<34>>(d) * kInvLn2Q16);
+  const Int<10> z = static_cast<Int<10>>(halvings >> 24);
+  const Int<26> rest = static_cast<Int<26>>((d << 8) - static_cast<int32_t>(z) * static_cast<int32_t>(kLn2Q16));
+  const Int<18> t = static_cast<Int<18>>(static_cast<int32_t>(kExpVertexQ16) - static_cast<int32_t>(rest));
+  const UInt<34> square = static_cast<UInt<34>>(static_cast<int64_t>(t) * static_cast<int64_t>(t));
+  const UInt<42> scaled = static_cast<UInt<42>>((square >> 8) * static_cast<UInt<34>>(kExpScaleQ16));
+  const UInt<kExpBits> p = static_cast<UInt<kExpBits>>((scaled >> 16) + static_cast<UInt<42>>(kExpOffsetQ24));
+  const int halved = static_cast<int>(z) > 31 ? 31 : static_cast<int>(z);  // nothing is left from z = 25
+  return static_cast<uint32_t>(p) >> halved;
 }
 
 constexpr int kSoftmaxReciprocalBits = 30;
-static_assert((uint64_t{1} << (54 - kSoftmaxReciprocalBits)) < exp_q24(0),
+static_assert((int64_t{1} << (54 - kSoftmaxReciprocalBits)) < kExpOneQ24,
               "2^54 / sum has 30 bits: the sum holds exp(0)");
+constexpr int kSoftmaxSumBits = kExpBits + 10;
+static_assert(kMaxRow <= 1024, "a sum of exponentials fits its type");
 
 namespace detail {
 
@@ -45,8 +57,8 @@ scores:
   return largest;
 }
 
-inline uint64_t row_exp(const int16_t* x, int n, int16_t largest, uint32_t* e) {
-  uint64_t sum = 0;
+inline UInt<kSoftmaxSumBits> row_exp(const int16_t* x, int n, int16_t largest, uint32_t* e) {
+  UInt<kSoftmaxSumBits> sum = 0;
 scores:
   for (int i = 0; i < n; ++i) {
 #pragma HLS pipeline II = 1
@@ -59,16 +71,18 @@ scores:
 }
 
 template <class Out>
-inline void row_scale(const uint32_t* e, int n, uint64_t reciprocal, uint16_t delta2, Out* out) {
+inline void row_scale(const uint32_t* e, int n, UInt<kSoftmaxReciprocalBits> reciprocal, uint16_t delta2, Out* out) {
 scores:
   for (int i = 0; i < n; ++i) {
 #pragma HLS pipeline II = 1
 #pragma HLS unroll factor = kVectorLanes
 #pragma HLS loop_tripcount min = 2 max = 256
-    const uint64_t q = (e[i] * reciprocal) >> 22;  // Q32
-    const uint64_t regularised = (q * delta2) >> 15;
-    const uint64_t p = (regularised * static_cast<uint64_t>(Range<Out>::max()) + (uint64_t{1} << 31)) >> 32;
-    out[i] = saturate<Out>(static_cast<int64_t>(p));
+    const UInt<55> share = static_cast<UInt<55>>(static_cast<uint64_t>(e[i]) * static_cast<uint64_t>(reciprocal));
+    const UInt<33> q = static_cast<UInt<33>>(share >> 22);  // Q32; 1.0 itself has 33 bits
+    const UInt<49> weighed = static_cast<UInt<49>>(static_cast<uint64_t>(q) * delta2);
+    const UInt<50> scaled =
+        static_cast<UInt<50>>(static_cast<uint64_t>(weighed >> 15) * static_cast<uint64_t>(Range<Out>::max()));
+    out[i] = saturate<Out>(static_cast<int64_t>((scaled + (uint64_t{1} << 31)) >> 32));
   }
 }
 
@@ -80,8 +94,9 @@ template <class Out>
 void softmax_row(const int16_t* x, int n, uint16_t delta2, Out* out) {
   uint32_t e[kMaxRow];
   const int16_t largest = detail::row_max(x, n);
-  const uint64_t sum = detail::row_exp(x, n, largest, e);
-  const uint64_t reciprocal = divide<kSoftmaxReciprocalBits>(uint64_t{1} << 54, sum);
+  const UInt<kSoftmaxSumBits> sum = detail::row_exp(x, n, largest, e);
+  const UInt<kSoftmaxReciprocalBits> reciprocal =
+      divide<kSoftmaxReciprocalBits, kSoftmaxSumBits>(uint64_t{1} << 54, sum);
   detail::row_scale(e, n, reciprocal, delta2, out);
 }
 

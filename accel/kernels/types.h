@@ -25,6 +25,11 @@ template <int kBits>
 inline int64_t native(const ap_int<kBits>& v) {
   return v.to_int64();
 }
+template <int kBits>
+inline int64_t native(const ap_uint<kBits>& v) {
+  static_assert(kBits < 64, "fits");
+  return v.to_int64();
+}
 
 #else
 

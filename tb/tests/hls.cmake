@@ -9,6 +9,17 @@ target_compile_options(test_hls_ap_int PRIVATE -Wno-conversion)  # the stand-in 
 target_link_libraries(test_hls_ap_int PRIVATE heatvit_kernels GTest::gtest_main)
 gtest_discover_tests(test_hls_ap_int TEST_PREFIX hls_ap_int. DISCOVERY_TIMEOUT 60)
 
+# Every unit on random and extreme inputs, with both kinds of integers: the same digests, and no bit lost.
+add_executable(hls_digest hls_digest.cpp)
+target_link_libraries(hls_digest PRIVATE heatvit_hls_units)
+add_executable(hls_digest_ap_int hls_digest.cpp ${units})
+target_compile_definitions(hls_digest_ap_int PRIVATE HEATVIT_AP_INT)
+target_include_directories(hls_digest_ap_int PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/ap_int)
+target_compile_options(hls_digest_ap_int PRIVATE -Wno-conversion)
+target_link_libraries(hls_digest_ap_int PRIVATE heatvit_kernels)
+add_test(NAME hls_ap_int.EveryUnitGivesTheSameNumbers
+  COMMAND sh -c "native=$($<TARGET_FILE:hls_digest>) && narrow=$($<TARGET_FILE:hls_digest_ap_int>) && test \"$native\" = \"$narrow\"")
+
 heatvit_test(hls_top LIBS heatvit_hls_top soc_support)
 heatvit_test(hls_vectors LIBS heatvit_unit_bench soc_support)
 

@@ -81,25 +81,36 @@ TEST(Round, SaturateClampsAtBothEnds) {
   EXPECT_EQ(saturate<int32_t>(-(int64_t{1} << 40)), -2147483647 - 1);
 }
 
+namespace {
+
+int64_t rounded_quotient(int64_t a, int64_t b) { return divide_rounded<32, 62>(a, static_cast<uint64_t>(b)); }
+
+template <int kBits>
+uint64_t quotient(uint64_t numerator, uint64_t divisor) {
+  return divide<kBits, 62>(numerator, divisor);
+}
+
+}  // namespace
+
 TEST(Round, DivisionRoundsHalvesAwayFromZero) {
-  EXPECT_EQ(divide_rounded<32>(7, 2), 4);
-  EXPECT_EQ(divide_rounded<32>(-7, 2), -4);
-  EXPECT_EQ(divide_rounded<32>(1, 3), 0);
-  EXPECT_EQ(divide_rounded<32>(-2, 3), -1);
-  EXPECT_EQ(divide_rounded<32>(0, 5), 0);
-  EXPECT_EQ(divide_rounded<32>(9, 1), 9);
-  EXPECT_EQ(divide_rounded<32>(4, 9), 0);
-  EXPECT_EQ(divide_rounded<32>(5, 9), 1);
-  const int64_t largest = std::numeric_limits<int64_t>::max();
-  EXPECT_EQ(divide_rounded<32>(largest, largest), 1);
-  EXPECT_EQ(divide_rounded<32>(largest / 2, largest), 0);
-  EXPECT_EQ(divide_rounded<32>(-(largest / 2) - 1, largest), -1);
+  EXPECT_EQ(rounded_quotient(7, 2), 4);
+  EXPECT_EQ(rounded_quotient(-7, 2), -4);
+  EXPECT_EQ(rounded_quotient(1, 3), 0);
+  EXPECT_EQ(rounded_quotient(-2, 3), -1);
+  EXPECT_EQ(rounded_quotient(0, 5), 0);
+  EXPECT_EQ(rounded_quotient(9, 1), 9);
+  EXPECT_EQ(rounded_quotient(4, 9), 0);
+  EXPECT_EQ(rounded_quotient(5, 9), 1);
+  const int64_t largest = (int64_t{1} << 62) - 1;
+  EXPECT_EQ(rounded_quotient(largest, largest), 1);
+  EXPECT_EQ(rounded_quotient(largest / 2, largest), 0);
+  EXPECT_EQ(rounded_quotient(-(largest / 2) - 1, largest), -1);
   std::mt19937_64 generator(5);
   for (int i = 0; i < 20000; ++i) {
     const auto b = static_cast<int64_t>(generator() >> (33 + generator() % 30)) + 1;
     const auto a = static_cast<int64_t>(generator() >> 20) - (int64_t{1} << 43);
     if ((a < 0 ? -a : a) >> 32 >= b) continue;
-    EXPECT_EQ(divide_rounded<32>(a, b), heatvit::tests::div_round(a, b)) << a << " / " << b;
+    EXPECT_EQ(rounded_quotient(a, b), heatvit::tests::div_round(a, b)) << a << " / " << b;
   }
 }
 
@@ -109,14 +120,14 @@ TEST(Divide, RestoringDivisionFloors) {
     const uint64_t divisor = (generator() >> (2 + i % 50)) + 1;
     const uint64_t numerator = generator() >> (i % 40);
     if ((numerator >> 33) < divisor) {
-      EXPECT_EQ(divide<33>(numerator, divisor), numerator / divisor);
+      EXPECT_EQ(quotient<33>(numerator, divisor), numerator / divisor);
     }
     if ((numerator >> 16) < divisor) {
-      EXPECT_EQ(divide<16>(numerator, divisor), numerator / divisor);
+      EXPECT_EQ(quotient<16>(numerator, divisor), numerator / divisor);
     }
   }
-  EXPECT_EQ(divide<33>(uint64_t{1} << 63, uint64_t{1} << 31), uint64_t{1} << 32);
-  EXPECT_EQ(divide<33>(uint64_t{1} << 63, (uint64_t{1} << 32) - 1), uint64_t{1} << 31);
+  EXPECT_EQ(quotient<33>(uint64_t{1} << 63, uint64_t{1} << 31), uint64_t{1} << 32);
+  EXPECT_EQ(quotient<33>(uint64_t{1} << 63, (uint64_t{1} << 32) - 1), uint64_t{1} << 31);
 }
 
 namespace {
