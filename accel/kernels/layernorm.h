@@ -104,7 +104,7 @@ values:
 #pragma HLS loop_tripcount min = 32 max = 1024
     const Int<28> centred = static_cast<Int<28>>(n * static_cast<int32_t>(x[i]) - static_cast<int32_t>(row.sum));
     const Int<61> product = static_cast<Int<61>>(static_cast<int64_t>(centred) * static_cast<int64_t>(row.reciprocal));
-    const Int<22> normalised = static_cast<Int<22>>(round_shift(native(product), row.shift));
+    const Int<20> normalised = static_cast<Int<20>>(round_shift(native(product), row.shift));
     const Int<38> scaled = static_cast<Int<38>>(static_cast<int64_t>(normalised) * detail::gamma_of(records[i]));
     const Int<39> shifted = static_cast<Int<39>>(scaled + detail::beta_of(records[i]));
     out[i] = saturate<int8_t>(round_shift(native(shifted), shift));
