@@ -5,27 +5,29 @@
 namespace heatvit::explore {
 namespace {
 
+/// Rounded down: it stays a bound.
+uint64_t picoseconds(double seconds) { return static_cast<uint64_t>(seconds * 1e12); }
+
 LowerBound bound_of(const lower::Program& program, const soc::SocConfig& config, const isa::Command& c, int tokens,
                     int tokens_after) {
   const lower::Traffic bytes = lower::compulsory_traffic(program, c, tokens, tokens_after);
   LowerBound bound;
-  bound.compute_ms = 1e3 * static_cast<double>(lower::macs(c, tokens)) / peak_macs(config);
-  bound.memory_ms =
-      1e3 * static_cast<double>(bytes.input + bytes.weights + bytes.output + bytes.cpu) / peak_bytes(config);
+  bound.compute_ps = picoseconds(static_cast<double>(lower::macs(c, tokens)) / peak_macs(config));
+  bound.memory_ps = picoseconds(static_cast<double>(bytes.total()) / peak_bytes(config));
   if (c.opcode == isa::Opcode::kLayerNorm && c.on_cpu)
-    bound.cpu_ms =
-        1e-3 * c.m.at(tokens) * c.n.at(tokens) * config.cpu.layernorm_cycles_per_element / config.cpu.clock_mhz;
+    bound.cpu_ps = picoseconds(1e-6 * c.m.at(tokens) * c.n.at(tokens) * config.cpu.layernorm_cycles_per_element /
+                               config.cpu.clock_mhz);
   return bound;
 }
 
 }  // namespace
 
-double LowerBound::ms() const { return std::max({compute_ms, memory_ms, cpu_ms}); }
+double LowerBound::ms() const { return 1e-9 * static_cast<double>(std::max({compute_ps, memory_ps, cpu_ps})); }
 
 LowerBound& LowerBound::operator+=(const LowerBound& other) {
-  compute_ms += other.compute_ms;
-  memory_ms += other.memory_ms;
-  cpu_ms += other.cpu_ms;
+  compute_ps += other.compute_ps;
+  memory_ps += other.memory_ps;
+  cpu_ps += other.cpu_ps;
   return *this;
 }
 

@@ -3,6 +3,7 @@
 // LayerNorm's arithmetic on the host. Commands overlap, so the bound of a sum is the largest of the three sums.
 #pragma once
 
+#include <cstdint>
 #include <vector>
 
 #include "accel/soc/config.h"
@@ -11,11 +12,15 @@
 
 namespace heatvit::explore {
 
+/// In whole picoseconds, so that sums do not depend on the order of images.
 struct LowerBound {
-  double compute_ms = 0;  // MACs / (th x ti x to a PL cycle)
-  double memory_ms = 0;   // compulsory bytes (models/lower/traffic.cpp) / (data rate x bus width)
-  double cpu_ms = 0;      // elements x cpu.layernorm_cycles_per_element
+  uint64_t compute_ps = 0;  // MACs / (th x ti x to a PL cycle)
+  uint64_t memory_ps = 0;   // compulsory bytes (models/lower/traffic.cpp) / (data rate x bus width)
+  uint64_t cpu_ps = 0;      // elements x cpu.layernorm_cycles_per_element
 
+  double compute_ms() const { return 1e-9 * static_cast<double>(compute_ps); }
+  double memory_ms() const { return 1e-9 * static_cast<double>(memory_ps); }
+  double cpu_ms() const { return 1e-9 * static_cast<double>(cpu_ps); }
   double ms() const;
   LowerBound& operator+=(const LowerBound& other);
 };

@@ -15,8 +15,10 @@ Json mean(uint64_t sum, size_t images) {
 }
 
 Json bound_json(const explore::LowerBound& bound) {
-  return {
-      {"ms", bound.ms()}, {"compute_ms", bound.compute_ms}, {"memory_ms", bound.memory_ms}, {"cpu_ms", bound.cpu_ms}};
+  return {{"ms", bound.ms()},
+          {"compute_ms", bound.compute_ms()},
+          {"memory_ms", bound.memory_ms()},
+          {"cpu_ms", bound.cpu_ms()}};
 }
 
 Json image_json(const ImageReport& image) {

@@ -117,8 +117,8 @@ std::optional<soc::PowerReport> RunReport::power() const {
 explore::LowerBound RunReport::bound() const {
   explore::LowerBound sum;
   for (const ImageReport& image : images_) sum += image.bound;
-  const auto images = static_cast<double>(images_.size());
-  return {sum.compute_ms / images, sum.memory_ms / images, sum.cpu_ms / images};
+  const uint64_t images = images_.size();
+  return {sum.compute_ps / images, sum.memory_ps / images, sum.cpu_ps / images};
 }
 
 int RunReport::block_number(uint8_t block) const { return block == isa::kHeadBlock ? depth_ + 1 : block; }

@@ -77,8 +77,8 @@ std::string header_text(const RunReport& report) {
 
 /// No schedule can be faster (tb/explore/bound.h).
 std::string bound_text(const explore::LowerBound& bound) {
-  return fixed(bound.ms(), 3) + " ms (array " + fixed(bound.compute_ms, 3) + ", memory " + fixed(bound.memory_ms, 3) +
-         ", LayerNorm on the CPU " + fixed(bound.cpu_ms, 3) + ")";
+  return fixed(bound.ms(), 3) + " ms (array " + fixed(bound.compute_ms(), 3) + ", memory " +
+         fixed(bound.memory_ms(), 3) + ", LayerNorm on the CPU " + fixed(bound.cpu_ms(), 3) + ")";
 }
 
 std::string image_text(const ImageReport& image, const std::vector<std::string>& names) {

@@ -8,6 +8,7 @@
 #include "tb/report/table.h"
 #include "tb/run_sim/command_line.h"
 #include "tb/run_sim/commands.h"
+#include "tb/run_sim/config_files.h"
 #include "tb/run_sim/device.h"
 #include "tb/run_sim/home.h"
 #include "tb/run_sim/numbers.h"
@@ -64,6 +65,34 @@ Json devices_json() {
   return json;
 }
 
+/// The model a shipped configuration is for: the end of its name; "" for none.
+std::string model_of(const std::string& config) {
+  const std::string stem = std::filesystem::path(config).stem().string();
+  for (const zoo::ModelSpec& m : zoo::models()) {
+    const std::string end = "-" + std::string(m.name);
+    if (stem.size() > end.size() && stem.compare(stem.size() - end.size(), end.size(), end) == 0)
+      return std::string(m.name);
+  }
+  return "";
+}
+
+soc::ResourceCount resources_of_config(const std::string& config) {
+  return soc::resources_of(resolve_config(model_of(config), {(project_home() / config).string()}, {})).total();
+}
+
+std::string configs_text() {
+  Table table({Align::kLeft, Align::kRight, Align::kRight, Align::kRight, Align::kRight});
+  table.add({"configuration", "DSP", "BRAM18K", "LUT", "FF"});
+  for (const std::string& name : shipped_configs()) {
+    if (model_of(name).empty()) continue;
+    std::vector<std::string> cells = {name};
+    const soc::ResourceCount c = resources_of_config(name);
+    for (const int64_t value : {c.dsp, c.bram18k, c.lut, c.ff}) cells.push_back(grouped(static_cast<uint64_t>(value)));
+    table.add(cells);
+  }
+  return table.text();
+}
+
 std::string as_text() {
   Table models({Align::kLeft, Align::kRight, Align::kRight, Align::kRight, Align::kRight, Align::kRight, Align::kRight,
                 Align::kRight, Align::kLeft, Align::kLeft});
@@ -77,8 +106,8 @@ std::string as_text() {
                 std::to_string(m.dim), std::to_string(m.heads), std::to_string(m.mlp_hidden), std::to_string(m.classes),
                 positions, m.weights.empty() ? "bring your own" : std::string(m.weights)});
   }
-  std::string text = "Models\n" + models.text() + "\nConfigurations (the one of the model is read by itself)\n";
-  for (const std::string& name : shipped_configs()) text += "  " + name + "\n";
+  std::string text = "Models\n" + models.text() +
+                     "\nConfigurations (heatvit-MODEL.ini is read by itself; resources by counting)\n" + configs_text();
   text += "\nDevices (what --device knows; a design must fit what [fabric] has)\n" + devices_text();
   Table keys({Align::kLeft, Align::kLeft, Align::kLeft, Align::kLeft, Align::kLeft});
   keys.add({"key", "default", "allowed", "unit", "meaning"});
@@ -119,6 +148,11 @@ std::string as_json() {
                               {"selectors", m.selectors}});
   }
   json["configs"] = shipped_configs();
+  for (const std::string& name : shipped_configs()) {
+    if (model_of(name).empty()) continue;
+    const soc::ResourceCount c = resources_of_config(name);
+    json["resources"][name] = {{"dsp", c.dsp}, {"bram18", c.bram18k}, {"lut", c.lut}, {"ff", c.ff}};
+  }
   json["devices"] = devices_json();
   for (const Parameter& parameter : parameters()) json["parameters"].push_back(parameter_json(parameter));
   return json.dump(1) + "\n";

@@ -49,8 +49,14 @@ if (document.body.dataset.kind === 'run') (() => {
       card(fixed(s.latency_ms.p95, 3) + ' ms', '95 % of images within', s.latency_ms.p95, 'summary.latency_ms.p95');
       card(fixed(s.latency_ms.max, 3) + ' ms', 'slowest image', s.latency_ms.max, 'summary.latency_ms.max');
     }
+    if (s.bound && s.bound.ms > 0)
+      card(fixed(s.bound.ms, 3) + ' ms', 'no schedule can be faster (lower bound)', s.bound.ms, 'summary.bound.ms');
     card(fixed(s.fps, 1), 'images a second', s.fps, 'summary.fps');
     card(fixed(s.gmacs_mean, 3), 'billion MACs an image', s.gmacs_mean, 'summary.gmacs_mean');
+    if (data.power_w !== undefined) {
+      card(fixed(data.power_w, 2) + ' W', 'mean power, chip and DDR', data.power_w, 'power_w');
+      card(fixed(data.energy_mj, 2) + ' mJ', 'energy of an image', data.energy_mj, 'energy_mj');
+    }
     if (!one) card(whole(s.images), 'images', s.images, 'summary.images');
     if (s.top1 !== null) card(share(s.top1, 1), 'right class first (top-1)', s.top1, 'summary.top1');
     if (s.top5 !== null) card(share(s.top5, 1), 'right class in five (top-5)', s.top5, 'summary.top5');
@@ -104,9 +110,39 @@ if (document.body.dataset.kind === 'run') (() => {
     return [...groups.values()];
   }
 
+  function energy() {
+    if (!data.energy) return;
+    const parts = data.energy.filter(p => p.mj > 0);
+    const place = section('energy', 'Energy of an image', fixed(data.energy_mj, 2) + ' millijoules, ' + fixed(data.power_w, 2) +
+      ' watts on average: what each unit does times what doing it takes, and what flows all the time. An estimate; ' +
+      'docs/power.md has the coefficients.');
+    chart(place, 380, 'Bars: millijoules by part', {type: 'bar', data: {labels: parts.map(p => p.part),
+      datasets: [{label: 'mJ', data: parts.map(p => p.mj), backgroundColor: colours[0]}]},
+      options: {indexAxis: 'y', plugins: {legend: {display: false}}, scales: {x: axis('millijoules'),
+        y: {ticks: {autoSkip: false}}}}});
+    place.append(element('details', {}, element('summary', {}, 'The numbers: energy by part'),
+      table(['part', 'mJ', 'share'], data.energy.map(p => [p.part,
+        {text: fixed(p.mj, 3), value: p.mj, key: 'energy.' + p.part}, share(p.mj, data.energy_mj)]))));
+  }
+
+  function resources() {
+    const r = data.resources;
+    if (!r) return;
+    const place = section('resources', 'What it takes of the FPGA', 'Counted from the parameters, not synthesised' +
+      (r.device ? '; of the ' + r.device.name + '.' : '.'));
+    const kinds_of = [['dsp', 'DSP'], ['bram18', 'block RAM (18 Kbit)'], ['lut', 'LUT'], ['ff', 'FF']];
+    const line = (name, c, prefix) => [name, ...kinds_of.map(([key]) => prefix
+      ? {text: whole(c[key]), value: c[key], key: prefix + key} : whole(c[key]))];
+    const lines = r.modules.map(m => line(m.module, m));
+    lines.push(line('total', r, 'resources.'), line('of it for token selection', r.selector, 'resources.selector.'));
+    if (r.device) lines.push(['share of the ' + r.device.name, ...kinds_of.map(([key]) => share(r[key], r.device[key]))]);
+    place.append(table(['module', ...kinds_of.map(k => k[1])], lines));
+  }
+
   function roofline() {
     const peak = config['pe.th'] * config['pe.ti'] * config['pe.to'] * clock / 1000;  // GMAC/s
-    const ports = 3 * config['axi.beat_bytes'] * clock / 1000;                         // GB/s
+    const count = ['input', 'weight', 'output'].map(n => config['accel.' + n + '_ports'] || 1);
+    const ports = sum(count) * config['axi.beat_bytes'] * clock / 1000;  // GB/s
     const memory = config['ddr.mega_transfers'] * config['ddr.bus_bytes'] / 1000;
     const points = by_operation().filter(g => g.macs > 0 && g.bytes > 0 && g.cycles > 0)
       .map(g => ({x: g.macs / g.bytes, y: g.macs / (g.cycles / clock * 1000), op: g.op, kind: kind_of(g.op)}));
@@ -117,7 +153,7 @@ if (document.body.dataset.kind === 'run') (() => {
     const place = section('roofline', 'How close to the limits (roofline)', 'Each dot is an operation, all blocks ' +
       'together. Right: more arithmetic for every byte from memory. The line is the most that is possible: ' +
       fixed(peak, 0) + ' billion MACs a second of the array, ' + fixed(bandwidth, 1) + ' GB/s of ' +
-      (bandwidth === ports ? 'the three memory ports' : 'the DDR bus') + '. Dots far below it wait for something.');
+      (bandwidth === ports ? 'the memory ports' : 'the DDR bus') + '. Dots far below it wait for something.');
     const datasets = kinds.map(([name], k) => ({label: name, data: points.filter(p => p.kind === k), pointRadius: 6,
       pointHoverRadius: 8, backgroundColor: colours[k]})).filter(d => d.data.length > 0);
     datasets.push({label: 'limit', data: roof(bandwidth), type: 'line', borderColor: '#1b1f24', borderWidth: 2, pointRadius: 0,
@@ -234,6 +270,8 @@ if (document.body.dataset.kind === 'run') (() => {
   latency_by_block();
   units();
   roofline();
+  energy();
+  resources();
   tokens();
   pictures();
   histograms();
