@@ -80,8 +80,8 @@ ResourceCount vector_lanes(const SocConfig& config) {
 
 ResourceCount layernorm_lanes(const SocConfig& config) {
   const int lanes = config.vector.lanes;
-  return sum({multipliers(lanes, 16, 16), multipliers(lanes, 11, 16), multipliers(lanes, 27, 34),
-              multipliers(lanes, 32, 16), multipliers(1, 11, 40), multipliers(1, 27, 27),
+  return sum({multipliers(lanes, 16, 16), multipliers(lanes, 11, 16), multipliers(lanes, 28, 34),
+              multipliers(lanes, 20, 16), multipliers(1, 11, 40), multipliers(1, 27, 27),
               adders(lanes, 27 + 32 + 40 + 48 + 8), shifters(2 * lanes, 48), serial_dividers(2, 64),
               pipeline(lanes, kernels::layernorm_depth(lanes), 5)});
 }
