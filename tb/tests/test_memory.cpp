@@ -14,8 +14,6 @@ namespace {
 
 using soc::DdrConfig;
 using soc::ddr::AddressMap;
-using soc::ddr::Command;
-using soc::ddr::CommandKind;
 using soc::ddr::Request;
 using soc::ddr::Scheduler;
 
@@ -79,16 +77,24 @@ TEST(Rules, EveryPolicyMapAndDeviceKeepsThem) {
     }
 }
 
-TEST(Rules, GroupsOfBurstsKeepThem) {
-  std::mt19937_64 random(11);
-  const auto group = [&](size_t) {
-    Request r = request_at(random() % (1U << 18) * 4096 + random() % 16 * 64, random() % 2 == 0);
-    r.rows = 1 + static_cast<uint32_t>(random() % 5);
-    r.bytes = 64U * (1 + static_cast<uint32_t>(random() % 4));
-    r.pitch = r.bytes + 64U * static_cast<uint32_t>(random() % 5);
-    return r;
-  };
-  EXPECT_EQ(judged(DdrConfig{}, 100'000, group), "");
+/// Rows of trains as the controller groups them, aligned and not, within stripes of the map and across their ends.
+TEST(Rules, GroupsOfRowsKeepThem) {
+  for (const char* map : {"r14-0 b1-0 c9-3 g1-0", kColumnLowest, "r14-0 g1 b1-0 c9-3 g0"}) {
+    DdrConfig config;
+    config.map = map;
+    std::mt19937_64 random(11);
+    const auto below = [&random](uint32_t limit) { return static_cast<uint32_t>(random() % limit); };
+    const auto group = [&](size_t) {
+      const uint32_t unit = below(4) == 0 ? 16 : 64;
+      Request r = request_at(uint64_t{below(1U << 18)} * 4096 + below(64) * unit, below(2) == 0);
+      r.rows = 1 + below(below(2) == 0 ? 5 : 32);
+      r.bytes = unit * (1 + below(8));
+      r.pitch = r.bytes + unit * below(below(2) == 0 ? 5 : 48);
+      r.first_bytes = std::min(r.bytes, 256U);
+      return r;
+    };
+    EXPECT_EQ(judged(config, 30'000, group), "") << map;
+  }
 }
 
 /// What the judge makes of legal commands when each rule is one clock longer than the controller believed: it must
