@@ -15,31 +15,42 @@ ResourceCount word_of(const BufferShape& shape, int lutram_depth) {
   return {0, 0, buffer_resources(shape, lutram_depth).lut / shape.slots, 0};
 }
 
-/// What switches in a busy cycle of each unit: its own slices and LUTs, and the words it reads and writes.
-std::array<ResourceCount, modules::kUnits> switched(const SocConfig& config) {
-  std::array<ResourceCount, modules::kUnits> r{};
-  const auto of = [&r](Unit unit) -> ResourceCount& { return r[static_cast<size_t>(unit)]; };
+double picojoules(const ResourceCount& r, const PowerConfig& p) {
+  return static_cast<double>(r.dsp) * p.dsp_pj + static_cast<double>(r.bram18k) * p.bram_pj +
+         static_cast<double>(r.lut) * p.lut_pj;
+}
+
+/// The unit whose busy cycles switch a module's logic; kCpu: none of them.
+Unit unit_of(const ModuleResources& module) {
+  if (module.selector) return Unit::kSelector;
+  if (module.name == "PE array") return Unit::kPeArray;
+  if (module.name.rfind("vector unit", 0) == 0) return Unit::kVector;
+  if (module.name == "DMA input") return Unit::kDmaIn;
+  if (module.name == "DMA weights") return Unit::kDmaWeights;
+  if (module.name == "DMA output") return Unit::kDmaOut;
+  return module.name == "control unit" ? Unit::kControl : Unit::kCpu;
+}
+
+/// Energy of a busy cycle of each unit, pJ: its own slices and LUTs, and the words it reads and writes.
+std::array<double, modules::kUnits> busy_cycle(const SocConfig& config) {
+  std::array<double, modules::kUnits> pj{};
+  const auto of = [&pj](Unit unit) -> double& { return pj[static_cast<size_t>(unit)]; };
+  const auto spend = [&](const ResourceCount& r) { return picojoules(r, config.power); };
   for (const ModuleResources& module : resources_of(config).modules) {
     ResourceCount logic = module.count;
     logic.bram18k = 0;
-    if (module.name == "PE array") of(Unit::kPeArray) += logic;
-    if (module.name.rfind("vector unit", 0) == 0) of(Unit::kVector) += logic;
-    if (module.selector) of(Unit::kSelector) += logic;
-    if (module.name == "DMA input") of(Unit::kDmaIn) += logic;
-    if (module.name == "DMA weights") of(Unit::kDmaWeights) += logic;
-    if (module.name == "DMA output") of(Unit::kDmaOut) += logic;
-    if (module.name == "control unit") of(Unit::kControl) += logic;
+    of(unit_of(module)) += spend(logic);
   }
   const std::vector<BufferShape> buffers = buffer_shapes(config);
-  const auto word = [&](size_t index) { return word_of(buffers[index], config.mapping.lutram_depth); };
-  const ResourceCount input = word(0), record = word(2), accumulator = word(3), rows = word(4), output = word(5);
-  // The array reads activations and accumulators and writes accumulators each cycle; its weights stay for a tile row.
-  for (const ResourceCount& access : {input, accumulator, accumulator}) of(Unit::kPeArray) += access;
-  for (const ResourceCount& access : {record, accumulator, rows, output}) of(Unit::kVector) += access;
+  const auto word = [&](size_t index) { return spend(word_of(buffers[index], config.mapping.lutram_depth)); };
+  const double input = word(0), weight = word(1), record = word(2), sums = word(3), rows = word(4), output = word(5);
+  // Rows are the innermost loop: the weights of a beat are read once for all rows of a tile.
+  of(Unit::kPeArray) += input + 2 * sums + weight / config.accel.tile_m;
+  of(Unit::kVector) += record + sums + rows + output;
   of(Unit::kSelector) += rows;
-  const ResourceCount beat = {0, kernels::ceil_div(8 * config.axi.beat_bytes, 36), 0, 0};
+  const double beat = spend({0, kernels::ceil_div(8 * config.axi.beat_bytes, 36), 0, 0});
   for (const Unit unit : {Unit::kDmaIn, Unit::kDmaWeights, Unit::kDmaOut}) of(unit) += beat;
-  return r;
+  return pj;
 }
 
 }  // namespace
@@ -79,14 +90,11 @@ PowerReport power_of(const SocConfig& config, const Activity& activity) {
   add("fabric, static", p.pl_static_w * ms);
   add("fabric, clock and registers",
       cycles * static_cast<double>(resources_of(config).total().ff) * p.ff_pj * kPicojouleToMillijoule);
-  const std::array<ResourceCount, modules::kUnits> per_cycle = switched(config);
+  const std::array<double, modules::kUnits> pj = busy_cycle(config);
   for (size_t u = 0; u < modules::kUnits; ++u) {
     const auto unit = static_cast<Unit>(u);
-    if (unit == Unit::kCpu) continue;  // in the processing system
-    const ResourceCount& r = per_cycle[u];
-    const double pj = static_cast<double>(r.dsp) * p.dsp_pj + static_cast<double>(r.bram18k) * p.bram_pj +
-                      static_cast<double>(r.lut) * p.lut_pj;
-    add(std::string(modules::name_of(unit)), activity.busy[u] * pj * kPicojouleToMillijoule);
+    if (unit != Unit::kCpu)  // that is in the processing system
+      add(std::string(modules::name_of(unit)), activity.busy[u] * pj[u] * kPicojouleToMillijoule);
   }
   add("processing system", p.ps_w * ms);
 
