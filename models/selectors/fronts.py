@@ -53,7 +53,35 @@ def point_of(method, report, **more):
     kept = [sum(i["kept_counts"][s] for i in images) / len(images) for s in range(stages)]
     summary = report["summary"]
     return {"method": method, "top1": summary["top1"], "latency_ms": summary["latency_ms"]["mean"],
-            "gmacs": summary["gmacs_mean"], "kept": kept, **more}
+            "gmacs": summary["gmacs_mean"], "kept": kept, "right": right_or_wrong(report), **more}
+
+
+def adaptivity(report, unpruned):
+    """How the kept patches differ between images, and whether hard ones keep more. An image is the harder the smaller the
+    difference of the unpruned network's two best logits."""
+    import numpy
+
+    kept = numpy.array([image["kept_counts"] for image in report["images"]])
+    margin = numpy.array([image["top5"][0]["score"] - image["top5"][1]["score"] for image in unpruned["images"]])
+
+    def ranks(values):
+        return values.argsort(kind="stable").argsort(kind="stable")
+
+    total, third = kept.sum(1), len(margin) // 3
+    order = margin.argsort(kind="stable")
+    return {
+        "kept_std": kept.std(0).tolist(),
+        "kept_range": [kept.min(0).tolist(), kept.max(0).tolist()],
+        "histogram_of_10": [numpy.bincount(column // 10, minlength=20).tolist() for column in kept.T],
+        "rank_correlation_margin_kept": float(numpy.corrcoef(ranks(margin), ranks(total))[0, 1]),
+        "kept_hard_third": kept[order[:third]].mean(0).tolist(),
+        "kept_easy_third": kept[order[-third:]].mean(0).tolist(),
+    }
+
+
+def right_or_wrong(report):
+    """A character an image, in name order: 1 where the best class is the label."""
+    return "".join(str(int(image["top5"][0]["class"] == image["label"])) for image in report["images"])
 
 
 def trained_and_matched(simulator, options, patches):
@@ -62,11 +90,13 @@ def trained_and_matched(simulator, options, patches):
     from heatvit.simulator import shifted
 
     arrays, metadata = tensors.read_safetensors(options.selectors)
-    points = [point_of("unpruned", simulator.run())]
+    unpruned = simulator.run()
+    points = [point_of("unpruned", unpruned)]
     for shift in (float(word) for word in options.shifts.split(",")):
         path = os.path.join(simulator.folder, "selectors.safetensors")
         tensors.write_safetensors(path, shifted(arrays, shift), metadata)
-        points.append(point_of("heatvit", simulator.run("--selector-weights", path), shift=shift))
+        report = simulator.run("--selector-weights", path)
+        points.append(point_of("heatvit", report, shift=shift, **adaptivity(report, unpruned)))
         rates = ",".join(f"{1 - kept / patches:.6f}" for kept in points[-1]["kept"])
         places = ("--selectors", metadata["heatvit.positions"], "--prune-rates", rates)
         points.append(point_of("cls-attention", simulator.run(*places, "--scorer", "cls-attention"), shift=shift))

@@ -38,6 +38,8 @@ def parse_arguments(arguments):
     add("--first", type=int, default=4, help="candidates: all blocks from this one on (default %(default)s)")
     add("--most", type=int, default=3, help="selectors at most (default %(default)s)")
     add("--crops", type=int, default=96, help="training images on which accuracy is judged (default %(default)s)")
+    add("--warm-crops", type=int, default=256, help="training images of the warm start (default %(default)s)")
+    add("--price", type=float, default=0.03, help="of a millisecond in divergence, at first (default %(default)s)")
     add("--validation-share", type=float, default=0.3, help="of the classes, not used here (default %(default)s)")
     add("--cache", default="", help="folder that keeps the crops' features between runs")
     add("--seed", type=int, default=1, help="default %(default)s")
@@ -55,12 +57,13 @@ def plan(options):
     split = setup.Split(options.images, options.labels, options.validation_share, "", options.seed)
     cache = setup.teacher_cache(backbone, options.first, split.items, 1, options.weights, options.cache, False)
     training = cache.of(split.training)
-    settings = trainer.Settings(warm_images=256, warm_epochs=8, seed=options.seed)
+    settings = trainer.Settings(warm_images=options.warm_crops, warm_epochs=8, seed=options.seed)
     settings.keep_ratios = tuple(1 - 0.7 * (k + 1) / len(model.selectors) for k in range(len(model.selectors)))
     trainer.warm_start(model, training, settings)
     judged = training.rows(slice(-options.crops, None))
     found = strategy.search(
         strategy.Placement(model, judged, options.table), options.target_ms, options.most,
+        price=options.price,
         report=lambda line: print(line, flush=True),
     )
     chosen = PrunedViT(backbone, positions=found.positions, prefix_block=options.first)

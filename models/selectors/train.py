@@ -53,7 +53,7 @@ def parse_arguments(arguments):
     add("--copies", type=int, default=6, help="crops of each image: the centre and random ones (default %(default)s)")
     add("--batch", type=int, default=defaults.batch, help="default %(default)s")
     add("--learning-rate", type=float, default=defaults.learning_rate, help="of Adam (default %(default)s)")
-    add("--noise", type=float, default=defaults.noise, help="of the Gumbel samples at first (default %(default)s)")
+    add("--noise", type=float, default=defaults.noise, help="of the Gumbel samples at first, falling to 0.5 (default %(default)s)")
     add("--label-weight", type=float, default=0.0, help="of the classification loss (default: distillation alone)")
     add("--keep-weight", type=float, default=0.0, help="holds keep ratios to --keep-ratios (default: latency alone)")
     add("--validation-share", type=float, default=0.3, help="of the classes (default %(default)s)")
@@ -137,6 +137,7 @@ def train(options, model, training, validation, table):
             print(f"epoch {run.epoch:2}: " + " ".join(f"{name} {value:.3f}" for name, value in means.items()), flush=True)
             if run.epoch % 5 == 0 and run.epoch < settings.epochs:
                 print(f"  validation: {trainer.evaluate(model, validation, table).text()}", flush=True)
+    run.take_best()
     return run
 
 

@@ -1,8 +1,8 @@
 """The latency-aware multi-stage strategy: where selectors stand and how much each prunes, for a latency (docs/training.md).
 
-Selectors are inserted from the last candidate block towards the first. Each takes the least keep ratio whose cost in
-accuracy stays within its allowance; one that saves no time is left out. The allowance grows until the latency is met. Then
-selectors are taken out again as long as the rest reaches the latency at a lower cost.
+Selectors are inserted from the last candidate block towards the first. Each takes the keep ratio at which divergence from the
+unpruned network plus price times latency is least; one that pays at no ratio is left out. The price grows until the latency is
+met. Then selectors are taken out again as long as the rest reaches the latency at a lower divergence.
 """
 
 from dataclasses import dataclass, field
@@ -94,25 +94,26 @@ def fit_latency(placement, ratios, target_ms):
     return scaled(ratios, high)
 
 
-def insert_backwards(placement, allowance, target_ms, steps, log):
-    """One pass from the last candidate to the first."""
-    ratios, ms, divergence = {}, placement.ms({}), 0.0
+def insert_backwards(placement, price, target_ms, steps, log):
+    """One pass from the last candidate to the first. `price`: of a millisecond, in divergence."""
+    ratios, cost = {}, price * placement.ms({})
     for block in reversed(placement.candidates):
-        best = None
+        found, worse, last = None, 0, cost
         for ratio in steps:
             trial = with_stage(ratios, block, ratio)
-            if placement.ms(trial) >= ms:
-                continue  # the selector costs more than it saves
-            cost = placement.divergence(trial)
-            if cost > divergence + allowance:
-                break  # steps fall, so cost rises
-            best = trial, cost
-        if best is None:
-            log.append(f"block {block}: left out")
+            value = placement.divergence(trial) + price * placement.ms(trial)
+            if value < cost:
+                found, cost = trial, value
+            worse = worse + 1 if value > last else 0
+            last = value
+            if worse == 2:
+                break  # steps fall: from here on it gets dearer
+        if found is None:
+            log.append(f"block {block}: does not pay")
             continue
-        ratios, divergence = best
+        ratios = found
         ms = placement.ms(ratios)
-        log.append(f"block {block}: keeps {ratios[block]:.2f}, divergence {divergence:.4f}, {ms:.3f} ms")
+        log.append(f"block {block}: keeps {ratios[block]:.2f}, divergence {placement.divergence(ratios):.4f}, {ms:.3f} ms")
         if ms <= target_ms:
             break
     return ratios
@@ -138,7 +139,10 @@ def drop_what_does_not_pay(placement, ratios, target_ms, most, log):
     return ratios
 
 
-def search(placement, target_ms, most=3, steps=(0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2), allowance=0.01, report=lambda line: None):
+STEPS = (0.9, 0.75, 0.6, 0.45, 0.3, 0.2)  # keep ratios that are tried
+
+
+def search(placement, target_ms, most=3, steps=STEPS, price=0.03, report=lambda line: None):
     """A Plan of at most `most` selectors whose latency in the table is target_ms."""
 
     class Log(list):
@@ -148,11 +152,11 @@ def search(placement, target_ms, most=3, steps=(0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.
 
     log = Log()
     for _ in range(8):
-        log.append(f"allowance a stage: {allowance:.4f}")
-        ratios = insert_backwards(placement, allowance, target_ms, steps, log)
+        log.append(f"price of a millisecond: {price:.4f}")
+        ratios = insert_backwards(placement, price, target_ms, steps, log)
         if ratios and placement.ms(ratios) <= target_ms:
             break
-        allowance *= 2
+        price *= 2
     else:
         raise ValueError(f"{target_ms} ms cannot be reached by pruning tokens in front of blocks {placement.candidates}")
     ratios = drop_what_does_not_pay(placement, ratios, target_ms, most, log)

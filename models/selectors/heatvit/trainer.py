@@ -28,8 +28,8 @@ class Settings:
     feature_weight: float = 0.5
     label_weight: float = 0.0
     sharpness_weight: float = 0.02
-    noise: float = 1.0  # of the Gumbel samples, falling to 0 at `quiet` of the epochs: then the threshold decides
-    quiet: float = 0.7
+    noise: float = 1.0  # of the Gumbel samples at first, falling linearly to
+    last_noise: float = 0.5  # without any, the selectors get worse: a token that is never tried teaches nothing
     temperature: float = 1.0
     spare: int = 24  # dropped tokens of an image that are computed on for their gradients
     seed: int = 1
@@ -92,6 +92,7 @@ class Trainer:
         self.optimizer = torch.optim.Adam(model.selectors.parameters(), settings.learning_rate)
         self.epoch = 0
         self.history = []
+        self.best = (math.inf, None)  # cost by the threshold, selectors
         self.generator = torch.Generator().manual_seed(settings.seed)
 
     def state(self):
@@ -99,13 +100,14 @@ class Trainer:
             "settings": asdict(self.settings),
             "epoch": self.epoch,
             "history": self.history,
+            "best": self.best,
             "selectors": self.model.selectors.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "generator": self.generator.get_state(),
         }
 
     def restore(self, state):
-        self.epoch, self.history = state["epoch"], state["history"]
+        self.epoch, self.history, self.best = state["epoch"], state["history"], state["best"]
         self.model.selectors.load_state_dict(state["selectors"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.generator.set_state(state["generator"])
@@ -123,7 +125,22 @@ class Trainer:
             progress(seen, len(self.cache), " ".join(f"{name} {value / seen:.3f}" for name, value in sums.items()))
         self.epoch += 1
         self.history.append({name: value / len(self.cache) for name, value in sums.items()})
+        self.history[-1]["by_threshold"] = cost = self.cost_by_threshold()
+        if cost < self.best[0]:
+            self.best = (cost, {name: value.clone() for name, value in self.model.selectors.state_dict().items()})
         return self.history[-1]
+
+    def cost_by_threshold(self, crops=90):
+        """Divergence without noise at the target latency, on some training crops: what chooses among the epochs."""
+        cache = self.cache.rows(torch.arange(0, len(self.cache), max(1, len(self.cache) // crops)))
+        shift = calibrate_latency(self.model, cache, self.table, self.settings.target_ms) if self.table else 0.0
+        cost = float(evaluate(self.model, cache).divergence.mean())
+        for selector in self.model.selectors:
+            selector.shift(-shift)
+        return cost
+
+    def take_best(self):
+        self.model.selectors.load_state_dict(self.best[1])
 
     def _set_rate(self, done):
         for group in self.optimizer.param_groups:
@@ -131,7 +148,7 @@ class Trainer:
 
     def _step(self, rows, done):
         settings, cache, patches = self.settings, self.cache, self.model.config.patches
-        noise = settings.noise * max(0.0, 1 - done / settings.quiet)
+        noise = settings.noise + (settings.last_noise - settings.noise) * done
         decide = Decision(True, settings.temperature, noise, self.generator)
         output = self.model.from_prefix(cache.prefix[rows].float(), decide, spare=settings.spare)
         divergence = losses.distillation(output.logits, cache.logits[rows])
@@ -166,6 +183,7 @@ class Evaluation:
     agree: torch.Tensor  # with the unpruned network
     margin: torch.Tensor  # of the unpruned network's probabilities, first less second: small is hard
     macs: torch.Tensor
+    divergence: torch.Tensor  # from the unpruned network
     ms: torch.Tensor = None
 
     def text(self):
@@ -173,7 +191,7 @@ class Evaluation:
         ms = "" if self.ms is None else f", {float(self.ms.mean()):.3f} ms"
         return (
             f"top-1 {100 * float(self.correct.float().mean()):.1f} %, agreement {100 * float(self.agree.float().mean()):.1f} %, "
-            f"kept {kept}, {float(self.macs.mean()) / 1e9:.3f} GMAC{ms}"
+            f"divergence {float(self.divergence.mean()):.4f}, kept {kept}, {float(self.macs.mean()) / 1e9:.3f} GMAC{ms}"
         )
 
 
@@ -187,6 +205,8 @@ def evaluate(model, cache, table=None, batch=25, scorer=None, probe=None):
         kept.append(output.kept())
     logits, kept = torch.cat(logits), torch.cat(kept)
     best = cache.logits.softmax(-1).topk(2).values
+    teacher_log = cache.logits.log_softmax(-1)
+    divergence = (teacher_log.exp() * (teacher_log - logits.log_softmax(-1))).sum(-1)
     classes = logits.argmax(1)
     macs = torch.tensor([float(model.config.macs(row)) for row in kept.tolist()])
     return Evaluation(
@@ -196,6 +216,7 @@ def evaluate(model, cache, table=None, batch=25, scorer=None, probe=None):
         classes == cache.logits.argmax(1),
         best[:, 0] - best[:, 1],
         macs,
+        divergence,
         None if table is None else table(kept / model.config.patches),
     )
 

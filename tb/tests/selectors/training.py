@@ -119,7 +119,7 @@ def training_beats_its_own_start(folder):
     items = data.list_images(folder + "/images", folder + "/labels.csv")
     cache = teacher.build(model, items, 2, 1)
     table = LatencyTable(folder + "/table.json")
-    settings = trainer.Settings(epochs=40, batch=8, learning_rate=6e-3, target_ms=3.4, noise=0.5)
+    settings = trainer.Settings(epochs=40, batch=8, learning_rate=6e-3, target_ms=3.4, noise=0.5, last_noise=0.1)
     run = trainer.Trainer(model, cache, settings, table)
 
     def divergence():
