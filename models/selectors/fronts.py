@@ -9,14 +9,13 @@ hardware could do: a lower bound. With --package the trained selectors are run i
 Writes fronts.json and fronts.svg.
 """
 
-import argparse
 import json
 import os
-import subprocess
 import sys
 import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from heatvit import options as command_line  # noqa: E402
 from heatvit import runtime  # noqa: E402  (before torch)
 
 EPILOG = """example:
@@ -26,23 +25,15 @@ EPILOG = """example:
 
 
 def parse_arguments(arguments):
-    parser = argparse.ArgumentParser(
-        description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line.parser_of(__doc__, EPILOG)
+    command_line.add_simulator(parser)
     add = parser.add_argument
-    add("--model", default="deit-t", help="default %(default)s")
-    add("--run-sim", required=True, help="the program")
-    add("--weights", required=True, help="the backbone: safetensors, timm's names")
-    add("--selectors", required=True, help="trained selectors")
-    add("--images", required=True, help="folder of images")
     add("--labels", required=True, help="CSV file,class")
-    add("--list", default="", help="CSV whose column `file` names the images to use (default: all)")
     add("--table", default="", help="latency table of `run_sim table`, for token merging (default: leave it out)")
     add("--shifts", default="-0.6,-0.3,0,0.3,0.6", help="of the keep logits, a point each (default %(default)s)")
     add("--seeds", type=int, default=5, help="of the random choice (default %(default)s)")
     add("--merged", default="4,8,10,13", help="tokens merged in each block, a point each (default %(default)s)")
     add("--package", action="store_true", help="also with and without package token, in PyTorch")
-    add("--jobs", type=int, default=1, help="processes of run_sim (default %(default)s)")
     add("--out", required=True, help="folder for the results")
     return parser.parse_args(arguments)
 
@@ -156,29 +147,26 @@ def drawing(points):
     return plot.svg(series, "simulated latency, ms (mean of the images)", "top-1, %")
 
 
-def main(arguments=None):
-    options = parse_arguments(arguments)
-    runtime.configure(2, 1)
+def measure(options):
     from heatvit import config, tensors
     from heatvit.simulator import Simulator
 
-    try:
-        os.makedirs(options.out, exist_ok=True)
-        with tempfile.TemporaryDirectory() as scratch:
-            simulator = Simulator(options.run_sim, options.model, options.weights, options.images, options.labels, scratch,
-                                  options.list or None, jobs=options.jobs)
-            points = trained_and_matched(simulator, options, config.find(options.model).patches)
-            points += merging_points(simulator, options) if options.table else []
-            points += package_points(simulator, options) if options.package else []
-        document = {"images": len(simulator.items), "options": vars(options), "points": points}
-        tensors.write_text(os.path.join(options.out, "fronts.json"), json.dumps(document, indent=1) + "\n")
-        tensors.write_text(os.path.join(options.out, "fronts.svg"), drawing(points))
-    except (ValueError, OSError, subprocess.CalledProcessError) as error:
-        print(f"fronts.py: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return 130
-    return 0
+    os.makedirs(options.out, exist_ok=True)
+    with tempfile.TemporaryDirectory() as scratch:
+        simulator = Simulator(options.run_sim, options.model, options.weights, options.images, options.labels, scratch,
+                              options.list or None, jobs=options.jobs)
+        points = trained_and_matched(simulator, options, config.find(options.model).patches)
+        points += merging_points(simulator, options) if options.table else []
+        points += package_points(simulator, options) if options.package else []
+    document = {"images": len(simulator.items), "options": vars(options), "points": points}
+    tensors.write_text(os.path.join(options.out, "fronts.json"), json.dumps(document, indent=1) + "\n")
+    tensors.write_text(os.path.join(options.out, "fronts.svg"), drawing(points))
+
+
+def main(arguments=None):
+    options = parse_arguments(arguments)
+    runtime.configure(2, 1)
+    return command_line.exit_code_of("fronts.py", lambda: measure(options))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ Writes plan.json (positions, cumulative keep ratios, and why) and selectors.safe
 `train.py --plan FOLDER` trains them together.
 """
 
-import argparse
 import dataclasses
 import json
 import os
@@ -13,6 +12,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from heatvit import options as command_line  # noqa: E402
 from heatvit import runtime  # noqa: E402  (before torch)
 
 EPILOG = """example:
@@ -24,26 +24,13 @@ EPILOG = """example:
 
 
 def parse_arguments(arguments):
-    parser = argparse.ArgumentParser(
-        description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line.parser_of(__doc__, EPILOG)
+    command_line.add_training(parser)
     add = parser.add_argument
-    add("--model", default="deit-t", help="deit-t, deit-s or deit-b (default %(default)s)")
-    add("--weights", required=True, help="the backbone: safetensors, timm's names")
-    add("--images", required=True, help="folder of images")
-    add("--labels", required=True, help="CSV file,class: the split is by class")
-    add("--table", required=True, help="latency table of `run_sim table`")
-    add("--target-ms", type=float, required=True, help="mean latency wanted, milliseconds")
-    add("--out", required=True, help="folder for the results")
-    add("--first", type=int, default=4, help="candidates: all blocks from this one on (default %(default)s)")
-    add("--most", type=int, default=3, help="selectors at most (default %(default)s)")
+    add("--most", type=int, default=3, help="selectors at most; candidates are the blocks from --first on (default %(default)s)")
     add("--crops", type=int, default=96, help="training images on which accuracy is judged (default %(default)s)")
     add("--warm-crops", type=int, default=256, help="training images of the warm start (default %(default)s)")
     add("--price", type=float, default=0.03, help="of a millisecond in divergence, at first (default %(default)s)")
-    add("--validation-share", type=float, default=0.3, help="of the classes, not used here (default %(default)s)")
-    add("--cache", default="", help="folder that keeps the crops' features between runs")
-    add("--seed", type=int, default=1, help="default %(default)s")
-    add("--threads", type=int, default=2, help="default %(default)s")
     return parser.parse_args(arguments)
 
 
@@ -79,15 +66,12 @@ def plan(options):
 def main(arguments=None):
     options = parse_arguments(arguments)
     runtime.configure(options.threads, options.seed)
-    try:
+
+    def body():
         os.makedirs(options.out, exist_ok=True)
         plan(options)
-    except (ValueError, OSError) as error:
-        print(f"place.py: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return 130
-    return 0
+
+    return command_line.exit_code_of("place.py", body)
 
 
 if __name__ == "__main__":

@@ -11,13 +11,13 @@ What it does, in order (docs/training.md has the reasons):
   6. writes selectors.safetensors for `run_sim --selector-weights`, and report.json.
 """
 
-import argparse
 import json
 import os
 import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from heatvit import options as command_line  # noqa: E402
 from heatvit import runtime  # noqa: E402  (before torch)
 
 EPILOG = """examples:
@@ -33,21 +33,12 @@ Ctrl-C keeps the state of the last whole epoch; the same command with --resume g
 
 def parse_arguments(arguments):
     defaults = __import__("heatvit.trainer", fromlist=["Settings"]).Settings()
-    parser = argparse.ArgumentParser(
-        description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line.parser_of(__doc__, EPILOG)
+    command_line.add_training(parser)
     add = parser.add_argument
-    add("--model", default="deit-t", help="deit-t, deit-s or deit-b (default %(default)s)")
-    add("--weights", required=True, help="the backbone: safetensors, timm's names")
-    add("--images", required=True, help="folder of images")
-    add("--labels", required=True, help="CSV file,class: the split is by class")
-    add("--table", required=True, help="latency table of `run_sim table`")
-    add("--out", required=True, help="folder for the results")
-    add("--target-ms", type=float, required=True, help="mean latency wanted, milliseconds")
     add("--selectors", default="", help="before these blocks, counting from 1 (default: the model's own)")
     add("--keep-ratios", default="", help="cumulative keep ratios of the warm start (default 0.7,0.49,0.343)")
     add("--plan", default="", help="folder of place.py: positions, keep ratios and first weights come from it")
-    add("--first", type=int, default=4, help="block up to which crops are computed once (default %(default)s)")
     add("--init", default="", help="start from these selectors instead of the warm start")
     add("--epochs", type=int, default=defaults.epochs, help="over all crops (default %(default)s)")
     add("--copies", type=int, default=6, help="crops of each image: the centre and random ones (default %(default)s)")
@@ -56,12 +47,8 @@ def parse_arguments(arguments):
     add("--noise", type=float, default=defaults.noise, help="of the Gumbel samples at first, falling to 0.5 (default %(default)s)")
     add("--label-weight", type=float, default=0.0, help="of the classification loss (default: distillation alone)")
     add("--keep-weight", type=float, default=0.0, help="holds keep ratios to --keep-ratios (default: latency alone)")
-    add("--validation-share", type=float, default=0.3, help="of the classes (default %(default)s)")
     add("--fold", default="", help="K/N: the K-th (from 0) of N parts of the classes is the validation")
     add("--no-package", action="store_true", help="drop tokens without a package token (for comparison)")
-    add("--cache", default="", help="folder that keeps the crops' features between runs")
-    add("--seed", type=int, default=1, help="of split, crops, weights and samples (default %(default)s)")
-    add("--threads", type=int, default=2, help="default %(default)s")
     add("--resume", action="store_true", help="go on from the checkpoint in --out, if there is one")
     add("--quiet", action="store_true", help="no progress")
     return parser.parse_args(arguments)
@@ -188,8 +175,8 @@ def main(arguments=None):
     runtime.configure(options.threads, options.seed)
     from latency_table import LatencyTable
 
-    start = time.monotonic()
-    try:
+    def body():
+        start = time.monotonic()
         os.makedirs(options.out, exist_ok=True)
         if options.plan:
             apply_plan(options)
@@ -198,13 +185,9 @@ def main(arguments=None):
         training, validation = make_data(options, model)
         run = train(options, model, training, validation, table)
         finish(options, model, run, training, validation, table, time.monotonic() - start)
-    except (ValueError, OSError) as error:
-        print(f"train.py: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("\ntrain.py: interrupted; the last whole epoch is kept, --resume goes on from it", file=sys.stderr)
-        return 130
-    return 0
+
+    kept = "; the last whole epoch is kept, --resume goes on from it"
+    return command_line.exit_code_of("train.py", body, kept)
 
 
 if __name__ == "__main__":

@@ -98,16 +98,12 @@ def insert_backwards(placement, price, target_ms, steps, log):
     """One pass from the last candidate to the first. `price`: of a millisecond, in divergence."""
     ratios, cost = {}, price * placement.ms({})
     for block in reversed(placement.candidates):
-        found, worse, last = None, 0, cost
+        found = None
         for ratio in steps:
             trial = with_stage(ratios, block, ratio)
             value = placement.divergence(trial) + price * placement.ms(trial)
             if value < cost:
                 found, cost = trial, value
-            worse = worse + 1 if value > last else 0
-            last = value
-            if worse == 2:
-                break  # steps fall: from here on it gets dearer
         if found is None:
             log.append(f"block {block}: does not pay")
             continue
@@ -142,6 +138,28 @@ def drop_what_does_not_pay(placement, ratios, target_ms, most, log):
 STEPS = (0.9, 0.75, 0.6, 0.45, 0.3, 0.2)  # keep ratios that are tried
 
 
+def move_while_it_pays(placement, ratios, target_ms, log):
+    """Moves single selectors to other free candidate blocks, at the same latency, as long as the divergence falls."""
+    ratios = fit_latency(placement, ratios, target_ms)
+    divergence = placement.divergence(ratios)
+    while True:
+        trials = []
+        for block in ratios:
+            for step in (-2, -1, 1, 2):
+                if block + step not in placement.candidates or block + step in ratios:
+                    continue
+                places = sorted({block + step, *ratios} - {block})
+                levels = sorted(ratios.values(), reverse=True)
+                moved = fit_latency(placement, dict(zip(places, levels)), target_ms)
+                if moved is not None:
+                    trials.append((placement.divergence(moved), block, step, moved))
+        cost, block, step, moved = min(trials, key=lambda trial: trial[:3], default=(divergence, 0, 0, ratios))
+        if cost >= divergence:
+            return ratios
+        log.append(f"block {block} to {block + step}: divergence {cost:.4f} instead of {divergence:.4f}")
+        ratios, divergence = moved, cost
+
+
 def search(placement, target_ms, most=3, steps=STEPS, price=0.03, report=lambda line: None):
     """A Plan of at most `most` selectors whose latency in the table is target_ms."""
 
@@ -160,6 +178,7 @@ def search(placement, target_ms, most=3, steps=STEPS, price=0.03, report=lambda 
     else:
         raise ValueError(f"{target_ms} ms cannot be reached by pruning tokens in front of blocks {placement.candidates}")
     ratios = drop_what_does_not_pay(placement, ratios, target_ms, most, log)
+    ratios = move_while_it_pays(placement, ratios, target_ms, log)
     plan = placement.plan(ratios, list(log))
     log.append(f"plan: {plan.ms:.3f} ms, divergence {plan.divergence:.4f}: {plan.ratios}")
     return plan
