@@ -44,25 +44,27 @@ values:
   }
 }
 
-inline void gelu_rescale(const int32_t* g, int n, int64_t multiplier, int shift, int8_t* out) {
+template <class Out>
+inline void gelu_rescale(const int32_t* g, int n, int64_t multiplier, int shift, Out* out) {
 values:
   for (int i = 0; i < n; ++i) {
 #pragma HLS pipeline II = 1
 #pragma HLS unroll factor = kVectorLanes
 #pragma HLS loop_tripcount min = 1 max = 1024
     const Int<36> product = static_cast<Int<36>>(g[i] * multiplier);
-    out[i] = saturate<int8_t>(round_shift(native(product), shift));
+    out[i] = saturate<Out>(round_shift(native(product), shift));
   }
 }
 
 }  // namespace detail
 
 /// out[i] = saturate(round_shift(gelu(saturate16(q)) * multiplier2, shift2)), q = requantize(acc[i], record of channel
-/// i) in Q10. n <= kMaxRow; record_step as in finish_linear_row. Three pipelines with first-in first-out buffers
-/// between them: one value a cycle and lane as a single loop would have, and each loop narrow enough to vectorise well.
-template <class Record>
-void finish_gelu_row(const int32_t* acc, const Record* records, int record_step, int n, uint16_t delta1,
-                     uint16_t multiplier2, int shift2, int8_t* out) {
+/// i) in Q10. Out: int8 or int16. n <= kMaxRow; record_step as in finish_linear_row. Three pipelines with first-in
+/// first-out buffers between them: one value a cycle and lane as a single loop would have, and each loop narrow enough
+/// to vectorise well.
+template <class Record, class Acc, class Out>
+void finish_gelu_row(const Acc* acc, const Record* records, int record_step, int n, uint16_t delta1,
+                     uint16_t multiplier2, int shift2, Out* out) {
 #pragma HLS dataflow
   int16_t x[kMaxRow];
 #pragma HLS stream variable = x depth = 2

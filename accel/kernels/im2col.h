@@ -34,10 +34,11 @@ inline ImageRegion im2col_region(const ConvShape& shape, int m0, int m) {
 }
 
 /// out[i][j] = A[m0 + i][k0 + j], i < m, j < k; zero outside the image. The region holds image rows from region_row0
-/// and columns from region_col0, region_pitch bytes from row to row, and must cover every pixel inside the image that
+/// and columns from region_col0, region_pitch values from row to row, and must cover every pixel inside the image that
 /// the tile touches. out_pitch in elements.
-inline void im2col_rows(const int8_t* region, int region_pitch, int region_row0, int region_col0,
-                        const ConvShape& shape, int m0, int m, int k0, int k, int8_t* out, int out_pitch) {
+template <class T>
+inline void im2col_rows(const T* region, int region_pitch, int region_row0, int region_col0, const ConvShape& shape,
+                        int m0, int m, int k0, int k, T* out, int out_pitch) {
   const int line = shape.kernel * shape.channels;  // columns of one kernel row: contiguous in the image
   const int image_line = shape.size * shape.channels;
 output_pixels:
@@ -45,15 +46,15 @@ output_pixels:
 #pragma HLS loop_tripcount min = 1 max = 50176
     const int oy = (m0 + i) / shape.out_size;
     const int ox = (m0 + i) % shape.out_size;
-    const int left = (ox * shape.stride - shape.pad) * shape.channels;  // bytes from the image's left edge
-    int8_t* to = out + static_cast<int64_t>(i) * out_pitch;
+    const int left = (ox * shape.stride - shape.pad) * shape.channels;  // values from the image's left edge
+    T* to = out + static_cast<int64_t>(i) * out_pitch;
   kernel_rows:
     for (int ky = k0 / line; ky * line < k0 + k; ++ky) {
 #pragma HLS loop_tripcount min = 1 max = 16
       const int y = oy * shape.stride - shape.pad + ky;
       const int begin = ky * line < k0 ? k0 : ky * line;
       const int end = (ky + 1) * line < k0 + k ? (ky + 1) * line : k0 + k;
-      // Column j of this kernel row is byte j + shift of the image row.
+      // Column j of this kernel row is value j + shift of the image row.
       const int shift = left - ky * line;
       const bool inside = y >= 0 && y < shape.size;
       const int copy_begin = begin + shift < 0 ? -shift : begin;
@@ -67,8 +68,8 @@ output_pixels:
         to[j - k0] = 0;
       }
       if (!any) continue;
-      const int8_t* from = region + static_cast<int64_t>(y - region_row0) * region_pitch + shift -
-                           static_cast<int64_t>(region_col0) * shape.channels;
+      const T* from = region + static_cast<int64_t>(y - region_row0) * region_pitch + shift -
+                      static_cast<int64_t>(region_col0) * shape.channels;
     run:
       for (int j = copy_begin; j < copy_end; ++j) {
 #pragma HLS pipeline II = 1
@@ -87,7 +88,7 @@ output_pixels:
 
 constexpr int kIm2colDepth = kReadDepth + 2 + kWriteDepth;  // two levels of address arithmetic and byte rotation
 
-/// The expansion writes `lanes` bytes a cycle, kernel row by kernel row: a run that ends inside a word costs the word.
+/// The expansion writes `lanes` values a cycle, kernel row by kernel row: a run that ends inside a word costs the word.
 constexpr int64_t im2col_cycles(int64_t rows, int k, int run, int lanes) {
   return rows * ceil_div(k, run) * ceil_div(run, lanes) + kIm2colDepth;
 }

@@ -17,7 +17,12 @@ namespace kernels {
 constexpr int kRootBits = 32;
 constexpr int kRootBitsPerCycle = 2;
 constexpr int kNormReciprocalBits = 33;  // 2^63 / R, R >= 2^31
-constexpr int kNormFractionBits = 12;    // of the normalised value
+
+/// Fraction bits of the normalised value, by the type of the result.
+template <class Out>
+constexpr int norm_fraction_bits() {
+  return sizeof(Out) == 1 ? 12 : 14;
+}
 
 /// The largest even h with v << h below 2^64; v >= 1. Five comparisons, each halves what is left.
 inline int even_headroom(uint64_t v) {
@@ -67,7 +72,7 @@ inline int32_t beta_of(const isa::NormRecord& record) { return record.beta; }
 inline int16_t gamma_of(uint64_t word) { return static_cast<int16_t>(static_cast<uint16_t>(word >> 32)); }
 inline int32_t beta_of(uint64_t word) { return static_cast<int32_t>(static_cast<uint32_t>(word)); }
 
-template <class In>
+template <int kFractionBits, class In>
 inline RowStatistics row_statistics(const In* x, int n, uint64_t epsilon) {
   Int<27> sum = 0;       // 1024 values of 16 bits
   UInt<41> squares = 0;  // and their squares
@@ -86,17 +91,18 @@ values:
   const int h = even_headroom(q);
   const UInt<kRootBits> root = integer_sqrt(q << h);
   const UInt<kNormReciprocalBits> reciprocal = divide<kNormReciprocalBits, kRootBits>(uint64_t{1} << 63, root);
-  return RowStatistics{sum, reciprocal, 63 - h / 2 - kNormFractionBits};
+  return RowStatistics{sum, reciprocal, 63 - h / 2 - kFractionBits};
 }
 
 }  // namespace detail
 
 /// out = saturate(round_shift(normalised * gamma + beta, shift)), normalised = (x - mean) / sqrt(variance + eps) in
-/// Q12. In: int16 or int8; 1 <= n <= 1024; epsilon = round(n^2 eps / scale^2), at least 1; records: one a value,
-/// isa::NormRecord or its eight bytes.
-template <class In, class Record>
-void layernorm_row(const In* x, int n, const Record* records, int shift, uint64_t epsilon, int8_t* out) {
-  const RowStatistics row = detail::row_statistics(x, n, epsilon);
+/// Q12 (int16 out: Q14). In: int16 or int8; Out: int8 or int16; 1 <= n <= 1024; epsilon = round(n^2 eps / scale^2), at
+/// least 1; records: one a value, isa::NormRecord or its eight bytes.
+template <class In, class Record, class Out>
+void layernorm_row(const In* x, int n, const Record* records, int shift, uint64_t epsilon, Out* out) {
+  constexpr int kBits = norm_fraction_bits<Out>() + 8;  // of the normalised value
+  const RowStatistics row = detail::row_statistics<norm_fraction_bits<Out>()>(x, n, epsilon);
 values:
   for (int i = 0; i < n; ++i) {
 #pragma HLS pipeline II = 1
@@ -104,10 +110,10 @@ values:
 #pragma HLS loop_tripcount min = 32 max = 1024
     const Int<28> centred = static_cast<Int<28>>(n * static_cast<int32_t>(x[i]) - static_cast<int32_t>(row.sum));
     const Int<61> product = static_cast<Int<61>>(static_cast<int64_t>(centred) * static_cast<int64_t>(row.reciprocal));
-    const Int<20> normalised = static_cast<Int<20>>(round_shift(native(product), row.shift));
+    const Int<kBits> normalised = static_cast<Int<kBits>>(round_shift(native(product), row.shift));
     const Int<38> scaled = static_cast<Int<38>>(static_cast<int64_t>(normalised) * detail::gamma_of(records[i]));
     const Int<39> shifted = static_cast<Int<39>>(scaled + detail::beta_of(records[i]));
-    out[i] = saturate<int8_t>(round_shift(native(shifted), shift));
+    out[i] = saturate<Out>(round_shift(native(shifted), shift));
   }
 }
 

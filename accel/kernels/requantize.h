@@ -31,11 +31,17 @@ inline int64_t requantize(int32_t acc, uint64_t record) {
   return requantize(acc, fields);
 }
 
+/// The same for 48-bit sums of int16 products and a bias of 40 bits. Sum and bias stay below 2^47 whatever the operands
+/// are (section 10), so the product is exact in 64 bits.
+inline int64_t requantize(int64_t acc, const isa::ChannelRecord& record) {
+  return round_shift((acc + isa::wide_bias(record)) * record.multiplier, record.shift);
+}
+
 namespace detail {
 
 /// One row with everything that does not change along it fixed, so that the loop has no branch.
-template <int kStep, bool kResidual, class T, class Record>
-inline void finish_linear(const int32_t* acc, const Record* records, int n, const T* residual, int64_t floor, T* out) {
+template <int kStep, bool kResidual, class T, class Record, class Acc>
+inline void finish_linear(const Acc* acc, const Record* records, int n, const T* residual, int64_t floor, T* out) {
 channels:
   for (int i = 0; i < n; ++i) {
 #pragma HLS pipeline II = 1
@@ -52,9 +58,10 @@ channels:
 
 /// out[i] = saturate(max(q, relu ? 0 : -inf) + residual[i]), one saturation; q = requantize(acc[i], record of channel
 /// i). T: int8, uint8, int16, uint16 or int32. record_step 1: a record a channel; 0: records[0] for all. residual may
-/// be null. out may be residual itself, but overlaps nothing else. Record: isa::ChannelRecord, or its eight bytes.
-template <class T, class Record>
-void finish_linear_row(const int32_t* acc, const Record* records, int record_step, int n, const T* residual, bool relu,
+/// be null. out may be residual itself, but overlaps nothing else. Acc: int32, or int64 for int16 operands. Record:
+/// isa::ChannelRecord, or its eight bytes.
+template <class T, class Record, class Acc>
+void finish_linear_row(const Acc* acc, const Record* records, int record_step, int n, const T* residual, bool relu,
                        T* out) {
   const int64_t floor = relu ? 0 : -(int64_t{1} << 62);
   if (record_step != 0) {

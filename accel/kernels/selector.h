@@ -15,10 +15,10 @@ namespace kernels {
 
 constexpr int kMeanBits = 32;  // of a quotient: a mean of int16 values has 16
 
-/// Mean of a row in the scale of the head statistics: saturate8(round_shift(sum * multiplier, shift)). In: int16 or
-/// int8.
-template <class In>
-int8_t head_mean(const In* x, int n, uint16_t multiplier, int shift) {
+/// Mean of a row in the scale of the head statistics: saturate(round_shift(sum * multiplier, shift)). Out: int8 or
+/// int16. In: int16 or int8.
+template <class In, class Out = int8_t>
+Out head_mean(const In* x, int n, uint16_t multiplier, int shift) {
   Int<27> sum = 0;
 values:
   for (int i = 0; i < n; ++i) {
@@ -28,7 +28,7 @@ values:
     sum += x[i];
   }
   const Int<43> product = static_cast<Int<43>>(static_cast<int64_t>(sum) * multiplier);
-  return saturate<int8_t>(round_shift(native(product), shift));
+  return saturate<Out>(round_shift(native(product), shift));
 }
 
 constexpr int kHeadSumBits = 20;  // uint16 values of all heads
@@ -190,9 +190,10 @@ package_columns:
   }
 }
 
-/// mean[c] = saturate8(sum over rows [begin, end) of x[.][c] / (end - begin), rounded half away from zero); 0 where
-/// there is no candidate. x: tokens x cols, dense; cols <= kMaxRow.
-inline void token_mean_slice(const int8_t* x, int tokens, int cols, int begin, int end, int8_t* mean) {
+/// mean[c] = saturate(sum over rows [begin, end) of x[.][c] / (end - begin), rounded half away from zero); 0 where
+/// there is no candidate. x: tokens x cols, dense, int8 or int16; cols <= kMaxRow.
+template <class T>
+void token_mean_slice(const T* x, int tokens, int cols, int begin, int end, T* mean) {
   const int last_row = end < tokens ? end : tokens;
   const int count = last_row > begin ? last_row - begin : 0;
   Int<24> sum[kMaxRow];
@@ -217,8 +218,8 @@ means:
   for (int c = 0; c < cols; ++c) {
 #pragma HLS pipeline II = 1
 #pragma HLS loop_tripcount min = 1 max = 1024
-    mean[c] = count == 0 ? int8_t{0}
-                         : saturate<int8_t>(divide_rounded<kMeanBits, 9>(native(sum[c]), static_cast<UInt<9>>(count)));
+    mean[c] =
+        count == 0 ? T{0} : saturate<T>(divide_rounded<kMeanBits, 9>(native(sum[c]), static_cast<UInt<9>>(count)));
   }
 }
 

@@ -28,8 +28,8 @@ inline uint16_t sigmoid_q16(int16_t x) {
 
 namespace detail {
 
-template <int kStep, class Record>
-inline void finish_sigmoid(const int32_t* acc, const Record* records, int n, uint16_t* out) {
+template <int kStep, class Record, class Acc>
+inline void finish_sigmoid(const Acc* acc, const Record* records, int n, uint16_t* out) {
 channels:
   for (int i = 0; i < n; ++i) {
 #pragma HLS pipeline II = 1
@@ -43,8 +43,8 @@ channels:
 
 /// out[i] = sigmoid(saturate16(q)), q = requantize(acc[i], record of channel i) in Q12. record_step as in
 /// finish_linear_row.
-template <class Record>
-void finish_sigmoid_row(const int32_t* acc, const Record* records, int record_step, int n, uint16_t* out) {
+template <class Record, class Acc>
+void finish_sigmoid_row(const Acc* acc, const Record* records, int record_step, int n, uint16_t* out) {
   if (record_step != 0) {
     detail::finish_sigmoid<1>(acc, records, n, out);
   } else {

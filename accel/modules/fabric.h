@@ -106,7 +106,8 @@ struct Fabric {
 
   UnitAccount& account(Unit unit) { return accounts[static_cast<size_t>(unit)]; }
   bool functional() const { return config.functional; }
-  bool tapped(const char* unit) const { return tap != nullptr && tap->wants(unit); }
+  /// Synthesised units, which a tap describes, take int8 operands.
+  bool tapped(const char* unit) const { return config.accel.numerics_bits == 8 && tap != nullptr && tap->wants(unit); }
 
   void reset(size_t commands, uint64_t epoch);
 

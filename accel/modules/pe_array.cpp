@@ -1,5 +1,7 @@
 #include "accel/modules/pe_array.h"
 
+#include <type_traits>
+
 #include "accel/kernels/gemm.h"
 #include "accel/kernels/im2col.h"
 #include "accel/modules/dma.h"
@@ -7,23 +9,37 @@
 namespace heatvit::modules {
 namespace {
 
-/// Where operand A of a tile lies in its slot: the layout that the input DMA chose.
+/// Layout of a slot in elements instead of bytes.
+SlotLayout in_elements(SlotLayout layout, isa::Element type) {
+  const auto size = static_cast<uint32_t>(isa::bytes_of(type));
+  return {layout.pitch / size, layout.head_step / size};
+}
+
+/// Where operand A of a tile lies in its slot, elements: the layout that the input DMA chose.
 SlotLayout layout_a(const Job& job, const Tile& t) {
-  return plan_block(job.command.a, t.head0, t.heads, t.m0, t.m, static_cast<uint32_t>(t.k0), static_cast<uint32_t>(t.k))
-      .layout;
+  const isa::Element type = job.command.a_type;
+  const auto size = static_cast<uint32_t>(isa::bytes_of(type));
+  return in_elements(plan_block(job.command.a, t.head0, t.heads, t.m0, t.m, static_cast<uint32_t>(t.k0) * size,
+                                static_cast<uint32_t>(t.k) * size)
+                         .layout,
+                     type);
 }
 
 struct OperandB {
-  SlotLayout layout;
+  SlotLayout layout;  // elements
   bool rows_are_k;
 };
 
 OperandB layout_b(const Job& job, const Tile& t) {
   const isa::Command& c = job.command;
+  const isa::Element type = isa::type_of_b(c.a_type);
   const auto k = static_cast<uint32_t>(t.k), n = static_cast<uint32_t>(t.n);
+  const auto size = static_cast<uint32_t>(isa::bytes_of(type));
   switch (c.layout_b) {
-    case isa::LayoutB::kRowsN: return {plan_block(c.b, t.head0, t.heads, t.n0, t.n, 0, k).layout, false};
-    case isa::LayoutB::kRowsK: return {plan_block(c.b, t.head0, t.heads, t.k0, t.k, 0, n).layout, true};
+    case isa::LayoutB::kRowsN:
+      return {in_elements(plan_block(c.b, t.head0, t.heads, t.n0, t.n, 0, k * size).layout, type), false};
+    case isa::LayoutB::kRowsK:
+      return {in_elements(plan_block(c.b, t.head0, t.heads, t.k0, t.k, 0, n * size).layout, type), true};
     default: return {{k, 0}, false};
   }
 }
@@ -45,14 +61,34 @@ UnitCall tile_call(const int8_t* a, int a_pitch, const int8_t* b, const OperandB
   return call;
 }
 
-template <class A>
-void multiply_head(const A* a, int a_pitch, const int8_t* b, const OperandB& how, int32_t* c, int c_pitch,
-                   const Tile& t) {
+template <class A, class B, class Acc>
+void multiply_head(const A* a, int a_pitch, const B* b, const OperandB& how, Acc* c, int c_pitch, const Tile& t) {
   const int b_pitch = static_cast<int>(how.layout.pitch);
   if (how.rows_are_k)
     kernels::gemm_tile_kn(a, a_pitch, b, b_pitch, c, c_pitch, t.m, t.k, t.n, t.k0 == 0);
   else
     kernels::gemm_tile_nk(a, a_pitch, b, b_pitch, c, c_pitch, t.m, t.k, t.n, t.k0 == 0);
+}
+
+/// The same, told to the tap with what was in the accumulators before.
+void multiply_tapped(const int8_t* a, int a_pitch, const int8_t* b, const OperandB& how, int32_t* c, const Tile& t,
+                     const Fabric& fabric) {
+  const auto m = static_cast<size_t>(t.m), n = static_cast<size_t>(t.n);
+  UnitCall call = tile_call(a, a_pitch, b, how, t);
+  const std::vector<int32_t> zeros(m * n);
+  call.arrays.push_back(t.k0 == 0 ? tap_array("c_before", false, zeros.data(), zeros.size())
+                                  : tap_matrix("c_before", false, c, m, n, t.out_n));
+  multiply_head(a, a_pitch, b, how, c, t.out_n, t);
+  call.arrays.push_back(tap_matrix("c", true, c, m, n, t.out_n));
+  fabric.tap->take(call);
+}
+
+/// Convolution: the rows of a tile, cut out of the window in its slot.
+template <class A>
+void unfold(const isa::Im2col& v, const Tile& t, const A* window, A* rows) {
+  const kernels::ConvShape shape{v.size, v.out_size, v.channels, v.kernel, v.stride, v.pad};
+  const ConvWindow w = conv_window(v, t);
+  kernels::im2col_rows(window, w.columns * v.channels, w.row0, w.column0, shape, t.m0, t.m, t.k0, t.k, rows, t.k);
 }
 
 }  // namespace
@@ -101,43 +137,41 @@ void PeArray::gemm(const Job& job) {
 }
 
 void PeArray::multiply(const Job& job, const Tile& t, const uint8_t* a, const uint8_t* b, uint8_t* accumulator) {
+  switch (job.command.a_type) {
+    case isa::Element::kUint8: return multiply_as<uint8_t, int8_t, int32_t>(job, t, a, b, accumulator);
+    case isa::Element::kInt16: return multiply_as<int16_t, int16_t, int64_t>(job, t, a, b, accumulator);
+    case isa::Element::kUint16: return multiply_as<uint16_t, int16_t, int64_t>(job, t, a, b, accumulator);
+    default: return multiply_as<int8_t, int8_t, int32_t>(job, t, a, b, accumulator);
+  }
+}
+
+template <class A, class B, class Acc>
+void PeArray::multiply_as(const Job& job, const Tile& t, const uint8_t* a, const uint8_t* b, uint8_t* accumulator) {
   const isa::Command& c = job.command;
+  const auto* from = reinterpret_cast<const A*>(a);
   SlotLayout from_a;
   if (c.conv.size != 0) {
-    const isa::Im2col& v = c.conv;
-    const kernels::ConvShape shape{v.size, v.out_size, v.channels, v.kernel, v.stride, v.pad};
-    const ConvWindow w = conv_window(v, t);
-    unfolded_.resize(static_cast<size_t>(t.m) * static_cast<size_t>(t.k));
-    kernels::im2col_rows(reinterpret_cast<const int8_t*>(a), w.columns * v.channels, w.row0, w.column0, shape, t.m0,
-                         t.m, t.k0, t.k, unfolded_.data(), t.k);
-    a = reinterpret_cast<const uint8_t*>(unfolded_.data());
+    unfolded_.resize(static_cast<size_t>(t.m) * static_cast<size_t>(t.k) * sizeof(A));
+    auto* rows = reinterpret_cast<A*>(unfolded_.data());
+    unfold(c.conv, t, from, rows);
+    from = rows;
     from_a = {static_cast<uint32_t>(t.k), 0};
   } else {
     from_a = layout_a(job, t);
   }
   const OperandB from_b = layout_b(job, t);
   for (int h = 0; h < t.heads; ++h) {
-    const uint8_t* head_a = a + static_cast<size_t>(h) * from_a.head_step;
-    const auto* head_b = reinterpret_cast<const int8_t*>(b) + static_cast<size_t>(h) * from_b.layout.head_step;
-    int32_t* out =
-        reinterpret_cast<int32_t*>(accumulator) + static_cast<ptrdiff_t>(h) * t.m * t.out_n + (t.n0 - t.out_n0);
+    const A* head_a = from + static_cast<size_t>(h) * from_a.head_step;
+    const B* head_b = reinterpret_cast<const B*>(b) + static_cast<size_t>(h) * from_b.layout.head_step;
+    Acc* out = reinterpret_cast<Acc*>(accumulator) + static_cast<ptrdiff_t>(h) * t.m * t.out_n + (t.n0 - t.out_n0);
     const int a_pitch = static_cast<int>(from_a.pitch);
-    const auto m = static_cast<size_t>(t.m), n = static_cast<size_t>(t.n);
-    const bool tapped = c.a_type == isa::Element::kInt8 && fabric_.tapped("pe_array_tile");
-    UnitCall call;
-    if (tapped) {
-      call = tile_call(reinterpret_cast<const int8_t*>(head_a), a_pitch, head_b, from_b, t);
-      const std::vector<int32_t> zeros(m * n);
-      call.arrays.push_back(t.k0 == 0 ? tap_array("c_before", false, zeros.data(), zeros.size())
-                                      : tap_matrix("c_before", false, out, m, n, t.out_n));
+    if constexpr (std::is_same_v<A, int8_t>) {
+      if (fabric_.tapped("pe_array_tile")) {
+        multiply_tapped(head_a, a_pitch, head_b, from_b, out, t, fabric_);
+        continue;
+      }
     }
-    if (c.a_type == isa::Element::kUint8)
-      multiply_head(head_a, a_pitch, head_b, from_b, out, t.out_n, t);
-    else
-      multiply_head(reinterpret_cast<const int8_t*>(head_a), a_pitch, head_b, from_b, out, t.out_n, t);
-    if (!tapped) continue;
-    call.arrays.push_back(tap_matrix("c", true, out, m, n, t.out_n));
-    fabric_.tap->take(call);
+    multiply_head(head_a, a_pitch, head_b, from_b, out, t.out_n, t);
   }
 }
 

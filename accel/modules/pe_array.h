@@ -3,7 +3,8 @@
 // Fully connected layers and convolutions: the Th groups split the input channels and their sums are added, so Th x Ti
 // values of k and To of n are multiplied a cycle. Attention: each group works on a head of its own, Ti x To a cycle.
 // One token row a cycle and block at II = 1; cost per tile: kernels::gemm_tile_cycles. Input: a slot of the input and
-// of the weight buffer. Output: a slot of the accumulator buffer, int32 [head][m][n].
+// of the weight buffer. Output: a slot of the accumulator buffer, sums [head][m][n]: int32; of int16
+// operands 48 bits, int64 in the simulation.
 #pragma once
 
 #include <systemc>
@@ -22,11 +23,13 @@ class PeArray : public sc_core::sc_module {
   void run();
   void gemm(const Job& job);
   void multiply(const Job& job, const Tile& tile, const uint8_t* a, const uint8_t* b, uint8_t* accumulator);
+  template <class A, class B, class Acc>
+  void multiply_as(const Job& job, const Tile& tile, const uint8_t* a, const uint8_t* b, uint8_t* accumulator);
 
   Fabric& fabric_;
   UnitAccount& account_;
-  uint64_t uses_ = 0;             // of input slots, for the early-release fault
-  std::vector<int8_t> unfolded_;  // im2col rows of one tile
+  uint64_t uses_ = 0;              // of input slots, for the early-release fault
+  std::vector<uint8_t> unfolded_;  // im2col rows of one tile
 };
 
 }  // namespace heatvit::modules

@@ -1,5 +1,7 @@
 #include "accel/modules/vector_unit.h"
 
+#include <type_traits>
+
 #include "accel/kernels/copy.h"
 #include "accel/kernels/gelu.h"
 #include "accel/kernels/layernorm.h"
@@ -72,8 +74,16 @@ int64_t VectorUnit::finish_cycles(const Job& job, const Tile& tile) const {
 }
 
 void VectorUnit::finish_tile(const Job& job, const Tile& tile, const Sources& from, uint8_t* out) {
+  if (isa::type_of_b(job.command.a_type) == Element::kInt8)
+    finish_rows<int32_t>(job, tile, from, out);
+  else
+    finish_rows<int64_t>(job, tile, from, out);
+}
+
+template <class Acc>
+void VectorUnit::finish_rows(const Job& job, const Tile& tile, const Sources& from, uint8_t* out) {
   const SlotLayout layout = plan_output(job, tile).layout;
-  const auto* accumulator = reinterpret_cast<const int32_t*>(from.accumulator);
+  const auto* accumulator = reinterpret_cast<const Acc*>(from.accumulator);
   const int residual_bytes = tile.out_n * isa::bytes_of(job.command.c_type);
   for (int h = 0; h < tile.heads; ++h)
     for (int r = 0; r < tile.m; ++r) {
@@ -125,8 +135,8 @@ TapArray row_output(const isa::Command& c, const uint8_t* out, size_t n) {
   return tap_array("out", true, reinterpret_cast<const uint16_t*>(out), n);
 }
 
-template <class T>
-void linear_row(const isa::Command& c, const int32_t* acc, const isa::ChannelRecord* records, int step, int n,
+template <class T, class Acc>
+void linear_row(const isa::Command& c, const Acc* acc, const isa::ChannelRecord* records, int step, int n,
                 const uint8_t* residual, uint8_t* out) {
   kernels::finish_linear_row<T>(acc, records, step, n, reinterpret_cast<const T*>(residual),
                                 c.activation == Activation::kRelu, reinterpret_cast<T*>(out));
@@ -147,14 +157,23 @@ void VectorUnit::finish_row(const Job& job, const Tile& tile, int row, int head,
   fabric_.tap->take(call);
 }
 
-void VectorUnit::compute_row(const Job& job, const Tile& tile, int row, int head, const int32_t* acc,
-                             const Sources& from, uint8_t* out) {
+void VectorUnit::finish_row(const Job& job, const Tile& tile, int row, int head, const int64_t* acc,
+                            const Sources& from, uint8_t* out) {
+  compute_row(job, tile, row, head, acc, from, out);
+}
+
+template <class Acc>
+void VectorUnit::compute_row(const Job& job, const Tile& tile, int row, int head, const Acc* acc, const Sources& from,
+                             uint8_t* out) {
   const isa::Command& c = job.command;
   const int n = tile.out_n, step = from.records != nullptr ? 1 : 0;
   const auto* records =
       from.records != nullptr ? reinterpret_cast<const isa::ChannelRecord*>(from.records) : &c.immediate;
   switch (c.activation) {
     case Activation::kGelu:
+      if (c.c_type == Element::kInt16)
+        return kernels::finish_gelu_row(acc, records, step, n, c.delta, c.multiplier2, c.shift2,
+                                        reinterpret_cast<int16_t*>(out));
       return kernels::finish_gelu_row(acc, records, step, n, c.delta, c.multiplier2, c.shift2,
                                       reinterpret_cast<int8_t*>(out));
     case Activation::kSigmoid:
@@ -232,49 +251,79 @@ void VectorUnit::tap_layernorm(const isa::Command& c, const int16_t* x, const is
         tap_array("out", true, out, n)}});
 }
 
+template <class In>
+void VectorUnit::normalise(const Job& job, const Chunk& k, const In* in, const isa::NormRecord* records, uint8_t* out) {
+  const isa::Command& c = job.command;
+  const auto columns = static_cast<size_t>(k.columns);
+  for (size_t r = 0; r < static_cast<size_t>(k.rows); ++r) {
+    const In* x = in + r * columns;
+    if (c.c_type == Element::kInt16) {
+      kernels::layernorm_row(x, k.columns, records, c.shift2, c.epsilon, reinterpret_cast<int16_t*>(out) + r * columns);
+      continue;
+    }
+    auto* out8 = reinterpret_cast<int8_t*>(out) + r * columns;
+    kernels::layernorm_row(x, k.columns, records, c.shift2, c.epsilon, out8);
+    if constexpr (std::is_same_v<In, int16_t>)
+      if (fabric_.tapped("layernorm")) tap_layernorm(c, x, records, columns, out8);
+  }
+}
+
+template <class T>
+void VectorUnit::mean_tokens(const Job& job, const Chunk& k, const T* in, T* out) {
+  mean_row_.resize(static_cast<size_t>(k.columns) * sizeof(T));
+  auto* mean = reinterpret_cast<T*>(mean_row_.data());
+  kernels::token_mean_slice(in, job.tokens, k.columns, 1, 1 + job.candidates(), mean);
+  kernels::copy_rows(mean, 0, out, k.columns, k.rows, k.columns);
+}
+
+namespace {
+
+/// Mean of each row of a chunk.
+template <class Out, class In>
+void mean_rows(const isa::Command& c, const Chunk& k, const In* in, Out* out) {
+  for (int r = 0; r < k.rows; ++r)
+    out[r] = kernels::head_mean<Out>(in + static_cast<ptrdiff_t>(r) * k.columns, k.columns, c.immediate.multiplier,
+                                     c.immediate.shift);
+}
+
+}  // namespace
+
 void VectorUnit::compute_chunk(const Job& job, const Chunk& k, const uint8_t* in, const uint8_t* records,
                                uint8_t* out) {
   const isa::Command& c = job.command;
-  const bool wide = c.a_type == Element::kInt16;
+  const bool wide_in = c.a_type == Element::kInt16, wide_out = c.c_type == Element::kInt16;
   const auto* in8 = reinterpret_cast<const int8_t*>(in);
   const auto* in16 = reinterpret_cast<const int16_t*>(in);
   auto* out8 = reinterpret_cast<int8_t*>(out);
+  auto* out16 = reinterpret_cast<int16_t*>(out);
   const auto* norm = reinterpret_cast<const isa::NormRecord*>(records);
   const auto rows = static_cast<size_t>(k.rows), columns = static_cast<size_t>(k.columns);
   switch (c.opcode) {
-    case Opcode::kLayerNorm:
-      for (size_t r = 0; r < rows; ++r) {
-        if (wide)
-          kernels::layernorm_row(in16 + r * columns, k.columns, norm, c.shift2, c.epsilon, out8 + r * columns);
-        else
-          kernels::layernorm_row(in8 + r * columns, k.columns, norm, c.shift2, c.epsilon, out8 + r * columns);
-        if (wide && fabric_.tapped("layernorm"))
-          tap_layernorm(c, in16 + r * columns, norm, columns, out8 + r * columns);
-      }
-      break;
+    case Opcode::kLayerNorm: return wide_in ? normalise(job, k, in16, norm, out) : normalise(job, k, in8, norm, out);
     case Opcode::kSoftmax:
       for (size_t r = 0; r < rows; ++r)
-        softmax_scores(job, in16 + r * columns, k.row0 + static_cast<int>(r), k.head, k.columns, out + r * columns);
+        softmax_scores(job, in16 + r * columns, k.row0 + static_cast<int>(r), k.head, k.columns,
+                       out + r * columns * static_cast<size_t>(isa::bytes_of(c.c_type)));
       break;
     case Opcode::kHeadMean:
-      for (size_t r = 0; r < rows; ++r)
-        out8[r] = wide ? kernels::head_mean(in16 + r * columns, k.columns, c.immediate.multiplier, c.immediate.shift)
-                       : kernels::head_mean(in8 + r * columns, k.columns, c.immediate.multiplier, c.immediate.shift);
-      if (wide && fabric_.tapped("head_mean"))
+    case Opcode::kHeadMean:
+      if (wide_out) return mean_rows(c, k, in16, out16);
+      if (!wide_in) return mean_rows(c, k, in8, out8);
+      mean_rows(c, k, in16, out8);
+      if (fabric_.tapped("head_mean"))
         fabric_.tap->take(
             {"head_mean",
              {{"rows", k.rows}, {"n", k.columns}, {"multiplier", c.immediate.multiplier}, {"shift", c.immediate.shift}},
              {tap_array("x", false, in16, rows * columns), tap_array("out", true, out8, rows)}});
       break;
     case Opcode::kTokenMean:
-      mean_row_.resize(columns);
-      kernels::token_mean_slice(in8, job.tokens, k.columns, 1, 1 + job.candidates(), mean_row_.data());
-      kernels::copy_rows(mean_row_.data(), 0, out8, k.columns, k.rows, k.columns);
+      if (wide_in) return mean_tokens(job, k, in16, out16);
+      mean_tokens(job, k, in8, out8);
       if (fabric_.tapped("token_mean"))
         fabric_.tap->take({"token_mean",
                            {{"tokens", job.tokens}, {"columns", k.columns}, {"candidates", job.candidates()}},
                            {tap_array("x", false, in8, static_cast<size_t>(job.tokens) * columns),
-                            tap_array("mean", true, mean_row_.data(), columns)}});
+                            tap_array("mean", true, reinterpret_cast<const int8_t*>(mean_row_.data()), columns)}});
       break;
     case Opcode::kColumnMaxAdd:
       kernels::column_max_add(reinterpret_cast<const int32_t*>(in), k.rows, k.columns,

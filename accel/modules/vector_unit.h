@@ -29,10 +29,19 @@ class VectorUnit : public sc_core::sc_module {
   void run();
   void finish_gemm(const Job& job);
   void finish_tile(const Job& job, const Tile& tile, const Sources& from, uint8_t* out);
+  template <class Acc>
+  void finish_rows(const Job& job, const Tile& tile, const Sources& from, uint8_t* out);
   void finish_row(const Job& job, const Tile& tile, int row, int head, const int32_t* acc, const Sources& from,
                   uint8_t* out);
-  void compute_row(const Job& job, const Tile& tile, int row, int head, const int32_t* acc, const Sources& from,
+  void finish_row(const Job& job, const Tile& tile, int row, int head, const int64_t* acc, const Sources& from,
+                  uint8_t* out);
+  template <class Acc>
+  void compute_row(const Job& job, const Tile& tile, int row, int head, const Acc* acc, const Sources& from,
                    uint8_t* out);
+  template <class In>
+  void normalise(const Job& job, const Chunk& chunk, const In* in, const isa::NormRecord* records, uint8_t* out);
+  template <class T>
+  void mean_tokens(const Job& job, const Chunk& chunk, const T* in, T* out);
   void tap_layernorm(const isa::Command& c, const int16_t* x, const isa::NormRecord* records, size_t n,
                      const int8_t* out);
   void softmax_scores(const Job& job, const int16_t* scores, int row, int head, int n, uint8_t* out);
@@ -47,7 +56,7 @@ class VectorUnit : public sc_core::sc_module {
   TokenSelector& selector_;
   std::vector<int16_t> score_row_;
   std::vector<uint16_t> wide_row_;
-  std::vector<int8_t> mean_row_;
+  std::vector<uint8_t> mean_row_;
 };
 
 }  // namespace heatvit::modules

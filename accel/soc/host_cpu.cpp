@@ -92,6 +92,20 @@ uint32_t HostCpu::await_rows(uint32_t rows) {
   return readable;
 }
 
+namespace {
+
+/// One row, in the type that the command says.
+template <class In>
+void normalise(const isa::Command& c, const In* row, const isa::NormRecord* records, uint8_t* out) {
+  const int n = c.n.fixed;
+  if (c.c_type == isa::Element::kInt16)
+    kernels::layernorm_row(row, n, records, c.shift2, c.epsilon, reinterpret_cast<int16_t*>(out));
+  else
+    kernels::layernorm_row(row, n, records, c.shift2, c.epsilon, reinterpret_cast<int8_t*>(out));
+}
+
+}  // namespace
+
 void HostCpu::layernorm(uint32_t index, uint32_t tokens) {
   const isa::Command& c = program_.commands.at(index);
   const auto n = static_cast<uint32_t>(c.n.fixed), rows = static_cast<uint32_t>(c.m.at(static_cast<int>(tokens)));
@@ -109,7 +123,7 @@ void HostCpu::layernorm(uint32_t index, uint32_t tokens) {
   const uint32_t chunk = std::max(1U, static_cast<uint32_t>(config_.rows_per_chunk) *
                                           (program_.spec.dim > 0 ? static_cast<uint32_t>(program_.spec.dim) / n : 1U));
   rows_.resize(size_t{chunk} * row_bytes);
-  normed_.resize(size_t{chunk} * n);
+  normed_.resize(size_t{chunk} * out_bytes);
   const bool by_tile = fabric_.scoreboard.by_tile();
   uint32_t readable = by_tile ? 0 : rows;
   for (uint32_t first = 0; first < rows; first += chunk) {
@@ -126,13 +140,11 @@ void HostCpu::layernorm(uint32_t index, uint32_t tokens) {
       const auto* norm = reinterpret_cast<const isa::NormRecord*>(records_.data());
       for (uint32_t r = 0; r < count; ++r) {
         const uint8_t* row = rows_.data() + size_t{r} * row_bytes;
-        int8_t* out = normed_.data() + size_t{r} * n;
+        uint8_t* out = normed_.data() + size_t{r} * out_bytes;
         if (wide)
-          kernels::layernorm_row(reinterpret_cast<const int16_t*>(row), static_cast<int>(n), norm, c.shift2, c.epsilon,
-                                 out);
+          normalise(c, reinterpret_cast<const int16_t*>(row), norm, out);
         else
-          kernels::layernorm_row(reinterpret_cast<const int8_t*>(row), static_cast<int>(n), norm, c.shift2, c.epsilon,
-                                 out);
+          normalise(c, reinterpret_cast<const int8_t*>(row), norm, out);
       }
     }
     const double lines = (double{1} * count * row_bytes + count * out_bytes) / 64.0;
@@ -144,7 +156,7 @@ void HostCpu::layernorm(uint32_t index, uint32_t tokens) {
     out.pitch = c.c.pitch;
     out.command = index;
     out.write = true;
-    transfer(out, data ? reinterpret_cast<uint8_t*>(normed_.data()) : nullptr);
+    transfer(out, data ? normed_.data() : nullptr);
     if (by_tile && first + count < rows) heatvit_report_rows(&device_, first + count);
   }
 }

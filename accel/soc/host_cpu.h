@@ -61,8 +61,7 @@ class HostCpu : public sc_core::sc_module {
   bool scheduled_ = false, finished_ = false;
   uint64_t end_cycle_ = 0;
   sc_core::sc_event go_;
-  std::vector<uint8_t> rows_, records_;
-  std::vector<int8_t> normed_;
+  std::vector<uint8_t> rows_, records_, normed_;
   modules::TrainTransaction transaction_;
 };
 

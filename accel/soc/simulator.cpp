@@ -22,6 +22,7 @@ struct Simulator::Impl {
       : config(c), program(p), board("zcu102", c, p, functional) {}
 
   void load_memory(bool functional);
+  void load_image(const std::vector<int8_t>* pixels);
   void complete(uint32_t index);
   void collect(ImageResult& result);
   std::string stuck() const;
@@ -116,6 +117,16 @@ void Simulator::Impl::load_memory(bool functional) {
   }
 }
 
+void Simulator::Impl::load_image(const std::vector<int8_t>* pixels) {
+  const auto operand = static_cast<uint32_t>(program.hw.operand_bytes());
+  const uint32_t values = program.image.bytes / operand;
+  if (pixels == nullptr || pixels->size() != values)
+    throw InputError("functional mode needs an image of " + std::to_string(values) + " bytes");
+  if (operand == 1) return board.ddr.load(program.image.address, pixels->data(), values);
+  const std::vector<int16_t> wide(pixels->begin(), pixels->end());
+  board.ddr.load(program.image.address, wide.data(), program.image.bytes);
+}
+
 void Simulator::Impl::complete(uint32_t index) {
   completed[index] = board.fabric.clock.now();
   if (!observer) return;
@@ -135,9 +146,7 @@ ImageResult Simulator::run(const ImageInput& input) {
   Impl& s = *impl_;
   const auto begin = std::chrono::steady_clock::now();
   if (s.board.fabric.functional()) {
-    if (input.pixels == nullptr || input.pixels->size() != s.program.image.bytes)
-      throw InputError("functional mode needs an image of " + std::to_string(s.program.image.bytes) + " bytes");
-    s.board.ddr.load(s.program.image.address, input.pixels->data(), input.pixels->size());
+    s.load_image(input.pixels);
   }
   s.completed.assign(s.program.commands.size(), UINT64_MAX);
   std::vector<uint32_t> keep(input.kept.begin(), input.kept.end());

@@ -3,6 +3,7 @@
 #include "models/errors.h"
 #include "models/lower/builder.h"
 #include "models/lower/tiling.h"
+#include "models/quant/quantize.h"
 
 namespace heatvit::lower {
 namespace {
@@ -20,10 +21,9 @@ uint32_t aligned(int bytes) { return static_cast<uint32_t>((bytes + kRowAlign - 
 
 void check(const zoo::ModelSpec& spec, const reference::Pruning& pruning, const quant::QuantModel* model,
            const isa::AcceleratorConfig& hw) {
-  if (hw.numerics_bits == 16 && hw.residual_bits != 16)
-    throw InputError(
-        "numerics.residual_bits = 8 is for 8-bit operands; numerics.bits = 16 has a 16-bit residual stream");
-  if (model != nullptr && hw.numerics_bits != 8) throw InputError("numerics.bits = 16: timing mode only, so far");
+  quant::check_bits(hw.numerics_bits, hw.residual_bits);
+  if (model != nullptr && model->bits != hw.numerics_bits)
+    throw InputError("the model was quantised for numerics.bits " + std::to_string(model->bits));
   if (model != nullptr && model->residual_bits != hw.residual_bits)
     throw InputError("the model was quantised for numerics.residual_bits " + std::to_string(model->residual_bits));
   if (!pruning.enabled()) return;

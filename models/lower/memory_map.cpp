@@ -22,20 +22,33 @@ Region MemoryMap::place(const std::string& name, const void* data, uint64_t byte
   return region;
 }
 
-Region MemoryMap::place_packed(const std::string& name, const int8_t* weights, int element_bytes, int n, int k,
+namespace {
+
+/// Tile after tile as LayoutB::kPacked says, in elements of type T.
+template <class T>
+std::vector<T> packed(const int16_t* weights, int n, int k, int tile_n, int tile_k) {
+  std::vector<T> out;
+  out.reserve(static_cast<size_t>(n) * static_cast<size_t>(k));
+  for (int n0 = 0; n0 < n; n0 += tile_n)
+    for (int k0 = 0; k0 < k; k0 += tile_k)
+      for (int row = n0; row < std::min(n, n0 + tile_n); ++row) {
+        const int16_t* source = weights + static_cast<ptrdiff_t>(row) * k;
+        for (int i = k0; i < std::min(k, k0 + tile_k); ++i) out.push_back(static_cast<T>(source[i]));
+      }
+  return out;
+}
+
+}  // namespace
+
+Region MemoryMap::place_packed(const std::string& name, const int16_t* weights, int element_bytes, int n, int k,
                                int tile_n, int tile_k) {
   const Region region =
       reserve(name, static_cast<uint64_t>(n) * static_cast<uint64_t>(k) * static_cast<uint64_t>(element_bytes));
   if (!with_data_) return region;
-  std::vector<int8_t> packed;
-  packed.reserve(region.bytes);
-  for (int n0 = 0; n0 < n; n0 += tile_n)
-    for (int k0 = 0; k0 < k; k0 += tile_k)
-      for (int row = n0; row < std::min(n, n0 + tile_n); ++row) {
-        const int8_t* source = weights + static_cast<ptrdiff_t>(row) * k;
-        packed.insert(packed.end(), source + k0, source + std::min(k, k0 + tile_k));
-      }
-  fill(region, packed.data(), packed.size());
+  if (element_bytes == 1)
+    fill(region, packed<int8_t>(weights, n, k, tile_n, tile_k).data(), region.bytes);
+  else
+    fill(region, packed<int16_t>(weights, n, k, tile_n, tile_k).data(), region.bytes);
   return region;
 }
 

@@ -17,9 +17,9 @@ class MemoryMap {
   /// A range with initial content; `data` may be null without data.
   Region place(const std::string& name, const void* data, uint64_t bytes);
 
-  /// Weights n x k of `element_bytes` (row-major, may be null without data), re-ordered tile after tile as
-  /// LayoutB::kPacked says.
-  Region place_packed(const std::string& name, const int8_t* weights, int element_bytes, int n, int k, int tile_n,
+  /// Weights n x k (row-major, may be null without data), as elements of one or two bytes, re-ordered tile after tile
+  /// as LayoutB::kPacked says.
+  Region place_packed(const std::string& name, const int16_t* weights, int element_bytes, int n, int k, int tile_n,
                       int tile_k);
 
   /// Overwrites a placed range.

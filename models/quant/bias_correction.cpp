@@ -125,7 +125,7 @@ void BlockErrors::attend_head(size_t token, size_t tokens, size_t first_channel,
     for (size_t c = 0; c < d; ++c) mixed[c] += probabilities[t] * double{v[t * dim + c]};
   }
   for (size_t c = 0; c < d; ++c) {
-    out[c] = static_cast<float>(to_int8(mixed[c] * kProbabilityScale / attended_scale_) * attended_scale_);
+    out[c] = static_cast<float>(to_int8(mixed[c] * probability_scale(8) / attended_scale_) * attended_scale_);
   }
 }
 

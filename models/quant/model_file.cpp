@@ -22,6 +22,7 @@ using weights::SafetensorsWriter;
 using weights::Shape;
 
 // Tensors of a linear layer: NAME.weight (int8, n x k), NAME.bias (int32), NAME.multiplier (int32, in 0..65535),
+// of a model of 16 bits (metadata heatvit.bits = 16): NAME.weight (int16) and NAME.bias_high (int8, bits 39 to 32);
 // NAME.shift (int8). Of a LayerNorm: NAME.gamma (int16), NAME.beta (int32). Scalars are metadata: text, decimal.
 constexpr char kQuantizedKey[] = "heatvit.quantized";
 constexpr char kVersion[] = "1";
@@ -42,15 +43,23 @@ std::string exact(double value) {
 
 class Saver {
  public:
+  explicit Saver(int bits) : wide_(bits == 16) {}
+
   void linear(const std::string& name, const QuantLinear& layer, int n, int k) {
     std::vector<int32_t> bias, multiplier;
-    std::vector<int8_t> shift;
+    std::vector<int8_t> shift, bias_high;
     for (const isa::ChannelRecord& channel : layer.channels) {
       bias.push_back(channel.bias);
       multiplier.push_back(channel.multiplier);
       shift.push_back(static_cast<int8_t>(channel.shift));
+      bias_high.push_back(channel.bias_high);
     }
-    file_.add(name + ".weight", {n, k}, layer.weight);
+    if (wide_) {
+      file_.add(name + ".weight", {n, k}, layer.weight);
+      file_.add(name + ".bias_high", {n}, bias_high);
+    } else {
+      file_.add(name + ".weight", {n, k}, std::vector<int8_t>(layer.weight.begin(), layer.weight.end()));
+    }
     file_.add(name + ".bias", {n}, bias);
     file_.add(name + ".multiplier", {n}, multiplier);
     file_.add(name + ".shift", {n}, shift);
@@ -81,6 +90,7 @@ class Saver {
   void write(const std::string& path) const { file_.write(path); }
 
  private:
+  bool wide_;
   SafetensorsWriter file_;
 };
 
@@ -122,17 +132,35 @@ class Loader {
     return result;
   }
 
+  /// Of weights and activations; a file without the key has 8.
+  int bits() {
+    if (file_.metadata().count("heatvit.bits") == 0) return 8;
+    const auto value = static_cast<int>(number("heatvit.bits", 16));
+    if (value != 8 && value != 16) fail("metadata 'heatvit.bits' must be 8 or 16");
+    wide_ = value == 16;
+    return value;
+  }
+
   void linear(const std::string& name, QuantLinear& layer, int n, int k) {
     layer.n = n;
     layer.k = k;
-    layer.weight = file_.read_i8(expect(name + ".weight", {n, k}));
+    const std::string weight = expect(name + ".weight", {n, k});
+    std::vector<int8_t> bias_high(size_t(n), 0);
+    if (wide_) {
+      layer.weight = file_.read_i16(weight);
+      bias_high = file_.read_i8(expect(name + ".bias_high", {n}));
+    } else {
+      const std::vector<int8_t> narrow = file_.read_i8(weight);
+      layer.weight.assign(narrow.begin(), narrow.end());
+    }
     const auto bias = file_.read_i32(expect(name + ".bias", {n}));
     const auto multiplier = file_.read_i32(expect(name + ".multiplier", {n}));
     const auto shift = file_.read_i8(expect(name + ".shift", {n}));
     for (size_t i = 0; i < bias.size(); ++i) {
       if (multiplier[i] < 0 || multiplier[i] > 65535) fail("a value beyond 0..65535, tensor '" + name + ".multiplier'");
       if (shift[i] < 1 || shift[i] > 62) fail("a value beyond 1..62, tensor '" + name + ".shift'");
-      layer.channels.push_back({bias[i], static_cast<uint16_t>(multiplier[i]), static_cast<uint8_t>(shift[i]), 0});
+      layer.channels.push_back(
+          {bias[i], static_cast<uint16_t>(multiplier[i]), static_cast<uint8_t>(shift[i]), bias_high[i]});
     }
     check_accumulators(name, layer);
   }
@@ -179,23 +207,27 @@ class Loader {
     }
     return read_.emplace(name, 0).first->first;
   }
-  // The sum of products and bias must fit int32 whatever the activations.
+  // The sum of products and bias must fit int32 whatever the activations; 48 bits hold any (docs/numerics.md section
+  // 10).
   void check_accumulators(const std::string& name, const QuantLinear& layer) const {
     for (size_t row = 0; row < size_t(layer.n); ++row) {
-      const int8_t* weight = layer.weight.data() + row * size_t(layer.k);
-      int32_t sum = 0;
+      const int16_t* weight = layer.weight.data() + row * size_t(layer.k);
+      int64_t sum = 0;
       int lowest = 0;
       for (int i = 0; i < layer.k; ++i) {
         sum += std::abs(weight[i]);
         lowest = std::min<int>(lowest, weight[i]);
       }
-      if (lowest < -127) fail("a weight of -128, tensor '" + name + ".weight'");
+      if (lowest < (wide_ ? -32767 : -127))
+        fail("a weight of " + std::to_string(lowest) + ", tensor '" + name + ".weight'");
       const int64_t worst = std::abs(int64_t{layer.channels[row].bias}) + int64_t{128} * sum;
-      if (worst > std::numeric_limits<int32_t>::max()) fail("an accumulator can overflow, tensor '" + name + ".bias'");
+      if (!wide_ && worst > std::numeric_limits<int32_t>::max())
+        fail("an accumulator can overflow, tensor '" + name + ".bias'");
     }
   }
 
   Safetensors file_;
+  bool wide_ = false;  // int16 weights
   std::map<std::string, int> read_;
 };
 
@@ -265,9 +297,10 @@ void check_residual_rows(const Loader& file, const QuantModel& model) {
 }  // namespace
 
 void save_model(const QuantModel& model, const std::string& path) {
-  Saver file;
+  Saver file(model.bits);
   file.text(kQuantizedKey, kVersion);
   file.text("heatvit.model", std::string(model.spec.name));
+  if (model.bits != 8) file.text("heatvit.bits", std::to_string(model.bits));
   file.text("heatvit.residual_bits", std::to_string(model.residual_bits));
   file.text("heatvit.residual_scale", exact(model.residual_scale));
   file.text("heatvit.logit_scale", exact(model.logit_scale));
@@ -289,9 +322,12 @@ QuantModel load_model(const std::string& path) {
   } catch (const InputError& error) {
     file.fail(error.what());
   }
+  model.bits = file.bits();
   model.residual_bits = static_cast<int>(file.number("heatvit.residual_bits", 16));
   if (model.residual_bits != 8 && model.residual_bits != 16)
     file.fail("metadata 'heatvit.residual_bits' must be 8 or 16");
+  if (model.bits == 16 && model.residual_bits != 16)
+    file.fail("metadata 'heatvit.residual_bits' must be 16 beside 'heatvit.bits' 16");
   model.residual_scale = file.positive("heatvit.residual_scale");
   model.logit_scale = file.positive("heatvit.logit_scale");
   model.delta1 = static_cast<uint16_t>(file.number("heatvit.delta1_q15", 32768));

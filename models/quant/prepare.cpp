@@ -83,6 +83,7 @@ class Preparation {
     if (!is_synthetic(options_)) metadata_ = metadata_of(options_.weights);
     quantize_.delta1 = options_.delta1.value_or(parse_delta(metadata_, kDelta1Key, options_.weights));
     quantize_.delta2 = options_.delta2.value_or(parse_delta(metadata_, kDelta2Key, options_.weights));
+    quantize_.bits = options_.bits;
     quantize_.residual_bits = options_.residual_bits;
     activations_.polynomial = quantize_.delta1 != 1.0 || quantize_.delta2 != 1.0;
     activations_.delta1 = static_cast<float>(quantize_.delta1);
@@ -173,6 +174,9 @@ QuantModel load_quantized(const PrepareOptions& options) {
   }
   if (!options.selectors.empty()) refuse("so selector weights cannot be added; give them when quantising");
   if (!options.calibrate.empty()) refuse("so calibration images have no use");
+  if (options.bits != model.bits) {
+    refuse("with numerics.bits " + std::to_string(model.bits) + ", not " + std::to_string(options.bits));
+  }
   if (options.residual_bits != model.residual_bits) {
     refuse("with numerics.residual_bits " + std::to_string(model.residual_bits) + ", not " +
            std::to_string(options.residual_bits));

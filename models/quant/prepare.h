@@ -27,6 +27,7 @@ struct PrepareOptions {
   std::string calibrate;                 // folder of calibration images, or empty
   std::string home;                      // project root for models/zoo/scales; empty: environment HEATVIT_HOME
   std::optional<double> delta1, delta2;  // empty: of the weight file, else 1.0
+  int bits = 8;                          // of weights and activations
   int residual_bits = 16;
 };
 

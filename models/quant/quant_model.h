@@ -22,7 +22,7 @@ struct Requant {
 /// y[n] = requantise(sum_k x[k] weight[n][k] + bias[n]).
 struct QuantLinear {
   int n = 0, k = 0;
-  std::vector<int8_t> weight;                // n x k, row-major
+  std::vector<int16_t> weight;               // n x k, row-major; int8 values where the model has 8 bits
   std::vector<isa::ChannelRecord> channels;  // n
 };
 
@@ -36,12 +36,12 @@ struct QuantLayerNorm {
 
 struct QuantBlock {
   QuantLayerNorm norm1, norm2;
-  QuantLinear qkv;   // rows: Q, K, V, each D; out int8, one scale each
+  QuantLinear qkv;   // rows: Q, K, V, each D; out activations, one scale each
   Requant scores;    // Q K^T -> int16 Q8
-  Requant attend;    // P V -> int8
+  Requant attend;    // P V -> activations
   QuantLinear proj;  // -> residual
   QuantLinear fc1;   // -> int16 Q10, then GELU
-  Requant gelu;      // Q12 -> int8
+  Requant gelu;      // Q12 -> activations
   QuantLinear fc2;   // -> residual
 };
 
@@ -55,13 +55,13 @@ struct QuantSelector {
   QuantLinear mlp2;  // d/2 -> d/4
   Requant mlp2_gelu;
   QuantLinear keep;   // d/4 -> 2, int16 Q8
-  Requant head_mean;  // sum over d -> int8
+  Requant head_mean;  // sum over d -> activations
   QuantLinear head1;  // H -> h
   Requant head1_gelu;
   QuantLinear head2;  // h -> H, int16 Q12
 };
 
-/// LV-ViT's stem convolution i: k = (ky, kx, c) order, int8 NHWC in and out, ReLU after the first three.
+/// LV-ViT's stem convolution i: k = (ky, kx, c) order, NHWC in and out, ReLU after the first three.
 struct QuantConv {
   int in_size = 0, out_size = 0, channels = 0, kernel = 0, stride = 0, pad = 0;
   QuantLinear linear;
@@ -69,6 +69,7 @@ struct QuantConv {
 
 struct QuantModel {
   zoo::ModelSpec spec{};
+  int bits = 8;  // of weights and activations: 8, or 16 (docs/numerics.md section 10)
   int residual_bits = 16;
   uint16_t delta1 = 32768, delta2 = 32768;  // Q15; of the model, not of the hardware
   double residual_scale = 0;                // value of one LSB of X

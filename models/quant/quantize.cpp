@@ -20,15 +20,23 @@ using reference::FloatModel;
 using reference::FloatNorm;
 using reference::FloatSelector;
 
-constexpr double kActivationTop = 127.0;
-constexpr double kSigmoidScale = 1.0 / 4096;  // Q12
-constexpr double kLogitScale = 1.0 / 65536;   // Q16
-constexpr double kBiasTop = 1 << 30;          // leaves the other half of int32 to the sum of products
-constexpr float kCentre = 128.0F;             // the accelerator's input is pixel - 128
+constexpr double kSigmoidScale = 1.0 / 4096;       // Q12
+constexpr double kLogitScale = 1.0 / 65536;        // Q16
+constexpr double kBiasTop = 1 << 30;               // leaves the other half of int32 to the sum of products
+constexpr double kWideBiasTop = int64_t{1} << 38;  // of 40 bits
+constexpr float kCentre = 128.0F;                  // the accelerator's input is pixel - 128
 
 int32_t to_int32(double value) {
   constexpr double kTop = std::numeric_limits<int32_t>::max();
   return static_cast<int32_t>(std::clamp(std::round(value), -kTop, kTop));
+}
+
+/// With a bias of 32 or, at 16 bits, 40 bits.
+isa::ChannelRecord channel_record(double bias, const Requant& requant, int bits) {
+  if (bits == 8) return {to_int32(bias), requant.multiplier, requant.shift, 0};
+  const auto wide = static_cast<int64_t>(std::clamp(std::round(bias), -kWideBiasTop, kWideBiasTop));
+  return {static_cast<int32_t>(static_cast<uint32_t>(wide)), requant.multiplier, requant.shift,
+          static_cast<int8_t>(wide >> 32)};
 }
 
 int16_t to_int16(double value, double top) {
@@ -77,7 +85,14 @@ class Quantizer {
   QuantModel run();
 
  private:
-  double scale(const std::string& name) const { return scale_of(ranges_, name); }
+  double scale(const std::string& name) const { return scale_of(ranges_, name, options_.bits); }
+  QuantLinear linear(const FloatLinear& from, double in_scale, const std::vector<double>& out_scale, const char* what,
+                     const std::vector<float>& correction = {}) const {
+    return quantize_linear(from, in_scale, out_scale, what, correction, options_.bits);
+  }
+  QuantLayerNorm norm(const FloatNorm& from, double out_scale) const {
+    return quantize_norm(from, model_.spec.ln_eps, residual_, out_scale, options_.bits);
+  }
   std::vector<float> correction(const std::string& output, const FloatLinear& layer) const;
   void embedding(QuantModel& out) const;
   QuantBlock block(int index) const;
@@ -98,13 +113,12 @@ void Quantizer::embedding(QuantModel& out) const {
     const double out_scale = scale(next);
     QuantConv quantised{conv.in_size, conv.out_size, conv.channels, conv.kernel, conv.stride, conv.pad, {}};
     quantised.linear =
-        quantize_linear(i == 0 ? fold_pixels(conv.linear) : conv.linear, in_scale, {out_scale}, "stem convolution");
+        linear(i == 0 ? fold_pixels(conv.linear) : conv.linear, in_scale, {out_scale}, "stem convolution");
     out.stem.push_back(std::move(quantised));
     in_scale = out_scale;
   }
   const FloatLinear& embed = model_.embed.linear;
-  out.embed =
-      quantize_linear(model_.stem.empty() ? fold_pixels(embed) : embed, in_scale, {residual_}, "patch embedding");
+  out.embed = linear(model_.stem.empty() ? fold_pixels(embed) : embed, in_scale, {residual_}, "patch embedding");
 
   const double top = options_.residual_bits == 16 ? 32767 : 127;
   for (const float value : model_.cls) out.cls.push_back(to_int16(value / residual_, top));
@@ -112,6 +126,8 @@ void Quantizer::embedding(QuantModel& out) const {
 }
 
 std::vector<float> Quantizer::correction(const std::string& output, const FloatLinear& layer) const {
+  // What is taken back after attention is the rounding of uint8 probabilities: uint16 has none.
+  if (options_.bits == 16 && output.find(".proj.") != std::string::npos) return {};
   const auto found = corrections_.find(output);
   if (found == corrections_.end() || options_.delta1 != 1.0 || options_.delta2 != 1.0) return {};
   if (found->second.size() != size_t(layer.n)) {
@@ -129,15 +145,15 @@ QuantBlock Quantizer::block(int index) const {
   const double q = scale(name + "q"), k = scale(name + "k"), v = scale(name + "v");
   const double branch_out = residual_ * model_.spec.residual_divisor;
   QuantBlock to;
-  to.norm1 = quantize_norm(from.norm1, model_.spec.ln_eps, residual_, qkv_in);
-  to.qkv = quantize_linear(from.qkv, qkv_in, {q, k, v}, "attn.qkv");
+  to.norm1 = norm(from.norm1, qkv_in);
+  to.qkv = linear(from.qkv, qkv_in, {q, k, v}, "attn.qkv");
   to.scores = requant_for(q * k / std::sqrt(double(model_.spec.head_dim())) / kScoreScale, "attention scores");
-  to.attend = requant_for(v * kProbabilityScale / proj_in, "attention output");
-  to.proj = quantize_linear(from.proj, proj_in, {branch_out}, "attn.proj", correction(name + "proj.out", from.proj));
-  to.norm2 = quantize_norm(from.norm2, model_.spec.ln_eps, residual_, fc1_in);
-  to.fc1 = quantize_linear(from.fc1, fc1_in, {kGeluInScale}, "mlp.fc1");
+  to.attend = requant_for(v * probability_scale(options_.bits) / proj_in, "attention output");
+  to.proj = linear(from.proj, proj_in, {branch_out}, "attn.proj", correction(name + "proj.out", from.proj));
+  to.norm2 = norm(from.norm2, fc1_in);
+  to.fc1 = linear(from.fc1, fc1_in, {kGeluInScale}, "mlp.fc1");
   to.gelu = requant_for(kGeluOutScale / fc2_in, "GELU");
-  to.fc2 = quantize_linear(from.fc2, fc2_in, {branch_out}, "mlp.fc2", correction(name + "fc2.out", from.fc2));
+  to.fc2 = linear(from.fc2, fc2_in, {branch_out}, "mlp.fc2", correction(name + "fc2.out", from.fc2));
   return to;
 }
 
@@ -148,51 +164,52 @@ QuantSelector Quantizer::selector(size_t stage) const {
   const double mlp2_in = scale(name + "mlp2.in"), keep_in = scale(name + "keep.in");
   const double head1_in = scale(name + "head1.in"), head2_in = scale(name + "head2.in");
   QuantSelector to;
-  to.norm = quantize_norm(from.norm, model_.spec.ln_eps, residual_, local_in);
-  to.local = quantize_linear(from.local, local_in, {kGeluInScale}, "selector local");
+  to.norm = norm(from.norm, local_in);
+  to.local = linear(from.local, local_in, {kGeluInScale}, "selector local");
   to.local_gelu = requant_for(kGeluOutScale / mlp1_in, "selector local GELU");
-  to.mlp1 = quantize_linear(from.mlp1, mlp1_in, {kGeluInScale}, "selector mlp1");
+  to.mlp1 = linear(from.mlp1, mlp1_in, {kGeluInScale}, "selector mlp1");
   to.mlp1_gelu = requant_for(kGeluOutScale / mlp2_in, "selector mlp1 GELU");
-  to.mlp2 = quantize_linear(from.mlp2, mlp2_in, {kGeluInScale}, "selector mlp2");
+  to.mlp2 = linear(from.mlp2, mlp2_in, {kGeluInScale}, "selector mlp2");
   to.mlp2_gelu = requant_for(kGeluOutScale / keep_in, "selector mlp2 GELU");
-  to.keep = quantize_linear(from.keep, keep_in, {kScoreScale}, "selector keep");
+  to.keep = linear(from.keep, keep_in, {kScoreScale}, "selector keep");
   to.head_mean = requant_for(residual_ / (model_.spec.head_dim() * head1_in), "selector head mean");
-  to.head1 = quantize_linear(from.head1, head1_in, {kGeluInScale}, "selector head1");
+  to.head1 = linear(from.head1, head1_in, {kGeluInScale}, "selector head1");
   to.head1_gelu = requant_for(kGeluOutScale / head2_in, "selector head1 GELU");
-  to.head2 = quantize_linear(from.head2, head2_in, {kSigmoidScale}, "selector head2");
+  to.head2 = linear(from.head2, head2_in, {kSigmoidScale}, "selector head2");
   return to;
 }
 
 QuantModel Quantizer::run() {
   QuantModel out;
   out.spec = model_.spec;
+  out.bits = options_.bits;
   out.residual_bits = options_.residual_bits;
   out.delta1 = static_cast<uint16_t>(std::lround(options_.delta1 * 32768));
   out.delta2 = static_cast<uint16_t>(std::lround(options_.delta2 * 32768));
   const double top = options_.residual_bits == 16 ? 32767 : 127;
-  residual_ = scale("residual") * kActivationTop * kResidualHeadroom / top;
+  residual_ = scale_of(ranges_, "residual") * top_of(8) * kResidualHeadroom / top;
   out.residual_scale = residual_;
   out.logit_scale = kLogitScale;
   embedding(out);
   for (int index = 1; index <= model_.spec.depth; ++index) out.blocks.push_back(block(index));
   const double head_in = scale("head.in");
-  out.norm = quantize_norm(model_.norm, model_.spec.ln_eps, residual_, head_in);
-  out.head = quantize_linear(model_.head, head_in, {kLogitScale}, "head");
+  out.norm = norm(model_.norm, head_in);
+  out.head = linear(model_.head, head_in, {kLogitScale}, "head");
   // logits = head + 0.5 x maximum of aux_head: the factor goes into the ratio.
-  if (model_.spec.aux_head) out.aux_head = quantize_linear(model_.aux_head, head_in, {2 * kLogitScale}, "aux_head");
+  if (model_.spec.aux_head) out.aux_head = linear(model_.aux_head, head_in, {2 * kLogitScale}, "aux_head");
   for (size_t stage = 0; stage < model_.selectors.size(); ++stage) out.selectors.push_back(selector(stage));
   return out;
 }
 
 }  // namespace
 
-double scale_of(const Ranges& ranges, const std::string& tensor) {
+double scale_of(const Ranges& ranges, const std::string& tensor, int bits) {
   const auto found = ranges.find(tensor);
   if (found == ranges.end()) throw InputError("no calibrated range for tensor '" + tensor + "'");
   if (!std::isfinite(found->second) || found->second <= 0) {
     throw InputError("the calibrated range of tensor '" + tensor + "' must be a positive number");
   }
-  return found->second / kActivationTop;
+  return found->second * (bits == 16 ? kWideHeadroom : 1.0) / top_of(bits);
 }
 
 Requant requant_for(double ratio, const char* what) {
@@ -210,12 +227,12 @@ Requant requant_for(double ratio, const char* what) {
   return {static_cast<uint16_t>(std::round(std::ldexp(ratio, shift))), static_cast<uint8_t>(shift)};
 }
 
-QuantLayerNorm quantize_norm(const FloatNorm& norm, double ln_eps, double in_scale, double out_scale) {
-  constexpr double kNormalised = 4096;  // Q12
+QuantLayerNorm quantize_norm(const FloatNorm& norm, double ln_eps, double in_scale, double out_scale, int bits) {
+  const double normalised = bits == 16 ? 16384 : 4096;  // Q14, Q12
   constexpr double kGammaTop = std::numeric_limits<int16_t>::max();
   constexpr double kBetaTop = std::numeric_limits<int32_t>::max();
   constexpr double kEpsilonTop = uint64_t{1} << 62;  // n V - S S + epsilon stays within 64 bits
-  const double gamma = double{max_abs(norm.gamma.data(), norm.gamma.size())} / out_scale / kNormalised;
+  const double gamma = double{max_abs(norm.gamma.data(), norm.gamma.size())} / out_scale / normalised;
   const double beta = double{max_abs(norm.beta.data(), norm.beta.size())} / out_scale;
   int shift = 62;
   while (shift > 1 &&
@@ -229,7 +246,7 @@ QuantLayerNorm quantize_norm(const FloatNorm& norm, double ln_eps, double in_sca
   out.epsilon = static_cast<uint64_t>(std::clamp(std::round(n * n * ln_eps / (in_scale * in_scale)), 1.0, kEpsilonTop));
   for (size_t i = 0; i < norm.gamma.size(); ++i) {
     isa::NormRecord record;
-    record.gamma = to_int16(std::ldexp(norm.gamma[i] / out_scale / kNormalised, shift), kGammaTop);
+    record.gamma = to_int16(std::ldexp(norm.gamma[i] / out_scale / normalised, shift), kGammaTop);
     record.beta = to_int32(std::ldexp(norm.beta[i] / out_scale, shift));
     out.channels.push_back(record);
   }
@@ -237,7 +254,7 @@ QuantLayerNorm quantize_norm(const FloatNorm& norm, double ln_eps, double in_sca
 }
 
 QuantLinear quantize_linear(const FloatLinear& linear, double in_scale, const std::vector<double>& out_scale,
-                            const char* what, const std::vector<float>& correction) {
+                            const char* what, const std::vector<float>& correction, int bits) {
   QuantLinear out;
   out.n = linear.n;
   out.k = linear.k;
@@ -245,22 +262,31 @@ QuantLinear quantize_linear(const FloatLinear& linear, double in_scale, const st
   out.channels.resize(size_t(linear.n));
   const size_t rows_a_scale = size_t(linear.n) / out_scale.size();
   const size_t k = size_t(linear.k);
+  const auto top = static_cast<float>(top_of(bits));
+  const double bias_top = bits == 16 ? kWideBiasTop : kBiasTop;
   for (size_t row = 0; row < size_t(linear.n); ++row) {
     const float* from = linear.weight.data() + row * k;
     const double bias = double{linear.bias[row]} + (correction.empty() ? 0.0 : double{correction[row]});
     // A row of (almost) zeros takes the scale at which its bias still fits.
-    double scale = std::max(double{max_abs(from, k)} / kActivationTop, std::fabs(bias) / (in_scale * kBiasTop));
+    double scale = std::max(double{max_abs(from, k)} / top, std::fabs(bias) / (in_scale * bias_top));
     if (scale <= 0) scale = 1.0;
     const float inverse = static_cast<float>(1.0 / scale);
-    int8_t* to = out.weight.data() + row * k;
+    int16_t* to = out.weight.data() + row * k;
     for (size_t i = 0; i < k; ++i) {
       const float value = std::nearbyint(from[i] * inverse);
-      to[i] = static_cast<int8_t>(static_cast<int>(std::min(std::max(value, -127.0F), 127.0F)));
+      to[i] = static_cast<int16_t>(static_cast<int>(std::min(std::max(value, -top), top)));
     }
     const Requant requant = requant_for(in_scale * scale / out_scale[row / rows_a_scale], what);
-    out.channels[row] = {to_int32(bias / (in_scale * scale)), requant.multiplier, requant.shift, 0};
+    out.channels[row] = channel_record(bias / (in_scale * scale), requant, bits);
   }
   return out;
+}
+
+void check_bits(int bits, int residual_bits) {
+  if (bits != 8 && bits != 16) throw InputError("numerics.bits is " + std::to_string(bits) + ", allowed: 8, 16");
+  if (bits == 16 && residual_bits != 16)
+    throw InputError(
+        "numerics.residual_bits = 8 is for 8-bit operands; numerics.bits = 16 has a 16-bit residual stream");
 }
 
 QuantModel build(const FloatModel& model, const Ranges& ranges, const QuantizeOptions& options,
@@ -268,6 +294,7 @@ QuantModel build(const FloatModel& model, const Ranges& ranges, const QuantizeOp
   if (options.residual_bits != 16 && options.residual_bits != 8) {
     throw InputError("numerics.residual_bits is " + std::to_string(options.residual_bits) + ", allowed: 16, 8");
   }
+  check_bits(options.bits, options.residual_bits);
   for (const double delta : {options.delta1, options.delta2}) {
     if (!(delta >= 0 && delta <= 1)) throw InputError("delta is " + std::to_string(delta) + ", allowed: 0 to 1");
   }

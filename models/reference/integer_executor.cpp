@@ -10,7 +10,8 @@
 namespace heatvit::reference {
 namespace {
 
-// One image on its way through the network.
+// One image on its way through the network. A: type of activations, P: of attention probabilities.
+template <typename A, typename P>
 class Pass {
  public:
   Pass(const quant::QuantModel& model, const Pruning& pruning, uint32_t seed, bool checkpoints)
@@ -45,7 +46,7 @@ class Pass {
 
   void embed(const std::vector<int8_t>& image);
   void attention(const quant::QuantBlock& block, bool score_by_cls);
-  Matrix<int8_t> attend_head(const quant::QuantBlock& block, const Matrix<int8_t>& qkv, int head, bool score_by_cls);
+  Matrix<A> attend_head(const quant::QuantBlock& block, const Matrix<A>& qkv, int head, bool score_by_cls);
   void mlp(const quant::QuantBlock& block);
   void select(size_t stage);
   std::vector<uint32_t> scores_at(size_t stage);
@@ -73,11 +74,12 @@ ConvGeometry embedding_geometry(const zoo::ModelSpec& spec) {
   return g;
 }
 
-void Pass::embed(const std::vector<int8_t>& image) {
-  std::vector<int8_t> map = image;
+template <typename A, typename P>
+void Pass<A, P>::embed(const std::vector<int8_t>& image) {
+  std::vector<A> map(image.begin(), image.end());
   for (const quant::QuantConv& conv : model_.stem) {
     const ConvGeometry g{conv.in_size, conv.out_size, conv.channels, conv.kernel, conv.stride, conv.pad};
-    map = with_relu(linear(im2col(map, g), conv.linear, macs())).data;
+    map = with_relu<A>(linear(im2col(map, g), conv.linear, macs())).data;
   }
   const Matrix<int64_t> q = linear(im2col(map, embedding_geometry(model_.spec)), model_.embed, macs());
   Matrix<int16_t> position(model_.spec.patches(), model_.spec.dim);
@@ -90,33 +92,34 @@ void Pass::embed(const std::vector<int8_t>& image) {
   for (int p = 0; p < model_.spec.patches(); ++p) patches_.push_back(p);
 }
 
-void Pass::attention(const quant::QuantBlock& block, bool score_by_cls) {
+template <typename A, typename P>
+void Pass<A, P>::attention(const quant::QuantBlock& block, bool score_by_cls) {
   const int heads = model_.spec.heads;
-  const Matrix<int8_t> qkv = saturated<int8_t>(linear(layer_norm(x_, block.norm1), block.qkv, macs()));
+  const Matrix<A> qkv = saturated<A>(linear(layer_norm<A>(x_, block.norm1), block.qkv, macs()));
   if (score_by_cls) cls_scores_.assign(static_cast<size_t>(x_.rows), 0);
-  Matrix<int8_t> attended(x_.rows, x_.cols);  // heads side by side
+  Matrix<A> attended(x_.rows, x_.cols);  // heads side by side
   for (int head = 0; head < heads; ++head) {
-    const Matrix<int8_t> out = attend_head(block, qkv, head, score_by_cls);
+    const Matrix<A> out = attend_head(block, qkv, head, score_by_cls);
     for (int t = 0; t < out.rows; ++t) std::copy_n(out.row(t), out.cols, attended.row(t) + head * out.cols);
   }
   x_ = with_residual(linear(attended, block.proj, macs()), x_, model_.residual_bits);
 }
 
 // One head: softmax(Q K^T) V. qkv: T x 3D, columns Q, K, V, heads contiguous within each.
-Matrix<int8_t> Pass::attend_head(const quant::QuantBlock& block, const Matrix<int8_t>& qkv, int head,
-                                 bool score_by_cls) {
+template <typename A, typename P>
+Matrix<A> Pass<A, P>::attend_head(const quant::QuantBlock& block, const Matrix<A>& qkv, int head, bool score_by_cls) {
   const int dim = model_.spec.dim;
   const int d = model_.spec.head_dim();
-  const Matrix<int8_t> q = columns(qkv, head * d, d);
-  const Matrix<int8_t> k = columns(qkv, dim + head * d, d);
-  const Matrix<int8_t> v = columns(qkv, 2 * dim + head * d, d);
+  const Matrix<A> q = columns(qkv, head * d, d);
+  const Matrix<A> k = columns(qkv, dim + head * d, d);
+  const Matrix<A> v = columns(qkv, 2 * dim + head * d, d);
 
-  const Matrix<int32_t> sums = product(q, k, macs());
+  const auto sums = product(q, k, macs());
   Matrix<int16_t> scores(sums.rows, sums.cols);
-  std::transform(sums.data.begin(), sums.data.end(), scores.data.begin(), [&](int32_t sum) {
+  std::transform(sums.data.begin(), sums.data.end(), scores.data.begin(), [&](int64_t sum) {
     return saturate<int16_t>(requantise(sum, block.scores.multiplier, block.scores.shift));
   });
-  Matrix<uint8_t> probabilities(scores.rows, scores.cols);
+  Matrix<P> probabilities(scores.rows, scores.cols);
   for (int t = 0; t < scores.rows; ++t) softmax(scores.row(t), scores.cols, model_.delta2, probabilities.row(t));
   if (score_by_cls) {
     std::vector<uint16_t> fine(static_cast<size_t>(scores.cols));
@@ -124,24 +127,26 @@ Matrix<int8_t> Pass::attend_head(const quant::QuantBlock& block, const Matrix<in
     for (size_t t = 0; t < fine.size(); ++t) cls_scores_[t] += fine[t];
   }
 
-  const Matrix<int32_t> mixed = product(probabilities, transpose(v), macs());
-  Matrix<int8_t> out(mixed.rows, mixed.cols);
-  std::transform(mixed.data.begin(), mixed.data.end(), out.data.begin(), [&](int32_t sum) {
-    return saturate<int8_t>(requantise(sum, block.attend.multiplier, block.attend.shift));
+  const auto mixed = product(probabilities, transpose(v), macs());
+  Matrix<A> out(mixed.rows, mixed.cols);
+  std::transform(mixed.data.begin(), mixed.data.end(), out.data.begin(), [&](int64_t sum) {
+    return saturate<A>(requantise(sum, block.attend.multiplier, block.attend.shift));
   });
   return out;
 }
 
-void Pass::mlp(const quant::QuantBlock& block) {
-  const Matrix<int64_t> q = linear(layer_norm(x_, block.norm2), block.fc1, macs());
-  const Matrix<int8_t> hidden = with_gelu(q, model_.delta1, block.gelu);
+template <typename A, typename P>
+void Pass<A, P>::mlp(const quant::QuantBlock& block) {
+  const Matrix<int64_t> q = linear(layer_norm<A>(x_, block.norm2), block.fc1, macs());
+  const Matrix<A> hidden = with_gelu<A>(q, model_.delta1, block.gelu);
   x_ = with_residual(linear(hidden, block.fc2, macs()), x_, model_.residual_bits);
 }
 
-std::vector<uint32_t> Pass::scores_at(size_t stage) {
+template <typename A, typename P>
+std::vector<uint32_t> Pass<A, P>::scores_at(size_t stage) {
   switch (pruning_.scorer) {
     case Scorer::kHeatvit:
-      return heatvit_scores(x_, has_package_, model_.selectors[stage - 1], model_.spec.heads, model_.delta1, macs());
+      return heatvit_scores<A>(x_, has_package_, model_.selectors[stage - 1], model_.spec.heads, model_.delta1, macs());
     case Scorer::kClsAttention: return cls_scores_;
     case Scorer::kRandom: return random_scores(x_.rows, static_cast<int>(stage), seed_);
     case Scorer::kNone: break;
@@ -149,7 +154,8 @@ std::vector<uint32_t> Pass::scores_at(size_t stage) {
   return {};
 }
 
-void Pass::select(size_t stage) {
+template <typename A, typename P>
+void Pass<A, P>::select(size_t stage) {
   const std::string name = "selector." + std::to_string(stage);
   checkpoint(name + ".in");
   const std::vector<uint32_t> scores = scores_at(stage);
@@ -165,14 +171,15 @@ void Pass::select(size_t stage) {
   checkpoint(name + ".out", scores);
 }
 
-void Pass::classify() {
-  const Matrix<int8_t> normalised = layer_norm(x_, model_.norm);
-  Matrix<int8_t> cls(1, normalised.cols);
+template <typename A, typename P>
+void Pass<A, P>::classify() {
+  const Matrix<A> normalised = layer_norm<A>(x_, model_.norm);
+  Matrix<A> cls(1, normalised.cols);
   std::copy_n(normalised.row(0), normalised.cols, cls.row(0));
   result_.logits = saturated<int32_t>(linear(cls, model_.head, macs())).data;
   if (model_.aux_head.n == 0 || x_.rows < 2) return;
 
-  Matrix<int8_t> others(normalised.rows - 1, normalised.cols);
+  Matrix<A> others(normalised.rows - 1, normalised.cols);
   std::copy_n(normalised.row(1), others.data.size(), others.row(0));
   const Matrix<int32_t> aux = saturated<int32_t>(linear(others, model_.aux_head, macs()));
   for (int c = 0; c < aux.cols; ++c) {
@@ -239,7 +246,8 @@ IntegerResult IntegerExecutor::run(const std::vector<int8_t>& image, uint32_t se
     throw InputError("image: " + std::to_string(image.size()) + " bytes; the network takes " + side + " x " + side +
                      " x 3 = " + std::to_string(wanted));
   }
-  return Pass(model_, pruning_, seed, checkpoints).run(image);
+  if (model_.bits == 16) return Pass<int16_t, uint16_t>(model_, pruning_, seed, checkpoints).run(image);
+  return Pass<int8_t, uint8_t>(model_, pruning_, seed, checkpoints).run(image);
 }
 
 }  // namespace heatvit::reference

@@ -30,7 +30,8 @@ int64_t div_round(int64_t a, int64_t b) {
   return a >= 0 ? (a + b / 2) / b : -((-a + b / 2) / b);
 }
 
-int8_t gelu(int16_t x, uint16_t delta1, const quant::Requant& out) {
+template <typename Out>
+Out gelu(int16_t x, uint16_t delta1, const quant::Requant& out) {
   constexpr int64_t kInverseSqrt2 = 46341;  // round(2^16 / sqrt 2)
   constexpr int64_t kErfKnee = 28983;       // floor(1.769 * 2^14): erf is 1 from here on
   constexpr int64_t kErfCurvature = 18927;  // round(0.2888 * 2^16)
@@ -42,8 +43,10 @@ int8_t gelu(int16_t x, uint16_t delta1, const quant::Requant& out) {
   const int64_t e = (int64_t{delta1} * erf + (1 << 14)) >> 15;
   const int64_t f = kOne + (x >= 0 ? e : -e);
   const int64_t g = round_shift(x * f, 14);
-  return saturate<int8_t>(round_shift(g * out.multiplier, out.shift));
+  return saturate<Out>(round_shift(g * out.multiplier, out.shift));
 }
+template int8_t gelu<int8_t>(int16_t, uint16_t, const quant::Requant&);
+template int16_t gelu<int16_t>(int16_t, uint16_t, const quant::Requant&);
 
 template <typename Out>
 void softmax(const int16_t* scores, int n, uint16_t delta2, Out* out) {
@@ -86,7 +89,9 @@ uint32_t integer_sqrt(uint64_t value) {
   return static_cast<uint32_t>(root);
 }
 
-void layer_norm(const int16_t* x, const quant::QuantLayerNorm& norm, int8_t* out) {
+template <typename Out>
+void layer_norm(const int16_t* x, const quant::QuantLayerNorm& norm, Out* out) {
+  constexpr int kFraction = sizeof(Out) == 1 ? 12 : 14;  // bits of the normalised value
   const int64_t n = norm.n;
   int64_t sum = 0;
   int64_t squares = 0;
@@ -99,13 +104,15 @@ void layer_norm(const int16_t* x, const quant::QuantLayerNorm& norm, int8_t* out
   while (h < 62 && (variance >> (62 - h)) == 0) h += 2;
   const uint64_t root = integer_sqrt(variance << h);
   const auto inverse = static_cast<int64_t>((uint64_t{1} << 63) / root);
-  const int shift = 63 - h / 2 - 12;
+  const int shift = 63 - h / 2 - kFraction;
   for (int64_t i = 0; i < n; ++i) {
     const auto& channel = norm.channels[static_cast<size_t>(i)];
     const int64_t centred = n * x[i] - sum;
-    const int64_t normalised = round_shift(centred * inverse, shift);  // Q12
-    out[i] = saturate<int8_t>(round_shift(normalised * channel.gamma + channel.beta, norm.shift));
+    const int64_t normalised = round_shift(centred * inverse, shift);
+    out[i] = saturate<Out>(round_shift(normalised * channel.gamma + channel.beta, norm.shift));
   }
 }
+template void layer_norm<int8_t>(const int16_t*, const quant::QuantLayerNorm&, int8_t*);
+template void layer_norm<int16_t>(const int16_t*, const quant::QuantLayerNorm&, int16_t*);
 
 }  // namespace heatvit::reference

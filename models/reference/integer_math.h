@@ -32,13 +32,14 @@ inline int16_t saturate_residual(int64_t value, int residual_bits) {
   return residual_bits == 8 ? int16_t{saturate<int8_t>(value)} : saturate<int16_t>(value);
 }
 
-/// q of section 3: an accumulator that already holds its bias, requantised, not yet saturated.
-inline int64_t requantise(int32_t accumulator, uint16_t multiplier, int shift) {
-  return round_shift(int64_t{accumulator} * multiplier, shift);
+/// q of section 3: an accumulator (32 or 48 bits) that already holds its bias, requantised, not yet saturated.
+inline int64_t requantise(int64_t accumulator, uint16_t multiplier, int shift) {
+  return round_shift(accumulator * multiplier, shift);
 }
 
-/// Section 4. x: Q10. delta1: Q15. `out`: from Q12 to the output's scale.
-int8_t gelu(int16_t x, uint16_t delta1, const quant::Requant& out);
+/// Section 4. x: Q10. delta1: Q15. `out`: from Q12 to the output's scale. Out: int8_t or int16_t.
+template <typename Out = int8_t>
+Out gelu(int16_t x, uint16_t delta1, const quant::Requant& out);
 
 /// Section 5 over one row of n >= 1 scores in Q8. delta2: Q15. Out: uint8_t (scale 1/255) or uint16_t (1/65535).
 template <typename Out>
@@ -47,8 +48,9 @@ void softmax(const int16_t* scores, int n, uint16_t delta2, Out* out);
 /// Section 6. x: Q12; result: Q16, at most 65535.
 uint16_t sigmoid(int16_t x);
 
-/// Section 7 over one row of norm.n residual values.
-void layer_norm(const int16_t* x, const quant::QuantLayerNorm& norm, int8_t* out);
+/// Section 7 over one row of norm.n residual values. Out: int8_t or int16_t.
+template <typename Out>
+void layer_norm(const int16_t* x, const quant::QuantLayerNorm& norm, Out* out);
 
 /// floor(sqrt(value)), exact over all of uint64.
 uint32_t integer_sqrt(uint64_t value);

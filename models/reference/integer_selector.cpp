@@ -10,9 +10,10 @@ int candidates_of(int tokens, bool has_package) { return tokens - 1 - (has_packa
 
 // Steps 2 and 3: each row is (local | global), local its own feature, global the mean over the candidate tokens, head
 // by head. Row t * heads + h.
-Matrix<int8_t> with_global(const Matrix<int8_t>& local, int heads, int candidates) {
+template <typename A>
+Matrix<A> with_global(const Matrix<A>& local, int heads, int candidates) {
   const int half = local.cols;
-  Matrix<int8_t> z(local.rows, 2 * half);
+  Matrix<A> z(local.rows, 2 * half);
   for (int h = 0; h < heads; ++h) {
     std::vector<int64_t> sums(static_cast<size_t>(half), 0);
     for (int t = 1; t <= candidates; ++t) {
@@ -22,7 +23,7 @@ Matrix<int8_t> with_global(const Matrix<int8_t>& local, int heads, int candidate
       std::copy_n(local.row(r), half, z.row(r));
       for (int c = 0; c < half; ++c) {
         const int64_t sum = sums[static_cast<size_t>(c)];
-        z.row(r)[half + c] = candidates == 0 ? int8_t{0} : saturate<int8_t>(div_round(sum, candidates));
+        z.row(r)[half + c] = candidates == 0 ? A{0} : saturate<A>(div_round(sum, candidates));
       }
     }
   }
@@ -30,10 +31,11 @@ Matrix<int8_t> with_global(const Matrix<int8_t>& local, int heads, int candidate
 }
 
 // Step 4: the keep probability of each token and head, scale 1/65535; T x H.
-Matrix<uint16_t> keep_probabilities(const Matrix<int8_t>& z, const quant::QuantSelector& s, int heads, uint16_t delta1,
+template <typename A>
+Matrix<uint16_t> keep_probabilities(const Matrix<A>& z, const quant::QuantSelector& s, int heads, uint16_t delta1,
                                     uint64_t& macs) {
-  const Matrix<int8_t> hidden1 = with_gelu(linear(z, s.mlp1, macs), delta1, s.mlp1_gelu);
-  const Matrix<int8_t> hidden2 = with_gelu(linear(hidden1, s.mlp2, macs), delta1, s.mlp2_gelu);
+  const Matrix<A> hidden1 = with_gelu<A>(linear(z, s.mlp1, macs), delta1, s.mlp1_gelu);
+  const Matrix<A> hidden2 = with_gelu<A>(linear(hidden1, s.mlp2, macs), delta1, s.mlp2_gelu);
   const Matrix<int16_t> logits = saturated<int16_t>(linear(hidden2, s.keep, macs));
   Matrix<uint16_t> keep(z.rows / heads, heads);
   for (int r = 0; r < logits.rows; ++r) {
@@ -45,17 +47,18 @@ Matrix<uint16_t> keep_probabilities(const Matrix<int8_t>& z, const quant::QuantS
 }
 
 // Steps 5 and 6: how much each head counts for a token, Q16; T x H.
+template <typename A>
 Matrix<uint16_t> head_weights(const Matrix<int16_t>& x, const quant::QuantSelector& s, int heads, uint16_t delta1,
                               uint64_t& macs) {
   const int d = x.cols / heads;
-  Matrix<int8_t> means(x.rows, heads);
+  Matrix<A> means(x.rows, heads);
   for (int t = 0; t < x.rows; ++t) {
     for (int h = 0; h < heads; ++h) {
       const int32_t sum = std::accumulate(x.row(t) + h * d, x.row(t) + (h + 1) * d, int32_t{0});
-      means.row(t)[h] = saturate<int8_t>(requantise(sum, s.head_mean.multiplier, s.head_mean.shift));
+      means.row(t)[h] = saturate<A>(requantise(sum, s.head_mean.multiplier, s.head_mean.shift));
     }
   }
-  const Matrix<int8_t> hidden = with_gelu(linear(means, s.head1, macs), delta1, s.head1_gelu);
+  const Matrix<A> hidden = with_gelu<A>(linear(means, s.head1, macs), delta1, s.head1_gelu);
   return with_sigmoid(linear(hidden, s.head2, macs));
 }
 
@@ -75,13 +78,15 @@ void package(const Matrix<int16_t>& x, const std::vector<uint32_t>& scores, cons
 
 }  // namespace
 
+template <typename Activation>
 std::vector<uint32_t> heatvit_scores(const Matrix<int16_t>& x, bool has_package, const quant::QuantSelector& selector,
                                      int heads, uint16_t delta1, uint64_t& macs) {
-  const Matrix<int8_t> normalised = layer_norm(x, selector.norm);  // (T H) x d
-  const Matrix<int8_t> local = with_gelu(linear(normalised, selector.local, macs), delta1, selector.local_gelu);
-  const Matrix<int8_t> z = with_global(local, heads, candidates_of(x.rows, has_package));
+  const Matrix<Activation> normalised = layer_norm<Activation>(x, selector.norm);  // (T H) x d
+  const Matrix<Activation> local =
+      with_gelu<Activation>(linear(normalised, selector.local, macs), delta1, selector.local_gelu);
+  const Matrix<Activation> z = with_global(local, heads, candidates_of(x.rows, has_package));
   const Matrix<uint16_t> keep = keep_probabilities(z, selector, heads, delta1, macs);
-  const Matrix<uint16_t> weight = head_weights(x, selector, heads, delta1, macs);
+  const Matrix<uint16_t> weight = head_weights<Activation>(x, selector, heads, delta1, macs);
 
   std::vector<uint32_t> scores;  // step 7
   for (int t = 0; t < x.rows; ++t) {
@@ -95,6 +100,10 @@ std::vector<uint32_t> heatvit_scores(const Matrix<int16_t>& x, bool has_package,
   }
   return scores;
 }
+template std::vector<uint32_t> heatvit_scores<int8_t>(const Matrix<int16_t>&, bool, const quant::QuantSelector&, int,
+                                                      uint16_t, uint64_t&);
+template std::vector<uint32_t> heatvit_scores<int16_t>(const Matrix<int16_t>&, bool, const quant::QuantSelector&, int,
+                                                       uint16_t, uint64_t&);
 
 std::vector<uint32_t> random_scores(int tokens, int stage, uint32_t seed) {
   uint32_t state = seed + 0x9E3779B9U * static_cast<uint32_t>(stage);

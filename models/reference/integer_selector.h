@@ -12,7 +12,8 @@ namespace heatvit::reference {
 
 constexpr uint32_t kKeepThreshold = 32768;  // a keep score of 0.5
 
-/// The learned selector: the score of every row of X (T x D), CLS and package included.
+/// The learned selector: the score of every row of X (T x D), CLS and package included. Activation: int8_t or int16_t.
+template <typename Activation = int8_t>
 std::vector<uint32_t> heatvit_scores(const Matrix<int16_t>& x, bool has_package, const quant::QuantSelector& selector,
                                      int heads, uint16_t delta1, uint64_t& macs);
 

@@ -7,11 +7,13 @@
 
 namespace heatvit::reference {
 
-/// Weights are uniform int8; multipliers and shifts are set so that the activations of an image of random pixels fill
-/// their ranges (about a third of them as standard deviation) and few saturate. The same arguments give the same model
-/// on every machine. `selectors`: one selector for each of spec.selectors. `residual_bits`: 16 or 8. The image is 224 x
-/// 224 x 3 and the classes are 1000 whatever the spec. Throws InputError where the spec is no transformer (dim no
-/// multiple of heads) or, with selectors, the head dimension is no multiple of 4.
-quant::QuantModel random_quant_model(const zoo::ModelSpec& spec, uint32_t seed, bool selectors, int residual_bits = 16);
+/// Weights are uniform int8, with `bits` 16 int16; multipliers and shifts are set so that the activations of an image
+/// of random pixels fill their ranges (about a third of them as standard deviation) and few saturate. The same
+/// arguments give the same model on every machine. `selectors`: one selector for each of spec.selectors.
+/// `residual_bits`: 16 or, with 8 bits, 8. The image is 224 x 224 x 3 and the classes are 1000 whatever the spec.
+/// Throws InputError where the spec is no transformer (dim no multiple of heads) or, with selectors, the head dimension
+/// is no multiple of 4.
+quant::QuantModel random_quant_model(const zoo::ModelSpec& spec, uint32_t seed, bool selectors, int residual_bits = 16,
+                                     int bits = 8);
 
 }  // namespace heatvit::reference

@@ -37,7 +37,7 @@ int disasm_command(const Arguments& arguments) {
 
   std::unique_ptr<const quant::QuantModel> model;
   if (line.has("weights")) {
-    model = std::make_unique<quant::QuantModel>(quant::prepare(prepare_options(line, config.accel.residual_bits)));
+    model = std::make_unique<quant::QuantModel>(quant::prepare(prepare_options(line, config.accel)));
   }
   const lower::Program program = lower::lower(spec, config.accel, make_pruning(spec, pruning), model.get());
   std::string text;

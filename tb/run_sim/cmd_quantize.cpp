@@ -36,7 +36,7 @@ int quantize_command(const Arguments& arguments) {
   if (spec.weights.empty()) line.required("weights");
   const soc::SocConfig config = resolve_config(name, line.list("config"), line.settings());
   { const AtomicFile probe(out); }  // an unwritable target is an error of the input, and is told before the work
-  const quant::QuantModel model = quant::prepare(prepare_options(line, config.accel.residual_bits));
+  const quant::QuantModel model = quant::prepare(prepare_options(line, config.accel));
   const SignalHold hold;  // save_model() writes aside and renames; Ctrl-C waits that long
   quant::save_model(model, out);
   return 0;

@@ -198,7 +198,7 @@ CommandLine run_command_line() {
   return {kIntro, {input, model_group(), pruning_group(), hardware_group(), output}, true};
 }
 
-quant::PrepareOptions prepare_options(const CommandLine& line, int residual_bits) {
+quant::PrepareOptions prepare_options(const CommandLine& line, const isa::AcceleratorConfig& hardware) {
   quant::PrepareOptions prepare;
   prepare.model = line.text("model");
   prepare.weights = line.text("weights");
@@ -213,7 +213,8 @@ quant::PrepareOptions prepare_options(const CommandLine& line, int residual_bits
   prepare.home = project_home().string();
   prepare.delta1 = resolve_delta(line, "delta1");
   prepare.delta2 = resolve_delta(line, "delta2");
-  prepare.residual_bits = residual_bits;
+  prepare.bits = hardware.numerics_bits;
+  prepare.residual_bits = hardware.residual_bits;
   return prepare;
 }
 
@@ -234,7 +235,7 @@ RunOptions resolve_run(const CommandLine& line) {
   apply_traffic(line, options.config);
   options.device = find_device(line.has("device") ? line.text("device") : kDefaultDevice);
   expect_fit(options.config, options.device);
-  options.prepare = prepare_options(line, options.config.accel.residual_bits);
+  options.prepare = prepare_options(line, options.config.accel);
   options.pruning = resolve_pruning(line, options.spec, options.mode, options.prepare);
   options.token_trace_out = line.maybe("token-trace-out");
   if (options.token_trace_out && !options.pruning.enabled()) {
@@ -254,6 +255,9 @@ RunOptions resolve_run(const CommandLine& line) {
   options.dump_vectors = line.maybe("dump-vectors");
   if (options.dump_vectors && options.mode != soc::Mode::kFunctional) {
     throw InputError("--dump-vectors: only functional mode computes values; give --weights and --image");
+  }
+  if (options.dump_vectors && options.config.accel.numerics_bits != 8) {
+    throw InputError("--dump-vectors: the units that synthesise take int8 operands; leave numerics.bits at 8");
   }
   if (line.has("vectors")) options.vectors = static_cast<int>(parse_integer("--vectors", line.text("vectors"), 1, 999));
   if (options.timeline && options.analytic) {

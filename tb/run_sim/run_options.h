@@ -43,7 +43,7 @@ RunOptions resolve_run(const CommandLine& line);
 
 /// Model, weights, selectors, calibration and deltas as prepare() wants them: without --weights those that the project
 /// ships for the model, if any, with their selectors (unless --scorer names another one). Throws InputError.
-quant::PrepareOptions prepare_options(const CommandLine& line, int residual_bits);
+quant::PrepareOptions prepare_options(const CommandLine& line, const isa::AcceleratorConfig& hardware);
 
 /// "functional", "timing".
 std::string_view name_of(soc::Mode mode);

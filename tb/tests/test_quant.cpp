@@ -53,7 +53,7 @@ TEST(Linear, DequantisesToWithinHalfAStep) {
   const QuantLinear quantised = quantize_linear(linear, in_scale, {out_scale}, "test");
   for (size_t row = 0; row < 6; ++row) {
     const float* weight = linear.weight.data() + row * 96;
-    const int8_t* q = quantised.weight.data() + row * 96;
+    const int16_t* q = quantised.weight.data() + row * 96;
     float top = 0;
     int q_top = 0;
     for (int i = 0; i < 96; ++i) {
