@@ -282,8 +282,8 @@ namespace {
 template <class Out, class In>
 void mean_rows(const isa::Command& c, const Chunk& k, const In* in, Out* out) {
   for (int r = 0; r < k.rows; ++r)
-    out[r] = kernels::head_mean<Out>(in + static_cast<ptrdiff_t>(r) * k.columns, k.columns, c.immediate.multiplier,
-                                     c.immediate.shift);
+    out[r] = kernels::head_mean<In, Out>(in + static_cast<ptrdiff_t>(r) * k.columns, k.columns, c.immediate.multiplier,
+                                         c.immediate.shift);
 }
 
 }  // namespace
