@@ -306,7 +306,6 @@ void VectorUnit::compute_chunk(const Job& job, const Chunk& k, const uint8_t* in
                        out + r * columns * static_cast<size_t>(isa::bytes_of(c.c_type)));
       break;
     case Opcode::kHeadMean:
-    case Opcode::kHeadMean:
       if (wide_out) return mean_rows(c, k, in16, out16);
       if (!wide_in) return mean_rows(c, k, in8, out8);
       mean_rows(c, k, in16, out8);
