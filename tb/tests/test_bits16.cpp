@@ -17,6 +17,13 @@ using reference::Pruning;
 using reference::Scorer;
 using soc::SocConfig;
 
+/// The models that the published table has.
+std::vector<zoo::ModelSpec> published_models() {
+  std::vector<zoo::ModelSpec> specs;
+  for (const char* name : {"deit-t", "deit-s", "deit-b", "lv-vit-s", "lv-vit-m"}) specs.push_back(zoo::find(name));
+  return specs;
+}
+
 SocConfig baseline(const zoo::ModelSpec& spec) {
   const std::string name(spec.name);
   return tb::resolve_config(name, {std::string(std::getenv("HEATVIT_HOME")) + "/configs/baseline-" + name + ".ini"},
@@ -29,7 +36,7 @@ soc::ImageResult timed(const zoo::ModelSpec& spec, const SocConfig& config, cons
 }
 
 TEST(Baseline, EveryModelRunsInTimingModeAndItsBooksBalance) {
-  for (const zoo::ModelSpec& spec : zoo::models())
+  for (const zoo::ModelSpec& spec : published_models())
     for (const bool pruned : {false, true}) {
       EXPECT_EQ(isolated([&] {
                   const SocConfig config = baseline(spec);
@@ -64,7 +71,7 @@ TEST(Baseline, WeightsAndActivationsTakeTwiceTheBytes) {
 }
 
 TEST(Baseline, AnalyticModeIsWithinTwoPerCentOfTiming) {
-  for (const zoo::ModelSpec& spec : zoo::models()) {
+  for (const zoo::ModelSpec& spec : published_models()) {
     const SocConfig config = baseline(spec);
     const double cycles = std::stod(isolated([&] { return std::to_string(timed(spec, config, {}).cycles); }));
     EXPECT_NEAR(explore::estimate(config, spec, {}).cycles / cycles, 1.0, 0.02) << spec.name;
@@ -143,7 +150,7 @@ TEST(Exact16, BufferDepthAndStallsDoNotChangeResults) {
 }
 
 TEST(Exact16, EveryModelWithSyntheticWeights) {
-  for (const zoo::ModelSpec& spec : zoo::models()) {
+  for (const zoo::ModelSpec& spec : published_models()) {
     zoo::ModelSpec shallow = spec;  // all layers of the model, three blocks of them
     shallow.depth = 3;
     shallow.selectors = {2, 3, 3};
