@@ -112,8 +112,8 @@ TEST(Micro, PicturesAreComplete) {
 
 // Floors a few pictures below what docs/deit-micro.md reports; chance is 6.25 %.
 TEST(Micro, ClassifiesItsPictures) {
-  EXPECT_GE(classify({}).accuracy, 0.87);
-  EXPECT_GE(classify(pruning_of(spec(), Scorer::kHeatvit, {})).accuracy, 0.86);
+  EXPECT_GE(classify({}).accuracy, 0.85);
+  EXPECT_GE(classify(pruning_of(spec(), Scorer::kHeatvit, {})).accuracy, 0.87);
 }
 
 TEST(Micro, TrainedSelectorsBeatRandomOnesAtTheSameTokenCounts) {

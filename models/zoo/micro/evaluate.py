@@ -84,7 +84,7 @@ def adaptivity(pictures, dense, adaptive):
     for title, column in values.items():
         lines.append(f"| {title} | {np.corrcoef(ranks(kept[:, -1]), ranks(column))[0, 1]:+.2f} |")
     counts, edges = np.histogram(kept[:, -1], bins=range(0, 72, 8))
-    lines += ["", "Patches kept behind the last selector: " +
+    lines += ["", "Pictures by patches kept behind the last selector: " +
               ", ".join(f"{low} to {high - 1}: {count}" for count, low, high in zip(counts, edges, edges[1:]))]
     return "\n".join(lines)
 

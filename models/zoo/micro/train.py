@@ -179,7 +179,7 @@ def train_selectors(model, pictures, steps, targets, random, log):
         with torch.no_grad():
             teacher, prefix = model.backbone(images), model.prefix(images)
         share = step / steps
-        output = model.from_prefix(prefix, Decision(True, 1.0 - 0.5 * share, 1.0 - 0.8 * share, random))
+        output = model.from_prefix(prefix, Decision(True, 1.0 - 0.5 * share, 1.0 - share, random))
         loss, shown = pruned_loss(output, teacher, targets)
         optimiser.zero_grad()
         (loss + 0.1 * share * losses.sharpness(output.scores, output.masks)).backward()
@@ -212,10 +212,10 @@ def train_together(model, pictures, steps, targets, random, log):
             logits = unpruned_logits(model.backbone, prefix)
             loss = losses.distillation(logits, teacher)
         else:
-            output = model.from_prefix(prefix, Decision(True, 0.5, 0.2, random))
+            output = model.from_prefix(prefix, Decision(True, 0.5, 0.3 * (1 - step / steps), random))
             logits = output.logits
             loss, shown = pruned_loss(output, teacher, targets)
-            loss = loss + 0.1 * losses.sharpness(output.scores, output.masks)
+            loss = loss + 0.2 * losses.sharpness(output.scores, output.masks)
         optimiser.zero_grad()
         (loss + losses.classification(logits, labels, smoothing=0.05)).backward()
         optimiser.step()
@@ -250,7 +250,7 @@ def parse_arguments():
     parser.add_argument("--steps", type=int, default=3200, help="of the backbone, 64 pictures each (default 3200)")
     parser.add_argument("--selector-steps", type=int, default=250, help="of the selectors alone (default 250)")
     parser.add_argument("--together-steps", type=int, default=400, help="of selectors and later blocks (default 400)")
-    parser.add_argument("--keep", default="0.55,0.45,0.35", help="mean share of the patches behind each selector")
+    parser.add_argument("--keep", default="0.6,0.45,0.3", help="mean share of the patches behind each selector")
     parser.add_argument("--seed", type=int, default=1, help="of weights and batches (default 1)")
     parser.add_argument("--threads", type=int, default=2, help="of PyTorch (default 2)")
     return parser.parse_args()
