@@ -321,7 +321,10 @@ AnalyticEstimate AnalyticModel::estimate(const soc::SocConfig& config, const zoo
       pass.stretch(walk_->selector, block, 1);
     }
     const int next = pruned && stage < pruning.positions.size() ? pruning.positions[stage] : spec.depth + 1;
-    pass.stretch(walk_->block, block, next - block);
+    // By tile a block overlaps with the one before it, so the first behind another stretch is none like the others.
+    const int first = config.control.dependency == soc::DependencyGrain::kTile && next - block > 1 ? 1 : 0;
+    if (first != 0) pass.stretch(walk_->block, block, first);
+    pass.stretch(walk_->block, block + first, next - block - first);
     result.tokens.insert(result.tokens.end(), static_cast<size_t>(next - block), pass.tokens());
     block = next;
   }

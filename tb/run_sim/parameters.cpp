@@ -276,8 +276,8 @@ std::vector<Parameter> cpu_parameters() {
   return {
       number("cpu.clock_mhz", "MHz", 1, 10000, "clock of the host CPU", "ZU9EG: Cortex-A53",
              [](SocConfig& c) -> double& { return c.cpu.clock_mhz; }),
-      number("cpu.layernorm_cycles_per_element", "CPU cycles", 0, 1000, "LayerNorm, NEON, three passes over a row",
-             kOurs, [](SocConfig& c) -> double& { return c.cpu.layernorm_cycles_per_element; }),
+      number("cpu.layernorm_cycles_per_element", "CPU cycles", 0, 1000, "LayerNorm, NEON, two passes over a row",
+             "counted: docs/host.md", [](SocConfig& c) -> double& { return c.cpu.layernorm_cycles_per_element; }),
       number("cpu.cache_cycles_per_line", "CPU cycles", 0, 1000, "invalidate before and clean after, per 64-byte line",
              kOurs, [](SocConfig& c) -> double& { return c.cpu.cache_cycles_per_line; }),
       number("cpu.interrupt_ns", "ns", 0, 1000000, "interrupt raised to handler running", kOurs,

@@ -113,7 +113,7 @@ TEST(ConfigFiles, PrecedenceIsCommandLineThenLaterFileThenEarlierThenModel) {
   EXPECT_EQ(config.accel.th, 1);
   EXPECT_EQ(config.accel.ti, 2);
   EXPECT_EQ(config.accel.to, 3);
-  EXPECT_EQ(config.accel.tile_k, 192);  // of configs/heatvit-deit-t.ini
+  EXPECT_EQ(config.accel.tile_k, 1024);  // of configs/heatvit-deit-t.ini
   EXPECT_EQ(config.ddr.banks, 4);
 }
 
