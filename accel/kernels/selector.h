@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "accel/kernels/beats.h"
 #include "accel/kernels/cost.h"
 #include "accel/kernels/divide.h"
 #include "accel/kernels/limits.h"
@@ -76,13 +77,15 @@ tokens_in_turn:
 /// (CLS) and for kept candidates, 0 for dropped ones and for rows from `end` on (the package token). end <= tokens.
 /// Returns the candidates kept.
 inline int select_count(const uint32_t* scores, int begin, int end, int keep, uint8_t* mask, int tokens) {
-  const int beats = tokens * static_cast<int>(ceil_div(tokens, kSelectLanes));
+  const int beats = beats_of<kSelectLanes>(tokens, tokens);
   int kept = 0, ahead = 0;
-  int i = 0, j0 = 0;  // a token, and the first of the rivals that it meets in this beat
+  Beat at = {0, 0};  // a token, and the first of the rivals that it meets in this beat
 ranking_beats:
   for (int beat = 0; beat < beats; ++beat) {
 #pragma HLS pipeline II = 1
 #pragma HLS loop_tripcount min = 1 max = 4096
+    const int i = at.row, j0 = at.first;
+    const bool last = step<kSelectLanes>(at, tokens);
     const uint32_t own = scores[i];
     int ahead_here = 0;
   rivals:
@@ -95,14 +98,11 @@ ranking_beats:
       }
     }
     ahead = (j0 == 0 ? 0 : ahead) + ahead_here;
-    const bool last = j0 + kSelectLanes >= tokens;
     if (last) {
       const bool stays = i >= begin && i < end && ahead < keep;
       kept += stays ? 1 : 0;
       mask[i] = static_cast<uint8_t>(stays || i < begin ? 1 : 0);
     }
-    i = last ? i + 1 : i;
-    j0 = last ? 0 : j0 + kSelectLanes;
   }
   return kept;
 }
@@ -155,12 +155,15 @@ void pack_slice(const T* x, int tokens, int cols, const uint8_t* mask, const uin
   const detail::PackageWeights weights = detail::package_weights(mask, scores, tokens);
   Int<kWeightedSumBits> sum[kMaxRow];
 #pragma HLS array_partition variable = sum type = cyclic factor = kVectorLanes
-  const int beats = tokens * static_cast<int>(ceil_div(cols, kVectorLanes));
-  int t = 0, c0 = 0, row = 0;  // a token, its first column in this beat, the row that it moves to
+  const int beats = beats_of<kVectorLanes>(tokens, cols);
+  Beat at = {0, 0};
+  int row = 0;  // that a token moves to
 pack_beats:
   for (int beat = 0; beat < beats; ++beat) {
 #pragma HLS pipeline II = 1
 #pragma HLS loop_tripcount min = 1 max = 16384
+    const int t = at.row, c0 = at.first;
+    const bool last = step<kVectorLanes>(at, cols);
     const bool kept = mask[t] != 0;
     const UInt<kHeadSumBits> weight = static_cast<UInt<kHeadSumBits>>(kept ? 0U : weights.equal ? 1U : scores[t]);
   pack_lanes:
@@ -174,10 +177,7 @@ pack_beats:
         if (kept) out[row * cols + c] = value;
       }
     }
-    const bool last = c0 + kVectorLanes >= cols;
     row = last && kept ? row + 1 : row;
-    t = last ? t + 1 : t;
-    c0 = last ? 0 : c0 + kVectorLanes;
   }
   if (!package) return;
 package_columns:
@@ -198,21 +198,20 @@ void token_mean_slice(const T* x, int tokens, int cols, int begin, int end, T* m
   const int count = last_row > begin ? last_row - begin : 0;
   Int<24> sum[kMaxRow];
 #pragma HLS array_partition variable = sum type = cyclic factor = kVectorLanes
-  const int beats = count * static_cast<int>(ceil_div(cols, kVectorLanes));
-  int t = begin, c0 = 0;
+  const int beats = beats_of<kVectorLanes>(count, cols);
+  Beat at = {begin, 0};
 mean_beats:
   for (int beat = 0; beat < beats; ++beat) {
 #pragma HLS pipeline II = 1
 #pragma HLS loop_tripcount min = 1 max = 16384
+    const int t = at.row, c0 = at.first;
+    step<kVectorLanes>(at, cols);
   mean_lanes:
     for (int lane = 0; lane < kVectorLanes; ++lane) {
 #pragma HLS unroll
       const int c = c0 + lane;
       if (c < cols) sum[c] = static_cast<Int<24>>((t == begin ? Int<24>(0) : sum[c]) + x[t * cols + c]);
     }
-    const bool last = c0 + kVectorLanes >= cols;
-    t = last ? t + 1 : t;
-    c0 = last ? 0 : c0 + kVectorLanes;
   }
 means:
   for (int c = 0; c < cols; ++c) {
@@ -227,12 +226,14 @@ means:
 inline void column_max_add(const int32_t* x, int rows, int cols, const int32_t* residual, int32_t* out) {
   int32_t most[kMaxRow];
 #pragma HLS array_partition variable = most type = cyclic factor = kVectorLanes
-  const int beats = rows * static_cast<int>(ceil_div(cols, kVectorLanes));
-  int i = 0, c0 = 0;
+  const int beats = beats_of<kVectorLanes>(rows, cols);
+  Beat at = {0, 0};
 max_beats:
   for (int beat = 0; beat < beats; ++beat) {
 #pragma HLS pipeline II = 1
 #pragma HLS loop_tripcount min = 1 max = 16384
+    const int i = at.row, c0 = at.first;
+    step<kVectorLanes>(at, cols);
   max_lanes:
     for (int lane = 0; lane < kVectorLanes; ++lane) {
 #pragma HLS unroll
@@ -243,9 +244,6 @@ max_beats:
         if (i + 1 == rows) out[c] = saturate<int32_t>(static_cast<int64_t>(most[c]) + residual[c]);
       }
     }
-    const bool last = c0 + kVectorLanes >= cols;
-    i = last ? i + 1 : i;
-    c0 = last ? 0 : c0 + kVectorLanes;
   }
 }
 

@@ -1,6 +1,7 @@
 // Every kernel header, for the checker: units and top do not use all of them.
 #include "accel/isa/layout.h"
 #include "accel/isa/records.h"
+#include "accel/kernels/beats.h"
 #include "accel/kernels/copy.h"
 #include "accel/kernels/divide.h"
 #include "accel/kernels/gelu.h"
