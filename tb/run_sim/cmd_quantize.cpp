@@ -10,7 +10,7 @@ namespace heatvit::tb {
 namespace {
 
 constexpr const char* kIntro =
-    R"(run_sim quantize: write the 8-bit model that the accelerator runs
+    R"(run_sim quantize: write the quantised model that the accelerator runs
 
 Examples
   run_sim quantize --model deit-t --weights W.safetensors --out deit-t-int8.safetensors

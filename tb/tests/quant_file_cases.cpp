@@ -54,6 +54,7 @@ bool same(const std::vector<T>& a, const std::vector<T>& b) {
 
 void expect_same(const QuantModel& a, const QuantModel& b) {
   EXPECT_EQ(a.spec.name, b.spec.name);
+  EXPECT_EQ(a.bits, b.bits);
   EXPECT_EQ(a.residual_bits, b.residual_bits);
   EXPECT_EQ(a.delta1, b.delta1);
   EXPECT_EQ(a.delta2, b.delta2);
@@ -89,6 +90,27 @@ TEST(ModelFile, LoadsBitIdenticalForEveryStructure) {
     save_model(loaded, folder.path("again.safetensors"));
     EXPECT_TRUE(read_file(path) == read_file(folder.path("again.safetensors"))) << name;
   }
+}
+
+TEST(ModelFile, SixteenBitsLoadBitIdentical) {
+  const TemporaryFolder folder;
+  PrepareOptions options;
+  options.model = "deit-t";
+  options.weights = "synthetic:3";
+  options.selectors = "random:4";
+  options.bits = 16;
+  QuantModel model = prepare(options);
+  model.head.channels[3].bias_high = -77;  // a bias of 40 bits
+  const std::string path = folder.path("model.safetensors");
+  save_model(model, path);
+  expect_same(model, load_model(path));
+  EXPECT_GT(*std::max_element(model.head.weight.begin(), model.head.weight.end()), 32000);  // no int8 in disguise
+
+  PrepareOptions narrow;
+  narrow.weights = path;
+  EXPECT_THROW(prepare(narrow), InputError);  // asks for 8
+  options.residual_bits = 8;
+  EXPECT_THROW(prepare(options), InputError);
 }
 
 class Corrupt : public testing::Test {
@@ -139,6 +161,14 @@ TEST_F(Corrupt, ValuesOutOfRange) {
     m.residual_bits = 8;
     m.cls[0] = 200;
   });
+}
+
+TEST_F(Corrupt, SixteenBits) {
+  model_ = reference::random_quant_model(zoo::find("deit-t"), 1, true, 16, 16);
+  model_.residual_scale = 0.001;
+  expect_refused("head.weight", [](QuantModel& m) { m.head.weight[7] = -32768; });
+  expect_refused("residual_bits", [](QuantModel& m) { m.residual_bits = 8; });
+  expect_text_refused(".weight", R"("heatvit.bits":"16")", R"("heatvit.bit_":"16")");
 }
 
 TEST_F(Corrupt, StructuresThatDoNotFit) {

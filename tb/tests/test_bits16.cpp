@@ -1,9 +1,16 @@
 // The 16-bit baseline: int16 operands, one product a DSP (docs/numerics.md, section 10).
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <numeric>
+#include <random>
 
+#include "accel/kernels/gemm.h"
+#include "accel/kernels/layernorm.h"
+#include "accel/kernels/requantize.h"
 #include "models/errors.h"
 #include "models/reference/random_model.h"
 #include "tb/explore/analytic.h"
@@ -84,6 +91,69 @@ TEST(Baseline, AnEightBitResidualIsRefused) {
   config.accel.numerics_bits = 16;
   config.accel.residual_bits = 8;
   EXPECT_THROW(lower::lower(zoo::find("deit-t"), config.accel, {}, nullptr), InputError);
+}
+
+// gemm_tile at the ends of every range, over the deepest sum of the models (LV-ViT's embedding).
+template <class A>
+void expect_exact_products(const std::vector<A>& values) {
+  constexpr int kDepth = 4096;
+  for (const A a : values)
+    for (const int16_t b : {int16_t{-32768}, int16_t{-32767}, int16_t{32767}, int16_t{1}}) {
+      const std::vector<A> row(kDepth, a);
+      const std::vector<int16_t> column(kDepth, b);
+      int64_t sum = 0;
+      kernels::gemm_tile_nk(row.data(), kDepth, column.data(), kDepth, &sum, 1, 1, kDepth, 1, true);
+      EXPECT_EQ(sum, int64_t{kDepth} * a * b) << a << " " << b;
+      EXPECT_LT(std::abs(sum), int64_t{1} << 47);
+    }
+}
+
+TEST(Kernels16, SumsOfExtremeProductsAreExact) {
+  expect_exact_products<int16_t>({-32768, 32767, -1});
+  expect_exact_products<uint16_t>({65535, 32768, 1});
+}
+
+TEST(Kernels16, RequantisationIsExact) {
+  std::mt19937_64 random(3);
+  const auto symmetric = [&](int bits) { return static_cast<int64_t>(random() >> (63 - bits)) - (int64_t{1} << bits); };
+  for (int i = 0; i < 20000; ++i) {
+    const bool extreme = i % 4 == 0;
+    const int64_t acc = extreme ? (i % 8 == 0 ? 1 : -1) * (int64_t{1} << 45) : symmetric(45);
+    const int64_t bias = extreme ? (i % 16 < 8 ? 1 : -1) * ((int64_t{1} << 39) - 1) : symmetric(38);
+    isa::ChannelRecord record;
+    record.bias = static_cast<int32_t>(static_cast<uint32_t>(bias));
+    record.bias_high = static_cast<int8_t>(bias >> 32);
+    record.multiplier = static_cast<uint16_t>(i % 3 == 0 ? 65535 : random());
+    record.shift = static_cast<uint8_t>(1 + random() % 62);
+    ASSERT_EQ(isa::wide_bias(record), bias);
+    // Division and remainder instead of shifts.
+    const int64_t product = (acc + bias) * record.multiplier, divisor = int64_t{1} << record.shift;
+    const int64_t rest = std::abs(product % divisor);
+    const int64_t away = rest >= divisor / 2 ? (product < 0 ? -1 : 1) : 0;
+    ASSERT_EQ(kernels::requantize(acc, record), product / divisor + away) << acc << " " << bias;
+  }
+}
+
+TEST(Kernels16, LayerNormIsWithinAStepOfDoublePrecision) {
+  std::mt19937 random(4);
+  std::normal_distribution<double> normal(300, 4000);
+  for (const int n : {64, 192, 768, 1024}) {
+    std::vector<int16_t> x(static_cast<size_t>(n)), out(x.size());
+    for (int16_t& v : x) v = static_cast<int16_t>(std::clamp(normal(random), -32768.0, 32767.0));
+    isa::NormRecord record;
+    record.gamma = 8000;
+    record.beta = 500 * (1 << 14);
+    const std::vector<isa::NormRecord> records(x.size(), record);
+    kernels::layernorm_row(x.data(), n, records.data(), 14, 1, out.data());
+    const double mean = std::accumulate(x.begin(), x.end(), 0.0) / n;
+    double variance = 0;
+    for (const int16_t v : x) variance += (v - mean) * (v - mean) / n;
+    for (size_t i = 0; i < x.size(); ++i) {
+      const double exact = (x[i] - mean) / std::sqrt(variance) * record.gamma + 500;
+      // Half a step of rounding, and half a step of Q14 times gamma.
+      ASSERT_NEAR(out[i], std::clamp(exact, -32768.0, 32767.0), 0.5 + 8000.0 / 32768 + 0.01) << n;
+    }
+  }
 }
 
 SocConfig shape(int th, int ti, int to, int m, int k, int n) {

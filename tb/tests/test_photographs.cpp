@@ -35,11 +35,12 @@ std::vector<std::vector<int8_t>> photographs(size_t count) {
   return images;
 }
 
-quant::QuantModel deit_tiny(const std::string& selectors) {
+quant::QuantModel deit_tiny(const std::string& selectors, int bits = 8) {
   quant::PrepareOptions options;
   options.model = "deit-t";
   options.weights = (data_folder() / "weights/deit_tiny_patch16_224.safetensors").string();
   options.selectors = selectors;
+  options.bits = bits;
   return quant::prepare(options);
 }
 
@@ -124,6 +125,30 @@ TEST_P(Photographs, TimingModeTakesTheSameCycles) {
   EXPECT_EQ(std::count(functional.begin(), functional.end(), '\n'), 20) << functional;
   EXPECT_EQ(functional, timing);
 }
+
+class SixteenBits : public Photographs {
+ protected:
+  static std::string difference(const std::string& selectors, const reference::Pruning& pruning) {
+    SocConfig config = config_of(GetParam());
+    config.accel.numerics_bits = 16;
+    return isolated([&] { return compare_exactly(deit_tiny(selectors, 16), {config, pruning, photographs(5)}); });
+  }
+};
+
+TEST_P(SixteenBits, BitIdenticalUnpruned) { EXPECT_EQ(difference("", {}), ""); }
+
+TEST_P(SixteenBits, BitIdenticalPrunedByClsAttention) {
+  EXPECT_EQ(difference("", pruning_of(zoo::find("deit-t"), Scorer::kClsAttention, {137, 96, 67})), "");
+}
+
+TEST_P(SixteenBits, BitIdenticalPrunedByHeatvitSelectors) {
+  EXPECT_EQ(difference("random:1", pruning_of(zoo::find("deit-t"), Scorer::kHeatvit, {})), "");
+}
+
+INSTANTIATE_TEST_SUITE_P(Shapes, SixteenBits,
+                         ::testing::Values(Shape{"baseline", 3, 32, 16, 197, 192, 192},
+                                           Shape{"primes", 5, 7, 11, 37, 53, 29}),
+                         [](const ::testing::TestParamInfo<Shape>& shape) { return shape.param.name; });
 
 INSTANTIATE_TEST_SUITE_P(Shapes, Photographs,
                          ::testing::Values(Shape{"shipped", 3, 32, 32, 197, 192, 192},
