@@ -13,7 +13,7 @@ namespace heatvit {
 namespace hls {
 
 /// What heatvit_top returns.
-enum Status { kDone = 0, kBadCommand = 1, kNoEnd = 2, kTooLarge = 3, kOperandWidth = 4 };
+enum Status { kDone = 0, kBadCommand = 1, kNoEnd = 2, kTooLarge = 3, kOperandWidth = 4, kNoChipMemory = 5 };
 
 /// A matrix in DDR, possibly one per head. Byte units.
 struct Matrix {

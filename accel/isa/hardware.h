@@ -18,6 +18,10 @@ struct AcceleratorConfig {
   int residual_bits = 16;                        // residual stream: 16 or 8
   Placement layernorm = Placement::kCpu;         // the paper's placement (two independent notes)
   SoftmaxPlacement softmax = SoftmaxPlacement::kAuto;
+  // What stays in the memory on chip instead of DDR, and the size of that memory, which is there where it is used.
+  bool fuse_attention = false;    // attention probabilities, between Q K^T with its softmax and A x V
+  bool residual_on_chip = false;  // the residual stream
+  int chip_kib = 512;
 
   // Capacities in bytes of one slot of each buffer.
   int operand_bytes() const { return numerics_bits / 8; }
@@ -29,6 +33,9 @@ struct AcceleratorConfig {
   int64_t accumulator_slot() const { return int64_t{tile_m} * tile_n * accumulator_bytes(); }
   int64_t vector_slot() const { return int64_t{tile_m} * tile_n * 2; }  // residual tiles and rows of vector operations
   int64_t output_slot() const { return int64_t{tile_m} * tile_n * 2; }
+
+  bool has_chip_memory() const { return fuse_attention || residual_on_chip; }
+  int64_t chip_bytes() const { return int64_t{chip_kib} * 1024; }
 
   // Element types of activations and of attention probabilities.
   Element operand_type() const { return numerics_bits == 16 ? Element::kInt16 : Element::kInt8; }

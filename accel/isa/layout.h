@@ -53,6 +53,10 @@ enum class LoopOrder : uint8_t { kMN = 0, kNM = 1 };  // outer, then inner; k is
 enum class ScoreSource : uint8_t { kMemory = 0, kRandom = 1 };
 enum class SelectRule : uint8_t { kCount = 0, kThreshold = 1 };
 
+/// Addresses from here on are the accelerator's memory on chip, not DDR.
+constexpr uint32_t kChipBase = 0xC0000000U;
+constexpr bool on_chip(uint32_t address) { return address >= kChipBase; }
+
 /// `bits` bits of a 32-bit word, the lowest at `shift`.
 struct Field {
   int word, shift, bits;

@@ -8,6 +8,7 @@ namespace heatvit::modules {
 
 struct BufferConfig {  // slots; 2 is ping-pong
   int input = 2, weight = 2, record = 2, accumulator = 2, vector = 2, output = 2;
+  int chip_width = 64;  // bytes a cycle, each way, of the memory on chip
 };
 
 struct DmaConfig {  // read or write channels of fabric ports that an engine deals its trains over, 1 or 2

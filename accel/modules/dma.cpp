@@ -164,6 +164,10 @@ void DmaEngine::transfer(BurstTrain train, uint8_t* data, uint32_t command) {
   train.purpose = purpose_;
   train.command = command;
   train.write = purpose_ == Purpose::kOutput;
+  if (isa::on_chip(train.address)) {
+    fabric_.clock.wait_cycles(fabric_.chip.cycles(train));
+    return fabric_.chip.move(train, data);
+  }
   if (ports_ == 1) return send(socket, transaction_, train, data);
   const TrainShares dealt = split_train(train, ports_);
   if (dealt.count == 1) return send(socket, transaction_, train, data);

@@ -5,8 +5,9 @@
 //   weights (HP1, HP3): operand B -> weight buffer; channel and norm records -> record buffer
 //   output  (HP3, HP0): output buffer -> DDR; the last store of a command completes it
 //
-// An engine uses its second port where DmaConfig says so: the train is dealt over both (train_split.h) and is through
-// when both shares are. Cost: what the ports and the DDR controller take; setup is the port's.
+// Addresses on chip (isa/layout.h) go to the memory there (chip_memory.h). An engine uses its second port where
+// DmaConfig says so: the train is dealt over both (train_split.h) and is through when both shares are. Cost: what the
+// ports and the DDR controller take; setup is the port's.
 #pragma once
 
 #include <tlm_utils/simple_initiator_socket.h>

@@ -11,6 +11,7 @@ Fabric::Fabric(const FabricConfig& c)
       accumulator("accumulator", c.buffers.accumulator, c.accel.accumulator_slot(), c.functional, c.debug.poison),
       vector("vector", c.buffers.vector, c.accel.vector_slot(), c.functional, c.debug.poison),
       output("output", c.buffers.output, c.accel.output_slot(), c.functional, c.debug.poison),
+      chip(c.accel.has_chip_memory() ? c.accel.chip_bytes() : 0, c.buffers.chip_width, c.functional),
       to_dma_in(c.control.queue),
       to_dma_weights(c.control.queue),
       to_pe(c.control.queue),
@@ -25,6 +26,7 @@ Fabric::Fabric(const FabricConfig& c)
 void Fabric::reset(size_t commands, uint64_t epoch) {
   clock.set_epoch(epoch);
   scoreboard.reset(commands);
+  chip.reset(commands);
   for (UnitAccount& account : accounts) account.reset(commands);
   tiles = 0;
   tiles_of_command.assign(commands, 0);

@@ -12,6 +12,7 @@
 
 #include "accel/isa/hardware.h"
 #include "accel/modules/accounting.h"
+#include "accel/modules/chip_memory.h"
 #include "accel/modules/clock.h"
 #include "accel/modules/config.h"
 #include "accel/modules/scoreboard.h"
@@ -94,6 +95,7 @@ struct Fabric {
   const FabricConfig config;
   ClockDomain clock;
   SlotRing input, weight, records, accumulator, vector, output;
+  ChipMemory chip;
   JobQueue to_dma_in, to_dma_weights, to_pe, to_vector, to_selector, to_dma_out, to_cpu;
   Scoreboard scoreboard;
   std::array<UnitAccount, kUnits> accounts;

@@ -181,12 +181,15 @@ std::vector<BufferShape> buffer_shapes(const SocConfig& config) {
     return BufferShape{name, slots, width, ceil_div(8 * slot_bytes, width)};
   };
   const int64_t cells = int64_t{a.tile_m} * a.tile_n;
-  return {shape("input buffer", b.input, a.input_slot(), int64_t{a.th} * a.ti * operand),
-          shape("weight buffer", b.weight, a.weight_slot(), int64_t{a.th} * a.ti * a.to * operand),
-          shape("record buffer", b.record, isa::AcceleratorConfig::record_slot(), int64_t{64} * config.vector.lanes),
-          shape("accumulators", b.accumulator, cells * bits / 8, int64_t{a.th} * a.to * bits),
-          shape("vector buffer", b.vector, a.vector_slot(), lane),
-          shape("output buffer", b.output, a.output_slot(), lane)};
+  std::vector<BufferShape> buffers = {
+      shape("input buffer", b.input, a.input_slot(), int64_t{a.th} * a.ti * operand),
+      shape("weight buffer", b.weight, a.weight_slot(), int64_t{a.th} * a.ti * a.to * operand),
+      shape("record buffer", b.record, isa::AcceleratorConfig::record_slot(), int64_t{64} * config.vector.lanes),
+      shape("accumulators", b.accumulator, cells * bits / 8, int64_t{a.th} * a.to * bits),
+      shape("vector buffer", b.vector, a.vector_slot(), lane),
+      shape("output buffer", b.output, a.output_slot(), lane)};
+  if (a.has_chip_memory()) buffers.push_back(shape("memory on chip", 1, a.chip_bytes(), int64_t{8} * b.chip_width));
+  return buffers;
 }
 
 ResourceCount buffer_resources(const BufferShape& shape, int lutram_depth) {

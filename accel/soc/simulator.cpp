@@ -64,8 +64,9 @@ void prepare_kernel() {
 void check(const SocConfig& config, const lower::Program& program, Mode mode) {
   const isa::AcceleratorConfig &a = config.accel, &b = program.hw;
   if (a.tile_m != b.tile_m || a.tile_k != b.tile_k || a.tile_n != b.tile_n || a.th != b.th ||
-      a.numerics_bits != b.numerics_bits)
-    throw InputError("the program was lowered for other tile sizes or numerics.bits than the hardware has");
+      a.numerics_bits != b.numerics_bits || a.fuse_attention != b.fuse_attention ||
+      a.residual_on_chip != b.residual_on_chip || a.chip_kib != b.chip_kib)
+    throw InputError("the program was lowered for other hardware: tile sizes, numerics.bits or memory on chip differ");
   if (mode == Mode::kFunctional && !program.with_data) throw InputError("functional mode needs a model with weights");
   if (config.axi.outstanding < 1 || config.axi.outstanding > 64) throw InputError("axi.outstanding must be in 1..64");
   if (program.memory_bytes > config.ddr.capacity) throw InputError("the model does not fit into DDR");
@@ -130,8 +131,10 @@ void Simulator::Impl::load_image(const std::vector<int8_t>* pixels) {
 void Simulator::Impl::complete(uint32_t index) {
   completed[index] = board.fabric.clock.now();
   if (!observer) return;
-  observer(static_cast<int>(index), board.selector.tokens().tokens,
-           [this](uint32_t address, void* data, size_t bytes) { board.ddr.peek(address, data, bytes); });
+  observer(static_cast<int>(index), board.selector.tokens().tokens, [this](uint32_t address, void* data, size_t bytes) {
+    if (isa::on_chip(address)) return board.fabric.chip.peek(address, data, bytes);
+    board.ddr.peek(address, data, bytes);
+  });
 }
 
 std::string Simulator::Impl::stuck() const {
@@ -192,6 +195,7 @@ void Simulator::Impl::collect(ImageResult& r) {
     record.bytes_weights = bytes[static_cast<size_t>(Purpose::kWeights)];
     record.bytes_out = bytes[static_cast<size_t>(Purpose::kOutput)];
     record.bytes_cpu = bytes[static_cast<size_t>(Purpose::kCpu)];
+    record.bytes_chip = fabric.chip.bytes_by_command()[i];
     record.tiles = fabric.tiles_of_command[i];
     record.macs = lower::macs(c, record.tokens);
     r.macs += record.macs;

@@ -33,7 +33,8 @@ struct CommandRecord {
   uint64_t cycles = 0;  // completion of the previous command to completion of this one
   std::array<modules::CauseCounts, modules::kUnits> units{};
   uint64_t bytes_in = 0, bytes_weights = 0, bytes_out = 0, bytes_cpu = 0;  // counted at the controller's sockets
-  uint64_t tiles = 0;                                                      // PE-array tiles
+  uint64_t bytes_chip = 0;  // to and from the memory on chip, in place of DDR
+  uint64_t tiles = 0;       // PE-array tiles
   uint64_t macs = 0;
 };
 

@@ -26,6 +26,8 @@ void check(const zoo::ModelSpec& spec, const reference::Pruning& pruning, const 
     throw InputError("the model was quantised for numerics.bits " + std::to_string(model->bits));
   if (model != nullptr && model->residual_bits != hw.residual_bits)
     throw InputError("the model was quantised for numerics.residual_bits " + std::to_string(model->residual_bits));
+  if (hw.residual_on_chip && hw.layernorm == isa::Placement::kCpu)
+    throw InputError("accel.residual = chip needs accel.layernorm = pl: the host does not reach the memory on chip");
   if (!pruning.enabled()) return;
   int previous = 0;
   for (int position : pruning.positions) {
@@ -54,7 +56,11 @@ Builder::Builder(const zoo::ModelSpec& spec, const isa::AcceleratorConfig& hw, c
   if (hw.softmax == isa::SoftmaxPlacement::kFused && !fits)
     throw InputError("accel.softmax = fused needs a row of " + std::to_string(spec.max_tokens()) +
                      " scores in one output tile: enlarge tile.m x tile.n");
-  fused_softmax_ = hw.softmax == isa::SoftmaxPlacement::kFused ||
+  if (hw.fuse_attention && (!fits || hw.softmax == isa::SoftmaxPlacement::kSeparate))
+    throw InputError(
+        "accel.fuse_attention needs softmax behind the score product: accel.softmax not separate, a row of " +
+        std::to_string(spec.max_tokens()) + " scores in one output tile (tile.m x tile.n)");
+  fused_softmax_ = hw.softmax == isa::SoftmaxPlacement::kFused || hw.fuse_attention ||
                    (hw.softmax == isa::SoftmaxPlacement::kAuto &&
                     prefers_fused_softmax(hw, spec.heads, spec.head_dim(), spec.max_tokens()));
 }
@@ -129,19 +135,25 @@ Region Builder::place_residual(const std::string& name, const std::vector<int16_
 }
 
 void Builder::reserve_activations() {
-  const auto view = [&](const std::string& name, int rows, int row_bytes, int head_stride = 0, int heads = 1) {
+  const auto view = [&](const std::string& name, int rows, int row_bytes, int head_stride = 0, int heads = 1,
+                        bool on_chip = false) {
     const uint64_t bytes =
         static_cast<uint64_t>(rows) * static_cast<uint64_t>(row_bytes) * static_cast<uint64_t>(heads);
-    return View{map_.reserve(name, bytes), 0, static_cast<uint32_t>(row_bytes), static_cast<uint32_t>(head_stride)};
+    return View{on_chip ? map_.reserve_on_chip(name, bytes) : map_.reserve(name, bytes), 0,
+                static_cast<uint32_t>(row_bytes), static_cast<uint32_t>(head_stride)};
   };
   const int t = spec_.max_tokens(), d = spec_.dim * operand_bytes();
   image_ = view("image", spec_.image_size, spec_.image_size * 3 * operand_bytes());
-  x_ = view("residual", t, spec_.dim * residual_bytes());
+  x_ = view("residual", t, spec_.dim * residual_bytes(), 0, 1, hw_.residual_on_chip);
   normed_ = view("normed", t, d);
   qkv_ = view("qkv", t, 3 * d);
   const int score_row = 2 * static_cast<int>(aligned(t)), row = operand_bytes() * static_cast<int>(aligned(t));
   if (!fused_softmax_) scores_ = view("scores", t, score_row, t * score_row, spec_.heads);
-  probabilities_ = view("probabilities", t, row, t * row, spec_.heads);
+  probabilities_ = view("probabilities", t, row, t * row, spec_.heads, hw_.fuse_attention);
+  if (map_.chip_bytes() > static_cast<uint64_t>(hw_.has_chip_memory() ? hw_.chip_bytes() : 0))
+    throw InputError("accel.fuse_attention and accel.residual = chip need " +
+                     std::to_string((map_.chip_bytes() + 1023) / 1024) + " KiB on chip for " + std::string(spec_.name) +
+                     ", buffer.chip_kib is " + std::to_string(hw_.chip_kib));
   attended_ = view("attended", t, d);
   hidden_ = view("hidden", t, spec_.mlp_hidden * operand_bytes());
   logits_ = view("logits", 1, spec_.classes * 4);

@@ -10,9 +10,16 @@ namespace heatvit::lower {
 
 Region MemoryMap::reserve(const std::string& name, uint64_t bytes) {
   const uint64_t aligned = (end_ + 63) / 64 * 64;
-  if (aligned + bytes > UINT32_MAX) throw InputError("the model needs more than 4 GiB of DDR at region " + name);
+  if (aligned + bytes > isa::kChipBase) throw InputError("the model needs more than 3 GiB of DDR at region " + name);
   end_ = aligned + bytes;
   regions_.push_back({name, static_cast<uint32_t>(aligned), static_cast<uint32_t>(bytes)});
+  return regions_.back();
+}
+
+Region MemoryMap::reserve_on_chip(const std::string& name, uint64_t bytes) {
+  const uint64_t aligned = (chip_end_ + 63) / 64 * 64;
+  chip_end_ = aligned + bytes;
+  regions_.push_back({name, static_cast<uint32_t>(isa::kChipBase + aligned), static_cast<uint32_t>(bytes)});
   return regions_.back();
 }
 

@@ -11,8 +11,11 @@ class MemoryMap {
  public:
   explicit MemoryMap(bool with_data) : with_data_(with_data) {}
 
-  /// A 64-byte aligned range behind all earlier ones. Throws InputError beyond 4 GiB.
+  /// A 64-byte aligned range behind all earlier ones. Throws InputError beyond 3 GiB.
   Region reserve(const std::string& name, uint64_t bytes);
+
+  /// The same in the accelerator's memory on chip, which has no initial content.
+  Region reserve_on_chip(const std::string& name, uint64_t bytes);
 
   /// A range with initial content; `data` may be null without data.
   Region place(const std::string& name, const void* data, uint64_t bytes);
@@ -25,13 +28,14 @@ class MemoryMap {
   /// Overwrites a placed range.
   void fill(const Region& region, const void* data, uint64_t bytes);
 
+  uint64_t chip_bytes() const { return chip_end_; }
   uint32_t end() const { return static_cast<uint32_t>(end_); }
   std::vector<Region> take_regions() { return std::move(regions_); }
   std::vector<uint8_t> take_content() { return std::move(content_); }
 
  private:
   bool with_data_;
-  uint64_t end_ = 0;
+  uint64_t end_ = 0, chip_end_ = 0;
   std::vector<Region> regions_;
   std::vector<uint8_t> content_;
 };

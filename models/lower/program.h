@@ -28,10 +28,11 @@ struct Program {
   bool with_data = false;  // false: command list only (timing mode); constants are not laid out
 
   std::vector<isa::Command> commands;  // the last one is kEnd
-  std::vector<Region> regions;  // commands, image, weights, residual stream, scratch, logits: disjoint, 64-byte aligned
+  std::vector<Region> regions;         // commands, image, weights, residual stream, scratch, logits: disjoint, 64-byte
+                                       // aligned; DDR, or on chip
   Region command_list, image, residual, logits;
   std::vector<uint8_t> constants;  // initial DDR content from address 0: commands first, then weights (with_data)
-  uint32_t memory_bytes = 0;       // all regions end before this address
+  uint32_t memory_bytes = 0;       // all regions in DDR end before this address
 };
 
 /// Lowers a model. `model` may be null: timing mode, where addresses and extents alone matter.
@@ -47,6 +48,7 @@ struct Traffic {
   uint64_t weights = 0;  // DMA weights: operand B and records
   uint64_t output = 0;   // DMA out
   uint64_t cpu = 0;      // host-side LayerNorm, read and written
+  uint64_t chip = 0;     // to and from the memory on chip, beside these
   uint64_t total() const { return input + weights + output + cpu; }
 };
 Traffic announced_traffic(const Program& program, const isa::Command& command, int tokens, int tokens_after);

@@ -50,15 +50,22 @@ Passes passes(const Command& c, int64_t mt, int64_t kt, int64_t nt) {
   return {a_stays ? 1 : nt, kt == 1 ? 1 : mt, 1};
 }
 
+/// Operand A (or the rows of a vector operation), R and C, in DDR or on chip.
+Traffic sort(const Command& c, int64_t a, int64_t r, int64_t out) {
+  Traffic t;
+  (isa::on_chip(c.a.address) ? t.chip : t.input) += u(a);
+  (isa::on_chip(c.r.address) ? t.chip : t.input) += u(r);
+  (isa::on_chip(c.c.address) ? t.chip : t.output) += u(out);
+  return t;
+}
+
 Traffic gemm(const Command& c, int tokens) {
   const int64_t m = c.m.at(tokens), k = c.k.at(tokens), n = c.n.at(tokens), heads = c.heads;
   const Passes pass = passes(c, tiles(m, c.tile_m), tiles(k, c.tile_k), tiles(n, c.tile_n));
   const int64_t out = m * n * heads * isa::bytes_of(c.c_type);
-  Traffic t;
   const int64_t size = isa::bytes_of(c.a_type);  // of A and of B
-  t.input = u((c.conv.size != 0 ? conv_input(c) : m * k * heads) * size * pass.a + (c.residual ? out : 0));
+  Traffic t = sort(c, (c.conv.size != 0 ? conv_input(c) : m * k * heads) * size * pass.a, c.residual ? out : 0, out);
   t.weights = u(n * k * heads * size * pass.b + (c.records != 0 ? n * 8 * pass.records : 0));
-  t.output = u(out);
   return t;
 }
 
@@ -71,16 +78,16 @@ Traffic vector_operation(const Command& c, int tokens, int tokens_after) {
       if (c.on_cpu) {
         t.cpu = u(cells * in + cells * out + n * 8);
       } else {
-        t.input = u(cells * in), t.output = u(cells * out), t.weights = u(n * 8);
+        t = sort(c, cells * in, 0, cells * out), t.weights = u(n * 8);
       }
       break;
-    case Opcode::kHeadMean: t.input = u(cells * in), t.output = u(c.m.at(tokens) * out); break;
+    case Opcode::kHeadMean: t = sort(c, cells * in, 0, c.m.at(tokens) * out); break;
     case Opcode::kTokenScore: t.input = u(cells * 6); break;
-    case Opcode::kTokenPack: t.input = u(tokens * n * in), t.output = u(tokens_after * n * in); break;
+    case Opcode::kTokenPack: t = sort(c, tokens * n * in, 0, tokens_after * n * in); break;
     case Opcode::kColumnMaxAdd: t.input = u(cells * 4 + n * 4), t.output = u(n * 4); break;
     case Opcode::kSoftmax:
     case Opcode::kCopy:
-    case Opcode::kTokenMean: t.input = u(cells * in), t.output = u(cells * out); break;
+    case Opcode::kTokenMean: t = sort(c, cells * in, 0, cells * out); break;
     default: break;  // no data
   }
   return t;
@@ -96,11 +103,9 @@ Traffic compulsory_traffic(const Program& program, const Command& c, int tokens,
   if (c.opcode != Opcode::kGemm) return announced_traffic(program, c, tokens, tokens_after);
   const int64_t m = c.m.at(tokens), k = c.k.at(tokens), n = c.n.at(tokens), heads = c.heads;
   const int64_t out = m * n * heads * isa::bytes_of(c.c_type), size = isa::bytes_of(c.a_type);
-  Traffic t;
-  t.input = u((c.conv.size != 0 ? int64_t{c.conv.size} * c.conv.size * c.conv.channels : m * k * heads) * size +
-              (c.residual ? out : 0));
+  const int64_t a = c.conv.size != 0 ? int64_t{c.conv.size} * c.conv.size * c.conv.channels : m * k * heads;
+  Traffic t = sort(c, a * size, c.residual ? out : 0, out);
   t.weights = u(n * k * heads * size);
-  t.output = u(out);
   return t;
 }
 

@@ -32,7 +32,7 @@ bool is_selector(Op op) { return op >= Op::kSelNorm && op <= Op::kSelPack; }
 
 auto key_of(const isa::AcceleratorConfig& h) {
   return std::tuple(h.th, h.ti, h.to, h.tile_m, h.tile_k, h.tile_n, h.order_nm, h.numerics_bits, h.residual_bits,
-                    h.layernorm, h.softmax);
+                    h.layernorm, h.softmax, h.fuse_attention, h.residual_on_chip, h.chip_kib);
 }
 
 auto key_of(const zoo::ModelSpec& s) { return std::tuple(s.dim, s.heads, s.mlp_hidden, s.stem, s.aux_head, s.name); }
@@ -358,6 +358,7 @@ soc::ImageResult to_image_result(const AnalyticEstimate& estimate) {
       record.units[u][static_cast<size_t>(modules::Cause::kBusy)] = static_cast<uint64_t>(std::llround(o.busy[u]));
     record.bytes_in = o.bytes.input, record.bytes_weights = o.bytes.weights;
     record.bytes_out = o.bytes.output, record.bytes_cpu = o.bytes.cpu;
+    record.bytes_chip = o.bytes.chip;
     record.tiles = o.tiles, record.macs = o.macs;
     r.tiles += o.tiles, r.macs += o.macs;
     r.commands.push_back(record);

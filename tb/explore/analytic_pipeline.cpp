@@ -131,6 +131,8 @@ Pipeline::Pipeline(const soc::SocConfig& config)
       output_ring_(config.buffers.output) {}
 
 double Pipeline::train_cycles(Unit unit, const BurstTrain& train) const {
+  if (isa::on_chip(train.address))
+    return static_cast<double>(modules::ChipMemory::cycles(train, config_.buffers.chip_width));
   const soc::DmaConfig& dma = config_.dma;
   const bool write = unit == Unit::kDmaOut;
   const int ports = write ? dma.output_ports : unit == Unit::kDmaIn ? dma.input_ports : dma.weight_ports;

@@ -60,7 +60,7 @@ std::string audit(const lower::Program& program, const soc::ImageResult& r) {
     const std::string where = isa::disassemble(program.commands[i], static_cast<int>(i));
     const lower::Traffic announced = lower::announced_traffic(program, program.commands[i], c.tokens, after);
     if (announced.input != c.bytes_in || announced.weights != c.bytes_weights || announced.output != c.bytes_out ||
-        announced.cpu != c.bytes_cpu)
+        announced.cpu != c.bytes_cpu || announced.chip != c.bytes_chip)
       return "bytes moved differ from bytes announced: " + where;
     const lower::Traffic least = lower::compulsory_traffic(program, program.commands[i], c.tokens, after);
     if (c.bytes_in < least.input || c.bytes_weights < least.weights || c.bytes_out < least.output)

@@ -103,7 +103,7 @@ TEST(Analytic, BreakdownAddsUpAndMatchesTheSimulatedCommands) {
       const soc::CommandRecord &a = timed.commands[i], &b = guess.commands[i];
       cycles += b.cycles;
       if (a.bytes_in != b.bytes_in || a.bytes_weights != b.bytes_weights || a.bytes_out != b.bytes_out ||
-          a.bytes_cpu != b.bytes_cpu)
+          a.bytes_cpu != b.bytes_cpu || a.bytes_chip != b.bytes_chip)
         return "bytes of command " + std::to_string(i);
       const auto pe = static_cast<size_t>(modules::Unit::kPeArray);
       if (a.units[pe][0] != b.units[pe][0]) return "busy cycles of the array, command " + std::to_string(i);

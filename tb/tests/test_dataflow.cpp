@@ -1,5 +1,5 @@
-// Dataflow parameters: ports of the DMA engines, grain of dependencies. Whatever is chosen, results and cycles of
-// functional and timing mode agree, and the books balance.
+// Dataflow parameters: ports of the DMA engines, grain of dependencies, what stays on chip. Whatever is chosen, results
+// and cycles of functional and timing mode agree, and the books balance.
 #include <gtest/gtest.h>
 
 #include <random>
@@ -154,6 +154,9 @@ SocConfig random_dataflow(std::mt19937& random) {
   c.accel.order_nm = pick({0, 1}) == 1;
   c.accel.layernorm = pick({0, 1}) == 1 ? isa::Placement::kPl : isa::Placement::kCpu;
   c.control.dependency = pick({0, 1}) == 1 ? soc::DependencyGrain::kTile : soc::DependencyGrain::kOperation;
+  c.accel.fuse_attention = pick({0, 1}) == 1;
+  c.accel.residual_on_chip = c.accel.layernorm == isa::Placement::kPl && pick({0, 1}) == 1;
+  c.buffers.chip_width = pick({8, 64});
   c.dma.input_ports = pick({1, 2});
   c.dma.weight_ports = pick({1, 2});
   c.dma.output_ports = pick({1, 2});
@@ -167,8 +170,10 @@ SocConfig random_dataflow(std::mt19937& random) {
 std::string words(const SocConfig& c) {
   return std::to_string(c.accel.th) + "x" + std::to_string(c.accel.ti) + "x" + std::to_string(c.accel.to) + " tiles " +
          std::to_string(c.accel.tile_m) + "x" + std::to_string(c.accel.tile_k) + "x" + std::to_string(c.accel.tile_n) +
-         (c.control.dependency == soc::DependencyGrain::kTile ? " by tile" : "") + " ports " +
-         std::to_string(c.dma.input_ports) + std::to_string(c.dma.weight_ports) + std::to_string(c.dma.output_ports);
+         (c.control.dependency == soc::DependencyGrain::kTile ? " by tile" : "") +
+         std::string(c.accel.fuse_attention ? " fused" : "") + (c.accel.residual_on_chip ? " residual on chip" : "") +
+         " ports " + std::to_string(c.dma.input_ports) + std::to_string(c.dma.weight_ports) +
+         std::to_string(c.dma.output_ports);
 }
 
 Pruning random_pruning(std::mt19937& random) {
@@ -191,7 +196,9 @@ TEST(Dataflow, RandomCombinationsAreExact) {
     const std::string verdict = isolated([&] {
       return compare_exactly(model, {config, pruning, {random_image(1), random_image(2)}});
     });
-    if (verdict.find("tile sizes too small") != std::string::npos) continue;
+    if (verdict.find("tile sizes too small") != std::string::npos ||
+        verdict.find("accel.fuse_attention needs softmax") != std::string::npos)
+      continue;
     ++built;
     EXPECT_EQ(verdict, "") << i << ": " << words(config);
   }
@@ -299,6 +306,66 @@ TEST(Dependencies, ByTileIsFasterAndMovesTheSameBytes) {
 
 uint64_t bytes_of(const soc::ImageResult& r, soc::MemoryPort port, modules::Purpose purpose) {
   return r.memory.bytes[static_cast<size_t>(port)][static_cast<size_t>(purpose)];
+}
+
+/// Bytes of one operation over all blocks of DeiT-S: DDR, on chip.
+std::pair<uint64_t, uint64_t> bytes_of_op(isa::Op op, const SocConfig& config) {
+  const std::string text = isolated([&] {
+    const lower::Program program = lower::lower(zoo::find("deit-s"), config.accel, {}, nullptr);
+    const soc::ImageResult r = soc::Simulator(config, program, soc::Mode::kTiming).run({});
+    uint64_t ddr = 0, chip = 0;
+    for (const soc::CommandRecord& c : r.commands) {
+      if (c.op != op) continue;
+      ddr += c.bytes_in + c.bytes_out;
+      chip += c.bytes_chip;
+    }
+    return std::to_string(ddr) + " " + std::to_string(chip) + audit(program, r);
+  });
+  unsigned long long ddr = 0, chip = 0;
+  EXPECT_EQ(std::sscanf(text.c_str(), "%llu %llu", &ddr, &chip), 2) << text;
+  return {ddr, chip};
+}
+
+TEST(OnChip, ScoresAndResidualStreamLeaveDdr) {
+  SocConfig config;
+  config.accel.layernorm = isa::Placement::kPl;
+  config.accel.chip_kib = 1024;
+  const SocConfig plain = config;
+  config.accel.fuse_attention = config.accel.residual_on_chip = true;
+  const uint64_t scores = 12ULL * 6 * 197 * 197, stream = 12ULL * 197 * 384 * 2, activations = stream / 2;
+  EXPECT_EQ(bytes_of_op(isa::Op::kScores, plain).second, 0U);
+  EXPECT_EQ(bytes_of_op(isa::Op::kScores, config).second, scores);
+  EXPECT_EQ(bytes_of_op(isa::Op::kScores, plain).first - bytes_of_op(isa::Op::kScores, config).first, scores);
+  EXPECT_EQ(bytes_of_op(isa::Op::kAttend, config), std::pair(activations, scores)) << "Q K^T x V: results alone";
+  EXPECT_EQ(bytes_of_op(isa::Op::kNorm1, config), std::pair(activations, stream));
+  EXPECT_EQ(bytes_of_op(isa::Op::kFc2, config).second, 2 * stream) << "residual read and written";
+}
+
+TEST(OnChip, RefusalsNameTheParameter) {
+  const auto refusal = [](auto change) {
+    SocConfig config;
+    change(config);
+    try {
+      lower::lower(zoo::find("deit-b"), config.accel, {}, nullptr);
+    } catch (const InputError& error) {
+      return std::string(error.what());
+    }
+    return std::string("accepted");
+  };
+  EXPECT_EQ(refusal([](SocConfig& c) { c.accel.residual_on_chip = true; }),
+            "accel.residual = chip needs accel.layernorm = pl: the host does not reach the memory on chip");
+  EXPECT_EQ(refusal([](SocConfig& c) {
+              c.accel.residual_on_chip = c.accel.fuse_attention = true;
+              c.accel.layernorm = isa::Placement::kPl;
+            }),
+            "accel.fuse_attention and accel.residual = chip need 776 KiB on chip for deit-b, buffer.chip_kib is 512");
+  EXPECT_EQ(refusal([](SocConfig& c) {
+              c.accel.fuse_attention = true;
+              c.accel.softmax = isa::SoftmaxPlacement::kSeparate;
+            }),
+            "accel.fuse_attention needs softmax behind the score product: accel.softmax not separate, a row of 197 "
+            "scores in one output tile (tile.m x tile.n)");
+  EXPECT_EQ(refusal([](SocConfig& c) { c.accel.fuse_attention = true; }), "accepted");
 }
 
 TEST(Ports, SecondPortsCarryHalfAndSaveTime) {
