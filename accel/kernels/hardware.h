@@ -1,5 +1,5 @@
 // Sizes that a bitstream fixes. `run_sim hls-config` writes such a header for a configuration; where HEATVIT_HLS_CONFIG
-// names one ("path/of/header.h"), it replaces these values, which are configs/heatvit-deit-t.ini's.
+// names one ("path/of/header.h"), it replaces these values: DeiT-T's array with small tiles.
 #ifndef HEATVIT_ACCEL_KERNELS_HARDWARE_H_
 #define HEATVIT_ACCEL_KERNELS_HARDWARE_H_
 
