@@ -43,12 +43,16 @@ CommandLine pareto_command_line() {
 }
 
 std::vector<std::string> resolve_objectives(const CommandLine& line, const explore::Store& store) {
-  const std::vector<std::string> names =
+  std::vector<std::string> names =
       split_list(line.has("objectives") ? line.text("objectives") : store.description("objectives"));
-  for (const std::string& name : names) {
-    const auto& known = explore::metric_names();
-    if (std::find(known.begin(), known.end(), name) == known.end())
-      throw InputError("--objectives: there is no '" + name + "'; there are latency_ms, dsp, bram18k, gmacs, tiles");
+  const std::vector<std::string>& known = explore::metric_names();
+  for (std::string& name : names) {
+    name = explore::metric_name(name);
+    if (std::find(known.begin(), known.end(), name) == known.end()) {
+      std::string all;
+      for (const std::string& metric : known) all += (all.empty() ? "" : ", ") + metric;
+      throw InputError("--objectives: there is no '" + name + "'; there are " + all);
+    }
   }
   if (names.size() < 2) throw InputError("--objectives: at least two are needed");
   return names;
