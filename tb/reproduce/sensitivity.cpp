@@ -15,12 +15,13 @@ constexpr double kStep = 0.2;
 
 bool starts_with(const std::string& text, const char* prefix) { return text.rfind(prefix, 0) == 0; }
 
-/// Numbers whose source is "our choice" and that describe the platform. What a designer chooses (array, tiles, buffers,
-/// dataflow) is in the ablations.
+/// Numbers whose source is "our choice", or that were counted here, and that describe the platform. What a designer
+/// chooses (array, tiles, buffers, dataflow) is in the ablations.
 bool is_constant(const tb::Parameter& p) {
   const auto chosen = {"pe.",    "tile.",  "accel.",      "buffer.", "numerics.",
                        "debug.", "power.", "ddr.traffic", "ddr.qos", "host.batch"};
-  return p.source == tb::kOurs && p.choices.empty() && !p.get_text && p.key != "pl.clock_mhz" &&
+  const bool ours = p.source == tb::kOurs || starts_with(p.source, "counted");
+  return ours && p.choices.empty() && !p.get_text && p.key != "pl.clock_mhz" &&
          std::none_of(chosen.begin(), chosen.end(), [&](const char* prefix) { return starts_with(p.key, prefix); });
 }
 
@@ -62,7 +63,7 @@ ResultTable latency_table(const std::vector<Line>& lines) {
   t.note =
       "Keep ratios " + ratios_text(published::kDefaultRatios) +
       ". Whole numbers move by at least one. Largest effect first. Every number of the parameter table whose source "
-      "is \"our choice\" and that describes the platform; what a designer chooses is in the ablations.";
+      "is \"our choice\" or counted here and that describes the platform; what a designer chooses is in the ablations.";
   return t;
 }
 
