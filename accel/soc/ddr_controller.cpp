@@ -139,7 +139,7 @@ void DdrController::start_traffic(bool write, double gbs) {
   s.train.row_bytes = kPage;
   s.train.purpose = modules::Purpose::kCpu;
   s.train.write = write;
-  s.request = epoch_;
+  s.request = s.due = epoch_;
   next_traffic(s);
   begin(s, index, epoch_);
 }
@@ -262,7 +262,7 @@ bool DdrController::yields(const Stream& s) const {
 /// Read data pass the port.
 inline void DdrController::deliver(Stream& s, const ddr::Served& served, bool at_once) {
   if (latency_recorder_)
-    latency_recorder_(static_cast<double>((served.last_data - served.arrival) * scheduler_.timing().clock_fs) * 1e-6);
+    latency_recorder_(static_cast<double>((served.first_data - served.arrival) * scheduler_.timing().clock_fs) * 1e-6);
   const ddr::Group& g = s.cutter.group();
   const uint64_t outstanding = s.timing.outstanding;
   uint64_t first = time_of(served.first_data), last = time_of(served.last_data);
@@ -288,7 +288,8 @@ inline void DdrController::step(Stream& s, size_t index) {
     schedule(s, index);
   } else if (s.period != 0) {
     next_traffic(s);
-    begin(s, index, std::max(s.request, s.request / s.period * s.period + s.period));
+    s.due += s.period;  // what came late is made up for
+    begin(s, index, std::max(s.request, s.due));
   }
 }
 

@@ -50,7 +50,7 @@ class DdrController : public sc_core::sc_module {
   void peek(uint32_t address, void* data, size_t bytes) const;
 
   void set_recorder(Recorder recorder) { recorder_ = std::move(recorder); }
-  /// Of every read request: arrival at the controller to the last data, ns.
+  /// Of every read request: arrival at the controller to the last data of its first burst, ns.
   void set_latency_recorder(std::function<void(double ns)> recorder) { latency_recorder_ = std::move(recorder); }
 
   const std::vector<PurposeBytes>& bytes_by_command() const { return bytes_; }
@@ -109,8 +109,8 @@ class DdrController : public sc_core::sc_module {
     uint64_t channel = 0;  // the port's data channel is free
     uint64_t finish = 0;   // last beat or response of the bursts served so far
     uint32_t port = 0;
-    bool wide = false;    // reads: the port's own beats hold it up, and the memory had nothing else to do
-    uint64_t period = 0;  // host load: from train to train, fs
+    bool wide = false;             // reads: the port's own beats hold it up, and the memory had nothing else to do
+    uint64_t period = 0, due = 0;  // host load: from train to train, fs; when the present one was due
   };
 
   void transport(int index, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);

@@ -25,7 +25,7 @@ struct PortRun {
 struct MemoryRun {
   uint64_t bytes = 0, cycles = 0;  // cycles: memory clocks, first request to last data
   uint64_t row_hits = 0, row_misses = 0, refreshes = 0;
-  std::vector<double> read_latency_ns;  // of each request: arrival at the controller to its last data
+  std::vector<double> read_latency_ns;  // of each request: arrival at the controller to its first burst's last data
   std::vector<PortRun> ports;           // none of a trace
 };
 
