@@ -68,7 +68,9 @@ std::vector<Variant> variants_of(const soc::SocConfig& base) {
   add_other_values(v, base, "ports", "accel.output_ports", {"1", "2"});
   add_other_values(v, base, "fusion", "accel.softmax", {"fused", "separate"});
   add_other_values(v, base, "fusion", "accel.fuse_attention", {"off", "on"});
-  add_other_values(v, base, "fusion", "accel.residual", {"ddr", "chip"});
+  v.push_back({"fusion",
+               "LayerNorm in the fabric, residual stream on chip",
+               {{"accel.layernorm", "pl"}, {"accel.residual", "chip"}}});
   add_other_values(v, base, "dependency", "accel.dependency", {"operation", "tile"});
   add_other_values(v, base, "loop order", "tile.order", {"mn", "nm"});
   for (const std::vector<int>& positions : {std::vector<int>{3, 6, 9}, {3, 5, 7}, {5, 8, 11}, {2, 3, 4}}) {
