@@ -226,4 +226,25 @@ reference::Pruning pruning_of(const zoo::ModelSpec& spec, reference::Scorer scor
   return pruning;
 }
 
+std::vector<ExactCase> placements(const std::vector<soc::SocConfig>& configs) {
+  using reference::Scorer;
+  const zoo::ModelSpec spec = small_spec();
+  const std::vector<reference::Pruning> prunings = {{},
+                                                    pruning_of(spec, Scorer::kClsAttention, {137, 60}),
+                                                    pruning_of(spec, Scorer::kRandom, {120, 33}),
+                                                    pruning_of(spec, Scorer::kHeatvit, {}),
+                                                    pruning_of(spec, Scorer::kHeatvit, {196, 91})};
+  std::vector<ExactCase> cases;
+  for (const soc::SocConfig& config : configs)
+    for (const reference::Pruning& pruning : prunings) {
+      ExactCase test{config, pruning, {random_image(1), random_image(2)}};
+      const size_t i = cases.size();
+      test.config.accel.layernorm = i % 2 == 0 ? isa::Placement::kCpu : isa::Placement::kPl;
+      test.config.accel.softmax = i % 3 == 0 ? isa::SoftmaxPlacement::kSeparate : isa::SoftmaxPlacement::kAuto;
+      test.config.accel.order_nm = i % 5 != 0;
+      cases.push_back(test);
+    }
+  return cases;
+}
+
 }  // namespace heatvit::testing

@@ -37,6 +37,10 @@ std::vector<int8_t> random_image(uint32_t seed);
 /// A small transformer for quick tests: 3 blocks of 64 channels and 4 heads, selectors before blocks 2 and 3.
 zoo::ModelSpec small_spec();
 
+/// The small transformer's cases over these configurations: every scorer, LayerNorm and softmax in either place, both
+/// loop orders; two images each.
+std::vector<ExactCase> placements(const std::vector<soc::SocConfig>& configs);
+
 reference::Pruning pruning_of(const zoo::ModelSpec& spec, reference::Scorer scorer, std::vector<int> keep);
 
 }  // namespace heatvit::testing

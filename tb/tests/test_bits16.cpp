@@ -184,23 +184,7 @@ void expect_exact(const quant::QuantModel& model, const ExactCase& test) {
 
 TEST(Exact16, EveryShapeScorerAndPlacement) {
   const quant::QuantModel model = random_model(small_spec(), 7);
-  const auto spec = small_spec();
-  const std::vector<Pruning> prunings = {{},
-                                         pruning_of(spec, Scorer::kClsAttention, {137, 60}),
-                                         pruning_of(spec, Scorer::kRandom, {120, 33}),
-                                         pruning_of(spec, Scorer::kHeatvit, {}),
-                                         pruning_of(spec, Scorer::kHeatvit, {196, 91})};
-  int placement = 0;
-  for (const SocConfig& config : shapes())
-    for (const Pruning& pruning : prunings) {
-      ExactCase test{config, pruning, {random_image(1), random_image(2)}};
-      test.config.accel.layernorm = placement % 2 == 0 ? isa::Placement::kCpu : isa::Placement::kPl;
-      test.config.accel.softmax = placement % 3 == 0 ? isa::SoftmaxPlacement::kSeparate : isa::SoftmaxPlacement::kAuto;
-      test.config.accel.order_nm = placement % 5 != 0;
-      ++placement;
-      SCOPED_TRACE("shape " + std::to_string(placement));
-      expect_exact(model, test);
-    }
+  for (const ExactCase& test : placements(shapes())) expect_exact(model, test);
 }
 
 TEST(Exact16, LvVit) {  // stem convolutions, residual divisor, auxiliary head
