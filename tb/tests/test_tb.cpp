@@ -330,10 +330,10 @@ TEST(RunOptions, UnknownAndHalfOptions) {
 
 TEST(RunOptions, ConfigOfTheReportHasEveryParameter) {
   CommandLine line = run_command_line();
-  line.parse({"--model", "deit-s", "--prune-rates", "0.3,0.51,0.657", "--pe.to", "40", "--ddr.t_rp_ns", "13.5"});
+  line.parse({"--model", "deit-s", "--prune-rates", "0.3,0.51,0.657", "--pe.to", "16", "--ddr.t_rp_ns", "13.5"});
   const RunOptions options = resolve_run(line);
   for (const Parameter& p : parameters()) EXPECT_TRUE(options.resolved.contains(p.key)) << p.key;
-  EXPECT_EQ(options.resolved["pe.to"], 40);
+  EXPECT_EQ(options.resolved["pe.to"], 16);
   EXPECT_EQ(options.resolved["device"], "zcu102");
   EXPECT_EQ(options.resolved["ddr.t_rp_ns"], 13.5);
   EXPECT_EQ(options.resolved["tile.order"], "nm");
