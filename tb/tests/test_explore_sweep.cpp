@@ -132,7 +132,7 @@ TEST_F(Sweeps, RecordWhatTheDeviceCannotHold) {
   sweep(ini("[sweep]\nmodel = deit-s\nobjectives = latency,energy\n" + axes), out);
   EXPECT_THAT(query(out, "SELECT state FROM point ORDER BY number"), ElementsAre("done", "infeasible"));
   EXPECT_THAT(query(out, "SELECT reason FROM point WHERE number = 1"),
-              ElementsAre("does not fit zcu102: DSP: 3,378 needed, 2,520 available"));
+              ElementsAre(testing::StartsWith("does not fit zcu102: DSP: 3,378 needed, 2,520 available")));
   EXPECT_EQ(run_sim({"pareto", out}).code, 0);
   sweep(ini("[sweep]\nmodel = deit-s\ndevice = none\n" + axes), any);
   EXPECT_THAT(query(any, "SELECT state FROM point ORDER BY number"), ElementsAre("done", "done"));
@@ -144,9 +144,9 @@ TEST_F(Sweeps, RecordWhatTheDeviceCannotHold) {
 
 TEST_F(Sweeps, AgreeWithSingleRuns) {
   const std::string out = folder_.path("r.sqlite"), json = folder_.path("run.json");
-  sweep(ini("[sweep]\nmodel = deit-t\n[axis]\nprune-rates = 0.5,0.6,0.7; 0,0,0\npe.to = 40\n"), out);
+  sweep(ini("[sweep]\nmodel = deit-t\n[axis]\nprune-rates = 0.5,0.6,0.7; 0,0,0\npe.to = 24\n"), out);
   const Outcome run =
-      run_sim({"--model", "deit-t", "--prune-rates", "0.5,0.6,0.7", "--pe.to", "40", "--csv", folder_.path("run.csv")});
+      run_sim({"--model", "deit-t", "--prune-rates", "0.5,0.6,0.7", "--pe.to", "24", "--csv", folder_.path("run.csv")});
   ASSERT_EQ(run.code, 0) << run.err;
   EXPECT_THAT(read_file(folder_.path("run.csv")),
               HasSubstr("," + query(out, "SELECT cycles FROM point WHERE number = 0")[0] + ","));
