@@ -15,13 +15,13 @@ import json
 
 import torch
 
-PARTS = ("block", "block_before_selector", "selector_keeping_none", "selector_keeping_all", "embedding", "head")
+PARTS = ("block", "block_after_selector", "block_before_selector", "selector_keeping_none", "selector_keeping_all", "embedding", "head")
 
 
 def _read_json(path):
     with open(path, encoding="utf-8") as file:
         table = json.load(file)
-    if table.get("schema") != "heatvit-sim/latency-table/1":
+    if table.get("schema") != "heatvit-sim/latency-table/2":
         raise ValueError(f"{path}: not a latency table of run_sim")
     return {key: table[key] for key in ("depth", "selectors", "patches")}, table["rows"]
 
@@ -29,7 +29,7 @@ def _read_json(path):
 def _read_csv(path):
     with open(path, encoding="utf-8", newline="") as file:
         lines = file.read().splitlines()
-    if not lines or not lines[0].startswith("# heatvit-sim/latency-table/1"):
+    if not lines or not lines[0].startswith("# heatvit-sim/latency-table/2"):
         raise ValueError(f"{path}: not a latency table of run_sim")
     words = next(line for line in lines if line.startswith("# model")).split()
     names = words.index("selectors"), words.index("scorer")
@@ -81,11 +81,22 @@ class LatencyTable(torch.nn.Module):
         none, everything = self._at("selector_keeping_none", tokens), self._at("selector_keeping_all", tokens)
         return none + share * (everything - none)
 
+    def _block(self, block, tokens):
+        """A block is longer behind a selector or the embedding, and another one again before a selector."""
+        inner = self._at("block", tokens)
+        latency = inner
+        if block == 1 or block in self.selectors:
+            latency = latency + self._at("block_after_selector", tokens) - inner
+        if block + 1 in self.selectors:
+            latency = latency + self._at("block_before_selector", tokens) - inner
+        return latency
+
     def of_blocks(self, tokens):
         """Milliseconds of a network without selectors whose blocks work on these numbers of rows."""
         rows = [torch.tensor(float(count), dtype=torch.float64) for count in tokens]
         first = torch.tensor(float(self.patches + 1), dtype=torch.float64)
-        return float(self._at("embedding", first) + sum(self._at("block", r) for r in rows) + self._at("head", rows[-1]))
+        blocks = self._at("block_after_selector", rows[0]) + sum(self._at("block", r) for r in rows[1:])
+        return float(self._at("embedding", first) + blocks + self._at("head", rows[-1]))
 
     def forward(self, keep_ratios):
         """keep_ratios: (..., selectors), cumulative, in [0, 1], not rising. Returns (...) in milliseconds, float64."""
@@ -100,6 +111,5 @@ class LatencyTable(torch.nn.Module):
                 after = self.tokens_of(ratios[..., self.selectors.index(block)])
                 latency = latency + self._selector(tokens, after)
                 tokens = after
-            part = "block_before_selector" if block + 1 in self.selectors else "block"
-            latency = latency + self._at(part, tokens)
+            latency = latency + self._block(block, tokens)
         return latency + self._at("head", tokens)

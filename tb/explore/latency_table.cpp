@@ -16,7 +16,7 @@ namespace {
 using isa::Op;
 
 constexpr int kProbeDepth = 5;
-constexpr uint8_t kBlock = 3, kLastBlock = 4, kNextBlock = 5;
+constexpr uint8_t kFirstBlock = 2, kBlock = 3, kLastBlock = 4, kNextBlock = 5;
 constexpr int kFirstSelector = 2, kSecondSelector = 5;
 
 lower::Program probe_program(const TableRequest& request) {
@@ -57,6 +57,7 @@ TableRow measure(soc::Simulator& simulator, const zoo::ModelSpec& spec, int toke
   TableRow row;
   row.tokens = tokens;
   row.block = block(kBlock);
+  row.first_block = block(kFirstBlock);
   row.last_block = block(kLastBlock);
   row.selector_narrow = selector_cycles(narrow);
   row.selector_wide = selector_cycles(wide);
@@ -150,7 +151,10 @@ double LatencyTable::predict(const zoo::ModelSpec& spec, const std::vector<int>&
       cycles += selector(tokens, after);
       tokens = after;
     }
-    cycles += at(is_selector(block + 1) ? &TableRow::last_block : &TableRow::block, tokens);
+    const double inner = at(&TableRow::block, tokens);
+    cycles += inner;
+    if (block == 1 || is_selector(block)) cycles += at(&TableRow::first_block, tokens) - inner;
+    if (is_selector(block + 1)) cycles += at(&TableRow::last_block, tokens) - inner;
   }
   return cycles + at(&TableRow::head, tokens);
 }

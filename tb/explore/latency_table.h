@@ -7,9 +7,10 @@
 //   embedding, block 1 | selector | blocks 2, 3, 4 | selector | block 5, head
 //
 // with the first selector leaving T tokens. A part's cycles run from the completion of the command before it to the
-// completion of its last: block 3 is the block, block 4 the block before a selector (it also gathers CLS attention
-// where that is the scorer), then the selector over T tokens. The head is measured where the second selector keeps
-// everything. All blocks of a network have one shape, so there is one block kind.
+// completion of its last: block 3 is the block, block 2 the block after a selector (which lets nothing of the next
+// block start early), block 4 the block before one (it also gathers CLS attention where that is the scorer), then the
+// selector over T tokens. Block 1 of a network counts as after a selector, too. The head is measured where the second
+// selector keeps everything. All blocks of a network have one shape, so there is one block kind.
 #pragma once
 
 #include <cstdint>
@@ -27,6 +28,7 @@ namespace heatvit::explore {
 struct TableRow {
   int tokens = 0;  // 2..N0 + 1: rows of the residual stream
   uint64_t block = 0;
+  uint64_t first_block = 0;      // the block after a selector, or the embedding
   uint64_t last_block = 0;       // the block before a selector
   uint64_t selector_narrow = 0;  // the selector over `tokens` tokens that keeps no patch (package token alone)
   uint64_t selector_wide = 0;    // ... that keeps every patch

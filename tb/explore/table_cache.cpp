@@ -24,8 +24,8 @@ fs::path cache_folder() {
 
 std::string fields_of(const TableRow& r) {
   std::ostringstream text;
-  text << r.tokens << ' ' << r.block << ' ' << r.last_block << ' ' << r.selector_narrow << ' ' << r.selector_wide << ' '
-       << r.embedding << ' ' << r.head;
+  text << r.tokens << ' ' << r.block << ' ' << r.first_block << ' ' << r.last_block << ' ' << r.selector_narrow << ' '
+       << r.selector_wide << ' ' << r.embedding << ' ' << r.head;
   return text.str();
 }
 
@@ -33,8 +33,8 @@ bool parse_line(const std::string& line, TableRow& r) {
   const size_t end = line.rfind(' ');
   if (end == std::string::npos || content_hash(line.substr(0, end)) != line.substr(end + 1)) return false;
   std::istringstream text(line.substr(0, end));
-  return static_cast<bool>(text >> r.tokens >> r.block >> r.last_block >> r.selector_narrow >> r.selector_wide >>
-                           r.embedding >> r.head);
+  return static_cast<bool>(text >> r.tokens >> r.block >> r.first_block >> r.last_block >> r.selector_narrow >>
+                           r.selector_wide >> r.embedding >> r.head);
 }
 
 }  // namespace

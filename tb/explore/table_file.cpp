@@ -17,6 +17,7 @@ struct Column {
   uint64_t TableRow::*cycles;
 };
 constexpr Column kColumns[] = {{"block", &TableRow::block},
+                               {"block_after_selector", &TableRow::first_block},
                                {"block_before_selector", &TableRow::last_block},
                                {"selector_keeping_none", &TableRow::selector_narrow},
                                {"selector_keeping_all", &TableRow::selector_wide},
@@ -51,7 +52,7 @@ double worst_error(const std::vector<TableCheck>& checks) {
 
 std::string to_json(const TableDocument& table) {
   const zoo::ModelSpec& spec = table.request.spec;
-  Json json = {{"schema", "heatvit-sim/latency-table/1"},
+  Json json = {{"schema", "heatvit-sim/latency-table/2"},
                {"key", table.key},
                {"version", table.version},
                {"model", spec.name},
@@ -76,7 +77,7 @@ std::string to_json(const TableDocument& table) {
 
 std::string to_csv(const TableDocument& table) {
   const zoo::ModelSpec& spec = table.request.spec;
-  std::string text = "# heatvit-sim/latency-table/1 key " + table.key + " version " + table.version + "\n# model " +
+  std::string text = "# heatvit-sim/latency-table/2 key " + table.key + " version " + table.version + "\n# model " +
                      std::string(spec.name) + " depth " + std::to_string(spec.depth) + " selectors";
   for (const int position : spec.selectors) text += " " + std::to_string(position);
   text += " scorer " + table.scorer + " clock_mhz " + tb::number_text(table.request.config.pl_clock_mhz) + "\n";

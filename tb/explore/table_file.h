@@ -1,4 +1,4 @@
-// Latency tables as files: JSON "heatvit-sim/latency-table/1" and CSV, docs/exploration.md.
+// Latency tables as files: JSON "heatvit-sim/latency-table/2" and CSV, docs/exploration.md.
 #pragma once
 
 #include <string>

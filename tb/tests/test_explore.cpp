@@ -50,12 +50,13 @@ class Tables : public ::testing::Test {
 
 TEST_F(Tables, HoldEveryTokenCountAndAgreeWithFullRuns) {
   const json t = json::parse(table("t.json", {"--model", "deit-s", "--jobs", "2"}));
-  EXPECT_EQ(t["schema"], "heatvit-sim/latency-table/1");
+  EXPECT_EQ(t["schema"], "heatvit-sim/latency-table/2");
   ASSERT_EQ(t["rows"].size(), 196U);
   for (size_t i = 0; i < 196; ++i) {
     const json& row = t["rows"][i];
     EXPECT_EQ(row["tokens"], i + 2);
-    for (const char* part : {"block", "block_before_selector", "selector_keeping_all", "embedding", "head"})
+    for (const char* part :
+         {"block", "block_after_selector", "block_before_selector", "selector_keeping_all", "embedding", "head"})
       EXPECT_GT(row[std::string(part) + "_cycles"].get<int>(), 0) << part << " at " << i + 2;
   }
   EXPECT_GT(t["rows"][195]["block_ms"], t["rows"][97]["block_ms"]);

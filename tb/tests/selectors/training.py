@@ -42,9 +42,10 @@ def make_inputs(folder):
         coarse.resize((40, 32), Image.BICUBIC).save(f"{folder}/images/{number:02}.png")
         lines.append(f"{number:02}.png,{number % CLASSES}")
     tensors.write_text(folder + "/labels.csv", "\n".join(lines) + "\n")
-    rows = [{"tokens": t, "block_ms": 0.1 + 0.01 * t, "block_before_selector_ms": 0.1 + 0.01 * t, "selector_keeping_none_ms": 0.05,
+    rows = [{"tokens": t, "block_ms": 0.1 + 0.01 * t, "block_after_selector_ms": 0.1 + 0.01 * t,
+             "block_before_selector_ms": 0.1 + 0.01 * t, "selector_keeping_none_ms": 0.05,
              "selector_keeping_all_ms": 0.05, "embedding_ms": 0.1, "head_ms": 0.1} for t in range(2, SMALL.tokens + 1)]
-    table = {"schema": "heatvit-sim/latency-table/1", "depth": 6, "patches": SMALL.patches, "selectors": [3, 5], "rows": rows}
+    table = {"schema": "heatvit-sim/latency-table/2", "depth": 6, "patches": SMALL.patches, "selectors": [3, 5], "rows": rows}
     tensors.write_text(folder + "/table.json", json.dumps(table))
 
 
