@@ -102,7 +102,8 @@ TEST(Cutter, GroupsHoldTheTrainsBursts) {
   Random random(17);
   for (int i = 0; i < 4000 && !HasFailure(); ++i) {
     PortTiming port;
-    port.max_beats = std::vector<uint32_t>{16, 4, 10}[random.below(3)];
+    port.max_beats = std::vector<uint32_t>{16, 4, 10, 64, 256}[random.below(5)];
+    port.beat_bytes = std::vector<uint32_t>{16, 8, 32}[random.below(3)];
     port.outstanding = 1 + random.below(16);
     const BurstTrain train = random_train(random);
     SCOPED_TRACE("train at " + std::to_string(train.address) + ", " + std::to_string(train.rows) + " rows of " +

@@ -79,7 +79,7 @@ void TrainCutter::choose_part(uint32_t skew, uint32_t page_left, bool wide) {
     if (room > page_left && room < left)  // to the end of a burst
       room = page_left + (room - page_left) / burst_ * burst_;
     else if (room < left)
-      room = (skew + room) / burst_ * burst_ - skew;
+      room = std::max((skew + room) / burst_ * burst_, skew) - skew;  // no whole burst: first_bytes below
     g.bytes = std::max(g.bytes, room);
   }
   g.rows = 1;
