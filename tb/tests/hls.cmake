@@ -33,15 +33,20 @@ endif()
 heatvit_test(hls_estimate LIBS heatvit_tb)
 heatvit_test(hls_image LIBS heatvit_tb soc_support)
 
-# The top with the sizes of another configuration, as run_sim hls-config writes them.
-set(header ${CMAKE_CURRENT_BINARY_DIR}/hls_config_small.h)
-add_custom_command(OUTPUT ${header}
-  COMMAND ${CMAKE_COMMAND} -E env HEATVIT_HOME=${CMAKE_SOURCE_DIR} $<TARGET_FILE:run_sim> hls-config --pe.th 2 --pe.ti 8
-    --pe.to 6 --tile.m 50 --tile.k 68 --tile.n 52 --vec.lanes 8 --output ${header}
-  DEPENDS run_sim VERBATIM)
-add_executable(test_hls_top_small test_hls_top.cpp ${CMAKE_SOURCE_DIR}/accel/hls/heatvit_top.cpp ${header})
-target_compile_definitions(test_hls_top_small PRIVATE HEATVIT_HLS_CONFIG="${header}")
-target_link_libraries(test_hls_top_small PRIVATE soc_support GTest::gtest_main)
-target_compile_options(test_hls_top_small PRIVATE -Wno-unused-label)
-gtest_discover_tests(test_hls_top_small TEST_PREFIX hls_top_small. TEST_FILTER HlsTop.Random*:HlsTop.Eight*:HlsTop.LvVit
-  DISCOVERY_TIMEOUT 60 PROPERTIES ENVIRONMENT "HEATVIT_HOME=${CMAKE_SOURCE_DIR}")
+# heatvit_top_with(NAME FILTER OPTIONS...): the top with the sizes that run_sim hls-config writes for OPTIONS.
+function(heatvit_top_with name filter)
+  set(header ${CMAKE_CURRENT_BINARY_DIR}/hls_config_${name}.h)
+  add_custom_command(OUTPUT ${header}
+    COMMAND ${CMAKE_COMMAND} -E env HEATVIT_HOME=${CMAKE_SOURCE_DIR} $<TARGET_FILE:run_sim> hls-config ${ARGN} --output ${header}
+    DEPENDS run_sim VERBATIM)
+  add_executable(test_hls_top_${name} test_hls_top.cpp ${CMAKE_SOURCE_DIR}/accel/hls/heatvit_top.cpp ${header})
+  target_compile_definitions(test_hls_top_${name} PRIVATE HEATVIT_HLS_CONFIG="${header}")
+  target_link_libraries(test_hls_top_${name} PRIVATE soc_support GTest::gtest_main)
+  target_compile_options(test_hls_top_${name} PRIVATE -Wno-unused-label)
+  gtest_discover_tests(test_hls_top_${name} TEST_PREFIX hls_top_${name}. TEST_FILTER ${filter}
+    DISCOVERY_TIMEOUT 60 PROPERTIES ENVIRONMENT "HEATVIT_HOME=${CMAKE_SOURCE_DIR}")
+endfunction()
+heatvit_top_with(small HlsTop.Random*:HlsTop.Eight*:HlsTop.LvVit
+  --pe.th 2 --pe.ti 8 --pe.to 6 --tile.m 50 --tile.k 68 --tile.n 52 --vec.lanes 8)
+heatvit_top_with(shipped DeitTiny.*:HlsTop.Random*:HlsTop.Deeper*
+  --config ${CMAKE_SOURCE_DIR}/configs/heatvit-deit-t.ini)
