@@ -206,6 +206,23 @@ std::vector<int8_t> random_image(uint32_t seed) {
   return image;
 }
 
+soc::SocConfig shape(int th, int ti, int to, int m, int k, int n, int bits) {
+  soc::SocConfig config;
+  config.accel.numerics_bits = bits;
+  config.accel.th = th;
+  config.accel.ti = ti;
+  config.accel.to = to;
+  config.accel.tile_m = m;
+  config.accel.tile_k = k;
+  config.accel.tile_n = n;
+  return config;
+}
+
+std::vector<soc::SocConfig> shapes(int bits) {
+  return {shape(2, 16, 16, 197, 64, 64, bits), shape(3, 7, 5, 37, 29, 23, bits), shape(1, 4, 32, 64, 96, 17, bits),
+          shape(4, 16, 8, 13, 50, 40, bits)};
+}
+
 zoo::ModelSpec small_spec() {
   zoo::ModelSpec spec = zoo::find("deit-t");
   spec.name = "small";

@@ -37,6 +37,12 @@ std::vector<int8_t> random_image(uint32_t seed);
 /// A small transformer for quick tests: 3 blocks of 64 channels and 4 heads, selectors before blocks 2 and 3.
 zoo::ModelSpec small_spec();
 
+/// An array of th x ti x to, tiles of m x k x n, operands of `bits`; else the defaults.
+soc::SocConfig shape(int th, int ti, int to, int m, int k, int n, int bits = 8);
+
+/// Shapes that divide tokens, channels and heads evenly or not at all.
+std::vector<soc::SocConfig> shapes(int bits = 8);
+
 /// The small transformer's cases over these configurations: every scorer, LayerNorm and softmax in either place, both
 /// loop orders; two images each.
 std::vector<ExactCase> placements(const std::vector<soc::SocConfig>& configs);

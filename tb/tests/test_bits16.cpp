@@ -156,24 +156,6 @@ TEST(Kernels16, LayerNormIsWithinAStepOfDoublePrecision) {
   }
 }
 
-SocConfig shape(int th, int ti, int to, int m, int k, int n) {
-  SocConfig config;
-  config.accel.numerics_bits = 16;
-  config.accel.th = th;
-  config.accel.ti = ti;
-  config.accel.to = to;
-  config.accel.tile_m = m;
-  config.accel.tile_k = k;
-  config.accel.tile_n = n;
-  return config;
-}
-
-/// Shapes that divide tokens, channels and heads evenly or not at all.
-std::vector<SocConfig> shapes() {
-  return {shape(2, 16, 16, 197, 64, 64), shape(3, 7, 5, 37, 29, 23), shape(1, 4, 32, 64, 96, 17),
-          shape(4, 16, 8, 13, 50, 40)};
-}
-
 quant::QuantModel random_model(const zoo::ModelSpec& spec, uint32_t seed) {
   return reference::random_quant_model(spec, seed, true, 16, 16);
 }
@@ -184,20 +166,20 @@ void expect_exact(const quant::QuantModel& model, const ExactCase& test) {
 
 TEST(Exact16, EveryShapeScorerAndPlacement) {
   const quant::QuantModel model = random_model(small_spec(), 7);
-  for (const ExactCase& test : placements(shapes())) expect_exact(model, test);
+  for (const ExactCase& test : placements(shapes(16))) expect_exact(model, test);
 }
 
 TEST(Exact16, LvVit) {  // stem convolutions, residual divisor, auxiliary head
   const zoo::ModelSpec& spec = zoo::find("lv-vit-s");
   const quant::QuantModel model = random_model(spec, 3);
-  for (const SocConfig& config : {baseline(spec), shape(4, 8, 16, 50, 300, 60), shape(2, 8, 8, 20, 70, 40)})
+  for (const SocConfig& config : {baseline(spec), shape(4, 8, 16, 50, 300, 60, 16), shape(2, 8, 8, 20, 70, 40, 16)})
     expect_exact(model, {config, pruning_of(spec, Scorer::kHeatvit, {137, 96, 67}), {random_image(6)}});
 }
 
 TEST(Exact16, BufferDepthAndStallsDoNotChangeResults) {
   const quant::QuantModel model = random_model(small_spec(), 8);
   for (int depth : {1, 3}) {
-    ExactCase test{shape(2, 8, 16, 50, 48, 33), pruning_of(small_spec(), Scorer::kHeatvit, {}), {random_image(4)}};
+    ExactCase test{shape(2, 8, 16, 50, 48, 33, 16), pruning_of(small_spec(), Scorer::kHeatvit, {}), {random_image(4)}};
     test.config.buffers = {depth, depth, depth, depth, depth, depth};
     test.config.debug.stall_seed = depth == 1 ? 0 : 5;
     expect_exact(model, test);
@@ -220,7 +202,7 @@ TEST(Exact16, EveryModelWithSyntheticWeights) {
 
 TEST(Exact16, FunctionalAndTimingModeTakeTheSameCycles) {
   const quant::QuantModel model = random_model(small_spec(), 7);
-  for (const SocConfig& config : shapes()) {
+  for (const SocConfig& config : shapes(16)) {
     const Pruning threshold = pruning_of(small_spec(), Scorer::kHeatvit, {});
     for (uint32_t seed = 1; seed <= 5; ++seed) {
       std::vector<int> kept(2);
@@ -248,7 +230,7 @@ TEST(Exact16, FunctionalAndTimingModeTakeTheSameCycles) {
 
 TEST(Exact16, AFlippedBitOfAWeightsUpperByteChangesTheLogits) {
   const quant::QuantModel model = random_model(small_spec(), 7);
-  const SocConfig plain = shape(2, 16, 16, 64, 64, 64);
+  const SocConfig plain = shape(2, 16, 16, 64, 64, 64, 16);
   const auto logits = [&](const SocConfig& config) {
     return isolated([&] {
       const lower::Program program = lower::lower(model.spec, config.accel, {}, &model);
@@ -273,7 +255,7 @@ TEST(Exact16, AFlippedBitOfAWeightsUpperByteChangesTheLogits) {
 
 TEST(Exact16, AModelOfTheOtherWidthIsRefused) {
   const quant::QuantModel narrow = reference::random_quant_model(small_spec(), 7, true);
-  EXPECT_THROW(lower::lower(narrow.spec, shapes().front().accel, {}, &narrow), InputError);
+  EXPECT_THROW(lower::lower(narrow.spec, shapes(16).front().accel, {}, &narrow), InputError);
 }
 
 }  // namespace

@@ -12,23 +12,6 @@ using reference::Pruning;
 using reference::Scorer;
 using soc::SocConfig;
 
-SocConfig shape(int th, int ti, int to, int m, int k, int n) {
-  SocConfig config;
-  config.accel.th = th;
-  config.accel.ti = ti;
-  config.accel.to = to;
-  config.accel.tile_m = m;
-  config.accel.tile_k = k;
-  config.accel.tile_n = n;
-  return config;
-}
-
-/// Shapes that divide tokens, channels and heads evenly or not at all.
-std::vector<SocConfig> shapes() {
-  return {shape(2, 16, 16, 197, 64, 64), shape(3, 7, 5, 37, 29, 23), shape(1, 4, 32, 64, 96, 17),
-          shape(4, 16, 8, 13, 50, 40)};
-}
-
 quant::QuantModel small_model(int residual_bits = 16) {
   return reference::random_quant_model(small_spec(), 7, true, residual_bits);
 }
