@@ -77,19 +77,12 @@ void ControlUnit::fetch(uint32_t first) {
 
 void ControlUnit::issue(const isa::Command& c, uint32_t index) {
   const TokenRegister& now = selector_.tokens();
-  jobs_.emplace_back();
+  jobs_.push_back(resolve(c, now.tokens, before_select_.tokens));
   Job& job = jobs_.back();
-  job.command = c;
   job.index = index;
-  const TokenRegister& before = c.opcode == Opcode::kTokenPack ? before_select_ : now;
-  job.tokens = before.tokens;
-  job.package = before.package;
-  job.tokens_after = now.tokens;
-  fabric_.tokens_of_command[index] = job.tokens;
+  job.package = c.opcode == Opcode::kTokenPack ? before_select_.package : now.package;
   job.package_after = now.package;
-  job.m = c.m.at(job.tokens);
-  job.k = c.k.at(job.tokens);
-  job.n = c.n.at(job.tokens);
+  fabric_.tokens_of_command[index] = job.tokens;
   if (c.opcode != Opcode::kTokenSelect && (job.m < 1 || job.n < 1 || (c.opcode == Opcode::kGemm && job.k < 1)))
     throw std::runtime_error("command " + std::to_string(index) + " has an empty extent at " +
                              std::to_string(job.tokens) + " tokens");

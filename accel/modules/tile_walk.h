@@ -23,6 +23,19 @@ struct Job {
   int candidates() const { return tokens - 1 - (package ? 1 : 0); }
 };
 
+/// The command where the register says `tokens`, and said `before_select` before the last selection: packing reads the
+/// rows of then. index and the package tokens are the caller's.
+inline Job resolve(const isa::Command& command, int tokens, int before_select) {
+  Job job;
+  job.command = command;
+  job.tokens = command.opcode == isa::Opcode::kTokenPack ? before_select : tokens;
+  job.tokens_after = tokens;
+  job.m = command.m.at(job.tokens);
+  job.k = command.k.at(job.tokens);
+  job.n = command.n.at(job.tokens);
+  return job;
+}
+
 /// One step of the walk. Extents are clipped to the operand.
 struct Tile {
   int head0 = 0, heads = 0;

@@ -241,12 +241,8 @@ void Pass::command(int index, int block) {
   const double before = completed_;
   pipeline_.busy() = {};
   const double issued = issue(units_[at]);
-  Job job;
-  job.command = c;
-  job.tokens = c.opcode == Opcode::kTokenPack ? before_select_ : tokens_;
-  job.tokens_after = tokens_;
+  Job job = modules::resolve(c, tokens_, before_select_);
   job.package = package_;
-  job.m = c.m.at(job.tokens), job.k = c.k.at(job.tokens), job.n = c.n.at(job.tokens);
   double done = 0;
   if (c.opcode == Opcode::kTokenSelect) {
     done = issued_ = selector_free_ = select(job, std::max({issued, ready(c.wait_a), selector_free_}));

@@ -82,12 +82,8 @@ EstimateTotal ImageEstimate::vector() const {
 }
 
 void ImageEstimate::command(const isa::Command& c) {
-  Job job;
-  job.command = c;
-  job.tokens = c.opcode == Opcode::kTokenPack ? before_select_ : tokens_;
-  job.tokens_after = tokens_;
+  Job job = modules::resolve(c, tokens_, before_select_);
   job.package = package_;
-  job.m = c.m.at(job.tokens), job.k = c.k.at(job.tokens), job.n = c.n.at(job.tokens);
   if (c.opcode == Opcode::kGemm) gemm(job);
   if (c.opcode == Opcode::kTokenSelect) select(job);
   if (const char* unit = unit_of(c); unit != nullptr) chunks(job, unit);

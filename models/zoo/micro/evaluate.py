@@ -2,8 +2,8 @@
 """The figures of docs/deit-micro.md: runs the simulator over a folder of pictures and prints tables in Markdown.
 
     ./evaluate.py ../../../build/release/tb/run_sim                                   the shipped pictures
-    ./generate.py --count 2000 --seed 3 --out /tmp/p/images --labels /tmp/p/labels.csv --details /tmp/p/details.csv
-    ./evaluate.py ../../../build/release/tb/run_sim --pictures /tmp/p                 2000 others
+    ./generate.py --count 2000 --seed 3 --out others/images --labels others/labels.csv --details others/details.csv
+    ./evaluate.py ../../../build/release/tb/run_sim --pictures others                 2000 others
 """
 import argparse
 import csv

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """Makes deit-micro from nothing: pictures, backbone, token selectors, one safetensors file. docs/deit-micro.md
 
-    ./train.py --work /tmp/micro                       about 15 minutes of two cores; writes weights.safetensors beside it
-    ./train.py --work /tmp/micro --pictures 200 --validation 100 --steps 20 --selector-steps 5 --together-steps 8     does it run?
+    ./train.py --work micro-training                   about 15 minutes of two cores; writes weights.safetensors beside it
+    ./train.py --work try --pictures 200 --validation 100 --steps 20 --selector-steps 5 --together-steps 8     does it run?
 
 The same seed and number of threads give the same weights on the same machine. --work keeps the pictures and the trained
 backbone: a run that was stopped goes on behind the last finished stage.
