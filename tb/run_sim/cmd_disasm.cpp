@@ -5,6 +5,7 @@
 #include "models/errors.h"
 #include "models/lower/program.h"
 #include "tb/run_sim/commands.h"
+#include "tb/run_sim/design.h"
 #include "tb/run_sim/pruning_options.h"
 #include "tb/run_sim/run_options.h"
 
@@ -27,7 +28,7 @@ int disasm_command(const Arguments& arguments) {
   line.parse(arguments);
   if (answered(line)) return 0;
   const zoo::ModelSpec& spec = zoo::find(line.required("model"));
-  const soc::SocConfig config = resolve_config(std::string(spec.name), line.list("config"), line.settings());
+  const soc::SocConfig config = resolve_design(spec, line.list("config"), line.settings(), {}).config;
   PruningOptions pruning;
   pruning.rates = line.maybe("prune-rates");
   pruning.scorer = line.maybe("scorer");

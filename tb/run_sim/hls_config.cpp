@@ -4,6 +4,7 @@
 #include "tb/report/atomic_file.h"
 #include "tb/run_sim/command_line.h"
 #include "tb/run_sim/commands.h"
+#include "tb/run_sim/design.h"
 
 namespace heatvit::tb {
 namespace {
@@ -27,7 +28,9 @@ int hls_config_command(const Arguments& arguments) {
   line.parse(arguments);
   if (answered(line)) return 0;
   const std::vector<std::string> files = line.list("config");
-  const soc::SocConfig config = resolve_config(line.text("model"), files, line.settings());
+  const soc::SocConfig config = line.has("model")
+                                    ? resolve_design(zoo::find(line.text("model")), files, line.settings(), {}).config
+                                    : resolve_config("", files, line.settings());
   const std::string header = hls_header(config, files.empty() ? line.text("model") : files.back());
   if (!line.has("output")) {
     print(header);

@@ -7,6 +7,7 @@
 #include "tb/report/table.h"
 #include "tb/run_sim/command_line.h"
 #include "tb/run_sim/commands.h"
+#include "tb/run_sim/design.h"
 #include "tb/run_sim/home.h"
 #include "tb/run_sim/pruning_options.h"
 
@@ -86,7 +87,7 @@ std::string totals_table(const CommandLine& line) {
   for (const zoo::ModelSpec& spec : zoo::models()) {
     const std::string name(spec.name);
     if (line.has("model") && line.text("model") != name) continue;
-    const soc::SocConfig config = resolve_config(name, line.list("config"), line.settings());
+    const soc::SocConfig config = resolve_design(spec, line.list("config"), line.settings(), {}).config;
     const ImageEstimate image(config, lower::lower(spec, config.accel, pruning_of(line, spec), nullptr), read_source);
     const EstimateTotal array = image.array(), vector = image.vector(), selector = image.selector();
     table.add({name, number(array.estimated), number(array.charged), number(vector.estimated), number(vector.charged),
@@ -107,7 +108,7 @@ int hls_estimate_command(const Arguments& arguments) {
   if (answered(line)) return 0;
   const std::string model = line.has("model") ? line.text("model") : "deit-t";
   const zoo::ModelSpec& spec = zoo::find(model);
-  const soc::SocConfig config = resolve_config(model, line.list("config"), line.settings());
+  const soc::SocConfig config = resolve_design(spec, line.list("config"), line.settings(), {}).config;
   print("cycles of a call (" + model + "'s configuration; m x k x n, or rows x 1 x values)\n" +
         unit_table(config, spec) + "\ntheir loops\n" + loop_table(config, spec) + "\nbusy cycles of an image, " +
         (line.has("prune-rates") ? "tokens pruned at rates " + line.text("prune-rates") : "nothing pruned") +

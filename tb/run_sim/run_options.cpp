@@ -1,9 +1,12 @@
 #include "tb/run_sim/run_options.h"
 
+#include <spdlog/spdlog.h>
+
 #include <algorithm>
 #include <limits>
 
 #include "models/errors.h"
+#include "tb/run_sim/design.h"
 #include "tb/run_sim/device.h"
 #include "tb/run_sim/home.h"
 #include "tb/run_sim/numbers.h"
@@ -147,6 +150,7 @@ Json resolved_json(const CommandLine& line, const RunOptions& options) {
   json["seed"] = options.seed;
   json["jobs"] = options.jobs;
   json["config"] = line.list("config");
+  json["chosen_tiles"] = options.chosen_tiles;
   json["device"] = options.device ? Json(options.device->name) : Json(nullptr);
   for (const Parameter& parameter : parameters()) {
     const std::string text = value_text(parameter, options.config);
@@ -231,9 +235,13 @@ RunOptions resolve_run(const CommandLine& line) {
   options.spec = zoo::find(line.required("model"));
   options.mode = resolve_mode(line, options.spec);
   options.analytic = named_mode(line) == "analytic";
-  options.config = resolve_config(std::string(options.spec.name), line.list("config"), line.settings());
-  apply_traffic(line, options.config);
+  options.quiet = line.has("quiet");
+  if (options.quiet) spdlog::set_level(spdlog::level::err);
   options.device = find_device(line.has("device") ? line.text("device") : kDefaultDevice);
+  Design design = resolve_design(options.spec, line.list("config"), line.settings(), options.device);
+  options.config = design.config;
+  options.chosen_tiles = std::move(design.chosen);
+  apply_traffic(line, options.config);
   expect_fit(options.config, options.device);
   options.prepare = prepare_options(line, options.config.accel);
   options.pruning = resolve_pruning(line, options.spec, options.mode, options.prepare);
@@ -245,7 +253,6 @@ RunOptions resolve_run(const CommandLine& line) {
   if (line.has("seed"))
     options.seed = static_cast<uint32_t>(parse_integer("--seed", line.text("seed"), 0, kLargestSeed));
   if (line.has("jobs")) options.jobs = static_cast<int>(parse_integer("--jobs", line.text("jobs"), 1, 256));
-  options.quiet = line.has("quiet");
   options.per_block = line.has("per-block");
   options.json = line.maybe("json");
   options.csv = line.maybe("csv");

@@ -21,8 +21,9 @@ struct RunOptions {
   soc::Mode mode = soc::Mode::kTiming;
   bool analytic = false;  // instead of a simulation; `mode` is timing then, whose options it shares
   soc::SocConfig config;
-  std::optional<soc::Device> device;  // that the design fits; none: not asked
-  quant::PrepareOptions prepare;      // functional mode
+  std::vector<std::string> chosen_tiles;  // tile.* parameters that a search set (design.h)
+  std::optional<soc::Device> device;      // that the design fits; none: not asked
+  quant::PrepareOptions prepare;          // functional mode
   reference::Pruning pruning;
   std::vector<RunItem> items;  // at least one
   uint32_t seed = 1;

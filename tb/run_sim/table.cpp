@@ -14,6 +14,7 @@
 #include "tb/report/progress.h"
 #include "tb/run_sim/command_line.h"
 #include "tb/run_sim/commands.h"
+#include "tb/run_sim/design.h"
 #include "tb/run_sim/numbers.h"
 #include "tb/run_sim/pruning_options.h"
 
@@ -132,7 +133,7 @@ int table_command(const Arguments& arguments) {
   TableDocument document;
   const zoo::ModelSpec& spec = zoo::find(line.required("model"));
   document.request.spec = spec;
-  document.request.config = resolve_config(line.text("model"), line.list("config"), line.settings());
+  document.request.config = resolve_design(spec, line.list("config"), line.settings(), {}).config;
   document.request.scorer = resolve_scorer(line.text("scorer"));
   const std::string path = line.required("out");
   const auto ends_with = [&path](const std::string& end) {

@@ -1,0 +1,240 @@
+#include "tb/explore/tile_search.h"
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+#include <map>
+#include <set>
+#include <stdexcept>
+#include <thread>
+#include <tuple>
+#include <utility>
+
+#include "accel/soc/simulator.h"
+#include "models/errors.h"
+#include "models/lower/program.h"
+#include "tb/explore/analytic.h"
+#include "tb/explore/process_pool.h"
+
+namespace heatvit::explore {
+namespace {
+
+using isa::AcceleratorConfig;
+
+constexpr int kShares = 16;         // a dimension is cut into at most so many tiles
+constexpr int kLargestTile = 4096;  // of the parameters tile.k and tile.n
+constexpr double kMargin = 2.0;     // estimates so much above the best are not simulated
+constexpr int kBlocks = 8;          // of the network that ranks candidates; the last few run in full
+constexpr size_t kWalks = 3;        // best pairs of tile.m and order, of which
+constexpr size_t kOfEach = 8;       // so many of the other tiles are looked at
+constexpr size_t kInFull = 6;
+
+int ceil_div(int a, int b) { return (a + b - 1) / b; }
+
+/// Equal shares of each extent, rounded up to multiples of `unit`; at most `limit`. Largest first.
+std::vector<int> shares_of(const std::vector<int>& extents, int unit, int limit) {
+  std::set<int> sizes;
+  for (const int extent : extents) {
+    for (int parts = 1; parts <= kShares; ++parts) {
+      const int size = ceil_div(ceil_div(extent, parts), unit) * unit;
+      if (size <= limit) sizes.insert(size);
+      if (parts == 1 && extent <= limit) sizes.insert(std::min(size, limit));  // whole: no tile wastes a lane
+    }
+  }
+  if (sizes.empty()) sizes.insert(std::max(unit, limit / unit * unit));
+  return {sizes.rbegin(), sizes.rend()};
+}
+
+/// 0 where block RAM and LUTs suffice, else by what share of the device they do not.
+double excess(const soc::SocConfig& config, const soc::Device& device) {
+  const soc::ResourceCount needed = soc::resources_of(config).total();
+  const auto over = [](int64_t need, int64_t has) {
+    return std::max(0.0, static_cast<double>(need) / static_cast<double>(has) - 1.0);
+  };
+  return over(needed.bram18k, device.has.bram18k) + over(needed.lut, device.has.lut);
+}
+
+struct Candidate {
+  int m = 0, k = 0, n = 0;
+  bool order_nm = true;
+  double excess = 0;
+  double ms = 0;  // estimated
+
+  void apply(AcceleratorConfig& hw) const {
+    hw.tile_m = m;
+    hw.tile_k = k;
+    hw.tile_n = n;
+    hw.order_nm = order_nm;
+  }
+  auto key() const { return std::make_tuple(m, k, n, !order_nm); }
+};
+
+/// Those whose buffers fit, or all that are nearest to it.
+std::vector<Candidate> candidates(const soc::SocConfig& config, const zoo::ModelSpec& spec, const OpenTiles& open,
+                                  const soc::Device& device) {
+  const AcceleratorConfig& hw = config.accel;
+  const int record_columns = static_cast<int>(AcceleratorConfig::record_slot() / 8);
+  const int patch = spec.patch_size();
+  const int embedded =
+      spec.stem == zoo::Stem::kLvConv ? patch / 2 * (patch / 2) * zoo::kLvStemChannels : patch * patch * 3;
+  const auto choose = [](bool is_open, std::vector<int> choices, int given) {
+    return is_open ? std::move(choices) : std::vector<int>{given};
+  };
+  const auto rows = choose(open.m, shares_of({spec.max_tokens(), spec.patches()}, 1, kLargestTile), hw.tile_m);
+  const auto depths =
+      choose(open.k, shares_of({spec.dim, spec.mlp_hidden, embedded}, hw.th * hw.ti, kLargestTile), hw.tile_k);
+  const auto widths =
+      choose(open.n, shares_of({spec.dim, 3 * spec.dim, spec.mlp_hidden}, hw.to, record_columns), hw.tile_n);
+  std::vector<Candidate> all;
+  double least = std::numeric_limits<double>::max();
+  soc::SocConfig trial = config;
+  for (const int m : rows)
+    for (const int k : depths)
+      for (const int n : widths) {
+        Candidate c{m, k, n, hw.order_nm, 0, 0};
+        c.apply(trial.accel);
+        c.excess = excess(trial, device);
+        least = std::min(least, c.excess);
+        all.push_back(c);
+        if (!open.order) continue;
+        c.order_nm = !c.order_nm;
+        all.push_back(c);
+      }
+  all.erase(std::remove_if(all.begin(), all.end(), [least](const Candidate& c) { return c.excess > least; }),
+            all.end());
+  return all;
+}
+
+/// The network with fewer blocks: all are alike.
+zoo::ModelSpec shortened(zoo::ModelSpec spec) {
+  spec.depth = std::min(spec.depth, kBlocks);
+  return spec;
+}
+
+/// Sets the estimated latency; leaves out what the lowering refuses. Best first; of equals, the one named first.
+void estimate(std::vector<Candidate>& all, soc::SocConfig config, const zoo::ModelSpec& spec) {
+  AnalyticModel model;
+  std::vector<Candidate> kept;
+  for (Candidate c : all) {
+    c.apply(config.accel);
+    try {
+      c.ms = model.estimate(config, spec, {}).latency_ms;
+      kept.push_back(c);
+    } catch (const InputError&) {  // a row of something does not fit its buffer
+    }
+  }
+  std::stable_sort(kept.begin(), kept.end(), [](const Candidate& a, const Candidate& b) { return a.ms < b.ms; });
+  all = std::move(kept);
+}
+
+/// Simulated latencies, each simulated once.
+class Simulations {
+ public:
+  Simulations(const soc::SocConfig& config, const zoo::ModelSpec& spec) : config_(config), spec_(spec) {}
+
+  /// The candidates, best first.
+  std::vector<Candidate> ranked(std::vector<Candidate> some) {
+    std::vector<Candidate> missing;
+    for (const Candidate& c : some)
+      if (ms_.emplace(c.key(), 0).second) missing.push_back(c);
+    simulate(missing);
+    std::sort(some.begin(), some.end(), [this](const Candidate& a, const Candidate& b) {
+      return std::make_pair(ms_.at(a.key()), a.key()) < std::make_pair(ms_.at(b.key()), b.key());
+    });
+    return some;
+  }
+
+ private:
+  double simulate(const Candidate& candidate) const {
+    soc::SocConfig trial = config_;
+    candidate.apply(trial.accel);
+    const lower::Program program = lower::lower(spec_, trial.accel, {}, nullptr);
+    soc::Simulator simulator(trial, program, soc::Mode::kTiming);
+    return simulator.run({}).latency_ms;
+  }
+
+  void simulate(const std::vector<Candidate>& some) {
+    ChildWork work;
+    work.run = [&](size_t item, const Send& send) {
+      const double ms = simulate(some[item]);
+      send(std::string(reinterpret_cast<const char*>(&ms), sizeof ms));
+    };
+    work.on_message = [&](size_t item, const std::string& bytes) {
+      std::memcpy(&ms_[some[item].key()], bytes.data(), sizeof(double));
+    };
+    work.on_end = [](size_t, const ChildEnd& end) {
+      if (end.kind != ChildEnd::Kind::kDone) throw std::runtime_error("search for tiles: " + end.message);
+    };
+    run_in_children(some.size(), static_cast<int>(std::clamp(std::thread::hardware_concurrency(), 1U, 8U)), work);
+  }
+
+  const soc::SocConfig& config_;
+  const zoo::ModelSpec& spec_;
+  std::map<decltype(Candidate().key()), double> ms_;
+};
+
+/// Of estimated candidates, best first: at most `count` that share a `key`.
+template <typename Key>
+std::vector<Candidate> best_of_each(const std::vector<Candidate>& all, size_t count, Key key) {
+  std::map<decltype(key(all.front())), size_t> taken;
+  std::vector<Candidate> best;
+  for (const Candidate& c : all)
+    if (c.ms <= kMargin * all.front().ms && ++taken[key(c)] <= count) best.push_back(c);
+  return best;
+}
+
+std::pair<int, bool> rows_of(const Candidate& c) { return {c.m, c.order_nm}; }
+std::pair<int, bool> depth_of(const Candidate& c) { return {c.k, c.order_nm}; }
+
+/// Candidates around the best simulated ones: those that share tile.m and order with one of them.
+std::vector<Candidate> around(const std::vector<Candidate>& all, const std::vector<Candidate>& ranked) {
+  std::set<std::pair<int, bool>> walks;
+  for (const Candidate& c : ranked)
+    if (walks.size() < kWalks) walks.insert(rows_of(c));
+  std::vector<Candidate> close;
+  for (const Candidate& c : best_of_each(all, kOfEach, rows_of))
+    if (walks.count(rows_of(c)) != 0) close.push_back(c);
+  return close;
+}
+
+}  // namespace
+
+void search_tiles(soc::SocConfig& config, const zoo::ModelSpec& spec, const OpenTiles& open,
+                  const soc::Device& device) {
+  const zoo::ModelSpec sample = shortened(spec);
+  std::vector<Candidate> all = candidates(config, spec, open, device);
+  estimate(all, config, sample);
+  if (all.empty()) return;
+  Simulations short_runs(config, sample);
+  std::vector<Candidate> some = best_of_each(all, 1, rows_of);
+  for (const Candidate& c : best_of_each(all, 1, depth_of)) some.push_back(c);
+  some = short_runs.ranked(std::move(some));
+  for (const Candidate& c : around(all, some)) some.push_back(c);
+  some = short_runs.ranked(std::move(some));
+  some.erase(std::unique(some.begin(), some.end(), [](const auto& a, const auto& b) { return a.key() == b.key(); }),
+             some.end());
+  some.resize(std::min(some.size(), kInFull));
+  Simulations(config, spec).ranked(std::move(some)).front().apply(config.accel);
+}
+
+double tile_waste(const soc::SocConfig& config, const zoo::ModelSpec& spec) {
+  const AcceleratorConfig& hw = config.accel;
+  const lower::Program program = lower::lower(spec, hw, {}, nullptr);
+  double tiled = 0, whole = 0;
+  for (const isa::Command& c : program.commands) {
+    if (c.opcode != isa::Opcode::kGemm) continue;
+    const int tokens = spec.max_tokens();
+    const int m = c.m.at(tokens), k = c.k.at(tokens), n = c.n.at(tokens);
+    const int k_lanes = c.layout_b == isa::LayoutB::kPacked ? hw.th * hw.ti : hw.ti;
+    // Beats of a token row over a dimension that is cut into tiles.
+    const auto beats = [](int extent, int tile, int lanes) {
+      return extent / tile * ceil_div(tile, lanes) + ceil_div(extent % tile, lanes);
+    };
+    const double rows = static_cast<double>(m) * ceil_div(c.heads, std::max<int>(c.head_group, 1));
+    tiled += rows * beats(k, c.tile_k, k_lanes) * beats(n, c.tile_n, hw.to);
+    whole += rows * ceil_div(k, k_lanes) * ceil_div(n, hw.to);
+  }
+  return tiled / whole;
+}
+
+}  // namespace heatvit::explore

@@ -1,0 +1,35 @@
+// Buffer tiles for an array that no configuration file has tiles for: what a designer would do once, by search.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "accel/soc/config.h"
+#include "accel/soc/resources.h"
+#include "models/zoo/zoo.h"
+
+namespace heatvit::explore {
+
+/// Which of the tile parameters the search may set; the others stay as they are.
+struct OpenTiles {
+  bool m = false, k = false, n = false, order = false;
+  bool any() const { return m || k || n; }  // the loop order alone is not worth a search
+};
+
+/// Sets the open tile parameters of `config`, whose array, operands, slots and everything else are final.
+///
+/// Candidates: m, equal shares of the tokens or patches; k, equal shares of the model's dimensions, rounded up to what
+/// the array takes at once (pe.th x pe.ti); n, the same in multiples of pe.to; both loop orders. Of those whose buffers
+/// fit the block RAM and LUTs of `device` (where none fits: of those nearest to it), the fastest: estimates
+/// (analytic.h) name the best for each pair of tile.m and order, simulations of eight blocks in child processes rank
+/// these, and then the next tile.k and tile.n of the best pairs. Leaves `config` as it is where the lowering accepts
+/// none.
+void search_tiles(soc::SocConfig& config, const zoo::ModelSpec& spec, const OpenTiles& open, const soc::Device& device);
+
+/// Cycles that the array works on an unpruned image, as a share of those that it would with every operand whole: 1.0
+/// where all tiles are multiples of what the array takes at once, but for the fill of its pipeline. Throws InputError
+/// for what the lowering refuses.
+double tile_waste(const soc::SocConfig& config, const zoo::ModelSpec& spec);
+
+}  // namespace heatvit::explore
