@@ -52,6 +52,7 @@ bool within_buffers(const Job& job) {
 /// Why a command does not run; kDone: it does.
 int refusal(const Job& job) {
   if (!runnable(job)) return kBadCommand;
+  if (job.batch) return kNoBatch;
   if (isa::on_chip(job.a.address) || isa::on_chip(job.c.address) || isa::on_chip(job.r.address)) return kNoChipMemory;
   if (job.opcode == isa::Opcode::kGemm && isa::type_of_b(job.a_type) != isa::Element::kInt8) return kOperandWidth;
   return within_buffers(job) ? kDone : kTooLarge;

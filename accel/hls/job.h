@@ -13,7 +13,15 @@ namespace heatvit {
 namespace hls {
 
 /// What heatvit_top returns.
-enum Status { kDone = 0, kBadCommand = 1, kNoEnd = 2, kTooLarge = 3, kOperandWidth = 4, kNoChipMemory = 5 };
+enum Status {
+  kDone = 0,
+  kBadCommand = 1,
+  kNoEnd = 2,
+  kTooLarge = 3,
+  kOperandWidth = 4,
+  kNoChipMemory = 5,
+  kNoBatch = 6
+};
 
 /// A matrix in DDR, possibly one per head. Byte units.
 struct Matrix {
@@ -55,6 +63,7 @@ struct Job {
   uint64_t epsilon;
   bool conv;
   kernels::ConvShape shape;
+  bool batch;  // of several images: counts and rows of one of them, or its images in place of heads
 
   int candidates() const { return tokens - 1 - (package ? 1 : 0); }
 };
@@ -144,6 +153,8 @@ inline Job decode_job(const uint32_t* words, const SelectorState& state) {
   job.threshold = isa::get_field(words, f::kThreshold);
   job.epsilon = uint64_t{isa::get_field(words, f::kEpsilonLow)} | uint64_t{isa::get_field(words, f::kEpsilonHigh)}
                                                                       << 32;
+  job.batch = words[f::kImage.word] != 0 ||
+              (job.opcode == isa::Opcode::kGemm && job.heads > 1 && job.layout_b == isa::LayoutB::kPacked);
   job.conv = flag_at(words, f::kConvSize);
   job.shape.size = number_at(words, f::kConvSize);
   job.shape.out_size = number_at(words, f::kConvOutSize);

@@ -86,6 +86,21 @@ void put_convolution(CommandWords& w, const Im2col& v) {
   put(w, f::kConvSplit, v.split ? 1 : 0);
 }
 
+void put_batch(CommandWords& w, const Command& c) {
+  put(w, f::kImage, c.image);
+  put(w, f::kBehindA, c.a_behind ? 1 : 0);
+  put(w, f::kBehindB, c.b_behind ? 1 : 0);
+  put(w, f::kBehindC, c.c_behind ? 1 : 0);
+}
+
+void get_batch(Command& c, const CommandWords& w) {
+  if (get_flag(w, f::kReservedBatch)) throw std::invalid_argument("bad command: reserved batch bits are set");
+  c.image = get8(w, f::kImage);
+  c.a_behind = get_flag(w, f::kBehindA);
+  c.b_behind = get_flag(w, f::kBehindB);
+  c.c_behind = get_flag(w, f::kBehindC);
+}
+
 void require(bool ok, const char* what) {
   if (!ok) throw std::invalid_argument(std::string("bad command: ") + what);
 }
@@ -95,6 +110,8 @@ void check(const Command& c) {
   require(c.tile_m >= 1 && c.tile_k >= 1 && c.tile_n >= 1, "empty tile");
   require(c.immediate.shift >= 1 && c.immediate.shift <= 62 && c.shift2 >= 1 && c.shift2 <= 62, "shift outside 1..62");
   require(c.delta <= 32768, "delta above 1");
+  require(c.image <= kMaxBatch, "image beyond the largest batch");
+  require(c.image != 0 || !(c.a_behind || c.b_behind || c.c_behind), "operand behind the rows of no image");
   if (c.opcode == Opcode::kLayerNorm) require(c.epsilon >= 1, "LayerNorm without epsilon");
   if (c.conv.size != 0) {
     require(!c.conv.split || c.tile_k % (c.conv.kernel * c.conv.channels) == 0,
@@ -141,6 +158,7 @@ CommandWords encode(const Command& c) {
   put(w, f::kEpsilonHigh, static_cast<uint32_t>(c.epsilon >> 32));
   put(w, f::kWaitA, c.wait_a);
   put(w, f::kWaitB, c.wait_b);
+  put_batch(w, c);
   w[f::kChecksumWord] = command_checksum(w.data());
   return w;
 }
@@ -178,6 +196,7 @@ Command decode(const CommandWords& w) {
   c.epsilon = uint64_t{get(w, f::kEpsilonLow)} | uint64_t{get(w, f::kEpsilonHigh)} << 32;
   c.wait_a = get16(w, f::kWaitA);
   c.wait_b = get16(w, f::kWaitB);
+  get_batch(c, w);
   check(c);
   return c;
 }

@@ -51,6 +51,7 @@ struct Command {
   uint8_t op = 0;     // isa::Op, for reports only
 
   Extent m, k, n;  // GEMM: A is m x k, B k x n, C m x n per head. Vector operations: m rows of n values per head
+  // Packed weights are the same for all heads: heads are images then, and a weight tile serves them one after another.
   uint8_t heads = 1;
   uint8_t head_group = 1;  // heads processed together, at most Th
   uint16_t tile_m = 1, tile_k = 1, tile_n = 1;
@@ -80,6 +81,11 @@ struct Command {
   uint64_t epsilon = 0;    // LayerNorm: n^2 eps / scale^2
   Dependency wait_a = 0;   // operand A and R (and the command as a whole for select): after this command's stores
   Dependency wait_b = 0;   // operand B likewise; 0 for weights, which may be prefetched
+
+  // Batch. The rows of its images follow each other, as many as each has tokens; T is all of them where `image` is 0.
+  uint8_t image = 0;  // 1..batch: T is this image's, and the operands marked below begin behind the rows of the images
+                      // before it; a selector operation works on this image's scores
+  bool a_behind = false, b_behind = false, c_behind = false;
 };
 
 enum class Op : uint8_t {

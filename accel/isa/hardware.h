@@ -22,6 +22,7 @@ struct AcceleratorConfig {
   bool fuse_attention = false;    // attention probabilities, between Q K^T with its softmax and A x V
   bool residual_on_chip = false;  // the residual stream
   int chip_kib = 512;
+  int batch = 1;  // images of one inference: rows of all follow each other in every matrix with a row a token
 
   // Capacities in bytes of one slot of each buffer.
   int operand_bytes() const { return numerics_bits / 8; }

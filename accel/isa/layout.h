@@ -48,6 +48,8 @@ enum class LayoutB : uint8_t {
 };
 constexpr int kLayouts = 3;
 
+constexpr int kMaxBatch = 64;  // images of a batch
+
 enum class LoopOrder : uint8_t { kMN = 0, kNM = 1 };  // outer, then inner; k is innermost always
 
 enum class ScoreSource : uint8_t { kMemory = 0, kRandom = 1 };
@@ -78,6 +80,8 @@ constexpr Field kConvSize{23, 0, 16}, kConvOutSize{23, 16, 16}, kConvChannels{24
 constexpr Field kThreshold{26, 0, 32};
 constexpr Field kEpsilonLow{27, 0, 32}, kEpsilonHigh{28, 0, 32};
 constexpr Field kWaitA{29, 0, 16}, kWaitB{29, 16, 16};
+constexpr Field kImage{30, 0, 8}, kBehindA{30, 8, 1}, kBehindC{30, 9, 1}, kBehindB{30, 10, 1},
+    kReservedBatch{30, 11, 21};
 
 // Extents: a word each, the fixed part (signed) below, the part per token above.
 constexpr int kWordM = 2, kWordK = 3, kWordN = 4;

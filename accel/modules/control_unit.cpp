@@ -29,12 +29,15 @@ void ControlUnit::run() {
 }
 
 void ControlUnit::run_list() {
-  std::vector<int> forced;
-  for (uint32_t keep : keep_) {
-    if (keep == HEATVIT_KEEP_COMMAND) break;
-    forced.push_back(static_cast<int>(keep));
+  std::vector<ImageSettings> images(batch_);
+  for (uint32_t i = 0; i < batch_; ++i) {
+    images[i].seed = banks_[i].seed;
+    for (uint32_t keep : banks_[i].keep) {
+      if (keep == HEATVIT_KEEP_COMMAND) break;
+      images[i].forced_keep.push_back(static_cast<int>(keep));
+    }
   }
-  selector_.reset(static_cast<int>(initial_tokens_), seed_, std::move(forced));
+  selector_.reset(static_cast<int>(initial_tokens_), std::move(images));
   jobs_.clear();
   fetched_.clear();
   fetched_first_ = 0;
@@ -75,14 +78,36 @@ void ControlUnit::fetch(uint32_t first) {
   if (payload.is_response_error()) throw std::runtime_error("command list is not in DDR");
 }
 
-void ControlUnit::issue(const isa::Command& c, uint32_t index) {
-  const TokenRegister& now = selector_.tokens();
-  jobs_.push_back(resolve(c, now.tokens, before_select_.tokens));
-  Job& job = jobs_.back();
+Job ControlUnit::decode_extents(const isa::Command& c, uint32_t index) {
+  if (c.image > batch_)
+    throw std::runtime_error("command " + std::to_string(index) + " is for image " + std::to_string(c.image) +
+                             " of a batch of " + std::to_string(batch_));
+  // All selections of a stage see the rows as the first of them found them; packing moves the rows.
+  if (c.opcode == Opcode::kTokenSelect && c.image <= 1) before_select_ = selector_.tokens();
+  const TokenFile &now = selector_.tokens(), &before = before_select_;
+  const bool moves = c.opcode == Opcode::kTokenSelect || c.opcode == Opcode::kTokenPack;
+  const TokenFile& found = moves ? before : now;
+  const int image = c.image == 0 ? 0 : c.image - 1;
+  Job job = c.image == 0 ? resolve(c, now.rows(), before.rows())
+                         : resolve(c, found.of(image).tokens, before.of(image).tokens);
   job.index = index;
-  job.package = c.opcode == Opcode::kTokenPack ? before_select_.package : now.package;
-  job.package_after = now.package;
+  job.package = found.of(image).package;
+  job.package_after = now.of(image).package;
+  if (c.image == 0) return job;
+  job.tokens_after = now.of(image).tokens;
+  job.first_row = found.first_row(image);
+  const auto rows = static_cast<uint32_t>(job.first_row), rows_after = static_cast<uint32_t>(now.first_row(image));
+  if (c.a_behind) job.command.a.address += rows * c.a.pitch;
+  if (c.b_behind) job.command.b.address += rows * c.b.pitch;
+  if (c.c_behind) job.command.c.address += rows_after * c.c.pitch;
+  return job;
+}
+
+void ControlUnit::issue(const isa::Command& c, uint32_t index) {
+  jobs_.push_back(decode_extents(c, index));
+  const Job& job = jobs_.back();
   fabric_.tokens_of_command[index] = job.tokens;
+  fabric_.tokens_after_command[index] = job.tokens_after;
   if (c.opcode != Opcode::kTokenSelect && (job.m < 1 || job.n < 1 || (c.opcode == Opcode::kGemm && job.k < 1)))
     throw std::runtime_error("command " + std::to_string(index) + " has an empty extent at " +
                              std::to_string(job.tokens) + " tokens");
@@ -122,10 +147,10 @@ void ControlUnit::issue(const isa::Command& c, uint32_t index) {
       fabric_.to_dma_out.push(job, account_);
       break;
     case Opcode::kTokenSelect:
-      before_select_ = now;
       fabric_.to_selector.push(job, account_);
-      // What follows depends on the count that the selection writes.
-      fabric_.scoreboard.wait_for(static_cast<isa::Dependency>(index + 1), account_);
+      // What follows the selections of all images depends on the counts that they write.
+      if (c.image == 0 || c.image == batch_)
+        fabric_.scoreboard.wait_for(static_cast<isa::Dependency>(index + 1), account_);
       break;
     case Opcode::kEnd: break;
   }
@@ -219,16 +244,16 @@ uint32_t ControlUnit::read_register(uint32_t offset) {
       interrupt->write(false);
       return status;
     }
-    case HEATVIT_TOKENS: return static_cast<uint32_t>(selector_.tokens().tokens);
+    case HEATVIT_TOKENS: return static_cast<uint32_t>(selector_.tokens().rows());
     case HEATVIT_CPU_COMMAND: return cpu_command_;
     case HEATVIT_CPU_ROWS: return cpu_job_ != nullptr ? readable_rows() : 0;
-    case HEATVIT_STAGES: return static_cast<uint32_t>(selector_.kept_counts().size());
     default: break;
   }
+  if (static_cast<int>(image_) >= selector_.tokens().images()) return 0;
+  const std::vector<int>& kept = selector_.kept_counts(static_cast<int>(image_));
+  if (offset == HEATVIT_STAGES) return static_cast<uint32_t>(kept.size());
   const uint32_t stage = (offset - HEATVIT_KEEP) / 4;
-  return offset >= HEATVIT_KEEP && stage < selector_.kept_counts().size()
-             ? static_cast<uint32_t>(selector_.kept_counts()[stage])
-             : 0;
+  return offset >= HEATVIT_KEEP && stage < kept.size() ? static_cast<uint32_t>(kept[stage]) : 0;
 }
 
 bool ControlUnit::write_register(uint32_t offset, uint32_t value) {
@@ -237,7 +262,15 @@ bool ControlUnit::write_register(uint32_t offset, uint32_t value) {
     case HEATVIT_LIST_BASE: list_base_ = value; return true;
     case HEATVIT_LIST_COUNT: list_count_ = value; return true;
     case HEATVIT_TOKENS: initial_tokens_ = value; return true;
-    case HEATVIT_SEED: seed_ = value; return true;
+    case HEATVIT_SEED: banks_[image_].seed = value; return true;
+    case HEATVIT_BATCH:
+      if (value < 1 || value > isa::kMaxBatch) return false;
+      batch_ = value;
+      return true;
+    case HEATVIT_IMAGE:
+      if (value >= isa::kMaxBatch) return false;
+      image_ = value;
+      return true;
     case HEATVIT_CPU_DONE: notify_at_edge(cpu_done_); return true;
     case HEATVIT_CPU_ROWS: fabric_.scoreboard.rows_stored(cpu_command_, value); return true;
     case HEATVIT_CPU_WANT:
@@ -248,7 +281,7 @@ bool ControlUnit::write_register(uint32_t offset, uint32_t value) {
     default: break;
   }
   if (offset < HEATVIT_KEEP || offset >= HEATVIT_KEEP + 4 * HEATVIT_KEEP_REGISTERS) return false;
-  keep_[(offset - HEATVIT_KEEP) / 4] = value;
+  banks_[image_].keep[(offset - HEATVIT_KEEP) / 4] = value;
   return true;
 }
 

@@ -36,6 +36,7 @@ class ControlUnit : public sc_core::sc_module {
   void run_list();
   void fetch(uint32_t first);
   void issue(const isa::Command& command, uint32_t index);
+  Job decode_extents(const isa::Command& command, uint32_t index);
   void serve_host_commands();
   void watch_rows();
   uint32_t readable_rows();
@@ -52,10 +53,15 @@ class ControlUnit : public sc_core::sc_module {
   std::deque<Job> jobs_;                    // of this image; queues point into it
   std::vector<isa::CommandWords> fetched_;  // command buffer
   uint32_t fetched_first_ = 0;
-  TokenRegister before_select_;  // as the last selection found it
+  TokenFile before_select_;  // as the last selection stage found it
 
-  uint32_t status_ = 0, list_base_ = 0, list_count_ = 0, initial_tokens_ = 0, seed_ = 1, cpu_command_ = 0;
-  std::array<uint32_t, HEATVIT_KEEP_REGISTERS> keep_{};
+  struct ImageBank {
+    uint32_t seed = 1;
+    std::array<uint32_t, HEATVIT_KEEP_REGISTERS> keep{};
+  };
+  uint32_t status_ = 0, list_base_ = 0, list_count_ = 0, initial_tokens_ = 0, cpu_command_ = 0;
+  uint32_t batch_ = 1, image_ = 0;
+  std::array<ImageBank, isa::kMaxBatch> banks_;
   uint64_t register_accesses_ = 0;
   const Job* cpu_job_ = nullptr;  // at the host
   uint32_t cpu_readable_ = 0, cpu_wanted_ = 0;

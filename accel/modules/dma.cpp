@@ -58,8 +58,8 @@ BurstTrain plan_operand_a(const Job& job, const Tile& tile) {
   if (c.conv.size != 0) {
     const ConvWindow w = conv_window(c.conv, tile);
     const uint32_t pixel = c.conv.channels * size;
-    const isa::Operand image{c.a.address, c.conv.size * pixel, 0};
-    return plan_block(image, 0, 1, w.row0, w.rows, static_cast<uint32_t>(w.column0) * pixel,
+    const isa::Operand image{c.a.address, c.conv.size * pixel, c.a.head_stride};
+    return plan_block(image, tile.head0, 1, w.row0, w.rows, static_cast<uint32_t>(w.column0) * pixel,
                       static_cast<uint32_t>(w.columns) * pixel)
         .train;
   }

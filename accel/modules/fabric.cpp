@@ -31,6 +31,7 @@ void Fabric::reset(size_t commands, uint64_t epoch) {
   tiles = 0;
   tiles_of_command.assign(commands, 0);
   tokens_of_command.assign(commands, 0);
+  tokens_after_command.assign(commands, 0);
 }
 
 void Fabric::expect_idle() const {

@@ -101,10 +101,11 @@ struct Fabric {
   std::array<UnitAccount, kUnits> accounts;
   uint64_t tiles = 0;  // PE-array tiles
   std::vector<uint64_t> tiles_of_command;
-  std::vector<int> tokens_of_command;  // in the register when it was issued
-  std::function<void()> reset_image;   // set by the system: the present is time zero of a new image
-  std::exception_ptr error;            // first failure in a process
-  UnitTap* tap = nullptr;              // receives what the units compute, if anyone listens
+  std::vector<int> tokens_of_command;                // in the register when it was issued
+  std::vector<int> tokens_after_command;             // of packing: of its image afterwards
+  std::function<void(size_t commands)> reset_image;  // set by the system: the present is time zero of a new list
+  std::exception_ptr error;                          // first failure in a process
+  UnitTap* tap = nullptr;                            // receives what the units compute, if anyone listens
 
   UnitAccount& account(Unit unit) { return accounts[static_cast<size_t>(unit)]; }
   bool functional() const { return config.functional; }

@@ -73,6 +73,7 @@ uint32_t tile_index(const Job& job, const Position& p) {
   const uint32_t nt = c.panel ? 1 : count(static_cast<uint32_t>(job.n), c.tile_n);
   const uint32_t g = p.head / c.head_group, m = p.row / c.tile_m, n = c.panel ? 0 : column / c.tile_n;
   const bool m_outer = c.panel || c.order == isa::LoopOrder::kMN;
+  if (!m_outer && c.layout_b == isa::LayoutB::kPacked) return (n * count(c.heads, c.head_group) + g) * mt + m;
   return m_outer ? (g * mt + m) * nt + n : (g * nt + n) * mt + m;
 }
 

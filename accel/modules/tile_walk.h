@@ -18,6 +18,10 @@ struct Job {
   bool package = false;  // a package token is in the last row (of `tokens`)
   bool package_after = false;
   int m = 0, k = 0, n = 0;
+  int first_row = 0;  // of the command's image, among the rows of the batch
+
+  /// The image that a command of one image works on.
+  int image() const { return command.image == 0 ? 0 : command.image - 1; }
 
   /// Patch tokens: without CLS and package.
   int candidates() const { return tokens - 1 - (package ? 1 : 0); }
@@ -56,6 +60,7 @@ class TileWalk {
         nt_(count(job.n, job.command.tile_n)),
         gt_(count(job.command.heads, job.command.head_group)),
         m_outer_(job.command.panel || job.command.order == isa::LoopOrder::kMN),
+        shared_b_(job.command.layout_b == isa::LayoutB::kPacked),
         total_(int64_t{mt_} * kt_ * nt_ * gt_) {}
 
   int64_t steps() const { return total_; }
@@ -93,7 +98,7 @@ class TileWalk {
   bool same_a(const Index& x, const Index& y) const {
     return x.g == y.g && x.m == y.m && (holds_window() || x.k == y.k);
   }
-  static bool same_b(const Index& x, const Index& y) { return x.g == y.g && x.n == y.n && x.k == y.k; }
+  bool same_b(const Index& x, const Index& y) const { return (shared_b_ || x.g == y.g) && x.n == y.n && x.k == y.k; }
 
   Index successor(Index i) const {
     if (++i.k < kt_) return i;
@@ -102,6 +107,12 @@ class TileWalk {
     int& outer = m_outer_ ? i.m : i.n;
     if (++inner < (m_outer_ ? nt_ : mt_)) return i;
     inner = 0;
+    if (shared_b_ && !m_outer_) {  // a weight tile goes through all images before the next one
+      if (++i.g < gt_) return i;
+      i.g = 0;
+      ++i.n;
+      return i;
+    }
     if (++outer < (m_outer_ ? mt_ : nt_)) return i;
     outer = 0;
     ++i.g;
@@ -125,6 +136,7 @@ class TileWalk {
   const Job& job_;
   int mt_, kt_, nt_, gt_;
   bool m_outer_;
+  bool shared_b_;  // the same operand B for every head: packed weights, of which heads are images
   int64_t total_, done_ = 0;
   Index at_, previous_;
 };

@@ -14,21 +14,21 @@ TokenSelector::TokenSelector(sc_core::sc_module_name name, Fabric& fabric)
   SC_THREAD(run);
 }
 
-void TokenSelector::reset(int tokens, uint32_t seed, std::vector<int> forced_keep) {
-  tokens_ = {tokens, false};
-  seed_ = seed;
-  forced_keep_ = std::move(forced_keep);
-  scores_.assign(static_cast<size_t>(tokens), 0);
-  mask_.assign(static_cast<size_t>(tokens), 1);
-  patch_of_token_.resize(static_cast<size_t>(tokens));
-  std::iota(patch_of_token_.begin(), patch_of_token_.end(), -1);  // row 0 is CLS
-  kept_.clear();
-  kept_counts_.clear();
+void TokenSelector::reset(int tokens, std::vector<ImageSettings> images) {
+  tokens_ = TokenFile(static_cast<int>(images.size()), tokens);
+  scores_.assign(static_cast<size_t>(tokens_.rows()), 0);
+  mask_.assign(static_cast<size_t>(tokens_.rows()), 1);
+  images_.clear();
+  for (ImageSettings& settings : images) {
+    std::vector<int> patches(static_cast<size_t>(tokens));
+    std::iota(patches.begin(), patches.end(), -1);  // row 0 is CLS
+    images_.push_back({std::move(settings), std::move(patches), {}, {}});
+  }
 }
 
-void TokenSelector::add_cls_scores(int head, const uint16_t* probabilities, int tokens) {
+void TokenSelector::add_cls_scores(int head, const uint16_t* probabilities, int first_row, int tokens) {
   for (int t = 0; t < tokens; ++t) {
-    uint32_t& score = scores_[static_cast<size_t>(t)];
+    uint32_t& score = scores_[static_cast<size_t>(first_row + t)];
     score = (head == 0 ? 0 : score) + probabilities[t];
   }
 }
@@ -84,59 +84,70 @@ void TokenSelector::select(const Job& job) {
                                                             : kernels::select_threshold_cycles(tokens, lanes);
   if (c.score_source == isa::ScoreSource::kRandom) cycles += kernels::random_scores_cycles(tokens);
 
+  ImageState& image = images_.at(static_cast<size_t>(job.image()));
   int kept = 0;
   if (fabric_.functional()) {
-    if (c.score_source == isa::ScoreSource::kRandom) draw_scores(c.stage, tokens);
-    kept = c.select_rule == isa::SelectRule::kCount
-               ? kernels::select_count(scores_.data(), 1, 1 + candidates, c.keep, mask_.data(), tokens)
-               : kernels::select_threshold(scores_.data(), 1, 1 + candidates, c.threshold, mask_.data(), tokens);
-    tap_selection(c, tokens, candidates, kept);
+    if (c.score_source == isa::ScoreSource::kRandom) draw_scores(job, image.settings.seed);
+    kept = rank(job);
+    tap_selection(job, kept);
+    const uint8_t* mask = mask_.data() + job.first_row;
     std::vector<int> patches = {-1};
     for (int t = 1; t <= candidates; ++t)
-      if (mask_[static_cast<size_t>(t)] != 0) patches.push_back(patch_of_token_[static_cast<size_t>(t)]);
-    kept_.emplace_back(patches.begin() + 1, patches.end());
+      if (mask[t] != 0) patches.push_back(image.patch_of_token[static_cast<size_t>(t)]);
+    image.kept.emplace_back(patches.begin() + 1, patches.end());
     patches.resize(static_cast<size_t>(tokens), -1);
-    patch_of_token_ = std::move(patches);
+    image.patch_of_token = std::move(patches);
   } else {
-    const size_t stage = kept_counts_.size();
-    kept = stage < forced_keep_.size() ? forced_keep_[stage] : c.keep;
-    kept = std::min(kept, candidates);
+    const size_t stage = image.kept_counts.size();
+    const std::vector<int>& forced = image.settings.forced_keep;
+    kept = std::min(stage < forced.size() ? forced[stage] : c.keep, candidates);
   }
-  kept_counts_.push_back(kept);
+  image.kept_counts.push_back(kept);
   fabric_.clock.wait_cycles(static_cast<uint64_t>(cycles));
   const bool package = job.package || kept < candidates;
-  tokens_ = {1 + kept + (package ? 1 : 0), package};
+  tokens_.of(job.image()) = {1 + kept + (package ? 1 : 0), package};
 }
 
-void TokenSelector::draw_scores(int stage, int tokens) {
-  kernels::random_scores(seed_, stage, tokens, scores_.data());
+int TokenSelector::rank(const Job& job) {
+  const isa::Command& c = job.command;
+  const uint32_t* scores = scores_.data() + job.first_row;
+  uint8_t* mask = mask_.data() + job.first_row;
+  return c.select_rule == isa::SelectRule::kCount
+             ? kernels::select_count(scores, 1, 1 + job.candidates(), c.keep, mask, job.tokens)
+             : kernels::select_threshold(scores, 1, 1 + job.candidates(), c.threshold, mask, job.tokens);
+}
+
+void TokenSelector::draw_scores(const Job& job, uint32_t seed) {
+  uint32_t* scores = scores_.data() + job.first_row;
+  kernels::random_scores(seed, job.command.stage, job.tokens, scores);
   if (fabric_.tapped("random_scores"))
     fabric_.tap->take({"random_scores",
-                       {{"seed", seed_}, {"stage", stage}, {"tokens", tokens}},
-                       {tap_array("scores", true, scores_.data(), static_cast<size_t>(tokens))}});
+                       {{"seed", seed}, {"stage", job.command.stage}, {"tokens", job.tokens}},
+                       {tap_array("scores", true, scores, static_cast<size_t>(job.tokens))}});
 }
 
-void TokenSelector::tap_selection(const isa::Command& c, int tokens, int candidates, int kept) {
+void TokenSelector::tap_selection(const Job& job, int kept) {
+  const isa::Command& c = job.command;
   const bool by_count = c.select_rule == isa::SelectRule::kCount;
   const char* unit = by_count ? "token_select_count" : "token_select_threshold";
   if (!fabric_.tapped(unit)) return;
-  const auto count = static_cast<size_t>(tokens);
+  const auto count = static_cast<size_t>(job.tokens);
   const TapScalar rule = by_count ? TapScalar{"keep", c.keep} : TapScalar{"threshold", c.threshold};
-  fabric_.tap->take(
-      {unit,
-       {{"tokens", tokens}, {"candidates", candidates}, rule, {"return", kept}},
-       {tap_array("scores", false, scores_.data(), count), tap_array("mask", true, mask_.data(), count)}});
+  fabric_.tap->take({unit,
+                     {{"tokens", job.tokens}, {"candidates", job.candidates()}, rule, {"return", kept}},
+                     {tap_array("scores", false, scores_.data() + job.first_row, count),
+                      tap_array("mask", true, mask_.data() + job.first_row, count)}});
 }
 
 void TokenSelector::tap_slice(const Job& job, const Chunk& chunk, const uint8_t* in, const uint8_t* out) {
   const auto tokens = static_cast<size_t>(job.tokens), columns = static_cast<size_t>(chunk.columns);
-  fabric_.tap->take(
-      {"token_pack",
-       {{"tokens", job.tokens}, {"columns", chunk.columns}, {"package", job.package_after ? 1 : 0}},
-       {tap_array("x", false, reinterpret_cast<const int16_t*>(in), tokens * columns),
-        tap_array("mask", false, mask_.data(), tokens), tap_array("scores", false, scores_.data(), tokens),
-        tap_array("out", true, reinterpret_cast<const int16_t*>(out),
-                  static_cast<size_t>(job.tokens_after) * columns)}});
+  fabric_.tap->take({"token_pack",
+                     {{"tokens", job.tokens}, {"columns", chunk.columns}, {"package", job.package_after ? 1 : 0}},
+                     {tap_array("x", false, reinterpret_cast<const int16_t*>(in), tokens * columns),
+                      tap_array("mask", false, mask_.data() + job.first_row, tokens),
+                      tap_array("scores", false, scores_.data() + job.first_row, tokens),
+                      tap_array("out", true, reinterpret_cast<const int16_t*>(out),
+                                static_cast<size_t>(job.tokens_after) * columns)}});
 }
 
 void TokenSelector::pack(const Job& job) {
@@ -147,12 +158,14 @@ void TokenSelector::pack(const Job& job) {
     uint8_t* out = fabric_.output.acquire_free(account_, static_cast<int64_t>(block.train.bytes()));
     account_.enter(Cause::kBusy);
     if (fabric_.functional()) {
+      const uint8_t* mask = mask_.data() + job.first_row;
+      const uint32_t* scores = scores_.data() + job.first_row;
       if (job.command.a_type == isa::Element::kInt16)
-        kernels::pack_slice(reinterpret_cast<const int16_t*>(in), job.tokens, chunk.columns, mask_.data(),
-                            scores_.data(), job.package_after, reinterpret_cast<int16_t*>(out));
+        kernels::pack_slice(reinterpret_cast<const int16_t*>(in), job.tokens, chunk.columns, mask, scores,
+                            job.package_after, reinterpret_cast<int16_t*>(out));
       else
-        kernels::pack_slice(reinterpret_cast<const int8_t*>(in), job.tokens, chunk.columns, mask_.data(),
-                            scores_.data(), job.package_after, reinterpret_cast<int8_t*>(out));
+        kernels::pack_slice(reinterpret_cast<const int8_t*>(in), job.tokens, chunk.columns, mask, scores,
+                            job.package_after, reinterpret_cast<int8_t*>(out));
       if (job.command.a_type == isa::Element::kInt16 && fabric_.tapped("token_pack")) tap_slice(job, chunk, in, out);
     }
     fabric_.clock.wait_cycles(static_cast<uint64_t>(

@@ -1,10 +1,10 @@
 // Token selector: score memory, keep logic, packing. It hangs off the vector buffer and writes the output buffer.
 //
-// Score memory: one 32-bit score a token, filled by TOKEN_SCORE (the multi-head classifier's outputs), by the vector
-// unit (CLS attention, row 0 of each head) or by the generator (random). TOKEN_SELECT ranks or compares the scores,
-// sets the keep mask and the token-count register. TOKEN_PACK reads all rows, a column slice at a time, and writes the
-// dense kept rows and the package token. Costs: kernels::token_score_cycles, select_count_cycles,
-// select_threshold_cycles, pack_slice_cycles: counts alone.
+// Score memory: one 32-bit score a token of every image of the batch, filled by TOKEN_SCORE (the multi-head
+// classifier's outputs), by the vector unit (CLS attention, row 0 of each head) or by the generator (random).
+// TOKEN_SELECT ranks or compares the scores, sets the keep mask and the token-count register. TOKEN_PACK reads all
+// rows, a column slice at a time, and writes the dense kept rows and the package token. Costs:
+// kernels::token_score_cycles, select_count_cycles, select_threshold_cycles, pack_slice_cycles: counts alone.
 #pragma once
 
 #include <systemc>
@@ -14,10 +14,38 @@
 
 namespace heatvit::modules {
 
-/// The token-count register and what belongs to it. Written by the selector, read at decode.
+/// The token-count register of an image and what belongs to it. Written by the selector, read at decode.
 struct TokenRegister {
   int tokens = 0;
   bool package = false;  // the last row is a package token
+};
+
+/// One register an image of the batch. Their rows follow each other in every matrix with a row a token.
+class TokenFile {
+ public:
+  explicit TokenFile(int images = 1, int tokens = 0)
+      : images_(static_cast<size_t>(images), TokenRegister{tokens, false}) {}
+
+  int images() const { return static_cast<int>(images_.size()); }
+  TokenRegister& of(int image) { return images_.at(static_cast<size_t>(image)); }
+  const TokenRegister& of(int image) const { return images_.at(static_cast<size_t>(image)); }
+
+  /// Rows of the images before `image`; of all images.
+  int first_row(int image) const {
+    int rows = 0;
+    for (int i = 0; i < image; ++i) rows += of(i).tokens;
+    return rows;
+  }
+  int rows() const { return first_row(images()); }
+
+ private:
+  std::vector<TokenRegister> images_;
+};
+
+/// What the host sets of an image before the start.
+struct ImageSettings {
+  uint32_t seed = 1;             // of the random scorer
+  std::vector<int> forced_keep;  // patch tokens after each stage (timing mode); may be empty
 };
 
 class TokenSelector : public sc_core::sc_module {
@@ -25,38 +53,44 @@ class TokenSelector : public sc_core::sc_module {
   SC_HAS_PROCESS(TokenSelector);
   TokenSelector(sc_core::sc_module_name name, Fabric& fabric);
 
-  TokenRegister& tokens() { return tokens_; }
+  const TokenFile& tokens() const { return tokens_; }
 
-  /// Start of an image: all patches present. `forced_keep`: patch tokens after each stage (timing mode), may be empty.
-  void reset(int tokens, uint32_t seed, std::vector<int> forced_keep);
+  /// Start of a batch: all patches of every image present, `tokens` rows each.
+  void reset(int tokens, std::vector<ImageSettings> images);
 
-  /// From the vector unit: 16-bit CLS attention of one head. Head 0 clears the score memory.
-  void add_cls_scores(int head, const uint16_t* probabilities, int tokens);
+  /// From the vector unit: 16-bit CLS attention of one head of an image whose rows begin at `first_row`. Head 0 clears
+  /// the image's scores.
+  void add_cls_scores(int head, const uint16_t* probabilities, int first_row, int tokens);
 
   const std::vector<uint32_t>& scores() const { return scores_; }
-  /// Patch indices that stayed, by stage (functional mode).
-  const std::vector<std::vector<int>>& kept() const { return kept_; }
-  const std::vector<int>& kept_counts() const { return kept_counts_; }
+  /// Patch indices of an image that stayed, by stage (functional mode).
+  const std::vector<std::vector<int>>& kept(int image) const { return state(image).kept; }
+  const std::vector<int>& kept_counts(int image) const { return state(image).kept_counts; }
 
  private:
   void run();
   void score(const Job& job);
   void select(const Job& job);
   void pack(const Job& job);
-  void draw_scores(int stage, int tokens);
-  void tap_selection(const isa::Command& c, int tokens, int candidates, int kept);
+  void draw_scores(const Job& job, uint32_t seed);
+  int rank(const Job& job);
+  void tap_selection(const Job& job, int kept);
   void tap_slice(const Job& job, const Chunk& chunk, const uint8_t* in, const uint8_t* out);
+
+  struct ImageState {
+    ImageSettings settings;
+    std::vector<int> patch_of_token;  // index memory: original patch of each row; -1 for CLS and package
+    std::vector<std::vector<int>> kept;
+    std::vector<int> kept_counts;
+  };
+  const ImageState& state(int image) const { return images_.at(static_cast<size_t>(image)); }
 
   Fabric& fabric_;
   UnitAccount& account_;
-  TokenRegister tokens_;
-  uint32_t seed_ = 1;
-  std::vector<int> forced_keep_;
-  std::vector<uint32_t> scores_;
-  std::vector<uint8_t> mask_;        // 1: stays
-  std::vector<int> patch_of_token_;  // index memory: original patch of each row; -1 for CLS and package
-  std::vector<std::vector<int>> kept_;
-  std::vector<int> kept_counts_;
+  TokenFile tokens_;
+  std::vector<ImageState> images_ = std::vector<ImageState>(1);
+  std::vector<uint32_t> scores_;  // of the rows of all images
+  std::vector<uint8_t> mask_;     // 1: stays
 };
 
 }  // namespace heatvit::modules

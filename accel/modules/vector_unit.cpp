@@ -211,7 +211,7 @@ void VectorUnit::softmax_scores(const Job& job, const int16_t* scores, int row, 
   if (!c.keep_cls_scores || row != 0) return;
   wide_row_.resize(static_cast<size_t>(n));
   kernels::softmax_row(scores, n, c.delta, wide_row_.data());
-  selector_.add_cls_scores(head, wide_row_.data(), n);
+  selector_.add_cls_scores(head, wide_row_.data(), job.first_row, n);
 }
 
 void VectorUnit::vector_operation(const Job& job) {

@@ -10,15 +10,13 @@ namespace heatvit::soc {
 using modules::BurstTrain;
 using modules::ClockDomain;
 
-HostCpu::HostCpu(sc_core::sc_module_name name, modules::Fabric& fabric, const CpuConfig& config,
-                 const lower::Program& program)
+HostCpu::HostCpu(sc_core::sc_module_name name, modules::Fabric& fabric, const CpuConfig& config)
     : sc_module(name),
       registers("registers"),
       memory("memory"),
       interrupt("interrupt"),
       fabric_(fabric),
-      config_(config),
-      program_(program) {
+      config_(config) {
   device_.context = this;
   device_.read = [](void* self, uint32_t offset) { return static_cast<HostCpu*>(self)->read_register(offset); };
   device_.write = [](void* self, uint32_t offset, uint32_t value) {
@@ -27,9 +25,9 @@ HostCpu::HostCpu(sc_core::sc_module_name name, modules::Fabric& fabric, const Cp
   SC_THREAD(run);
 }
 
-void HostCpu::schedule(uint32_t seed, std::vector<uint32_t> keep) {
-  seed_ = seed;
-  keep_ = std::move(keep);
+void HostCpu::schedule(const lower::Program& program, std::vector<Image> images) {
+  program_ = &program;
+  images_ = std::move(images);
   finished_ = false;
   scheduled_ = true;
   go_.notify(sc_core::SC_ZERO_TIME);
@@ -40,24 +38,26 @@ void HostCpu::run() {
     for (;;) {
       while (!scheduled_) sc_core::wait(go_);  // the first image is scheduled before the kernel runs
       scheduled_ = false;
-      run_image();
+      run_batch();
       finished_ = true;
       sc_core::sc_pause();
     }
   });
 }
 
-void HostCpu::run_image() {
+void HostCpu::run_batch() {
   heatvit_job job{};
-  job.list_base = program_.command_list.address;
-  job.list_count = static_cast<uint32_t>(program_.commands.size());
-  job.tokens = static_cast<uint32_t>(program_.spec.max_tokens());
-  job.seed = seed_;
-  job.keep = keep_.data();
-  job.keep_count = static_cast<uint32_t>(keep_.size());
+  job.list_base = program_->command_list.address;
+  job.list_count = static_cast<uint32_t>(program_->commands.size());
+  job.tokens = static_cast<uint32_t>(program_->spec.max_tokens());
+  std::vector<heatvit_image> images;
+  for (const Image& image : images_)
+    images.push_back({image.seed, image.keep.data(), static_cast<uint32_t>(image.keep.size())});
+  job.images = static_cast<uint32_t>(images.size());
+  job.image = images.data();
   heatvit_configure(&device_, &job);
-  // The image's time zero is the start write: every module and the refresh counter start from here.
-  fabric_.reset_image();
+  // The batch's time zero is the start write: every module and the refresh counter start from here.
+  fabric_.reset_image(program_->commands.size());
   heatvit_start(&device_);
   for (;;) {
     await_interrupt();
@@ -107,7 +107,7 @@ void normalise(const isa::Command& c, const In* row, const isa::NormRecord* reco
 }  // namespace
 
 void HostCpu::layernorm(uint32_t index, uint32_t tokens) {
-  const isa::Command& c = program_.commands.at(index);
+  const isa::Command& c = program_->commands.at(index);
   const auto n = static_cast<uint32_t>(c.n.fixed), rows = static_cast<uint32_t>(c.m.at(static_cast<int>(tokens)));
   const bool wide = c.a_type == isa::Element::kInt16;
   const uint32_t row_bytes = n * (wide ? 2 : 1), out_bytes = n * static_cast<uint32_t>(isa::bytes_of(c.c_type));
@@ -120,8 +120,9 @@ void HostCpu::layernorm(uint32_t index, uint32_t tokens) {
   transfer(fetch, data ? records_.data() : nullptr);
 
   // Rows of a token's heads lie end to end, so a chunk is one run of bytes when the pitch is the row.
-  const uint32_t chunk = std::max(1U, static_cast<uint32_t>(config_.rows_per_chunk) *
-                                          (program_.spec.dim > 0 ? static_cast<uint32_t>(program_.spec.dim) / n : 1U));
+  const uint32_t chunk =
+      std::max(1U, static_cast<uint32_t>(config_.rows_per_chunk) *
+                       (program_->spec.dim > 0 ? static_cast<uint32_t>(program_->spec.dim) / n : 1U));
   rows_.resize(size_t{chunk} * row_bytes);
   normed_.resize(size_t{chunk} * out_bytes);
   const bool by_tile = fabric_.scoreboard.by_tile();

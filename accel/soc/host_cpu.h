@@ -29,18 +29,24 @@ class HostCpu : public sc_core::sc_module {
   sc_core::sc_in<bool> interrupt;
 
   SC_HAS_PROCESS(HostCpu);
-  HostCpu(sc_core::sc_module_name name, modules::Fabric& fabric, const CpuConfig& config,
-          const lower::Program& program);
+  HostCpu(sc_core::sc_module_name name, modules::Fabric& fabric, const CpuConfig& config);
 
-  /// Runs one image at the next start of the kernel, which pauses when its interrupt has arrived.
-  void schedule(uint32_t seed, std::vector<uint32_t> keep);
+  /// Of one image of a batch: seed of the random scorer, patch tokens after each selector (timing mode; may be empty).
+  struct Image {
+    uint32_t seed = 1;
+    std::vector<uint32_t> keep;
+  };
+
+  /// Runs a batch through a program at the next start of the kernel, which pauses when its interrupt has arrived. The
+  /// program stays valid until then.
+  void schedule(const lower::Program& program, std::vector<Image> images);
 
   bool finished() const { return finished_; }
   uint64_t end_cycle() const { return end_cycle_; }
 
  private:
   void run();
-  void run_image();
+  void run_batch();
   void layernorm(uint32_t index, uint32_t tokens);
   /// Sleeps until the accelerator interrupts; returns at the entry of the handler.
   void await_interrupt();
@@ -54,10 +60,9 @@ class HostCpu : public sc_core::sc_module {
 
   modules::Fabric& fabric_;
   CpuConfig config_;
-  const lower::Program& program_;
+  const lower::Program* program_ = nullptr;
   heatvit_device device_{};
-  uint32_t seed_ = 1;
-  std::vector<uint32_t> keep_;
+  std::vector<Image> images_;
   bool scheduled_ = false, finished_ = false;
   uint64_t end_cycle_ = 0;
   sc_core::sc_event go_;

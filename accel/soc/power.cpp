@@ -71,6 +71,9 @@ Activity activity_of(const ImageResult& result) {
   }
   a.row_openings = static_cast<double>(result.memory.row_misses);
   a.refreshes = static_cast<double>(result.memory.refreshes);
+  const auto images = static_cast<double>(result.images());
+  for (double* sum : {&a.latency_ms, &a.read_bytes, &a.write_bytes, &a.row_openings, &a.refreshes}) *sum /= images;
+  for (double& busy : a.busy) busy /= images;
   return a;
 }
 

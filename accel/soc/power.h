@@ -15,12 +15,13 @@ namespace heatvit::soc {
 
 /// What happened during one image, or on average over several.
 struct Activity {
-  double latency_ms = 0;
+  double latency_ms = 0;                       // of a batch: divided by its images
   std::array<double, modules::kUnits> busy{};  // PL cycles
   double read_bytes = 0, write_bytes = 0;      // at the memory; the host's are split evenly where nobody counted them
   double row_openings = 0, refreshes = 0;      // ACT, REF
 };
 
+/// Of an image; of a batch the mean of its images.
 Activity activity_of(const ImageResult& result);
 
 /// Bytes of one purpose: who reads and who writes.

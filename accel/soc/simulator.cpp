@@ -19,16 +19,17 @@ using modules::Purpose;
 
 struct Simulator::Impl {
   Impl(const SocConfig& c, const lower::Program& p, bool functional)
-      : config(c), program(p), board("zcu102", c, p, functional) {}
+      : config(c), program(&p), board("zcu102", c, functional) {}
 
-  void load_memory(bool functional);
-  void load_image(const std::vector<int8_t>* pixels);
+  void load_memory();
+  void load_image(size_t image, const std::vector<int8_t>* pixels);
   void complete(uint32_t index);
+  void collect_images(ImageResult& result);
   void collect(ImageResult& result);
   std::string stuck() const;
 
   SocConfig config;
-  const lower::Program& program;
+  const lower::Program* program;
   Zcu102 board;
   Observer observer;
   std::vector<uint64_t> completed;  // cycle, by command
@@ -67,6 +68,9 @@ void check(const SocConfig& config, const lower::Program& program, Mode mode) {
       a.numerics_bits != b.numerics_bits || a.fuse_attention != b.fuse_attention ||
       a.residual_on_chip != b.residual_on_chip || a.chip_kib != b.chip_kib)
     throw InputError("the program was lowered for other hardware: tile sizes, numerics.bits or memory on chip differ");
+  if (b.batch < 1 || b.batch > a.batch)
+    throw InputError("the program is for a batch of " + std::to_string(b.batch) + ", accel.batch is " +
+                     std::to_string(a.batch));
   if (mode == Mode::kFunctional && !program.with_data) throw InputError("functional mode needs a model with weights");
   if (config.axi.outstanding < 1 || config.axi.outstanding > 64) throw InputError("axi.outstanding must be in 1..64");
   if (program.memory_bytes > config.ddr.capacity) throw InputError("the model does not fit into DDR");
@@ -79,11 +83,18 @@ Simulator::Simulator(const SocConfig& config, const lower::Program& program, Mod
   prepare_kernel();
   const bool functional = mode == Mode::kFunctional;
   impl_ = std::make_unique<Impl>(config, program, functional);
-  impl_->load_memory(functional);
+  impl_->load_memory();
   impl_->board.fabric.scoreboard.set_listener([this](uint32_t index) { impl_->complete(index); });
 }
 
 Simulator::~Simulator() = default;
+
+void Simulator::use(const lower::Program& program) {
+  if (&program == impl_->program) return;
+  check(impl_->config, program, impl_->board.fabric.functional() ? Mode::kFunctional : Mode::kTiming);
+  impl_->program = &program;
+  impl_->load_memory();
+}
 
 void Simulator::set_observer(Observer observer) { impl_->observer = std::move(observer); }
 
@@ -100,38 +111,46 @@ void Simulator::set_memory_recorder(std::function<void(uint64_t, bool, uint64_t)
 
 std::vector<uint32_t> Simulator::scores() const { return impl_->board.selector.scores(); }
 
-void Simulator::Impl::load_memory(bool functional) {
+std::vector<int> Simulator::token_counts() const {
+  const modules::TokenFile& tokens = impl_->board.selector.tokens();
+  std::vector<int> counts;
+  for (int i = 0; i < tokens.images(); ++i) counts.push_back(tokens.of(i).tokens);
+  return counts;
+}
+
+void Simulator::Impl::load_memory() {
   DdrController& ddr = board.ddr;
-  if (!functional) {  // commands alone carry data
-    ddr.load(program.command_list.address, program.constants.data() + program.command_list.address,
-             program.command_list.bytes);
+  if (!board.fabric.functional()) {  // commands alone carry data
+    ddr.load(program->command_list.address, program->constants.data() + program->command_list.address,
+             program->command_list.bytes);
     return;
   }
-  ddr.resize(program.memory_bytes);
-  ddr.load(0, program.constants.data(), program.constants.size());
+  ddr.resize(program->memory_bytes);
+  ddr.load(0, program->constants.data(), program->constants.size());
   if (config.debug.fault == Fault::kFlipWeightBit) {
     uint8_t byte = 0;
-    if (config.debug.fault_at >= program.memory_bytes) throw InputError("debug.fault_at is beyond the model's memory");
+    if (config.debug.fault_at >= program->memory_bytes) throw InputError("debug.fault_at is beyond the model's memory");
     ddr.peek(config.debug.fault_at, &byte, 1);
     byte = static_cast<uint8_t>(byte ^ 0x40);
     ddr.load(config.debug.fault_at, &byte, 1);
   }
 }
 
-void Simulator::Impl::load_image(const std::vector<int8_t>* pixels) {
-  const auto operand = static_cast<uint32_t>(program.hw.operand_bytes());
-  const uint32_t values = program.image.bytes / operand;
+void Simulator::Impl::load_image(size_t image, const std::vector<int8_t>* pixels) {
+  const auto operand = static_cast<uint32_t>(program->hw.operand_bytes());
+  const uint32_t bytes = program->image.bytes / static_cast<uint32_t>(program->hw.batch), values = bytes / operand;
   if (pixels == nullptr || pixels->size() != values)
     throw InputError("functional mode needs an image of " + std::to_string(values) + " bytes");
-  if (operand == 1) return board.ddr.load(program.image.address, pixels->data(), values);
+  const uint32_t address = program->image.address + static_cast<uint32_t>(image) * bytes;
+  if (operand == 1) return board.ddr.load(address, pixels->data(), values);
   const std::vector<int16_t> wide(pixels->begin(), pixels->end());
-  board.ddr.load(program.image.address, wide.data(), program.image.bytes);
+  board.ddr.load(address, wide.data(), bytes);
 }
 
 void Simulator::Impl::complete(uint32_t index) {
   completed[index] = board.fabric.clock.now();
   if (!observer) return;
-  observer(static_cast<int>(index), board.selector.tokens().tokens, [this](uint32_t address, void* data, size_t bytes) {
+  observer(static_cast<int>(index), board.selector.tokens().rows(), [this](uint32_t address, void* data, size_t bytes) {
     if (isa::on_chip(address)) return board.fabric.chip.peek(address, data, bytes);
     board.ddr.peek(address, data, bytes);
   });
@@ -141,21 +160,29 @@ std::string Simulator::Impl::stuck() const {
   for (size_t i = 0; i < completed.size(); ++i)
     if (completed[i] == UINT64_MAX)
       return "the accelerator stopped without an interrupt; first command not completed: " +
-             isa::disassemble(program.commands[i], static_cast<int>(i));
+             isa::disassemble(program->commands[i], static_cast<int>(i));
   return "the accelerator stopped without an interrupt";
 }
 
 ImageResult Simulator::run(const ImageInput& input) {
+  return run_batch(std::vector<ImageInput>(static_cast<size_t>(impl_->program->hw.batch), input));
+}
+
+ImageResult Simulator::run_batch(const std::vector<ImageInput>& batch) {
   Impl& s = *impl_;
   const auto begin = std::chrono::steady_clock::now();
-  if (s.board.fabric.functional()) {
-    s.load_image(input.pixels);
+  if (batch.size() != static_cast<size_t>(s.program->hw.batch))
+    throw InputError("the program is for a batch of " + std::to_string(s.program->hw.batch) + ", not of " +
+                     std::to_string(batch.size()));
+  std::vector<HostCpu::Image> images;
+  for (const ImageInput& input : batch) {
+    if (s.board.fabric.functional()) s.load_image(images.size(), input.pixels);
+    if (input.kept.size() > HEATVIT_KEEP_REGISTERS) throw InputError("at most 8 selectors");
+    images.push_back({input.seed, {input.kept.begin(), input.kept.end()}});
   }
-  s.completed.assign(s.program.commands.size(), UINT64_MAX);
-  std::vector<uint32_t> keep(input.kept.begin(), input.kept.end());
-  if (keep.size() > HEATVIT_KEEP_REGISTERS) throw InputError("at most 8 selectors");
+  s.completed.assign(s.program->commands.size(), UINT64_MAX);
   const uint64_t registers_before = s.board.control.register_accesses();
-  s.board.host.schedule(input.seed, std::move(keep));
+  s.board.host.schedule(*s.program, std::move(images));
   sc_core::sc_start();
   if (s.board.fabric.error) {
     clear_stack_marks();
@@ -174,7 +201,7 @@ ImageResult Simulator::run(const ImageInput& input) {
 
 void Simulator::Impl::collect(ImageResult& r) {
   modules::Fabric& fabric = board.fabric;
-  const size_t count = program.commands.size();
+  const size_t count = program->commands.size();
   r.cycles = board.host.end_cycle();
   r.latency_ms = static_cast<double>(r.cycles) * 1e3 / fabric.clock.hertz();
   for (modules::UnitAccount& account : fabric.accounts) account.close(r.cycles, count - 1);
@@ -183,10 +210,11 @@ void Simulator::Impl::collect(ImageResult& r) {
   uint64_t previous = 0;
   for (size_t i = 0; i < count; ++i) {
     CommandRecord& record = r.commands[i];
-    const isa::Command& c = program.commands[i];
+    const isa::Command& c = program->commands[i];
     record.block = c.block;
     record.op = isa::op_of(c);
     record.tokens = fabric.tokens_of_command[i];
+    record.tokens_after = fabric.tokens_after_command[i];
     record.cycles = completed[i] - previous;
     previous = completed[i];
     for (size_t u = 0; u < modules::kUnits; ++u) record.units[u] = fabric.accounts[u].commands()[i];
@@ -198,15 +226,36 @@ void Simulator::Impl::collect(ImageResult& r) {
     record.bytes_chip = fabric.chip.bytes_by_command()[i];
     record.tiles = fabric.tiles_of_command[i];
     record.macs = lower::macs(c, record.tokens);
-    r.macs += record.macs;
-    if (record.op == isa::Op::kNorm1) r.tokens.push_back(record.tokens);
   }
   r.tiles = fabric.tiles;
-  r.kept_counts = board.selector.kept_counts();
-  if (!fabric.functional()) return;
-  r.kept = board.selector.kept();
-  r.logits.resize(program.logits.bytes / sizeof(int32_t));
-  board.ddr.peek(program.logits.address, r.logits.data(), program.logits.bytes);
+  collect_images(r);
+}
+
+void Simulator::Impl::collect_images(ImageResult& r) {
+  const auto images = static_cast<size_t>(program->hw.batch);
+  r.others.resize(images - 1);
+  std::vector<int> tokens(images, program->spec.max_tokens());
+  for (size_t i = 0; i < r.commands.size(); ++i) {
+    const isa::Command& c = program->commands[i];
+    const size_t own = c.image == 0 ? 0 : c.image - 1U;
+    if (c.opcode == isa::Opcode::kTokenPack) tokens[own] = r.commands[i].tokens_after;
+    for (size_t b = 0; b < images; ++b) {
+      if (r.commands[i].op == isa::Op::kNorm1) r.image(b).tokens.push_back(tokens[b]);
+      if (c.image == 0)
+        r.image(b).macs += c.m.dynamic() ? lower::macs(c, tokens[b]) : r.commands[i].macs / images;
+      else if (b == own)
+        r.image(b).macs += r.commands[i].macs;
+    }
+  }
+  const uint32_t bytes = program->logits.bytes / static_cast<uint32_t>(images);
+  for (size_t b = 0; b < images; ++b) {
+    ImageOutcome& image = r.image(b);
+    image.kept_counts = board.selector.kept_counts(static_cast<int>(b));
+    if (!board.fabric.functional()) continue;
+    image.kept = board.selector.kept(static_cast<int>(b));
+    image.logits.resize(bytes / sizeof(int32_t));
+    board.ddr.peek(program->logits.address + static_cast<uint32_t>(b) * bytes, image.logits.data(), bytes);
+  }
 }
 
 }  // namespace heatvit::soc

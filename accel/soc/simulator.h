@@ -25,12 +25,22 @@ struct ImageInput {
   uint32_t seed = 1;                            // of the random scorer
 };
 
+/// What came out for one image.
+struct ImageOutcome {
+  std::vector<int32_t> logits;         // functional; Q16
+  std::vector<int> tokens;             // entering each block
+  std::vector<int> kept_counts;        // after each selector
+  std::vector<std::vector<int>> kept;  // functional: patch indices after each selector
+  uint64_t macs = 0;                   // this image's share of the products
+};
+
 /// What one command cost. Cycles sum to the image's total; each unit's causes do, too.
 struct CommandRecord {
   uint8_t block = 0;
   isa::Op op = isa::Op::kEnd;
-  int tokens = 0;       // in the register when it was issued
-  uint64_t cycles = 0;  // completion of the previous command to completion of this one
+  int tokens = 0;        // in the register when it was issued: of its image, or of the whole batch
+  int tokens_after = 0;  // the same but for packing: of its image afterwards
+  uint64_t cycles = 0;   // completion of the previous command to completion of this one
   std::array<modules::CauseCounts, modules::kUnits> units{};
   uint64_t bytes_in = 0, bytes_weights = 0, bytes_out = 0, bytes_cpu = 0;  // counted at the controller's sockets
   uint64_t bytes_chip = 0;  // to and from the memory on chip, in place of DDR
@@ -38,23 +48,26 @@ struct CommandRecord {
   uint64_t macs = 0;
 };
 
-struct ImageResult {
+/// Of an image, or of a batch: cycles, commands and counters are of all its images together, the outcome it inherits is
+/// the first image's.
+struct ImageResult : ImageOutcome {
   uint64_t cycles = 0;  // PL clock, host's start write to its interrupt
   double latency_ms = 0;
-  std::vector<int32_t> logits;         // functional; Q16
-  std::vector<int> tokens;             // entering each block
-  std::vector<int> kept_counts;        // after each selector
-  std::vector<std::vector<int>> kept;  // functional: patch indices after each selector
+  std::vector<ImageOutcome> others;  // images 2 and on of a batch
   std::vector<CommandRecord> commands;
   MemoryStatistics memory;
-  uint64_t macs = 0, tiles = 0, transactions = 0;  // transactions: TLM calls, bulk and register
-  double wall_s = 0;                               // of this image's simulation
+  uint64_t tiles = 0, transactions = 0;  // transactions: TLM calls, bulk and register
+  double wall_s = 0;                     // of this simulation
+
+  size_t images() const { return 1 + others.size(); }
+  const ImageOutcome& image(size_t i) const { return i == 0 ? *this : others.at(i - 1); }
+  ImageOutcome& image(size_t i) { return i == 0 ? *this : others.at(i - 1); }
 };
 
 /// One per process: SystemC cannot elaborate twice. Fork before construction for more.
 class Simulator {
  public:
-  /// Called at the completion of a command, before anything later can write: index, tokens in the register, and a
+  /// Called at the completion of a command, before anything later can write: index, rows of all images, and a
   /// reader of simulated DDR (address, bytes, destination).
   using Reader = std::function<void(uint32_t address, void* data, size_t bytes)>;
   using Observer = std::function<void(int index, int tokens, const Reader&)>;
@@ -63,8 +76,16 @@ class Simulator {
   Simulator(const SocConfig& config, const lower::Program& program, Mode mode);
   ~Simulator();
 
-  /// Simulates one image from reset at time zero (relative to the image). Throws std::runtime_error with one line if
+  /// Another command list for the same hardware, of at most as many images: what runs from now on. Throws InputError
+  /// where it does not fit. Keeps a reference to it.
+  void use(const lower::Program& program);
+
+  /// Simulates a batch from reset at time zero (relative to the batch): as many images as the program is for. Throws
+  /// std::runtime_error with one line if
   /// the hardware reports an error (bad command) or stops without an interrupt (deadlock).
+  ImageResult run_batch(const std::vector<ImageInput>& batch);
+
+  /// The same image in every place of the batch.
   ImageResult run(const ImageInput& input);
 
   void set_observer(Observer observer);
@@ -81,8 +102,9 @@ class Simulator {
   /// default).
   void listen(modules::UnitTap* tap);
 
-  /// The selector's score memory, for checkpoints.
+  /// The selector's score memory and the rows of each image as they are now, for checkpoints.
   std::vector<uint32_t> scores() const;
+  std::vector<int> token_counts() const;
 
  private:
   struct Impl;

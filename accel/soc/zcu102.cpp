@@ -14,7 +14,7 @@ const std::vector<MemoryPort> kWired = {MemoryPort::kHp0, MemoryPort::kHp1,  Mem
 
 }  // namespace
 
-Zcu102::Zcu102(sc_core::sc_module_name name, const SocConfig& config, const lower::Program& program, bool functional)
+Zcu102::Zcu102(sc_core::sc_module_name name, const SocConfig& config, bool functional)
     : sc_module(name),
       fabric(fabric_config(config, functional)),
       cpu_bus_clock(config.cpu.bus_mhz),
@@ -32,7 +32,7 @@ Zcu102::Zcu102(sc_core::sc_module_name name, const SocConfig& config, const lowe
       hpc0("hpc0", fabric_port(config.axi, true), fabric.clock),
       cpu_port("cpu_port", cpu_port_config(config.axi), cpu_bus_clock),
       ddr("ddr", config.ddr, config.axi.path_mhz, config.debug, kWired),
-      host("host", fabric, config.cpu, program),
+      host("host", fabric, config.cpu),
       interrupt("interrupt") {
   dma_in.socket.bind(hp0.master);
   dma_weights.socket.bind(hp1.master);
@@ -51,8 +51,7 @@ Zcu102::Zcu102(sc_core::sc_module_name name, const SocConfig& config, const lowe
   host.registers.bind(control.registers);
   control.interrupt.bind(interrupt);
   host.interrupt.bind(interrupt);
-  const size_t commands = program.commands.size();
-  fabric.reset_image = [this, commands] {
+  fabric.reset_image = [this](size_t commands) {
     const uint64_t now = sc_core::sc_time_stamp().value();
     cpu_bus_clock.set_epoch(now);
     fabric.reset(commands, now);

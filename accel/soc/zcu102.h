@@ -19,7 +19,7 @@
 namespace heatvit::soc {
 
 struct Zcu102 : sc_core::sc_module {
-  Zcu102(sc_core::sc_module_name name, const SocConfig& config, const lower::Program& program, bool functional);
+  Zcu102(sc_core::sc_module_name name, const SocConfig& config, bool functional);
 
   modules::Fabric fabric;
   modules::ClockDomain cpu_bus_clock;

@@ -31,13 +31,15 @@ class Builder {
   void block(int index, const quant::QuantBlock* weights);
   void attention(int index, const quant::QuantBlock* weights);
   void classifier();
+  void attend(uint8_t block, uint8_t image, const quant::QuantBlock* weights);
+  void auxiliary_head(isa::Command head);
   // lower_selector.cpp
   void selector(int stage, int before_block);
   void heatvit_scores(int stage, uint8_t block);
 
   /// Row-wise normalisation of `rows` rows of n residual values.
   void layernorm(uint8_t block, isa::Op op, isa::Extent rows, int n, const quant::QuantLayerNorm* weights,
-                 const View& to);
+                 const View& from, const View& to);
 
   /// A fully connected layer or convolution; fills operand B, records and tiles. `c` carries everything else.
   void linear(isa::Command c, const std::string& name, const quant::QuantLinear* weights, const View& a, const View& to,
@@ -45,6 +47,21 @@ class Builder {
 
   /// Appends with dependencies on the last writers of what it reads, and notes what it writes.
   void emit(isa::Command c, const View* a, const View* b, const View* r, const View* writes);
+
+  /// Runs `body(image)` for every image of the batch: 1 to B, or 0 alone where there is one image. What an image
+  /// reads of `region` was written before all of them, whatever the others write there.
+  template <class Body>
+  void for_each_image(const Region& region, const Body& body) {
+    const auto before = writer_.find(region.address);
+    const isa::Dependency last = before == writer_.end() ? isa::Dependency{0} : before->second;
+    for (int i = 0; i < hw_.batch; ++i) {
+      writer_[region.address] = last;
+      body(static_cast<uint8_t>(hw_.batch == 1 ? 0 : i + 1));
+    }
+  }
+
+  /// Row 0 of every image of a batch, dense: CLS tokens.
+  View gather_cls(const View& rows);
 
   /// A command whose operands are activations.
   isa::Command command(isa::Opcode opcode, uint8_t block, isa::Op op) const;
@@ -54,6 +71,8 @@ class Builder {
   isa::Element residual_type() const { return hw_.residual_bits == 16 ? isa::Element::kInt16 : isa::Element::kInt8; }
   Region place_residual(const std::string& name, const std::vector<int16_t>* values, uint64_t count);
   bool cls_scores_wanted(int block) const;
+  /// Rows of all images where nothing is pruned.
+  int max_rows() const { return hw_.batch * spec_.max_tokens(); }
 
   const zoo::ModelSpec& spec_;
   const isa::AcceleratorConfig& hw_;
@@ -65,7 +84,7 @@ class Builder {
   std::map<uint32_t, isa::Dependency> writer_;  // region address -> last command that writes it, plus one
   bool fused_softmax_ = false;
 
-  View image_, x_, normed_, qkv_, scores_, probabilities_, attended_, hidden_, logits_;
+  View image_, x_, cls_, normed_, qkv_, scores_, probabilities_, attended_, hidden_, logits_;
   View stem_[2], head_logits_, aux_logits_;
   View sel_features_, sel_mlp1_, sel_mlp2_, sel_keep_, sel_mean_, sel_head1_, sel_weight_;
 };

@@ -22,6 +22,9 @@ uint32_t aligned(int bytes) { return static_cast<uint32_t>((bytes + kRowAlign - 
 void check(const zoo::ModelSpec& spec, const reference::Pruning& pruning, const quant::QuantModel* model,
            const isa::AcceleratorConfig& hw) {
   quant::check_bits(hw.numerics_bits, hw.residual_bits);
+  if (hw.batch < 1 || hw.batch > isa::kMaxBatch)
+    throw InputError("accel.batch must be in 1.." + std::to_string(isa::kMaxBatch) + ", is " +
+                     std::to_string(hw.batch));
   if (model != nullptr && model->bits != hw.numerics_bits)
     throw InputError("the model was quantised for numerics.bits " + std::to_string(model->bits));
   if (model != nullptr && model->residual_bits != hw.residual_bits)
@@ -93,7 +96,7 @@ void Builder::emit(Command c, const View* a, const View* b, const View* r, const
 }
 
 void Builder::layernorm(uint8_t block, Op op, isa::Extent rows, int n, const quant::QuantLayerNorm* weights,
-                        const View& to) {
+                        const View& source, const View& to) {
   Command c = command(Opcode::kLayerNorm, block, op);
   c.m = rows;
   c.n = fixed_extent(n);
@@ -104,8 +107,8 @@ void Builder::layernorm(uint8_t block, Op op, isa::Extent rows, int n, const qua
       map_.place(name, weights != nullptr ? weights->channels.data() : nullptr, static_cast<uint64_t>(n) * 8).address;
   c.shift2 = weights != nullptr ? weights->shift : uint8_t{1};
   c.epsilon = weights != nullptr ? weights->epsilon : 1;
-  tile_rows(c, hw_, n * residual_bytes(), n * operand_bytes(), rows.at(spec_.max_tokens()));
-  View from = x_;
+  tile_rows(c, hw_, n * residual_bytes(), n * operand_bytes(), rows.at(max_rows()));
+  View from = source;
   from.pitch = static_cast<uint32_t>(n * residual_bytes());  // a token's heads are rows of their own in the selector
   emit(c, &from, nullptr, nullptr, &to);
 }
@@ -116,8 +119,9 @@ void Builder::linear(Command c, const std::string& name, const quant::QuantLinea
   c.residual = residual != nullptr;
   c.order = c.conv.size == 0 && hw_.order_nm ? isa::LoopOrder::kNM : isa::LoopOrder::kMN;
   if (model_ != nullptr && c.activation == Activation::kGelu) c.delta = model_->delta1;
-  tile_gemm(c, hw_, spec_.max_tokens());
+  tile_gemm(c, hw_, max_rows());
   const int n = c.n.fixed, k = c.k.fixed;
+  if (c.heads > 1 && hw_.order_nm && c.tile_k >= k) c.order = isa::LoopOrder::kNM;  // weights once for all images
   const auto* data = weights != nullptr ? weights->weight.data() : nullptr;
   c.b.address = map_.place_packed(name + ".weight", data, operand_bytes(), n, k, c.tile_n, c.tile_k).address;
   c.records = map_.place(name + ".records", weights != nullptr ? weights->channels.data() : nullptr,
@@ -142,11 +146,14 @@ void Builder::reserve_activations() {
     return View{on_chip ? map_.reserve_on_chip(name, bytes) : map_.reserve(name, bytes), 0,
                 static_cast<uint32_t>(row_bytes), static_cast<uint32_t>(head_stride)};
   };
-  const int t = spec_.max_tokens(), d = spec_.dim * operand_bytes();
-  image_ = view("image", spec_.image_size, spec_.image_size * 3 * operand_bytes());
-  x_ = view("residual", t, spec_.dim * residual_bytes(), 0, 1, hw_.residual_on_chip);
-  normed_ = view("normed", t, d);
-  qkv_ = view("qkv", t, 3 * d);
+  const int images = hw_.batch, t = spec_.max_tokens(), rows = max_rows(), d = spec_.dim * operand_bytes();
+  const int image_row = spec_.image_size * 3 * operand_bytes();
+  image_ = view("image", spec_.image_size, image_row, spec_.image_size * image_row, images);
+  x_ = view("residual", rows, spec_.dim * residual_bytes(), 0, 1, hw_.residual_on_chip);
+  normed_ = view("normed", rows, d);
+  qkv_ = view("qkv", rows, 3 * d);
+  // One image's at a time: the stores of one image's A x V follow its loads, and those of the next one's scores follow
+  // them.
   const int score_row = 2 * static_cast<int>(aligned(t)), row = operand_bytes() * static_cast<int>(aligned(t));
   if (!fused_softmax_) scores_ = view("scores", t, score_row, t * score_row, spec_.heads);
   probabilities_ = view("probabilities", t, row, t * row, spec_.heads, hw_.fuse_attention);
@@ -154,26 +161,31 @@ void Builder::reserve_activations() {
     throw InputError("accel.fuse_attention and accel.residual = chip need " +
                      std::to_string((map_.chip_bytes() + 1023) / 1024) + " KiB on chip for " + std::string(spec_.name) +
                      ", buffer.chip_kib is " + std::to_string(hw_.chip_kib));
-  attended_ = view("attended", t, d);
-  hidden_ = view("hidden", t, spec_.mlp_hidden * operand_bytes());
-  logits_ = view("logits", 1, spec_.classes * 4);
+  attended_ = view("attended", rows, d);
+  hidden_ = view("hidden", rows, spec_.mlp_hidden * operand_bytes());
+  logits_ = view("logits", images, spec_.classes * 4);
+  if (images > 1) cls_ = view("cls_rows", images, spec_.dim * std::max(residual_bytes(), operand_bytes()));
   if (spec_.stem == zoo::Stem::kLvConv) {
-    const int pixels = spec_.image_size / 2;
-    for (View& v : stem_) v = view("stem", pixels * pixels, zoo::kLvStemChannels * operand_bytes());
+    const int pixels = spec_.image_size / 2 * (spec_.image_size / 2), channels = zoo::kLvStemChannels * operand_bytes();
+    for (View& v : stem_) v = view("stem", pixels, channels, pixels * channels, images);
   }
   if (spec_.aux_head) {
-    head_logits_ = view("head_logits", 1, spec_.classes * 4);
-    aux_logits_ = view("aux_logits", t, spec_.classes * 4);
+    head_logits_ = view("head_logits", images, spec_.classes * 4);
+    aux_logits_ = view("aux_logits", rows, spec_.classes * 4);
   }
   if (pruning_.enabled() && pruning_.scorer == reference::Scorer::kHeatvit) {
     const int h = spec_.heads, hd = spec_.head_dim() * operand_bytes();
-    sel_features_ = view("sel_features", t * h, hd);
-    sel_mlp1_ = view("sel_mlp1", t * h, hd / 2);
-    sel_mlp2_ = view("sel_mlp2", t * h, hd / 4);
-    sel_keep_ = view("sel_keep", t * h, 4);
-    sel_mean_ = view("sel_head_mean", t, h * operand_bytes());
-    sel_head1_ = view("sel_head1", t, std::max(1, h / 2) * operand_bytes());
-    sel_weight_ = view("sel_head_weight", t, 2 * h);
+    sel_features_ = view("sel_features", rows * h, hd);
+    sel_mlp1_ = view("sel_mlp1", rows * h, hd / 2);
+    sel_mlp2_ = view("sel_mlp2", rows * h, hd / 4);
+    sel_keep_ = view("sel_keep", rows * h, 4);
+    sel_mean_ = view("sel_head_mean", rows, h * operand_bytes());
+    sel_head1_ = view("sel_head1", rows, std::max(1, h / 2) * operand_bytes());
+    sel_weight_ = view("sel_head_weight", rows, 2 * h);
+  }
+  if (images == 1) {  // strides between images
+    image_.head_stride = 0;
+    for (View& v : stem_) v.head_stride = 0;
   }
 }
 
@@ -189,6 +201,7 @@ void Builder::embedding() {
     for (int i = 0; i < 3; ++i) {
       Command c = command(Opcode::kGemm, 0, Op::kStem);
       c.conv = stem[i];
+      c.heads = static_cast<uint8_t>(hw_.batch);
       c.m = fixed_extent(size * size);
       c.k = fixed_extent(stem[i].kernel * stem[i].kernel * stem[i].channels);
       c.n = fixed_extent(channels);
@@ -202,6 +215,7 @@ void Builder::embedding() {
   }
   Command c = command(Opcode::kGemm, 0, Op::kEmbed);
   c.conv = conv;
+  c.heads = static_cast<uint8_t>(hw_.batch);
   c.m = fixed_extent(spec_.patches());
   c.k = fixed_extent(conv.kernel * conv.kernel * conv.channels);
   c.n = fixed_extent(spec_.dim);
@@ -210,17 +224,20 @@ void Builder::embedding() {
   const View position{place_residual("position", model_ != nullptr ? &model_->position : nullptr,
                                      static_cast<uint64_t>(spec_.patches()) * dim),
                       0, x_.pitch, 0};
-  View patches = x_;
+  const uint32_t image_rows = hw_.batch == 1 ? 0 : x_.pitch * static_cast<uint32_t>(spec_.max_tokens());
+  View patches = x_, first_rows = x_;
   patches.offset = x_.pitch;  // row 0 is CLS
+  patches.head_stride = first_rows.head_stride = image_rows;
   linear(c, "embed", model_ != nullptr ? &model_->embed : nullptr, source, patches, &position);
 
   Command cls = command(Opcode::kCopy, 0, Op::kCls);
   cls.a_type = cls.c_type = Element::kInt8;  // rows of bytes
+  cls.heads = c.heads;
   cls.m = fixed_extent(1);
   cls.n = fixed_extent(static_cast<int>(x_.pitch));
   tile_rows(cls, hw_, static_cast<int>(x_.pitch), static_cast<int>(x_.pitch), 1);
   const View constant{place_residual("cls", model_ != nullptr ? &model_->cls : nullptr, dim), 0, x_.pitch, 0};
-  emit(cls, &constant, nullptr, nullptr, &x_);
+  emit(cls, &constant, nullptr, nullptr, &first_rows);
 }
 
 bool Builder::cls_scores_wanted(int block) const {
@@ -229,7 +246,11 @@ bool Builder::cls_scores_wanted(int block) const {
 }
 
 void Builder::attention(int index, const quant::QuantBlock* weights) {
-  const auto block = static_cast<uint8_t>(index);
+  for_each_image(attended_.region, [&](uint8_t image) { attend(static_cast<uint8_t>(index), image, weights); });
+}
+
+void Builder::attend(uint8_t block, uint8_t image, const quant::QuantBlock* weights) {
+  const bool several = image != 0;
   const auto d = static_cast<uint32_t>(spec_.dim * operand_bytes());
   const auto hd = static_cast<uint32_t>(spec_.head_dim() * operand_bytes());
   View q = qkv_, k = qkv_, v = qkv_, to = attended_;
@@ -238,6 +259,8 @@ void Builder::attention(int index, const quant::QuantBlock* weights) {
   v.offset = 2 * d;
 
   Command s = command(Opcode::kGemm, block, Op::kScores);
+  s.image = image;
+  s.a_behind = s.b_behind = several;
   s.heads = static_cast<uint8_t>(spec_.heads);
   s.m = s.n = kTokens;
   s.k = fixed_extent(spec_.head_dim());
@@ -250,7 +273,7 @@ void Builder::attention(int index, const quant::QuantBlock* weights) {
     s.activation = Activation::kSoftmax;
     s.delta = delta2;
     s.c_type = hw_.probability_type();
-    s.keep_cls_scores = cls_scores_wanted(index);
+    s.keep_cls_scores = cls_scores_wanted(block);
     tile_gemm(s, hw_, spec_.max_tokens());
     emit(s, &q, &k, nullptr, &probabilities_);
   } else {
@@ -258,17 +281,20 @@ void Builder::attention(int index, const quant::QuantBlock* weights) {
     tile_gemm(s, hw_, spec_.max_tokens());
     emit(s, &q, &k, nullptr, &scores_);
     Command softmax = command(Opcode::kSoftmax, block, Op::kSoftmax);
+    softmax.image = image;
     softmax.heads = s.heads;
     softmax.m = softmax.n = kTokens;
     softmax.a_type = Element::kInt16;
     softmax.c_type = hw_.probability_type();
     softmax.delta = delta2;
-    softmax.keep_cls_scores = cls_scores_wanted(index);
+    softmax.keep_cls_scores = cls_scores_wanted(block);
     tile_rows(softmax, hw_, 2 * spec_.max_tokens(), operand_bytes() * spec_.max_tokens(), spec_.max_tokens());
     emit(softmax, &scores_, nullptr, nullptr, &probabilities_);
   }
 
   Command a = command(Opcode::kGemm, block, Op::kAttend);
+  a.image = image;
+  a.b_behind = a.c_behind = several;
   a.heads = s.heads;
   a.m = a.k = kTokens;
   a.n = fixed_extent(spec_.head_dim());
@@ -291,13 +317,13 @@ void Builder::block(int index, const quant::QuantBlock* w) {
     return c;
   };
   const int d = spec_.dim;
-  layernorm(block, Op::kNorm1, kTokens, d, w != nullptr ? &w->norm1 : nullptr, normed_);
+  layernorm(block, Op::kNorm1, kTokens, d, w != nullptr ? &w->norm1 : nullptr, x_, normed_);
   linear(layer(Op::kQkv, d, 3 * d), prefix + "qkv", w != nullptr ? &w->qkv : nullptr, normed_, qkv_);
   attention(index, w);
   Command proj = layer(Op::kProj, d, d);
   proj.c_type = residual_type();
   linear(proj, prefix + "proj", w != nullptr ? &w->proj : nullptr, attended_, x_, &x_);
-  layernorm(block, Op::kNorm2, kTokens, d, w != nullptr ? &w->norm2 : nullptr, normed_);
+  layernorm(block, Op::kNorm2, kTokens, d, w != nullptr ? &w->norm2 : nullptr, x_, normed_);
   Command fc1 = layer(Op::kFc1, d, spec_.mlp_hidden);
   fc1.activation = Activation::kGelu;
   if (w != nullptr) fc1.multiplier2 = w->gelu.multiplier, fc1.shift2 = w->gelu.shift;
@@ -307,32 +333,72 @@ void Builder::block(int index, const quant::QuantBlock* w) {
   linear(fc2, prefix + "fc2", w != nullptr ? &w->fc2 : nullptr, hidden_, x_, &x_);
 }
 
+View Builder::gather_cls(const View& rows) {
+  if (hw_.batch == 1) return rows;
+  View dense = cls_;
+  dense.pitch = rows.pitch;
+  for_each_image(cls_.region, [&](uint8_t image) {
+    Command copy = command(Opcode::kCopy, isa::kHeadBlock, Op::kCls);
+    copy.image = image;
+    copy.a_behind = true;
+    copy.a_type = copy.c_type = Element::kInt8;  // rows of bytes
+    copy.m = fixed_extent(1);
+    copy.n = fixed_extent(static_cast<int>(rows.pitch));
+    tile_rows(copy, hw_, static_cast<int>(rows.pitch), static_cast<int>(rows.pitch), 1);
+    View to = dense;
+    to.offset = (image - 1U) * rows.pitch;
+    emit(copy, &rows, nullptr, nullptr, &to);
+  });
+  return dense;
+}
+
 void Builder::classifier() {
-  const isa::Extent rows = spec_.aux_head ? kTokens : fixed_extent(1);
-  layernorm(isa::kHeadBlock, Op::kNorm, rows, spec_.dim, model_ != nullptr ? &model_->norm : nullptr, normed_);
+  const auto* norm = model_ != nullptr ? &model_->norm : nullptr;
+  const isa::Extent images = fixed_extent(hw_.batch);
+  View cls_rows = normed_;
+  if (spec_.aux_head) {
+    layernorm(isa::kHeadBlock, Op::kNorm, kTokens, spec_.dim, norm, x_, normed_);
+    cls_rows = gather_cls(normed_);
+  } else {
+    layernorm(isa::kHeadBlock, Op::kNorm, images, spec_.dim, norm, gather_cls(x_), normed_);
+  }
   Command head = command(Opcode::kGemm, isa::kHeadBlock, Op::kHead);
-  head.m = fixed_extent(1);
+  head.m = images;
   head.k = fixed_extent(spec_.dim);
   head.n = fixed_extent(spec_.classes);
   head.c_type = Element::kInt32;
-  linear(head, "head", model_ != nullptr ? &model_->head : nullptr, normed_, spec_.aux_head ? head_logits_ : logits_);
-  if (!spec_.aux_head) return;
-  Command aux = head;
+  linear(head, "head", model_ != nullptr ? &model_->head : nullptr, cls_rows, spec_.aux_head ? head_logits_ : logits_);
+  if (spec_.aux_head) auxiliary_head(head);
+}
+
+void Builder::auxiliary_head(Command aux) {
   aux.op = static_cast<uint8_t>(Op::kAuxHead);
-  aux.m = {-1, 1};  // every token but CLS
-  View tokens = normed_;
-  tokens.offset = normed_.pitch;
+  View tokens = normed_, logits = aux_logits_;  // every token but CLS, which goes through where rows of images meet
+  aux.m = {-1, 1};
+  if (hw_.batch == 1)
+    tokens.offset = normed_.pitch;
+  else
+    aux.m = kTokens, logits.offset = logits.pitch;
   linear(aux, "aux_head", model_ != nullptr ? &model_->aux_head : nullptr, tokens, aux_logits_);
-  Command best = command(Opcode::kColumnMaxAdd, isa::kHeadBlock, Op::kLogits);
-  best.m = aux.m;
-  best.n = head.n;
-  best.a_type = best.c_type = Element::kInt32;
-  tile_columns(best, hw_, 4, spec_.max_tokens(), spec_.classes);
-  emit(best, &aux_logits_, nullptr, &head_logits_, &logits_);
+  for_each_image(logits_.region, [&](uint8_t image) {
+    const uint32_t own = image == 0 ? 0 : (image - 1U) * logits_.pitch;
+    Command best = command(Opcode::kColumnMaxAdd, isa::kHeadBlock, Op::kLogits);
+    best.image = image;
+    best.a_behind = image != 0;
+    best.m = {-1, 1};
+    best.n = aux.n;
+    best.a_type = best.c_type = Element::kInt32;
+    tile_columns(best, hw_, 4, spec_.max_tokens(), spec_.classes);
+    View first = head_logits_, to = logits_;
+    first.offset = to.offset = own;
+    emit(best, &logits, nullptr, &first, &to);
+  });
 }
 
 Program Builder::build() {
-  const uint64_t most = 16 + static_cast<uint64_t>(spec_.depth) * 9 + pruning_.positions.size() * 12;
+  const auto images = static_cast<uint64_t>(hw_.batch);
+  const uint64_t most = 14 + 2 * images + static_cast<uint64_t>(spec_.depth) * (6 + 3 * images) +
+                        pruning_.positions.size() * (9 + 3 * images);
   command_list_ = map_.reserve("commands", most * isa::kCommandBytes);
 
   reserve_activations();
@@ -371,6 +437,10 @@ Program Builder::build() {
   p.regions = map_.take_regions();
   p.constants = map_.take_content();
   return p;
+}
+
+void expect_single_images(const isa::AcceleratorConfig& hw, const std::string& who) {
+  if (hw.batch != 1) throw InputError(who + ": is of single images; leave accel.batch at 1");
 }
 
 Program lower(const zoo::ModelSpec& spec, const isa::AcceleratorConfig& hw, const reference::Pruning& pruning,

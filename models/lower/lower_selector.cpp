@@ -29,7 +29,7 @@ void Builder::heatvit_scores(int stage, uint8_t block) {
 
   View normed = normed_;
   normed.pitch = static_cast<uint32_t>(d * operand_bytes());
-  layernorm(block, Op::kSelNorm, rows, d, w != nullptr ? &w->norm : nullptr, normed);
+  layernorm(block, Op::kSelNorm, rows, d, w != nullptr ? &w->norm : nullptr, x_, normed);
   linear(layer(Op::kSelLocal, rows, d, d / 2, Activation::kGelu, w != nullptr ? &w->local_gelu : nullptr),
          prefix + "local", w != nullptr ? &w->local : nullptr, normed, sel_features_);
 
@@ -43,7 +43,11 @@ void Builder::heatvit_scores(int stage, uint8_t block) {
   local.head_stride = static_cast<uint32_t>(d * operand_bytes());
   View global = local;
   global.offset = static_cast<uint32_t>(d / 2 * operand_bytes());
-  emit(mean, &local, nullptr, nullptr, &global);
+  for_each_image(sel_features_.region, [&](uint8_t image) {
+    mean.image = image;
+    mean.a_behind = mean.c_behind = image != 0;
+    emit(mean, &local, nullptr, nullptr, &global);
+  });
 
   linear(layer(Op::kSelMlp1, rows, d, d / 2, Activation::kGelu, w != nullptr ? &w->mlp1_gelu : nullptr),
          prefix + "mlp1", w != nullptr ? &w->mlp1 : nullptr, sel_features_, sel_mlp1_);
@@ -59,7 +63,7 @@ void Builder::heatvit_scores(int stage, uint8_t block) {
   head_mean.n = fixed_extent(d);
   head_mean.a_type = residual_type();
   if (w != nullptr) head_mean.immediate = {0, w->head_mean.multiplier, w->head_mean.shift, 0};
-  tile_rows(head_mean, hw_, d * residual_bytes(), operand_bytes(), rows.at(spec_.max_tokens()));
+  tile_rows(head_mean, hw_, d * residual_bytes(), operand_bytes(), rows.at(max_rows()));
   View x = x_;
   x.pitch = static_cast<uint32_t>(d * residual_bytes());
   View mean_out = sel_mean_;
@@ -76,7 +80,7 @@ void Builder::heatvit_scores(int stage, uint8_t block) {
   score.m = kTokens;
   score.n = fixed_extent(heads);
   score.a_type = Element::kUint16;
-  tile_rows(score, hw_, heads * 6, 0, spec_.max_tokens());
+  tile_rows(score, hw_, heads * 6, 0, max_rows());
   View keep_rows = sel_keep_;
   keep_rows.pitch = static_cast<uint32_t>(heads * 4);
   emit(score, &keep_rows, nullptr, &sel_weight_, nullptr);
@@ -95,7 +99,10 @@ void Builder::selector(int stage, int before_block) {
   if (!pruning_.keep.empty()) select.keep = static_cast<uint16_t>(pruning_.keep[static_cast<size_t>(stage - 1)]);
   select.threshold = 32768;                                        // 0.5
   select.wait_a = static_cast<isa::Dependency>(commands_.size());  // the scores, wherever they come from
-  emit(select, nullptr, nullptr, nullptr, nullptr);
+  for_each_image(x_.region, [&](uint8_t image) {
+    select.image = image;
+    emit(select, nullptr, nullptr, nullptr, nullptr);
+  });
 
   Command pack = command(Opcode::kTokenPack, block, Op::kSelPack);
   pack.stage = select.stage;
@@ -104,7 +111,12 @@ void Builder::selector(int stage, int before_block) {
   pack.a_type = pack.c_type = residual_type();
   tile_columns(pack, hw_, residual_bytes(), spec_.max_tokens(), spec_.dim);
   pack.wait_a = static_cast<isa::Dependency>(commands_.size());
-  emit(pack, &x_, nullptr, nullptr, &x_);  // in place: a column slice is read whole before it is written
+  // In place: a column slice is read whole before it is written, and rows never move behind those of a later image.
+  for_each_image(x_.region, [&](uint8_t image) {
+    pack.image = image;
+    pack.a_behind = pack.c_behind = image != 0;
+    emit(pack, &x_, nullptr, nullptr, &x_);
+  });
 }
 
 }  // namespace heatvit::lower

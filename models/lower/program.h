@@ -41,6 +41,9 @@ struct Program {
 Program lower(const zoo::ModelSpec& spec, const isa::AcceleratorConfig& hw, const reference::Pruning& pruning,
               const quant::QuantModel* model);
 
+/// For what knows single images alone. Throws InputError ("WHO: is of single images ...") where accel.batch is not 1.
+void expect_single_images(const isa::AcceleratorConfig& hw, const std::string& who);
+
 /// Bytes that a command moves between DDR and the fabric (payload, without AXI padding) for `tokens` in the register
 /// before it and `tokens_after` behind it.
 struct Traffic {

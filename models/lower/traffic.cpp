@@ -59,13 +59,17 @@ Traffic sort(const Command& c, int64_t a, int64_t r, int64_t out) {
   return t;
 }
 
+/// Operand B's matrices: of packed weights one for all heads.
+int64_t matrices_b(const Command& c) { return c.layout_b == isa::LayoutB::kPacked ? 1 : c.heads; }
+
 Traffic gemm(const Command& c, int tokens) {
   const int64_t m = c.m.at(tokens), k = c.k.at(tokens), n = c.n.at(tokens), heads = c.heads;
-  const Passes pass = passes(c, tiles(m, c.tile_m), tiles(k, c.tile_k), tiles(n, c.tile_n));
+  const int64_t row_tiles = tiles(m, c.tile_m) * heads / matrices_b(c);  // that one matrix of B meets
+  const Passes pass = passes(c, row_tiles, tiles(k, c.tile_k), tiles(n, c.tile_n));
   const int64_t out = m * n * heads * isa::bytes_of(c.c_type);
   const int64_t size = isa::bytes_of(c.a_type);  // of A and of B
-  Traffic t = sort(c, (c.conv.size != 0 ? conv_input(c) : m * k * heads) * size * pass.a, c.residual ? out : 0, out);
-  t.weights = u(n * k * heads * size * pass.b + (c.records != 0 ? n * 8 * pass.records : 0));
+  Traffic t = sort(c, (c.conv.size != 0 ? conv_input(c) : m * k) * heads * size * pass.a, c.residual ? out : 0, out);
+  t.weights = u(n * k * matrices_b(c) * size * pass.b + (c.records != 0 ? n * 8 * pass.records : 0));
   return t;
 }
 
@@ -103,9 +107,10 @@ Traffic compulsory_traffic(const Program& program, const Command& c, int tokens,
   if (c.opcode != Opcode::kGemm) return announced_traffic(program, c, tokens, tokens_after);
   const int64_t m = c.m.at(tokens), k = c.k.at(tokens), n = c.n.at(tokens), heads = c.heads;
   const int64_t out = m * n * heads * isa::bytes_of(c.c_type), size = isa::bytes_of(c.a_type);
-  const int64_t a = c.conv.size != 0 ? int64_t{c.conv.size} * c.conv.size * c.conv.channels : m * k * heads;
-  Traffic t = sort(c, a * size, c.residual ? out : 0, out);
-  t.weights = u(n * k * heads * size);
+  const int64_t a = (c.conv.size != 0 ? int64_t{c.conv.size} * c.conv.size * c.conv.channels : m * k) * heads;
+  const int64_t r = c.r.head_stride == 0 ? out / heads : out;  // the same rows for every head
+  Traffic t = sort(c, a * size, c.residual ? r : 0, out);
+  t.weights = u(n * k * matrices_b(c) * size);
   return t;
 }
 

@@ -288,6 +288,7 @@ void Pass::note(const Job& job, int block, double before) {
   op.block = static_cast<uint8_t>(block);
   op.op = isa::op_of(c);
   op.tokens = job.tokens;
+  op.tokens_after = job.tokens_after;
   op.cycles = completed_ - before;
   op.busy = pipeline_.busy().unit;
   op.bytes = lower::announced_traffic(program_, c, job.tokens, job.tokens_after);
@@ -304,6 +305,7 @@ AnalyticModel::~AnalyticModel() = default;
 AnalyticEstimate AnalyticModel::estimate(const soc::SocConfig& config, const zoo::ModelSpec& spec,
                                          const reference::Pruning& pruning, bool operations) {
   const bool pruned = pruning.enabled();
+  lower::expect_single_images(config.accel, "analytic mode");
   if (pruned && pruning.keep.size() != pruning.positions.size())
     throw InputError("analytic mode needs a token count for every selector");
   walk_->prepare(config, spec, pruned ? pruning.scorer : Scorer::kNone);
@@ -346,6 +348,7 @@ soc::ImageResult to_image_result(const AnalyticEstimate& estimate) {
     record.block = o.block;
     record.op = o.op;
     record.tokens = o.tokens;
+    record.tokens_after = o.tokens_after;
     // Rounded so that the records add up to the total.
     const auto begin = std::llround(sum);
     sum += o.cycles;

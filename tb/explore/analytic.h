@@ -21,8 +21,8 @@ namespace heatvit::explore {
 struct AnalyticOperation {
   uint8_t block = 0;
   isa::Op op = isa::Op::kEnd;
-  int tokens = 0;
-  double cycles = 0;  // completion of the previous command to completion of this one
+  int tokens = 0, tokens_after = 0;  // differ for packing
+  double cycles = 0;                 // completion of the previous command to completion of this one
   std::array<double, modules::kUnits> busy{};
   lower::Traffic bytes;
   uint64_t tiles = 0, macs = 0;

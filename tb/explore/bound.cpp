@@ -36,9 +36,8 @@ std::vector<LowerBound> lower_bounds(const lower::Program& program, const soc::S
   std::vector<LowerBound> bounds;
   const size_t count = std::min(program.commands.size(), result.commands.size());
   for (size_t i = 0; i < count; ++i) {
-    const int tokens = result.commands[i].tokens;
-    const int after = i + 1 < count ? result.commands[i + 1].tokens : tokens;
-    bounds.push_back(bound_of(program, config, program.commands[i], tokens, after));
+    const soc::CommandRecord& record = result.commands[i];
+    bounds.push_back(bound_of(program, config, program.commands[i], record.tokens, record.tokens_after));
   }
   return bounds;
 }

@@ -19,7 +19,7 @@ void simulate(const DesignPoint& point, PointResult& result) {
   const soc::ImageResult run = simulator.run(input);
   result.cycles = run.cycles;
   result.metrics["latency_ms"] = run.latency_ms;
-  result.metrics["gmacs"] = static_cast<double>(run.macs) * 1e-9;
+  result.metrics["gmacs"] = static_cast<double>(run.macs) * 1e-9;  // of an image; they are all alike
   result.metrics["tiles"] = static_cast<double>(run.tiles);
   add_power(point.config, soc::activity_of(run), result.metrics);
 }

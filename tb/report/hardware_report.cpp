@@ -78,7 +78,7 @@ std::string power_text(const RunReport& report) {
   const soc::PowerReport power = *report.power();
   Table table({Align::kLeft, Align::kRight, Align::kRight, Align::kRight});
   table.add({"part", "mJ", "W", "share"});
-  const double ms = report.latency().mean;
+  const double ms = report.ms_per_image();
   for (const soc::EnergyPart& part : power.parts)
     table.add({part.name, fixed(part.mj, 3), fixed(ms > 0 ? part.mj / ms : 0, 3), percent(part.mj, power.energy_mj)});
   table.add({"total", fixed(power.energy_mj, 3), fixed(power.power_w, 3), percent(1, 1)});

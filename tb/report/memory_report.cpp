@@ -62,7 +62,8 @@ std::string memory_text(const RunReport& report) {
   double all = 0, cycles = 0;
   for (const auto& port : memory["bytes"])
     for (const auto& bytes : port) all += bytes.get<double>();
-  for (const ImageReport& image : report.images()) cycles += static_cast<double>(image.cycles) / images;
+  for (const ImageReport& image : report.images())
+    cycles += static_cast<double>(image.cycles) / static_cast<double>(image.batch) / images;
 
   Table ports({Align::kLeft, Align::kLeft, Align::kRight, Align::kRight});
   ports.add({"port", "purpose", "KiB", "share"});
@@ -79,9 +80,9 @@ std::string memory_text(const RunReport& report) {
   const auto gbs = memory["bandwidth"]["gbs"].get<std::vector<double>>();
   const double most = gbs.empty() ? 0 : *std::max_element(gbs.begin(), gbs.end());
   facts.add({"GB/s over time", sparkline(gbs)});
-  facts.add({"", "mean " + fixed(cycles == 0 ? 0 : all / (report.latency().mean * 1e6), 2) + ", at most " +
+  facts.add({"", "mean " + fixed(cycles == 0 ? 0 : all / (report.ms_per_image() * 1e6), 2) + ", at most " +
                      fixed(most, 2) + "; a bar is " + fixed(memory["bandwidth"]["bin_us"], 1) + " us" +
-                     (images > 1 ? " of the first image" : "")});
+                     (images > 1 ? report.batched() ? " of the first batch" : " of the first image" : "")});
   return std::string("\nMemory") + (images > 1 ? ", mean over the images" : "") + "\n" + ports.text() + facts.text();
 }
 

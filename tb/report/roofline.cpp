@@ -53,7 +53,7 @@ std::vector<Point> points_of(const RunReport& report) {
         {name, macs / static_cast<double>(row.bytes()), macs * mhz * 1e-3 / static_cast<double>(row.cycles)});
   };
   for (const BreakdownRow& row : report.rows_by_op()) add(std::string(isa::name_of(row.op)), row);
-  add("whole image", report.total());
+  add(report.batched() ? "whole batch" : "whole image", report.total());
   return points;
 }
 

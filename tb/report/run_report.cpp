@@ -38,7 +38,7 @@ void BreakdownRow::add(const BreakdownRow& other) {
 RunReport::RunReport(std::string model, std::string mode, int depth, nlohmann::ordered_json config, size_t images)
     : model_(std::move(model)), mode_(std::move(mode)), depth_(depth), config_(std::move(config)), images_(images) {}
 
-void RunReport::add(size_t index, const std::string& name, int label, soc::ImageResult&& result,
+void RunReport::add(size_t first, const std::vector<ImageName>& names, soc::ImageResult&& result,
                     const std::vector<explore::LowerBound>& bounds) {
   for (size_t i = 0; i < result.commands.size(); ++i) {
     const soc::CommandRecord& command = result.commands[i];
@@ -55,17 +55,22 @@ void RunReport::add(size_t index, const std::string& name, int label, soc::Image
   wall_s_ += result.wall_s;
   transactions_ += result.transactions;
   tiles_ += result.tiles;
-  images_.at(index) = {name,
-                       label,
-                       top_classes(result.logits),
-                       std::move(result.tokens),
-                       std::move(result.kept_counts),
-                       std::move(result.kept),
-                       result.cycles,
-                       result.latency_ms,
-                       result.macs,
-                       result.memory,
-                       explore::total(bounds)};
+  for (size_t i = 0; i < names.size(); ++i) {
+    soc::ImageOutcome& image = result.image(i);
+    images_.at(first + i) = {names[i].name,
+                             names[i].label,
+                             top_classes(image.logits),
+                             std::move(image.tokens),
+                             std::move(image.kept_counts),
+                             std::move(image.kept),
+                             first,
+                             names.size(),
+                             result.cycles,
+                             result.latency_ms,
+                             image.macs,
+                             i == 0 ? result.memory : soc::MemoryStatistics{},
+                             explore::total(bounds)};
+  }
 }
 
 std::vector<BreakdownRow> RunReport::rows() const {
@@ -98,7 +103,7 @@ std::optional<soc::PowerReport> RunReport::power() const {
   const auto images = static_cast<double>(images_.size());
   const BreakdownRow sum = total();
   soc::Activity activity;
-  activity.latency_ms = latency().mean;
+  activity.latency_ms = ms_per_image();
   for (size_t u = 0; u < sum.units.size(); ++u)
     activity.busy[u] = static_cast<double>(sum.units[u][static_cast<size_t>(modules::Cause::kBusy)]) / images;
   soc::add_bytes(activity, static_cast<double>(sum.bytes_in) / images, static_cast<double>(sum.bytes_weights) / images,
@@ -151,9 +156,28 @@ double RunReport::gmacs_mean() const {
   return static_cast<double>(macs) / 1e9 / static_cast<double>(images_.size());
 }
 
+double RunReport::ms_per_image() const {
+  long double sum = 0;  // as in latency(), which this is where batches have one image
+  std::vector<double> sorted;
+  for (const ImageReport& image : images_) sorted.push_back(image.own_ms());
+  std::sort(sorted.begin(), sorted.end());
+  for (const double ms : sorted) sum += ms;
+  return static_cast<double>(sum / static_cast<long double>(images_.size()));
+}
+
 double RunReport::fps() const {
-  const double mean = latency().mean;
+  const double mean = ms_per_image();
   return mean > 0 ? 1000.0 / mean : 0;
+}
+
+size_t RunReport::batches() const {
+  size_t count = 0;
+  for (size_t i = 0; i < images_.size(); ++i) count += images_[i].first == i ? 1 : 0;
+  return count;
+}
+
+bool RunReport::batched() const {
+  return std::any_of(images_.begin(), images_.end(), [](const ImageReport& image) { return image.batch > 1; });
 }
 
 std::vector<TopClass> top_classes(const std::vector<int32_t>& logits) {

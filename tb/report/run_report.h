@@ -21,6 +21,12 @@ struct TopClass {
   double score = 0;  // logit
 };
 
+/// What an image is called, and its right class.
+struct ImageName {
+  std::string name;
+  int label = -1;
+};
+
 struct ImageReport {
   std::string name;
   int label = -1;             // -1: not known
@@ -28,11 +34,14 @@ struct ImageReport {
   std::vector<int> tokens;    // entering each block
   std::vector<int> kept_counts;
   std::vector<std::vector<int>> kept;  // functional: patch indices after each selector
-  uint64_t cycles = 0;
-  double latency_ms = 0;
+  size_t first = 0, batch = 1;         // of its batch: place of the first image, images
+  uint64_t cycles = 0;                 // of its batch: an image waits for the others
+  double latency_ms = 0;               // likewise
   uint64_t macs = 0;
-  soc::MemoryStatistics memory;
-  explore::LowerBound bound;
+  soc::MemoryStatistics memory;  // of the whole batch, with its first image
+  explore::LowerBound bound;     // of the whole batch
+
+  double own_ms() const { return latency_ms / static_cast<double>(batch); }  // its share of the batch's time
 };
 
 /// Sums over images of the commands with the same block and operation.
@@ -66,9 +75,9 @@ class RunReport {
 
   void set_hardware(HardwareReport hardware) { hardware_ = std::move(hardware); }
 
-  /// Results may come in any order; `index` is the image's place. The commands are summed and dropped. `bounds`: of
-  /// each command, where they are known.
-  void add(size_t index, const std::string& name, int label, soc::ImageResult&& result,
+  /// Results may come in any order; `first` is the place of the batch's first image. The commands are summed and
+  /// dropped. `bounds`: of each command, where they are known.
+  void add(size_t first, const std::vector<ImageName>& names, soc::ImageResult&& result,
            const std::vector<explore::LowerBound>& bounds = {});
 
   const std::string& model() const { return model_; }
@@ -79,7 +88,7 @@ class RunReport {
 
   /// Mean over the images; nothing without hardware. In analytic mode rows are taken to be opened once each 8 KiB.
   std::optional<soc::PowerReport> power() const;
-  /// Mean over the images.
+  /// Mean over the images, of the batch each is in.
   explore::LowerBound bound() const;
 
   /// In order of the command list.
@@ -95,7 +104,10 @@ class RunReport {
   double top(size_t n) const;  // share of images whose label is among the best n
   LatencySummary latency() const;
   double gmacs_mean() const;
-  double fps() const;  // images a second, one after the other
+  double ms_per_image() const;  // all batches' time over all images
+  double fps() const;           // images a second, one batch after the other
+  size_t batches() const;
+  bool batched() const;  // some batch has several images
   double wall_s() const { return wall_s_; }
   uint64_t transactions() const { return transactions_; }
   uint64_t tiles() const { return tiles_; }

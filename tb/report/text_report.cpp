@@ -13,6 +13,8 @@ namespace {
 
 using Align = Table::Align;
 
+const std::string kUnnamed = "-";  // timing mode without a trace: images alike
+
 /// The columns of the table by operation: every unit that worked, but not the control unit, which always waits for the
 /// others.
 std::vector<modules::Unit> shown_units(const BreakdownRow& total) {
@@ -66,7 +68,9 @@ std::string header_text(const RunReport& report) {
   if (report.mode() == "analytic") text += " (closed forms, nothing simulated; " + explore::analytic_error_text() + ")";
   text += "\n  hardware: PE array " + value("pe.th") + " x " + value("pe.ti") + " x " + value("pe.to") +
           " (groups x inputs x outputs) at " + value("pl.clock_mhz") + " MHz, tiles " + value("tile.m") + " x " +
-          value("tile.k") + " x " + value("tile.n") + " (m x k x n), " + value("numerics.bits") + "-bit\n  pruning: ";
+          value("tile.k") + " x " + value("tile.n") + " (m x k x n), " + value("numerics.bits") + "-bit";
+  if (report.batched()) text += ", batches of " + value("accel.batch");
+  text += "\n  pruning: ";
   if (value("scorer") == "none") return text + "none\n";
   text += value("scorer") + ", selectors before blocks " + value("selectors");
   const bool by_rate = config.contains("prune_rates") && !config["prune_rates"].is_null();
@@ -85,7 +89,8 @@ std::string image_text(const ImageReport& image, const std::vector<std::string>&
   const auto class_text = [&names](int index) {
     return index < static_cast<int>(names.size()) ? names[static_cast<size_t>(index)] : std::string();
   };
-  std::string text = "\n" + (image.name == "-" ? "one image" : image.name);
+  const std::string copies = image.batch == 1 ? "one image" : "a batch of images alike";
+  std::string text = "\n" + (image.name == kUnnamed ? copies : image.name);
   if (image.label >= 0) text += "   (label " + std::to_string(image.label) + ": " + class_text(image.label) + ")";
   text += "\n";
   if (!image.top.empty()) {
@@ -101,12 +106,14 @@ std::string image_text(const ImageReport& image, const std::vector<std::string>&
   for (const int count : image.tokens) tokens += (tokens.empty() ? "" : " ") + std::to_string(count);
   Table facts({Align::kLeft, Align::kLeft});
   facts.add({"tokens per block", tokens});
-  facts.add({"latency", fixed(image.latency_ms, 3) + " ms, " + grouped(image.cycles) + " cycles"});
+  const bool alone = image.batch == 1;
+  facts.add({"latency", fixed(image.latency_ms, 3) + " ms, " + grouped(image.cycles) + " cycles" +
+                            (alone ? "" : ", with the batch of " + std::to_string(image.batch) + " images")});
   if (image.bound.ms() > 0) facts.add({"lower bound", bound_text(image.bound)});
-  facts.add({"rate", fixed(image.latency_ms > 0 ? 1000.0 / image.latency_ms : 0, 1) + " images/s"});
+  if (!alone) facts.add({"ms an image", fixed(image.own_ms(), 3)});
+  facts.add({"rate", fixed(image.latency_ms > 0 ? 1000.0 / image.own_ms() : 0, 1) + " images/s"});
   facts.add({"work", fixed(static_cast<double>(image.macs) / 1e9, 3) + " GMAC, " +
-                         fixed(static_cast<double>(image.macs) / std::max(image.latency_ms, 1e-9) / 1e6, 1) +
-                         " GMAC/s"});
+                         fixed(static_cast<double>(image.macs) / std::max(image.own_ms(), 1e-9) / 1e6, 1) + " GMAC/s"});
   return text + facts.text();
 }
 
@@ -125,6 +132,10 @@ std::string set_text(const RunReport& report) {
                                 fixed(latency.p95, 3) + "   p99 " + fixed(latency.p99, 3) + "   max " +
                                 fixed(latency.max, 3)});
   if (report.bound().ms() > 0) facts.add({"lower bound", "mean " + bound_text(report.bound())});
+  if (report.batched()) {
+    facts.add({"batches", std::to_string(report.batches()) + "; an image's latency is that of its batch"});
+    facts.add({"ms an image", fixed(report.ms_per_image(), 3)});
+  }
   const std::string bars = histogram(all, 40);
   facts.add({"distribution", bars.empty() ? "every image " + fixed(least, 3) + " ms"
                                           : fixed(least, 3) + " " + bars + " " + fixed(latency.max, 3)});
@@ -219,9 +230,13 @@ std::string histogram(const std::vector<double>& values, size_t bins) {
 std::string to_text(const RunReport& report, const std::vector<std::string>& class_names, const TextOptions& options) {
   std::string text = header_text(report);
   if (report.images().size() <= options.images) {
-    for (const ImageReport& image : report.images()) text += image_text(image, class_names);
+    for (size_t i = 0; i < report.images().size(); ++i) {
+      const ImageReport& image = report.images()[i];
+      if (image.name != kUnnamed || i == 0) text += image_text(image, class_names);  // they are all the same
+    }
   }
-  if (report.images().size() > 1) text += set_text(report);
+  const bool copies = report.images().back().name == kUnnamed;
+  if (report.images().size() > 1 && !copies) text += set_text(report);
   text += operations_text(report, options.per_block);
   if (report.mode() != "analytic") text += units_text(report) + memory_text(report);  // closed forms know neither
   return text + resources_text(report) + power_text(report);

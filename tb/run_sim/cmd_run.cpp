@@ -1,8 +1,10 @@
 // run_sim run: images, or timing alone, through the simulated SoC.
+#include <algorithm>
 #include <array>
 #include <cinttypes>
 #include <cstdio>
 #include <memory>
+#include <optional>
 
 #include "models/errors.h"
 #include "models/lower/program.h"
@@ -69,29 +71,60 @@ class Outputs {
   std::unique_ptr<AtomicFile> json_, csv_, trace_, timeline_, roofline_, memory_trace_;
 };
 
-lower::Program make_program(const RunOptions& options) {
-  if (options.mode == soc::Mode::kTiming) {
-    return lower::lower(options.spec, options.config.accel, options.pruning, nullptr);
+/// Command lists for the batches of a run: all of them but the last are of `accel.batch` images; the last has the
+/// rest.
+class Batches {
+ public:
+  explicit Batches(const RunOptions& options)
+      : size_(std::min(static_cast<size_t>(options.config.accel.batch), options.items.size())),
+        items_(options.items.size()) {
+    std::optional<quant::QuantModel> model;
+    if (options.mode == soc::Mode::kFunctional) model = prepared(options);
+    whole_ = lowered(options, size_, model);
+    if (items_ % size_ != 0) rest_ = lowered(options, items_ % size_, model);
   }
-  const quant::QuantModel model = quant::prepare(options.prepare);
+
+  size_t count() const { return (items_ + size_ - 1) / size_; }
+  size_t first(size_t batch) const { return batch * size_; }
+  size_t images(size_t batch) const { return std::min(size_, items_ - first(batch)); }
+  const lower::Program& program(size_t batch) const { return images(batch) == size_ ? whole_ : rest_; }
+
+ private:
+  static quant::QuantModel prepared(const RunOptions& options);
+  static lower::Program lowered(const RunOptions& options, size_t images,
+                                const std::optional<quant::QuantModel>& model) {
+    isa::AcceleratorConfig hardware = options.config.accel;
+    hardware.batch = static_cast<int>(images);
+    return lower::lower(options.spec, hardware, options.pruning, model ? &*model : nullptr);
+  }
+
+  size_t size_, items_;
+  lower::Program whole_, rest_;
+};
+
+quant::QuantModel Batches::prepared(const RunOptions& options) {
+  quant::QuantModel model = quant::prepare(options.prepare);
   if (model.residual_bits != options.config.accel.residual_bits) {
     throw InputError(options.prepare.weights + ": was quantised with numerics.residual_bits = " +
                      std::to_string(model.residual_bits) + "; ask for the same");
   }
-  return lower::lower(options.spec, options.config.accel, options.pruning, &model);
+  return model;
 }
 
-soc::ImageResult simulate(soc::Simulator& simulator, const RunOptions& options, const RunItem& item) {
-  soc::ImageInput input;
-  input.seed = options.seed;
-  input.kept = item.kept;
-  std::vector<int8_t> pixels;
-  if (options.mode == soc::Mode::kFunctional) {
-    pixels = preprocess::to_int8(preprocess::load_image(item.path, options.spec.crop, options.spec.image_size));
-    input.pixels = &pixels;
-    input.seed = image_seed(pixels, options.seed);
+soc::ImageResult simulate(soc::Simulator& simulator, const RunOptions& options, const Batches& batches, size_t batch) {
+  std::vector<soc::ImageInput> inputs(batches.images(batch));
+  std::vector<std::vector<int8_t>> pixels(inputs.size());
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    const RunItem& item = options.items[batches.first(batch) + i];
+    inputs[i].seed = options.seed;
+    inputs[i].kept = item.kept;
+    if (options.mode != soc::Mode::kFunctional) continue;
+    pixels[i] = preprocess::to_int8(preprocess::load_image(item.path, options.spec.crop, options.spec.image_size));
+    inputs[i].pixels = &pixels[i];
+    inputs[i].seed = image_seed(pixels[i], options.seed);
   }
-  return simulator.run(input);
+  simulator.use(batches.program(batch));
+  return simulator.run_batch(inputs);
 }
 
 RunReport empty_report(const RunOptions& options) {
@@ -101,30 +134,33 @@ RunReport empty_report(const RunOptions& options) {
   return report;
 }
 
-void add_image(RunReport& report, const RunOptions& options, const lower::Program& program, size_t index,
-               soc::ImageResult&& result) {
+void add_images(RunReport& report, const RunOptions& options, const lower::Program& program, size_t first,
+                soc::ImageResult&& result) {
   const std::vector<explore::LowerBound> bounds = explore::lower_bounds(program, options.config, result);
-  report.add(index, options.items[index].name, options.items[index].label, std::move(result), bounds);
+  std::vector<ImageName> names;
+  for (size_t i = first; i < first + result.images(); ++i)
+    names.push_back({options.items[i].name, options.items[i].label});
+  report.add(first, names, std::move(result), bounds);
 }
 
-RunReport run_all(const RunOptions& options, const lower::Program& program, Recordings& recordings) {
+RunReport run_all(const RunOptions& options, const Batches& batches, Recordings& recordings) {
   RunReport report = empty_report(options);
-  Progress progress(options.items.size(), !options.quiet);
+  Progress progress(batches.count(), !options.quiet);
   std::unique_ptr<VectorDump> vectors;
   if (options.dump_vectors)
     vectors = std::make_unique<VectorDump>(*options.dump_vectors, options.vectors, tile_extents(options.config.accel));
   const auto run = [&](soc::Simulator& simulator, size_t index) {
     simulator.listen(index == 0 ? vectors.get() : nullptr);
-    if (!options.timeline || index != 0) return simulate(simulator, options, options.items[index]);
+    if (!options.timeline || index != 0) return simulate(simulator, options, batches, index);
     soc::Simulator::Slices slices;
     simulator.record(&slices);
-    soc::ImageResult result = simulate(simulator, options, options.items[index]);
+    soc::ImageResult result = simulate(simulator, options, batches, index);
     simulator.record(nullptr);
     recordings.timeline = timeline_json(result, slices, options.config.pl_clock_mhz);
     return result;
   };
   const auto build = [&] {
-    auto simulator = std::make_shared<soc::Simulator>(options.config, program, options.mode);
+    auto simulator = std::make_shared<soc::Simulator>(options.config, batches.program(0), options.mode);
     if (options.mem_trace) {
       simulator->set_memory_recorder([&recordings](uint64_t address, bool write, uint64_t clock) {
         std::array<char, 64> line{};
@@ -138,8 +174,8 @@ RunReport run_all(const RunOptions& options, const lower::Program& program, Reco
   const MakeSimulate make = [&]() -> Simulate {
     return [&run, simulator = build()](size_t index) { return run(*simulator, index); };
   };
-  run_jobs(options.items.size(), options.jobs, make, [&](size_t index, soc::ImageResult&& result) {
-    add_image(report, options, program, index, std::move(result));
+  run_jobs(batches.count(), options.jobs, make, [&](size_t index, soc::ImageResult&& result) {
+    add_images(report, options, batches.program(index), batches.first(index), std::move(result));
     progress.step();
   });
   if (vectors) vectors->finish();
@@ -149,21 +185,21 @@ RunReport run_all(const RunOptions& options, const lower::Program& program, Reco
 }
 
 /// Closed forms instead of a simulation.
-RunReport estimate_all(const RunOptions& options, const lower::Program& program) {
+RunReport estimate_all(const RunOptions& options, const Batches& batches) {
   RunReport report = empty_report(options);
   explore::AnalyticModel model;
   for (size_t i = 0; i < options.items.size(); ++i) {
     reference::Pruning pruning = options.pruning;
     if (!options.items[i].kept.empty()) pruning.keep = options.items[i].kept;
     const explore::AnalyticEstimate estimate = model.estimate(options.config, options.spec, pruning, true);
-    add_image(report, options, program, i, explore::to_image_result(estimate));
+    add_images(report, options, batches.program(i), i, explore::to_image_result(estimate));
   }
   return report;
 }
 
 RunReport execute(const RunOptions& options, Recordings& recordings) {
-  const lower::Program program = make_program(options);
-  return options.analytic ? estimate_all(options, program) : run_all(options, program, recordings);
+  const Batches batches(options);
+  return options.analytic ? estimate_all(options, batches) : run_all(options, batches, recordings);
 }
 
 }  // namespace

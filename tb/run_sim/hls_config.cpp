@@ -1,5 +1,6 @@
 // run_sim hls-config: the header that fixes the sizes of a synthesis.
 #include "models/errors.h"
+#include "models/lower/program.h"
 #include "tb/hls_check/hls_header.h"
 #include "tb/report/atomic_file.h"
 #include "tb/run_sim/command_line.h"
@@ -31,6 +32,7 @@ int hls_config_command(const Arguments& arguments) {
   const soc::SocConfig config = line.has("model")
                                     ? resolve_design(zoo::find(line.text("model")), files, line.settings(), {}).config
                                     : resolve_config("", files, line.settings());
+  lower::expect_single_images(config.accel, "hls-config");
   const std::string header = hls_header(config, files.empty() ? line.text("model") : files.back());
   if (!line.has("output")) {
     print(header);

@@ -88,6 +88,7 @@ std::string totals_table(const CommandLine& line) {
     const std::string name(spec.name);
     if (line.has("model") && line.text("model") != name) continue;
     const soc::SocConfig config = resolve_design(spec, line.list("config"), line.settings(), {}).config;
+    lower::expect_single_images(config.accel, "hls-estimate");
     const ImageEstimate image(config, lower::lower(spec, config.accel, pruning_of(line, spec), nullptr), read_source);
     const EstimateTotal array = image.array(), vector = image.vector(), selector = image.selector();
     table.add({name, number(array.estimated), number(array.charged), number(vector.estimated), number(vector.charged),

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "models/errors.h"
+#include "models/lower/program.h"
 #include "tb/run_sim/design.h"
 #include "tb/run_sim/device.h"
 #include "tb/run_sim/home.h"
@@ -90,7 +91,7 @@ std::vector<RunItem> resolve_items(const CommandLine& line, RunOptions& options)
   }
   if (!line.has("token-trace")) {
     if (line.has("limit")) throw InputError("--limit: no effect without --images or --token-trace");
-    return {{"-", "", kNoLabel, {}}};
+    return std::vector<RunItem>(static_cast<size_t>(options.config.accel.batch), {"-", "", kNoLabel, {}});
   }
   std::vector<RunItem> items;
   for (TraceRow& row : read_token_trace(line.text("token-trace"), static_cast<int>(options.pruning.positions.size()),
@@ -197,6 +198,8 @@ CommandLine run_command_line() {
        {"mem-trace", "FILE", "every 64-byte request the DDR controller saw, for `run_sim mem --trace`; one image"},
        {"device", "NAME|FILE",
         "the FPGA the design must fit: of `run_sim list`, or a file of that form; default zcu102; none: any size"},
+       {"batch", "B",
+        "images that go through the accelerator together, 1 to 64, as accel.batch; the last may be fewer"},
        {"traffic", "cpu:GBPS", "a host load beside the accelerator, as ddr.traffic_gbs"},
        {"quiet", "", "no report on stdout, no progress; errors and files remain"}}};
   return {kIntro, {input, model_group(), pruning_group(), hardware_group(), output}, true};
@@ -222,8 +225,9 @@ quant::PrepareOptions prepare_options(const CommandLine& line, const isa::Accele
   return prepare;
 }
 
-/// --traffic cpu:GBps is a shorthand for the parameter.
-void apply_traffic(const CommandLine& line, soc::SocConfig& config) {
+/// Shorthands for parameters: --batch B, --traffic cpu:GBps.
+void apply_shorthands(const CommandLine& line, soc::SocConfig& config) {
+  if (line.has("batch")) set_parameter(config, *find_parameter("accel.batch"), line.text("batch"), "--batch");
   if (!line.has("traffic")) return;
   const std::string text = line.text("traffic");
   if (text.rfind("cpu:", 0) != 0) throw InputError("--traffic: '" + text + "' is not allowed; allowed: cpu:GBPS");
@@ -241,7 +245,7 @@ RunOptions resolve_run(const CommandLine& line) {
   Design design = resolve_design(options.spec, line.list("config"), line.settings(), options.device);
   options.config = design.config;
   options.chosen_tiles = std::move(design.chosen);
-  apply_traffic(line, options.config);
+  apply_shorthands(line, options.config);
   expect_fit(options.config, options.device);
   options.prepare = prepare_options(line, options.config.accel);
   options.pruning = resolve_pruning(line, options.spec, options.mode, options.prepare);
@@ -275,8 +279,11 @@ RunOptions resolve_run(const CommandLine& line) {
   check_distinct(
       {options.json, options.csv, options.token_trace_out, options.timeline, options.mem_trace, options.roofline});
   options.items = resolve_items(line, options);
-  if (options.mem_trace && (options.items.size() != 1 || options.jobs != 1)) {
-    throw InputError("--mem-trace: records one image in one process; use --limit 1 and leave --jobs out");
+  if (options.analytic) lower::expect_single_images(options.config.accel, "--mode analytic");
+  if (options.mem_trace &&
+      (options.items.size() > static_cast<size_t>(options.config.accel.batch) || options.jobs != 1)) {
+    throw InputError(
+        "--mem-trace: records one image, or one batch, in one process; use --limit 1 and leave --jobs out");
   }
   options.resolved = resolved_json(line, options);
   return options;

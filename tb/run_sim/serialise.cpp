@@ -10,8 +10,15 @@ namespace {
 /// One list of fields for both directions: a Stream is a Writer or a Reader.
 template <typename Stream, typename Result>
 void transfer(Stream& stream, Result& r) {
-  stream(r.cycles, r.latency_ms, r.logits, r.tokens, r.kept_counts, r.kept, r.commands, r.memory, r.macs, r.tiles,
-         r.transactions, r.wall_s);
+  stream(r.cycles, r.latency_ms, r.commands, r.memory, r.tiles, r.transactions, r.wall_s);
+  size_t images = r.images();
+  stream(images);
+  if (images < 1 || images > isa::kMaxBatch) throw std::runtime_error("a worker's result has a broken batch");
+  if constexpr (!std::is_const_v<Result>) r.others.resize(images - 1);
+  for (size_t i = 0; i < images; ++i) {
+    auto& image = r.image(i);
+    stream(image.logits, image.tokens, image.kept_counts, image.kept, image.macs);
+  }
 }
 
 class Writer {

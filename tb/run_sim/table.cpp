@@ -7,6 +7,7 @@
 #include <set>
 
 #include "models/errors.h"
+#include "models/lower/program.h"
 #include "tb/explore/fingerprint.h"
 #include "tb/explore/table_cache.h"
 #include "tb/explore/table_file.h"
@@ -134,6 +135,7 @@ int table_command(const Arguments& arguments) {
   const zoo::ModelSpec& spec = zoo::find(line.required("model"));
   document.request.spec = spec;
   document.request.config = resolve_design(spec, line.list("config"), line.settings(), {}).config;
+  lower::expect_single_images(document.request.config.accel, "table");
   document.request.scorer = resolve_scorer(line.text("scorer"));
   const std::string path = line.required("out");
   const auto ends_with = [&path](const std::string& end) {

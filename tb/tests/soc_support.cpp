@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <map>
+#include <numeric>
 
 #include "models/reference/integer_executor.h"
 
@@ -51,12 +52,7 @@ std::string audit(const lower::Program& program, const soc::ImageResult& r) {
     cycles += c.cycles;
     for (size_t u = 0; u < units.size(); ++u)
       for (uint64_t count : c.units[u]) units[u] += count;
-    int after = c.tokens;  // the count after a packing command is that of the next one
-    for (size_t j = i + 1; j < r.commands.size() && c.op == Op::kSelPack; ++j)
-      if (r.commands[j].tokens != 0) {
-        after = r.commands[j].tokens;
-        break;
-      }
+    const int after = c.tokens_after;
     const std::string where = isa::disassemble(program.commands[i], static_cast<int>(i));
     const lower::Traffic announced = lower::announced_traffic(program, program.commands[i], c.tokens, after);
     if (announced.input != c.bytes_in || announced.weights != c.bytes_weights || announced.output != c.bytes_out ||
@@ -84,7 +80,8 @@ std::vector<std::string> points_after(const isa::Command& c, const reference::Pr
     return "block." + std::to_string(block) + ".in";
   };
   switch (isa::op_of(c)) {
-    case Op::kCls: return {entering(1)};
+    case Op::kCls:
+      return c.block == 0 ? std::vector<std::string>{entering(1)} : std::vector<std::string>{};  // else: gathered
     case Op::kFc2: return {"block." + std::to_string(c.block) + ".out", entering(c.block + 1)};
     case Op::kSelPack:
       return {"selector." + std::to_string(c.stage) + ".out", "block." + std::to_string(c.block) + ".in"};
@@ -95,79 +92,104 @@ std::vector<std::string> points_after(const isa::Command& c, const reference::Pr
 class Comparison {
  public:
   Comparison(const lower::Program& program, soc::Simulator& simulator) : program_(program), simulator_(simulator) {
-    simulator.set_observer(
-        [this](int index, int tokens, const soc::Simulator::Reader& read) { check(index, tokens, read); });
+    simulator.set_observer([this](int index, int, const soc::Simulator::Reader& read) { check(index, read); });
   }
 
-  void expect(const reference::IntegerResult& result) {
-    expected_.clear();
-    seen_ = 0;
-    for (const reference::Checkpoint& point : result.checkpoints) expected_[point.name] = &point;
+  /// One result an image of the batch.
+  void expect(const std::vector<reference::IntegerResult>& results) {
+    expected_.assign(results.size(), {});
+    seen_.assign(results.size(), 0);
+    for (size_t i = 0; i < results.size(); ++i)
+      for (const reference::Checkpoint& point : results[i].checkpoints) expected_[i][point.name] = &point;
   }
 
-  /// Empty when every expected checkpoint was met and equal.
-  std::string verdict() const {
+  /// Empty when every expected checkpoint of an image was met and equal.
+  std::string verdict(size_t image) const {
     if (!difference_.empty()) return difference_;
-    return seen_ == expected_.size()
-               ? ""
-               : "met " + std::to_string(seen_) + " of " + std::to_string(expected_.size()) + " checkpoints";
+    return seen_[image] == expected_[image].size() ? ""
+                                                   : "met " + std::to_string(seen_[image]) + " of " +
+                                                         std::to_string(expected_[image].size()) + " checkpoints";
   }
 
  private:
-  void check(int index, int tokens, const soc::Simulator::Reader& read) {
-    const isa::Command& c = program_.commands[static_cast<size_t>(index)];
-    if (isa::op_of(c) == Op::kSelSelect) check_scores(c.stage);
-    for (const std::string& name : points_after(c, program_.pruning)) {
-      const auto found = expected_.find(name);
-      if (found == expected_.end() || !difference_.empty()) continue;
-      ++seen_;
-      const reference::Checkpoint& point = *found->second;
-      if (point.tokens != tokens) {
-        difference_ = name + ": " + std::to_string(tokens) + " tokens, expected " + std::to_string(point.tokens);
-        return;
-      }
-      compare_rows(name, point, read);
-    }
+  static int first_row(const std::vector<int>& counts, size_t image) {
+    return std::accumulate(counts.begin(), counts.begin() + static_cast<std::ptrdiff_t>(image), 0);
   }
 
-  void compare_rows(const std::string& name, const reference::Checkpoint& point, const soc::Simulator::Reader& read) {
-    const size_t count = point.x.size();
+  void check(int index, const soc::Simulator::Reader& read) {
+    const isa::Command& c = program_.commands[static_cast<size_t>(index)];
+    const std::vector<int> counts = simulator_.token_counts();
+    if (isa::op_of(c) == Op::kSelSelect)
+      check_scores(c.stage, c.image == 0 ? 0 : c.image - 1U);
+    else if (isa::op_of(c) != Op::kSelPack)
+      before_ = counts;
+    for (const std::string& name : points_after(c, program_.pruning))
+      for (size_t image = 0; image < expected_.size(); ++image) {
+        const auto found = expected_[image].find(name);
+        if ((c.image != 0 && c.image != image + 1) || found == expected_[image].end() || !difference_.empty()) continue;
+        ++seen_[image];
+        const reference::Checkpoint& point = *found->second;
+        if (point.tokens == counts[image])
+          compare_rows(name, point, first_row(counts, image), read);
+        else
+          difference_ =
+              name + ": " + std::to_string(counts[image]) + " tokens, expected " + std::to_string(point.tokens);
+      }
+  }
+
+  void compare_rows(const std::string& name, const reference::Checkpoint& point, int row,
+                    const soc::Simulator::Reader& read) {
+    const size_t count = point.x.size(), dim = static_cast<size_t>(program_.spec.dim);
+    const auto bytes = static_cast<uint32_t>(program_.hw.residual_bits / 8);
+    const uint32_t address =
+        program_.residual.address + static_cast<uint32_t>(row) * static_cast<uint32_t>(dim) * bytes;
     std::vector<int16_t> wide(count);
-    if (program_.hw.residual_bits == 16) {
-      read(program_.residual.address, wide.data(), count * 2);
+    if (bytes == 2) {
+      read(address, wide.data(), count * 2);
     } else {
       std::vector<int8_t> narrow(count);
-      read(program_.residual.address, narrow.data(), count);
+      read(address, narrow.data(), count);
       std::copy(narrow.begin(), narrow.end(), wide.begin());
     }
     for (size_t i = 0; i < count; ++i)
       if (wide[i] != point.x[i]) {
-        const size_t dim = static_cast<size_t>(program_.spec.dim);
         difference_ = name + ": token " + std::to_string(i / dim) + " channel " + std::to_string(i % dim) + " is " +
                       std::to_string(wide[i]) + ", expected " + std::to_string(point.x[i]);
         return;
       }
   }
 
-  void check_scores(int stage) {
-    const auto found = expected_.find("selector." + std::to_string(stage) + ".out");
-    if (found == expected_.end() || !difference_.empty()) return;
+  void check_scores(int stage, size_t image) {
+    const auto found = expected_[image].find("selector." + std::to_string(stage) + ".out");
+    if (found == expected_[image].end() || !difference_.empty()) return;
     const std::vector<uint32_t> scores = simulator_.scores();
     const std::vector<uint32_t>& expected = found->second->scores;
+    const auto first = static_cast<size_t>(first_row(before_, image));
     for (size_t t = 1; t < expected.size(); ++t)
-      if (scores[t] != expected[t]) {
+      if (scores[first + t] != expected[t]) {
         difference_ = "selector " + std::to_string(stage) + ": score of token " + std::to_string(t) + " is " +
-                      std::to_string(scores[t]) + ", expected " + std::to_string(expected[t]);
+                      std::to_string(scores[first + t]) + ", expected " + std::to_string(expected[t]);
         return;
       }
   }
 
   const lower::Program& program_;
   soc::Simulator& simulator_;
-  std::map<std::string, const reference::Checkpoint*> expected_;
-  size_t seen_ = 0;
+  std::vector<std::map<std::string, const reference::Checkpoint*>> expected_;
+  std::vector<size_t> seen_;
+  std::vector<int> before_;  // rows of each image before the selections of this stage
   std::string difference_;
 };
+
+/// The outcome of one image against the executor's.
+std::string difference_of(const soc::ImageOutcome& got, const reference::IntegerResult& expected, uint64_t extra_macs) {
+  if (got.logits != expected.logits) return "logits differ";
+  if (got.kept != expected.kept) return "kept patches differ";
+  if (got.tokens != expected.tokens) return "token counts differ";
+  if (got.macs != expected.macs + extra_macs)
+    return "MACs differ: " + std::to_string(got.macs) + ", expected " + std::to_string(expected.macs + extra_macs);
+  return "";
+}
 
 }  // namespace
 
@@ -176,22 +198,27 @@ std::string compare_exactly(const quant::QuantModel& model, const ExactCase& tes
   const reference::IntegerExecutor executor(model, test.pruning);
   soc::Simulator simulator(test.config, program, soc::Mode::kFunctional);
   Comparison comparison(program, simulator);
-  for (size_t i = 0; i < test.images.size(); ++i) {
-    const std::string which = "image " + std::to_string(i) + ": ";
-    const uint32_t seed = 100 + static_cast<uint32_t>(i);
-    const reference::IntegerResult expected = executor.run(test.images[i], seed, true);
+  const auto batch = static_cast<size_t>(test.config.accel.batch);
+  // CLS rows pass through the auxiliary head where rows of several images meet.
+  const auto extra = static_cast<uint64_t>(
+      batch > 1 && model.spec.aux_head ? int64_t{model.spec.classes} * model.spec.dim : int64_t{0});
+  for (size_t first = 0; first < test.images.size(); first += batch) {
+    std::vector<reference::IntegerResult> expected;
+    std::vector<soc::ImageInput> inputs(batch);
+    for (size_t i = 0; i < batch; ++i) {
+      inputs[i].pixels = &test.images.at((first + i) % test.images.size());  // the last batch is filled up
+      inputs[i].seed = 100 + static_cast<uint32_t>(first + i);
+      expected.push_back(executor.run(*inputs[i].pixels, inputs[i].seed, true));
+    }
     comparison.expect(expected);
-    soc::ImageInput input;
-    input.pixels = &test.images[i];
-    input.seed = seed;
-    const soc::ImageResult got = simulator.run(input);
-    if (const std::string difference = comparison.verdict(); !difference.empty()) return which + difference;
-    if (got.logits != expected.logits) return which + "logits differ";
-    if (got.kept != expected.kept) return which + "kept patches differ";
-    if (got.tokens != expected.tokens) return which + "token counts differ";
-    if (got.macs != expected.macs)
-      return which + "MACs differ: " + std::to_string(got.macs) + ", expected " + std::to_string(expected.macs);
-    if (const std::string violation = audit(program, got); !violation.empty()) return which + violation;
+    const soc::ImageResult got = simulator.run_batch(inputs);
+    for (size_t i = 0; i < batch; ++i) {
+      std::string difference = comparison.verdict(i);
+      if (difference.empty()) difference = difference_of(got.image(i), expected[i], extra);
+      if (!difference.empty()) return "image " + std::to_string(first + i) + ": " + difference;
+    }
+    if (const std::string violation = audit(program, got); !violation.empty())
+      return "image " + std::to_string(first) + ": " + violation;
   }
   return "";
 }

@@ -15,7 +15,7 @@ namespace heatvit::testing {
 /// it threw, "signal N" when it died.
 std::string isolated(const std::function<std::string()>& body);
 
-/// A case of the comparison: hardware, pruning, and the images that go through it in turn.
+/// A case of the comparison: hardware, pruning, and the images that go through it in turn, `accel.batch` at a time.
 struct ExactCase {
   soc::SocConfig config;
   reference::Pruning pruning;

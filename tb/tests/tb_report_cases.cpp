@@ -54,7 +54,7 @@ soc::ImageResult sample(uint64_t n) {
 
 RunReport report_of(const std::vector<uint64_t>& order) {
   RunReport report("deit-t", "functional", 12, {{"pe.th", 3}}, order.size());
-  for (const uint64_t n : order) report.add(n - 1, "image" + std::to_string(n), static_cast<int>(n), sample(n));
+  for (const uint64_t n : order) report.add(n - 1, {{"image" + std::to_string(n), static_cast<int>(n)}}, sample(n));
   return report;
 }
 
@@ -75,7 +75,7 @@ TEST(Report, BreakdownIsTheMeanOverImagesPerBlockAndOperation) {
 
 TEST(Report, SummaryAndImages) {
   RunReport report = report_of({1, 2, 3, 4});
-  report.add(3, "image4", 5, sample(4));  // right only in second place
+  report.add(3, {{"image4", 5}}, sample(4));  // right only in second place
   const auto json = to_json(report);
   EXPECT_EQ(json["summary"]["images"], 4);
   EXPECT_EQ(json["summary"]["top1"], 0.75);
@@ -143,7 +143,7 @@ TEST(Report, MemoryAsJsonAndText) {
   result.memory.bytes_in_bin[0] = 1024;
   result.memory.bytes_in_bin[1] = 3 * 1024;
   result.memory.bin_ns = 1024;
-  report.add(0, "-", -1, std::move(result));
+  report.add(0, {{"-", -1}}, std::move(result));
   const auto memory = to_json(report)["memory"];
   EXPECT_EQ(memory["bytes"]["hp1"]["weights"], 3072);
   EXPECT_EQ(memory["bytes"].size(), 2U);

@@ -164,12 +164,14 @@ SocConfig random_dataflow(std::mt19937& random) {
   c.buffers.weight = pick({1, 2, 3});
   c.control.queue = pick({1, 4});
   c.debug.stall_seed = pick({0, 0, 5});
+  c.accel.batch = pick({1, 1, 2, 3});
   return c;
 }
 
 std::string words(const SocConfig& c) {
-  return std::to_string(c.accel.th) + "x" + std::to_string(c.accel.ti) + "x" + std::to_string(c.accel.to) + " tiles " +
-         std::to_string(c.accel.tile_m) + "x" + std::to_string(c.accel.tile_k) + "x" + std::to_string(c.accel.tile_n) +
+  return "batch " + std::to_string(c.accel.batch) + " " + std::to_string(c.accel.th) + "x" +
+         std::to_string(c.accel.ti) + "x" + std::to_string(c.accel.to) + " tiles " + std::to_string(c.accel.tile_m) +
+         "x" + std::to_string(c.accel.tile_k) + "x" + std::to_string(c.accel.tile_n) +
          (c.control.dependency == soc::DependencyGrain::kTile ? " by tile" : "") +
          std::string(c.accel.fuse_attention ? " fused" : "") + (c.accel.residual_on_chip ? " residual on chip" : "") +
          " ports " + std::to_string(c.dma.input_ports) + std::to_string(c.dma.weight_ports) +
@@ -194,7 +196,7 @@ TEST(Dataflow, RandomCombinationsAreExact) {
     const SocConfig config = random_dataflow(random);
     const Pruning pruning = random_pruning(random);
     const std::string verdict = isolated([&] {
-      return compare_exactly(model, {config, pruning, {random_image(1), random_image(2)}});
+      return compare_exactly(model, {config, pruning, {random_image(1), random_image(2), random_image(3)}});
     });
     if (verdict.find("tile sizes too small") != std::string::npos ||
         verdict.find("accel.fuse_attention needs softmax") != std::string::npos)

@@ -68,7 +68,7 @@ TopResult run_top(const lower::Program& program, const std::vector<int8_t>& imag
   result.seconds = static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC;
   result.reports = ::testing::internal::GetCapturedStderr();  // of streams: deadlock, left-over elements
   result.kept.assign(kept, kept + stages);
-  result.logits.resize(1000);
+  result.logits.resize(program.logits.bytes / 4);
   std::memcpy(result.logits.data(), memory.bytes() + program.logits.address, program.logits.bytes);
   return result;
 }
@@ -129,6 +129,15 @@ TEST(HlsTop, RefusesWhatIsNoCommand) {
   EXPECT_EQ(run_top(program, random_image(1), 1, 5 * isa::kCommandWords + 3).status, hls::kBadCommand);
   program.commands.pop_back();  // the list ends without END
   EXPECT_EQ(run_top(program, random_image(1), 1).status, hls::kNoEnd);
+}
+
+TEST(HlsTop, RefusesBatches) {
+  const quant::QuantModel model = reference::random_quant_model(small_spec(), 7, true);
+  isa::AcceleratorConfig hw = synthesised();
+  hw.batch = 2;
+  std::vector<int8_t> two = random_image(1);
+  two.resize(2 * two.size());
+  EXPECT_EQ(run_top(lower::lower(model.spec, hw, {}, &model), two, 1).status, hls::kNoBatch);
 }
 
 TEST(HlsTop, DeeperTilesComeInParts) {

@@ -3,13 +3,18 @@
 #include "accel/modules/registers.h"
 
 void heatvit_configure(const struct heatvit_device *device, const struct heatvit_job *job) {
-  uint32_t i;
+  uint32_t image, i;
   device->write(device->context, HEATVIT_LIST_BASE, job->list_base);
   device->write(device->context, HEATVIT_LIST_COUNT, job->list_count);
   device->write(device->context, HEATVIT_TOKENS, job->tokens);
-  device->write(device->context, HEATVIT_SEED, job->seed);
-  for (i = 0; i < HEATVIT_KEEP_REGISTERS; ++i)
-    device->write(device->context, HEATVIT_KEEP + 4 * i, i < job->keep_count ? job->keep[i] : HEATVIT_KEEP_COMMAND);
+  device->write(device->context, HEATVIT_BATCH, job->images);
+  for (image = 0; image < job->images; ++image) {
+    const struct heatvit_image *now = &job->image[image];
+    device->write(device->context, HEATVIT_IMAGE, image);
+    device->write(device->context, HEATVIT_SEED, now->seed);
+    for (i = 0; i < HEATVIT_KEEP_REGISTERS; ++i)
+      device->write(device->context, HEATVIT_KEEP + 4 * i, i < now->keep_count ? now->keep[i] : HEATVIT_KEEP_COMMAND);
+  }
 }
 
 void heatvit_start(const struct heatvit_device *device) { device->write(device->context, HEATVIT_CONTROL, 1); }

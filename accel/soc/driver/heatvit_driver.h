@@ -15,13 +15,18 @@ struct heatvit_device {
   void (*write)(void* context, uint32_t offset, uint32_t value);
 };
 
-struct heatvit_job {
-  uint32_t list_base;   /* DDR address of the command list */
-  uint32_t list_count;  /* commands in it */
-  uint32_t tokens;      /* rows of the residual stream at the start */
+struct heatvit_image {
   uint32_t seed;        /* of the random scorer */
   const uint32_t* keep; /* patch tokens after each selector where they are not computed; may be null */
   uint32_t keep_count;
+};
+
+struct heatvit_job {
+  uint32_t list_base;                /* DDR address of the command list */
+  uint32_t list_count;               /* commands in it */
+  uint32_t tokens;                   /* rows of the residual stream of an image at the start */
+  uint32_t images;                   /* that the list works on together, 1 to 64 */
+  const struct heatvit_image* image; /* one each */
 };
 
 enum heatvit_event { HEATVIT_EVENT_NONE, HEATVIT_EVENT_DONE, HEATVIT_EVENT_HOST_COMMAND, HEATVIT_EVENT_ROWS };
