@@ -26,6 +26,7 @@ using weights::Shape;
 // NAME.shift (int8). Of a LayerNorm: NAME.gamma (int16), NAME.beta (int32). Scalars are metadata: text, decimal.
 constexpr char kQuantizedKey[] = "heatvit.quantized";
 constexpr char kVersion[] = "1";
+constexpr char kSelectorsKey[] = "heatvit.selectors";  // how many there are
 
 template <typename T, size_t size>
 std::string join(const std::array<T, size>& values) {
@@ -294,6 +295,21 @@ void check_residual_rows(const Loader& file, const QuantModel& model) {
   }
 }
 
+std::string comma_separated(const std::vector<int>& values) {
+  std::string text;
+  for (const int value : values) text += (text.empty() ? "" : ",") + std::to_string(value);
+  return text;
+}
+
+// Nothing for a file that is not safetensors.
+std::map<std::string, std::string> metadata_of(const std::string& path) {
+  try {
+    return Safetensors::open(path).metadata();
+  } catch (const InputError&) {
+    return {};
+  }
+}
+
 }  // namespace
 
 void save_model(const QuantModel& model, const std::string& path) {
@@ -306,7 +322,8 @@ void save_model(const QuantModel& model, const std::string& path) {
   file.text("heatvit.logit_scale", exact(model.logit_scale));
   file.text("heatvit.delta1_q15", std::to_string(model.delta1));
   file.text("heatvit.delta2_q15", std::to_string(model.delta2));
-  file.text("heatvit.selectors", std::to_string(model.selectors.size()));
+  file.text(kSelectorsKey, std::to_string(model.selectors.size()));
+  if (!model.positions.empty()) file.text(kPositionsKey, comma_separated(model.positions));
   visit(file, model);
   file.write(path);
 }
@@ -332,7 +349,15 @@ QuantModel load_model(const std::string& path) {
   model.logit_scale = file.positive("heatvit.logit_scale");
   model.delta1 = static_cast<uint16_t>(file.number("heatvit.delta1_q15", 32768));
   model.delta2 = static_cast<uint16_t>(file.number("heatvit.delta2_q15", 32768));
-  model.selectors.resize(file.number("heatvit.selectors", static_cast<uint64_t>(model.spec.depth)));
+  model.selectors.resize(file.number(kSelectorsKey, static_cast<uint64_t>(model.spec.depth)));
+  const auto metadata = metadata_of(path);
+  if (const auto found = metadata.find(kPositionsKey); found != metadata.end()) {
+    model.positions = parse_positions(found->second, path, model.spec);
+    if (model.positions.size() != model.selectors.size()) {
+      file.fail("metadata '" + std::string(kPositionsKey) + "' is '" + found->second + "', but there are " +
+                std::to_string(model.selectors.size()) + " selectors");
+    }
+  }
   model.blocks.resize(size_t(model.spec.depth));
   if (model.spec.stem == zoo::Stem::kLvConv) model.stem.resize(3);
   visit(file, model);
@@ -341,12 +366,31 @@ QuantModel load_model(const std::string& path) {
   return model;
 }
 
-bool is_quantized_model(const std::string& path) {
-  try {
-    return Safetensors::open(path).metadata().count(kQuantizedKey) != 0;
-  } catch (const InputError&) {
-    return false;
+std::vector<int> parse_positions(const std::string& text, const std::string& path, const zoo::ModelSpec& spec) {
+  std::vector<int> positions;
+  const char* at = text.data();
+  const char* const end = at + text.size();
+  for (bool more = true; more; ++at) {
+    int block = 0;
+    const auto [rest, error] = std::from_chars(at, end, block);
+    at = rest;
+    more = at != end && *at == ',';
+    if (error != std::errc() || (at != end && !more) || block <= (positions.empty() ? 0 : positions.back()) ||
+        block > spec.depth) {
+      throw InputError(path + ": metadata '" + kPositionsKey + "' is '" + text + "', rising blocks of 1.." +
+                       std::to_string(spec.depth) + " with commas between them are needed");
+    }
+    positions.push_back(block);
   }
+  return positions;
+}
+
+bool is_quantized_model(const std::string& path) { return metadata_of(path).count(kQuantizedKey) != 0; }
+
+bool is_quantized_with_selectors(const std::string& path) {
+  const auto metadata = metadata_of(path);
+  const auto found = metadata.find(kSelectorsKey);
+  return metadata.count(kQuantizedKey) != 0 && found != metadata.end() && found->second != "0";
 }
 
 }  // namespace heatvit::quant

@@ -2,10 +2,18 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "models/quant/quant_model.h"
 
 namespace heatvit::quant {
+
+/// Metadata key of a selector file and of a quantised model with selectors: the blocks before which they stand,
+/// "4,7,10"; without it the model's own.
+constexpr char kPositionsKey[] = "heatvit.positions";
+
+/// "4,7,10" as {4, 7, 10}; path: for messages. Throws InputError for anything but rising blocks of the model.
+std::vector<int> parse_positions(const std::string& text, const std::string& path, const zoo::ModelSpec& spec);
 
 /// Written aside and renamed. Throws WriteError.
 void save_model(const QuantModel& model, const std::string& path);
@@ -16,5 +24,8 @@ QuantModel load_model(const std::string& path);
 /// Whether a file is a quantised model of ours: safetensors with the metadata key. False for anything else, unreadable
 /// files included.
 bool is_quantized_model(const std::string& path);
+
+/// Whether a file is a quantised model that has token selectors.
+bool is_quantized_with_selectors(const std::string& path);
 
 }  // namespace heatvit::quant

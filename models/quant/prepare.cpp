@@ -30,6 +30,11 @@ using Metadata = std::map<std::string, std::string>;
 
 Metadata metadata_of(const std::string& path) { return weights::Safetensors::open(path).metadata(); }
 
+// Whether PrepareOptions::selectors names a file.
+bool is_file(const std::string& selectors) { return !selectors.empty() && !starts_with(selectors, kRandom); }
+
+std::string ranges_origin(const std::string& path) { return path + ": metadata '" + kRangesKey + "'"; }
+
 uint32_t parse_seed(const std::string& spec) {
   uint32_t seed = 0;
   const char* const end = spec.data() + spec.size();
@@ -51,25 +56,6 @@ double parse_delta(const Metadata& metadata, const char* key, const std::string&
   return value;
 }
 
-std::vector<int> parse_positions(const std::string& text, const std::string& path, const zoo::ModelSpec& spec) {
-  std::vector<int> positions;
-  const char* at = text.data();
-  const char* const end = at + text.size();
-  for (bool more = true; more; ++at) {
-    int block = 0;
-    const auto [rest, error] = std::from_chars(at, end, block);
-    at = rest;
-    more = at != end && *at == ',';
-    if (error != std::errc() || (at != end && !more) || block <= (positions.empty() ? 0 : positions.back()) ||
-        block > spec.depth) {
-      throw InputError(path + ": metadata '" + kPositionsKey + "' is '" + text + "', rising blocks of 1.." +
-                       std::to_string(spec.depth) + " with commas between them are needed");
-    }
-    positions.push_back(block);
-  }
-  return positions;
-}
-
 std::vector<preprocess::Image> synthetic_images(uint32_t count, int side) {
   std::vector<preprocess::Image> images;
   for (uint32_t seed = 1; seed <= count; ++seed) images.push_back(preprocess::synthetic_image(seed, side));
@@ -81,6 +67,10 @@ class Preparation {
  public:
   explicit Preparation(const PrepareOptions& options) : options_(options), spec_(zoo::find(options.model)) {
     if (!is_synthetic(options_)) metadata_ = metadata_of(options_.weights);
+    if (is_file(options_.selectors)) {
+      selector_metadata_ = metadata_of(options_.selectors);
+      tuned_ = weights::has_tuning(options_.selectors);
+    }
     quantize_.delta1 = options_.delta1.value_or(parse_delta(metadata_, kDelta1Key, options_.weights));
     quantize_.delta2 = options_.delta2.value_or(parse_delta(metadata_, kDelta2Key, options_.weights));
     quantize_.bits = options_.bits;
@@ -92,23 +82,30 @@ class Preparation {
   }
 
   reference::FloatModel load() {
-    reference::FloatModel model = reference::load_float_model(*weights::open_weights(options_.weights), spec_);
+    reference::FloatModel model = reference::load_float_model(*backbone_weights(), spec_);
     if (starts_with(options_.selectors, kRandom)) {
       add_random_selectors(model, parse_seed(options_.selectors), selector_images());
-    } else if (!options_.selectors.empty()) {
+    } else if (is_file(options_.selectors)) {
       const size_t count = selector_positions(options_.selectors, spec_).size();
       model.selectors = reference::load_float_selectors(*weights::open_weights(options_.selectors), spec_, count);
     }
     return model;
   }
 
-  QuantModel quantize(const reference::FloatModel& model) {
-    Calibration backbone = calibrate_backbone(model);
-    if (!model.selectors.empty()) add_selector_ranges(model, backbone.ranges);
-    return build(model, backbone.ranges, quantize_, backbone.corrections);
+  QuantModel quantize(const reference::FloatModel& model, Calibration* used) {
+    Calibration calibration = calibrate_backbone(model);
+    if (!model.selectors.empty()) add_selector_ranges(model, calibration.ranges);
+    QuantModel quantized = build(model, calibration.ranges, quantize_, calibration.corrections);
+    if (!model.selectors.empty()) quantized.positions = selector_positions(options_.selectors, spec_);
+    if (used != nullptr) *used = std::move(calibration);
+    return quantized;
   }
 
  private:
+  std::unique_ptr<weights::WeightSource> backbone_weights() const {
+    return tuned_ ? weights::open_tuned_weights(options_.weights, options_.selectors)
+                  : weights::open_weights(options_.weights);
+  }
   std::vector<preprocess::Image> selector_images() const {
     return calibration_.empty() ? synthetic_images(kSelectorImages, spec_.image_size) : calibration_;
   }
@@ -117,7 +114,8 @@ class Preparation {
 
   const PrepareOptions& options_;
   const zoo::ModelSpec& spec_;
-  Metadata metadata_;
+  Metadata metadata_, selector_metadata_;
+  bool tuned_ = false;  // the selector file has differences for the backbone
   QuantizeOptions quantize_;
   reference::FloatOptions activations_;
   std::vector<preprocess::Image> calibration_;
@@ -130,8 +128,12 @@ Calibration Preparation::calibrate_backbone(const reference::FloatModel& model) 
     if (!activations_.polynomial) calibration.corrections = correct_biases(model, calibration_, calibration.ranges);
     return calibration;
   }
+  if (const auto found = selector_metadata_.find(kRangesKey); tuned_ && found != selector_metadata_.end()) {
+    Calibration tuned = parse_calibration(found->second, ranges_origin(options_.selectors), spec_);
+    if (tuned.ranges.count("residual") != 0) return tuned;
+  }
   if (const auto found = metadata_.find(kRangesKey); found != metadata_.end()) {
-    return parse_calibration(found->second, options_.weights + ": metadata '" + kRangesKey + "'", spec_);
+    return parse_calibration(found->second, ranges_origin(options_.weights), spec_);
   }
   if (is_synthetic(options_))
     return {calibrate(model, synthetic_images(kSyntheticImages, spec_.image_size), {}, activations_), {}};
@@ -144,11 +146,9 @@ Calibration Preparation::calibrate_backbone(const reference::FloatModel& model) 
 }
 
 void Preparation::add_selector_ranges(const reference::FloatModel& model, Ranges& ranges) const {
-  if (calibration_.empty() && !starts_with(options_.selectors, kRandom)) {
-    const Metadata metadata = metadata_of(options_.selectors);
-    if (const auto found = metadata.find(kRangesKey); found != metadata.end()) {
-      const std::string origin = options_.selectors + ": metadata '" + kRangesKey + "'";
-      const Ranges given = parse_calibration(found->second, origin, spec_).ranges;
+  if (calibration_.empty()) {
+    if (const auto found = selector_metadata_.find(kRangesKey); found != selector_metadata_.end()) {
+      const Ranges given = parse_calibration(found->second, ranges_origin(options_.selectors), spec_).ranges;
       for (const auto& [name, range] : given) {
         if (starts_with(name, "selector.")) ranges[name] = range;
       }
@@ -172,7 +172,8 @@ QuantModel load_quantized(const PrepareOptions& options) {
   if (!options.model.empty() && options.model != model.spec.name) {
     refuse("for model " + std::string(model.spec.name) + ", not " + options.model);
   }
-  if (!options.selectors.empty()) refuse("so selector weights cannot be added; give them when quantising");
+  if (!options.selectors.empty() && options.selectors != options.weights)
+    refuse("so selector weights cannot be added; give them when quantising");
   if (!options.calibrate.empty()) refuse("so calibration images have no use");
   if (options.bits != model.bits) {
     refuse("with numerics.bits " + std::to_string(model.bits) + ", not " + std::to_string(options.bits));
@@ -191,15 +192,15 @@ QuantModel load_quantized(const PrepareOptions& options) {
 
 }  // namespace
 
-QuantModel prepare(const PrepareOptions& options) {
+QuantModel prepare(const PrepareOptions& options, Calibration* used) {
   if (!is_synthetic(options) && is_quantized_model(options.weights)) return load_quantized(options);
   Preparation preparation(options);
-  return preparation.quantize(preparation.load());
+  return preparation.quantize(preparation.load(), used);
 }
 
 std::vector<int> selector_positions(const std::string& selectors, const zoo::ModelSpec& spec) {
   const std::vector<int> usual(spec.selectors.begin(), spec.selectors.end());
-  if (selectors.empty() || starts_with(selectors, kRandom) || !std::filesystem::exists(selectors)) return usual;
+  if (!is_file(selectors) || !std::filesystem::exists(selectors)) return usual;
   const Metadata metadata = metadata_of(selectors);
   const auto found = metadata.find(kPositionsKey);
   return found == metadata.end() ? usual : parse_positions(found->second, selectors, spec);

@@ -17,26 +17,26 @@ constexpr char kRangesKey[] = "heatvit.ranges";  // a ranges file as text (calib
 constexpr char kDelta1Key[] = "heatvit.delta1";  // decimal number: the regularisation factor of GELU in training
 constexpr char kDelta2Key[] = "heatvit.delta2";  // that of softmax
 
-/// Of a selector file: the blocks before which its selectors stand, "4,7,10"; without it the model's own.
-constexpr char kPositionsKey[] = "heatvit.positions";
-
 struct PrepareOptions {
-  std::string model;                     // zoo name; empty is allowed for a quantised file, which knows its own
-  std::string weights;                   // float safetensors, quantised file of ours, or "synthetic:SEED"
-  std::string selectors;                 // safetensors, "random:SEED", or empty: none
-  std::string calibrate;                 // folder of calibration images, or empty
-  std::string home;                      // project root for models/zoo/scales; empty: environment HEATVIT_HOME
+  std::string model;      // zoo name; empty is allowed for a quantised file, which knows its own
+  std::string weights;    // float safetensors, quantised file of ours, or "synthetic:SEED"
+  std::string selectors;  // safetensors, "random:SEED", or empty: none; a quantised file: itself or empty
+  std::string calibrate;  // folder of calibration images, or empty
+  std::string home;       // project root for models/zoo/scales; empty: environment HEATVIT_HOME
   std::optional<double> delta1, delta2;  // empty: of the weight file, else 1.0
   int bits = 8;                          // of weights and activations
   int residual_bits = 16;
 };
 
-/// Activation ranges and bias corrections come from the first of: options.calibrate; the weight file's metadata;
+/// A selector file may hold differences for the backbone (weights/weight_source.h, kTunedPrefix), which are added to
+/// it. Activation ranges and bias corrections come from the first of: options.calibrate; the metadata of a selector
+/// file with differences, where they have the backbone's ranges; the weight file's metadata;
 /// models/zoo/scales/MODEL.json under home (not for synthetic weights, which are another network); for synthetic
 /// weights, two procedural pictures, without corrections. Selector ranges: options.calibrate, the selector file's
 /// metadata, else four procedural pictures. Throws InputError for everything that does not fit; it names --calibrate
 /// where no ranges are to be had.
-QuantModel prepare(const PrepareOptions& options);
+/// `used`, where given, receives ranges and corrections; a file that is quantised already leaves it alone.
+QuantModel prepare(const PrepareOptions& options, Calibration* used = nullptr);
 
 /// Blocks, counting from 1, before which the selectors of a file stand (PrepareOptions::selectors); the model's own
 /// where the file does not say or cannot be found. Throws InputError for metadata that are no rising blocks of the

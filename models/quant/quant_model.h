@@ -84,6 +84,7 @@ struct QuantModel {
   QuantLinear head;                      // -> int32 Q16
   QuantLinear aux_head;                  // LV-ViT; n = 0 otherwise
   std::vector<QuantSelector> selectors;  // empty, or one a stage
+  std::vector<int> positions;            // blocks, counting from 1, before which they stand
 };
 
 /// Calibrated activation ranges: the largest absolute value seen, by tensor name ("block.3.fc2.in", "residual", ...;

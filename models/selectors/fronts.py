@@ -47,13 +47,16 @@ def point_of(method, report, **more):
             "gmacs": summary["gmacs_mean"], "kept": kept, "right": right_or_wrong(report), **more}
 
 
-def adaptivity(report, unpruned):
-    """How the kept patches differ between images, and whether hard ones keep more. An image is the harder the smaller the
-    difference of the unpruned network's two best logits."""
+def margins(unpruned):
+    """Of each image: difference of the unpruned network's two best logits. The smaller, the harder."""
+    return [image["top5"][0]["score"] - image["top5"][1]["score"] for image in unpruned["images"]]
+
+
+def adaptivity(kept, margin):
+    """How the kept patches differ between images, and whether hard ones keep more. kept: (images, selectors)."""
     import numpy
 
-    kept = numpy.array([image["kept_counts"] for image in report["images"]])
-    margin = numpy.array([image["top5"][0]["score"] - image["top5"][1]["score"] for image in unpruned["images"]])
+    kept, margin = numpy.array(kept), numpy.array(margin)
 
     def ranks(values):
         return values.argsort(kind="stable").argsort(kind="stable")
@@ -70,6 +73,17 @@ def adaptivity(report, unpruned):
     }
 
 
+def mcnemar(first, second):
+    """Of two texts of right_or_wrong over the same images: how often only the first is right, how often only the second, and the
+    probability of a difference at least as large by chance (exact, two-sided)."""
+    import math
+
+    better = sum(a == "1" and b == "0" for a, b in zip(first, second))
+    worse = sum(a == "0" and b == "1" for a, b in zip(first, second))
+    few, all_of_them = min(better, worse), better + worse
+    return better, worse, min(1.0, 2 * sum(math.comb(all_of_them, k) for k in range(few + 1)) / 2**all_of_them)
+
+
 def right_or_wrong(report):
     """A character an image, in name order: 1 where the best class is the label."""
     return "".join(str(int(image["top5"][0]["class"] == image["label"])) for image in report["images"])
@@ -82,12 +96,13 @@ def trained_and_matched(simulator, options, patches):
 
     arrays, metadata = tensors.read_safetensors(options.selectors)
     unpruned = simulator.run()
-    points = [point_of("unpruned", unpruned)]
+    points = [point_of("unpruned", unpruned, margins=margins(unpruned))]
     for shift in (float(word) for word in options.shifts.split(",")):
         path = os.path.join(simulator.folder, "selectors.safetensors")
         tensors.write_safetensors(path, shifted(arrays, shift), metadata)
         report = simulator.run("--selector-weights", path)
-        points.append(point_of("heatvit", report, shift=shift, **adaptivity(report, unpruned)))
+        kept = [image["kept_counts"] for image in report["images"]]
+        points.append(point_of("heatvit", report, shift=shift, kept_of_images=kept, **adaptivity(kept, points[0]["margins"])))
         rates = ",".join(f"{1 - kept / patches:.6f}" for kept in points[-1]["kept"])
         places = ("--selectors", metadata["heatvit.positions"], "--prune-rates", rates)
         points.append(point_of("cls-attention", simulator.run(*places, "--scorer", "cls-attention"), shift=shift))
@@ -122,12 +137,11 @@ def package_points(simulator, options):
     from heatvit.pruned import PrunedViT
 
     positions = [int(word) for word in tensors.read_safetensors(options.selectors)[1]["heatvit.positions"].split(",")]
-    backbone = setup.frozen_backbone(options.model, options.weights)
     points, cache = [], None
     for package in (True, False):
-        model = PrunedViT(backbone, use_package=package, positions=positions)
-        export.load_selectors(model.selectors, options.selectors)
-        cache = cache or teacher.build(model, simulator.items, 1, setup.CROP_SEED)
+        model = PrunedViT(setup.frozen_backbone(options.model, options.weights), use_package=package, positions=positions)
+        cache = cache or teacher.build(model, simulator.items, 1, setup.CROP_SEED)  # before the backbone is tuned
+        export.load_selectors(model, options.selectors)
         result = trainer.evaluate(model, cache)
         name = "with package token, float" if package else "without package token, float"
         points.append({"method": name, "top1": float(result.correct.float().mean()),

@@ -138,6 +138,46 @@ class SyntheticSource final : public WeightSource {
   uint64_t seed_;
 };
 
+class TunedSource final : public WeightSource {
+ public:
+  TunedSource(std::unique_ptr<WeightSource> base, const std::string& path)
+      : base_(std::move(base)), tuning_(path), tuned_(tuned_tensors(path)) {
+    for (const std::string& name : tuned_) {
+      if (!base_->has(name)) {
+        throw InputError(path + ": tensor '" + kTunedPrefix + name + "' is a difference for one that " +
+                         base_->describe() + " does not have");
+      }
+    }
+  }
+
+  bool has(const std::string& name) const override { return base_->has(name); }
+
+  std::vector<float> read(const std::string& name, const Shape& shape) const override {
+    std::vector<float> values = base_->read(name, shape);
+    if (std::binary_search(tuned_.begin(), tuned_.end(), name)) {
+      const std::vector<float> difference = tuning_.read(kTunedPrefix + name, shape);
+      for (size_t i = 0; i < values.size(); ++i) values[i] += difference[i];
+    }
+    return values;
+  }
+
+  std::string describe() const override { return base_->describe() + " tuned by " + tuning_.describe(); }
+
+  /// Names of the backbone's tensors, in alphabetical order.
+  static std::vector<std::string> tuned_tensors(const std::string& path) {
+    std::vector<std::string> names;
+    for (const std::string& name : Safetensors::open(path).names()) {
+      if (name.rfind(kTunedPrefix, 0) == 0) names.push_back(name.substr(sizeof kTunedPrefix - 1));
+    }
+    return names;
+  }
+
+ private:
+  std::unique_ptr<WeightSource> base_;
+  FileSource tuning_;
+  std::vector<std::string> tuned_;
+};
+
 uint64_t parse_seed(const std::string& spec) {
   const char* begin = spec.data() + kSyntheticPrefix.size();
   const char* end = spec.data() + spec.size();
@@ -154,6 +194,12 @@ uint64_t parse_seed(const std::string& spec) {
 std::unique_ptr<WeightSource> open_weights(const std::string& spec) {
   if (spec.rfind(kSyntheticPrefix, 0) == 0) return std::make_unique<SyntheticSource>(parse_seed(spec));
   return std::make_unique<FileSource>(spec);
+}
+
+bool has_tuning(const std::string& path) { return !TunedSource::tuned_tensors(path).empty(); }
+
+std::unique_ptr<WeightSource> open_tuned_weights(const std::string& spec, const std::string& tuning) {
+  return std::make_unique<TunedSource>(open_weights(spec), tuning);
 }
 
 }  // namespace heatvit::weights

@@ -30,4 +30,14 @@ class WeightSource {
 /// are normal with variance 1/fan_in, so that activations stay in a sane range at any depth.
 std::unique_ptr<WeightSource> open_weights(const std::string& spec);
 
+/// Prefix of a difference: `tuned.blocks.3.norm1.weight` is added to the backbone's `blocks.3.norm1.weight`.
+constexpr char kTunedPrefix[] = "tuned.";
+
+/// Whether a safetensors file holds differences for a backbone.
+bool has_tuning(const std::string& path);
+
+/// open_weights(spec) with the differences of the safetensors file `tuning` added to its tensors. Throws InputError
+/// where the backbone lacks a tensor that a difference is for; shapes are checked as tensors are read.
+std::unique_ptr<WeightSource> open_tuned_weights(const std::string& spec, const std::string& tuning);
+
 }  // namespace heatvit::weights

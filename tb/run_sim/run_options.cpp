@@ -7,6 +7,7 @@
 
 #include "models/errors.h"
 #include "models/lower/program.h"
+#include "models/quant/model_file.h"
 #include "tb/run_sim/design.h"
 #include "tb/run_sim/device.h"
 #include "tb/run_sim/home.h"
@@ -211,10 +212,15 @@ quant::PrepareOptions prepare_options(const CommandLine& line, const isa::Accele
   prepare.weights = line.text("weights");
   prepare.selectors = line.text("selector-weights");
   const zoo::ModelSpec* spec = line.has("weights") || !line.has("model") ? nullptr : &zoo::find(prepare.model);
+  bool shipped = false;
   if (spec != nullptr && !spec->weights.empty()) {
     prepare.weights = (project_home() / spec->weights).string();
-    const bool heatvit = !line.has("scorer") || line.text("scorer") == "heatvit";
-    if (!line.has("selector-weights") && heatvit) prepare.selectors = prepare.weights;
+    shipped = true;
+  }
+  // The selectors that came with the weights.
+  const bool heatvit = !line.has("scorer") || line.text("scorer") == "heatvit";
+  if (heatvit && !line.has("selector-weights") && (shipped || quant::is_quantized_with_selectors(prepare.weights))) {
+    prepare.selectors = prepare.weights;
   }
   prepare.calibrate = line.text("calibrate");
   prepare.home = project_home().string();

@@ -7,12 +7,14 @@
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <utility>
 
 #include "models/errors.h"
 #include "models/quant/calibration.h"
 #include "models/quant/model_file.h"
 #include "models/quant/prepare.h"
 #include "models/reference/integer_executor.h"
+#include "models/weights/safetensors.h"
 #include "tb/tests/temporary_folder.h"
 
 namespace heatvit::quant {
@@ -116,6 +118,81 @@ TEST(Prepare, SelectorsDependOnTheirSeed) {
   EXPECT_EQ(a.selectors[2].mlp2.weight, b.selectors[2].mlp2.weight);
   EXPECT_EQ(a.selectors[2].keep.channels[0].bias, b.selectors[2].keep.channels[0].bias);
   EXPECT_NE(a.selectors[2].mlp2.weight, c.selectors[2].mlp2.weight);
+}
+
+// The tensors of random selectors as a file, with whatever else `add` puts into it.
+template <typename Add>
+void write_selectors(const std::string& path, const Add& add) {
+  const reference::FloatModel model = prepare_float(options_of("deit-t", "synthetic:1", "random:5"));
+  weights::SafetensorsWriter writer;
+  for (size_t s = 0; s < model.selectors.size(); ++s) {
+    const auto name = [&](const char* part) { return "selectors." + std::to_string(s) + "." + part; };
+    const reference::FloatSelector& selector = model.selectors[s];
+    writer.add(name("norm.weight"), {64}, selector.norm.gamma);
+    writer.add(name("norm.bias"), {64}, selector.norm.beta);
+    const std::pair<const char*, const reference::FloatLinear*> linears[] = {
+        {"local", &selector.local}, {"mlp1", &selector.mlp1},   {"mlp2", &selector.mlp2},
+        {"keep", &selector.keep},   {"head1", &selector.head1}, {"head2", &selector.head2}};
+    for (const auto& [part, linear] : linears) {
+      writer.add(name(part) + ".weight", {linear->n, linear->k}, linear->weight);
+      writer.add(name(part) + ".bias", {linear->n}, linear->bias);
+    }
+  }
+  add(writer);
+  writer.write(path);
+}
+
+TEST(Prepare, ASelectorFileMayTuneTheBackbone) {
+  const TemporaryFolder folder;
+  const std::string plain = folder.path("plain.safetensors"), tuned = folder.path("tuned.safetensors");
+  write_selectors(plain, [](weights::SafetensorsWriter&) {});
+  write_selectors(tuned, [](weights::SafetensorsWriter& writer) {
+    writer.add("tuned.blocks.6.norm1.weight", {192}, std::vector<float>(192, 0.25F));
+  });
+  const reference::FloatModel before = prepare_float(options_of("deit-t", "synthetic:1", plain));
+  const reference::FloatModel after = prepare_float(options_of("deit-t", "synthetic:1", tuned));
+  EXPECT_EQ(before.blocks[6].norm1.gamma[7] + 0.25F, after.blocks[6].norm1.gamma[7]);
+  EXPECT_EQ(before.blocks[5].norm1.gamma, after.blocks[5].norm1.gamma);
+  EXPECT_EQ(before.selectors[1].mlp1.weight, after.selectors[1].mlp1.weight);
+}
+
+TEST(Prepare, AQuantisedFileKnowsItsSelectorsAndWhereTheyStand) {
+  const TemporaryFolder folder;
+  const std::string selectors = folder.path("s.safetensors"), path = folder.path("q.safetensors");
+  write_selectors(selectors, [](weights::SafetensorsWriter& writer) { writer.set_metadata(kPositionsKey, "3,6,9"); });
+  const QuantModel model = prepare(options_of("deit-t", "synthetic:1", selectors));
+  EXPECT_EQ(model.positions, (std::vector<int>{3, 6, 9}));
+  save_model(model, path);
+  EXPECT_TRUE(is_quantized_with_selectors(path));
+  EXPECT_FALSE(is_quantized_with_selectors(selectors));
+  EXPECT_EQ(selector_positions(path, model.spec), model.positions);
+  EXPECT_EQ(prepare(options_of("deit-t", path, path)).positions, model.positions);
+  save_model(prepare(options_of("deit-t", "synthetic:1")), path);
+  EXPECT_FALSE(is_quantized_with_selectors(path));
+}
+
+// Ranges of the backbone in a selector file count where the file tunes it, and nowhere else.
+TEST(Prepare, RangesOfATunedBackboneComeWithTheSelectors) {
+  const TemporaryFolder folder;
+  Calibration calibration;
+  prepare(options_of("deit-t", "synthetic:1", "random:5"), &calibration);
+  ASSERT_GT(calibration.ranges.at("block.7.qkv.in"), 0);
+  const double given = calibration.ranges["block.7.qkv.in"] * 3;
+  calibration.ranges["block.7.qkv.in"] = given;
+  write_calibration(folder.path("r.json"), zoo::find("deit-t"), "a test", calibration);
+  std::stringstream text;
+  text << std::ifstream(folder.path("r.json")).rdbuf();
+  for (const bool tune : {false, true}) {
+    SCOPED_TRACE(tune);
+    const std::string path = folder.path(tune ? "tuned.safetensors" : "plain.safetensors");
+    write_selectors(path, [&](weights::SafetensorsWriter& writer) {
+      writer.set_metadata(kRangesKey, text.str());
+      if (tune) writer.add("tuned.norm.bias", {192}, std::vector<float>(192, 0.01F));
+    });
+    Calibration used;
+    prepare(options_of("deit-t", "synthetic:1", path), &used);
+    EXPECT_EQ(std::abs(used.ranges.at("block.7.qkv.in") - given) < given * 1e-5, tune);
+  }
 }
 
 TEST(Prepare, AQuantisedFileIsTakenAsItIsAndNotContradicted) {

@@ -220,14 +220,19 @@ TEST_F(MicroProgram, PrunesByItsOwnSelectorsWithoutAnyOtherFile) {
   EXPECT_EQ(last, expected.last_kept);
 }
 
-TEST_F(MicroProgram, NoneScorerAndAQuantisedFileRunUnpruned) {
+TEST_F(MicroProgram, AQuantisedFileGivesTheSameAnswersPrunedAndNot) {
   const json dense = run({"--scorer", "none", "--limit", "8"});
   EXPECT_EQ(dense["images"][0]["tokens"], json(std::vector<int>(6, 65)));
   const std::string file = scratch_.path("micro-int8.safetensors");
   ASSERT_EQ(tests::run_sim({"quantize", "--model", "deit-micro", "--out", file}).code, 0);
   EXPECT_LE(fs::file_size(file), 1'000'000U);  // bytes, selectors included
-  const json again = run({"--weights", file, "--limit", "8"});
-  for (size_t i = 0; i < 8; ++i) EXPECT_EQ(again["images"][i]["top5"], dense["images"][i]["top5"]) << i;
+  const json again = run({"--weights", file, "--scorer", "none", "--limit", "8"});
+  const json pruned = run({"--limit", "8"}), pruned_again = run({"--weights", file, "--limit", "8"});
+  for (size_t i = 0; i < 8; ++i) {
+    EXPECT_EQ(again["images"][i]["top5"], dense["images"][i]["top5"]) << i;
+    EXPECT_EQ(pruned_again["images"][i]["top5"], pruned["images"][i]["top5"]) << i;
+    EXPECT_EQ(pruned_again["images"][i]["kept_counts"], pruned["images"][i]["kept_counts"]) << i;
+  }
 }
 
 }  // namespace

@@ -359,6 +359,29 @@ TEST_F(FileSource, RefusesAQuantisedModel) {
   EXPECT_THAT(message_of([&] { open_weights(file("q")); }), HasSubstr("quantised model"));
 }
 
+TEST_F(FileSource, DifferencesAreAddedToTheBackbone) {
+  SafetensorsWriter backbone, tuning, wrong;
+  backbone.add("a", {2}, std::vector<float>{1, 2});
+  backbone.add("b", {1}, std::vector<float>{3});
+  backbone.write(file("w"));
+  tuning.add("tuned.a", {2}, std::vector<float>{0.5, -4});
+  tuning.add("selectors.0.keep.bias", {2}, std::vector<float>{0, 0});
+  tuning.write(file("t"));
+  wrong.add("tuned.c", {1}, std::vector<float>{0});
+  wrong.write(file("c"));
+  EXPECT_TRUE(has_tuning(file("t")));
+  EXPECT_FALSE(has_tuning(file("w")));
+  const auto source = open_tuned_weights(file("w"), file("t"));
+  EXPECT_EQ(source->read("a", {2}), (std::vector<float>{1.5, -2}));
+  EXPECT_EQ(source->read("b", {1}), std::vector<float>{3});
+  EXPECT_FALSE(source->has("selectors.0.keep.bias"));
+  EXPECT_THAT(message_of([&] { open_tuned_weights(file("w"), file("c")); }), HasSubstr("'tuned.c'"));
+  SafetensorsWriter longer;
+  longer.add("tuned.b", {2}, std::vector<float>{0, 0});
+  longer.write(file("l"));
+  EXPECT_THAT(message_of([&] { open_tuned_weights(file("w"), file("l"))->read("b", {1}); }), HasSubstr("'tuned.b'"));
+}
+
 TEST(FileSourceData, ReadsDeitTiny) {
   const char* data = std::getenv("HEATVIT_DATA");
   const char* home = std::getenv("HEATVIT_HOME");

@@ -6,6 +6,7 @@ from .quantisation import ranges_text
 from .tensors import read_safetensors, write_safetensors
 
 SELECTOR_PREFIX = "selectors."
+TUNED_PREFIX = "tuned."  # differences that are added to the backbone's tensors of these names
 
 
 def arrays_of(module, prefix=""):
@@ -29,8 +30,24 @@ def load_backbone(backbone, path):
     load_state(backbone, read_safetensors(path)[0], path)
 
 
-def load_selectors(selectors, path):
-    load_state(selectors, read_safetensors(path)[0], path, SELECTOR_PREFIX)
+def load_selectors(model, path):
+    """model: a PrunedViT. Selectors, and differences where the file has any: they are added to the backbone."""
+    arrays = read_safetensors(path)[0]
+    load_state(model.selectors, arrays, path, SELECTOR_PREFIX)
+    parameters = dict(model.backbone.named_parameters())
+    for name, array in arrays.items():
+        if name.startswith(TUNED_PREFIX):
+            parameter = parameters.get(name[len(TUNED_PREFIX) :])
+            if parameter is None or tuple(parameter.shape) != tuple(array.shape):
+                raise ValueError(f"{path}: tensor '{name}' fits no tensor of the backbone")
+            with torch.no_grad():
+                parameter += torch.from_numpy(array.astype("float32"))
+
+
+def differences(model, original):
+    """What fine-tuning has changed. original: name -> array, the backbone as it was."""
+    tuned = {name: parameter.detach().numpy() - original[name] for name, parameter in model.tuned_parameters().items()}
+    return {TUNED_PREFIX + name: array for name, array in tuned.items() if array.any()}
 
 
 def save_backbone(backbone, path, metadata=None, ranges=None, source=""):
@@ -41,10 +58,11 @@ def save_backbone(backbone, path, metadata=None, ranges=None, source=""):
     write_safetensors(path, arrays_of(backbone), metadata)
 
 
-def save_selectors(model, path, ranges, source, metadata=None):
-    """model: a PrunedViT. ranges: of the tensors `selector.*` (others are left out). source: how they came about."""
+def save_selectors(model, path, ranges, source, metadata=None, tuned=None):
+    """model: a PrunedViT. ranges: of the tensors `selector.*` (others are left out). source: how they came about.
+    tuned: `differences` of the backbone."""
     selected = {name: value for name, value in ranges.items() if name.startswith("selector.")}
     metadata = {**(metadata or {}), "heatvit.positions": ",".join(str(position) for position in model.config.selectors)}
     if selected:
         metadata["heatvit.ranges"] = ranges_text(model.config.name, source, selected)
-    write_safetensors(path, arrays_of(model.selectors, SELECTOR_PREFIX), metadata)
+    write_safetensors(path, {**arrays_of(model.selectors, SELECTOR_PREFIX), **(tuned or {})}, metadata)

@@ -60,6 +60,13 @@ class PrunedViT(nn.Module):
         self.use_package = use_package
         self.selectors = nn.ModuleList(TokenSelector(self.config) for _ in self.config.selectors)
 
+    def tuned_parameters(self):
+        """Name -> parameter of the backbone that fine-tuning may change: LayerNorms and biases behind prefix_block's input.
+        Few enough for some hundred images, and enough for the network to get used to package tokens and missing tokens."""
+        blocks = [f"blocks.{number - 1}." for number in range(self.prefix_block, self.config.depth + 1)]
+        return {name: parameter for name, parameter in self.backbone.named_parameters()
+                if parameter.dim() == 1 and name.startswith((*blocks, "norm."))}
+
     def prefix(self, images, probe=None):
         """The stream in front of prefix_block: it depends on the backbone alone, so it can be kept."""
         x = self.backbone.embed(images, probe)
@@ -96,6 +103,7 @@ class PrunedViT(nn.Module):
         output.logits = linear(self.backbone.head, output.features, probe)
         return output
 
+    @torch.autocast("cpu", enabled=False)  # scores next to 0 or 1 and sums of them need float32
     def _select(self, stage, x, mask, has_package, decide, probe, scorer, output):
         zeros = mask.new_zeros(len(x), 1)
         rows = x.shape[1] - 1

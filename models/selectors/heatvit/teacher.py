@@ -10,6 +10,11 @@ from . import data
 from .tensors import write_atomically
 
 
+# 0: every image has the same sum of saliency. 1: as it is; the answer for an easy image hardly depends on any token, so
+# hard images would keep nearly all and easy ones nearly none.
+HARDNESS = 0.25
+
+
 @dataclass
 class TeacherCache:
     """Rows are crops."""
@@ -87,7 +92,7 @@ def saliency(model, prefix, logits):
     """How much each token matters at each selector, and the stream there, unpruned.
 
     Saliency: the absolute derivative of the log probability of the teacher's class by the token's weight in all attention
-    from the selector on; the mean over an image's patches is 1. Returns (images, selectors, patches) and a list of
+    from the selector on, divided by the image's mean to the power 1 - HARDNESS. Returns (images, selectors, patches) and a list of
     (images, tokens, dim).
     """
     config, x = model.config, prefix
@@ -102,4 +107,4 @@ def saliency(model, prefix, logits):
     gradients = torch.autograd.grad(output.gather(1, logits.argmax(1, keepdim=True)).sum(), policies)
     later = [sum(gradients[stage:])[:, 1:].abs() for stage in range(len(gradients))]
     matter = torch.stack(later, 1)
-    return matter / matter.mean(-1, keepdim=True).clamp(min=1e-12), streams
+    return matter / matter.mean(-1, keepdim=True).clamp(min=1e-12).pow(1 - HARDNESS), streams

@@ -1,4 +1,5 @@
-"""Training of the selectors with the backbone frozen: a warm start on saliency, then the whole network by distillation."""
+"""Training of the selectors: a warm start on saliency, then the whole network by distillation, with the backbone frozen or
+its LayerNorms and biases fine-tuned."""
 
 import math
 from dataclasses import asdict, dataclass
@@ -31,6 +32,8 @@ class Settings:
     noise: float = 1.0  # of the Gumbel samples at first, falling linearly to
     last_noise: float = 0.5  # without any, the selectors get worse: a token that is never tried teaches nothing
     temperature: float = 1.0
+    tuned_learning_rate: float = 0.0  # of the backbone's LayerNorms and biases; 0: frozen
+    bfloat16: bool = False  # of the backbone's products in training; less than half the time on CPUs with AVX512_BF16
     spare: int = 24  # dropped tokens of an image that are computed on for their gradients
     seed: int = 1
 
@@ -89,10 +92,15 @@ class Trainer:
         self.model, self.cache, self.settings, self.table = model, cache, settings, table
         for parameter in model.backbone.parameters():
             parameter.requires_grad_(False)
-        self.optimizer = torch.optim.Adam(model.selectors.parameters(), settings.learning_rate)
+        self.tuned = model.tuned_parameters() if settings.tuned_learning_rate > 0 else {}
+        for parameter in self.tuned.values():
+            parameter.requires_grad_(True)
+        groups = [{"params": list(model.selectors.parameters()), "rate": settings.learning_rate}]
+        groups += [{"params": list(self.tuned.values()), "rate": settings.tuned_learning_rate}] if self.tuned else []
+        self.optimizer = torch.optim.Adam(groups, settings.learning_rate)
         self.epoch = 0
         self.history = []
-        self.best = (math.inf, None)  # cost by the threshold, selectors
+        self.best = (math.inf, None)  # cost by the threshold, what weights() gave
         self.generator = torch.Generator().manual_seed(settings.seed)
 
     def state(self):
@@ -101,14 +109,14 @@ class Trainer:
             "epoch": self.epoch,
             "history": self.history,
             "best": self.best,
-            "selectors": self.model.selectors.state_dict(),
+            "weights": self.weights(),
             "optimizer": self.optimizer.state_dict(),
             "generator": self.generator.get_state(),
         }
 
     def restore(self, state):
         self.epoch, self.history, self.best = state["epoch"], state["history"], state["best"]
-        self.model.selectors.load_state_dict(state["selectors"])
+        self._set_weights(state["weights"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.generator.set_state(state["generator"])
 
@@ -127,7 +135,7 @@ class Trainer:
         self.history.append({name: value / len(self.cache) for name, value in sums.items()})
         self.history[-1]["by_threshold"] = cost = self.cost_by_threshold()
         if cost < self.best[0]:
-            self.best = (cost, {name: value.clone() for name, value in self.model.selectors.state_dict().items()})
+            self.best = (cost, self.weights())
         return self.history[-1]
 
     def cost_by_threshold(self, crops=90):
@@ -139,20 +147,34 @@ class Trainer:
             selector.shift(-shift)
         return cost
 
+    def weights(self):
+        """A copy of what is trained."""
+        return {
+            "selectors": {name: value.clone() for name, value in self.model.selectors.state_dict().items()},
+            "tuned": {name: parameter.detach().clone() for name, parameter in self.tuned.items()},
+        }
+
+    def _set_weights(self, weights):
+        self.model.selectors.load_state_dict(weights["selectors"])
+        with torch.no_grad():
+            for name, value in weights["tuned"].items():
+                self.tuned[name].copy_(value)
+
     def take_best(self):
-        self.model.selectors.load_state_dict(self.best[1])
+        self._set_weights(self.best[1])
 
     def _set_rate(self, done):
         for group in self.optimizer.param_groups:
-            group["lr"] = self.settings.learning_rate * (0.02 + 0.98 * (1 + math.cos(math.pi * done)) / 2)
+            group["lr"] = group["rate"] * (0.02 + 0.98 * (1 + math.cos(math.pi * done)) / 2)
 
     def _step(self, rows, done):
         settings, cache, patches = self.settings, self.cache, self.model.config.patches
         noise = settings.noise + (settings.last_noise - settings.noise) * done
         decide = Decision(True, settings.temperature, noise, self.generator)
-        output = self.model.from_prefix(cache.prefix[rows].float(), decide, spare=settings.spare)
-        divergence = losses.distillation(output.logits, cache.logits[rows])
-        distance = losses.feature_distance(output.features, cache.features[rows])
+        with torch.autocast("cpu", torch.bfloat16, settings.bfloat16):
+            output = self.model.from_prefix(cache.prefix[rows].float(), decide, spare=settings.spare)
+        divergence = losses.distillation(output.logits.float(), cache.logits[rows])
+        distance = losses.feature_distance(output.features.float(), cache.features[rows])
         loss = divergence + settings.feature_weight * distance
         parts = {"divergence": float(divergence), "feature": float(distance)}
         kept = output.kept()
@@ -166,7 +188,8 @@ class Trainer:
         loss = loss + settings.sharpness_weight * losses.undecided(output.scores, output.candidates)
         self.optimizer.zero_grad()
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.model.selectors.parameters(), 1.0)
+        for group in self.optimizer.param_groups:
+            torch.nn.utils.clip_grad_norm_(group["params"], 1.0)
         self.optimizer.step()
         for stage, count in enumerate(kept.detach().mean(0)):
             parts[f"kept{stage + 1}"] = float(count)

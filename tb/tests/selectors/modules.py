@@ -134,17 +134,25 @@ def files_are_read_back(folder):
     model, other = small_model(), pruned.PrunedViT(VisionTransformer(SMALL))
     path = folder + "/selectors.safetensors"
     export.save_selectors(model, path, {"selector.1.local.in": 2.5, "residual": 1.0}, "a test")
-    export.load_selectors(other.selectors, path)
+    export.load_selectors(other, path)
     close(other.selectors[1].mlp2.weight, model.selectors[1].mlp2.weight, 0.0)
     metadata = tensors.read_safetensors(path)[1]
     assert '"selector.1.local.in": 2.5' in metadata["heatvit.ranges"] and "residual" not in metadata["heatvit.ranges"]
     export.save_backbone(model.backbone, folder + "/backbone.safetensors")
     try:
-        export.load_selectors(other.selectors, folder + "/backbone.safetensors")
+        export.load_selectors(other, folder + "/backbone.safetensors")
     except ValueError as error:
         assert "selectors.0" in str(error)
     else:
         raise AssertionError("a file without selectors was accepted")
+    tuned = {"tuned.blocks.1.norm1.bias": numpy.full(model.config.dim, 0.5, numpy.float32)}
+    export.save_selectors(model, path, {}, "a test", tuned=tuned)
+    before = other.backbone.blocks[1].norm1.bias.clone()
+    original = export.arrays_of(other.backbone)
+    original = {name: array.copy() for name, array in original.items()}
+    export.load_selectors(other, path)
+    close(other.backbone.blocks[1].norm1.bias, before + 0.5, 1e-6)
+    assert list(export.differences(other, original)) == list(tuned)
     arrays = {"a": numpy.arange(6, dtype=numpy.int16).reshape(2, 3), "b": numpy.float32([1.5])}
     tensors.write_safetensors(folder + "/mixed.safetensors", arrays, {"key": "value"})
     back, metadata = tensors.read_safetensors(folder + "/mixed.safetensors")

@@ -140,6 +140,47 @@ def training_beats_its_own_start(folder):
     assert after < 0.9 * before, (before, after)
 
 
+def tuning_the_backbone_helps(folder):
+    """Of the backbone only LayerNorms and biases move, and the sampled decisions then cost less divergence."""
+    from heatvit import data
+
+    weights = folder + "/weights.safetensors"
+    original = tensors.read_safetensors(weights)[0]
+    items, table, ends = data.list_images(folder + "/images", folder + "/labels.csv"), LatencyTable(folder + "/table.json"), []
+    for rate in (0.0, 1e-3):
+        torch.manual_seed(9)
+        backbone = VisionTransformer(SMALL)
+        export.load_backbone(backbone, weights)
+        model = pruned.PrunedViT(backbone)
+        settings = trainer.Settings(epochs=20, batch=8, learning_rate=3e-3, target_ms=3.4, tuned_learning_rate=rate)
+        run = trainer.Trainer(model, teacher.build(model, items, 2, 1), settings, table)
+        for _ in range(settings.epochs):
+            run.run_epoch()
+        ends.append(sum(entry["divergence"] for entry in run.history[-8:]) / 8)
+        moved = {name for name, value in backbone.named_parameters() if (value.detach().numpy() != original[name]).any()}
+        assert moved == (set(model.tuned_parameters()) if rate else set()), moved
+    print(f"divergence {ends[0]:.4f} with a frozen backbone, {ends[1]:.4f} with a tuned one")
+    assert ends[1] < 0.9 * ends[0], ends
+
+
+def bfloat16_hardly_changes_a_step(folder):
+    from heatvit import data
+
+    items, table, seen = data.list_images(folder + "/images"), LatencyTable(folder + "/table.json"), []
+    for bfloat16 in (False, True):
+        torch.manual_seed(3)
+        backbone = VisionTransformer(SMALL)
+        export.load_backbone(backbone, folder + "/weights.safetensors")
+        model = pruned.PrunedViT(backbone)
+        settings = trainer.Settings(epochs=2, batch=24, target_ms=3.4, tuned_learning_rate=1e-3, bfloat16=bfloat16)
+        run = trainer.Trainer(model, teacher.build(model, items, 1, 1), settings, table)
+        seen.append(run.run_epoch())
+        assert all(torch.isfinite(parameter).all() for parameter in model.parameters())
+    for name in ("divergence", "feature", "ms"):
+        assert abs(seen[1][name] / seen[0][name] - 1) < 0.1, (name, seen)
+    assert seen[0]["divergence"] != seen[1]["divergence"], "bfloat16 was not used"
+
+
 def a_plan_meets_its_latency(folder):
     backbone = VisionTransformer(SMALL)
     export.load_backbone(backbone, folder + "/weights.safetensors")
@@ -191,6 +232,8 @@ with tempfile.TemporaryDirectory() as scratch:
     the_same_seed_gives_the_same_weights_also_after_a_stop(scratch)
     wrong_input_is_refused(scratch)
     training_beats_its_own_start(scratch)
+    tuning_the_backbone_helps(scratch)
+    bfloat16_hardly_changes_a_step(scratch)
     a_plan_meets_its_latency(scratch)
     merging_merges()
     helpers()

@@ -1,0 +1,125 @@
+#!/usr/bin/python3
+"""Trains token selectors N times, each time without one Nth of the classes, and judges all images by the selectors that have
+not seen them: 8 bit, through the simulator, beside unpruned, CLS attention and random choice at the same mean tokens.
+
+Every option that is not listed below goes to train.py. A fold whose selectors are there already is not trained again. Writes
+fold-K/ (of train.py) and kfold.json.
+"""
+
+import json
+import os
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from heatvit import options as command_line  # noqa: E402
+from heatvit import runtime  # noqa: E402  (before torch)
+
+EPILOG = """example:
+  kfold.py --folds 4 --run-sim build/tb/run_sim --weights deit_tiny_patch16_224.safetensors --images photographs \\
+           --labels labels.csv --table table.json --target-ms 3.9 --tune 1e-3 --out folds
+"""
+
+
+def parse_arguments(arguments):
+    parser = command_line.parser_of(__doc__, EPILOG)
+    command_line.add_training(parser)
+    add = parser.add_argument
+    add("--run-sim", required=True, help="the program")
+    add("--folds", type=int, default=4, help="default %(default)s")
+    add("--seeds", type=int, default=5, help="of the random choice (default %(default)s)")
+    add("--jobs", type=int, default=1, help="processes of run_sim (default %(default)s)")
+    return parser.parse_known_args(arguments)
+
+
+def train_folds(options, more):
+    import train
+
+    shared = ["--model", options.model, "--weights", options.weights, "--images", options.images, "--labels", options.labels,
+              "--table", options.table, "--target-ms", str(options.target_ms), "--first", str(options.first),
+              "--seed", str(options.seed), "--threads", str(options.threads), "--resume", *more]
+    shared += ["--cache", options.cache] if options.cache else []
+    folders = [os.path.join(options.out, f"fold-{k}") for k in range(options.folds)]
+    for k, folder in enumerate(folders):
+        if os.path.exists(os.path.join(folder, "report.json")):
+            continue
+        print(f"fold {k + 1} of {options.folds}", flush=True)
+        if code := train.main([*shared, "--fold", f"{k}/{options.folds}", "--out", folder]):
+            raise SystemExit(code)
+    return folders
+
+
+def judge(options, folder):
+    """Points of fronts.py for the images that this fold's selectors have not seen."""
+    import fronts
+    from heatvit import config
+    from heatvit.simulator import Simulator
+
+    options.selectors, options.shifts = os.path.join(folder, "selectors.safetensors"), "0"
+    with tempfile.TemporaryDirectory() as scratch:
+        simulator = Simulator(options.run_sim, options.model, options.weights, options.images, options.labels, scratch,
+                              os.path.join(folder, "validation.csv"), jobs=options.jobs)
+        return fronts.trained_and_matched(simulator, options, config.find(options.model).patches)
+
+
+def together(folds):
+    """Means over all images of the points of each fold; `right`: fold after fold; adaptivity over all of them."""
+    from fronts import adaptivity
+
+    whole = []
+    for points in zip(*folds):
+        counts = [len(point["right"]) for point in points]
+
+        def mean(values):
+            return sum(value * count for value, count in zip(values, counts)) / sum(counts)
+
+        whole.append({
+            "method": points[0]["method"], **{key: points[0][key] for key in ("seed",) if key in points[0]},
+            "top1": mean([p["top1"] for p in points]), "latency_ms": mean([p["latency_ms"] for p in points]),
+            "gmacs": mean([p["gmacs"] for p in points]), "folds_top1": [p["top1"] for p in points],
+            "kept": [mean(column) for column in zip(*(p["kept"] for p in points))],
+            "right": "".join(p["right"] for p in points),
+        })
+    kept = [row for points in folds for row in points[1]["kept_of_images"]]
+    whole[1].update(adaptivity(kept, [value for points in folds for value in points[0]["margins"]]))
+    return whole
+
+
+def text_of(points):
+    from fronts import mcnemar
+
+    lines, base, trained = [], points[0]["gmacs"], points[1]["right"]
+    for point in points:
+        line = (f"{point['method']:14} {100 * point['top1']:5.1f} % of {len(point['right'])}, {point['gmacs']:.3f} GMAC "
+                f"({100 * (1 - point['gmacs'] / base):.1f} % fewer), {point['latency_ms']:.3f} ms")
+        if point["method"] not in ("unpruned", "heatvit"):
+            better, worse, chance = mcnemar(trained, point["right"])
+            line += f"; heatvit right where it is wrong {better}, the reverse {worse} (p = {chance:.3f})"
+        lines.append(line)
+    trained = points[1]
+    lines.append("kept patches, standard deviation " + " / ".join(f"{value:.1f}" for value in trained["kept_std"]) + "; hard third "
+                 + " / ".join(f"{value:.1f}" for value in trained["kept_hard_third"]) + ", easy third "
+                 + " / ".join(f"{value:.1f}" for value in trained["kept_easy_third"])
+                 + f"; rank correlation of margin and kept {trained['rank_correlation_margin_kept']:+.3f}")
+    return "\n".join(lines)
+
+
+def measure(options, more):
+    from heatvit import tensors
+
+    os.makedirs(options.out, exist_ok=True)
+    folds = [judge(options, folder) for folder in train_folds(options, more)]
+    points = together(folds)
+    document = {"options": vars(options), "training": more, "points": points, "folds": folds}
+    tensors.write_text(os.path.join(options.out, "kfold.json"), json.dumps(document, indent=1) + "\n")
+    print(text_of(points))
+
+
+def main(arguments=None):
+    options, more = parse_arguments(arguments)
+    runtime.configure(options.threads, options.seed)
+    return command_line.exit_code_of("kfold.py", lambda: measure(options, more), "; the same command goes on")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
