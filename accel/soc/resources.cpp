@@ -142,6 +142,7 @@ ResourceCount& ResourceCount::operator+=(const ResourceCount& other) {
   bram18k += other.bram18k;
   lut += other.lut;
   ff += other.ff;
+  lutram += other.lutram;
   return *this;
 }
 
@@ -197,7 +198,7 @@ ResourceCount buffer_resources(const BufferShape& shape, int lutram_depth) {
   // Eight LUTs of a SLICEM: 14 bits of 32 words or 7 bits of 64 words, one port to write, one to read (AMD UG574).
   const int64_t luts =
       shape.depth <= 32 ? 8 * ceil_div(shape.width, 14) : 8 * ceil_div(shape.width, 7) * ceil_div(shape.depth, 64);
-  return {0, 0, shape.slots * luts, 0};
+  return {0, 0, shape.slots * luts, 0, shape.slots * luts};
 }
 
 ResourceReport resources_of(const SocConfig& config) {
@@ -227,6 +228,7 @@ std::string lacking(const ResourceCount& needed, const Device& device) {
   check("BRAM18K", needed.bram18k, device.has.bram18k);
   check("LUT", needed.lut, device.has.lut);
   check("FF", needed.ff, device.has.ff);
+  if (device.has.lutram != 0) check("LUT RAM", needed.lutram, device.has.lutram);
   return text;
 }
 

@@ -16,6 +16,7 @@ struct ResourceCount {
   int64_t dsp = 0;      // DSP48E2
   int64_t bram18k = 0;  // block RAMs of 18 Kbit
   int64_t lut = 0, ff = 0;
+  int64_t lutram = 0;  // of the LUTs: those that are memory
 
   ResourceCount& operator+=(const ResourceCount& other);
 };
@@ -43,7 +44,7 @@ struct ResourceReport {
 /// What a device has.
 struct Device {
   std::string name;
-  ResourceCount has;
+  ResourceCount has;  // lutram: 0 where the file does not say
 };
 
 /// Block RAMs of 18 Kbit for a memory: the best of 512 x 36, 1024 x 18, 2048 x 9, 4096 x 4, 8192 x 2, 16384 x 1 (AMD

@@ -51,7 +51,8 @@ double excess(const soc::SocConfig& config, const soc::Device& device) {
   const auto over = [](int64_t need, int64_t has) {
     return std::max(0.0, static_cast<double>(need) / static_cast<double>(has) - 1.0);
   };
-  return over(needed.bram18k, device.has.bram18k) + over(needed.lut, device.has.lut);
+  const double memory = device.has.lutram == 0 ? 0 : over(needed.lutram, device.has.lutram);
+  return over(needed.bram18k, device.has.bram18k) + over(needed.lut, device.has.lut) + memory;
 }
 
 struct Candidate {

@@ -69,15 +69,18 @@ std::optional<soc::Device> find_device(const std::string& name) {
                      ", a file of the same form, or none");
   const fs::path path = is_shipped ? shipped : fs::path(name);
   const pt::ptree tree = read_facts(path);
+  const auto value = [&](const char* key) {
+    return fact_text(tree.get<std::string>(pt::ptree::path_type("fabric/" + std::string(key), '/'), ""));
+  };
   const auto fact = [&](const char* key) {
-    const std::string text =
-        fact_text(tree.get<std::string>(pt::ptree::path_type("fabric/" + std::string(key), '/'), ""));
+    const std::string text = value(key);
     if (text.empty()) throw InputError(path.string() + ": [fabric] has no " + key);
     return parse_integer(path.string() + ": fabric." + key, text, 1, std::numeric_limits<int>::max());
   };
   soc::Device device;
   device.name = path.stem().string();
   device.has = {fact("dsp48e2"), fact("bram18k"), fact("lut"), fact("ff")};
+  if (!value("lutram").empty()) device.has.lutram = fact("lutram");
   return device;
 }
 
