@@ -15,6 +15,12 @@ ResourceCount word_of(const BufferShape& shape, int lutram_depth) {
   return {0, 0, buffer_resources(shape, lutram_depth).lut / shape.slots, 0};
 }
 
+/// Energy of the memory on chip, pJ: a word of all its ports for as many bytes.
+double chip_picojoules(const SocConfig& config, double bytes) {
+  const int width = config.buffers.chip_width;
+  return bytes / width * static_cast<double>(kernels::ceil_div(8 * width, 36)) * config.power.bram_pj;
+}
+
 double picojoules(const ResourceCount& r, const PowerConfig& p) {
   return static_cast<double>(r.dsp) * p.dsp_pj + static_cast<double>(r.bram18k) * p.bram_pj +
          static_cast<double>(r.lut) * p.lut_pj;
@@ -68,11 +74,13 @@ Activity activity_of(const ImageResult& result) {
       a.busy[u] += static_cast<double>(command.units[u][static_cast<size_t>(modules::Cause::kBusy)]);
     add_bytes(a, static_cast<double>(command.bytes_in), static_cast<double>(command.bytes_weights),
               static_cast<double>(command.bytes_out), static_cast<double>(command.bytes_cpu));
+    a.chip_bytes += static_cast<double>(command.bytes_chip);
   }
   a.row_openings = static_cast<double>(result.memory.row_misses);
   a.refreshes = static_cast<double>(result.memory.refreshes);
   const auto images = static_cast<double>(result.images());
-  for (double* sum : {&a.latency_ms, &a.read_bytes, &a.write_bytes, &a.row_openings, &a.refreshes}) *sum /= images;
+  for (double* sum : {&a.latency_ms, &a.read_bytes, &a.write_bytes, &a.chip_bytes, &a.row_openings, &a.refreshes})
+    *sum /= images;
   for (double& busy : a.busy) busy /= images;
   return a;
 }
@@ -99,6 +107,8 @@ PowerReport power_of(const SocConfig& config, const Activity& activity) {
     if (unit != Unit::kCpu)  // that is in the processing system
       add(std::string(modules::name_of(unit)), activity.busy[u] * pj[u] * kPicojouleToMillijoule);
   }
+  if (config.accel.has_chip_memory())
+    add("memory on chip", chip_picojoules(config, activity.chip_bytes) * kPicojouleToMillijoule);
   add("processing system", p.ps_w * ms);
 
   // JEDEC's IDD loops (JESD79-4, Micron TN-40-07): a current above the one that flows anyway, as long as it flows.

@@ -18,6 +18,7 @@ struct Activity {
   double latency_ms = 0;                       // of a batch: divided by its images
   std::array<double, modules::kUnits> busy{};  // PL cycles
   double read_bytes = 0, write_bytes = 0;      // at the memory; the host's are split evenly where nobody counted them
+  double chip_bytes = 0;                       // to and from the memory on chip
   double row_openings = 0, refreshes = 0;      // ACT, REF
 };
 
@@ -42,7 +43,8 @@ struct PowerReport {
   double power_w = 0;             // mean over the image's latency
 };
 
-/// Parts: static fabric, clock and registers, each unit of the fabric, processing system, DDR background, DDR rows
+/// Parts: static fabric, clock and registers, each unit of the fabric, memory on chip (where there is one), processing
+/// system, DDR background, DDR rows
 /// (ACT and PRECHARGE), DDR reads, DDR writes, DDR refresh.
 PowerReport power_of(const SocConfig& config, const Activity& activity);
 

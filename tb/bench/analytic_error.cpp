@@ -49,7 +49,12 @@ class Generator {
     c.accel.order_nm = pick({0, 1}) == 1;
     c.accel.layernorm = pick({isa::Placement::kCpu, isa::Placement::kPl});
     c.accel.softmax = pick({isa::SoftmaxPlacement::kAuto, isa::SoftmaxPlacement::kSeparate});
-    c.accel.residual_bits = pick({8, 16});
+    c.accel.numerics_bits = pick({8, 8, 16});
+    c.accel.residual_bits = c.accel.numerics_bits == 16 ? 16 : pick({8, 16});
+    c.accel.fuse_attention = pick({0, 1}) == 1;
+    c.accel.residual_on_chip = c.accel.layernorm == isa::Placement::kPl && pick({0, 1}) == 1;
+    c.accel.chip_kib = 4096;
+    c.buffers.chip_width = pick({16, 32, 64});
     c.pl_clock_mhz = pick({100, 150, 200, 250, 300});
     c.vector.lanes = pick({4, 8, 16, 32, 64});
     for (int* slots : {&c.buffers.input, &c.buffers.weight, &c.buffers.record, &c.buffers.accumulator,
@@ -139,6 +144,18 @@ void print_errors(const std::vector<Point>& points) {
       {"order ", [](const Point& p) { return p.config.accel.order_nm ? "nm" : "mn"; }},
       {"layernorm ", [](const Point& p) { return p.config.accel.layernorm == isa::Placement::kPl ? "pl" : "cpu"; }},
       {"scorer ", [](const Point& p) { return std::to_string(static_cast<int>(p.pruning.scorer)); }},
+      {"numerics.bits ", [](const Point& p) { return std::to_string(p.config.accel.numerics_bits); }},
+      {"fuse_attention ", [](const Point& p) { return std::to_string(p.config.accel.fuse_attention); }},
+      {"residual on chip ", [](const Point& p) { return std::to_string(p.config.accel.residual_on_chip); }},
+      {"dependency ",
+       [](const Point& p) {
+         return p.config.control.dependency == soc::DependencyGrain::kTile ? "tile" : "operation";
+       }},
+      {"ports ",
+       [](const Point& p) {
+         const modules::DmaConfig& d = p.config.dma;
+         return std::to_string(d.input_ports + d.weight_ports + d.output_ports);
+       }},
       {"ctrl.queue ", [](const Point& p) { return std::to_string(p.config.control.queue); }}};
   for (const auto& [title, group_of] : groupings) {
     std::map<std::string, std::pair<std::vector<double>, std::vector<double>>> groups;

@@ -73,6 +73,7 @@ Json breakdown_json(const RunReport& report) {
                       {"weights", mean(row.bytes_weights, images)},
                       {"out", mean(row.bytes_out, images)},
                       {"cpu", mean(row.bytes_cpu, images)}}},
+                    {"bytes_on_chip", mean(row.bytes_chip, images)},
                     {"tiles", mean(row.tiles, images)},
                     {"macs", mean(row.macs, images)}});
   }

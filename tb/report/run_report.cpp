@@ -16,6 +16,7 @@ void BreakdownRow::add(const soc::CommandRecord& command) {
   bytes_weights += command.bytes_weights;
   bytes_out += command.bytes_out;
   bytes_cpu += command.bytes_cpu;
+  bytes_chip += command.bytes_chip;
   for (size_t u = 0; u < units.size(); ++u) {
     for (size_t c = 0; c < units[u].size(); ++c) units[u][c] += command.units[u][c];
   }
@@ -30,6 +31,7 @@ void BreakdownRow::add(const BreakdownRow& other) {
   record.bytes_weights = other.bytes_weights;
   record.bytes_out = other.bytes_out;
   record.bytes_cpu = other.bytes_cpu;
+  record.bytes_chip = other.bytes_chip;
   record.units = other.units;
   add(record);
   bound += other.bound;
@@ -108,6 +110,7 @@ std::optional<soc::PowerReport> RunReport::power() const {
     activity.busy[u] = static_cast<double>(sum.units[u][static_cast<size_t>(modules::Cause::kBusy)]) / images;
   soc::add_bytes(activity, static_cast<double>(sum.bytes_in) / images, static_cast<double>(sum.bytes_weights) / images,
                  static_cast<double>(sum.bytes_out) / images, static_cast<double>(sum.bytes_cpu) / images);
+  activity.chip_bytes = static_cast<double>(sum.bytes_chip) / images;
   if (mode_ == "analytic") {
     soc::estimate_memory(hardware_->config, activity);
   } else {

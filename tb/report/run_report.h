@@ -49,7 +49,8 @@ struct BreakdownRow {
   uint8_t block = 0;
   isa::Op op = isa::Op::kEnd;
   uint64_t cycles = 0, macs = 0, tiles = 0;
-  uint64_t bytes_in = 0, bytes_weights = 0, bytes_out = 0, bytes_cpu = 0;
+  uint64_t bytes_in = 0, bytes_weights = 0, bytes_out = 0, bytes_cpu = 0;  // DDR
+  uint64_t bytes_chip = 0;                                                 // to and from the memory on chip
   explore::LowerBound bound;
   std::array<modules::CauseCounts, modules::kUnits> units{};
 

@@ -38,7 +38,8 @@ Json record(const soc::SocConfig& config, const lower::Program& program, const s
           {"gmacs", static_cast<double>(result.macs) * 1e-9},
           {"bound_ms", explore::total(explore::lower_bounds(program, config, result)).ms()},
           {"busy", activity.busy},
-          {"memory", {activity.read_bytes, activity.write_bytes, activity.row_openings, activity.refreshes}},
+          {"memory",
+           {activity.read_bytes, activity.write_bytes, activity.row_openings, activity.refreshes, activity.chip_bytes}},
           {"pe", pe}};
 }
 
@@ -93,9 +94,9 @@ Outcome outcome_of(const Json& json) {
   o.pe = json.at("pe").get<decltype(o.pe)>();
   o.activity.latency_ms = o.latency_ms;
   o.activity.busy = json.at("busy").get<decltype(o.activity.busy)>();
-  const auto memory = json.at("memory").get<std::array<double, 4>>();
+  const auto memory = json.at("memory").get<std::array<double, 5>>();
   o.activity.read_bytes = memory[0], o.activity.write_bytes = memory[1];
-  o.activity.row_openings = memory[2], o.activity.refreshes = memory[3];
+  o.activity.row_openings = memory[2], o.activity.refreshes = memory[3], o.activity.chip_bytes = memory[4];
   return o;
 }
 

@@ -137,7 +137,7 @@ TEST(Scoreboard, OtherBlocksNeedNothingOrEverything) {
   EXPECT_EQ(modules::stores_needed(job, BurstTrain{1000, 1}), modules::kAllStores) << "is written column by column";
 }
 
-quant::QuantModel small_model() { return reference::random_quant_model(small_spec(), 7, true, 16); }
+quant::QuantModel small_model(int bits) { return reference::random_quant_model(small_spec(), 7, true, 16, bits); }
 
 /// A point of the dataflow space on a small array whose tiles divide nothing evenly.
 SocConfig random_dataflow(std::mt19937& random) {
@@ -165,13 +165,14 @@ SocConfig random_dataflow(std::mt19937& random) {
   c.control.queue = pick({1, 4});
   c.debug.stall_seed = pick({0, 0, 5});
   c.accel.batch = pick({1, 1, 2, 3});
+  c.accel.numerics_bits = pick({8, 8, 16});
   return c;
 }
 
 std::string words(const SocConfig& c) {
-  return "batch " + std::to_string(c.accel.batch) + " " + std::to_string(c.accel.th) + "x" +
-         std::to_string(c.accel.ti) + "x" + std::to_string(c.accel.to) + " tiles " + std::to_string(c.accel.tile_m) +
-         "x" + std::to_string(c.accel.tile_k) + "x" + std::to_string(c.accel.tile_n) +
+  return std::to_string(c.accel.numerics_bits) + " bit, batch " + std::to_string(c.accel.batch) + " " +
+         std::to_string(c.accel.th) + "x" + std::to_string(c.accel.ti) + "x" + std::to_string(c.accel.to) + " tiles " +
+         std::to_string(c.accel.tile_m) + "x" + std::to_string(c.accel.tile_k) + "x" + std::to_string(c.accel.tile_n) +
          (c.control.dependency == soc::DependencyGrain::kTile ? " by tile" : "") +
          std::string(c.accel.fuse_attention ? " fused" : "") + (c.accel.residual_on_chip ? " residual on chip" : "") +
          " ports " + std::to_string(c.dma.input_ports) + std::to_string(c.dma.weight_ports) +
@@ -189,11 +190,12 @@ Pruning random_pruning(std::mt19937& random) {
 }
 
 TEST(Dataflow, RandomCombinationsAreExact) {
-  const quant::QuantModel model = small_model();
+  const quant::QuantModel narrow = small_model(8), wide = small_model(16);
   std::mt19937 random(3);
-  int built = 0;
-  for (int i = 0; i < 40; ++i) {
+  int built = 0, built_wide = 0;
+  for (int i = 0; i < 60; ++i) {
     const SocConfig config = random_dataflow(random);
+    const quant::QuantModel& model = config.accel.numerics_bits == 16 ? wide : narrow;
     const Pruning pruning = random_pruning(random);
     const std::string verdict = isolated([&] {
       return compare_exactly(model, {config, pruning, {random_image(1), random_image(2), random_image(3)}});
@@ -202,9 +204,11 @@ TEST(Dataflow, RandomCombinationsAreExact) {
         verdict.find("accel.fuse_attention needs softmax") != std::string::npos)
       continue;
     ++built;
+    built_wide += config.accel.numerics_bits == 16 ? 1 : 0;
     EXPECT_EQ(verdict, "") << i << ": " << words(config);
   }
-  EXPECT_GE(built, 20);
+  EXPECT_GE(built, 30);
+  EXPECT_GE(built_wide, 10);
 }
 
 /// Cycles of one image with the counts that the program carries.
@@ -221,12 +225,13 @@ std::string cycles_of(const SocConfig& config, const Pruning& pruning, const qua
 }
 
 TEST(Dataflow, FunctionalAndTimingModeTakeTheSameCycles) {
-  const quant::QuantModel model = small_model();
+  const quant::QuantModel narrow = small_model(8), wide = small_model(16);
   std::mt19937 random(8);
   for (int i = 0; i < 25; ++i) {
     SocConfig config = random_dataflow(random);
     config.debug.stall_seed = 0;
     const Pruning pruning = random_pruning(random);
+    const quant::QuantModel& model = config.accel.numerics_bits == 16 ? wide : narrow;
     EXPECT_EQ(cycles_of(config, pruning, nullptr), cycles_of(config, pruning, &model)) << i << ": " << words(config);
   }
 }

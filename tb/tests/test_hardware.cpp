@@ -130,6 +130,12 @@ TEST(Energy, IsActivityTimesCoefficients) {
   EXPECT_NEAR(part("DDR, reads"), (4 * 0.9375 * 80 * 1.2 * 8 + 512 * 4.1) * 1e-9, 1e-11);
   activity.row_openings = 1;
   EXPECT_NEAR(part("DDR, rows"), (55 * 47.06 - 55 * 33.0 - 42 * 14.06) * 1.2 * 8 * 1e-9, 1e-12);
+  // A word of 64 bytes on chip: 512 bits, fifteen block RAMs of 36. Nothing of it where there is no such memory.
+  activity.chip_bytes = 640;
+  const double without = soc::power_of(config, activity).energy_mj;
+  config.accel.fuse_attention = true;
+  EXPECT_DOUBLE_EQ(part("memory on chip"), 10 * 15 * config.power.bram_pj * 1e-9);
+  EXPECT_GE(soc::power_of(config, activity).energy_mj, without + part("memory on chip"));
   double sum = 0;
   const soc::PowerReport report = soc::power_of(config, activity);
   for (const soc::EnergyPart& p : report.parts) sum += p.mj;
