@@ -62,6 +62,7 @@ std::vector<Variant> variants_of(const soc::SocConfig& base) {
   for (const int th : {1, 2, 3, 6, 12})
     if (th != base.accel.th && base.accel.th * base.accel.ti % th == 0) v.push_back(groups(base, th));
   v.push_back(slots("1"));
+  v.push_back(slots("2"));
   v.push_back(slots("3"));
   add_other_values(v, base, "ports", "accel.weight_ports", {"1", "2"});
   add_other_values(v, base, "ports", "accel.input_ports", {"1", "2"});
