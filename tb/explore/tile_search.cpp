@@ -203,10 +203,13 @@ std::vector<Candidate> around(const std::vector<Candidate>& all, const std::vect
 void search_tiles(soc::SocConfig& config, const zoo::ModelSpec& spec, const OpenTiles& open,
                   const soc::Device& device) {
   const zoo::ModelSpec sample = shortened(spec);
-  std::vector<Candidate> all = candidates(config, spec, open, device);
-  estimate(all, config, sample);
+  soc::SocConfig plain = config;
+  plain.debug = {};
+  plain.accel.batch = 1;
+  std::vector<Candidate> all = candidates(plain, spec, open, device);
+  estimate(all, plain, sample);
   if (all.empty()) return;
-  Simulations short_runs(config, sample);
+  Simulations short_runs(plain, sample);
   std::vector<Candidate> some = best_of_each(all, 1, rows_of);
   for (const Candidate& c : best_of_each(all, 1, depth_of)) some.push_back(c);
   some = short_runs.ranked(std::move(some));
@@ -215,7 +218,7 @@ void search_tiles(soc::SocConfig& config, const zoo::ModelSpec& spec, const Open
   some.erase(std::unique(some.begin(), some.end(), [](const auto& a, const auto& b) { return a.key() == b.key(); }),
              some.end());
   some.resize(std::min(some.size(), kInFull));
-  Simulations(config, spec).ranked(std::move(some)).front().apply(config.accel);
+  Simulations(plain, spec).ranked(std::move(some)).front().apply(config.accel);
 }
 
 double tile_waste(const soc::SocConfig& config, const zoo::ModelSpec& spec) {

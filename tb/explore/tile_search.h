@@ -21,10 +21,10 @@ struct OpenTiles {
 ///
 /// Candidates: m, equal shares of the tokens or patches; k, equal shares of the model's dimensions, rounded up to what
 /// the array takes at once (pe.th x pe.ti); n, the same in multiples of pe.to; both loop orders. Of those whose buffers
-/// fit the block RAM and LUTs of `device` (where none fits: of those nearest to it), the fastest: estimates
-/// (analytic.h) name the best for each pair of tile.m and order, simulations of eight blocks in child processes rank
-/// these, and then the next tile.k and tile.n of the best pairs. Leaves `config` as it is where the lowering accepts
-/// none.
+/// fit the block RAM and LUTs of `device` (where none fits: of those nearest to it), the fastest for an unpruned image,
+/// one at a time whatever the batch: estimates (analytic.h) name the best for each pair of tile.m and order and of
+/// tile.k and order, simulations of eight blocks in child processes rank these, then the next best around the first
+/// three, and the first six run in full. Leaves `config` as it is where the lowering accepts none.
 void search_tiles(soc::SocConfig& config, const zoo::ModelSpec& spec, const OpenTiles& open, const soc::Device& device);
 
 /// Cycles that the array works on an unpruned image, as a share of those that it would with every operand whole: 1.0

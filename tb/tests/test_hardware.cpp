@@ -107,6 +107,24 @@ TEST(Devices, AreRefusedInOneLineThatSaysWhat) {
   tb::expect_fit(config, tb::find_device("none"));
 }
 
+TEST(Devices, LutRamIsAPartOfTheLuts) {
+  const tests::TemporaryFolder folder;
+  soc::SocConfig config;
+  config.accel.tile_k = 768, config.accel.tile_n = 512;
+  config.mapping.lutram_depth = 128;  // 128 words of 3,072 weights: 3,511 x 16 LUTs a slot
+  config.buffers.weight = 3;
+  const std::string fabric = "[fabric]\ndsp48e2 = 9999\nbram18k = 9999\nlut = 999999\nff = 999999\n";
+  tb::expect_fit(config, tb::find_device(folder.file("all.ini", fabric)));  // the file says nothing of it
+  const auto needed = soc::resources_of(config).total().lutram;
+  EXPECT_GE(needed, 3 * 3511 * 16);
+  const auto with = [&](int64_t lutram) {
+    return tb::find_device(folder.file("d.ini", fabric + "lutram = " + std::to_string(lutram) + "\n"));
+  };
+  tb::expect_fit(config, with(needed));
+  EXPECT_THAT(tests::message_of([&] { tb::expect_fit(config, with(needed - 1)); }), HasSubstr("LUT RAM: 1"));
+  EXPECT_EQ(tb::find_device("zcu102")->has.lutram, 144000);
+}
+
 TEST(Energy, IsActivityTimesCoefficients) {
   soc::SocConfig config;
   soc::Activity activity;
