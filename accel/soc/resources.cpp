@@ -100,7 +100,7 @@ std::vector<ModuleResources> selector_modules(const SocConfig& config) {
   const ResourceCount score = sum({multipliers(1, 17, 17),
                                    adders(1, 40 + 20),
                                    serial_dividers(1, 40),
-                                   {0, bram18k_of(32, kernels::kMaxTokens), 0, 0}});
+                                   {0, bram18k_of(32, int64_t{kernels::kMaxTokens} * config.accel.batch), 0, 0}});
   const ResourceCount select = sum({adders(comparators, 2 * kScoreBits + 8), adders(1, 32)});
   const ResourceCount pack = sum({multipliers(lanes, kScoreBits, 16),
                                   adders(1, 48),
@@ -125,7 +125,12 @@ ResourceCount dma_engine(const SocConfig& config, int ports) {
 ResourceCount control_unit(const SocConfig& config) {
   constexpr int kCommandBits = 1024;
   const int64_t queues = 6;
-  return {0, bram18k_of(64, 512), 2500 + queues * config.control.queue * kCommandBits / 32, 2500 + 2 * kCommandBits};
+  ResourceCount count = {0, bram18k_of(64, 512), 2500 + queues * config.control.queue * kCommandBits / 32,
+                         2500 + 2 * kCommandBits};
+  // Registers of an image (count, seed, eight keep registers), at most 64 deep in LUT RAM: 8 LUTs for 7 bits; rows
+  // before an image times an operand's pitch.
+  if (config.accel.batch > 1) count += sum({{0, 0, 8 * ceil_div(10 * 32, 7), 0}, multipliers(1, 14, 24)});
+  return count;
 }
 
 std::string grouped(int64_t value) {

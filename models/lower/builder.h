@@ -78,6 +78,7 @@ class Builder {
   const isa::AcceleratorConfig& hw_;
   const reference::Pruning& pruning_;
   const quant::QuantModel* model_;
+  int tokens_;  // of an image, as far as counts are known; where a threshold decides, as before
   MemoryMap map_;
   Region command_list_;
   std::vector<isa::Command> commands_;

@@ -49,11 +49,23 @@ void check(const zoo::ModelSpec& spec, const reference::Pruning& pruning, const 
                      std::to_string(pruning.positions.size()) + " are asked for");
 }
 
+/// The loop order of a layer in a batch of images of `tokens` each. Where a row tile holds a whole image, that image
+/// alone moves A and the weights once in either order; in a batch nm moves A once for each column of weight tiles, mn
+/// the weights once for each row tile, and what moves fewer bytes is taken; convolutions likewise. Else the order is as
+/// configured, with which an image moves no more than it does alone.
+isa::LoopOrder order_in_batch(const Command& c, int images, int tokens) {
+  if (c.conv.size == 0 && (c.order == isa::LoopOrder::kMN || c.tile_m < c.m.at(tokens))) return c.order;
+  Command other = c;
+  other.order = c.order == isa::LoopOrder::kMN ? isa::LoopOrder::kNM : isa::LoopOrder::kMN;
+  const bool fewer = gemm_traffic(other, images * tokens).total() < gemm_traffic(c, images * tokens).total();
+  return fewer ? other.order : c.order;
+}
+
 }  // namespace
 
 Builder::Builder(const zoo::ModelSpec& spec, const isa::AcceleratorConfig& hw, const reference::Pruning& pruning,
                  const quant::QuantModel* model)
-    : spec_(spec), hw_(hw), pruning_(pruning), model_(model), map_(model != nullptr) {
+    : spec_(spec), hw_(hw), pruning_(pruning), model_(model), tokens_(spec.max_tokens()), map_(model != nullptr) {
   check(spec, pruning, model, hw);
   const bool fits = fits_fused_softmax(hw, spec.heads, spec.head_dim(), spec.max_tokens());
   if (hw.softmax == isa::SoftmaxPlacement::kFused && !fits)
@@ -120,8 +132,8 @@ void Builder::linear(Command c, const std::string& name, const quant::QuantLinea
   c.order = c.conv.size == 0 && hw_.order_nm ? isa::LoopOrder::kNM : isa::LoopOrder::kMN;
   if (model_ != nullptr && c.activation == Activation::kGelu) c.delta = model_->delta1;
   tile_gemm(c, hw_, max_rows());
+  if (hw_.batch > 1) c.order = order_in_batch(c, hw_.batch, tokens_);
   const int n = c.n.fixed, k = c.k.fixed;
-  if (c.heads > 1 && hw_.order_nm && c.tile_k >= k) c.order = isa::LoopOrder::kNM;  // weights once for all images
   const auto* data = weights != nullptr ? weights->weight.data() : nullptr;
   c.b.address = map_.place_packed(name + ".weight", data, operand_bytes(), n, k, c.tile_n, c.tile_k).address;
   c.records = map_.place(name + ".records", weights != nullptr ? weights->channels.data() : nullptr,

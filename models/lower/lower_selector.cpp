@@ -104,6 +104,7 @@ void Builder::selector(int stage, int before_block) {
     emit(select, nullptr, nullptr, nullptr, nullptr);
   });
 
+  if (!pruning_.keep.empty()) tokens_ = spec_.tokens_for(select.keep);
   Command pack = command(Opcode::kTokenPack, block, Op::kSelPack);
   pack.stage = select.stage;
   pack.m = kTokens;

@@ -52,9 +52,12 @@ struct Traffic {
   uint64_t output = 0;   // DMA out
   uint64_t cpu = 0;      // host-side LayerNorm, read and written
   uint64_t chip = 0;     // to and from the memory on chip, beside these
-  uint64_t total() const { return input + weights + output + cpu; }
+  uint64_t total() const { return input + weights + output + cpu; }  // of DDR
 };
 Traffic announced_traffic(const Program& program, const isa::Command& command, int tokens, int tokens_after);
+
+/// The same of a GEMM, from the command alone.
+Traffic gemm_traffic(const isa::Command& command, int tokens);
 
 /// The least any schedule without on-chip forwarding must move: every operand once, every result once.
 Traffic compulsory_traffic(const Program& program, const isa::Command& command, int tokens, int tokens_after);

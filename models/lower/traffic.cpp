@@ -62,7 +62,9 @@ Traffic sort(const Command& c, int64_t a, int64_t r, int64_t out) {
 /// Operand B's matrices: of packed weights one for all heads.
 int64_t matrices_b(const Command& c) { return c.layout_b == isa::LayoutB::kPacked ? 1 : c.heads; }
 
-Traffic gemm(const Command& c, int tokens) {
+}  // namespace
+
+Traffic gemm_traffic(const Command& c, int tokens) {
   const int64_t m = c.m.at(tokens), k = c.k.at(tokens), n = c.n.at(tokens), heads = c.heads;
   const int64_t row_tiles = tiles(m, c.tile_m) * heads / matrices_b(c);  // that one matrix of B meets
   const Passes pass = passes(c, row_tiles, tiles(k, c.tile_k), tiles(n, c.tile_n));
@@ -72,6 +74,8 @@ Traffic gemm(const Command& c, int tokens) {
   t.weights = u(n * k * matrices_b(c) * size * pass.b + (c.records != 0 ? n * 8 * pass.records : 0));
   return t;
 }
+
+namespace {
 
 Traffic vector_operation(const Command& c, int tokens, int tokens_after) {
   const int64_t cells = int64_t{c.m.at(tokens)} * c.n.at(tokens) * c.heads;
@@ -100,7 +104,7 @@ Traffic vector_operation(const Command& c, int tokens, int tokens_after) {
 }  // namespace
 
 Traffic announced_traffic(const Program&, const Command& c, int tokens, int tokens_after) {
-  return c.opcode == Opcode::kGemm ? gemm(c, tokens) : vector_operation(c, tokens, tokens_after);
+  return c.opcode == Opcode::kGemm ? gemm_traffic(c, tokens) : vector_operation(c, tokens, tokens_after);
 }
 
 Traffic compulsory_traffic(const Program& program, const Command& c, int tokens, int tokens_after) {

@@ -35,6 +35,7 @@ Json record(const soc::SocConfig& config, const lower::Program& program, const s
     for (size_t c = 0; c < pe.size(); ++c) pe[c] += static_cast<double>(causes[c]);
   }
   return {{"latency_ms", result.latency_ms},
+          {"ms_per_image", activity.latency_ms},
           {"gmacs", static_cast<double>(result.macs) * 1e-9},
           {"bound_ms", explore::total(explore::lower_bounds(program, config, result)).ms()},
           {"busy", activity.busy},
@@ -92,7 +93,7 @@ Outcome outcome_of(const Json& json) {
   o.scale = json.value("scale", 1.0);
   o.reached = json.value("reached", true);
   o.pe = json.at("pe").get<decltype(o.pe)>();
-  o.activity.latency_ms = o.latency_ms;
+  o.activity.latency_ms = json.at("ms_per_image");
   o.activity.busy = json.at("busy").get<decltype(o.activity.busy)>();
   const auto memory = json.at("memory").get<std::array<double, 5>>();
   o.activity.read_bytes = memory[0], o.activity.write_bytes = memory[1];

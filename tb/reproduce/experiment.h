@@ -25,12 +25,12 @@ struct Experiment {
 };
 
 struct Outcome {
-  std::string refused;  // why it cannot be built; everything else is meaningless then
-  double latency_ms = 0, gmacs = 0, bound_ms = 0;
-  double scale = 1;     // of the ratios, where it was searched
-  bool reached = true;  // false: the target lies outside what pruning can do
-  soc::Activity activity;
-  std::array<double, modules::kCauses> pe{};  // the array's cycles by cause: they add up to the latency
+  std::string refused;                             // why it cannot be built; everything else is meaningless then
+  double latency_ms = 0, gmacs = 0, bound_ms = 0;  // accel.batch > 1: of the batch, but gmacs of an image
+  double scale = 1;                                // of the ratios, where it was searched
+  bool reached = true;                             // false: the target lies outside what pruning can do
+  soc::Activity activity;                          // of an image
+  std::array<double, modules::kCauses> pe{};       // the array's cycles by cause: they add up to the latency
 };
 
 /// Outcomes in the order of the experiments. `on_done`: after each.

@@ -41,6 +41,8 @@ void add_clock(Reproduction& r, const Runner& run);
 void add_sensitivity(Reproduction& r, const Runner& run);
 /// Design choices of DeiT-S, one at a time.
 void add_ablations(Reproduction& r, const Runner& run);
+/// Latency and throughput of 1 to 8 images at a time.
+void add_batches(Reproduction& r, const Runner& run);
 /// Other designs whose figures are public.
 void add_other_designs(Reproduction& r, const Runner& run);
 

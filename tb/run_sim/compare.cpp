@@ -123,9 +123,14 @@ std::string options_text(const Json& a, const Json& b) {
 
 double latency_of(const Json& run) { return run.at("summary").at("latency_ms").at("mean"); }
 
+/// Files of earlier versions know single images alone.
+double ms_per_image(const Json& run) { return run.at("summary").value("ms_per_image", latency_of(run)); }
+bool batched(const Json& run) { return ms_per_image(run) != latency_of(run); }
+
 std::string comparison_text(const Json& a, const Json& b) {
   Comparison summary("figure"), operations("operation"), units("unit and cause"), resources("resource"), energy("part");
   summary.add("latency, ms", latency_of(a), latency_of(b), 3);
+  if (batched(a) || batched(b)) summary.add("ms an image", ms_per_image(a), ms_per_image(b), 3);
   summary.add("images/s", a.at("summary").at("fps"), b.at("summary").at("fps"), 1);
   summary.add("GMAC", a.at("summary").at("gmacs_mean"), b.at("summary").at("gmacs_mean"), 3);
   add_both(summary, {{"power, W", a.value("power_w", 0.0)}, {"energy, mJ", a.value("energy_mj", 0.0)}},

@@ -83,8 +83,9 @@ int reproduce_command(const Arguments& arguments) {
     simulations += experiments.size();
     return reproduce::run(experiments, jobs, [&progress] { progress.step(); });
   };
-  for (const auto section : {reproduce::add_figures, reproduce::add_inferred, reproduce::add_clock,
-                             reproduce::add_sensitivity, reproduce::add_ablations, reproduce::add_other_designs})
+  for (const auto section :
+       {reproduce::add_figures, reproduce::add_inferred, reproduce::add_clock, reproduce::add_sensitivity,
+        reproduce::add_ablations, reproduce::add_batches, reproduce::add_other_designs})
     section(r, run);
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 

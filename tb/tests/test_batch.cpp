@@ -149,10 +149,15 @@ struct Measured {
   soc::Activity activity;
 };
 
-/// A timing run on tiles that hold a layer's whole sum; bytes of packed weights with their records, of K and V.
-Measured measure(const char* model, int batch, bool pruned = true) {
+/// Tiles that hold a layer's whole sum, small row tiles: as the shipped configurations.
+SocConfig deep_tiles() {
   SocConfig config = shape(6, 16, 32, 16, 1536, 768);
   config.control.dependency = soc::DependencyGrain::kTile;
+  return config;
+}
+
+/// A timing run; bytes of packed weights with their records, of K and V, of activations.
+Measured measure(const char* model, int batch, bool pruned = true, SocConfig config = deep_tiles()) {
   config.accel.batch = batch;
   const zoo::ModelSpec& spec = zoo::find(model);
   const Pruning pruning = pruned ? pruning_of(spec, Scorer::kHeatvit, {137, 96, 67}) : Pruning{};
@@ -191,6 +196,21 @@ TEST(Batch, WeightsPassOnceForAllImages) {
       EXPECT_LT(many.cycles, one.cycles * static_cast<uint64_t>(batch));
     }
   }
+}
+
+TEST(Batch, MovesNoMoreAnImageThanOneAloneWhateverTheTiles) {
+  for (const bool pruned : {false, true})
+    for (const SocConfig& tiles : {shape(6, 16, 32, 197, 1536, 64), shape(6, 16, 32, 99, 1536, 96),
+                                   shape(6, 16, 32, 400, 768, 128), shape(6, 16, 32, 50, 384, 384)})
+      for (const bool order_nm : {false, true}) {
+        SocConfig config = tiles;
+        config.accel.order_nm = order_nm;
+        const auto bytes = [&](int batch) {
+          const Measured m = measure("deit-s", batch, pruned, config);
+          return static_cast<double>(m.weights + m.key_value + m.input) / batch;
+        };
+        EXPECT_LT(bytes(3), 1.005 * bytes(1)) << config.accel.tile_m << " x " << config.accel.tile_n << " " << order_nm;
+      }
 }
 
 TEST(Batch, BoundsAndActivityCountTheWeightsOnce) {

@@ -153,6 +153,21 @@ TEST_F(Sweeps, AgreeWithSingleRuns) {
               HasSubstr("," + query(out, "SELECT cycles FROM point WHERE number = 0")[0] + ","));
 }
 
+TEST_F(Sweeps, TakeBatchesAsAnAxis) {
+  const std::string out = folder_.path("batches.sqlite");
+  sweep(ini("[sweep]\nmodel = deit-t\n[axis]\naccel.batch = 1; 4\n"), out);
+  // The latency is the batch's, energy and work are of an image.
+  EXPECT_THAT(
+      query(out,
+            "SELECT b.latency_ms > 3 * a.latency_ms, b.latency_ms < 4 * a.latency_ms, b.energy_mj < a.energy_mj, "
+            "b.gmacs = a.gmacs FROM point a, point b WHERE a.number = 0 AND b.number = 1"),
+      ElementsAre("1|1|1|1"));
+  expect_sweep_refused("[sweep]\nmodel = deit-t\nscreen = 10\n[axis]\naccel.batch = 1; 4\n", "single images");
+  const Outcome table = run_sim({"table", "--model", "deit-t", "--accel.batch", "2", "--out", folder_.path("t.json")});
+  EXPECT_EQ(table.code, 2);
+  EXPECT_EQ(table.err, "run_sim: error: table: is of single images; leave accel.batch at 1\n");
+}
+
 TEST_F(Sweeps, DoNotDependOnJobsAndLeaveFinishedPointsAlone) {
   const std::string config = ini(kSweep), one = folder_.path("1.sqlite"), three = folder_.path("3.sqlite");
   sweep(config, one);

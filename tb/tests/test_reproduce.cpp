@@ -110,6 +110,13 @@ TEST_F(Compare, ShowsWhatDiffersAndSaysSoByItsCode) {
   EXPECT_EQ(run_sim({"compare", a, a, "--tolerance", "0"}).code, 0);
 }
 
+TEST_F(Compare, ShowsWhatABatchBrings) {
+  const Outcome both = run_sim({"compare", run("a.json", {}), run("b.json", {"--batch", "4"})});
+  EXPECT_EQ(both.code, 0) << both.err;
+  EXPECT_THAT(both.out, HasSubstr("ms an image"));
+  EXPECT_THAT(both.out, HasSubstr("accel.batch"));
+}
+
 TEST_F(Compare, RefusesInOneLine) {
   const std::string a = run("a.json", {});
   const auto refused = [&](const std::vector<std::string>& words, const std::string& part) {

@@ -3,6 +3,7 @@
 if (document.body.dataset.kind === 'run') (() => {
   const {data, page, colours, element, section, fixed, whole, share, sum, table, chart, axis, histogram} = report;
   const config = data.config, rows = data.breakdown, images = data.images;
+  const batched = images.some(i => i.batch && i.batch.images > 1);
   const analytic = data.mode === 'analytic';
   const clock = config['pl.clock_mhz'];
   const depth = Math.max(...rows.map(r => r.block)) - 1;
@@ -51,6 +52,9 @@ if (document.body.dataset.kind === 'run') (() => {
     }
     if (s.bound && s.bound.ms > 0)
       card(fixed(s.bound.ms, 3) + ' ms', 'no schedule can be faster (lower bound)', s.bound.ms, 'summary.bound.ms');
+    if (batched)
+      card(fixed(s.ms_per_image, 3) + ' ms', 'an image, in batches of ' + config['accel.batch'], s.ms_per_image,
+        'summary.ms_per_image');
     card(fixed(s.fps, 1), 'images a second', s.fps, 'summary.fps');
     card(fixed(s.gmacs_mean, 3), 'billion MACs an image', s.gmacs_mean, 'summary.gmacs_mean');
     if (data.power_w !== undefined) {
@@ -66,7 +70,7 @@ if (document.body.dataset.kind === 'run') (() => {
   function latency_by_block() {
     const place = section('blocks', 'Where the time goes', 'Time of every block, by operation' +
       (images.length > 1 ? ', mean over the images' : '') + '. An operation counts from the end of the one before to ' +
-      'its own end, so all bars together are the latency.');
+      'its own end, so all bars together are ' + (batched ? 'the time of an image: its share of a batch.' : 'the latency.'));
     const labels = Array.from({length: depth + 2}, (_, b) => b === 0 ? 'embedding' : b > depth ? 'classifier' : 'block ' + b);
     const datasets = kinds.map(([name], k) => ({label: name, backgroundColor: colours[k],
       data: labels.map((_, b) => milliseconds(sum(rows.filter(r => r.block === b && kind_of(r.op) === k).map(r => r.cycles))))}))
