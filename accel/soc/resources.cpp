@@ -129,7 +129,8 @@ ResourceCount control_unit(const SocConfig& config) {
                          2500 + 2 * kCommandBits};
   // Registers of an image (count, seed, eight keep registers), at most 64 deep in LUT RAM: 8 LUTs for 7 bits; rows
   // before an image times an operand's pitch.
-  if (config.accel.batch > 1) count += sum({{0, 0, 8 * ceil_div(10 * 32, 7), 0}, multipliers(1, 14, 24)});
+  constexpr int64_t kImageLuts = 8 * ceil_div(10 * 32, 7);
+  if (config.accel.batch > 1) count += sum({{0, 0, kImageLuts, 0, kImageLuts}, multipliers(1, 14, 24)});
   return count;
 }
 

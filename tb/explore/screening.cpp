@@ -1,7 +1,6 @@
 #include "tb/explore/screening.h"
 
 #include <algorithm>
-#include <optional>
 
 #include "models/errors.h"
 #include "tb/explore/analytic.h"
@@ -20,22 +19,10 @@ bool needs_energy(const SweepSpec& spec) {
          spec.limits.count("energy_mj") != 0;
 }
 
-/// Nothing for what cannot be built.
-std::optional<DesignPoint> point_of(const SweepSpec& spec, uint64_t number) {
-  try {
-    return resolve_point(spec, number);
-  } catch (const InputError&) {
-    return std::nullopt;
-  }
-}
-
 /// Empty for what cannot be built.
 Metrics estimate_metrics(const SweepSpec& spec, uint64_t number, AnalyticModel& model) {
-  const std::optional<DesignPoint> resolved = point_of(spec, number);
-  if (!resolved) return {};
-  const DesignPoint& point = *resolved;
-  lower::expect_single_images(point.config.accel, "screen");
   try {
+    DesignPoint point = resolve_point(spec, number);
     Metrics metrics;
     if (!judge_resources(spec, point.config, metrics).empty()) return metrics;
     const AnalyticEstimate estimate = model.estimate(point.config, point.spec, point.pruning, needs_energy(spec));

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "models/errors.h"
+#include "models/lower/program.h"
 #include "tb/explore/fingerprint.h"
 #include "tb/run_sim/device.h"
 #include "tb/run_sim/numbers.h"
@@ -174,6 +175,13 @@ void check_pruning(const SweepSpec& spec) {
   }
 }
 
+/// Estimates are of single images.
+void check_batches(const SweepSpec& spec) {
+  for (const auto& [model, config] : spec.base) lower::expect_single_images(config.accel, "screen");
+  for (const Axis& axis : spec.space.axes())
+    if (axis.key == "accel.batch") throw InputError(axis.origin + ": screen is of single images; no axis accel.batch");
+}
+
 }  // namespace
 
 const std::vector<std::string>& metric_names() {
@@ -219,6 +227,7 @@ SweepSpec read_sweep(const std::string& path, const std::vector<tb::Setting>& co
     spec.base[model] = tb::resolve_config(model, {}, hardware);
   }
   check_pruning(spec);
+  if (spec.screen_percent > 0) check_batches(spec);
   return spec;
 }
 
