@@ -3,7 +3,6 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <utility>
 
 #include "models/errors.h"
 #include "tb/explore/tile_search.h"
@@ -56,9 +55,7 @@ Design resolve_design(const zoo::ModelSpec& spec, const std::vector<std::string>
   Design design{resolved.config, {}};
   const explore::OpenTiles open = open_tiles(resolved.stale_tiles);
   if (open.any()) {
-    const int batch = std::exchange(design.config.accel.batch, 1);  // tiles are judged by single images
     explore::search_tiles(design.config, spec, open, device ? *device : *find_device(kDefaultDevice));
-    design.config.accel.batch = batch;
     design.chosen = std::move(resolved.stale_tiles);
     spdlog::info("{}", design.note());
   }
