@@ -229,13 +229,13 @@ std::string histogram(const std::vector<double>& values, size_t bins) {
 
 std::string to_text(const RunReport& report, const std::vector<std::string>& class_names, const TextOptions& options) {
   std::string text = header_text(report);
-  if (report.images().size() <= options.images) {
+  const bool copies = report.images().back().name == kUnnamed;
+  if (copies || report.images().size() <= options.images) {
     for (size_t i = 0; i < report.images().size(); ++i) {
       const ImageReport& image = report.images()[i];
       if (image.name != kUnnamed || i == 0) text += image_text(image, class_names);  // they are all the same
     }
   }
-  const bool copies = report.images().back().name == kUnnamed;
   if (report.images().size() > 1 && !copies) text += set_text(report);
   text += operations_text(report, options.per_block);
   if (report.mode() != "analytic") text += units_text(report) + memory_text(report);  // closed forms know neither

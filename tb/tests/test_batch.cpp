@@ -385,6 +385,18 @@ TEST_F(BatchProgram, TimingModeTakesCopiesOrRowsOfATrace) {
   EXPECT_EQ(traced["summary"]["batches"], 2);
 }
 
+TEST_F(BatchProgram, TheReportSpeaksOfTheBatchOnce) {
+  for (const char* batch : {"2", "64"}) {
+    const tests::Outcome outcome = tests::run_sim({"--model", "deit-micro", "--batch", batch});
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    EXPECT_THAT(outcome.out, HasSubstr("batches of " + std::string(batch)));
+    EXPECT_THAT(outcome.out, HasSubstr("with the batch of " + std::string(batch) + " images"));
+    const size_t at = outcome.out.find("ms an image");
+    EXPECT_NE(at, std::string::npos);
+    EXPECT_EQ(outcome.out.find("ms an image", at + 1), std::string::npos);
+  }
+}
+
 TEST_F(BatchProgram, RefusesHostileValues) {
   for (const char* value : {"0", "65", "-1", "two", "1.5", ""}) {
     const tests::Outcome outcome = tests::run_sim({"--model", "deit-micro", "--batch", value});
