@@ -2,8 +2,8 @@
 """Trains token selectors N times, each time without one Nth of the classes, and judges all images by the selectors that have
 not seen them: 8 bit, through the simulator, beside unpruned, CLS attention and random choice at the same mean tokens.
 
-Every option that is not listed below goes to train.py. A fold whose selectors are there already is not trained again. Writes
-fold-K/ (of train.py) and kfold.json.
+Every option that is not listed below goes to train.py. A fold that was trained already is not trained again. Writes fold-K/
+(of train.py, with calibrated.safetensors of calibrate.py), kfold.json and kfold.svg.
 """
 
 import json
@@ -19,6 +19,7 @@ EPILOG = """example:
   kfold.py --folds 4 --run-sim build/tb/run_sim --weights deit_tiny_patch16_224.safetensors --images photographs \\
            --labels labels.csv --table table.json --target-ms 3.9 --tune 1e-3 --out folds
 """
+CALIBRATED = "calibrated.safetensors"
 
 
 def parse_arguments(arguments):
@@ -28,11 +29,14 @@ def parse_arguments(arguments):
     add("--run-sim", required=True, help="the program")
     add("--folds", type=int, default=4, help="default %(default)s")
     add("--seeds", type=int, default=5, help="of the random choice (default %(default)s)")
+    add("--shifts", default="0", help="of the keep logits, the same for all folds, a point each (default %(default)s)")
+    add("--merged", default="", help="token merging (ToMe), so many in each block, a point each, e.g. 4,8,13 (default: leave it out)")
     add("--jobs", type=int, default=1, help="processes of run_sim (default %(default)s)")
     return parser.parse_known_args(arguments)
 
 
 def train_folds(options, more):
+    import calibrate
     import train
 
     shared = ["--model", options.model, "--weights", options.weights, "--images", options.images, "--labels", options.labels,
@@ -41,10 +45,14 @@ def train_folds(options, more):
     shared += ["--cache", options.cache] if options.cache else []
     folders = [os.path.join(options.out, f"fold-{k}") for k in range(options.folds)]
     for k, folder in enumerate(folders):
-        if os.path.exists(os.path.join(folder, "report.json")):
-            continue
-        print(f"fold {k + 1} of {options.folds}", flush=True)
-        if code := train.main([*shared, "--fold", f"{k}/{options.folds}", "--out", folder]):
+        if not os.path.exists(os.path.join(folder, "report.json")):
+            print(f"fold {k + 1} of {options.folds}", flush=True)
+            if code := train.main([*shared, "--fold", f"{k}/{options.folds}", "--out", folder]):
+                raise SystemExit(code)
+        code = calibrate.main(["--model", options.model, "--run-sim", options.run_sim, "--weights", options.weights, "--images",
+                               options.images, "--list", os.path.join(folder, "training.csv"), "--selectors",
+                               os.path.join(folder, "selectors.safetensors"), "--out", os.path.join(folder, CALIBRATED)])
+        if code:
             raise SystemExit(code)
     return folders
 
@@ -55,7 +63,7 @@ def judge(options, folder):
     from heatvit import config
     from heatvit.simulator import Simulator
 
-    options.selectors, options.shifts = os.path.join(folder, "selectors.safetensors"), "0"
+    options.selectors = os.path.join(folder, CALIBRATED)
     with tempfile.TemporaryDirectory() as scratch:
         simulator = Simulator(options.run_sim, options.model, options.weights, options.images, options.labels, scratch,
                               os.path.join(folder, "validation.csv"), jobs=options.jobs)
@@ -67,52 +75,67 @@ def together(folds):
     from fronts import adaptivity
 
     whole = []
-    for points in zip(*folds):
+    for number, points in enumerate(zip(*folds)):
         counts = [len(point["right"]) for point in points]
 
         def mean(values):
             return sum(value * count for value, count in zip(values, counts)) / sum(counts)
 
         whole.append({
-            "method": points[0]["method"], **{key: points[0][key] for key in ("seed",) if key in points[0]},
+            "method": points[0]["method"], **{key: points[0][key] for key in ("shift", "seed") if key in points[0]},
             "top1": mean([p["top1"] for p in points]), "latency_ms": mean([p["latency_ms"] for p in points]),
             "gmacs": mean([p["gmacs"] for p in points]), "folds_top1": [p["top1"] for p in points],
             "kept": [mean(column) for column in zip(*(p["kept"] for p in points))],
             "right": "".join(p["right"] for p in points),
         })
-    kept = [row for points in folds for row in points[1]["kept_of_images"]]
-    whole[1].update(adaptivity(kept, [value for points in folds for value in points[0]["margins"]]))
+        if "kept_of_images" in points[0]:
+            kept = [row for point in points for row in point["kept_of_images"]]
+            whole[number].update(adaptivity(kept, [value for fold in folds for value in fold[0]["margins"]]))
     return whole
 
 
 def text_of(points):
     from fronts import mcnemar
 
-    lines, base, trained = [], points[0]["gmacs"], points[1]["right"]
+    lines, base, trained = [], points[0]["gmacs"], None
     for point in points:
         line = (f"{point['method']:14} {100 * point['top1']:5.1f} % of {len(point['right'])}, {point['gmacs']:.3f} GMAC "
                 f"({100 * (1 - point['gmacs'] / base):.1f} % fewer), {point['latency_ms']:.3f} ms")
-        if point["method"] not in ("unpruned", "heatvit"):
+        if point["method"] == "heatvit":
+            trained = point["right"]
+            spread, hard, easy = (" / ".join(f"{value:.1f}" for value in point[key])
+                                  for key in ("kept_std", "kept_hard_third", "kept_easy_third"))
+            line += (f"; kept patches: standard deviation {spread}, hard third {hard}, easy third {easy}, rank correlation with the "
+                     f"margin {point['rank_correlation_margin_kept']:+.3f}")
+        elif trained:
             better, worse, chance = mcnemar(trained, point["right"])
             line += f"; heatvit right where it is wrong {better}, the reverse {worse} (p = {chance:.3f})"
         lines.append(line)
-    trained = points[1]
-    lines.append("kept patches, standard deviation " + " / ".join(f"{value:.1f}" for value in trained["kept_std"]) + "; hard third "
-                 + " / ".join(f"{value:.1f}" for value in trained["kept_hard_third"]) + ", easy third "
-                 + " / ".join(f"{value:.1f}" for value in trained["kept_easy_third"])
-                 + f"; rank correlation of margin and kept {trained['rank_correlation_margin_kept']:+.3f}")
     return "\n".join(lines)
 
 
+def merging_points(options):
+    """Token merging needs no training, so all images at once."""
+    import fronts
+    from heatvit.simulator import Simulator
+
+    with tempfile.TemporaryDirectory() as scratch:
+        simulator = Simulator(options.run_sim, options.model, options.weights, options.images, options.labels, scratch)
+        return fronts.merging_points(simulator, options)
+
+
 def measure(options, more):
+    import fronts
     from heatvit import tensors
 
     os.makedirs(options.out, exist_ok=True)
     folds = [judge(options, folder) for folder in train_folds(options, more)]
     points = together(folds)
+    print(text_of(points))
+    points += merging_points(options) if options.merged else []
     document = {"options": vars(options), "training": more, "points": points, "folds": folds}
     tensors.write_text(os.path.join(options.out, "kfold.json"), json.dumps(document, indent=1) + "\n")
-    print(text_of(points))
+    tensors.write_text(os.path.join(options.out, "kfold.svg"), fronts.drawing(points))
 
 
 def main(arguments=None):

@@ -1,0 +1,56 @@
+#!/usr/bin/python3
+"""Gives trained selectors the activation ranges and bias corrections of the network that they tune.
+
+Selectors that bring differences for their backbone make it another network, whose ranges are a little different. run_sim
+calibrates it on up to 32 photographs, evenly spread over those given, and the result goes into the selector file's metadata,
+where run_sim looks for it. Use training images.
+"""
+
+import os
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from heatvit import options as command_line  # noqa: E402
+
+EPILOG = """example:
+  calibrate.py --run-sim build/tb/run_sim --weights deit_tiny_patch16_224.safetensors --images photographs \\
+               --list run1/training.csv --selectors run1/selectors.safetensors --out calibrated.safetensors
+"""
+MOST = 32  # photographs: what run_sim takes
+
+
+def parse_arguments(arguments):
+    parser = command_line.parser_of(__doc__, EPILOG)
+    command_line.add_simulator(parser)
+    parser.add_argument("--out", required=True, help="the selectors to write")
+    return parser.parse_args(arguments)
+
+
+def calibrate(options):
+    import subprocess
+
+    from heatvit import simulator, tensors
+
+    with tempfile.TemporaryDirectory() as scratch:
+        run_sim = simulator.Simulator(options.run_sim, options.model, options.weights, options.images, None, scratch,
+                                      options.list or None, MOST)
+        ranges = os.path.join(scratch, "ranges.json")
+        subprocess.run([options.run_sim, "quantize", "--model", options.model, "--weights", options.weights,
+                        "--selector-weights", options.selectors, "--calibrate", run_sim.images, "--ranges-out", ranges,
+                        "--out", os.path.join(scratch, "quantised.safetensors")], check=True)
+        arrays, metadata = tensors.read_safetensors(options.selectors)
+        with open(ranges, encoding="utf-8") as file:
+            metadata["heatvit.ranges"] = file.read()
+    metadata.pop("format", None)
+    tensors.write_safetensors(options.out, arrays, metadata)
+    print(f"{options.out}: calibrated on {len(run_sim.items)} photographs")
+
+
+def main(arguments=None):
+    options = parse_arguments(arguments)
+    return command_line.exit_code_of("calibrate.py", lambda: calibrate(options))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
