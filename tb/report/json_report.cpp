@@ -127,13 +127,13 @@ Json to_json(const RunReport& report) {
 }
 
 std::string to_csv(const RunReport& report) {
-  std::string text = "file,label,top1,top2,top3,top4,top5,cycles,latency_ms,gmacs,kept,tokens,bound_ms\n";
+  std::string text = "file,label,top1,top2,top3,top4,top5,cycles,latency_ms,gmacs,kept,tokens,bound_ms,batch\n";
   for (const ImageReport& image : report.images()) {
     text += csv_field(image.name) + "," + (image.label < 0 ? "" : std::to_string(image.label));
     for (size_t i = 0; i < 5; ++i) text += "," + (i < image.top.size() ? std::to_string(image.top[i].index) : "");
     text += "," + std::to_string(image.cycles) + "," + number_text(image.latency_ms) + "," +
             number_text(static_cast<double>(image.macs) / 1e9) + "," + joined(image.kept_counts) + "," +
-            joined(image.tokens) + "," + number_text(image.bound.ms()) + "\n";
+            joined(image.tokens) + "," + number_text(image.bound.ms()) + "," + std::to_string(image.batch) + "\n";
   }
   return text;
 }

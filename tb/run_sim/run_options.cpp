@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 #include "models/errors.h"
 #include "models/lower/program.h"
@@ -114,14 +115,6 @@ std::optional<double> resolve_delta(const CommandLine& line, const char* name) {
   return value;
 }
 
-void check_distinct(const std::vector<std::optional<std::string>>& outputs) {
-  for (auto a = outputs.begin(); a != outputs.end(); ++a) {
-    if (*a && std::find(std::next(a), outputs.end(), *a) != outputs.end()) {
-      throw InputError("two outputs go to '" + **a + "'");
-    }
-  }
-}
-
 template <typename T>
 Json or_null(const std::optional<T>& value) {
   return value ? Json(*value) : Json(nullptr);
@@ -167,6 +160,14 @@ Json resolved_json(const CommandLine& line, const RunOptions& options) {
 }
 
 }  // namespace
+
+void check_distinct(const std::vector<std::optional<std::string>>& outputs) {
+  for (auto a = outputs.begin(); a != outputs.end(); ++a) {
+    if (*a && std::find(std::next(a), outputs.end(), *a) != outputs.end()) {
+      throw InputError("two outputs go to '" + **a + "'");
+    }
+  }
+}
 
 std::string_view name_of(soc::Mode mode) { return mode == soc::Mode::kFunctional ? "functional" : "timing"; }
 
@@ -233,6 +234,11 @@ quant::PrepareOptions prepare_options(const CommandLine& line, const isa::Accele
 
 /// Shorthands for parameters: --batch B, --traffic cpu:GBps.
 void apply_shorthands(const CommandLine& line, soc::SocConfig& config) {
+  for (const auto& [shorthand, key] : {std::pair("batch", "accel.batch"), std::pair("traffic", "ddr.traffic_gbs")}) {
+    if (line.has(shorthand) && line.has(key)) {
+      throw InputError("--" + std::string(shorthand) + ": is short for --" + key + ", which is given as well");
+    }
+  }
   if (line.has("batch")) set_parameter(config, *find_parameter("accel.batch"), line.text("batch"), "--batch");
   if (!line.has("traffic")) return;
   const std::string text = line.text("traffic");
@@ -288,8 +294,8 @@ RunOptions resolve_run(const CommandLine& line) {
   if (options.analytic) lower::expect_single_images(options.config.accel, "--mode analytic");
   if (options.mem_trace &&
       (options.items.size() > static_cast<size_t>(options.config.accel.batch) || options.jobs != 1)) {
-    throw InputError(
-        "--mem-trace: records one image, or one batch, in one process; use --limit 1 and leave --jobs out");
+    throw InputError("--mem-trace: records one image, or one batch, in one process; use --limit " +
+                     std::to_string(options.config.accel.batch) + " and leave --jobs out");
   }
   options.resolved = resolved_json(line, options);
   return options;

@@ -116,9 +116,9 @@ TEST(Report, PercentilesAreNearestRank) {
 TEST(Report, CsvHasOneLineAnImage) {
   const std::string csv = to_csv(report_of({1, 2}));
   EXPECT_EQ(csv,
-            "file,label,top1,top2,top3,top4,top5,cycles,latency_ms,gmacs,kept,tokens,bound_ms\n"
-            "image1,1,1,2,0,3,4,1000,1,2,137,197 139,0\n"
-            "image2,2,2,3,0,1,4,2000,2,2,137,197 139,0\n");
+            "file,label,top1,top2,top3,top4,top5,cycles,latency_ms,gmacs,kept,tokens,bound_ms,batch\n"
+            "image1,1,1,2,0,3,4,1000,1,2,137,197 139,0,1\n"
+            "image2,2,2,3,0,1,4,2000,2,2,137,197 139,0,1\n");
 }
 
 TEST(Report, TextExplainsItself) {

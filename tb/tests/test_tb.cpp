@@ -317,6 +317,10 @@ TEST(RunOptions, ModesAndTheirInputs) {
   EXPECT_THAT(run_error({"--model", "deit-t", "--jobs", "0"}), HasSubstr("--jobs: '0' is not allowed"));
   EXPECT_THAT(run_error({"--model", "deit-t", "--token-trace-out", "t"}), HasSubstr("nothing is pruned"));
   EXPECT_THAT(run_error({"--model", "deit-t", "--json", "x", "--csv", "x"}), HasSubstr("two outputs go to 'x'"));
+  EXPECT_THAT(run_error({"--model", "deit-t", "--batch", "2", "--accel.batch", "3"}),
+              HasSubstr("--batch: is short for --accel.batch, which is given as well"));
+  EXPECT_THAT(run_error({"--model", "deit-t", "--traffic", "cpu:1", "--ddr.traffic_gbs", "2"}),
+              HasSubstr("--traffic: is short for --ddr.traffic_gbs"));
 }
 
 TEST(RunOptions, UnknownAndHalfOptions) {
