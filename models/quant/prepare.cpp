@@ -87,7 +87,12 @@ class Preparation {
       add_random_selectors(model, parse_seed(options_.selectors), selector_images());
     } else if (is_file(options_.selectors)) {
       const size_t count = selector_positions(options_.selectors, spec_).size();
-      model.selectors = reference::load_float_selectors(*weights::open_weights(options_.selectors), spec_, count);
+      const auto source = weights::open_weights(options_.selectors);
+      if (source->has("selectors." + std::to_string(count) + ".norm.weight")) {
+        throw InputError(options_.selectors + ": has more selectors than the " + std::to_string(count) +
+                         " blocks of metadata '" + kPositionsKey + "', without it those of the model");
+      }
+      model.selectors = reference::load_float_selectors(*source, spec_, count);
     }
     return model;
   }

@@ -156,6 +156,14 @@ TEST(Prepare, ASelectorFileMayTuneTheBackbone) {
   EXPECT_EQ(before.selectors[1].mlp1.weight, after.selectors[1].mlp1.weight);
 }
 
+TEST(Prepare, ASelectorWithoutAPlaceIsRefused) {
+  const TemporaryFolder folder;
+  const std::string path = folder.path("s.safetensors");
+  write_selectors(path, [](weights::SafetensorsWriter& writer) { writer.set_metadata(kPositionsKey, "4,7"); });
+  EXPECT_NE(refusal(options_of("deit-t", "synthetic:1", path)).find("more selectors than the 2 blocks"),
+            std::string::npos);
+}
+
 TEST(Prepare, AQuantisedFileKnowsItsSelectorsAndWhereTheyStand) {
   const TemporaryFolder folder;
   const std::string selectors = folder.path("s.safetensors"), path = folder.path("q.safetensors");
