@@ -226,6 +226,26 @@ def helpers():
     assert page.count("<circle") == 5 and "<polyline" in page and page.rstrip().endswith("</svg>")
 
 
+def folds_are_put_together():
+    import fronts
+    import kfold
+
+    assert fronts.mcnemar("1111100", "0000010") == (5, 1, 14 / 64)
+    assert fronts.mcnemar("10", "10") == (0, 0, 1.0)
+
+    def points(right, kept, margins):
+        count = len(right)
+        shared = {"latency_ms": 2.0, "gmacs": 1.0, "kept": [sum(row[0] for row in kept) / count], "right": right}
+        return [{"method": "unpruned", "top1": 1.0, **shared, "margins": margins},
+                {"method": "heatvit", "top1": right.count("1") / count, **shared, "shift": 0.1, "kept_of_images": kept}]
+
+    whole = kfold.together([points("110", [[9], [8], [7]], [1.0, 2.0, 3.0]), points("0", [[6]], [4.0])])
+    trained = whole[1]
+    assert trained["right"] == "1100" and trained["top1"] == 0.5 and trained["kept"] == [7.5] and trained["shift"] == 0.1
+    assert abs(trained["rank_correlation_margin_kept"] + 1) < 1e-9  # the harder, the more
+    assert "50.0 % of 4" in kfold.text_of(whole)
+
+
 with tempfile.TemporaryDirectory() as scratch:
     make_inputs(scratch)
     a_run_ends_at_its_latency(scratch)
@@ -237,3 +257,4 @@ with tempfile.TemporaryDirectory() as scratch:
     a_plan_meets_its_latency(scratch)
     merging_merges()
     helpers()
+    folds_are_put_together()
