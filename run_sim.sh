@@ -10,4 +10,4 @@ export HEATVIT_HOME=$home
 ignored_folders+=(-o -name tests -o -name bench)
 need_packages
 build run_sim run_sim -DCMAKE_BUILD_TYPE=Release -DHEATVIT_TESTS=OFF
-exec "$home/build/run_sim/tb/run_sim" "$@"
+exec "$home/build/run_sim/bin/run_sim" "$@"

@@ -201,4 +201,10 @@ Command decode(const CommandWords& w) {
   return c;
 }
 
+uint64_t macs(const Command& c, int tokens) {
+  if (c.opcode != Opcode::kGemm) return 0;
+  return static_cast<uint64_t>(c.m.at(tokens)) * static_cast<uint64_t>(c.k.at(tokens)) *
+         static_cast<uint64_t>(c.n.at(tokens)) * c.heads;
+}
+
 }  // namespace heatvit::isa

@@ -126,6 +126,9 @@ std::string_view name_of(Op op);
 std::string_view name_of(Opcode opcode);
 inline Op op_of(const Command& c) { return static_cast<Op>(c.op); }
 
+/// Multiply-accumulates of a GEMM command at `tokens` in the register; 0 for others.
+uint64_t macs(const Command& command, int tokens);
+
 CommandWords encode(const Command& command);
 
 /// Throws std::invalid_argument with one line when the words are no command: checksum, opcode, reserved bits, ranges.

@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "models/errors.h"
+#include "accel/isa/errors.h"
 
 namespace heatvit::soc {
 

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "accel/kernels/layernorm.h"
-#include "models/zoo/zoo.h"
 
 namespace heatvit::soc {
 
@@ -25,7 +24,7 @@ HostCpu::HostCpu(sc_core::sc_module_name name, modules::Fabric& fabric, const Cp
   SC_THREAD(run);
 }
 
-void HostCpu::schedule(const lower::Program& program, std::vector<Image> images) {
+void HostCpu::schedule(const isa::Program& program, std::vector<Image> images) {
   program_ = &program;
   images_ = std::move(images);
   finished_ = false;
@@ -49,7 +48,7 @@ void HostCpu::run_batch() {
   heatvit_job job{};
   job.list_base = program_->command_list.address;
   job.list_count = static_cast<uint32_t>(program_->commands.size());
-  job.tokens = static_cast<uint32_t>(program_->spec.max_tokens());
+  job.tokens = static_cast<uint32_t>(program_->tokens);
   std::vector<heatvit_image> images;
   for (const Image& image : images_)
     images.push_back({image.seed, image.keep.data(), static_cast<uint32_t>(image.keep.size())});
@@ -120,9 +119,8 @@ void HostCpu::layernorm(uint32_t index, uint32_t tokens) {
   transfer(fetch, data ? records_.data() : nullptr);
 
   // Rows of a token's heads lie end to end, so a chunk is one run of bytes when the pitch is the row.
-  const uint32_t chunk =
-      std::max(1U, static_cast<uint32_t>(config_.rows_per_chunk) *
-                       (program_->spec.dim > 0 ? static_cast<uint32_t>(program_->spec.dim) / n : 1U));
+  const uint32_t chunk = std::max(1U, static_cast<uint32_t>(config_.rows_per_chunk) *
+                                          (program_->dim > 0 ? static_cast<uint32_t>(program_->dim) / n : 1U));
   rows_.resize(size_t{chunk} * row_bytes);
   normed_.resize(size_t{chunk} * out_bytes);
   const bool by_tile = fabric_.scoreboard.by_tile();

@@ -13,12 +13,12 @@
 #include <tlm>
 #include <vector>
 
+#include "accel/isa/program.h"
 #include "accel/modules/burst_train.h"
 #include "accel/modules/clock.h"
 #include "accel/modules/fabric.h"
 #include "accel/soc/config.h"
 #include "accel/soc/driver/heatvit_driver.h"
-#include "models/lower/program.h"
 
 namespace heatvit::soc {
 
@@ -39,7 +39,7 @@ class HostCpu : public sc_core::sc_module {
 
   /// Runs a batch through a program at the next start of the kernel, which pauses when its interrupt has arrived. The
   /// program stays valid until then.
-  void schedule(const lower::Program& program, std::vector<Image> images);
+  void schedule(const isa::Program& program, std::vector<Image> images);
 
   bool finished() const { return finished_; }
   uint64_t end_cycle() const { return end_cycle_; }
@@ -60,7 +60,7 @@ class HostCpu : public sc_core::sc_module {
 
   modules::Fabric& fabric_;
   CpuConfig config_;
-  const lower::Program* program_ = nullptr;
+  const isa::Program* program_ = nullptr;
   heatvit_device device_{};
   std::vector<Image> images_;
   bool scheduled_ = false, finished_ = false;

@@ -7,8 +7,8 @@
 
 #include <chrono>
 
+#include "accel/isa/errors.h"
 #include "accel/soc/zcu102.h"
-#include "models/errors.h"
 
 // The kernel's library refers to it; run_sim has a main of its own.
 __attribute__((weak)) int sc_main(int, char*[]) { return 0; }
@@ -18,7 +18,7 @@ namespace heatvit::soc {
 using modules::Purpose;
 
 struct Simulator::Impl {
-  Impl(const SocConfig& c, const lower::Program& p, bool functional)
+  Impl(const SocConfig& c, const isa::Program& p, bool functional)
       : config(c), program(&p), board("zcu102", c, functional) {}
 
   void load_memory();
@@ -29,7 +29,7 @@ struct Simulator::Impl {
   std::string stuck() const;
 
   SocConfig config;
-  const lower::Program* program;
+  const isa::Program* program;
   Zcu102 board;
   Observer observer;
   std::vector<uint64_t> completed;  // cycle, by command
@@ -62,7 +62,7 @@ void prepare_kernel() {
   (void)done;
 }
 
-void check(const SocConfig& config, const lower::Program& program, Mode mode) {
+void check(const SocConfig& config, const isa::Program& program, Mode mode) {
   const isa::AcceleratorConfig &a = config.accel, &b = program.hw;
   if (a.tile_m != b.tile_m || a.tile_k != b.tile_k || a.tile_n != b.tile_n || a.th != b.th ||
       a.numerics_bits != b.numerics_bits || a.fuse_attention != b.fuse_attention ||
@@ -78,7 +78,7 @@ void check(const SocConfig& config, const lower::Program& program, Mode mode) {
 
 }  // namespace
 
-Simulator::Simulator(const SocConfig& config, const lower::Program& program, Mode mode) {
+Simulator::Simulator(const SocConfig& config, const isa::Program& program, Mode mode) {
   check(config, program, mode);
   prepare_kernel();
   const bool functional = mode == Mode::kFunctional;
@@ -89,7 +89,7 @@ Simulator::Simulator(const SocConfig& config, const lower::Program& program, Mod
 
 Simulator::~Simulator() = default;
 
-void Simulator::use(const lower::Program& program) {
+void Simulator::use(const isa::Program& program) {
   if (&program == impl_->program) return;
   check(impl_->config, program, impl_->board.fabric.functional() ? Mode::kFunctional : Mode::kTiming);
   impl_->program = &program;
@@ -225,7 +225,7 @@ void Simulator::Impl::collect(ImageResult& r) {
     record.bytes_cpu = bytes[static_cast<size_t>(Purpose::kCpu)];
     record.bytes_chip = fabric.chip.bytes_by_command()[i];
     record.tiles = fabric.tiles_of_command[i];
-    record.macs = lower::macs(c, record.tokens);
+    record.macs = isa::macs(c, record.tokens);
   }
   r.tiles = fabric.tiles;
   collect_images(r);
@@ -234,7 +234,7 @@ void Simulator::Impl::collect(ImageResult& r) {
 void Simulator::Impl::collect_images(ImageResult& r) {
   const auto images = static_cast<size_t>(program->hw.batch);
   r.others.resize(images - 1);
-  std::vector<int> tokens(images, program->spec.max_tokens());
+  std::vector<int> tokens(images, program->tokens);
   for (size_t i = 0; i < r.commands.size(); ++i) {
     const isa::Command& c = program->commands[i];
     const size_t own = c.image == 0 ? 0 : c.image - 1U;
@@ -242,7 +242,7 @@ void Simulator::Impl::collect_images(ImageResult& r) {
     for (size_t b = 0; b < images; ++b) {
       if (r.commands[i].op == isa::Op::kNorm1) r.image(b).tokens.push_back(tokens[b]);
       if (c.image == 0)
-        r.image(b).macs += c.m.dynamic() ? lower::macs(c, tokens[b]) : r.commands[i].macs / images;
+        r.image(b).macs += c.m.dynamic() ? isa::macs(c, tokens[b]) : r.commands[i].macs / images;
       else if (b == own)
         r.image(b).macs += r.commands[i].macs;
     }

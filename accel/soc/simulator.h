@@ -9,11 +9,11 @@
 #include <string_view>
 #include <vector>
 
+#include "accel/isa/program.h"
 #include "accel/modules/accounting.h"
 #include "accel/modules/unit_tap.h"
 #include "accel/soc/config.h"
 #include "accel/soc/memory_statistics.h"
-#include "models/lower/program.h"
 
 namespace heatvit::soc {
 
@@ -73,12 +73,12 @@ class Simulator {
   using Observer = std::function<void(int index, int tokens, const Reader&)>;
 
   /// Throws InputError for a configuration that cannot be built. Keeps a reference to the program.
-  Simulator(const SocConfig& config, const lower::Program& program, Mode mode);
+  Simulator(const SocConfig& config, const isa::Program& program, Mode mode);
   ~Simulator();
 
   /// Another command list for the same hardware, of at most as many images: what runs from now on. Throws InputError
   /// where it does not fit. Keeps a reference to it.
-  void use(const lower::Program& program);
+  void use(const isa::Program& program);
 
   /// Simulates a batch from reset at time zero (relative to the batch): as many images as the program is for. Throws
   /// std::runtime_error with one line if

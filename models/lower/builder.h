@@ -19,8 +19,8 @@ struct View {
 
 class Builder {
  public:
-  Builder(const zoo::ModelSpec& spec, const isa::AcceleratorConfig& hw, const reference::Pruning& pruning,
-          const quant::QuantModel* model);
+  Builder(const zoo::ModelSpec& spec, const isa::AcceleratorConfig& hw, const network::Pruning& pruning,
+          const network::QuantModel* model);
 
   Program build();
 
@@ -28,22 +28,22 @@ class Builder {
   // lower.cpp
   void reserve_activations();
   void embedding();
-  void block(int index, const quant::QuantBlock* weights);
-  void attention(int index, const quant::QuantBlock* weights);
+  void block(int index, const network::QuantBlock* weights);
+  void attention(int index, const network::QuantBlock* weights);
   void classifier();
-  void attend(uint8_t block, uint8_t image, const quant::QuantBlock* weights);
+  void attend(uint8_t block, uint8_t image, const network::QuantBlock* weights);
   void auxiliary_head(isa::Command head);
   // lower_selector.cpp
   void selector(int stage, int before_block);
   void heatvit_scores(int stage, uint8_t block);
 
   /// Row-wise normalisation of `rows` rows of n residual values.
-  void layernorm(uint8_t block, isa::Op op, isa::Extent rows, int n, const quant::QuantLayerNorm* weights,
+  void layernorm(uint8_t block, isa::Op op, isa::Extent rows, int n, const network::QuantLayerNorm* weights,
                  const View& from, const View& to);
 
   /// A fully connected layer or convolution; fills operand B, records and tiles. `c` carries everything else.
-  void linear(isa::Command c, const std::string& name, const quant::QuantLinear* weights, const View& a, const View& to,
-              const View* residual = nullptr);
+  void linear(isa::Command c, const std::string& name, const network::QuantLinear* weights, const View& a,
+              const View& to, const View* residual = nullptr);
 
   /// Appends with dependencies on the last writers of what it reads, and notes what it writes.
   void emit(isa::Command c, const View* a, const View* b, const View* r, const View* writes);
@@ -76,8 +76,8 @@ class Builder {
 
   const zoo::ModelSpec& spec_;
   const isa::AcceleratorConfig& hw_;
-  const reference::Pruning& pruning_;
-  const quant::QuantModel* model_;
+  const network::Pruning& pruning_;
+  const network::QuantModel* model_;
   int tokens_;  // of an image, as far as counts are known; where a threshold decides, as before
   MemoryMap map_;
   Region command_list_;

@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include "models/errors.h"
+#include "accel/isa/errors.h"
 #include "models/lower/builder.h"
 #include "models/lower/tiling.h"
 #include "models/quant/quantize.h"
@@ -19,7 +19,7 @@ constexpr int kRowAlign = 16;  // probability rows start on an AXI beat
 
 uint32_t aligned(int bytes) { return static_cast<uint32_t>((bytes + kRowAlign - 1) / kRowAlign * kRowAlign); }
 
-void check(const zoo::ModelSpec& spec, const reference::Pruning& pruning, const quant::QuantModel* model,
+void check(const zoo::ModelSpec& spec, const network::Pruning& pruning, const network::QuantModel* model,
            const isa::AcceleratorConfig& hw) {
   quant::check_bits(hw.numerics_bits, hw.residual_bits);
   if (hw.batch < 1 || hw.batch > isa::kMaxBatch)
@@ -39,11 +39,11 @@ void check(const zoo::ModelSpec& spec, const reference::Pruning& pruning, const 
                        std::to_string(position));
     previous = position;
   }
-  if (pruning.scorer == reference::Scorer::kClsAttention && pruning.positions.front() == 1)
+  if (pruning.scorer == network::Scorer::kClsAttention && pruning.positions.front() == 1)
     throw InputError("the cls-attention scorer needs a block before the first selector; position 1 has none");
   if (!pruning.keep.empty() && pruning.keep.size() != pruning.positions.size())
     throw InputError("need one keep count per selector");
-  if (pruning.scorer == reference::Scorer::kHeatvit && model != nullptr &&
+  if (pruning.scorer == network::Scorer::kHeatvit && model != nullptr &&
       model->selectors.size() < pruning.positions.size())
     throw InputError("the model has weights for " + std::to_string(model->selectors.size()) + " selectors, " +
                      std::to_string(pruning.positions.size()) + " are asked for");
@@ -63,8 +63,8 @@ isa::LoopOrder order_in_batch(const Command& c, int images, int tokens) {
 
 }  // namespace
 
-Builder::Builder(const zoo::ModelSpec& spec, const isa::AcceleratorConfig& hw, const reference::Pruning& pruning,
-                 const quant::QuantModel* model)
+Builder::Builder(const zoo::ModelSpec& spec, const isa::AcceleratorConfig& hw, const network::Pruning& pruning,
+                 const network::QuantModel* model)
     : spec_(spec), hw_(hw), pruning_(pruning), model_(model), tokens_(spec.max_tokens()), map_(model != nullptr) {
   check(spec, pruning, model, hw);
   const bool fits = fits_fused_softmax(hw, spec.heads, spec.head_dim(), spec.max_tokens());
@@ -107,7 +107,7 @@ void Builder::emit(Command c, const View* a, const View* b, const View* r, const
   if (writes != nullptr) writer_[writes->region.address] = static_cast<isa::Dependency>(commands_.size());
 }
 
-void Builder::layernorm(uint8_t block, Op op, isa::Extent rows, int n, const quant::QuantLayerNorm* weights,
+void Builder::layernorm(uint8_t block, Op op, isa::Extent rows, int n, const network::QuantLayerNorm* weights,
                         const View& source, const View& to) {
   Command c = command(Opcode::kLayerNorm, block, op);
   c.m = rows;
@@ -125,7 +125,7 @@ void Builder::layernorm(uint8_t block, Op op, isa::Extent rows, int n, const qua
   emit(c, &from, nullptr, nullptr, &to);
 }
 
-void Builder::linear(Command c, const std::string& name, const quant::QuantLinear* weights, const View& a,
+void Builder::linear(Command c, const std::string& name, const network::QuantLinear* weights, const View& a,
                      const View& to, const View* residual) {
   c.layout_b = LayoutB::kPacked;
   c.residual = residual != nullptr;
@@ -185,7 +185,7 @@ void Builder::reserve_activations() {
     head_logits_ = view("head_logits", images, spec_.classes * 4);
     aux_logits_ = view("aux_logits", rows, spec_.classes * 4);
   }
-  if (pruning_.enabled() && pruning_.scorer == reference::Scorer::kHeatvit) {
+  if (pruning_.enabled() && pruning_.scorer == network::Scorer::kHeatvit) {
     const int h = spec_.heads, hd = spec_.head_dim() * operand_bytes();
     sel_features_ = view("sel_features", rows * h, hd);
     sel_mlp1_ = view("sel_mlp1", rows * h, hd / 2);
@@ -253,15 +253,15 @@ void Builder::embedding() {
 }
 
 bool Builder::cls_scores_wanted(int block) const {
-  if (!pruning_.enabled() || pruning_.scorer != reference::Scorer::kClsAttention) return false;
+  if (!pruning_.enabled() || pruning_.scorer != network::Scorer::kClsAttention) return false;
   return std::find(pruning_.positions.begin(), pruning_.positions.end(), block + 1) != pruning_.positions.end();
 }
 
-void Builder::attention(int index, const quant::QuantBlock* weights) {
+void Builder::attention(int index, const network::QuantBlock* weights) {
   for_each_image(attended_.region, [&](uint8_t image) { attend(static_cast<uint8_t>(index), image, weights); });
 }
 
-void Builder::attend(uint8_t block, uint8_t image, const quant::QuantBlock* weights) {
+void Builder::attend(uint8_t block, uint8_t image, const network::QuantBlock* weights) {
   const bool several = image != 0;
   const auto d = static_cast<uint32_t>(spec_.dim * operand_bytes());
   const auto hd = static_cast<uint32_t>(spec_.head_dim() * operand_bytes());
@@ -318,7 +318,7 @@ void Builder::attend(uint8_t block, uint8_t image, const quant::QuantBlock* weig
   emit(a, &probabilities_, &v, nullptr, &to);
 }
 
-void Builder::block(int index, const quant::QuantBlock* w) {
+void Builder::block(int index, const network::QuantBlock* w) {
   const auto block = static_cast<uint8_t>(index);
   const std::string prefix = "b" + std::to_string(index) + ".";
   const auto layer = [&](Op op, int k, int n) {
@@ -439,6 +439,8 @@ Program Builder::build() {
   p.spec = spec_;
   p.hw = hw_;
   p.pruning = pruning_;
+  p.tokens = spec_.max_tokens();
+  p.dim = spec_.dim;
   p.with_data = model_ != nullptr;
   p.commands = std::move(commands_);
   p.command_list = command_list_;
@@ -455,8 +457,8 @@ void expect_single_images(const isa::AcceleratorConfig& hw, const std::string& w
   if (hw.batch != 1) throw InputError(who + ": is of single images; leave accel.batch at 1");
 }
 
-Program lower(const zoo::ModelSpec& spec, const isa::AcceleratorConfig& hw, const reference::Pruning& pruning,
-              const quant::QuantModel* model) {
+Program lower(const zoo::ModelSpec& spec, const isa::AcceleratorConfig& hw, const network::Pruning& pruning,
+              const network::QuantModel* model) {
   return Builder(spec, hw, pruning, model).build();
 }
 

@@ -13,11 +13,11 @@ using isa::Op;
 using isa::Opcode;
 
 void Builder::heatvit_scores(int stage, uint8_t block) {
-  const quant::QuantSelector* w = model_ != nullptr ? &model_->selectors[static_cast<size_t>(stage - 1)] : nullptr;
+  const network::QuantSelector* w = model_ != nullptr ? &model_->selectors[static_cast<size_t>(stage - 1)] : nullptr;
   const int heads = spec_.heads, d = spec_.head_dim(), h = std::max(1, heads / 2);
   const isa::Extent rows{0, static_cast<uint16_t>(heads)};  // token x head
   const std::string prefix = "selector" + std::to_string(stage) + ".";
-  const auto layer = [&](Op op, isa::Extent m, int k, int n, Activation activation, const quant::Requant* gelu) {
+  const auto layer = [&](Op op, isa::Extent m, int k, int n, Activation activation, const network::Requant* gelu) {
     Command c = command(Opcode::kGemm, block, op);
     c.m = m;
     c.k = fixed_extent(k);
@@ -88,13 +88,13 @@ void Builder::heatvit_scores(int stage, uint8_t block) {
 
 void Builder::selector(int stage, int before_block) {
   const auto block = static_cast<uint8_t>(before_block);
-  if (pruning_.scorer == reference::Scorer::kHeatvit) heatvit_scores(stage, block);
+  if (pruning_.scorer == network::Scorer::kHeatvit) heatvit_scores(stage, block);
 
   Command select = command(Opcode::kTokenSelect, block, Op::kSelSelect);
   select.m = kTokens;
   select.stage = static_cast<uint8_t>(stage);
   select.score_source =
-      pruning_.scorer == reference::Scorer::kRandom ? isa::ScoreSource::kRandom : isa::ScoreSource::kMemory;
+      pruning_.scorer == network::Scorer::kRandom ? isa::ScoreSource::kRandom : isa::ScoreSource::kMemory;
   select.select_rule = pruning_.keep.empty() ? isa::SelectRule::kThreshold : isa::SelectRule::kCount;
   if (!pruning_.keep.empty()) select.keep = static_cast<uint16_t>(pruning_.keep[static_cast<size_t>(stage - 1)]);
   select.threshold = 32768;                                        // 0.5

@@ -3,8 +3,9 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
+#include <stdexcept>
 
-#include "models/errors.h"
+#include "accel/isa/errors.h"
 
 namespace heatvit::lower {
 
@@ -60,6 +61,9 @@ Region MemoryMap::place_packed(const std::string& name, const int16_t* weights, 
 }
 
 void MemoryMap::fill(const Region& region, const void* data, uint64_t bytes) {
+  if (bytes > region.bytes)
+    throw std::logic_error("region " + region.name + " has " + std::to_string(region.bytes) + " bytes, " +
+                           std::to_string(bytes) + " are written");
   if (content_.size() < region.address + bytes) content_.resize(region.address + bytes);
   std::memcpy(content_.data() + region.address, data, bytes);
 }

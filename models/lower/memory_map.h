@@ -7,6 +7,8 @@
 
 namespace heatvit::lower {
 
+using isa::Region;
+
 class MemoryMap {
  public:
   explicit MemoryMap(bool with_data) : with_data_(with_data) {}
@@ -25,7 +27,7 @@ class MemoryMap {
   Region place_packed(const std::string& name, const int16_t* weights, int element_bytes, int n, int k, int tile_n,
                       int tile_k);
 
-  /// Overwrites a placed range.
+  /// Overwrites a placed range. Throws std::logic_error where the data are longer than it.
   void fill(const Region& region, const void* data, uint64_t bytes);
 
   uint64_t chip_bytes() const { return chip_end_; }

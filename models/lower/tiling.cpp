@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <string>
 
-#include "models/errors.h"
+#include "accel/isa/errors.h"
 
 namespace heatvit::lower {
 namespace {

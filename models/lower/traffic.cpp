@@ -118,9 +118,4 @@ Traffic compulsory_traffic(const Program& program, const Command& c, int tokens,
   return t;
 }
 
-uint64_t macs(const Command& c, int tokens) {
-  if (c.opcode != Opcode::kGemm) return 0;
-  return u(int64_t{c.m.at(tokens)} * c.k.at(tokens) * c.n.at(tokens) * c.heads);
-}
-
 }  // namespace heatvit::lower

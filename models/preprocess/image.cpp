@@ -13,7 +13,7 @@
 #include <new>
 #include <system_error>
 
-#include "models/errors.h"
+#include "accel/isa/errors.h"
 
 namespace heatvit::preprocess {
 namespace {

@@ -7,7 +7,7 @@
 #include <map>
 #include <string>
 
-#include "models/errors.h"
+#include "accel/isa/errors.h"
 #include "models/quant/quantize.h"
 #include "models/reference/float_executor.h"
 #include "models/reference/integer_math.h"
@@ -30,7 +30,7 @@ struct ErrorSum {
   }
 
   // What the following layer has to add at each of its outputs.
-  std::vector<float> through(const reference::FloatLinear& layer) const {
+  std::vector<float> through(const network::FloatLinear& layer) const {
     std::vector<float> out(size_t(layer.n));
     for (size_t m = 0; m < out.size(); ++m) {
       const float* weight = layer.weight.data() + m * size_t(layer.k);
@@ -49,7 +49,7 @@ int16_t to_int16(double value) { return reference::saturate<int16_t>(std::lround
 class GeluTable {
  public:
   explicit GeluTable(double scale) : values_(1 << 16) {
-    const Requant requant = requant_for(kGeluOutScale / scale, "GELU");
+    const network::Requant requant = requant_for(kGeluOutScale / scale, "GELU");
     for (int x = std::numeric_limits<int16_t>::min(); x <= std::numeric_limits<int16_t>::max(); ++x) {
       const int q = reference::gelu(static_cast<int16_t>(x), reference::kUnitDelta, requant);
       values_[index(static_cast<int16_t>(x))] = static_cast<float>(q * scale);
@@ -140,8 +140,8 @@ void BlockErrors::mlp(const float* exact, size_t count) {
 
 }  // namespace
 
-Corrections correct_biases(const reference::FloatModel& model, const std::vector<preprocess::Image>& images,
-                           const Ranges& ranges) {
+network::Corrections correct_biases(const network::FloatModel& model, const std::vector<preprocess::Image>& images,
+                                    const network::Ranges& ranges) {
   std::vector<BlockErrors> blocks;
   for (int block = 1; block <= model.spec.depth; ++block) {
     const std::string name = "block." + std::to_string(block) + ".";
@@ -161,7 +161,7 @@ Corrections correct_biases(const reference::FloatModel& model, const std::vector
     executor.run(image, 0, observer);
     first_token = (first_token + 1) % kTokenStep;
   }
-  Corrections corrections;
+  network::Corrections corrections;
   for (size_t i = 0; i < blocks.size() && !images.empty(); ++i) {
     const std::string name = "block." + std::to_string(i + 1) + ".";
     corrections[name + "proj.out"] = blocks[i].attended().through(model.blocks[i].proj);

@@ -12,15 +12,15 @@
 
 #include <vector>
 
+#include "models/network/float_model.h"
+#include "models/network/quant_model.h"
 #include "models/preprocess/image.h"
-#include "models/quant/quant_model.h"
-#include "models/reference/float_model.h"
 
 namespace heatvit::quant {
 
 /// "block.B.proj.out" (softmax, attention output) and "block.B.fc2.out" (GELU), D values each, for stock weights:
 /// delta1 = delta2 = 1.0. `ranges`: as calibrated; throws InputError naming one that is missing. Unpruned.
-Corrections correct_biases(const reference::FloatModel& model, const std::vector<preprocess::Image>& images,
-                           const Ranges& ranges);
+network::Corrections correct_biases(const network::FloatModel& model, const std::vector<preprocess::Image>& images,
+                                    const network::Ranges& ranges);
 
 }  // namespace heatvit::quant

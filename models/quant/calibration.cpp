@@ -9,7 +9,7 @@
 #include <map>
 #include <utility>
 
-#include "models/errors.h"
+#include "accel/isa/errors.h"
 
 namespace heatvit::quant {
 namespace {
@@ -115,9 +115,9 @@ const std::vector<RangePolicy>& default_policies() {
   return kPolicies;
 }
 
-Ranges calibrate(const reference::FloatModel& model, const std::vector<preprocess::Image>& images,
-                 const reference::Pruning& pruning, const reference::FloatOptions& options,
-                 const std::vector<RangePolicy>& policies) {
+network::Ranges calibrate(const network::FloatModel& model, const std::vector<preprocess::Image>& images,
+                          const network::Pruning& pruning, const reference::FloatOptions& options,
+                          const std::vector<RangePolicy>& policies) {
   std::map<std::string, Collector> collectors;
   const reference::FloatExecutor executor(model, pruning, options);
   const reference::Observer observer = [&](const std::string& tensor, const float* data, size_t count) {
@@ -128,7 +128,7 @@ Ranges calibrate(const reference::FloatModel& model, const std::vector<preproces
     found->second.add(data, count);
   };
   for (const preprocess::Image& image : images) executor.run(image, 0, observer);
-  Ranges ranges;
+  network::Ranges ranges;
   for (const auto& [tensor, collector] : collectors) ranges[tensor] = collector.range();
   return ranges;
 }

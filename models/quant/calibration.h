@@ -15,7 +15,7 @@
 #include <string>
 #include <vector>
 
-#include "models/quant/quant_model.h"
+#include "models/network/quant_model.h"
 #include "models/reference/float_executor.h"
 
 namespace heatvit::quant {
@@ -39,9 +39,9 @@ struct RangePolicy {
 const std::vector<RangePolicy>& default_policies();
 
 /// Ranges over the images; pruning decides what runs (scorer none: no selector tensors).
-Ranges calibrate(const reference::FloatModel& model, const std::vector<preprocess::Image>& images,
-                 const reference::Pruning& pruning = {}, const reference::FloatOptions& options = {},
-                 const std::vector<RangePolicy>& policies = default_policies());
+network::Ranges calibrate(const network::FloatModel& model, const std::vector<preprocess::Image>& images,
+                          const network::Pruning& pruning = {}, const reference::FloatOptions& options = {},
+                          const std::vector<RangePolicy>& policies = default_policies());
 
 /// At most 32 images of a folder (jpg, jpeg, png, bmp; in name order, evenly spread over it). Throws InputError when
 /// the folder is missing or holds none.
@@ -50,13 +50,13 @@ std::vector<preprocess::Image> calibration_images(const std::string& folder, con
 /// A ranges file: {"schema": "heatvit-sim/ranges/1", "model", "source", "ranges": {tensor: value},
 /// "corrections": {tensor: [values]}}, the last one optional. Throws InputError: unreadable, another schema or model, a
 /// range that is not a positive number, a correction that is not a list of finite numbers.
-Calibration read_calibration(const std::string& path, const zoo::ModelSpec& spec);
+network::Calibration read_calibration(const std::string& path, const zoo::ModelSpec& spec);
 
 /// The same from text; `origin` names it in messages.
-Calibration parse_calibration(const std::string& text, const std::string& origin, const zoo::ModelSpec& spec);
+network::Calibration parse_calibration(const std::string& text, const std::string& origin, const zoo::ModelSpec& spec);
 
 /// Written aside and renamed. `source`: how the values came about, in a sentence. Throws WriteError.
 void write_calibration(const std::string& path, const zoo::ModelSpec& spec, const std::string& source,
-                       const Calibration& calibration);
+                       const network::Calibration& calibration);
 
 }  // namespace heatvit::quant

@@ -11,7 +11,7 @@
 #include <sstream>
 #include <vector>
 
-#include "models/errors.h"
+#include "accel/isa/errors.h"
 #include "models/weights/safetensors.h"
 
 namespace heatvit::quant {
@@ -46,7 +46,7 @@ class Saver {
  public:
   explicit Saver(int bits) : wide_(bits == 16) {}
 
-  void linear(const std::string& name, const QuantLinear& layer, int n, int k) {
+  void linear(const std::string& name, const network::QuantLinear& layer, int n, int k) {
     std::vector<int32_t> bias, multiplier;
     std::vector<int8_t> shift, bias_high;
     for (const isa::ChannelRecord& channel : layer.channels) {
@@ -65,7 +65,7 @@ class Saver {
     file_.add(name + ".multiplier", {n}, multiplier);
     file_.add(name + ".shift", {n}, shift);
   }
-  void norm(const std::string& name, const QuantLayerNorm& norm, int n) {
+  void norm(const std::string& name, const network::QuantLayerNorm& norm, int n) {
     std::vector<int16_t> gamma;
     std::vector<int32_t> beta;
     for (const isa::NormRecord& channel : norm.channels) {
@@ -76,10 +76,10 @@ class Saver {
     file_.add(name + ".beta", {n}, beta);
     text(name + ".epsilon_shift", join(std::array<uint64_t, 2>{norm.epsilon, norm.shift}));
   }
-  void requant(const std::string& name, const Requant& value) {
+  void requant(const std::string& name, const network::Requant& value) {
     text(name, join(std::array<uint64_t, 2>{value.multiplier, value.shift}));
   }
-  void conv(const std::string& name, const QuantConv& conv) {
+  void conv(const std::string& name, const network::QuantConv& conv) {
     text(name + ".geometry",
          join(std::array<int, 6>{conv.in_size, conv.out_size, conv.channels, conv.kernel, conv.stride, conv.pad}));
     linear(name, conv.linear, conv.linear.n, conv.linear.k);
@@ -142,7 +142,7 @@ class Loader {
     return value;
   }
 
-  void linear(const std::string& name, QuantLinear& layer, int n, int k) {
+  void linear(const std::string& name, network::QuantLinear& layer, int n, int k) {
     layer.n = n;
     layer.k = k;
     const std::string weight = expect(name + ".weight", {n, k});
@@ -165,7 +165,7 @@ class Loader {
     }
     check_accumulators(name, layer);
   }
-  void norm(const std::string& name, QuantLayerNorm& norm, int n) {
+  void norm(const std::string& name, network::QuantLayerNorm& norm, int n) {
     norm.n = n;
     const auto gamma = file_.read_i16(expect(name + ".gamma", {n}));
     const auto beta = file_.read_i32(expect(name + ".beta", {n}));
@@ -175,12 +175,12 @@ class Loader {
     norm.epsilon = epsilon;
     norm.shift = static_cast<uint8_t>(shift);
   }
-  void requant(const std::string& name, Requant& value) {
+  void requant(const std::string& name, network::Requant& value) {
     const auto [multiplier, shift] = numbers<2>(name, 65535);
     if (shift < 1 || shift > 62) fail("metadata '" + name + "': the shift must be in 1..62");
     value = {static_cast<uint16_t>(multiplier), static_cast<uint8_t>(shift)};
   }
-  void conv(const std::string& name, QuantConv& conv) {
+  void conv(const std::string& name, network::QuantConv& conv) {
     const auto geometry = numbers<6>(name + ".geometry", 1024);
     int* const fields[] = {&conv.in_size, &conv.out_size, &conv.channels, &conv.kernel, &conv.stride, &conv.pad};
     for (size_t i = 0; i < geometry.size(); ++i) *fields[i] = static_cast<int>(geometry[i]);
@@ -210,7 +210,7 @@ class Loader {
   }
   // The sum of products and bias must fit int32 whatever the activations; 48 bits hold any (docs/numerics.md section
   // 10).
-  void check_accumulators(const std::string& name, const QuantLinear& layer) const {
+  void check_accumulators(const std::string& name, const network::QuantLinear& layer) const {
     for (size_t row = 0; row < size_t(layer.n); ++row) {
       const int16_t* weight = layer.weight.data() + row * size_t(layer.k);
       int64_t sum = 0;
@@ -286,7 +286,7 @@ void visit(Archive& archive, Model& model) {
 }
 
 // Rows at the residual scale must lie in the residual's type, or an 8-bit stream would start saturated.
-void check_residual_rows(const Loader& file, const QuantModel& model) {
+void check_residual_rows(const Loader& file, const network::QuantModel& model) {
   if (model.residual_bits == 16) return;
   for (const auto* rows : {&model.cls, &model.position}) {
     for (const int16_t value : *rows) {
@@ -312,7 +312,7 @@ std::map<std::string, std::string> metadata_of(const std::string& path) {
 
 }  // namespace
 
-void save_model(const QuantModel& model, const std::string& path) {
+void save_model(const network::QuantModel& model, const std::string& path) {
   Saver file(model.bits);
   file.text(kQuantizedKey, kVersion);
   file.text("heatvit.model", std::string(model.spec.name));
@@ -328,12 +328,12 @@ void save_model(const QuantModel& model, const std::string& path) {
   file.write(path);
 }
 
-QuantModel load_model(const std::string& path) {
+network::QuantModel load_model(const std::string& path) {
   Loader file(path);
   if (file.text(kQuantizedKey) != kVersion) {
     file.fail("quantised model of version '" + file.text(kQuantizedKey) + "', this program reads " + kVersion);
   }
-  QuantModel model;
+  network::QuantModel model;
   try {
     model.spec = zoo::find(file.text("heatvit.model"));
   } catch (const InputError& error) {

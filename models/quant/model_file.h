@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "models/quant/quant_model.h"
+#include "models/network/quant_model.h"
 
 namespace heatvit::quant {
 
@@ -16,10 +16,10 @@ constexpr char kPositionsKey[] = "heatvit.positions";
 std::vector<int> parse_positions(const std::string& text, const std::string& path, const zoo::ModelSpec& spec);
 
 /// Written aside and renamed. Throws WriteError.
-void save_model(const QuantModel& model, const std::string& path);
+void save_model(const network::QuantModel& model, const std::string& path);
 
 /// Bit-identical to what was saved. Throws InputError (file, what is wrong) for every inconsistency.
-QuantModel load_model(const std::string& path);
+network::QuantModel load_model(const std::string& path);
 
 /// Whether a file is a quantised model of ours: safetensors with the metadata key. False for anything else, unreadable
 /// files included.

@@ -7,7 +7,7 @@
 #include <filesystem>
 #include <utility>
 
-#include "models/errors.h"
+#include "accel/isa/errors.h"
 #include "models/quant/bias_correction.h"
 #include "models/quant/calibration.h"
 #include "models/quant/model_file.h"
@@ -81,8 +81,8 @@ class Preparation {
     if (!options_.calibrate.empty()) calibration_ = calibration_images(options_.calibrate, spec_);
   }
 
-  reference::FloatModel load() {
-    reference::FloatModel model = reference::load_float_model(*backbone_weights(), spec_);
+  network::FloatModel load() {
+    network::FloatModel model = network::load_float_model(*backbone_weights(), spec_);
     if (starts_with(options_.selectors, kRandom)) {
       add_random_selectors(model, parse_seed(options_.selectors), selector_images());
     } else if (is_file(options_.selectors)) {
@@ -92,15 +92,15 @@ class Preparation {
         throw InputError(options_.selectors + ": has more selectors than the " + std::to_string(count) +
                          " blocks of metadata '" + kPositionsKey + "', without it those of the model");
       }
-      model.selectors = reference::load_float_selectors(*source, spec_, count);
+      model.selectors = network::load_float_selectors(*source, spec_, count);
     }
     return model;
   }
 
-  QuantModel quantize(const reference::FloatModel& model, Calibration* used) {
-    Calibration calibration = calibrate_backbone(model);
+  network::QuantModel quantize(const network::FloatModel& model, network::Calibration* used) {
+    network::Calibration calibration = calibrate_backbone(model);
     if (!model.selectors.empty()) add_selector_ranges(model, calibration.ranges);
-    QuantModel quantized = build(model, calibration.ranges, quantize_, calibration.corrections);
+    network::QuantModel quantized = build(model, calibration.ranges, quantize_, calibration.corrections);
     if (!model.selectors.empty()) quantized.positions = selector_positions(options_.selectors, spec_);
     if (used != nullptr) *used = std::move(calibration);
     return quantized;
@@ -114,8 +114,8 @@ class Preparation {
   std::vector<preprocess::Image> selector_images() const {
     return calibration_.empty() ? synthetic_images(kSelectorImages, spec_.image_size) : calibration_;
   }
-  Calibration calibrate_backbone(const reference::FloatModel& model) const;
-  void add_selector_ranges(const reference::FloatModel& model, Ranges& ranges) const;
+  network::Calibration calibrate_backbone(const network::FloatModel& model) const;
+  void add_selector_ranges(const network::FloatModel& model, network::Ranges& ranges) const;
 
   const PrepareOptions& options_;
   const zoo::ModelSpec& spec_;
@@ -126,15 +126,15 @@ class Preparation {
   std::vector<preprocess::Image> calibration_;
 };
 
-Calibration Preparation::calibrate_backbone(const reference::FloatModel& model) const {
+network::Calibration Preparation::calibrate_backbone(const network::FloatModel& model) const {
   if (!calibration_.empty()) {
-    Calibration calibration{calibrate(model, calibration_, {}, activations_), {}};
+    network::Calibration calibration{calibrate(model, calibration_, {}, activations_), {}};
     // Weights trained with the polynomials expect them as they are.
     if (!activations_.polynomial) calibration.corrections = correct_biases(model, calibration_, calibration.ranges);
     return calibration;
   }
   if (const auto found = selector_metadata_.find(kRangesKey); tuned_ && found != selector_metadata_.end()) {
-    Calibration tuned = parse_calibration(found->second, ranges_origin(options_.selectors), spec_);
+    network::Calibration tuned = parse_calibration(found->second, ranges_origin(options_.selectors), spec_);
     if (tuned.ranges.count("residual") != 0) return tuned;
   }
   if (const auto found = metadata_.find(kRangesKey); found != metadata_.end()) {
@@ -150,18 +150,18 @@ Calibration Preparation::calibrate_backbone(const reference::FloatModel& model) 
                    ": none in the weight file and none shipped; give up to 32 photographs with --calibrate DIR");
 }
 
-void Preparation::add_selector_ranges(const reference::FloatModel& model, Ranges& ranges) const {
+void Preparation::add_selector_ranges(const network::FloatModel& model, network::Ranges& ranges) const {
   if (calibration_.empty()) {
     if (const auto found = selector_metadata_.find(kRangesKey); found != selector_metadata_.end()) {
-      const Ranges given = parse_calibration(found->second, ranges_origin(options_.selectors), spec_).ranges;
+      const network::Ranges given = parse_calibration(found->second, ranges_origin(options_.selectors), spec_).ranges;
       for (const auto& [name, range] : given) {
         if (starts_with(name, "selector.")) ranges[name] = range;
       }
       return;
     }
   }
-  reference::Pruning pruning;
-  pruning.scorer = reference::Scorer::kHeatvit;
+  network::Pruning pruning;
+  pruning.scorer = network::Scorer::kHeatvit;
   pruning.positions = selector_positions(options_.selectors, spec_);
   for (const auto& [name, range] : calibrate(model, selector_images(), pruning, activations_)) {
     if (starts_with(name, "selector.")) ranges[name] = range;
@@ -169,8 +169,8 @@ void Preparation::add_selector_ranges(const reference::FloatModel& model, Ranges
 }
 
 // A quantised file has its scales, deltas and selectors in it: options that contradict it are refused.
-QuantModel load_quantized(const PrepareOptions& options) {
-  QuantModel model = load_model(options.weights);
+network::QuantModel load_quantized(const PrepareOptions& options) {
+  network::QuantModel model = load_model(options.weights);
   const auto refuse = [&](const std::string& what) {
     throw InputError(options.weights + ": is quantised already, " + what);
   };
@@ -197,7 +197,7 @@ QuantModel load_quantized(const PrepareOptions& options) {
 
 }  // namespace
 
-QuantModel prepare(const PrepareOptions& options, Calibration* used) {
+network::QuantModel prepare(const PrepareOptions& options, network::Calibration* used) {
   if (!is_synthetic(options) && is_quantized_model(options.weights)) return load_quantized(options);
   Preparation preparation(options);
   return preparation.quantize(preparation.load(), used);
@@ -211,6 +211,6 @@ std::vector<int> selector_positions(const std::string& selectors, const zoo::Mod
   return found == metadata.end() ? usual : parse_positions(found->second, selectors, spec);
 }
 
-reference::FloatModel prepare_float(const PrepareOptions& options) { return Preparation(options).load(); }
+network::FloatModel prepare_float(const PrepareOptions& options) { return Preparation(options).load(); }
 
 }  // namespace heatvit::quant

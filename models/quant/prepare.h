@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
+#include "models/network/float_model.h"
+#include "models/network/quant_model.h"
 #include "models/preprocess/image.h"
-#include "models/quant/quant_model.h"
-#include "models/reference/float_model.h"
 
 namespace heatvit::quant {
 
@@ -36,7 +36,7 @@ struct PrepareOptions {
 /// metadata, else four procedural pictures. Throws InputError for everything that does not fit; it names --calibrate
 /// where no ranges are to be had.
 /// `used`, where given, receives ranges and corrections; a file that is quantised already leaves it alone.
-QuantModel prepare(const PrepareOptions& options, Calibration* used = nullptr);
+network::QuantModel prepare(const PrepareOptions& options, network::Calibration* used = nullptr);
 
 /// Blocks, counting from 1, before which the selectors of a file stand (PrepareOptions::selectors); the model's own
 /// where the file does not say or cannot be found. Throws InputError for metadata that are no rising blocks of the
@@ -44,11 +44,11 @@ QuantModel prepare(const PrepareOptions& options, Calibration* used = nullptr);
 std::vector<int> selector_positions(const std::string& selectors, const zoo::ModelSpec& spec);
 
 /// The float network of the same options, selectors included (random ones with their bias calibrated).
-reference::FloatModel prepare_float(const PrepareOptions& options);
+network::FloatModel prepare_float(const PrepareOptions& options);
 
 /// The selectors of seed `seed`: random weights; the last layer's bias is set on `images` so that about half of the
 /// tokens that reach a selector score >= 0.5. Each compares a token with the mean of its image, which keeps the share
 /// of photographs within 20..80 % too. `model.selectors` is replaced.
-void add_random_selectors(reference::FloatModel& model, uint32_t seed, const std::vector<preprocess::Image>& images);
+void add_random_selectors(network::FloatModel& model, uint32_t seed, const std::vector<preprocess::Image>& images);
 
 }  // namespace heatvit::quant

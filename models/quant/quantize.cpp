@@ -8,17 +8,17 @@
 #include <string>
 #include <utility>
 
-#include "models/errors.h"
+#include "accel/isa/errors.h"
 #include "models/preprocess/image.h"
 
 namespace heatvit::quant {
 namespace {
 
-using reference::FloatConv;
-using reference::FloatLinear;
-using reference::FloatModel;
-using reference::FloatNorm;
-using reference::FloatSelector;
+using network::FloatConv;
+using network::FloatLinear;
+using network::FloatModel;
+using network::FloatNorm;
+using network::FloatSelector;
 
 constexpr double kSigmoidScale = 1.0 / 4096;       // Q12
 constexpr double kLogitScale = 1.0 / 65536;        // Q16
@@ -32,7 +32,7 @@ int32_t to_int32(double value) {
 }
 
 /// With a bias of 32 or, at 16 bits, 40 bits.
-isa::ChannelRecord channel_record(double bias, const Requant& requant, int bits) {
+isa::ChannelRecord channel_record(double bias, const network::Requant& requant, int bits) {
   if (bits == 8) return {to_int32(bias), requant.multiplier, requant.shift, 0};
   const auto wide = static_cast<int64_t>(std::clamp(std::round(bias), -kWideBiasTop, kWideBiasTop));
   return {static_cast<int32_t>(static_cast<uint32_t>(wide)), requant.multiplier, requant.shift,
@@ -78,40 +78,40 @@ FloatLinear fold_pixels(const FloatLinear& linear) {
 // Scales of the tensors around a model, looked up once.
 class Quantizer {
  public:
-  Quantizer(const FloatModel& model, const Ranges& ranges, const QuantizeOptions& options,
-            const Corrections& corrections)
+  Quantizer(const FloatModel& model, const network::Ranges& ranges, const QuantizeOptions& options,
+            const network::Corrections& corrections)
       : model_(model), ranges_(ranges), options_(options), corrections_(corrections) {}
 
-  QuantModel run();
+  network::QuantModel run();
 
  private:
   double scale(const std::string& name) const { return scale_of(ranges_, name, options_.bits); }
-  QuantLinear linear(const FloatLinear& from, double in_scale, const std::vector<double>& out_scale, const char* what,
-                     const std::vector<float>& correction = {}) const {
+  network::QuantLinear linear(const FloatLinear& from, double in_scale, const std::vector<double>& out_scale,
+                              const char* what, const std::vector<float>& correction = {}) const {
     return quantize_linear(from, in_scale, out_scale, what, correction, options_.bits);
   }
-  QuantLayerNorm norm(const FloatNorm& from, double out_scale) const {
+  network::QuantLayerNorm norm(const FloatNorm& from, double out_scale) const {
     return quantize_norm(from, model_.spec.ln_eps, residual_, out_scale, options_.bits);
   }
   std::vector<float> correction(const std::string& output, const FloatLinear& layer) const;
-  void embedding(QuantModel& out) const;
-  QuantBlock block(int index) const;
-  QuantSelector selector(size_t stage) const;
+  void embedding(network::QuantModel& out) const;
+  network::QuantBlock block(int index) const;
+  network::QuantSelector selector(size_t stage) const;
 
   const FloatModel& model_;
-  const Ranges& ranges_;
+  const network::Ranges& ranges_;
   const QuantizeOptions& options_;
-  const Corrections& corrections_;
+  const network::Corrections& corrections_;
   double residual_ = 0;
 };
 
-void Quantizer::embedding(QuantModel& out) const {
+void Quantizer::embedding(network::QuantModel& out) const {
   double in_scale = 1.0;  // of the pixels; the folding took care of theirs
   for (size_t i = 0; i < model_.stem.size(); ++i) {
     const FloatConv& conv = model_.stem[i];
     const std::string next = i + 1 < model_.stem.size() ? "stem." + std::to_string(i + 2) + ".in" : "embed.in";
     const double out_scale = scale(next);
-    QuantConv quantised{conv.in_size, conv.out_size, conv.channels, conv.kernel, conv.stride, conv.pad, {}};
+    network::QuantConv quantised{conv.in_size, conv.out_size, conv.channels, conv.kernel, conv.stride, conv.pad, {}};
     quantised.linear =
         linear(i == 0 ? fold_pixels(conv.linear) : conv.linear, in_scale, {out_scale}, "stem convolution");
     out.stem.push_back(std::move(quantised));
@@ -137,14 +137,14 @@ std::vector<float> Quantizer::correction(const std::string& output, const FloatL
   return found->second;
 }
 
-QuantBlock Quantizer::block(int index) const {
-  const reference::FloatBlock& from = model_.blocks[size_t(index - 1)];
+network::QuantBlock Quantizer::block(int index) const {
+  const network::FloatBlock& from = model_.blocks[size_t(index - 1)];
   const std::string name = "block." + std::to_string(index) + ".";
   const double qkv_in = scale(name + "qkv.in"), proj_in = scale(name + "proj.in");
   const double fc1_in = scale(name + "fc1.in"), fc2_in = scale(name + "fc2.in");
   const double q = scale(name + "q"), k = scale(name + "k"), v = scale(name + "v");
   const double branch_out = residual_ * model_.spec.residual_divisor;
-  QuantBlock to;
+  network::QuantBlock to;
   to.norm1 = norm(from.norm1, qkv_in);
   to.qkv = linear(from.qkv, qkv_in, {q, k, v}, "attn.qkv");
   to.scores = requant_for(q * k / std::sqrt(double(model_.spec.head_dim())) / kScoreScale, "attention scores");
@@ -157,13 +157,13 @@ QuantBlock Quantizer::block(int index) const {
   return to;
 }
 
-QuantSelector Quantizer::selector(size_t stage) const {
+network::QuantSelector Quantizer::selector(size_t stage) const {
   const FloatSelector& from = model_.selectors[stage];
   const std::string name = "selector." + std::to_string(stage + 1) + ".";
   const double local_in = scale(name + "local.in"), mlp1_in = scale(name + "mlp1.in");
   const double mlp2_in = scale(name + "mlp2.in"), keep_in = scale(name + "keep.in");
   const double head1_in = scale(name + "head1.in"), head2_in = scale(name + "head2.in");
-  QuantSelector to;
+  network::QuantSelector to;
   to.norm = norm(from.norm, local_in);
   to.local = linear(from.local, local_in, {kGeluInScale}, "selector local");
   to.local_gelu = requant_for(kGeluOutScale / mlp1_in, "selector local GELU");
@@ -179,8 +179,8 @@ QuantSelector Quantizer::selector(size_t stage) const {
   return to;
 }
 
-QuantModel Quantizer::run() {
-  QuantModel out;
+network::QuantModel Quantizer::run() {
+  network::QuantModel out;
   out.spec = model_.spec;
   out.bits = options_.bits;
   out.residual_bits = options_.residual_bits;
@@ -203,7 +203,7 @@ QuantModel Quantizer::run() {
 
 }  // namespace
 
-double scale_of(const Ranges& ranges, const std::string& tensor, int bits) {
+double scale_of(const network::Ranges& ranges, const std::string& tensor, int bits) {
   const auto found = ranges.find(tensor);
   if (found == ranges.end()) throw InputError("no calibrated range for tensor '" + tensor + "'");
   if (!std::isfinite(found->second) || found->second <= 0) {
@@ -212,7 +212,7 @@ double scale_of(const Ranges& ranges, const std::string& tensor, int bits) {
   return found->second * (bits == 16 ? kWideHeadroom : 1.0) / top_of(bits);
 }
 
-Requant requant_for(double ratio, const char* what) {
+network::Requant requant_for(double ratio, const char* what) {
   constexpr int kMaxShift = 62;
   constexpr double kMaxMultiplier = 65535;
   if (!std::isfinite(ratio) || ratio < 0 || std::round(ratio * 2) > kMaxMultiplier) {
@@ -227,7 +227,8 @@ Requant requant_for(double ratio, const char* what) {
   return {static_cast<uint16_t>(std::round(std::ldexp(ratio, shift))), static_cast<uint8_t>(shift)};
 }
 
-QuantLayerNorm quantize_norm(const FloatNorm& norm, double ln_eps, double in_scale, double out_scale, int bits) {
+network::QuantLayerNorm quantize_norm(const FloatNorm& norm, double ln_eps, double in_scale, double out_scale,
+                                      int bits) {
   const double normalised = bits == 16 ? 16384 : 4096;  // Q14, Q12
   constexpr double kGammaTop = std::numeric_limits<int16_t>::max();
   constexpr double kBetaTop = std::numeric_limits<int32_t>::max();
@@ -239,7 +240,7 @@ QuantLayerNorm quantize_norm(const FloatNorm& norm, double ln_eps, double in_sca
          (std::round(std::ldexp(gamma, shift)) > kGammaTop || std::round(std::ldexp(beta, shift)) > kBetaTop)) {
     --shift;
   }
-  QuantLayerNorm out;
+  network::QuantLayerNorm out;
   out.n = static_cast<int>(norm.gamma.size());
   out.shift = static_cast<uint8_t>(shift);
   const double n = out.n;
@@ -253,9 +254,9 @@ QuantLayerNorm quantize_norm(const FloatNorm& norm, double ln_eps, double in_sca
   return out;
 }
 
-QuantLinear quantize_linear(const FloatLinear& linear, double in_scale, const std::vector<double>& out_scale,
-                            const char* what, const std::vector<float>& correction, int bits) {
-  QuantLinear out;
+network::QuantLinear quantize_linear(const FloatLinear& linear, double in_scale, const std::vector<double>& out_scale,
+                                     const char* what, const std::vector<float>& correction, int bits) {
+  network::QuantLinear out;
   out.n = linear.n;
   out.k = linear.k;
   out.weight.resize(linear.weight.size());
@@ -276,7 +277,7 @@ QuantLinear quantize_linear(const FloatLinear& linear, double in_scale, const st
       const float value = std::nearbyint(from[i] * inverse);
       to[i] = static_cast<int16_t>(static_cast<int>(std::min(std::max(value, -top), top)));
     }
-    const Requant requant = requant_for(in_scale * scale / out_scale[row / rows_a_scale], what);
+    const network::Requant requant = requant_for(in_scale * scale / out_scale[row / rows_a_scale], what);
     out.channels[row] = channel_record(bias / (in_scale * scale), requant, bits);
   }
   return out;
@@ -289,8 +290,8 @@ void check_bits(int bits, int residual_bits) {
         "numerics.residual_bits = 8 is for 8-bit operands; numerics.bits = 16 has a 16-bit residual stream");
 }
 
-QuantModel build(const FloatModel& model, const Ranges& ranges, const QuantizeOptions& options,
-                 const Corrections& corrections) {
+network::QuantModel build(const FloatModel& model, const network::Ranges& ranges, const QuantizeOptions& options,
+                          const network::Corrections& corrections) {
   if (options.residual_bits != 16 && options.residual_bits != 8) {
     throw InputError("numerics.residual_bits is " + std::to_string(options.residual_bits) + ", allowed: 16, 8");
   }

@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "models/quant/quant_model.h"
-#include "models/reference/float_model.h"
+#include "models/network/float_model.h"
+#include "models/network/quant_model.h"
 
 namespace heatvit::quant {
 
@@ -34,22 +34,23 @@ constexpr double kGeluOutScale = 1.0 / 4096;  // Q12
 constexpr double probability_scale(int bits) { return bits == 16 ? 1.0 / 65535 : 1.0 / 255; }
 
 /// Scale of an activation, value of one LSB. Throws InputError naming the tensor: no range, not a positive number.
-double scale_of(const Ranges& ranges, const std::string& tensor, int bits = 8);
+double scale_of(const network::Ranges& ranges, const std::string& tensor, int bits = 8);
 
 /// The largest shift <= 62 for which round(ratio * 2^shift) <= 65535. Throws InputError where it would be below 1
 /// (ratio above 32767.5) or the ratio is not a finite number >= 0. `what` names the tensor in the message.
-Requant requant_for(double ratio, const char* what);
+network::Requant requant_for(double ratio, const char* what);
 
 /// out = round_shift(n * gamma + beta, shift) with n in Q12 (16 bits: Q14), out in units of `out_scale`: the largest
 /// shift at which every gamma fits int16 and every beta int32. epsilon: of the residual at `in_scale`.
-QuantLayerNorm quantize_norm(const reference::FloatNorm& norm, double ln_eps, double in_scale, double out_scale,
-                             int bits = 8);
+network::QuantLayerNorm quantize_norm(const network::FloatNorm& norm, double ln_eps, double in_scale, double out_scale,
+                                      int bits = 8);
 
 /// Weights of `bits` at max abs / 127 (16 bits: 32767) of each output channel; bias at in_scale x weight scale. Channel
 /// n leaves in units of out_scale[n / (rows / out_scale.size())]: one entry for the tensor, three for Q, K, V.
 /// `correction`: added to the bias, n values, or none.
-QuantLinear quantize_linear(const reference::FloatLinear& linear, double in_scale, const std::vector<double>& out_scale,
-                            const char* what, const std::vector<float>& correction = {}, int bits = 8);
+network::QuantLinear quantize_linear(const network::FloatLinear& linear, double in_scale,
+                                     const std::vector<double>& out_scale, const char* what,
+                                     const std::vector<float>& correction = {}, int bits = 8);
 
 /// Throws InputError for widths that do not exist or do not go together.
 void check_bits(int bits, int residual_bits);
@@ -57,7 +58,7 @@ void check_bits(int bits, int residual_bits);
 /// The selectors are quantised as well when the model has them. `corrections`: all of them, some or none; they hold for
 /// delta1 = delta2 = 1.0 and are left out for other factors; those of proj are of 8 bits alone. Throws InputError
 /// naming a range that is missing or a correction of another length than its layer's, and for options out of range.
-QuantModel build(const reference::FloatModel& model, const Ranges& ranges, const QuantizeOptions& options,
-                 const Corrections& corrections = {});
+network::QuantModel build(const network::FloatModel& model, const network::Ranges& ranges,
+                          const QuantizeOptions& options, const network::Corrections& corrections = {});
 
 }  // namespace heatvit::quant

@@ -11,7 +11,7 @@
 namespace heatvit::quant {
 namespace {
 
-using reference::FloatSelector;
+using network::FloatSelector;
 
 // The spread of keep - drop over the tokens. Wide against the steps of int16 Q8, narrow against its range, and such
 // that scores use [0, 1].
@@ -33,7 +33,7 @@ struct TokenLogits {
 
 // The global half of mlp1 becomes the negative of the local half: the selector sees how a token differs from the mean
 // of its image, so that about half of the tokens of *every* image stay, bright or dark, photograph or drawing.
-void compare_with_mean(reference::FloatLinear& mlp1) {
+void compare_with_mean(network::FloatLinear& mlp1) {
   const size_t half = size_t(mlp1.k) / 2;
   for (size_t row = 0; row < size_t(mlp1.n); ++row) {
     float* weight = mlp1.weight.data() + row * size_t(mlp1.k);
@@ -43,7 +43,7 @@ void compare_with_mean(reference::FloatLinear& mlp1) {
 
 // Hidden units come in pairs (x, -x) that the next layer weighs with opposite signs: GELU(x) - GELU(-x) = x, so the
 // keep logit has no even part, which would rise and fall with the contrast of the image.
-void mirror_pairs(reference::FloatLinear& layer, reference::FloatLinear& next) {
+void mirror_pairs(network::FloatLinear& layer, network::FloatLinear& next) {
   const size_t k = size_t(layer.k);
   for (size_t row = 1; row < size_t(layer.n); row += 2) {
     for (size_t i = 0; i < k; ++i) layer.weight[row * k + i] = -layer.weight[(row - 1) * k + i];
@@ -56,10 +56,10 @@ void mirror_pairs(reference::FloatLinear& layer, reference::FloatLinear& next) {
 }
 
 // Candidates of all images as they reach selector `stage` (from 0), with the selectors before it at work.
-std::vector<TokenLogits> collect(const reference::FloatModel& model, size_t stage,
+std::vector<TokenLogits> collect(const network::FloatModel& model, size_t stage,
                                  const std::vector<preprocess::Image>& images) {
-  reference::Pruning pruning;
-  pruning.scorer = reference::Scorer::kHeatvit;
+  network::Pruning pruning;
+  pruning.scorer = network::Scorer::kHeatvit;
   pruning.positions.assign(model.spec.selectors.begin(), model.spec.selectors.begin() + static_cast<int>(stage) + 1);
   reference::FloatOptions options;
   options.blocks = model.spec.selectors[stage] - 1;
@@ -114,9 +114,9 @@ float balancing_bias(const std::vector<TokenLogits>& tokens) {
 
 }  // namespace
 
-void add_random_selectors(reference::FloatModel& model, uint32_t seed, const std::vector<preprocess::Image>& images) {
+void add_random_selectors(network::FloatModel& model, uint32_t seed, const std::vector<preprocess::Image>& images) {
   const auto source = weights::open_weights("synthetic:" + std::to_string(seed));
-  model.selectors = reference::load_float_selectors(*source, model.spec, model.spec.selectors.size());
+  model.selectors = network::load_float_selectors(*source, model.spec, model.spec.selectors.size());
   for (size_t stage = 0; stage < model.selectors.size(); ++stage) {
     FloatSelector& selector = model.selectors[stage];
     compare_with_mean(selector.mlp1);

@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
-#include "models/errors.h"
+#include "accel/isa/errors.h"
 #include "models/quant/calibration.h"
 
 namespace heatvit::quant {
@@ -23,8 +23,8 @@ double rounded(double value, int digits) {
   return std::stod(text.str());
 }
 
-Ranges parse_ranges(const nlohmann::json& values, const std::string& origin) {
-  Ranges ranges;
+network::Ranges parse_ranges(const nlohmann::json& values, const std::string& origin) {
+  network::Ranges ranges;
   for (const auto& [name, value] : values.items()) {
     if (!value.is_number() || !std::isfinite(value.get<double>()) || value.get<double>() <= 0) {
       throw InputError(origin + ": range of '" + name + "' must be a positive number");
@@ -34,8 +34,8 @@ Ranges parse_ranges(const nlohmann::json& values, const std::string& origin) {
   return ranges;
 }
 
-Corrections parse_corrections(const nlohmann::json& values, const std::string& origin) {
-  Corrections corrections;
+network::Corrections parse_corrections(const nlohmann::json& values, const std::string& origin) {
+  network::Corrections corrections;
   for (const auto& [name, list] : values.items()) {
     std::vector<float>& correction = corrections[name];
     for (const auto& value : list) {
@@ -50,7 +50,7 @@ Corrections parse_corrections(const nlohmann::json& values, const std::string& o
 
 }  // namespace
 
-Calibration parse_calibration(const std::string& text, const std::string& origin, const zoo::ModelSpec& spec) {
+network::Calibration parse_calibration(const std::string& text, const std::string& origin, const zoo::ModelSpec& spec) {
   using nlohmann::json;
   const json file = json::parse(text, nullptr, false);
   if (file.is_discarded() || !file.is_object()) throw InputError(origin + ": no JSON object");
@@ -65,7 +65,7 @@ Calibration parse_calibration(const std::string& text, const std::string& origin
   }
   const auto values = file.find("ranges");
   if (values == file.end() || !values->is_object()) throw InputError(origin + ": 'ranges' must be an object");
-  Calibration calibration;
+  network::Calibration calibration;
   calibration.ranges = parse_ranges(*values, origin);
   if (const auto found = file.find("corrections"); found != file.end()) {
     if (!found->is_object()) throw InputError(origin + ": 'corrections' must be an object");
@@ -74,7 +74,7 @@ Calibration parse_calibration(const std::string& text, const std::string& origin
   return calibration;
 }
 
-Calibration read_calibration(const std::string& path, const zoo::ModelSpec& spec) {
+network::Calibration read_calibration(const std::string& path, const zoo::ModelSpec& spec) {
   std::ifstream file(path, std::ios::binary);
   std::ostringstream text;
   if (file) text << file.rdbuf();
@@ -83,7 +83,7 @@ Calibration read_calibration(const std::string& path, const zoo::ModelSpec& spec
 }
 
 void write_calibration(const std::string& path, const zoo::ModelSpec& spec, const std::string& source,
-                       const Calibration& calibration) {
+                       const network::Calibration& calibration) {
   nlohmann::ordered_json file;
   file["schema"] = kSchema;
   file["model"] = spec.name;

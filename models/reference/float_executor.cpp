@@ -5,7 +5,7 @@
 #include <numeric>
 #include <utility>
 
-#include "models/errors.h"
+#include "accel/isa/errors.h"
 #include "models/reference/float_gemm.h"
 #include "models/reference/float_math.h"
 #include "models/reference/float_selector.h"
@@ -26,7 +26,7 @@ std::vector<float> normalise(const preprocess::Image& image) {
   return out;
 }
 
-void check_pruning(const FloatModel& model, const Pruning& pruning) {
+void check_pruning(const network::FloatModel& model, const network::Pruning& pruning) {
   if (!pruning.enabled()) return;
   int previous = 0;
   for (const int position : pruning.positions) {
@@ -39,10 +39,10 @@ void check_pruning(const FloatModel& model, const Pruning& pruning) {
     throw InputError("one number of kept tokens is needed for each of " + std::to_string(pruning.positions.size()) +
                      " selectors, got " + std::to_string(pruning.keep.size()));
   }
-  if (pruning.scorer == Scorer::kHeatvit && model.selectors.size() < pruning.positions.size()) {
+  if (pruning.scorer == network::Scorer::kHeatvit && model.selectors.size() < pruning.positions.size()) {
     throw InputError("scorer heatvit needs selector weights (--selector-weights FILE or random:SEED)");
   }
-  if (pruning.scorer == Scorer::kClsAttention && pruning.positions.front() < 2) {
+  if (pruning.scorer == network::Scorer::kClsAttention && pruning.positions.front() < 2) {
     throw InputError("scorer cls-attention needs a block before the first selector");
   }
 }
@@ -55,13 +55,14 @@ struct FloatExecutor::Packed {
   std::vector<PackedBlock> blocks;
   std::vector<PackedSelector> selectors;
 
-  explicit Packed(const FloatModel& model) : embed(model.embed.linear), head(model.head), aux_head(model.aux_head) {
-    for (const FloatConv& conv : model.stem) stem.emplace_back(conv.linear);
-    for (const FloatBlock& block : model.blocks) {
+  explicit Packed(const network::FloatModel& model)
+      : embed(model.embed.linear), head(model.head), aux_head(model.aux_head) {
+    for (const network::FloatConv& conv : model.stem) stem.emplace_back(conv.linear);
+    for (const network::FloatBlock& block : model.blocks) {
       blocks.push_back(
           {PackedLinear(block.qkv), PackedLinear(block.proj), PackedLinear(block.fc1), PackedLinear(block.fc2)});
     }
-    for (const FloatSelector& selector : model.selectors) selectors.emplace_back(selector);
+    for (const network::FloatSelector& selector : model.selectors) selectors.emplace_back(selector);
   }
 };
 
@@ -101,9 +102,9 @@ class FloatExecutor::Run {
   void add_branch(const std::vector<float>& branch);
   void classify();
 
-  const FloatModel& model_;
+  const network::FloatModel& model_;
   const Packed& packed_;
-  const Pruning& pruning_;
+  const network::Pruning& pruning_;
   const FloatOptions& options_;
   const uint32_t seed_;
   const Observer& observer_;
@@ -115,7 +116,7 @@ class FloatExecutor::Run {
 void FloatExecutor::Run::embed(const preprocess::Image& image) {
   std::vector<float> pixels = normalise(image);
   for (size_t i = 0; i < model_.stem.size(); ++i) {
-    const FloatConv& conv = model_.stem[i];
+    const network::FloatConv& conv = model_.stem[i];
     pixels = packed_.stem[i].run(conv.out_size * conv.out_size, im2col(pixels, conv));
     for (float& value : pixels) value = std::max(value, 0.0F);
     observe(i + 1 < model_.stem.size() ? "stem." + std::to_string(i + 2) + ".in" : "embed.in", pixels);
@@ -137,10 +138,10 @@ void FloatExecutor::Run::select_before(int block) {
   if (found == pruning_.positions.end()) return;
   const size_t stage = size_t(found - pruning_.positions.begin());
   std::vector<float> scores;
-  if (pruning_.scorer == Scorer::kHeatvit) {
+  if (pruning_.scorer == network::Scorer::kHeatvit) {
     const std::string name = "selector." + std::to_string(stage + 1) + ".";
     scores = selector_scores(packed_.selectors[stage], state_, model_.spec, options_, name, observer_);
-  } else if (pruning_.scorer == Scorer::kRandom) {
+  } else if (pruning_.scorer == network::Scorer::kRandom) {
     scores = random_scores(seed_, static_cast<uint32_t>(stage + 1), state_.tokens());
   } else {
     scores = cls_attention_;
@@ -169,7 +170,7 @@ void FloatExecutor::Run::attend_head(const std::vector<float>& qkv, int head, st
 }
 
 void FloatExecutor::Run::attention(int block) {
-  const FloatBlock& weights = model_.blocks[size_t(block - 1)];
+  const network::FloatBlock& weights = model_.blocks[size_t(block - 1)];
   const PackedBlock& packed = packed_.blocks[size_t(block - 1)];
   const std::string name = "block." + std::to_string(block) + ".";
   const int tokens = state_.tokens();
@@ -193,7 +194,7 @@ void FloatExecutor::Run::attention(int block) {
 }
 
 void FloatExecutor::Run::mlp(int block) {
-  const FloatBlock& weights = model_.blocks[size_t(block - 1)];
+  const network::FloatBlock& weights = model_.blocks[size_t(block - 1)];
   const PackedBlock& packed = packed_.blocks[size_t(block - 1)];
   const std::string name = "block." + std::to_string(block) + ".";
   const int tokens = state_.tokens();
@@ -227,7 +228,7 @@ void FloatExecutor::Run::classify() {
   }
 }
 
-FloatExecutor::FloatExecutor(const FloatModel& model, Pruning pruning, FloatOptions options)
+FloatExecutor::FloatExecutor(const network::FloatModel& model, network::Pruning pruning, FloatOptions options)
     : model_(model), pruning_(std::move(pruning)), options_(options) {
   check_pruning(model_, pruning_);
   packed_ = std::make_unique<const Packed>(model_);

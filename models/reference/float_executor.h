@@ -9,9 +9,9 @@
 #include <string>
 #include <vector>
 
+#include "models/network/float_model.h"
+#include "models/network/pruning.h"
 #include "models/preprocess/image.h"
-#include "models/reference/float_model.h"
-#include "models/reference/pruning.h"
 
 namespace heatvit::reference {
 
@@ -38,7 +38,7 @@ class FloatExecutor {
  public:
   /// Keeps a reference to the model (embedding vectors, norms) and a packed copy of the matrices. Throws InputError
   /// when pruning needs what the model lacks: selectors, a block before the first selector for cls-attention.
-  explicit FloatExecutor(const FloatModel& model, Pruning pruning = {}, FloatOptions options = {});
+  explicit FloatExecutor(const network::FloatModel& model, network::Pruning pruning = {}, FloatOptions options = {});
   ~FloatExecutor();
   FloatExecutor(const FloatExecutor&) = delete;
   FloatExecutor& operator=(const FloatExecutor&) = delete;
@@ -49,8 +49,8 @@ class FloatExecutor {
  private:
   class Run;
   struct Packed;
-  const FloatModel& model_;
-  Pruning pruning_;
+  const network::FloatModel& model_;
+  network::Pruning pruning_;
   FloatOptions options_;
   std::unique_ptr<const Packed> packed_;
 };

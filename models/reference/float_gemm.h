@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <vector>
 
-#include "models/reference/float_model.h"
+#include "models/network/float_model.h"
 
 namespace heatvit::reference {
 
@@ -29,7 +29,7 @@ struct PackedLinear {
   std::vector<float> bias;
 
   PackedLinear() = default;
-  explicit PackedLinear(const FloatLinear& linear)
+  explicit PackedLinear(const network::FloatLinear& linear)
       : matrix(pack_rows_n(linear.weight.data(), linear.n, linear.k, linear.k)), bias(linear.bias) {}
 
   /// y (rows x n) of x (rows x k).

@@ -56,7 +56,7 @@ void softmax(float* x, int n, bool polynomial, float delta) {
   for (int i = 0; i < n; ++i) x[i] *= factor;
 }
 
-std::vector<float> layer_norm(const float* x, int rows, int n, const FloatNorm& norm, double epsilon) {
+std::vector<float> layer_norm(const float* x, int rows, int n, const network::FloatNorm& norm, double epsilon) {
   std::vector<float> out(static_cast<size_t>(rows) * static_cast<size_t>(n));
   for (int r = 0; r < rows; ++r) {
     const float* row = x + static_cast<size_t>(r) * static_cast<size_t>(n);
@@ -75,7 +75,7 @@ std::vector<float> layer_norm(const float* x, int rows, int n, const FloatNorm& 
   return out;
 }
 
-std::vector<float> im2col(const std::vector<float>& image, const FloatConv& conv) {
+std::vector<float> im2col(const std::vector<float>& image, const network::FloatConv& conv) {
   const size_t depth = size_t(conv.channels);
   std::vector<float> columns(size_t(conv.out_size) * size_t(conv.out_size) * size_t(conv.linear.k), 0.0F);
   float* to = columns.data();

@@ -16,9 +16,9 @@ void sigmoid(float* x, size_t count, const FloatOptions& options);
 void softmax(float* x, int n, bool polynomial, float delta);
 
 /// rows x n values, densely packed.
-std::vector<float> layer_norm(const float* x, int rows, int n, const FloatNorm& norm, double epsilon);
+std::vector<float> layer_norm(const float* x, int rows, int n, const network::FloatNorm& norm, double epsilon);
 
 /// Columns (ky, kx, c) of an HWC tensor, one row for each output pixel; zero outside.
-std::vector<float> im2col(const std::vector<float>& image, const FloatConv& conv);
+std::vector<float> im2col(const std::vector<float>& image, const network::FloatConv& conv);
 
 }  // namespace heatvit::reference

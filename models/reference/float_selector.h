@@ -11,11 +11,11 @@
 namespace heatvit::reference {
 
 struct PackedSelector {
-  FloatNorm norm;
+  network::FloatNorm norm;
   PackedLinear local, mlp1, mlp2, keep, head1, head2;
 
   PackedSelector() = default;
-  explicit PackedSelector(const FloatSelector& s)
+  explicit PackedSelector(const network::FloatSelector& s)
       : norm(s.norm), local(s.local), mlp1(s.mlp1), mlp2(s.mlp2), keep(s.keep), head1(s.head1), head2(s.head2) {}
 };
 

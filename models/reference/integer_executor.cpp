@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "models/errors.h"
+#include "accel/isa/errors.h"
 #include "models/reference/integer_selector.h"
 #include "models/reference/integer_tensor.h"
 
@@ -14,7 +14,7 @@ namespace {
 template <typename A, typename P>
 class Pass {
  public:
-  Pass(const quant::QuantModel& model, const Pruning& pruning, uint32_t seed, bool checkpoints)
+  Pass(const network::QuantModel& model, const network::Pruning& pruning, uint32_t seed, bool checkpoints)
       : model_(model), pruning_(pruning), seed_(seed), checkpoints_(checkpoints) {}
 
   IntegerResult run(const std::vector<int8_t>& image) {
@@ -45,15 +45,15 @@ class Pass {
   }
 
   void embed(const std::vector<int8_t>& image);
-  void attention(const quant::QuantBlock& block, bool score_by_cls);
-  Matrix<A> attend_head(const quant::QuantBlock& block, const Matrix<A>& qkv, int head, bool score_by_cls);
-  void mlp(const quant::QuantBlock& block);
+  void attention(const network::QuantBlock& block, bool score_by_cls);
+  Matrix<A> attend_head(const network::QuantBlock& block, const Matrix<A>& qkv, int head, bool score_by_cls);
+  void mlp(const network::QuantBlock& block);
   void select(size_t stage);
   std::vector<uint32_t> scores_at(size_t stage);
   void classify();
 
-  const quant::QuantModel& model_;
-  const Pruning& pruning_;
+  const network::QuantModel& model_;
+  const network::Pruning& pruning_;
   const uint32_t seed_;
   const bool checkpoints_;
 
@@ -77,7 +77,7 @@ ConvGeometry embedding_geometry(const zoo::ModelSpec& spec) {
 template <typename A, typename P>
 void Pass<A, P>::embed(const std::vector<int8_t>& image) {
   std::vector<A> map(image.begin(), image.end());
-  for (const quant::QuantConv& conv : model_.stem) {
+  for (const network::QuantConv& conv : model_.stem) {
     const ConvGeometry g{conv.in_size, conv.out_size, conv.channels, conv.kernel, conv.stride, conv.pad};
     map = with_relu<A>(linear(im2col(map, g), conv.linear, macs())).data;
   }
@@ -93,7 +93,7 @@ void Pass<A, P>::embed(const std::vector<int8_t>& image) {
 }
 
 template <typename A, typename P>
-void Pass<A, P>::attention(const quant::QuantBlock& block, bool score_by_cls) {
+void Pass<A, P>::attention(const network::QuantBlock& block, bool score_by_cls) {
   const int heads = model_.spec.heads;
   const Matrix<A> qkv = saturated<A>(linear(layer_norm<A>(x_, block.norm1), block.qkv, macs()));
   if (score_by_cls) cls_scores_.assign(static_cast<size_t>(x_.rows), 0);
@@ -107,7 +107,7 @@ void Pass<A, P>::attention(const quant::QuantBlock& block, bool score_by_cls) {
 
 // One head: softmax(Q K^T) V. qkv: T x 3D, columns Q, K, V, heads contiguous within each.
 template <typename A, typename P>
-Matrix<A> Pass<A, P>::attend_head(const quant::QuantBlock& block, const Matrix<A>& qkv, int head, bool score_by_cls) {
+Matrix<A> Pass<A, P>::attend_head(const network::QuantBlock& block, const Matrix<A>& qkv, int head, bool score_by_cls) {
   const int dim = model_.spec.dim;
   const int d = model_.spec.head_dim();
   const Matrix<A> q = columns(qkv, head * d, d);
@@ -136,7 +136,7 @@ Matrix<A> Pass<A, P>::attend_head(const quant::QuantBlock& block, const Matrix<A
 }
 
 template <typename A, typename P>
-void Pass<A, P>::mlp(const quant::QuantBlock& block) {
+void Pass<A, P>::mlp(const network::QuantBlock& block) {
   const Matrix<int64_t> q = linear(layer_norm<A>(x_, block.norm2), block.fc1, macs());
   const Matrix<A> hidden = with_gelu<A>(q, model_.delta1, block.gelu);
   x_ = with_residual(linear(hidden, block.fc2, macs()), x_, model_.residual_bits);
@@ -145,11 +145,11 @@ void Pass<A, P>::mlp(const quant::QuantBlock& block) {
 template <typename A, typename P>
 std::vector<uint32_t> Pass<A, P>::scores_at(size_t stage) {
   switch (pruning_.scorer) {
-    case Scorer::kHeatvit:
+    case network::Scorer::kHeatvit:
       return heatvit_scores<A>(x_, has_package_, model_.selectors[stage - 1], model_.spec.heads, model_.delta1, macs());
-    case Scorer::kClsAttention: return cls_scores_;
-    case Scorer::kRandom: return random_scores(x_.rows, static_cast<int>(stage), seed_);
-    case Scorer::kNone: break;
+    case network::Scorer::kClsAttention: return cls_scores_;
+    case network::Scorer::kRandom: return random_scores(x_.rows, static_cast<int>(stage), seed_);
+    case network::Scorer::kNone: break;
   }
   return {};
 }
@@ -190,7 +190,7 @@ void Pass<A, P>::classify() {
   }
 }
 
-void check_positions(const quant::QuantModel& model, const Pruning& pruning) {
+void check_positions(const network::QuantModel& model, const network::Pruning& pruning) {
   int previous = 0;
   for (int position : pruning.positions) {
     if (position <= previous || position > model.spec.depth) {
@@ -201,7 +201,7 @@ void check_positions(const quant::QuantModel& model, const Pruning& pruning) {
   }
 }
 
-void check_keep(const Pruning& pruning, int patches) {
+void check_keep(const network::Pruning& pruning, int patches) {
   if (pruning.keep.size() != pruning.positions.size()) {
     throw InputError(std::to_string(pruning.keep.size()) + " keep counts for " +
                      std::to_string(pruning.positions.size()) + " selectors: one each is needed");
@@ -216,25 +216,25 @@ void check_keep(const Pruning& pruning, int patches) {
   }
 }
 
-void check(const quant::QuantModel& model, const Pruning& pruning) {
+void check(const network::QuantModel& model, const network::Pruning& pruning) {
   if (!pruning.enabled()) return;
   check_positions(model, pruning);
   if (!pruning.keep.empty()) check_keep(pruning, model.spec.patches());
-  if (pruning.scorer == Scorer::kHeatvit && model.selectors.size() < pruning.positions.size()) {
+  if (pruning.scorer == network::Scorer::kHeatvit && model.selectors.size() < pruning.positions.size()) {
     throw InputError("scorer heatvit: the model has " + std::to_string(model.selectors.size()) + " token selectors, " +
                      std::to_string(pruning.positions.size()) + " are needed (selector weights)");
   }
-  if (pruning.scorer == Scorer::kClsAttention && pruning.positions.front() == 1) {
+  if (pruning.scorer == network::Scorer::kClsAttention && pruning.positions.front() == 1) {
     throw InputError("scorer cls-attention: no block comes before a selector at block 1; allowed from block 2 on");
   }
-  if (pruning.scorer == Scorer::kClsAttention && pruning.keep.empty()) {
+  if (pruning.scorer == network::Scorer::kClsAttention && pruning.keep.empty()) {
     throw InputError("scorer cls-attention: has no threshold, so pruning rates are needed");
   }
 }
 
 }  // namespace
 
-IntegerExecutor::IntegerExecutor(const quant::QuantModel& model, const Pruning& pruning)
+IntegerExecutor::IntegerExecutor(const network::QuantModel& model, const network::Pruning& pruning)
     : model_(model), pruning_(pruning) {
   check(model, pruning);
 }

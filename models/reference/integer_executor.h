@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "models/quant/quant_model.h"
-#include "models/reference/pruning.h"
+#include "models/network/pruning.h"
+#include "models/network/quant_model.h"
 
 namespace heatvit::reference {
 
@@ -34,14 +34,14 @@ class IntegerExecutor {
  public:
   /// Keeps a reference to the model. Throws InputError when pruning needs what the model lacks (selectors, a block
   /// before the first selector for cls-attention).
-  IntegerExecutor(const quant::QuantModel& model, const Pruning& pruning);
+  IntegerExecutor(const network::QuantModel& model, const network::Pruning& pruning);
 
   /// `image`: size x size x 3 int8, pixel - 128. `seed`: of the random scorer, for this image.
   IntegerResult run(const std::vector<int8_t>& image, uint32_t seed, bool checkpoints = false) const;
 
  private:
-  const quant::QuantModel& model_;
-  Pruning pruning_;
+  const network::QuantModel& model_;
+  network::Pruning pruning_;
 };
 
 }  // namespace heatvit::reference

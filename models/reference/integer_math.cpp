@@ -31,7 +31,7 @@ int64_t div_round(int64_t a, int64_t b) {
 }
 
 template <typename Out>
-Out gelu(int16_t x, uint16_t delta1, const quant::Requant& out) {
+Out gelu(int16_t x, uint16_t delta1, const network::Requant& out) {
   constexpr int64_t kInverseSqrt2 = 46341;  // round(2^16 / sqrt 2)
   constexpr int64_t kErfKnee = 28983;       // floor(1.769 * 2^14): erf is 1 from here on
   constexpr int64_t kErfCurvature = 18927;  // round(0.2888 * 2^16)
@@ -45,8 +45,8 @@ Out gelu(int16_t x, uint16_t delta1, const quant::Requant& out) {
   const int64_t g = round_shift(x * f, 14);
   return saturate<Out>(round_shift(g * out.multiplier, out.shift));
 }
-template int8_t gelu<int8_t>(int16_t, uint16_t, const quant::Requant&);
-template int16_t gelu<int16_t>(int16_t, uint16_t, const quant::Requant&);
+template int8_t gelu<int8_t>(int16_t, uint16_t, const network::Requant&);
+template int16_t gelu<int16_t>(int16_t, uint16_t, const network::Requant&);
 
 template <typename Out>
 void softmax(const int16_t* scores, int n, uint16_t delta2, Out* out) {
@@ -90,7 +90,7 @@ uint32_t integer_sqrt(uint64_t value) {
 }
 
 template <typename Out>
-void layer_norm(const int16_t* x, const quant::QuantLayerNorm& norm, Out* out) {
+void layer_norm(const int16_t* x, const network::QuantLayerNorm& norm, Out* out) {
   constexpr int kFraction = sizeof(Out) == 1 ? 12 : 14;  // bits of the normalised value
   const int64_t n = norm.n;
   int64_t sum = 0;
@@ -112,7 +112,7 @@ void layer_norm(const int16_t* x, const quant::QuantLayerNorm& norm, Out* out) {
     out[i] = saturate<Out>(round_shift(normalised * channel.gamma + channel.beta, norm.shift));
   }
 }
-template void layer_norm<int8_t>(const int16_t*, const quant::QuantLayerNorm&, int8_t*);
-template void layer_norm<int16_t>(const int16_t*, const quant::QuantLayerNorm&, int16_t*);
+template void layer_norm<int8_t>(const int16_t*, const network::QuantLayerNorm&, int8_t*);
+template void layer_norm<int16_t>(const int16_t*, const network::QuantLayerNorm&, int16_t*);
 
 }  // namespace heatvit::reference

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <limits>
 
-#include "models/quant/quant_model.h"
+#include "models/network/quant_model.h"
 
 namespace heatvit::reference {
 
@@ -39,7 +39,7 @@ inline int64_t requantise(int64_t accumulator, uint16_t multiplier, int shift) {
 
 /// Section 4. x: Q10. delta1: Q15. `out`: from Q12 to the output's scale. Out: int8_t or int16_t.
 template <typename Out = int8_t>
-Out gelu(int16_t x, uint16_t delta1, const quant::Requant& out);
+Out gelu(int16_t x, uint16_t delta1, const network::Requant& out);
 
 /// Section 5 over one row of n >= 1 scores in Q8. delta2: Q15. Out: uint8_t (scale 1/255) or uint16_t (1/65535).
 template <typename Out>
@@ -50,7 +50,7 @@ uint16_t sigmoid(int16_t x);
 
 /// Section 7 over one row of norm.n residual values. Out: int8_t or int16_t.
 template <typename Out>
-void layer_norm(const int16_t* x, const quant::QuantLayerNorm& norm, Out* out);
+void layer_norm(const int16_t* x, const network::QuantLayerNorm& norm, Out* out);
 
 /// floor(sqrt(value)), exact over all of uint64.
 uint32_t integer_sqrt(uint64_t value);

@@ -32,7 +32,7 @@ Matrix<A> with_global(const Matrix<A>& local, int heads, int candidates) {
 
 // Step 4: the keep probability of each token and head, scale 1/65535; T x H.
 template <typename A>
-Matrix<uint16_t> keep_probabilities(const Matrix<A>& z, const quant::QuantSelector& s, int heads, uint16_t delta1,
+Matrix<uint16_t> keep_probabilities(const Matrix<A>& z, const network::QuantSelector& s, int heads, uint16_t delta1,
                                     uint64_t& macs) {
   const Matrix<A> hidden1 = with_gelu<A>(linear(z, s.mlp1, macs), delta1, s.mlp1_gelu);
   const Matrix<A> hidden2 = with_gelu<A>(linear(hidden1, s.mlp2, macs), delta1, s.mlp2_gelu);
@@ -48,7 +48,7 @@ Matrix<uint16_t> keep_probabilities(const Matrix<A>& z, const quant::QuantSelect
 
 // Steps 5 and 6: how much each head counts for a token, Q16; T x H.
 template <typename A>
-Matrix<uint16_t> head_weights(const Matrix<int16_t>& x, const quant::QuantSelector& s, int heads, uint16_t delta1,
+Matrix<uint16_t> head_weights(const Matrix<int16_t>& x, const network::QuantSelector& s, int heads, uint16_t delta1,
                               uint64_t& macs) {
   const int d = x.cols / heads;
   Matrix<A> means(x.rows, heads);
@@ -79,7 +79,7 @@ void package(const Matrix<int16_t>& x, const std::vector<uint32_t>& scores, cons
 }  // namespace
 
 template <typename Activation>
-std::vector<uint32_t> heatvit_scores(const Matrix<int16_t>& x, bool has_package, const quant::QuantSelector& selector,
+std::vector<uint32_t> heatvit_scores(const Matrix<int16_t>& x, bool has_package, const network::QuantSelector& selector,
                                      int heads, uint16_t delta1, uint64_t& macs) {
   const Matrix<Activation> normalised = layer_norm<Activation>(x, selector.norm);  // (T H) x d
   const Matrix<Activation> local =
@@ -100,9 +100,9 @@ std::vector<uint32_t> heatvit_scores(const Matrix<int16_t>& x, bool has_package,
   }
   return scores;
 }
-template std::vector<uint32_t> heatvit_scores<int8_t>(const Matrix<int16_t>&, bool, const quant::QuantSelector&, int,
+template std::vector<uint32_t> heatvit_scores<int8_t>(const Matrix<int16_t>&, bool, const network::QuantSelector&, int,
                                                       uint16_t, uint64_t&);
-template std::vector<uint32_t> heatvit_scores<int16_t>(const Matrix<int16_t>&, bool, const quant::QuantSelector&, int,
+template std::vector<uint32_t> heatvit_scores<int16_t>(const Matrix<int16_t>&, bool, const network::QuantSelector&, int,
                                                        uint16_t, uint64_t&);
 
 std::vector<uint32_t> random_scores(int tokens, int stage, uint32_t seed) {

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "models/quant/quant_model.h"
+#include "models/network/quant_model.h"
 #include "models/reference/integer_tensor.h"
 
 namespace heatvit::reference {
@@ -14,7 +14,7 @@ constexpr uint32_t kKeepThreshold = 32768;  // a keep score of 0.5
 
 /// The learned selector: the score of every row of X (T x D), CLS and package included. Activation: int8_t or int16_t.
 template <typename Activation = int8_t>
-std::vector<uint32_t> heatvit_scores(const Matrix<int16_t>& x, bool has_package, const quant::QuantSelector& selector,
+std::vector<uint32_t> heatvit_scores(const Matrix<int16_t>& x, bool has_package, const network::QuantSelector& selector,
                                      int heads, uint16_t delta1, uint64_t& macs);
 
 /// The random scorer at selector `stage` (from 1) for an image's seed.

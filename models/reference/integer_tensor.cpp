@@ -80,7 +80,7 @@ Matrix<SumOf<A>> product(const Matrix<A>& a, const Matrix<B>& b, uint64_t& macs)
 }
 
 template <typename A>
-Matrix<int64_t> linear(const Matrix<A>& x, const quant::QuantLinear& w, uint64_t& macs) {
+Matrix<int64_t> linear(const Matrix<A>& x, const network::QuantLinear& w, uint64_t& macs) {
   Matrix<int16_t> weight(w.n, w.k);
   require(w.weight.size() == weight.data.size() && w.channels.size() == static_cast<size_t>(w.n), "linear layer");
   weight.data = w.weight;
@@ -109,7 +109,7 @@ Matrix<Out> with_relu(const Matrix<int64_t>& q) {
 }
 
 template <typename Out>
-Matrix<Out> with_gelu(const Matrix<int64_t>& q, uint16_t delta1, const quant::Requant& out) {
+Matrix<Out> with_gelu(const Matrix<int64_t>& q, uint16_t delta1, const network::Requant& out) {
   return map_elements<Out>(q, [&](int64_t v) { return gelu<Out>(saturate<int16_t>(v), delta1, out); });
 }
 
@@ -126,7 +126,7 @@ Matrix<int16_t> with_residual(const Matrix<int64_t>& q, const Matrix<int16_t>& r
 }
 
 template <typename Out>
-Matrix<Out> layer_norm(const Matrix<int16_t>& x, const quant::QuantLayerNorm& norm) {
+Matrix<Out> layer_norm(const Matrix<int16_t>& x, const network::QuantLayerNorm& norm) {
   require(norm.n > 0 && x.cols % norm.n == 0 && norm.channels.size() == static_cast<size_t>(norm.n), "LayerNorm");
   Matrix<Out> out(x.rows * (x.cols / norm.n), norm.n);
   for (int r = 0; r < out.rows; ++r) {
@@ -162,18 +162,18 @@ template Matrix<int64_t> product(const Matrix<uint16_t>&, const Matrix<int16_t>&
 
 template Matrix<int8_t> columns(const Matrix<int8_t>&, int, int);
 template Matrix<int8_t> transpose(const Matrix<int8_t>&);
-template Matrix<int64_t> linear(const Matrix<int8_t>&, const quant::QuantLinear&, uint64_t&);
+template Matrix<int64_t> linear(const Matrix<int8_t>&, const network::QuantLinear&, uint64_t&);
 template Matrix<int8_t> with_relu<int8_t>(const Matrix<int64_t>&);
-template Matrix<int8_t> with_gelu<int8_t>(const Matrix<int64_t>&, uint16_t, const quant::Requant&);
-template Matrix<int8_t> layer_norm<int8_t>(const Matrix<int16_t>&, const quant::QuantLayerNorm&);
+template Matrix<int8_t> with_gelu<int8_t>(const Matrix<int64_t>&, uint16_t, const network::Requant&);
+template Matrix<int8_t> layer_norm<int8_t>(const Matrix<int16_t>&, const network::QuantLayerNorm&);
 template Matrix<int8_t> im2col(const std::vector<int8_t>&, const ConvGeometry&);
 
 template Matrix<int16_t> columns(const Matrix<int16_t>&, int, int);
 template Matrix<int16_t> transpose(const Matrix<int16_t>&);
-template Matrix<int64_t> linear(const Matrix<int16_t>&, const quant::QuantLinear&, uint64_t&);
+template Matrix<int64_t> linear(const Matrix<int16_t>&, const network::QuantLinear&, uint64_t&);
 template Matrix<int16_t> with_relu<int16_t>(const Matrix<int64_t>&);
-template Matrix<int16_t> with_gelu<int16_t>(const Matrix<int64_t>&, uint16_t, const quant::Requant&);
-template Matrix<int16_t> layer_norm<int16_t>(const Matrix<int16_t>&, const quant::QuantLayerNorm&);
+template Matrix<int16_t> with_gelu<int16_t>(const Matrix<int64_t>&, uint16_t, const network::Requant&);
+template Matrix<int16_t> layer_norm<int16_t>(const Matrix<int16_t>&, const network::QuantLayerNorm&);
 template Matrix<int16_t> im2col(const std::vector<int16_t>&, const ConvGeometry&);
 
 }  // namespace heatvit::reference

@@ -6,7 +6,7 @@
 #include <type_traits>
 #include <vector>
 
-#include "models/quant/quant_model.h"
+#include "models/network/quant_model.h"
 #include "models/reference/integer_math.h"
 
 namespace heatvit::reference {
@@ -44,7 +44,7 @@ Matrix<SumOf<A>> product(const Matrix<A>& a, const Matrix<B>& b, uint64_t& macs)
 /// q of section 3, m x n, before any saturation: (x w^T + bias) requantised by the channels' records. x: m x w.k, int8
 /// or int16.
 template <typename A>
-Matrix<int64_t> linear(const Matrix<A>& x, const quant::QuantLinear& w, uint64_t& macs);
+Matrix<int64_t> linear(const Matrix<A>& x, const network::QuantLinear& w, uint64_t& macs);
 
 /// The activations of section 3 on q. Out of ReLU and GELU: int8 or int16.
 template <typename Out>
@@ -52,14 +52,14 @@ Matrix<Out> saturated(const Matrix<int64_t>& q);
 template <typename Out = int8_t>
 Matrix<Out> with_relu(const Matrix<int64_t>& q);
 template <typename Out = int8_t>
-Matrix<Out> with_gelu(const Matrix<int64_t>& q, uint16_t delta1, const quant::Requant& out);
+Matrix<Out> with_gelu(const Matrix<int64_t>& q, uint16_t delta1, const network::Requant& out);
 Matrix<uint16_t> with_sigmoid(const Matrix<int64_t>& q);
 Matrix<int16_t> with_residual(const Matrix<int64_t>& q, const Matrix<int16_t>& residual, int residual_bits);
 
 /// Section 7 on every row; x: rows x norm.n, or, with norm.n a divisor of x.cols, the same memory viewed as more and
 /// shorter rows. The result has norm.n columns of int8 or int16.
 template <typename Out = int8_t>
-Matrix<Out> layer_norm(const Matrix<int16_t>& x, const quant::QuantLayerNorm& norm);
+Matrix<Out> layer_norm(const Matrix<int16_t>& x, const network::QuantLayerNorm& norm);
 
 /// A square convolution over an HWC map of int8 or int16. Padding reads zero.
 struct ConvGeometry {

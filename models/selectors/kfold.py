@@ -16,7 +16,7 @@ from heatvit import options as command_line  # noqa: E402
 from heatvit import runtime  # noqa: E402  (before torch)
 
 EPILOG = """example:
-  kfold.py --folds 4 --run-sim build/tb/run_sim --weights deit_tiny_patch16_224.safetensors --images photographs \\
+  kfold.py --folds 4 --run-sim build/bin/run_sim --weights deit_tiny_patch16_224.safetensors --images photographs \\
            --labels labels.csv --table table.json --target-ms 3.9 --tune 1e-3 --out folds
 """
 CALIBRATED = "calibrated.safetensors"

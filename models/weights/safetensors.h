@@ -17,7 +17,7 @@
 #include <string_view>
 #include <vector>
 
-#include "models/errors.h"
+#include "accel/isa/errors.h"
 #include "models/weights/weight_source.h"
 
 namespace heatvit::weights {

@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "models/errors.h"
+#include "accel/isa/errors.h"
 
 namespace heatvit::zoo {
 

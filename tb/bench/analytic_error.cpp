@@ -17,9 +17,9 @@
 #include <string>
 #include <vector>
 
-#include "models/errors.h"
+#include "accel/isa/errors.h"
 #include "models/lower/program.h"
-#include "tb/explore/analytic.h"
+#include "tb/estimate/analytic.h"
 
 namespace heatvit {
 namespace {
@@ -27,7 +27,7 @@ namespace {
 struct Point {
   soc::SocConfig config;
   const zoo::ModelSpec* spec = nullptr;
-  reference::Pruning pruning;
+  network::Pruning pruning;
   double timed = 0, estimated = 0;  // ms
   double error() const { return estimated / timed - 1; }
 };
@@ -81,8 +81,8 @@ class Generator {
   }
 
   void prune(Point& p) {
-    p.pruning.scorer = pick({reference::Scorer::kNone, reference::Scorer::kHeatvit, reference::Scorer::kClsAttention});
-    if (p.pruning.scorer == reference::Scorer::kNone) return;
+    p.pruning.scorer = pick({network::Scorer::kNone, network::Scorer::kHeatvit, network::Scorer::kClsAttention});
+    if (p.pruning.scorer == network::Scorer::kNone) return;
     p.pruning.positions.assign(p.spec->selectors.begin(), p.spec->selectors.end());
     int kept = p.spec->patches();
     for (size_t i = 0; i < p.pruning.positions.size(); ++i) {
@@ -190,11 +190,11 @@ void print_list(std::vector<Point> points) {
 double cpu_s() { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; }
 
 void print_speed(bool pruned) {
-  explore::AnalyticModel model;
+  estimate::AnalyticModel model;
   soc::SocConfig config;
-  reference::Pruning pruning;
+  network::Pruning pruning;
   const zoo::ModelSpec& spec = zoo::find("deit-s");
-  if (pruned) pruning = {reference::Scorer::kHeatvit, {4, 7, 10}, {137, 96, 67}};
+  if (pruned) pruning = {network::Scorer::kHeatvit, {4, 7, 10}, {137, 96, 67}};
   const std::vector<std::array<int, 3>> tiles = {
       {197, 384, 128}, {197, 128, 128}, {96, 96, 96}, {64, 64, 64}, {64, 384, 256}};
   double best = 0, sum = 0;
@@ -221,7 +221,7 @@ int run(int count, uint32_t seed, bool list) {
     Point p = generator.next();
     double estimate = -1;
     try {
-      estimate = explore::estimate(p.config, *p.spec, p.pruning).latency_ms;
+      estimate = estimate::estimate(p.config, *p.spec, p.pruning).latency_ms;
     } catch (const InputError& error) {
       std::fprintf(stderr, "%s\n", error.what());
     }

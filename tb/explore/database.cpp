@@ -1,6 +1,6 @@
 #include "tb/explore/database.h"
 
-#include "models/errors.h"
+#include "accel/isa/errors.h"
 
 namespace heatvit::explore {
 namespace {

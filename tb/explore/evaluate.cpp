@@ -3,10 +3,10 @@
 #include <chrono>
 #include <nlohmann/json.hpp>
 
+#include "accel/isa/errors.h"
 #include "accel/soc/simulator.h"
-#include "models/errors.h"
 #include "models/lower/program.h"
-#include "tb/run_sim/numbers.h"
+#include "tb/config/numbers.h"
 
 namespace heatvit::explore {
 namespace {

@@ -6,8 +6,8 @@
 #include <fstream>
 #include <iterator>
 
-#include "tb/run_sim/numbers.h"
-#include "tb/run_sim/parameters.h"
+#include "tb/config/numbers.h"
+#include "tb/config/parameters.h"
 
 namespace heatvit::explore {
 namespace {

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <cstdio>
 
-#include "tb/run_sim/numbers.h"
+#include "tb/config/numbers.h"
 
 namespace heatvit::explore {
 namespace {

@@ -5,8 +5,8 @@
 #include <cstring>
 #include <random>
 
+#include "accel/isa/errors.h"
 #include "accel/soc/simulator.h"
-#include "models/errors.h"
 #include "models/lower/program.h"
 #include "tb/explore/process_pool.h"
 
@@ -22,7 +22,7 @@ constexpr int kFirstSelector = 2, kSecondSelector = 5;
 lower::Program probe_program(const TableRequest& request) {
   zoo::ModelSpec probe = request.spec;
   probe.depth = kProbeDepth;
-  reference::Pruning pruning;
+  network::Pruning pruning;
   pruning.scorer = request.scorer;
   pruning.positions = {kFirstSelector, kSecondSelector};
   pruning.keep = {probe.patches(), probe.patches()};
@@ -161,7 +161,7 @@ double LatencyTable::predict(const zoo::ModelSpec& spec, const std::vector<int>&
 
 std::vector<TableCheck> check_table(const TableRequest& request, const LatencyTable& table, size_t count, uint32_t seed,
                                     int jobs) {
-  reference::Pruning pruning;
+  network::Pruning pruning;
   pruning.scorer = request.scorer;
   pruning.positions = positions_of(request.spec);
   pruning.keep.assign(pruning.positions.size(), request.spec.patches());

@@ -19,7 +19,7 @@
 #include <vector>
 
 #include "accel/soc/config.h"
-#include "models/reference/pruning.h"
+#include "models/network/pruning.h"
 #include "models/zoo/zoo.h"
 
 namespace heatvit::explore {
@@ -39,7 +39,7 @@ struct TableRow {
 struct TableRequest {
   zoo::ModelSpec spec{};
   soc::SocConfig config;
-  reference::Scorer scorer = reference::Scorer::kHeatvit;
+  network::Scorer scorer = network::Scorer::kHeatvit;
 };
 
 /// Patch tokens after a selector that leaves `tokens` rows (2..N0 + 1).

@@ -16,8 +16,8 @@
 #include <stdexcept>
 #include <vector>
 
-#include "models/errors.h"
-#include "tb/report/atomic_file.h"
+#include "accel/isa/errors.h"
+#include "tb/config/atomic_file.h"
 
 namespace heatvit::explore {
 namespace {

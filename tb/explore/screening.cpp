@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "models/errors.h"
-#include "tb/explore/analytic.h"
+#include "accel/isa/errors.h"
+#include "tb/estimate/analytic.h"
 #include "tb/explore/evaluate.h"
 #include "tb/explore/nsga2.h"
 #include "tb/explore/pareto.h"
@@ -20,15 +20,16 @@ bool needs_energy(const SweepSpec& spec) {
 }
 
 /// Empty for what cannot be built.
-Metrics estimate_metrics(const SweepSpec& spec, uint64_t number, AnalyticModel& model) {
+Metrics estimate_metrics(const SweepSpec& spec, uint64_t number, estimate::AnalyticModel& model) {
   try {
     DesignPoint point = resolve_point(spec, number);
     Metrics metrics;
     if (!judge_resources(spec, point.config, metrics).empty()) return metrics;
-    const AnalyticEstimate estimate = model.estimate(point.config, point.spec, point.pruning, needs_energy(spec));
+    const estimate::AnalyticEstimate estimate =
+        model.estimate(point.config, point.spec, point.pruning, needs_energy(spec));
     metrics["latency_ms"] = estimate.latency_ms;
     if (needs_energy(spec)) {
-      soc::Activity activity = soc::activity_of(to_image_result(estimate));
+      soc::Activity activity = soc::activity_of(estimate::to_image_result(estimate));
       soc::estimate_memory(point.config, activity);
       add_power(point.config, activity, metrics);
     }
@@ -53,7 +54,7 @@ void check_objectives(const SweepSpec& spec) {
   }
 }
 
-PointResult estimated_point(const SweepSpec& spec, uint64_t number, AnalyticModel& model) {
+PointResult estimated_point(const SweepSpec& spec, uint64_t number, estimate::AnalyticModel& model) {
   PointResult result;
   result.number = number;
   result.metrics = estimate_metrics(spec, number, model);
@@ -66,7 +67,7 @@ PointResult estimated_point(const SweepSpec& spec, uint64_t number, AnalyticMode
 
 std::vector<uint64_t> searched_plan(const SweepSpec& spec, const std::function<void()>& on_point) {
   check_objectives(spec);
-  AnalyticModel model;
+  estimate::AnalyticModel model;
   std::vector<uint64_t> plan;
   search_nsga2(spec, spec.seed, [&](const std::vector<uint64_t>& numbers) {
     std::vector<PointResult> results;
@@ -84,7 +85,7 @@ std::vector<uint64_t> screened_plan(const SweepSpec& spec, const std::vector<uin
                                     const std::function<void()>& on_point) {
   check_objectives(spec);
   const double margin = spec.screen_percent / 100, slow = 1 + margin, fast = 1 - margin;
-  AnalyticModel model;
+  estimate::AnalyticModel model;
   std::vector<uint64_t> numbers;
   std::vector<Objectives> worst, best;  // of each, where the estimate is off as far as it may be
   for (const uint64_t number : plan) {

@@ -6,8 +6,8 @@
 #include <random>
 #include <unordered_set>
 
-#include "models/errors.h"
-#include "tb/run_sim/numbers.h"
+#include "accel/isa/errors.h"
+#include "tb/config/numbers.h"
 
 namespace heatvit::explore {
 namespace {

@@ -5,7 +5,7 @@
 #include <array>
 #include <filesystem>
 
-#include "models/errors.h"
+#include "accel/isa/errors.h"
 #include "tb/explore/database.h"
 
 namespace heatvit::explore {

@@ -6,13 +6,13 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "models/errors.h"
+#include "accel/isa/errors.h"
 #include "models/lower/program.h"
+#include "tb/config/device.h"
+#include "tb/config/numbers.h"
+#include "tb/config/parameters.h"
+#include "tb/config/pruning_options.h"
 #include "tb/explore/fingerprint.h"
-#include "tb/run_sim/device.h"
-#include "tb/run_sim/numbers.h"
-#include "tb/run_sim/parameters.h"
-#include "tb/run_sim/pruning_options.h"
 
 namespace heatvit::explore {
 namespace {

@@ -9,10 +9,10 @@
 
 #include "accel/soc/config.h"
 #include "accel/soc/resources.h"
-#include "models/reference/pruning.h"
+#include "models/network/pruning.h"
 #include "models/zoo/zoo.h"
+#include "tb/config/config_files.h"
 #include "tb/explore/space.h"
-#include "tb/run_sim/config_files.h"
 
 namespace heatvit::explore {
 
@@ -37,7 +37,7 @@ struct SweepSpec {
 struct DesignPoint {
   zoo::ModelSpec spec{};
   soc::SocConfig config;
-  reference::Pruning pruning;
+  network::Pruning pruning;
 };
 
 /// JSON object of the axes' values.

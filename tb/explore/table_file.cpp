@@ -4,8 +4,8 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "tb/run_sim/numbers.h"
-#include "tb/run_sim/parameters.h"
+#include "tb/config/numbers.h"
+#include "tb/config/parameters.h"
 
 namespace heatvit::explore {
 namespace {

@@ -10,10 +10,10 @@
 #include <tuple>
 #include <utility>
 
+#include "accel/isa/errors.h"
 #include "accel/soc/simulator.h"
-#include "models/errors.h"
 #include "models/lower/program.h"
-#include "tb/explore/analytic.h"
+#include "tb/estimate/analytic.h"
 #include "tb/explore/process_pool.h"
 
 namespace heatvit::explore {
@@ -114,7 +114,7 @@ zoo::ModelSpec shortened(zoo::ModelSpec spec) {
 
 /// Sets the estimated latency; leaves out what the lowering refuses. Best first; of equals, the one named first.
 void estimate(std::vector<Candidate>& all, soc::SocConfig config, const zoo::ModelSpec& spec) {
-  AnalyticModel model;
+  estimate::AnalyticModel model;
   std::vector<Candidate> kept;
   for (Candidate c : all) {
     c.apply(config.accel);

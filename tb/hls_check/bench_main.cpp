@@ -2,7 +2,7 @@
 // they differ, 2 for a file that is none.
 #include <cstdio>
 
-#include "models/errors.h"
+#include "accel/isa/errors.h"
 #include "tb/hls_check/unit_bench.h"
 
 int main(int argc, char** argv) {

@@ -8,7 +8,7 @@
 #include <set>
 #include <sstream>
 
-#include "models/errors.h"
+#include "accel/isa/errors.h"
 #include "tb/hls_check/pragma.h"
 
 namespace heatvit::tb {

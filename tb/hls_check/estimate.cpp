@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <regex>
 
+#include "accel/isa/errors.h"
 #include "accel/kernels/copy.h"
 #include "accel/kernels/gelu.h"
 #include "accel/kernels/gemm.h"
@@ -11,7 +12,6 @@
 #include "accel/kernels/selector.h"
 #include "accel/kernels/sigmoid.h"
 #include "accel/kernels/softmax.h"
-#include "models/errors.h"
 #include "tb/hls_check/pragma.h"
 
 namespace heatvit::tb {

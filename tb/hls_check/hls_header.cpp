@@ -1,6 +1,6 @@
 #include "tb/hls_check/hls_header.h"
 
-#include "models/errors.h"
+#include "accel/isa/errors.h"
 
 namespace heatvit::tb {
 namespace {

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "models/errors.h"
+#include "accel/isa/errors.h"
 #include "tb/hls_check/checker.h"
 
 int main(int argc, char** argv) {

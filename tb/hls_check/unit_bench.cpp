@@ -4,7 +4,7 @@
 #include <type_traits>
 #include <utility>
 
-#include "models/errors.h"
+#include "accel/isa/errors.h"
 #include "tb/hls_check/vector_files.h"
 
 namespace heatvit::tb {

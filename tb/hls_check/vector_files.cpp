@@ -7,8 +7,8 @@
 #include <sstream>
 #include <stdexcept>
 
-#include "models/errors.h"
-#include "tb/report/atomic_file.h"
+#include "accel/isa/errors.h"
+#include "tb/config/atomic_file.h"
 
 namespace heatvit::tb {
 namespace {

@@ -1,6 +1,6 @@
 // Resources and power of a run, as JSON and as text.
+#include "tb/config/table.h"
 #include "tb/report/run_report.h"
-#include "tb/report/table.h"
 #include "tb/report/text_report.h"
 
 namespace heatvit::tb {

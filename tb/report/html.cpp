@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <string_view>
 
-#include "models/errors.h"
+#include "accel/isa/errors.h"
 #include "models/zoo/zoo.h"
 #include "tb/report/page/assets.h"
 

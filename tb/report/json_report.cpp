@@ -1,7 +1,7 @@
-#include "tb/explore/analytic.h"
+#include "tb/config/csv.h"
+#include "tb/config/numbers.h"
+#include "tb/estimate/analytic.h"
 #include "tb/report/run_report.h"
-#include "tb/run_sim/csv.h"
-#include "tb/run_sim/numbers.h"
 
 namespace heatvit::tb {
 namespace {
@@ -14,7 +14,7 @@ Json mean(uint64_t sum, size_t images) {
   return static_cast<double>(sum) / static_cast<double>(images);
 }
 
-Json bound_json(const explore::LowerBound& bound) {
+Json bound_json(const estimate::LowerBound& bound) {
   return {{"ms", bound.ms()},
           {"compute_ms", bound.compute_ms()},
           {"memory_ms", bound.memory_ms()},
@@ -116,8 +116,8 @@ Json to_json(const RunReport& report) {
   json["summary"] = summary_json(report);
   json["breakdown"] = breakdown_json(report);
   if (report.mode() == "analytic") {
-    json["analytic"] = {{"median_error_percent", explore::analytic_error().median},
-                        {"p95_error_percent", explore::analytic_error().p95}};
+    json["analytic"] = {{"median_error_percent", estimate::analytic_error().median},
+                        {"p95_error_percent", estimate::analytic_error().p95}};
   }
   json.update(hardware_json(report));
   json["memory"] = memory_json(report);

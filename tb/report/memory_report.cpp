@@ -1,7 +1,7 @@
 #include <algorithm>
 
+#include "tb/config/table.h"
 #include "tb/report/run_report.h"
-#include "tb/report/table.h"
 #include "tb/report/text_report.h"
 
 namespace heatvit::tb {

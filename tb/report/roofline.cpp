@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <cmath>
 
-#include "models/errors.h"
-#include "tb/report/table.h"
-#include "tb/run_sim/numbers.h"
+#include "accel/isa/errors.h"
+#include "tb/config/numbers.h"
+#include "tb/config/table.h"
 
 namespace heatvit::tb {
 namespace {
@@ -76,8 +76,8 @@ std::string grid(const Decades& x, const Decades& y) {
 
 std::string roofline_svg(const RunReport& report) {
   if (!report.hardware()) throw InputError("a roofline needs the hardware that ran");
-  const double roof = explore::peak_macs(report.hardware()->config) * 1e-9;
-  const double slope = explore::peak_bytes(report.hardware()->config) * 1e-9;
+  const double roof = estimate::peak_macs(report.hardware()->config) * 1e-9;
+  const double slope = estimate::peak_bytes(report.hardware()->config) * 1e-9;
   const std::vector<Point> points = points_of(report);
   double left = roof / slope, right = left, low = roof;
   for (const Point& p : points) {

@@ -41,7 +41,7 @@ RunReport::RunReport(std::string model, std::string mode, int depth, nlohmann::o
     : model_(std::move(model)), mode_(std::move(mode)), depth_(depth), config_(std::move(config)), images_(images) {}
 
 void RunReport::add(size_t first, const std::vector<ImageName>& names, soc::ImageResult&& result,
-                    const std::vector<explore::LowerBound>& bounds) {
+                    const std::vector<estimate::LowerBound>& bounds) {
   for (size_t i = 0; i < result.commands.size(); ++i) {
     const soc::CommandRecord& command = result.commands[i];
     const std::pair key(command.block, command.op);
@@ -71,7 +71,7 @@ void RunReport::add(size_t first, const std::vector<ImageName>& names, soc::Imag
                              result.latency_ms,
                              image.macs,
                              i == 0 ? result.memory : soc::MemoryStatistics{},
-                             explore::total(bounds)};
+                             estimate::total(bounds)};
   }
 }
 
@@ -122,8 +122,8 @@ std::optional<soc::PowerReport> RunReport::power() const {
   return soc::power_of(hardware_->config, activity);
 }
 
-explore::LowerBound RunReport::bound() const {
-  explore::LowerBound sum;
+estimate::LowerBound RunReport::bound() const {
+  estimate::LowerBound sum;
   for (const ImageReport& image : images_) sum += image.bound;
   const uint64_t images = images_.size();
   return {sum.compute_ps / images, sum.memory_ps / images, sum.cpu_ps / images};

@@ -12,7 +12,7 @@
 #include "accel/soc/power.h"
 #include "accel/soc/resources.h"
 #include "accel/soc/simulator.h"
-#include "tb/explore/bound.h"
+#include "tb/estimate/bound.h"
 
 namespace heatvit::tb {
 
@@ -39,7 +39,7 @@ struct ImageReport {
   double latency_ms = 0;               // likewise
   uint64_t macs = 0;
   soc::MemoryStatistics memory;  // of the whole batch, with its first image
-  explore::LowerBound bound;     // of the whole batch
+  estimate::LowerBound bound;    // of the whole batch
 
   double own_ms() const { return latency_ms / static_cast<double>(batch); }  // its share of the batch's time
 };
@@ -51,7 +51,7 @@ struct BreakdownRow {
   uint64_t cycles = 0, macs = 0, tiles = 0;
   uint64_t bytes_in = 0, bytes_weights = 0, bytes_out = 0, bytes_cpu = 0;  // DDR
   uint64_t bytes_chip = 0;                                                 // to and from the memory on chip
-  explore::LowerBound bound;
+  estimate::LowerBound bound;
   std::array<modules::CauseCounts, modules::kUnits> units{};
 
   uint64_t bytes() const { return bytes_in + bytes_weights + bytes_out + bytes_cpu; }
@@ -79,7 +79,7 @@ class RunReport {
   /// Results may come in any order; `first` is the place of the batch's first image. The commands are summed and
   /// dropped. `bounds`: of each command, where they are known.
   void add(size_t first, const std::vector<ImageName>& names, soc::ImageResult&& result,
-           const std::vector<explore::LowerBound>& bounds = {});
+           const std::vector<estimate::LowerBound>& bounds = {});
 
   const std::string& model() const { return model_; }
   const std::string& mode() const { return mode_; }
@@ -90,7 +90,7 @@ class RunReport {
   /// Mean over the images; nothing without hardware. In analytic mode rows are taken to be opened once each 8 KiB.
   std::optional<soc::PowerReport> power() const;
   /// Mean over the images, of the batch each is in.
-  explore::LowerBound bound() const;
+  estimate::LowerBound bound() const;
 
   /// In order of the command list.
   std::vector<BreakdownRow> rows() const;

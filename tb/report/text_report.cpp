@@ -4,9 +4,9 @@
 #include <array>
 #include <numeric>
 
-#include "tb/explore/analytic.h"
-#include "tb/report/table.h"
-#include "tb/run_sim/numbers.h"
+#include "tb/config/numbers.h"
+#include "tb/config/table.h"
+#include "tb/estimate/analytic.h"
 
 namespace heatvit::tb {
 namespace {
@@ -65,7 +65,8 @@ std::string header_text(const RunReport& report) {
   };
   std::string text = report.model() + ", " + report.mode() + " mode";
   if (report.mode() == "functional") text += ", weights " + value("weights");
-  if (report.mode() == "analytic") text += " (closed forms, nothing simulated; " + explore::analytic_error_text() + ")";
+  if (report.mode() == "analytic")
+    text += " (closed forms, nothing simulated; " + estimate::analytic_error_text() + ")";
   text += "\n  hardware: PE array " + value("pe.th") + " x " + value("pe.ti") + " x " + value("pe.to") +
           " (groups x inputs x outputs) at " + value("pl.clock_mhz") + " MHz, tiles " + value("tile.m") + " x " +
           value("tile.k") + " x " + value("tile.n") + " (m x k x n), " + value("numerics.bits") + "-bit";
@@ -80,7 +81,7 @@ std::string header_text(const RunReport& report) {
 }
 
 /// No schedule can be faster (tb/explore/bound.h).
-std::string bound_text(const explore::LowerBound& bound) {
+std::string bound_text(const estimate::LowerBound& bound) {
   return fixed(bound.ms(), 3) + " ms (array " + fixed(bound.compute_ms(), 3) + ", memory " +
          fixed(bound.memory_ms(), 3) + ", LayerNorm on the CPU " + fixed(bound.cpu_ms(), 3) + ")";
 }

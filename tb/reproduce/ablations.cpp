@@ -1,13 +1,13 @@
 #include <algorithm>
 #include <cmath>
 
+#include "accel/isa/errors.h"
 #include "accel/soc/resources.h"
-#include "models/errors.h"
-#include "tb/report/table.h"
+#include "tb/config/numbers.h"
+#include "tb/config/parameters.h"
+#include "tb/config/table.h"
 #include "tb/reproduce/published.h"
 #include "tb/reproduce/reproduction.h"
-#include "tb/run_sim/numbers.h"
-#include "tb/run_sim/parameters.h"
 
 namespace heatvit::reproduce {
 namespace {

@@ -7,7 +7,7 @@
 
 #include "accel/soc/simulator.h"
 #include "models/lower/program.h"
-#include "tb/explore/bound.h"
+#include "tb/estimate/bound.h"
 #include "tb/explore/process_pool.h"
 
 namespace heatvit::reproduce {
@@ -17,10 +17,10 @@ using Json = nlohmann::json;
 
 constexpr int kSearchSteps = 9;  // 2^-9 of the range is less than a token
 
-reference::Pruning pruning_of(const Experiment& e, const zoo::ModelSpec& spec) {
-  reference::Pruning pruning;
+network::Pruning pruning_of(const Experiment& e, const zoo::ModelSpec& spec) {
+  network::Pruning pruning;
   if (!e.ratios) return pruning;
-  pruning.scorer = reference::Scorer::kHeatvit;
+  pruning.scorer = network::Scorer::kHeatvit;
   pruning.positions = e.positions;
   if (pruning.positions.empty()) pruning.positions.assign(spec.selectors.begin(), spec.selectors.end());
   pruning.keep = kept_of(*e.ratios, 1, spec.patches());
@@ -37,7 +37,7 @@ Json record(const soc::SocConfig& config, const lower::Program& program, const s
   return {{"latency_ms", result.latency_ms},
           {"ms_per_image", activity.latency_ms},
           {"gmacs", static_cast<double>(result.macs) * 1e-9},
-          {"bound_ms", explore::total(explore::lower_bounds(program, config, result)).ms()},
+          {"bound_ms", estimate::total(estimate::lower_bounds(program, config, result)).ms()},
           {"busy", activity.busy},
           {"memory",
            {activity.read_bytes, activity.write_bytes, activity.row_openings, activity.refreshes, activity.chip_bytes}},

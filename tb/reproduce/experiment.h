@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "accel/soc/power.h"
-#include "models/reference/pruning.h"
+#include "models/network/pruning.h"
 #include "models/zoo/zoo.h"
 
 namespace heatvit::reproduce {

@@ -1,12 +1,12 @@
 #include <algorithm>
 
 #include "accel/soc/resources.h"
-#include "tb/report/table.h"
+#include "tb/config/config_files.h"
+#include "tb/config/home.h"
+#include "tb/config/parameters.h"
+#include "tb/config/table.h"
 #include "tb/reproduce/published.h"
 #include "tb/reproduce/reproduction.h"
-#include "tb/run_sim/config_files.h"
-#include "tb/run_sim/home.h"
-#include "tb/run_sim/parameters.h"
 
 namespace heatvit::reproduce {
 namespace {

@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include "tb/report/table.h"
+#include "tb/config/table.h"
 #include "tb/reproduce/published.h"
 #include "tb/reproduce/reproduction.h"
 

@@ -1,6 +1,6 @@
 #include "tb/reproduce/result_table.h"
 
-#include "tb/report/table.h"
+#include "tb/config/table.h"
 
 namespace heatvit::reproduce {
 

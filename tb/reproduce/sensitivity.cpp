@@ -1,12 +1,12 @@
 #include <algorithm>
 #include <cmath>
 
-#include "models/errors.h"
-#include "tb/report/table.h"
+#include "accel/isa/errors.h"
+#include "tb/config/numbers.h"
+#include "tb/config/parameters.h"
+#include "tb/config/table.h"
 #include "tb/reproduce/published.h"
 #include "tb/reproduce/reproduction.h"
-#include "tb/run_sim/numbers.h"
-#include "tb/run_sim/parameters.h"
 
 namespace heatvit::reproduce {
 namespace {

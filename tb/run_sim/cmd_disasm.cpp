@@ -2,11 +2,11 @@
 #include <memory>
 
 #include "accel/isa/command.h"
-#include "models/errors.h"
+#include "accel/isa/errors.h"
 #include "models/lower/program.h"
+#include "tb/config/pruning_options.h"
 #include "tb/run_sim/commands.h"
 #include "tb/run_sim/design.h"
-#include "tb/run_sim/pruning_options.h"
 #include "tb/run_sim/run_options.h"
 
 namespace heatvit::tb {
@@ -36,9 +36,9 @@ int disasm_command(const Arguments& arguments) {
   pruning.selector_weights = line.maybe("selector-weights");
   pruning.functional = line.has("weights");
 
-  std::unique_ptr<const quant::QuantModel> model;
+  std::unique_ptr<const network::QuantModel> model;
   if (line.has("weights")) {
-    model = std::make_unique<quant::QuantModel>(quant::prepare(prepare_options(line, config.accel)));
+    model = std::make_unique<network::QuantModel>(quant::prepare(prepare_options(line, config.accel)));
   }
   const lower::Program program = lower::lower(spec, config.accel, make_pruning(spec, pruning), model.get());
   std::string text;

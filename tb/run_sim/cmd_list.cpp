@@ -3,16 +3,16 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
-#include "models/errors.h"
+#include "accel/isa/errors.h"
 #include "models/zoo/zoo.h"
-#include "tb/report/table.h"
+#include "tb/config/config_files.h"
+#include "tb/config/device.h"
+#include "tb/config/home.h"
+#include "tb/config/numbers.h"
+#include "tb/config/parameters.h"
+#include "tb/config/table.h"
 #include "tb/run_sim/command_line.h"
 #include "tb/run_sim/commands.h"
-#include "tb/run_sim/config_files.h"
-#include "tb/run_sim/device.h"
-#include "tb/run_sim/home.h"
-#include "tb/run_sim/numbers.h"
-#include "tb/run_sim/parameters.h"
 
 namespace heatvit::tb {
 namespace {

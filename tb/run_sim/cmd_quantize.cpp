@@ -1,11 +1,11 @@
 // run_sim quantize: float weights and scales to a quantised-model file.
 #include <optional>
 
-#include "models/errors.h"
+#include "accel/isa/errors.h"
 #include "models/quant/calibration.h"
 #include "models/quant/model_file.h"
 #include "models/zoo/zoo.h"
-#include "tb/report/atomic_file.h"
+#include "tb/config/atomic_file.h"
 #include "tb/run_sim/commands.h"
 #include "tb/run_sim/run_options.h"
 
@@ -53,8 +53,8 @@ int quantize_command(const Arguments& arguments) {
   // An unwritable target is an error of the input, and is told before the work.
   { const AtomicFile probe(out); }
   if (ranges_out) const AtomicFile probe(*ranges_out);
-  quant::Calibration calibration;
-  const quant::QuantModel model = quant::prepare(prepare_options(line, config.accel), &calibration);
+  network::Calibration calibration;
+  const network::QuantModel model = quant::prepare(prepare_options(line, config.accel), &calibration);
   if (ranges_out && calibration.ranges.empty()) {
     throw InputError(line.text("weights") + ": is quantised already, so there are no ranges to write");
   }

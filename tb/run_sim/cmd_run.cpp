@@ -6,14 +6,14 @@
 #include <memory>
 #include <optional>
 
-#include "models/errors.h"
+#include "accel/isa/errors.h"
 #include "models/lower/program.h"
 #include "models/preprocess/image.h"
-#include "tb/explore/analytic.h"
-#include "tb/explore/bound.h"
+#include "tb/config/atomic_file.h"
+#include "tb/config/progress.h"
+#include "tb/estimate/analytic.h"
+#include "tb/estimate/bound.h"
 #include "tb/hls_check/vector_files.h"
-#include "tb/report/atomic_file.h"
-#include "tb/report/progress.h"
 #include "tb/report/roofline.h"
 #include "tb/report/run_report.h"
 #include "tb/report/text_report.h"
@@ -78,7 +78,7 @@ class Batches {
   explicit Batches(const RunOptions& options)
       : size_(std::min(static_cast<size_t>(options.config.accel.batch), options.items.size())),
         items_(options.items.size()) {
-    std::optional<quant::QuantModel> model;
+    std::optional<network::QuantModel> model;
     if (options.mode == soc::Mode::kFunctional) model = prepared(options);
     whole_ = lowered(options, size_, model);
     if (items_ % size_ != 0) rest_ = lowered(options, items_ % size_, model);
@@ -90,9 +90,9 @@ class Batches {
   const lower::Program& program(size_t batch) const { return images(batch) == size_ ? whole_ : rest_; }
 
  private:
-  static quant::QuantModel prepared(const RunOptions& options);
+  static network::QuantModel prepared(const RunOptions& options);
   static lower::Program lowered(const RunOptions& options, size_t images,
-                                const std::optional<quant::QuantModel>& model) {
+                                const std::optional<network::QuantModel>& model) {
     isa::AcceleratorConfig hardware = options.config.accel;
     hardware.batch = static_cast<int>(images);
     return lower::lower(options.spec, hardware, options.pruning, model ? &*model : nullptr);
@@ -102,8 +102,8 @@ class Batches {
   lower::Program whole_, rest_;
 };
 
-quant::QuantModel Batches::prepared(const RunOptions& options) {
-  quant::QuantModel model = quant::prepare(options.prepare);
+network::QuantModel Batches::prepared(const RunOptions& options) {
+  network::QuantModel model = quant::prepare(options.prepare);
   if (model.residual_bits != options.config.accel.residual_bits) {
     throw InputError(options.prepare.weights + ": was quantised with numerics.residual_bits = " +
                      std::to_string(model.residual_bits) + "; ask for the same");
@@ -136,7 +136,7 @@ RunReport empty_report(const RunOptions& options) {
 
 void add_images(RunReport& report, const RunOptions& options, const lower::Program& program, size_t first,
                 soc::ImageResult&& result) {
-  const std::vector<explore::LowerBound> bounds = explore::lower_bounds(program, options.config, result);
+  const std::vector<estimate::LowerBound> bounds = estimate::lower_bounds(program, options.config, result);
   std::vector<ImageName> names;
   for (size_t i = first; i < first + result.images(); ++i)
     names.push_back({options.items[i].name, options.items[i].label});
@@ -187,12 +187,12 @@ RunReport run_all(const RunOptions& options, const Batches& batches, Recordings&
 /// Closed forms instead of a simulation.
 RunReport estimate_all(const RunOptions& options, const Batches& batches) {
   RunReport report = empty_report(options);
-  explore::AnalyticModel model;
+  estimate::AnalyticModel model;
   for (size_t i = 0; i < options.items.size(); ++i) {
-    reference::Pruning pruning = options.pruning;
+    network::Pruning pruning = options.pruning;
     if (!options.items[i].kept.empty()) pruning.keep = options.items[i].kept;
-    const explore::AnalyticEstimate estimate = model.estimate(options.config, options.spec, pruning, true);
-    add_images(report, options, batches.program(i), i, explore::to_image_result(estimate));
+    const estimate::AnalyticEstimate estimate = model.estimate(options.config, options.spec, pruning, true);
+    add_images(report, options, batches.program(i), i, estimate::to_image_result(estimate));
   }
   return report;
 }

@@ -5,8 +5,8 @@
 #include <numeric>
 #include <sstream>
 
-#include "models/errors.h"
-#include "tb/run_sim/parameters.h"
+#include "accel/isa/errors.h"
+#include "tb/config/parameters.h"
 
 namespace heatvit::tb {
 namespace {

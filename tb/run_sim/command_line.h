@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "tb/run_sim/config_files.h"
+#include "tb/config/config_files.h"
 
 namespace boost::program_options {
 class variables_map;

@@ -4,9 +4,9 @@
 
 #include <algorithm>
 
-#include "models/errors.h"
+#include "accel/isa/errors.h"
+#include "tb/config/device.h"
 #include "tb/explore/tile_search.h"
-#include "tb/run_sim/device.h"
 
 namespace heatvit::tb {
 namespace {

@@ -7,7 +7,7 @@
 
 #include "accel/soc/resources.h"
 #include "models/zoo/zoo.h"
-#include "tb/run_sim/config_files.h"
+#include "tb/config/config_files.h"
 
 namespace heatvit::tb {
 

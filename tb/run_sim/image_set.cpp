@@ -6,11 +6,11 @@
 #include <filesystem>
 #include <map>
 
-#include "models/errors.h"
+#include "accel/isa/errors.h"
 #include "models/zoo/zoo.h"
-#include "tb/run_sim/csv.h"
-#include "tb/run_sim/home.h"
-#include "tb/run_sim/numbers.h"
+#include "tb/config/csv.h"
+#include "tb/config/home.h"
+#include "tb/config/numbers.h"
 
 namespace heatvit::tb {
 namespace {

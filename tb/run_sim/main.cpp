@@ -8,8 +8,8 @@
 #include <cstring>
 #include <map>
 
-#include "models/errors.h"
-#include "tb/report/atomic_file.h"
+#include "accel/isa/errors.h"
+#include "tb/config/atomic_file.h"
 #include "tb/run_sim/command_line.h"
 #include "tb/run_sim/commands.h"
 

@@ -4,9 +4,9 @@
 #include <string>
 #include <systemc>
 
+#include "accel/isa/errors.h"
 #include "accel/soc/axi_port.h"
 #include "accel/soc/ddr_controller.h"
-#include "models/errors.h"
 
 namespace heatvit::tb {
 namespace {

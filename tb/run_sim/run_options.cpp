@@ -6,15 +6,15 @@
 #include <limits>
 #include <utility>
 
-#include "models/errors.h"
+#include "accel/isa/errors.h"
 #include "models/lower/program.h"
 #include "models/quant/model_file.h"
+#include "tb/config/device.h"
+#include "tb/config/home.h"
+#include "tb/config/numbers.h"
+#include "tb/config/parameters.h"
+#include "tb/config/pruning_options.h"
 #include "tb/run_sim/design.h"
-#include "tb/run_sim/device.h"
-#include "tb/run_sim/home.h"
-#include "tb/run_sim/numbers.h"
-#include "tb/run_sim/parameters.h"
-#include "tb/run_sim/pruning_options.h"
 #include "tb/run_sim/token_trace.h"
 
 namespace heatvit::tb {
@@ -69,8 +69,8 @@ soc::Mode resolve_mode(const CommandLine& line, const zoo::ModelSpec& spec) {
   throw InputError("--mode: '" + mode + "' is not allowed; allowed: functional, timing or analytic");
 }
 
-reference::Pruning resolve_pruning(const CommandLine& line, const zoo::ModelSpec& spec, soc::Mode mode,
-                                   const quant::PrepareOptions& prepare) {
+network::Pruning resolve_pruning(const CommandLine& line, const zoo::ModelSpec& spec, soc::Mode mode,
+                                 const quant::PrepareOptions& prepare) {
   PruningOptions options;
   options.rates = line.maybe("prune-rates");
   options.scorer = line.maybe("scorer");
@@ -101,7 +101,7 @@ std::vector<RunItem> resolve_items(const CommandLine& line, RunOptions& options)
     if (items.size() < limit) items.push_back({std::move(row.image), "", kNoLabel, std::move(row.kept)});
   }
   // Only heatvit has a threshold; the others rank, so their commands hold a count. The trace's overrides it.
-  if (options.pruning.scorer != reference::Scorer::kHeatvit) options.pruning.keep = items.front().kept;
+  if (options.pruning.scorer != network::Scorer::kHeatvit) options.pruning.keep = items.front().kept;
   return items;
 }
 

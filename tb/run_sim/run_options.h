@@ -9,8 +9,8 @@
 
 #include "accel/soc/resources.h"
 #include "accel/soc/simulator.h"
+#include "models/network/pruning.h"
 #include "models/quant/prepare.h"
-#include "models/reference/pruning.h"
 #include "tb/run_sim/command_line.h"
 #include "tb/run_sim/image_set.h"
 
@@ -24,7 +24,7 @@ struct RunOptions {
   std::vector<std::string> chosen_tiles;  // tile.* parameters that a search set (design.h)
   std::optional<soc::Device> device;      // that the design fits; none: not asked
   quant::PrepareOptions prepare;          // functional mode
-  reference::Pruning pruning;
+  network::Pruning pruning;
   std::vector<RunItem> items;  // at least one
   uint32_t seed = 1;
   int jobs = 1;

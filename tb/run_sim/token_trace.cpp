@@ -1,8 +1,8 @@
 #include "tb/run_sim/token_trace.h"
 
-#include "models/errors.h"
-#include "tb/run_sim/csv.h"
-#include "tb/run_sim/numbers.h"
+#include "accel/isa/errors.h"
+#include "tb/config/csv.h"
+#include "tb/config/numbers.h"
 
 namespace heatvit::tb {
 namespace {

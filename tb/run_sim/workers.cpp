@@ -13,8 +13,8 @@
 #include <optional>
 #include <stdexcept>
 
-#include "models/errors.h"
-#include "tb/report/atomic_file.h"
+#include "accel/isa/errors.h"
+#include "tb/config/atomic_file.h"
 
 namespace heatvit::tb {
 namespace {

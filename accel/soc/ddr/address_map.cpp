@@ -5,7 +5,7 @@
 #include <map>
 #include <utility>
 
-#include "models/errors.h"
+#include "accel/isa/errors.h"
 
 namespace heatvit::soc::ddr {
 namespace {

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <string>
 
-#include "models/errors.h"
+#include "accel/isa/errors.h"
 
 namespace heatvit::soc::ddr {
 namespace {

@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 """The figures of docs/deit-micro.md: runs the simulator over a folder of pictures and prints tables in Markdown.
 
-    ./evaluate.py ../../../build/release/tb/run_sim                                   the shipped pictures
+    ./evaluate.py ../../../build/release/bin/run_sim                                   the shipped pictures
     ./generate.py --count 2000 --seed 3 --out others/images --labels others/labels.csv --details others/details.csv
-    ./evaluate.py ../../../build/release/tb/run_sim --pictures others                 2000 others
+    ./evaluate.py ../../../build/release/bin/run_sim --pictures others                 2000 others
 """
 import argparse
 import csv

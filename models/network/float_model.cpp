@@ -1,0 +1,145 @@
+#include "models/network/float_model.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+
+#include "accel/isa/errors.h"
+
+namespace heatvit::network {
+namespace {
+
+using weights::Shape;
+using weights::WeightSource;
+
+// PyTorch's default, which LV-ViT's stem uses.
+constexpr float kBatchNormEpsilon = 1e-5F;
+
+FloatLinear read_linear(const WeightSource& source, const std::string& name, int n, int k, bool bias = true) {
+  FloatLinear linear{n, k, source.read(name + ".weight", {n, k}), {}};
+  linear.bias = bias ? source.read(name + ".bias", {n}) : std::vector<float>(size_t(n), 0.0F);
+  return linear;
+}
+
+FloatNorm read_norm(const WeightSource& source, const std::string& name, int n) {
+  return {source.read(name + ".weight", {n}), source.read(name + ".bias", {n})};
+}
+
+// PyTorch's (n, c, ky, kx) to (n, ky, kx, c): the column order of an HWC tensor.
+std::vector<float> channels_last(const std::vector<float>& weight, int n, int channels, int kernel) {
+  const size_t area = size_t(kernel) * size_t(kernel);
+  const size_t depth = size_t(channels);
+  std::vector<float> out(weight.size());
+  for (size_t row = 0; row < size_t(n); ++row) {
+    const float* from = weight.data() + row * depth * area;
+    float* to = out.data() + row * depth * area;
+    for (size_t c = 0; c < depth; ++c) {
+      for (size_t i = 0; i < area; ++i) to[i * depth + c] = from[c * area + i];
+    }
+  }
+  return out;
+}
+
+struct ConvShape {
+  int in_size, channels, kernel, stride, pad;
+};
+
+FloatConv read_conv(const WeightSource& source, const std::string& name, int n, ConvShape shape, bool bias) {
+  FloatConv conv;
+  conv.in_size = shape.in_size;
+  conv.channels = shape.channels;
+  conv.kernel = shape.kernel;
+  conv.stride = shape.stride;
+  conv.pad = shape.pad;
+  conv.out_size = (shape.in_size + 2 * shape.pad - shape.kernel) / shape.stride + 1;
+  conv.linear.n = n;
+  conv.linear.k = shape.kernel * shape.kernel * shape.channels;
+  const Shape tensor{n, shape.channels, shape.kernel, shape.kernel};
+  conv.linear.weight = channels_last(source.read(name + ".weight", tensor), n, shape.channels, shape.kernel);
+  conv.linear.bias = bias ? source.read(name + ".bias", {n}) : std::vector<float>(size_t(n), 0.0F);
+  return conv;
+}
+
+// y = (conv(x) - mean) / sqrt(var + eps) * gamma + beta, as one convolution.
+void fold_batch_norm(FloatLinear& linear, const WeightSource& source, const std::string& name) {
+  const FloatNorm norm = read_norm(source, name, linear.n);
+  const std::vector<float> mean = source.read(name + ".running_mean", {linear.n});
+  const std::vector<float> variance = source.read(name + ".running_var", {linear.n});
+  for (size_t row = 0; row < size_t(linear.n); ++row) {
+    if (variance[row] < 0) {
+      throw InputError(source.describe() + ": " + name + ".running_var holds a negative value");
+    }
+    const float factor = norm.gamma[row] / std::sqrt(variance[row] + kBatchNormEpsilon);
+    float* weight = linear.weight.data() + row * size_t(linear.k);
+    for (int i = 0; i < linear.k; ++i) weight[i] *= factor;
+    linear.bias[row] = (linear.bias[row] - mean[row]) * factor + norm.beta[row];
+  }
+}
+
+void read_embedding(FloatModel& model, const WeightSource& source) {
+  const int dim = model.spec.dim;
+  const int side = model.spec.image_size, patch = model.spec.patch_size();
+  if (model.spec.stem == zoo::Stem::kPatch) {
+    model.embed = read_conv(source, "patch_embed.proj", dim, {side, 3, patch, patch, 0}, true);
+  } else {
+    constexpr int kWide = zoo::kLvStemChannels;
+    const int half = side / 2;
+    const ConvShape shapes[] = {{side, 3, 7, 2, 3}, {half, kWide, 3, 1, 1}, {half, kWide, 3, 1, 1}};
+    for (const ConvShape& shape : shapes) {
+      const std::string number = std::to_string(model.stem.size() + 1);
+      model.stem.push_back(read_conv(source, "patch_embed.conv" + number, kWide, shape, false));
+      fold_batch_norm(model.stem.back().linear, source, "patch_embed.bn" + number);
+    }
+    model.embed = read_conv(source, "patch_embed.proj", dim, {half, kWide, patch / 2, patch / 2, 0}, true);
+  }
+  model.cls = source.read("cls_token", {1, 1, dim});
+  const std::vector<float> position = source.read("pos_embed", {1, model.spec.max_tokens(), dim});
+  for (size_t c = 0; c < size_t(dim); ++c) model.cls[c] += position[c];
+  model.position.assign(position.begin() + dim, position.end());
+}
+
+FloatBlock read_block(const WeightSource& source, const zoo::ModelSpec& spec, int index) {
+  const std::string name = "blocks." + std::to_string(index) + ".";
+  FloatBlock block;
+  block.norm1 = read_norm(source, name + "norm1", spec.dim);
+  block.qkv = read_linear(source, name + "attn.qkv", 3 * spec.dim, spec.dim, spec.qkv_bias);
+  block.proj = read_linear(source, name + "attn.proj", spec.dim, spec.dim);
+  block.norm2 = read_norm(source, name + "norm2", spec.dim);
+  block.fc1 = read_linear(source, name + "mlp.fc1", spec.mlp_hidden, spec.dim);
+  block.fc2 = read_linear(source, name + "mlp.fc2", spec.dim, spec.mlp_hidden);
+  return block;
+}
+
+}  // namespace
+
+FloatModel load_float_model(const WeightSource& source, const zoo::ModelSpec& spec) {
+  FloatModel model;
+  model.spec = spec;
+  read_embedding(model, source);
+  for (int index = 0; index < spec.depth; ++index) model.blocks.push_back(read_block(source, spec, index));
+  model.norm = read_norm(source, "norm", spec.dim);
+  model.head = read_linear(source, "head", spec.classes, spec.dim);
+  if (spec.aux_head) model.aux_head = read_linear(source, "aux_head", spec.classes, spec.dim);
+  return model;
+}
+
+std::vector<FloatSelector> load_float_selectors(const WeightSource& source, const zoo::ModelSpec& spec, size_t count) {
+  const int d = spec.head_dim();
+  const int hidden = std::max(1, spec.heads / 2);
+  std::vector<FloatSelector> selectors;
+  for (size_t stage = 0; stage < count; ++stage) {
+    const std::string name = "selectors." + std::to_string(stage) + ".";
+    FloatSelector selector;
+    selector.norm = read_norm(source, name + "norm", d);
+    selector.local = read_linear(source, name + "local", d / 2, d);
+    selector.mlp1 = read_linear(source, name + "mlp1", d / 2, d);
+    selector.mlp2 = read_linear(source, name + "mlp2", d / 4, d / 2);
+    selector.keep = read_linear(source, name + "keep", 2, d / 4);
+    selector.head1 = read_linear(source, name + "head1", hidden, spec.heads);
+    selector.head2 = read_linear(source, name + "head2", spec.heads, hidden);
+    selectors.push_back(std::move(selector));
+  }
+  return selectors;
+}
+
+}  // namespace heatvit::network

@@ -1,0 +1,72 @@
+// The float32 network as loaded: tensors row-major, no layout of any machine. The float executor runs it; models/quant
+// turns it into integers.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "models/weights/weight_source.h"
+#include "models/zoo/zoo.h"
+
+namespace heatvit::network {
+
+/// y[n] = sum_k x[k] weight[n][k] + bias[n].
+struct FloatLinear {
+  int n = 0, k = 0;
+  std::vector<float> weight;  // n x k
+  std::vector<float> bias;    // n; zeros where the network has none
+};
+
+struct FloatNorm {
+  std::vector<float> gamma, beta;
+};
+
+/// A square convolution over an HWC tensor, zero outside; columns k in (ky, kx, c) order.
+struct FloatConv {
+  int in_size = 0, out_size = 0, channels = 0, kernel = 0, stride = 0, pad = 0;
+  FloatLinear linear;
+};
+
+struct FloatBlock {
+  FloatNorm norm1, norm2;
+  FloatLinear qkv;  // rows: Q, K, V, each D; within each, head after head
+  FloatLinear proj, fc1, fc2;
+};
+
+/// Attention-based multi-head token selector (docs/numerics.md section 8); d = D / H, weights shared by the heads.
+struct FloatSelector {
+  FloatNorm norm;            // d
+  FloatLinear local;         // d -> d/2
+  FloatLinear mlp1;          // d (local, global) -> d/2
+  FloatLinear mlp2;          // d/2 -> d/4
+  FloatLinear keep;          // d/4 -> 2 (keep, drop)
+  FloatLinear head1, head2;  // H -> h -> H, h = max(1, H / 2)
+};
+
+struct FloatModel {
+  zoo::ModelSpec spec{};
+  std::vector<FloatConv> stem;  // LV-ViT: three convolutions with ReLU; empty for DeiT
+  FloatConv embed;              // -> N0 tokens
+  std::vector<float> cls;       // D: cls_token + pos_embed[0]
+  std::vector<float> position;  // N0 x D: pos_embed[1..]
+  std::vector<FloatBlock> blocks;
+  FloatNorm norm;
+  FloatLinear head;
+  FloatLinear aux_head;                  // LV-ViT; n = 0 otherwise
+  std::vector<FloatSelector> selectors;  // empty, or one a stage
+};
+
+/// Reads timm's tensors (DeiT) or those of LV-ViT's released code, batch norms folded into the stem. No selectors.
+/// Tensor names and shapes beyond the blocks:
+///   DeiT    patch_embed.proj.{weight [D,3,P,P], bias}
+///   LV-ViT  patch_embed.conv{1,2,3}.weight, patch_embed.bn{1,2,3}.{weight,bias,running_mean,running_var},
+///           patch_embed.proj.{weight [D,64,8,8], bias}, aux_head.{weight,bias}
+///   both    cls_token [1,1,D], pos_embed [1,N0+1,D], norm.{weight,bias}, head.{weight [classes,D], bias}
+/// Throws InputError as WeightSource::read does.
+FloatModel load_float_model(const weights::WeightSource& source, const zoo::ModelSpec& spec);
+
+/// Reads `selectors.S.*` (models/selectors/README.md), S from 0 to count - 1.
+std::vector<FloatSelector> load_float_selectors(const weights::WeightSource& source, const zoo::ModelSpec& spec,
+                                                size_t count);
+
+}  // namespace heatvit::network

@@ -1,0 +1,117 @@
+#include "tb/config/pruning_options.h"
+
+#include "accel/isa/errors.h"
+#include "models/quant/prepare.h"
+#include "tb/config/numbers.h"
+
+namespace heatvit::tb {
+namespace {
+
+using network::Pruning;
+using network::Scorer;
+
+std::vector<int> parse_positions(const std::string& text, const zoo::ModelSpec& spec) {
+  std::vector<int> positions;
+  for (const std::string& field : split_list(text)) {
+    const auto position = static_cast<int>(parse_integer("--selectors", field, 1, spec.depth));
+    if (!positions.empty() && position <= positions.back()) {
+      throw InputError("--selectors: block " + field + " does not come after block " +
+                       std::to_string(positions.back()) + "; positions must rise");
+    }
+    positions.push_back(position);
+  }
+  return positions;
+}
+
+std::vector<int> parse_rates(const std::string& text, size_t selectors, const zoo::ModelSpec& spec) {
+  const std::vector<std::string> fields = split_list(text);
+  if (fields.size() != selectors) {
+    throw InputError("--prune-rates: " + std::to_string(fields.size()) + " rates for " + std::to_string(selectors) +
+                     " selectors; one rate a selector is needed");
+  }
+  std::vector<int> keep;
+  double previous = 0;
+  for (const std::string& field : fields) {
+    const auto rate = parse_number(field);
+    if (!rate || *rate < 0 || *rate >= 1) {
+      throw InputError("--prune-rates: '" + field + "' is not allowed; allowed: a number in [0, 1)");
+    }
+    if (*rate < previous) {
+      throw InputError("--prune-rates: " + field + " is below " + number_text(previous) +
+                       "; rates are cumulative and must not fall");
+    }
+    previous = *rate;
+    keep.push_back(spec.kept_at(*rate));
+  }
+  return keep;
+}
+
+Scorer parse_scorer(const std::string& text) {
+  for (const Scorer scorer : {Scorer::kHeatvit, Scorer::kClsAttention, Scorer::kRandom}) {
+    if (name_of(scorer) == text) return scorer;
+  }
+  throw InputError("--scorer: '" + text + "' is not allowed; allowed: heatvit, cls-attention, random or none");
+}
+
+Scorer default_scorer(const PruningOptions& options) {
+  return options.functional && !options.selector_weights ? Scorer::kClsAttention : Scorer::kHeatvit;
+}
+
+void check_functional(const Pruning& pruning, const PruningOptions& options) {
+  if (pruning.scorer == Scorer::kHeatvit && !options.selector_weights) {
+    throw InputError("--scorer heatvit: needs --selector-weights FILE or --selector-weights random:SEED");
+  }
+  if (pruning.scorer != Scorer::kHeatvit && options.selector_weights) {
+    throw InputError("--selector-weights: no effect with --scorer " + std::string(name_of(pruning.scorer)));
+  }
+  if (pruning.scorer == Scorer::kClsAttention && !options.rates) {
+    throw InputError("--scorer cls-attention: needs --prune-rates; its scores have no threshold");
+  }
+}
+
+void check_timing(const PruningOptions& options) {
+  if (options.selector_weights) throw InputError("--selector-weights: no effect in timing mode");
+  if (options.has_trace && options.rates) {
+    throw InputError("--token-trace: contradicts --prune-rates; both give the token counts");
+  }
+  if (!options.has_trace && !options.rates) {
+    throw InputError("--scorer: timing mode needs token counts: give --prune-rates or --token-trace");
+  }
+}
+
+}  // namespace
+
+std::string_view name_of(Scorer scorer) {
+  switch (scorer) {
+    case Scorer::kHeatvit: return "heatvit";
+    case Scorer::kClsAttention: return "cls-attention";
+    case Scorer::kRandom: return "random";
+    case Scorer::kNone: break;
+  }
+  return "none";
+}
+
+Pruning make_pruning(const zoo::ModelSpec& spec, const PruningOptions& options) {
+  if (options.scorer == name_of(Scorer::kNone)) {
+    if (options.rates || options.selectors || options.selector_weights || options.has_trace)
+      throw InputError("--scorer none: prunes nothing; leave out what says how to prune");
+    return {};
+  }
+  if (!options.rates && !options.scorer && !options.selector_weights && !options.has_trace) {
+    if (options.selectors) throw InputError("--selectors: no effect without --prune-rates or --selector-weights");
+    return {};
+  }
+  Pruning pruning;
+  pruning.scorer = options.scorer ? parse_scorer(*options.scorer) : default_scorer(options);
+  pruning.positions = options.selectors ? parse_positions(*options.selectors, spec)
+                                        : quant::selector_positions(options.selector_weights.value_or(""), spec);
+  if (options.functional) {
+    check_functional(pruning, options);
+  } else {
+    check_timing(options);
+  }
+  if (options.rates) pruning.keep = parse_rates(*options.rates, pruning.positions.size(), spec);
+  return pruning;
+}
+
+}  // namespace heatvit::tb

@@ -1,0 +1,27 @@
+// --prune-rates, --scorer, --selectors, --selector-weights: from text to a pruning policy.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "models/network/pruning.h"
+#include "models/zoo/zoo.h"
+
+namespace heatvit::tb {
+
+struct PruningOptions {
+  std::optional<std::string> rates, scorer, selectors, selector_weights;
+  bool functional = false;
+  bool has_trace = false;  // token counts come from --token-trace
+};
+
+/// Nothing asked for: no pruning. Rates without a scorer: functional mode takes heatvit when selector weights are given
+/// and cls-attention otherwise; timing mode takes heatvit, the hardware's own. Throws InputError in one line where
+/// the options contradict each other or the model.
+network::Pruning make_pruning(const zoo::ModelSpec& spec, const PruningOptions& options);
+
+/// "heatvit", "cls-attention", "random", "none".
+std::string_view name_of(network::Scorer scorer);
+
+}  // namespace heatvit::tb

@@ -1,0 +1,72 @@
+// Analytic mode: latency without a simulation, for the first cut of a large design space. No SystemC, no data.
+//
+// Shared with the timed modes: the command list (models/lower, one block of each kind), tile and chunk extents, the
+// DMA's block plans, the kernels' cost functions, every parameter. Its own: what the DDR controller takes for a train
+// (analytic_memory.h) and the pipeline as maximum and plus (analytic_pipeline.h). docs/analytic.md has the error
+// against timing mode.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "accel/soc/config.h"
+#include "accel/soc/simulator.h"
+#include "models/lower/program.h"
+#include "models/network/pruning.h"
+#include "models/zoo/zoo.h"
+
+namespace heatvit::estimate {
+
+/// One command of the estimate; units as in accounting.h, busy cycles only.
+struct AnalyticOperation {
+  uint8_t block = 0;
+  isa::Op op = isa::Op::kEnd;
+  int tokens = 0, tokens_after = 0;  // differ for packing
+  double cycles = 0;                 // completion of the previous command to completion of this one
+  std::array<double, modules::kUnits> busy{};
+  lower::Traffic bytes;
+  uint64_t tiles = 0, macs = 0;
+};
+
+struct AnalyticEstimate {
+  double cycles = 0;  // PL clock, host's start write to its interrupt
+  double latency_ms = 0;
+  std::vector<int> tokens;                    // entering each block
+  std::vector<AnalyticOperation> operations;  // where asked for; as many as the command list has commands
+};
+
+/// Error of the latency against timing mode over the random configurations of tb/bench/analytic_error.cpp, per cent.
+struct AnalyticError {
+  double median, p95;
+};
+AnalyticError analytic_error();
+
+/// In words, for the reader of a result.
+std::string analytic_error_text();
+
+/// Reusable: keeps the command list while accelerator, model and scorer stay the same. Not for use from several
+/// threads.
+class AnalyticModel {
+ public:
+  AnalyticModel();
+  ~AnalyticModel();
+
+  /// `pruning.keep` holds the counts (one a selector) where pruning is enabled. `operations`: fill the breakdown, too.
+  /// Throws InputError for what models/lower refuses, or without counts.
+  AnalyticEstimate estimate(const soc::SocConfig& config, const zoo::ModelSpec& spec, const network::Pruning& pruning,
+                            bool operations = false);
+
+ private:
+  struct Walk;
+  std::unique_ptr<Walk> walk_;
+};
+
+/// The same as one call.
+AnalyticEstimate estimate(const soc::SocConfig& config, const zoo::ModelSpec& spec, const network::Pruning& pruning,
+                          bool operations = false);
+
+/// As a simulated image, for the reports: rounded to whole cycles; units have busy cycles alone.
+soc::ImageResult to_image_result(const AnalyticEstimate& estimate);
+
+}  // namespace heatvit::estimate

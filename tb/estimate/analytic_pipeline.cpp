@@ -1,0 +1,423 @@
+#include "tb/estimate/analytic_pipeline.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "accel/kernels/copy.h"
+#include "accel/kernels/gelu.h"
+#include "accel/kernels/gemm.h"
+#include "accel/kernels/layernorm.h"
+#include "accel/kernels/requantize.h"
+#include "accel/kernels/selector.h"
+#include "accel/kernels/sigmoid.h"
+#include "accel/kernels/softmax.h"
+#include "accel/modules/dma.h"
+
+namespace heatvit::estimate {
+namespace {
+
+using isa::Activation;
+using isa::Opcode;
+using modules::BurstTrain;
+using modules::Chunk;
+using modules::Job;
+using modules::Tile;
+using modules::Unit;
+
+int tiles(int extent, int tile) { return (extent + tile - 1) / tile; }
+
+double finish_cycles(const Job& job, int64_t rows, int n, int lanes) {
+  switch (job.command.activation) {
+    case Activation::kGelu: return static_cast<double>(kernels::gelu_cycles(rows, n, lanes));
+    case Activation::kSigmoid: return static_cast<double>(kernels::sigmoid_cycles(rows, n, lanes));
+    case Activation::kSoftmax: return static_cast<double>(kernels::softmax_cycles(rows, n, lanes));
+    default: return static_cast<double>(kernels::requantize_cycles(rows, n, lanes));
+  }
+}
+
+double chunk_cycles(const Job& job, const Chunk& k, const modules::VectorConfig& vector) {
+  const int lanes = vector.lanes;
+  switch (job.command.opcode) {
+    case Opcode::kLayerNorm: return static_cast<double>(kernels::layernorm_cycles(k.rows, job.n, lanes));
+    case Opcode::kSoftmax: return static_cast<double>(kernels::softmax_cycles(k.rows, job.n, lanes));
+    case Opcode::kHeadMean: return static_cast<double>(kernels::head_mean_cycles(k.rows, job.n, lanes));
+    case Opcode::kTokenMean: return static_cast<double>(kernels::token_mean_cycles(job.tokens, k.columns, lanes));
+    case Opcode::kColumnMaxAdd: return static_cast<double>(kernels::column_max_cycles(k.rows, k.columns, lanes));
+    case Opcode::kTokenScore: return static_cast<double>(kernels::token_score_cycles(k.rows, job.n));
+    case Opcode::kTokenPack:
+      return static_cast<double>(kernels::pack_slice_cycles(job.tokens, job.tokens_after, k.columns, lanes));
+    default: return static_cast<double>(kernels::copy_cycles(k.rows, k.columns, lanes));
+  }
+}
+
+/// A stretch of one loop level: where a tile that is neither first nor last begins, and how wide it is.
+struct Level {
+  int count = 1;
+  int begin[2] = {0, 0}, extent[2] = {0, 0};  // [1]: the last tile
+  bool even = true;                           // all tiles alike
+
+  Level(int total, int tile) : count(tiles(total, tile)) {
+    const int index = count > 2 ? 1 : 0;
+    begin[0] = index * tile;
+    extent[0] = std::min(tile, total);
+    begin[1] = (count - 1) * tile;
+    extent[1] = total - begin[1];
+    even = extent[0] == extent[1];
+  }
+};
+
+/// Input of chunk i of a head.
+BurstTrain chunk_train(const Job& job, int head, int i, bool by_columns, int rows) {
+  const isa::Command& c = job.command;
+  Chunk k;
+  k.head = head;
+  k.row0 = by_columns ? 0 : i * c.tile_m, k.rows = by_columns ? rows : std::min<int>(c.tile_m, rows - k.row0);
+  k.column0 = by_columns ? i * c.tile_n : 0,
+  k.columns = by_columns ? std::min<int>(c.tile_n, job.n - k.column0) : job.n;
+  return modules::plan_chunk(job, k).train;
+}
+
+}  // namespace
+
+double Stores::ready(const BurstTrain& block) const {
+  if (job == nullptr) return done;
+  const uint32_t stores = modules::stores_needed(*job, block), needed = stores / unit + (stores % unit != 0 ? 1 : 0);
+  if (needed == 0) return before;
+  if (needed >= count) return done;
+  return std::max(before, first + (done - first) * (needed - 1) / std::max(1.0, count - 1));
+}
+
+/// Costs of the tiles of a GEMM; index 1 of a dimension is its last, possibly narrower tile.
+struct Pipeline::GemmCosts {
+  explicit GemmCosts(const Job& gemm)
+      : job(gemm),
+        g(job.command.heads, job.command.head_group),
+        m(job.m, job.command.tile_m),
+        n(job.n, job.command.tile_n),
+        k(job.k, job.command.tile_k) {}
+
+  /// The tile at these indices.
+  Tile tile(int gi, int mi, int ni, int ki) const {
+    const isa::Command& c = job.command;
+    Tile t;
+    t.head0 = gi * c.head_group, t.heads = std::min<int>(c.head_group, c.heads - t.head0);
+    t.m0 = mi * c.tile_m, t.m = std::min<int>(c.tile_m, job.m - t.m0);
+    t.n0 = ni * c.tile_n, t.n = std::min<int>(c.tile_n, job.n - t.n0);
+    t.k0 = ki * c.tile_k, t.k = std::min<int>(c.tile_k, job.k - t.k0);
+    t.out_n0 = c.panel ? 0 : t.n0, t.out_n = c.panel ? job.n : t.n;
+    return t;
+  }
+
+  const Job& job;
+  Level g, m, n, k;
+  bool panel = false, residual = false, m_outer = false, has_records = false;
+  bool window = false;                           // operand A stays for all of k
+  double a[2][2][2] = {}, b[2][2][2] = {};       // [g][m][k], [g][n][k]: trains
+  double out[2][2][2] = {}, plus[2][2][2] = {};  // [g][m][n]; residual
+  double records[2] = {};                        // [n]
+  double array[2][2][2] = {};                    // [m][n][k]
+  double finish[2][2][2] = {};                   // [g][m][n]
+};
+
+Pipeline::Pipeline(const soc::SocConfig& config)
+    : config_(config),
+      fabric_(MemoryPath::fabric(config)),
+      host_(MemoryPath::host(config)),
+      input_ring_(config.buffers.input),
+      weight_ring_(config.buffers.weight),
+      record_ring_(config.buffers.record),
+      accumulator_ring_(config.buffers.accumulator),
+      vector_ring_(config.buffers.vector),
+      output_ring_(config.buffers.output) {}
+
+double Pipeline::train_cycles(Unit unit, const BurstTrain& train) const {
+  if (isa::on_chip(train.address))
+    return static_cast<double>(modules::ChipMemory::cycles(train, config_.buffers.chip_width));
+  const soc::DmaConfig& dma = config_.dma;
+  const bool write = unit == Unit::kDmaOut;
+  const int ports = write ? dma.output_ports : unit == Unit::kDmaIn ? dma.input_ports : dma.weight_ports;
+  if (ports == 1) return fabric_.cost(train, write);
+  const modules::TrainShares dealt = modules::split_train(train, ports);
+  double cycles = 0;
+  for (int i = 0; i < dealt.count; ++i)
+    cycles = std::max(cycles, fabric_.cost(dealt.share[static_cast<size_t>(i)], write));
+  return cycles;
+}
+
+void Pipeline::shift_front(double cycles) {
+  in_ += cycles, weights_ += cycles, pe_ += cycles, a_ready_ += cycles, b_ready_ += cycles;
+  input_ring_.shift(cycles);
+  weight_ring_.shift(cycles);
+}
+
+void Pipeline::shift(double cycles) {
+  shift_front(cycles);
+  vector_ += cycles, out_ += cycles, records_ready_ += cycles;
+  for (RingTimes* ring : {&record_ring_, &accumulator_ring_, &vector_ring_, &output_ring_}) ring->shift(cycles);
+}
+
+/// Walks body(0 .. count - 1). Of long loops the first passes and the last: what the last of the first took stands for
+/// the others. `stores`: the body reaches the vector unit and the store engine; else they are left where they are. Such
+/// loops settle later (what was fetched ahead must be used up) and may alternate, so two passes are measured.
+template <class Body>
+void Pipeline::periodic(int count, bool stores, const Body& body) {
+  const int lead = stores ? 5 : 3, measured = stores ? 2 : 1;
+  if (count <= lead + 1) {
+    for (int i = 0; i < count; ++i) body(i);
+    return;
+  }
+  const int skipped = count - lead - 1;
+  for (int i = 0; i < lead - measured; ++i) body(i);
+  const double before = std::max(pe_, vector_), outer = times_;
+  times_ = outer * (1 + static_cast<double>(skipped) / measured);
+  for (int i = lead - measured; i < lead; ++i) body(i);
+  times_ = outer;
+  const double cycles = (std::max(pe_, vector_) - before) / measured * skipped;
+  if (stores)
+    shift(cycles);
+  else
+    shift_front(cycles);
+  body(count - 1);
+}
+
+Pipeline::GemmCosts Pipeline::gemm_costs(const Job& job) const {
+  const isa::Command& c = job.command;
+  GemmCosts costs(job);
+  costs.panel = c.panel;
+  costs.residual = c.residual;
+  costs.m_outer = c.panel || c.order == isa::LoopOrder::kMN;
+  costs.has_records = c.records != 0;
+  costs.window = c.conv.size != 0 && !c.conv.split;
+  const isa::AcceleratorConfig& hw = config_.accel;
+  const int k_lanes = c.layout_b != isa::LayoutB::kPacked ? hw.ti : hw.th * hw.ti;
+
+  const auto tile_at = [&](int g, int m, int n, int k) {
+    Tile t;
+    t.head0 = costs.g.begin[g], t.heads = costs.g.extent[g];
+    t.m0 = costs.m.begin[m], t.m = costs.m.extent[m];
+    t.n0 = costs.n.begin[n], t.n = costs.n.extent[n];
+    t.k0 = costs.k.begin[k], t.k = costs.k.extent[k];
+    t.out_n0 = c.panel ? 0 : t.n0;
+    t.out_n = c.panel ? job.n : t.n;
+    return t;
+  };
+  // Fills [2][2][2]; a level of one tile has but a last one, and of an even one both are alike.
+  const auto fill = [](const Level& x, const Level& y, const Level& z, auto& table, const auto& cost) {
+    for (int i = 1; i >= 0; --i)
+      for (int j = 1; j >= 0; --j)
+        for (int l = 1; l >= 0; --l) {
+          if ((i == 0 && x.count == 1) || (j == 0 && y.count == 1) || (l == 0 && z.count == 1)) continue;
+          const int si = i == 0 && x.even ? 1 : i, sj = j == 0 && y.even ? 1 : j, sl = l == 0 && z.even ? 1 : l;
+          table[i][j][l] = si != i || sj != j || sl != l ? table[si][sj][sl] : cost(i, j, l);
+        }
+  };
+  fill(costs.g, costs.m, costs.k, costs.a, [&](int g, int m, int k) {
+    return train_cycles(Unit::kDmaIn, modules::plan_operand_a(job, tile_at(g, m, 1, k)));
+  });
+  fill(costs.g, costs.n, costs.k, costs.b, [&](int g, int n, int k) {
+    return train_cycles(Unit::kDmaWeights, modules::plan_operand_b(job, tile_at(g, 1, n, k)));
+  });
+  fill(costs.g, costs.m, costs.n, costs.out, [&](int g, int m, int n) {
+    return train_cycles(Unit::kDmaOut, modules::plan_output(job, tile_at(g, m, n, 1)).train);
+  });
+  if (c.residual)
+    fill(costs.g, costs.m, costs.n, costs.plus, [&](int g, int m, int n) {
+      return train_cycles(Unit::kDmaIn, modules::plan_residual(job, tile_at(g, m, n, 1)));
+    });
+  fill(costs.m, costs.n, costs.k, costs.array, [&](int m, int n, int k) {
+    return static_cast<double>(
+        kernels::gemm_tile_cycles(costs.m.extent[m], costs.k.extent[k], costs.n.extent[n], k_lanes, hw.to));
+  });
+  fill(costs.g, costs.m, costs.n, costs.finish, [&](int g, int m, int n) {
+    const Tile t = tile_at(g, m, n, 1);
+    return finish_cycles(job, int64_t{t.heads} * t.m, t.out_n, config_.vector.lanes);
+  });
+  if (costs.has_records)
+    for (int n = 0; n < 2; ++n)
+      costs.records[n] =
+          train_cycles(Unit::kDmaWeights, modules::plan_records(job, costs.n.begin[n], costs.n.extent[n]));
+  return costs;
+}
+
+/// One step of TileWalk, with its rules of what is new and what is used for the last time written as conditions on the
+/// indices.
+void Pipeline::gemm_step(const GemmCosts& c, int m, int n, int k, int g) {
+  const int gi = g + 1 == c.g.count, mi = m + 1 == c.m.count, ni = n + 1 == c.n.count, ki = k + 1 == c.k.count;
+  const bool first_m = m == 0, first_n = n == 0, first_k = k == 0, one_k = c.k.count == 1 || c.window;
+  const bool one_m = c.m.count == 1, one_n = c.n.count == 1;
+  bool a_new = true, a_last = true, b_new = true, b_last = true;
+  if (c.m_outer ? one_k : one_m && one_k) {
+    a_new = first_n && (!c.window || first_k);
+    a_last = ni && (!c.window || ki);
+  } else if (c.window) {
+    a_new = first_k, a_last = ki;
+  }
+  if (c.k.count == 1 && (!c.m_outer || one_n)) b_new = first_m, b_last = mi;
+  const bool out_first = first_k && (!c.panel || first_n), out_last = ki && (!c.panel || ni);
+  const bool records_kept = !c.m_outer || one_n;
+
+  if (a_new && from_a_->job != nullptr)
+    in_ = std::max(in_, from_a_->ready(modules::plan_operand_a(c.job, c.tile(g, m, n, k))));
+  if (b_new && from_b_->job != nullptr)
+    weights_ = std::max(weights_, from_b_->ready(modules::plan_operand_b(c.job, c.tile(g, m, n, k))));
+  if (a_new) a_ready_ = transfer(Unit::kDmaIn, in_, input_ring_.free(), c.a[gi][mi][ki]);
+  double residual_ready = 0;
+  if (out_last && c.residual) residual_ready = transfer(Unit::kDmaIn, in_, vector_ring_.free(), c.plus[gi][mi][ni]);
+  if (c.has_records && first_k && (!records_kept || first_m))
+    records_ready_ = transfer(Unit::kDmaWeights, weights_, record_ring_.free(), c.records[ni]);
+  if (b_new) b_ready_ = transfer(Unit::kDmaWeights, weights_, weight_ring_.free(), c.b[gi][ni][ki]);
+  if (out_first) pe_ = std::max(pe_, accumulator_ring_.free());
+  pe_ = std::max({pe_, a_ready_, b_ready_}) + c.array[mi][ni][ki];
+  work(Unit::kPeArray, c.array[mi][ni][ki]);
+  if (a_last) input_ring_.release(pe_);
+  if (b_last) weight_ring_.release(pe_);
+  if (!out_last) return;
+  vector_ = std::max({vector_, pe_, residual_ready, c.has_records ? records_ready_ : 0.0, output_ring_.free()}) +
+            c.finish[gi][mi][ni];
+  work(Unit::kVector, c.finish[gi][mi][ni]);
+  accumulator_ring_.release(vector_);
+  if (c.residual) vector_ring_.release(vector_);
+  if (c.has_records && (!records_kept || mi)) record_ring_.release(vector_);
+  store(c.out[gi][mi][ni]);
+}
+
+void Pipeline::store(double cycles) {
+  const double end = transfer(Unit::kDmaOut, out_, vector_, cycles);
+  output_ring_.release(end);
+  if (first_store_ == 0) first_store_ = end;
+}
+
+double Pipeline::gemm(const Job& job) {
+  const GemmCosts c = gemm_costs(job);
+  const int outer = c.m_outer ? c.m.count : c.n.count, inner = c.m_outer ? c.n.count : c.m.count;
+  periodic(c.g.count, true, [&](int g) {
+    periodic(outer, true, [&](int i) {
+      periodic(inner, !c.panel, [&](int j) {
+        periodic(c.k.count, false, [&](int k) { gemm_step(c, c.m_outer ? i : j, c.m_outer ? j : i, k, g); });
+      });
+    });
+  });
+  return out_;
+}
+
+double Pipeline::chunks(const Job& job) {
+  const isa::Command& c = job.command;
+  const bool score = c.opcode == Opcode::kTokenScore, pack = c.opcode == Opcode::kTokenPack;
+  const bool by_columns = pack || c.opcode == Opcode::kTokenMean || c.opcode == Opcode::kColumnMaxAdd;
+  const int rows = pack ? job.tokens : job.m;
+  const Level level(by_columns ? job.n : rows, by_columns ? c.tile_n : c.tile_m);
+  const Unit unit = score || pack ? Unit::kSelector : Unit::kVector;
+  struct Costs {
+    double in = 0, second = 0, out = 0, compute = 0;
+  } costs[2];
+  for (int last = 0; last < 2; ++last) {
+    Chunk k;
+    k.row0 = by_columns ? 0 : level.begin[last], k.rows = by_columns ? rows : level.extent[last];
+    k.column0 = by_columns ? level.begin[last] : 0, k.columns = by_columns ? level.extent[last] : job.n;
+    Costs& cost = costs[last];
+    if (score) {
+      const auto heads = static_cast<uint32_t>(job.n);
+      cost.in = train_cycles(Unit::kDmaIn, modules::plan_block(c.a, 0, 1, k.row0, k.rows, 0, heads * 4).train);
+      cost.second = train_cycles(Unit::kDmaIn, modules::plan_block(c.r, 0, 1, k.row0, k.rows, 0, heads * 2).train);
+    } else {
+      cost.in = train_cycles(Unit::kDmaIn, modules::plan_chunk(job, k).train);
+      cost.out = train_cycles(Unit::kDmaOut, modules::plan_output(job, k).train);
+    }
+    if (c.opcode == Opcode::kColumnMaxAdd)
+      cost.second =
+          train_cycles(Unit::kDmaIn, modules::plan_block(c.r, 0, 1, 0, 1, static_cast<uint32_t>(k.column0) * 4,
+                                                         static_cast<uint32_t>(k.columns) * 4)
+                                         .train);
+    cost.compute = chunk_cycles(job, k, config_.vector);
+  }
+  double records = 0;
+  if (c.opcode == Opcode::kLayerNorm) {
+    records = transfer(Unit::kDmaWeights, weights_, record_ring_.free(),
+                       train_cycles(Unit::kDmaWeights, modules::plan_records(job, 0, job.n)));
+  }
+  double end = 0;
+  periodic(c.heads, true, [&](int h) {
+    periodic(level.count, true, [&](int i) {
+      const Costs& cost = costs[i + 1 == level.count];
+      if (from_a_->job != nullptr) in_ = std::max(in_, from_a_->ready(chunk_train(job, h, i, by_columns, rows)));
+      in_ = std::max(in_, vector_ring_.free()) + cost.in + cost.second;
+      vector_ = std::max({vector_, in_, records, score ? 0.0 : output_ring_.free()}) + cost.compute;
+      vector_ring_.release(vector_);
+      work(Unit::kDmaIn, cost.in + cost.second);
+      work(unit, cost.compute);
+      end = vector_;
+      if (score) return;
+      store(cost.out);
+      end = out_;
+    });
+  });
+  if (c.opcode == Opcode::kLayerNorm) record_ring_.release(vector_);
+  return end;
+}
+
+double Pipeline::run(const Job& job, double issued, const Stores& a, const Stores& b) {
+  from_a_ = &a, from_b_ = &b;
+  first_store_ = 0;
+  in_ = std::max({in_, issued, a.job == nullptr ? a.done : a.before});
+  weights_ = std::max({weights_, issued, b.job == nullptr ? b.done : b.before});
+  pe_ = std::max(pe_, issued);
+  vector_ = std::max(vector_, issued);
+  out_ = std::max(out_, issued);
+  return job.command.opcode == Opcode::kGemm ? gemm(job) : chunks(job);
+}
+
+uint32_t Pipeline::host_chunk(const Job& job, int dim) const {
+  return static_cast<uint32_t>(config_.cpu.rows_per_chunk * std::max(1, dim / job.n));
+}
+
+double Pipeline::host_layernorm(const Job& job, double start, int dim, const Stores& a) {
+  const isa::Command& c = job.command;
+  const soc::CpuConfig& cpu = config_.cpu;
+  const double pl_ns = 1000.0 / config_.pl_clock_mhz;
+  const auto n = static_cast<uint32_t>(job.n), rows = static_cast<uint32_t>(job.m);
+  const uint32_t row_bytes = n * static_cast<uint32_t>(isa::bytes_of(c.a_type));
+  const uint32_t out_bytes = n * static_cast<uint32_t>(isa::bytes_of(c.c_type));
+  const uint32_t chunk = host_chunk(job, dim);
+  const auto train = [](uint32_t address, uint32_t bytes, uint32_t count, uint32_t pitch) {
+    BurstTrain t;
+    t.address = address, t.row_bytes = bytes, t.rows = count, t.pitch = pitch;
+    return t;
+  };
+  const auto chunk_time = [&](uint32_t first, uint32_t count) {
+    const double in = host_.cost(train(c.a.address + first * c.a.pitch, row_bytes, count, c.a.pitch), false);
+    const double out = host_.cost(train(c.c.address + first * c.c.pitch, out_bytes, count, c.c.pitch), true);
+    const double lines = (static_cast<double>(count) * row_bytes + count * out_bytes) / 64.0;
+    const double ns =
+        (count * n * cpu.layernorm_cycles_per_element + lines * cpu.cache_cycles_per_line) * 1000.0 / cpu.clock_mhz;
+    return in + out + ns / pl_ns;
+  };
+  // Interrupt; status, command and tokens are read; the records fetched; the chunks; done is written.
+  double cycles = (cpu.interrupt_ns + 4 * cpu.register_ns) / pl_ns + host_.cost(train(c.records, n * 8, 1, 0), false);
+  const uint32_t whole = rows / chunk, rest = rows % chunk;
+  const double whole_time = whole > 0 ? chunk_time(0, chunk) : 0,
+               rest_time = rest > 0 ? chunk_time(whole * chunk, rest) : 0;
+  double busy = cycles + whole * whole_time + rest_time, end = start + busy;
+  first_store_ = start + cycles + (whole > 0 ? whole_time : rest_time);
+  if (config_.control.dependency == soc::DependencyGrain::kTile) {
+    // Rows are asked for, perhaps slept for, and reported: a register access each, an interrupt where it slept.
+    const double access = cpu.register_ns / pl_ns, sleep = (cpu.interrupt_ns + 3 * cpu.register_ns) / pl_ns;
+    double known = 0;
+    end = start + cycles;
+    first_store_ = 0;
+    for (uint32_t first = 0; first < rows; first += chunk) {
+      const uint32_t count = std::min(chunk, rows - first);
+      const double ready = a.ready(train(c.a.address, row_bytes, first + count, c.a.pitch));
+      if (ready > end + access) {
+        end = ready + sleep, known = ready;
+      } else if (ready > known) {
+        end += access, known = end;
+      }
+      end += (count == chunk ? whole_time : rest_time) + (first + count < rows ? access : 0);
+      if (first_store_ == 0) first_store_ = end;
+    }
+  }
+  busy_.unit[static_cast<size_t>(Unit::kCpu)] += busy;
+  return std::ceil(end);
+}
+
+}  // namespace heatvit::estimate

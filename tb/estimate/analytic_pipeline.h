@@ -1,0 +1,110 @@
+// The accelerator's units as a pipeline of times: when each unit is free, when each buffer slot is. A command is walked
+// tile by tile with maximum and plus alone; of long regular loops the first passes and the last are walked, and the
+// steady rate between them stands for the rest. All times are PL cycles since the host's start write.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+
+#include "accel/modules/accounting.h"
+#include "accel/modules/tile_walk.h"
+#include "accel/soc/config.h"
+#include "models/lower/program.h"
+#include "tb/estimate/analytic_memory.h"
+
+namespace heatvit::estimate {
+
+/// Release times of the slots of one on-chip buffer, in order of use.
+class RingTimes {
+ public:
+  static constexpr int kMaxSlots = 64;
+  explicit RingTimes(int slots) : slots_(slots) {}
+  double free() const { return free_[static_cast<size_t>(at_)]; }
+  void release(double time) {
+    free_[static_cast<size_t>(at_)] = time;
+    if (++at_ == slots_) at_ = 0;
+  }
+  void shift(double cycles) {
+    for (int i = 0; i < slots_; ++i) free_[static_cast<size_t>(i)] += cycles;
+  }
+
+ private:
+  int slots_, at_ = 0;
+  std::array<double, kMaxSlots> free_{};
+};
+
+/// Cycles that each unit worked, in the units of accounting.h.
+struct BusyCycles {
+  std::array<double, modules::kUnits> unit{};
+};
+
+/// When the stores of a command that a load depends on are done: all of them, or, where the hardware tracks tiles, one
+/// by one at an even pace between the first and the last.
+struct Stores {
+  double done = 0;
+  const modules::Job* job = nullptr;  // null: `done` alone counts
+  double before = 0, first = 0;       // all commands before it are complete; its first store is
+  double count = 1;
+  uint32_t unit = 1;  // of what stores_needed counts: rows of a chunk where the host stores
+
+  double ready(const modules::BurstTrain& block) const;
+};
+
+class Pipeline {
+ public:
+  explicit Pipeline(const soc::SocConfig& config);
+
+  /// Runs a command whose operands depend on `a` and `b` and that was issued at `issued`; returns the time of its
+  /// completion. Not for TOKEN_SELECT, host commands and END.
+  double run(const modules::Job& job, double issued, const Stores& a, const Stores& b);
+  /// End of the first store of the command run last.
+  double first_store() const { return first_store_; }
+
+  /// The host's LayerNorm over rows that depend on `a`: from interrupt to completion. first_store() is the first
+  /// chunk's.
+  double host_layernorm(const modules::Job& job, double start, int dim, const Stores& a);
+  /// Rows that it reads, normalises and writes at a time.
+  uint32_t host_chunk(const modules::Job& job, int dim) const;
+
+  BusyCycles& busy() { return busy_; }
+  const MemoryPath& fabric_path() const { return fabric_; }
+  double input_free() const { return in_; }
+  double weights_free() const { return weights_; }
+  double pe_free() const { return pe_; }
+  double vector_free() const { return vector_; }
+  double output_free() const { return out_; }
+  /// All state later by `cycles`: a stretch of the program that was not walked.
+  void shift(double cycles);
+
+ private:
+  struct GemmCosts;
+  /// Cycles of a train through the ports of its engine.
+  double train_cycles(modules::Unit unit, const modules::BurstTrain& train) const;
+  double gemm(const modules::Job& job);
+  GemmCosts gemm_costs(const modules::Job& job) const;
+  void gemm_step(const GemmCosts& c, int m, int n, int k, int g);
+  void store(double cycles);
+  double chunks(const modules::Job& job);
+  template <class Body>
+  void periodic(int count, bool stores, const Body& body);
+  void shift_front(double cycles);
+  /// A train once its engine and its slot are free; returns its end.
+  double transfer(modules::Unit unit, double& engine, double slot_free, double cycles) {
+    work(unit, cycles);
+    return engine = std::max(engine, slot_free) + cycles;
+  }
+  void work(modules::Unit unit, double cycles) { busy_.unit[static_cast<size_t>(unit)] += cycles * times_; }
+
+  const soc::SocConfig& config_;
+  MemoryPath fabric_, host_;
+  double in_ = 0, weights_ = 0, pe_ = 0, vector_ = 0, out_ = 0;
+  double a_ready_ = 0, b_ready_ = 0, records_ready_ = 0;
+  RingTimes input_ring_, weight_ring_, record_ring_, accumulator_ring_, vector_ring_, output_ring_;
+  const Stores *from_a_ = nullptr, *from_b_ = nullptr;  // of the present command
+  double first_store_ = 0;
+  double times_ = 1;  // passes that the present one stands for
+  BusyCycles busy_;
+};
+
+}  // namespace heatvit::estimate

@@ -1,0 +1,47 @@
+// run_sim hls-config: the header that fixes the sizes of a synthesis.
+#include "accel/isa/errors.h"
+#include "models/lower/program.h"
+#include "tb/config/atomic_file.h"
+#include "tb/hls_check/hls_header.h"
+#include "tb/run_sim/command_line.h"
+#include "tb/run_sim/commands.h"
+#include "tb/run_sim/design.h"
+
+namespace heatvit::tb {
+namespace {
+
+constexpr const char* kIntro =
+    R"(run_sim hls-config: write the C++ header that fixes the sizes of a synthesis to a configuration
+
+Examples
+  run_sim hls-config --config configs/heatvit-deit-s.ini                     to stdout
+  run_sim hls-config --model deit-s --pe.to 16 --output build/hls_config.h
+Compile accel/hls with -DHEATVIT_HLS_CONFIG='"build/hls_config.h"'; docs/hls.md has the rest.
+)";
+
+}  // namespace
+
+int hls_config_command(const Arguments& arguments) {
+  const OptionGroup what = {
+      "Output",
+      {{"model", "NAME", "start from configs/heatvit-NAME.ini"}, {"output", "FILE", "the header; default: stdout"}}};
+  CommandLine line(kIntro, {what, hardware_group()}, true);
+  line.parse(arguments);
+  if (answered(line)) return 0;
+  const std::vector<std::string> files = line.list("config");
+  const soc::SocConfig config = line.has("model")
+                                    ? resolve_design(zoo::find(line.text("model")), files, line.settings(), {}).config
+                                    : resolve_config("", files, line.settings());
+  lower::expect_single_images(config.accel, "hls-config");
+  const std::string header = hls_header(config, files.empty() ? line.text("model") : files.back());
+  if (!line.has("output")) {
+    print(header);
+    return 0;
+  }
+  AtomicFile file(line.text("output"));
+  file.write(header);
+  file.commit();
+  return 0;
+}
+
+}  // namespace heatvit::tb

@@ -1,0 +1,120 @@
+// run_sim hls-estimate: cycles of the synthesised units by their pragmas, beside what the simulated modules charge.
+#include <fstream>
+
+#include "accel/isa/errors.h"
+#include "models/lower/program.h"
+#include "tb/config/home.h"
+#include "tb/config/pruning_options.h"
+#include "tb/config/table.h"
+#include "tb/hls_check/image_estimate.h"
+#include "tb/run_sim/command_line.h"
+#include "tb/run_sim/commands.h"
+#include "tb/run_sim/design.h"
+
+namespace heatvit::tb {
+namespace {
+
+constexpr const char* kIntro =
+    R"(run_sim hls-estimate: cycles of the synthesised units (trip count x II + depth, from the pragmas in accel/),
+beside what the simulated modules charge; their loops; and their sums over an image for each model's configuration.
+"without pragmas" is what a compiler that ignores them is to be compared with: trip count x depth, nothing overlaps.
+
+Examples
+  run_sim hls-estimate
+  run_sim hls-estimate --prune-rates 0.3,0.51,0.657
+  run_sim hls-estimate --model deit-s --pe.to 16
+)";
+
+std::string read_source(const std::string& path) {
+  std::ifstream in(project_home() / path);
+  if (!in) throw InputError(path + ": cannot be read; hls-estimate needs the sources");
+  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+}
+
+/// A call of each unit as the models make it.
+Extents typical(const std::string& unit, const soc::SocConfig& c, const zoo::ModelSpec& spec) {
+  const int tokens = spec.max_tokens();
+  if (unit.rfind("pe_array", 0) == 0) return {c.accel.tile_m, c.accel.tile_k, c.accel.tile_n};
+  if (unit == "token_score") return {spec.patches(), 1, spec.heads};
+  if (unit.rfind("softmax", 0) == 0) return {tokens, 1, tokens};
+  if (unit == "token_pack") return {tokens, spec.tokens_for(spec.kept_at(0.3)), c.accel.tile_n};
+  return {tokens, 1, c.accel.tile_n};
+}
+
+std::string number(int64_t cycles) { return grouped(static_cast<uint64_t>(cycles)); }
+
+using Align = Table::Align;
+
+std::string unit_table(const soc::SocConfig& config, const zoo::ModelSpec& spec) {
+  HlsEstimate estimate(read_source, lanes_of(config, false));
+  HlsEstimate bare(HlsEstimate::without_pragmas(read_source), lanes_of(config, false));
+  Table table({Align::kLeft, Align::kRight, Align::kRight, Align::kRight, Align::kRight, Align::kRight});
+  table.add({"unit", "extents", "by pragmas", "charged", "difference", "without pragmas"});
+  for (const std::string& unit : HlsEstimate::unit_names()) {
+    const Extents e = typical(unit, config, spec);
+    const int64_t by_pragmas = estimate.cycles(unit, e), charged = estimate.charged(unit, e);
+    table.add({unit, std::to_string(e.m) + "x" + std::to_string(e.k) + "x" + std::to_string(e.n), number(by_pragmas),
+               number(charged), std::to_string(by_pragmas - charged), number(bare.cycles(unit, e))});
+  }
+  return table.text();
+}
+
+std::string loop_table(const soc::SocConfig& config, const zoo::ModelSpec& spec) {
+  HlsEstimate estimate(read_source, lanes_of(config, false));
+  Table table({Align::kLeft, Align::kLeft, Align::kLeft, Align::kRight, Align::kRight, Align::kRight, Align::kRight,
+               Align::kRight});
+  table.add({"unit", "loop", "in", "trips", "unrolled by", "II", "depth", "cycles"});
+  for (const std::string& unit : HlsEstimate::unit_names())
+    for (const LoopCycles& l : estimate.loops(unit, typical(unit, config, spec)))
+      table.add({unit, l.label, l.where.substr(l.where.rfind('/') + 1), number(l.trips),
+                 std::to_string(l.promise.factor), l.promise.pipelined ? std::to_string(l.promise.interval) : "-",
+                 number(l.depth), number(l.cycles)});
+  return table.text();
+}
+
+/// Rates for a model: as many as it has selectors.
+network::Pruning pruning_of(const CommandLine& line, const zoo::ModelSpec& spec) {
+  PruningOptions options;
+  options.rates = line.maybe("prune-rates");
+  return make_pruning(spec, options);
+}
+
+std::string totals_table(const CommandLine& line) {
+  Table table({Align::kLeft, Align::kRight, Align::kRight, Align::kRight, Align::kRight, Align::kRight, Align::kRight,
+               Align::kRight});
+  table.add({"model", "PE array, by pragmas", "charged", "vector unit", "charged", "token selector", "charged",
+             "PE array, ms"});
+  for (const zoo::ModelSpec& spec : zoo::models()) {
+    const std::string name(spec.name);
+    if (line.has("model") && line.text("model") != name) continue;
+    const soc::SocConfig config = resolve_design(spec, line.list("config"), line.settings(), {}).config;
+    lower::expect_single_images(config.accel, "hls-estimate");
+    const ImageEstimate image(config, lower::lower(spec, config.accel, pruning_of(line, spec), nullptr), read_source);
+    const EstimateTotal array = image.array(), vector = image.vector(), selector = image.selector();
+    table.add({name, number(array.estimated), number(array.charged), number(vector.estimated), number(vector.charged),
+               number(selector.estimated), number(selector.charged),
+               fixed(static_cast<double>(array.estimated) / (config.pl_clock_mhz * 1e3), 3)});
+  }
+  return table.text();
+}
+
+}  // namespace
+
+int hls_estimate_command(const Arguments& arguments) {
+  const OptionGroup what = {"Input", {{"model", "NAME", "one model; default: all"}}};
+  const OptionGroup pruning = {"Token pruning",
+                               {{"prune-rates", "R1,R2,..", "share of the patch tokens gone after each selector"}}};
+  CommandLine line(kIntro, {what, pruning, hardware_group()}, true);
+  line.parse(arguments);
+  if (answered(line)) return 0;
+  const std::string model = line.has("model") ? line.text("model") : "deit-t";
+  const zoo::ModelSpec& spec = zoo::find(model);
+  const soc::SocConfig config = resolve_design(spec, line.list("config"), line.settings(), {}).config;
+  print("cycles of a call (" + model + "'s configuration; m x k x n, or rows x 1 x values)\n" +
+        unit_table(config, spec) + "\ntheir loops\n" + loop_table(config, spec) + "\nbusy cycles of an image, " +
+        (line.has("prune-rates") ? "tokens pruned at rates " + line.text("prune-rates") : "nothing pruned") +
+        ", each model's own configuration\n" + totals_table(line));
+  return 0;
+}
+
+}  // namespace heatvit::tb

@@ -1,0 +1,169 @@
+// run_sim pareto: the front of a sweep's results, printed and drawn.
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "accel/isa/errors.h"
+#include "tb/config/atomic_file.h"
+#include "tb/config/numbers.h"
+#include "tb/config/table.h"
+#include "tb/explore/front_plot.h"
+#include "tb/explore/pareto.h"
+#include "tb/explore/store.h"
+#include "tb/run_sim/command_line.h"
+#include "tb/run_sim/commands.h"
+
+namespace heatvit::tb {
+namespace {
+
+using explore::Objectives;
+using explore::PointResult;
+
+constexpr const char* kIntro =
+    R"(run_sim pareto FILE: the points of a sweep that no other point beats in every objective
+
+All objectives are minimised; points that are infeasible or failed are left out. dsp and bram18k are estimates.
+
+Examples
+  run_sim pareto R.sqlite                                        the sweep's own objectives
+  run_sim pareto R.sqlite --objectives latency_ms,dsp --svg front.svg --csv front.csv
+  run_sim pareto R.sqlite --reference 100,2520,1824              also the hypervolume below this point
+)";
+
+CommandLine pareto_command_line() {
+  return {
+      kIntro,
+      {{"Pareto front",
+        {{"objectives", "A,B,...", "of latency_ms, dsp, bram18k, gmacs, tiles; default: those of the sweep"},
+         {"svg", "FILE", "a picture of the first two objectives"},
+         {"csv", "FILE", "the front as a table"},
+         {"reference", "X,Y,...", "one number an objective: prints the hypervolume that the points dominate below it"},
+         {"quiet", "", "nothing on stdout but the hypervolume"}}}},
+      false};
+}
+
+std::vector<std::string> resolve_objectives(const CommandLine& line, const explore::Store& store) {
+  std::vector<std::string> names =
+      split_list(line.has("objectives") ? line.text("objectives") : store.description("objectives"));
+  const std::vector<std::string>& known = explore::metric_names();
+  for (std::string& name : names) {
+    name = explore::metric_name(name);
+    if (std::find(known.begin(), known.end(), name) == known.end()) {
+      std::string all;
+      for (const std::string& metric : known) all += (all.empty() ? "" : ", ") + metric;
+      throw InputError("--objectives: there is no '" + name + "'; there are " + all);
+    }
+  }
+  if (names.size() < 2) throw InputError("--objectives: at least two are needed");
+  return names;
+}
+
+Objectives resolve_reference(const std::string& text, size_t count) {
+  Objectives reference;
+  for (const std::string& field : split_list(text)) {
+    const auto number = parse_number(field);
+    if (!number) throw InputError("--reference: '" + field + "' is not a number");
+    reference.push_back(*number);
+  }
+  if (reference.size() != count) throw InputError("--reference: one number an objective is needed");
+  return reference;
+}
+
+struct Front {
+  std::vector<std::string> names;
+  std::vector<PointResult> results;  // feasible ones
+  std::vector<Objectives> values;
+  std::vector<size_t> front;
+};
+
+Front front_of(const explore::Store& store, const std::vector<std::string>& names) {
+  Front f;
+  f.names = names;
+  for (PointResult& result : store.results()) {
+    if (result.state != explore::PointState::kDone) continue;
+    Objectives values;
+    for (const std::string& name : names) values.push_back(result.metrics.at(name));
+    f.values.push_back(values);
+    f.results.push_back(std::move(result));
+  }
+  f.front = explore::pareto_front(f.values);
+  return f;
+}
+
+/// "pe.to 32  tile.n 64": the values of the axes.
+std::string settings_text(const PointResult& result, const char* between) {
+  const auto settings = nlohmann::ordered_json::parse(result.settings);
+  std::string text;
+  for (const auto& [key, value] : settings.items())
+    text += (text.empty() ? "" : between) + key + " " + value.get<std::string>();
+  return text;
+}
+
+std::string as_text(const Front& f) {
+  std::vector<Table::Align> columns(f.names.size() + 1, Table::Align::kRight);
+  columns.push_back(Table::Align::kLeft);
+  Table table(columns);
+  std::vector<std::string> head = {"point"};
+  head.insert(head.end(), f.names.begin(), f.names.end());
+  head.emplace_back("axes");
+  table.add(head);
+  for (const size_t index : f.front) {
+    std::vector<std::string> cells = {std::to_string(f.results[index].number)};
+    for (const double value : f.values[index])
+      cells.push_back(value == static_cast<double>(static_cast<int64_t>(value)) ? grouped(static_cast<uint64_t>(value))
+                                                                                : fixed(value, 4));
+    cells.push_back(settings_text(f.results[index], "  "));
+    table.add(cells);
+  }
+  return table.text() + "\n  " + grouped(f.front.size()) + " of " + grouped(f.results.size()) + " feasible points\n";
+}
+
+std::string as_csv(const Front& f) {
+  std::string text = "point";
+  for (const std::string& name : f.names) text += "," + name;
+  text += ",axes\n";
+  for (const size_t index : f.front) {
+    text += std::to_string(f.results[index].number);
+    for (const double value : f.values[index]) text += "," + number_text(value);
+    text += ",\"" + settings_text(f.results[index], "; ") + "\"\n";
+  }
+  return text;
+}
+
+std::string as_svg(const Front& f) {
+  explore::FrontPlot plot;
+  plot.title = grouped(f.front.size()) + " of " + grouped(f.results.size()) + " points on the front";
+  plot.x_name = f.names[0];
+  plot.y_name = f.names[1];
+  plot.points = f.values;
+  plot.front = f.front;
+  for (const PointResult& result : f.results)
+    plot.labels.push_back("point " + std::to_string(result.number) + ": " + settings_text(result, ", "));
+  return explore::to_svg(plot);
+}
+
+void write_file(const std::string& path, const std::string& text) {
+  AtomicFile file(path);
+  file.write(text);
+  file.commit();
+}
+
+}  // namespace
+
+int pareto_command(const Arguments& arguments) {
+  const bool named = !arguments.empty() && arguments.front().rfind('-', 0) != 0;
+  CommandLine line = pareto_command_line();
+  line.parse({arguments.begin() + (named ? 1 : 0), arguments.end()});
+  if (answered(line)) return 0;
+  if (!named) throw InputError("pareto: a file is needed first: run_sim pareto R.sqlite");
+  const explore::Store store = explore::Store::open(arguments.front());
+  const Front front = front_of(store, resolve_objectives(line, store));
+  Objectives reference;
+  if (line.has("reference")) reference = resolve_reference(line.text("reference"), front.names.size());
+  if (line.has("svg")) write_file(line.text("svg"), as_svg(front));
+  if (line.has("csv")) write_file(line.text("csv"), as_csv(front));
+  if (!line.has("quiet")) print(as_text(front));
+  if (!reference.empty()) print("  hypervolume " + number_text(explore::hypervolume(front.values, reference)) + "\n");
+  return 0;
+}
+
+}  // namespace heatvit::tb

@@ -1,0 +1,201 @@
+// C-simulation of heatvit_top: whole images through the command list that the simulated SoC runs, bit for bit the
+// integer executor. LayerNorm in the fabric. Prints the time of an image.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <ctime>
+#include <filesystem>
+#include <vector>
+
+#include "accel/hls/heatvit_top.h"
+#include "models/lower/program.h"
+#include "models/preprocess/image.h"
+#include "models/quant/prepare.h"
+#include "models/reference/integer_executor.h"
+#include "tb/tests/accel/soc/soc_support.h"
+#include "tb/tests/models/network/random_model.h"
+
+namespace heatvit::testing {
+namespace {
+
+namespace fs = std::filesystem;
+using network::Pruning;
+using network::Scorer;
+
+isa::AcceleratorConfig synthesised() {
+  isa::AcceleratorConfig hw;
+  hw.th = kernels::kTh;
+  hw.ti = kernels::kTi;
+  hw.to = kernels::kTo;
+  hw.tile_m = kernels::kTileM;
+  hw.tile_k = kernels::kTileK;
+  hw.tile_n = kernels::kTileN;
+  hw.layernorm = isa::Placement::kPl;
+  return hw;
+}
+
+/// DDR as the driver leaves it, in words: the command port reads words.
+struct Memory {
+  explicit Memory(const lower::Program& program) : words(program.memory_bytes / 4 + 1) {
+    std::memcpy(words.data(), program.constants.data(), program.constants.size());
+  }
+  int8_t* bytes() { return reinterpret_cast<int8_t*>(words.data()); }
+  std::vector<uint32_t> words;
+};
+
+struct TopResult {
+  int status = 0;
+  std::vector<int32_t> logits;
+  std::vector<uint32_t> kept;
+  std::string reports;
+  double seconds = 0;
+};
+
+TopResult run_top(const lower::Program& program, const std::vector<int8_t>& image, uint32_t seed,
+                  size_t corrupt_word = SIZE_MAX) {
+  Memory memory(program);
+  std::copy(image.begin(), image.end(), memory.bytes() + program.image.address);
+  if (corrupt_word != SIZE_MAX) memory.words[program.command_list.address / 4 + corrupt_word] ^= 0x10;
+  TopResult result;
+  uint32_t kept[8] = {}, stages = 0;
+  ::testing::internal::CaptureStderr();
+  const std::clock_t begin = std::clock();
+  result.status =
+      heatvit_top(memory.bytes(), memory.bytes(), memory.bytes(), memory.words.data(), program.command_list.address,
+                  static_cast<uint32_t>(program.commands.size()), 197, seed, kept, &stages);
+  result.seconds = static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC;
+  result.reports = ::testing::internal::GetCapturedStderr();  // of streams: deadlock, left-over elements
+  result.kept.assign(kept, kept + stages);
+  result.logits.resize(program.logits.bytes / 4);
+  std::memcpy(result.logits.data(), memory.bytes() + program.logits.address, program.logits.bytes);
+  return result;
+}
+
+/// Empty, or what differs. Adds the time to `seconds`.
+std::string compare(const network::QuantModel& model, const isa::AcceleratorConfig& hw, const Pruning& pruning,
+                    const std::vector<int8_t>& image, double* seconds = nullptr) {
+  constexpr uint32_t kSeed = 77;
+  const lower::Program program = lower::lower(model.spec, hw, pruning, &model);
+  const reference::IntegerResult expected = reference::IntegerExecutor(model, pruning).run(image, kSeed);
+  const TopResult got = run_top(program, image, kSeed);
+  if (seconds != nullptr) *seconds += got.seconds;
+  if (!got.reports.empty()) return got.reports;
+  if (got.status != hls::kDone) return "status " + std::to_string(got.status);
+  std::vector<uint32_t> kept;
+  for (const auto& stage : expected.kept) kept.push_back(static_cast<uint32_t>(stage.size()));
+  if (got.kept != kept) return "kept counts differ";
+  return got.logits == expected.logits ? "" : "logits differ";
+}
+
+TEST(HlsTop, RandomModelsOfEveryScorer) {
+  const zoo::ModelSpec spec = small_spec();
+  const network::QuantModel model = network::random_quant_model(spec, 7, true);
+  const std::vector<Pruning> prunings = {{},
+                                         pruning_of(spec, Scorer::kClsAttention, {137, 60}),
+                                         pruning_of(spec, Scorer::kRandom, {120, 33}),
+                                         pruning_of(spec, Scorer::kHeatvit, {}),
+                                         pruning_of(spec, Scorer::kHeatvit, {196, 91})};
+  for (size_t i = 0; i < prunings.size(); ++i)
+    for (const auto softmax : {isa::SoftmaxPlacement::kAuto, isa::SoftmaxPlacement::kSeparate})
+      for (const bool order_nm : {true, false}) {
+        isa::AcceleratorConfig hw = synthesised();
+        hw.softmax = softmax;
+        hw.order_nm = order_nm;
+        EXPECT_EQ(compare(model, hw, prunings[i], random_image(static_cast<uint32_t>(i))), "") << i;
+      }
+}
+
+TEST(HlsTop, EightBitResidualAndCommandsForTheHost) {
+  const zoo::ModelSpec spec = small_spec();
+  const network::QuantModel model = network::random_quant_model(spec, 9, true, 8);
+  isa::AcceleratorConfig hw = synthesised();
+  hw.residual_bits = 8;
+  hw.layernorm = isa::Placement::kCpu;  // the top does them itself
+  EXPECT_EQ(compare(model, hw, pruning_of(spec, Scorer::kHeatvit, {150, 80}), random_image(3)), "");
+}
+
+TEST(HlsTop, LvVit) {  // convolutions and the auxiliary head
+  const zoo::ModelSpec& spec = zoo::find("lv-vit-s");
+  const network::QuantModel model = network::random_quant_model(spec, 3, true);
+  EXPECT_EQ(compare(model, synthesised(), pruning_of(spec, Scorer::kHeatvit, {137, 96, 67}), random_image(6)), "");
+}
+
+TEST(HlsTop, RefusesWhatIsNoCommand) {
+  const network::QuantModel model = network::random_quant_model(small_spec(), 7, true);
+  lower::Program program = lower::lower(model.spec, synthesised(), {}, &model);
+  EXPECT_EQ(run_top(program, random_image(1), 1).status, hls::kDone);
+  EXPECT_EQ(run_top(program, random_image(1), 1, 5 * isa::kCommandWords + 3).status, hls::kBadCommand);
+  program.commands.pop_back();  // the list ends without END
+  EXPECT_EQ(run_top(program, random_image(1), 1).status, hls::kNoEnd);
+}
+
+TEST(HlsTop, RefusesBatches) {
+  const network::QuantModel model = network::random_quant_model(small_spec(), 7, true);
+  isa::AcceleratorConfig hw = synthesised();
+  hw.batch = 2;
+  std::vector<int8_t> two = random_image(1);
+  two.resize(2 * two.size());
+  EXPECT_EQ(run_top(lower::lower(model.spec, hw, {}, &model), two, 1).status, hls::kNoBatch);
+}
+
+TEST(HlsTop, DeeperTilesComeInParts) {
+  isa::AcceleratorConfig hw = synthesised();
+  hw.tile_k = 700;
+  const network::QuantModel model = network::random_quant_model(zoo::find("deit-t"), 7, false);
+  EXPECT_EQ(compare(model, hw, {}, random_image(2)), "");
+}
+
+TEST(HlsTop, RefusesTilesThatItsBuffersDoNotHold) {
+  isa::AcceleratorConfig hw = synthesised();
+  hw.tile_n = 768;  // beyond the buffers of this bitstream
+  const zoo::ModelSpec& deit_tiny = zoo::find("deit-t");
+  const network::QuantModel large = network::random_quant_model(deit_tiny, 7, false);
+  EXPECT_EQ(run_top(lower::lower(deit_tiny, hw, {}, &large), random_image(1), 1).status, hls::kTooLarge);
+}
+
+class DeitTiny : public ::testing::Test {
+ protected:
+  static fs::path data_folder() {
+    const char* named = std::getenv("HEATVIT_DATA");
+    const char* home = std::getenv("HEATVIT_HOME");
+    return named != nullptr ? fs::path(named) : fs::path(home != nullptr ? home : ".") / "../shared/data";
+  }
+
+  void SetUp() override {
+    if (!fs::exists(data_folder() / "weights/deit_tiny_patch16_224.safetensors"))
+      GTEST_SKIP() << "no data folder: set HEATVIT_DATA";
+  }
+
+  static void expect_exact(const std::string& selectors, const Pruning& pruning) {
+    quant::PrepareOptions options;
+    options.model = "deit-t";
+    options.weights = (data_folder() / "weights/deit_tiny_patch16_224.safetensors").string();
+    options.selectors = selectors;
+    const network::QuantModel model = quant::prepare(options);
+    std::vector<fs::path> files;
+    for (const auto& entry : fs::directory_iterator(data_folder() / "images"))
+      if (entry.path().extension() == ".jpg") files.push_back(entry.path());
+    std::sort(files.begin(), files.end());
+    ASSERT_GE(files.size(), 2U);
+    double seconds = 0;
+    for (size_t i = 0; i < 2; ++i) {
+      const auto image = preprocess::to_int8(preprocess::load_image(files[i].string(), 0.875));
+      EXPECT_EQ(compare(model, synthesised(), pruning, image, &seconds), "") << files[i];
+    }
+    RecordProperty("cpu_seconds_an_image", std::to_string(seconds / 2));
+    std::printf("heatvit_top: %.2f s of CPU time an image\n", seconds / 2);
+  }
+};
+
+TEST_F(DeitTiny, PrunedByClsAttention) {
+  expect_exact("", pruning_of(zoo::find("deit-t"), Scorer::kClsAttention, {137, 96, 67}));
+}
+
+TEST_F(DeitTiny, PrunedByHeatvitSelectors) {
+  expect_exact("random:1", pruning_of(zoo::find("deit-t"), Scorer::kHeatvit, {}));
+}
+
+}  // namespace
+}  // namespace heatvit::testing

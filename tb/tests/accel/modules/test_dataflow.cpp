@@ -1,0 +1,399 @@
+// Dataflow parameters: ports of the DMA engines, grain of dependencies, what stays on chip. Whatever is chosen, results
+// and cycles of functional and timing mode agree, and the books balance.
+#include <gtest/gtest.h>
+
+#include <random>
+#include <set>
+
+#include "accel/isa/errors.h"
+#include "accel/modules/dma.h"
+#include "accel/modules/train_split.h"
+#include "models/lower/program.h"
+#include "tb/tests/accel/soc/soc_support.h"
+#include "tb/tests/models/network/random_model.h"
+
+namespace heatvit::testing {
+namespace {
+
+using modules::BurstTrain;
+using network::Pruning;
+using network::Scorer;
+using soc::SocConfig;
+
+/// Addresses of a train's bytes in its dense order.
+std::vector<uint32_t> addresses(const BurstTrain& t) {
+  std::vector<uint32_t> all;
+  for (uint32_t p = 0; p < t.planes; ++p)
+    for (uint32_t r = 0; r < t.rows; ++r)
+      for (uint32_t b = 0; b < t.row_bytes; ++b) all.push_back(t.address + p * t.plane_pitch + r * t.pitch + b);
+  return all;
+}
+
+TEST(TrainSplit, SharesFollowEachOtherAndAreTheTrain) {
+  for (const BurstTrain& train :
+       {BurstTrain{64, 5000}, BurstTrain{64, 256}, BurstTrain{64, 257}, BurstTrain{0, 48, 7, 96},
+        BurstTrain{0, 48, 1, 96, 5, 1000}, BurstTrain{0, 48, 6, 96, 2, 1000}, BurstTrain{0, 1}}) {
+    const modules::TrainShares dealt = modules::split_train(train, 2);
+    std::vector<uint32_t> all;
+    for (int i = 0; i < dealt.count; ++i) {
+      EXPECT_GT(dealt.share[static_cast<size_t>(i)].bytes(), 0U);
+      const std::vector<uint32_t> part = addresses(dealt.share[static_cast<size_t>(i)]);
+      all.insert(all.end(), part.begin(), part.end());
+    }
+    EXPECT_EQ(all, addresses(train));
+    EXPECT_EQ(modules::split_train(train, 1).count, 1);
+  }
+  EXPECT_EQ(modules::split_train({64, 256}, 2).count, 1) << "one burst is not worth two ports";
+  EXPECT_EQ(modules::split_train({64, 257}, 2).count, 2);
+}
+
+/// A GEMM over `heads` heads whose results lie side by side, or each in a matrix of its own.
+modules::Job random_gemm(std::mt19937& random) {
+  const auto up_to = [&](int most) { return static_cast<int>(random() % static_cast<uint32_t>(most)) + 1; };
+  modules::Job job;
+  isa::Command& c = job.command;
+  c.opcode = isa::Opcode::kGemm;
+  job.m = up_to(20), job.n = up_to(20), job.k = 1;
+  c.heads = static_cast<uint8_t>(up_to(4));
+  c.head_group = static_cast<uint8_t>(up_to(c.heads));
+  c.tile_m = static_cast<uint16_t>(up_to(job.m));
+  c.tile_n = static_cast<uint16_t>(up_to(job.n));
+  c.panel = random() % 4 == 0;
+  c.order = random() % 2 == 0 ? isa::LoopOrder::kMN : isa::LoopOrder::kNM;
+  c.c_type = random() % 2 == 0 ? isa::Element::kInt8 : isa::Element::kInt16;
+  const auto row = static_cast<uint32_t>(job.n * isa::bytes_of(c.c_type));
+  c.c.address = 1000;
+  if (random() % 2 == 0) {
+    c.c.head_stride = row;
+    c.c.pitch = c.heads * row;
+  } else {
+    c.c.pitch = row + static_cast<uint32_t>(random() % 8);
+    c.c.head_stride = c.c.pitch * static_cast<uint32_t>(job.m);
+  }
+  return job;
+}
+
+/// The first `count` stores of a GEMM, as addresses.
+std::set<uint32_t> stored_bytes(const modules::Job& job, uint32_t count) {
+  std::set<uint32_t> bytes;
+  modules::TileWalk walk(job);
+  for (modules::Tile tile; count > 0 && walk.next(tile);) {
+    if (!tile.out_last) continue;
+    for (const uint32_t address : addresses(modules::plan_output(job, tile).train)) bytes.insert(address);
+    --count;
+  }
+  return bytes;
+}
+
+TEST(Scoreboard, ABlockIsReadyWhenItsBytesAreStored) {
+  std::mt19937 random(11);
+  int waited_longer = 0, whole = 0, trials = 0;
+  for (int i = 0; i < 3000; ++i) {
+    const modules::Job job = random_gemm(random);
+    const auto all_stores = static_cast<uint32_t>(modules::TileWalk(job).output_tiles());
+    const std::set<uint32_t> result = stored_bytes(job, all_stores);
+    // A block of the result itself, then one of another shape over the same bytes.
+    const auto pick = [&](int extent) { return static_cast<int>(random() % static_cast<uint32_t>(extent)); };
+    const int row0 = pick(job.m), rows = 1 + pick(job.m - row0), column0 = pick(job.n),
+              columns = 1 + pick(job.n - column0), head0 = pick(job.command.heads),
+              heads = 1 + pick(job.command.heads - head0);
+    const auto size = static_cast<uint32_t>(isa::bytes_of(job.command.c_type));
+    BurstTrain block = modules::plan_block(job.command.c, head0, heads, row0, rows,
+                                           static_cast<uint32_t>(column0) * size, static_cast<uint32_t>(columns) * size)
+                           .train;
+    const bool other_shape = i % 3 == 0;
+    if (other_shape) {
+      block.planes = 1;
+      block.rows = 1 + static_cast<uint32_t>(random() % 3);
+      block.pitch = 1 + static_cast<uint32_t>(random() % 40);
+      block.row_bytes = 1 + static_cast<uint32_t>(random() % 30);
+    }
+    std::set<uint32_t> wanted;
+    for (const uint32_t address : addresses(block))
+      if (result.count(address) != 0) wanted.insert(address);
+    const uint32_t needed = modules::stores_needed(job, block);
+    if (wanted.empty() && needed == 0) continue;
+    ++trials;
+    whole += needed == modules::kAllStores ? 1 : 0;
+    const std::set<uint32_t> there = stored_bytes(job, std::min(needed, all_stores));
+    for (const uint32_t address : wanted) ASSERT_EQ(there.count(address), 1U) << "case " << i;
+    if (other_shape || needed == modules::kAllStores || needed == 0) continue;
+    const std::set<uint32_t> before = stored_bytes(job, needed - 1);
+    bool earlier = true;
+    for (const uint32_t address : wanted) earlier = earlier && before.count(address) != 0;
+    waited_longer += earlier ? 1 : 0;
+  }
+  EXPECT_GT(trials, 2000);
+  EXPECT_LT(whole, trials / 4);
+  EXPECT_LT(waited_longer, trials / 20) << "blocks of the result itself are met at the store that completes them";
+}
+
+TEST(Scoreboard, OtherBlocksNeedNothingOrEverything) {
+  std::mt19937 random(2);
+  modules::Job job = random_gemm(random);
+  EXPECT_EQ(modules::stores_needed(job, BurstTrain{0, 1000}), 0U) << "ends where the result begins";
+  EXPECT_EQ(modules::stores_needed(job, BurstTrain{0, 1001}), modules::kAllStores) << "hangs over";
+  EXPECT_EQ(modules::stores_needed(job, BurstTrain{100000, 16}), 0U);
+  job.command.opcode = isa::Opcode::kTokenPack;
+  EXPECT_EQ(modules::stores_needed(job, BurstTrain{1000, 1}), modules::kAllStores) << "is written column by column";
+}
+
+network::QuantModel small_model(int bits) { return network::random_quant_model(small_spec(), 7, true, 16, bits); }
+
+/// A point of the dataflow space on a small array whose tiles divide nothing evenly.
+SocConfig random_dataflow(std::mt19937& random) {
+  const auto pick = [&](std::initializer_list<int> values) {
+    return values.begin()[std::uniform_int_distribution<size_t>(0, values.size() - 1)(random)];
+  };
+  SocConfig c;
+  c.accel.th = pick({1, 2, 3, 4});
+  c.accel.ti = pick({4, 7, 16});
+  c.accel.to = pick({5, 8, 16});
+  c.accel.tile_m = pick({13, 50, 64, 197});
+  c.accel.tile_k = pick({29, 48, 64, 160});
+  c.accel.tile_n = pick({23, 40, 64, 192});
+  c.accel.order_nm = pick({0, 1}) == 1;
+  c.accel.layernorm = pick({0, 1}) == 1 ? isa::Placement::kPl : isa::Placement::kCpu;
+  c.control.dependency = pick({0, 1}) == 1 ? soc::DependencyGrain::kTile : soc::DependencyGrain::kOperation;
+  c.accel.fuse_attention = pick({0, 1}) == 1;
+  c.accel.residual_on_chip = c.accel.layernorm == isa::Placement::kPl && pick({0, 1}) == 1;
+  c.buffers.chip_width = pick({8, 64});
+  c.dma.input_ports = pick({1, 2});
+  c.dma.weight_ports = pick({1, 2});
+  c.dma.output_ports = pick({1, 2});
+  c.buffers.input = pick({1, 2, 3});
+  c.buffers.weight = pick({1, 2, 3});
+  c.control.queue = pick({1, 4});
+  c.debug.stall_seed = pick({0, 0, 5});
+  c.accel.batch = pick({1, 1, 2, 3});
+  c.accel.numerics_bits = pick({8, 8, 16});
+  return c;
+}
+
+std::string words(const SocConfig& c) {
+  return std::to_string(c.accel.numerics_bits) + " bit, batch " + std::to_string(c.accel.batch) + " " +
+         std::to_string(c.accel.th) + "x" + std::to_string(c.accel.ti) + "x" + std::to_string(c.accel.to) + " tiles " +
+         std::to_string(c.accel.tile_m) + "x" + std::to_string(c.accel.tile_k) + "x" + std::to_string(c.accel.tile_n) +
+         (c.control.dependency == soc::DependencyGrain::kTile ? " by tile" : "") +
+         std::string(c.accel.fuse_attention ? " fused" : "") + (c.accel.residual_on_chip ? " residual on chip" : "") +
+         " ports " + std::to_string(c.dma.input_ports) + std::to_string(c.dma.weight_ports) +
+         std::to_string(c.dma.output_ports);
+}
+
+Pruning random_pruning(std::mt19937& random) {
+  const auto spec = small_spec();
+  switch (random() % 4) {
+    case 0: return {};
+    case 1: return pruning_of(spec, Scorer::kClsAttention, {137, 60});
+    case 2: return pruning_of(spec, Scorer::kRandom, {120, 33});
+    default: return pruning_of(spec, Scorer::kHeatvit, {196, 91});
+  }
+}
+
+TEST(Dataflow, RandomCombinationsAreExact) {
+  const network::QuantModel narrow = small_model(8), wide = small_model(16);
+  std::mt19937 random(3);
+  int built = 0, built_wide = 0;
+  for (int i = 0; i < 60; ++i) {
+    const SocConfig config = random_dataflow(random);
+    const network::QuantModel& model = config.accel.numerics_bits == 16 ? wide : narrow;
+    const Pruning pruning = random_pruning(random);
+    const std::string verdict = isolated([&] {
+      return compare_exactly(model, {config, pruning, {random_image(1), random_image(2), random_image(3)}});
+    });
+    if (verdict.find("tile sizes too small") != std::string::npos ||
+        verdict.find("accel.fuse_attention needs softmax") != std::string::npos)
+      continue;
+    ++built;
+    built_wide += config.accel.numerics_bits == 16 ? 1 : 0;
+    EXPECT_EQ(verdict, "") << i << ": " << words(config);
+  }
+  EXPECT_GE(built, 30);
+  EXPECT_GE(built_wide, 10);
+}
+
+/// Cycles of one image with the counts that the program carries.
+std::string cycles_of(const SocConfig& config, const Pruning& pruning, const network::QuantModel* model) {
+  return isolated([&] {
+    const lower::Program program = lower::lower(small_spec(), config.accel, pruning, model);
+    soc::Simulator simulator(config, program, model != nullptr ? soc::Mode::kFunctional : soc::Mode::kTiming);
+    const std::vector<int8_t> image = random_image(4);
+    soc::ImageInput input;
+    if (model != nullptr) input.pixels = &image;
+    const soc::ImageResult r = simulator.run(input);
+    return std::to_string(r.cycles) + audit(program, r);
+  });
+}
+
+TEST(Dataflow, FunctionalAndTimingModeTakeTheSameCycles) {
+  const network::QuantModel narrow = small_model(8), wide = small_model(16);
+  std::mt19937 random(8);
+  for (int i = 0; i < 25; ++i) {
+    SocConfig config = random_dataflow(random);
+    config.debug.stall_seed = 0;
+    const Pruning pruning = random_pruning(random);
+    const network::QuantModel& model = config.accel.numerics_bits == 16 ? wide : narrow;
+    EXPECT_EQ(cycles_of(config, pruning, nullptr), cycles_of(config, pruning, &model)) << i << ": " << words(config);
+  }
+}
+
+/// Timing run of DeiT-S as shipped but for `change`.
+template <class Change>
+soc::ImageResult deit_s(const Change& change) {
+  SocConfig config;
+  change(config);
+  soc::ImageResult result;
+  const std::string text = isolated([&] {
+    const lower::Program program = lower::lower(zoo::find("deit-s"), config.accel, {}, nullptr);
+    const soc::ImageResult r = soc::Simulator(config, program, soc::Mode::kTiming).run({});
+    std::string line = std::to_string(r.cycles);
+    for (const auto& port : r.memory.bytes)
+      for (const uint64_t bytes : port) line += " " + std::to_string(bytes);
+    return line + audit(program, r);
+  });
+  const char* at = text.c_str();
+  char* next = nullptr;
+  const auto number = [&] {
+    const uint64_t value = std::strtoull(at, &next, 10);
+    at = next;
+    return value;
+  };
+  result.cycles = number();
+  for (auto& port : result.memory.bytes)
+    for (uint64_t& bytes : port) bytes = number();
+  EXPECT_EQ(*at, '\0') << text;
+  return result;
+}
+
+/// Bytes from the first of a matrix to behind its last, over all heads.
+std::pair<uint64_t, uint64_t> extent(const isa::Operand& o, int heads, int rows, int row_bytes) {
+  const uint64_t length = uint64_t{o.head_stride} * static_cast<uint32_t>(heads - 1) +
+                          uint64_t{o.pitch} * static_cast<uint32_t>(rows - 1) + static_cast<uint32_t>(row_bytes);
+  return {o.address, o.address + length};
+}
+
+TEST(Dependencies, AHostCommandOverwritesNothingThatItsProducerReads) {
+  // By tile, the host writes while the command that it depends on still runs; all before are complete by then.
+  int host_commands = 0;
+  for (const zoo::ModelSpec& spec : zoo::models()) {
+    const Pruning pruning = pruning_of(spec, Scorer::kHeatvit, {137, 96, 67});
+    const lower::Program program = lower::lower(spec, SocConfig{}.accel, pruning, nullptr);
+    for (const isa::Command& host : program.commands) {
+      if (!host.on_cpu) continue;
+      ++host_commands;
+      const isa::Command& before = program.commands[host.wait_a - 1U];
+      const auto written = extent(host.c, 1, host.m.at(spec.max_tokens()), host.n.fixed * isa::bytes_of(host.c_type));
+      const auto read = extent(before.a, before.heads, before.m.at(spec.max_tokens()),
+                               before.k.at(spec.max_tokens()) * isa::bytes_of(before.a_type));
+      EXPECT_TRUE(written.second <= read.first || read.second <= written.first)
+          << spec.name << ": " << isa::disassemble(host, 0) << " after " << isa::disassemble(before, 0);
+    }
+  }
+  EXPECT_GT(host_commands, 100);
+}
+
+TEST(Dependencies, ByTileTheHostBeginsBeforeItsInputIsComplete) {
+  // One product of weights a layer, small row tiles: rows of the residual stream are complete one tile after another.
+  const auto with = [](soc::DependencyGrain grain) {
+    return deit_s([&](SocConfig& c) {
+      c.accel.tile_m = 66, c.accel.tile_n = 384, c.accel.order_nm = false;
+      c.control.dependency = grain;
+    });
+  };
+  const soc::ImageResult whole = with(soc::DependencyGrain::kOperation), tiles = with(soc::DependencyGrain::kTile);
+  EXPECT_LT(static_cast<double>(tiles.cycles), 0.93 * static_cast<double>(whole.cycles));
+  EXPECT_EQ(tiles.memory.bytes, whole.memory.bytes);
+}
+
+TEST(Dependencies, ByTileIsFasterAndMovesTheSameBytes) {
+  const soc::ImageResult whole = deit_s([](SocConfig&) {});
+  const soc::ImageResult tiles = deit_s([](SocConfig& c) { c.control.dependency = soc::DependencyGrain::kTile; });
+  EXPECT_LT(tiles.cycles, whole.cycles);
+  EXPECT_EQ(tiles.memory.bytes, whole.memory.bytes);
+}
+
+uint64_t bytes_of(const soc::ImageResult& r, soc::MemoryPort port, modules::Purpose purpose) {
+  return r.memory.bytes[static_cast<size_t>(port)][static_cast<size_t>(purpose)];
+}
+
+/// Bytes of one operation over all blocks of DeiT-S: DDR, on chip.
+std::pair<uint64_t, uint64_t> bytes_of_op(isa::Op op, const SocConfig& config) {
+  const std::string text = isolated([&] {
+    const lower::Program program = lower::lower(zoo::find("deit-s"), config.accel, {}, nullptr);
+    const soc::ImageResult r = soc::Simulator(config, program, soc::Mode::kTiming).run({});
+    uint64_t ddr = 0, chip = 0;
+    for (const soc::CommandRecord& c : r.commands) {
+      if (c.op != op) continue;
+      ddr += c.bytes_in + c.bytes_out;
+      chip += c.bytes_chip;
+    }
+    return std::to_string(ddr) + " " + std::to_string(chip) + audit(program, r);
+  });
+  unsigned long long ddr = 0, chip = 0;
+  EXPECT_EQ(std::sscanf(text.c_str(), "%llu %llu", &ddr, &chip), 2) << text;
+  return {ddr, chip};
+}
+
+TEST(OnChip, ScoresAndResidualStreamLeaveDdr) {
+  SocConfig config;
+  config.accel.layernorm = isa::Placement::kPl;
+  config.accel.chip_kib = 1024;
+  const SocConfig plain = config;
+  config.accel.fuse_attention = config.accel.residual_on_chip = true;
+  const uint64_t scores = 12ULL * 6 * 197 * 197, stream = 12ULL * 197 * 384 * 2, activations = stream / 2;
+  EXPECT_EQ(bytes_of_op(isa::Op::kScores, plain).second, 0U);
+  EXPECT_EQ(bytes_of_op(isa::Op::kScores, config).second, scores);
+  EXPECT_EQ(bytes_of_op(isa::Op::kScores, plain).first - bytes_of_op(isa::Op::kScores, config).first, scores);
+  EXPECT_EQ(bytes_of_op(isa::Op::kAttend, config), std::pair(activations, scores)) << "Q K^T x V: results alone";
+  EXPECT_EQ(bytes_of_op(isa::Op::kNorm1, config), std::pair(activations, stream));
+  EXPECT_EQ(bytes_of_op(isa::Op::kFc2, config).second, 2 * stream) << "residual read and written";
+}
+
+TEST(OnChip, RefusalsNameTheParameter) {
+  const auto refusal = [](auto change) {
+    SocConfig config;
+    change(config);
+    try {
+      lower::lower(zoo::find("deit-b"), config.accel, {}, nullptr);
+    } catch (const InputError& error) {
+      return std::string(error.what());
+    }
+    return std::string("accepted");
+  };
+  EXPECT_EQ(refusal([](SocConfig& c) { c.accel.residual_on_chip = true; }),
+            "accel.residual = chip needs accel.layernorm = pl: the host does not reach the memory on chip");
+  EXPECT_EQ(refusal([](SocConfig& c) {
+              c.accel.residual_on_chip = c.accel.fuse_attention = true;
+              c.accel.layernorm = isa::Placement::kPl;
+            }),
+            "accel.fuse_attention and accel.residual = chip need 776 KiB on chip for deit-b, buffer.chip_kib is 512");
+  EXPECT_EQ(refusal([](SocConfig& c) {
+              c.accel.fuse_attention = true;
+              c.accel.softmax = isa::SoftmaxPlacement::kSeparate;
+            }),
+            "accel.fuse_attention needs softmax behind the score product: accel.softmax not separate, a row of 197 "
+            "scores in one output tile (tile.m x tile.n)");
+  EXPECT_EQ(refusal([](SocConfig& c) { c.accel.fuse_attention = true; }), "accepted");
+}
+
+TEST(Ports, SecondPortsCarryHalfAndSaveTime) {
+  using modules::Purpose;
+  using soc::MemoryPort;
+  const soc::ImageResult one = deit_s([](SocConfig&) {});
+  const soc::ImageResult two = deit_s([](SocConfig& c) { c.dma = {2, 2, 2}; });
+  EXPECT_LT(two.cycles, one.cycles);
+  const std::array<std::tuple<Purpose, MemoryPort, MemoryPort>, 3> pairs = {
+      std::tuple{Purpose::kInput, MemoryPort::kHp0, MemoryPort::kHp2},
+      std::tuple{Purpose::kWeights, MemoryPort::kHp1, MemoryPort::kHp3},
+      std::tuple{Purpose::kOutput, MemoryPort::kHp3, MemoryPort::kHp0}};
+  for (const auto& [purpose, first, second] : pairs) {
+    const uint64_t all = bytes_of(one, first, purpose);
+    EXPECT_EQ(bytes_of(one, second, purpose), 0U);
+    EXPECT_EQ(bytes_of(two, first, purpose) + bytes_of(two, second, purpose), all);
+    EXPECT_NEAR(static_cast<double>(bytes_of(two, second, purpose)), 0.5 * static_cast<double>(all),
+                0.05 * static_cast<double>(all));
+  }
+}
+
+}  // namespace
+}  // namespace heatvit::testing

@@ -1,0 +1,165 @@
+// Resources, energy and lower bounds: arithmetic by hand, devices, and what a run reports.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "accel/soc/power.h"
+#include "accel/soc/resources.h"
+#include "tb/config/device.h"
+#include "tb/tests/support/message_of.h"
+#include "tb/tests/support/temporary_folder.h"
+
+namespace heatvit {
+namespace {
+
+using soc::ResourceCount;
+using testing::HasSubstr;
+
+int64_t count_of(const soc::SocConfig& config, const std::string& module, int64_t ResourceCount::*what) {
+  for (const soc::ModuleResources& m : soc::resources_of(config).modules)
+    if (m.name == module) return m.count.*what;
+  ADD_FAILURE() << "no module " << module;
+  return -1;
+}
+
+TEST(Resources, BlockRamsTakeTheBestShape) {
+  EXPECT_EQ(soc::bram18k_of(36, 512), 1);
+  EXPECT_EQ(soc::bram18k_of(37, 512), 2);
+  EXPECT_EQ(soc::bram18k_of(36, 513), 2);
+  EXPECT_EQ(soc::bram18k_of(9, 2048), 1);
+  EXPECT_EQ(soc::bram18k_of(1, 16384), 1);
+  EXPECT_EQ(soc::bram18k_of(768, 788), 43);  // 18 bits wide: 43 x 1, better than 36 bits: 22 x 2
+}
+
+TEST(Resources, MultipliersAreTiledBy27x18) {
+  EXPECT_EQ(soc::dsp_of(27, 18), 1);
+  EXPECT_EQ(soc::dsp_of(18, 27), 1);
+  EXPECT_EQ(soc::dsp_of(28, 18), 2);
+  EXPECT_EQ(soc::dsp_of(32, 17), 2);
+  EXPECT_EQ(soc::dsp_of(53, 35), 4);
+}
+
+TEST(Resources, PackingHalvesTheArray) {
+  soc::SocConfig config;
+  config.accel.th = 3, config.accel.ti = 5, config.accel.to = 7;
+  EXPECT_EQ(count_of(config, "PE array", &ResourceCount::dsp), 3 * 5 * 4) << "seven outputs are four pairs";
+  config.mapping.packing = 1;
+  EXPECT_EQ(count_of(config, "PE array", &ResourceCount::dsp), 3 * 5 * 7);
+}
+
+TEST(Resources, SixteenBitOperandsTakeASliceAProduct) {
+  soc::SocConfig config;
+  config.accel.th = 2, config.accel.ti = 8, config.accel.to = 16;
+  config.accel.numerics_bits = 16;
+  EXPECT_EQ(count_of(config, "PE array", &ResourceCount::dsp), 2 * 8 * 16);
+}
+
+TEST(Resources, BuffersArePartitionedAndDoubled) {
+  soc::SocConfig config;
+  config.accel.th = 2, config.accel.ti = 4, config.accel.to = 8;
+  config.accel.tile_m = 64, config.accel.tile_k = 128, config.accel.tile_n = 64;
+  config.buffers.input = 3;
+  // 64 bits (2 x 4 bytes) wide, 64 x 128 bytes: 1,024 words, so four block RAMs 18 bits wide, three times.
+  EXPECT_EQ(count_of(config, "input buffer", &ResourceCount::bram18k), 3 * 4);
+  // 2 x 8 sums of 32 bits wide, 64 x 64 sums: 256 words; 512 bits are 15 block RAMs, twice.
+  EXPECT_EQ(count_of(config, "accumulators", &ResourceCount::bram18k), 2 * 15);
+  // 64 weights wide, 128 words: above the threshold in block RAM, at it in LUT RAM (7 bits and 64 words in 8 LUTs).
+  EXPECT_EQ(count_of(config, "weight buffer", &ResourceCount::bram18k), 2 * 15);
+  config.mapping.lutram_depth = 128;
+  EXPECT_EQ(count_of(config, "weight buffer", &ResourceCount::bram18k), 0);
+  EXPECT_EQ(count_of(config, "weight buffer", &ResourceCount::lut), 2 * 8 * 74 * 2);
+}
+
+TEST(Resources, TheSelectorIsListedApart) {
+  const soc::ResourceReport report = soc::resources_of({});
+  EXPECT_GT(report.selector().dsp, 0);
+  EXPECT_GT(report.selector().lut, 0);
+  EXPECT_LT(report.selector().lut, report.total().lut / 5);
+  soc::SocConfig wide;
+  wide.vector.select_lanes = 64;
+  EXPECT_GT(soc::resources_of(wide).selector().lut, report.selector().lut);
+}
+
+TEST(Resources, LayerNormCountsWhereItRuns) {
+  soc::SocConfig config;
+  const int64_t cpu = soc::resources_of(config).total().dsp;
+  config.accel.layernorm = isa::Placement::kPl;
+  EXPECT_GT(soc::resources_of(config).total().dsp, cpu);
+}
+
+TEST(Devices, AreRefusedInOneLineThatSaysWhat) {
+  const tests::TemporaryFolder folder;
+  const auto refusal = [&](const std::string& text) {
+    return tests::message_of([&] { tb::find_device(folder.file("d.ini", text)); });
+  };
+  EXPECT_THAT(refusal("[fabric]\nbram18k = 1\nlut = 1\nff = 1\n"), HasSubstr("no dsp48e2"));
+  EXPECT_THAT(refusal("[fabric]\ndsp48e2 = many\nbram18k = 1\nlut = 1\nff = 1\n"), HasSubstr("many"));
+  EXPECT_THAT(refusal("[fabric\n"), HasSubstr("d.ini:1"));
+  EXPECT_THAT(tests::message_of([] { tb::find_device("zcu999"); }), HasSubstr("zcu102"));
+  EXPECT_FALSE(tb::find_device("none").has_value());
+  EXPECT_EQ(tb::find_device("zcu102")->has.dsp, 2520);
+  soc::SocConfig config;
+  tb::expect_fit(config, tb::find_device("zcu102"));
+  config.accel.to = 64;
+  EXPECT_THAT(tests::message_of([&] { tb::expect_fit(config, tb::find_device("zcu102")); }),
+              HasSubstr("DSP: 3,378 needed, 2,520 available"));
+  tb::expect_fit(config, tb::find_device("none"));
+}
+
+TEST(Devices, LutRamIsAPartOfTheLuts) {
+  const tests::TemporaryFolder folder;
+  soc::SocConfig config;
+  config.accel.tile_k = 768, config.accel.tile_n = 512;
+  config.mapping.lutram_depth = 128;  // 128 words of 3,072 weights: 3,511 x 16 LUTs a slot
+  config.buffers.weight = 3;
+  const std::string fabric = "[fabric]\ndsp48e2 = 9999\nbram18k = 9999\nlut = 999999\nff = 999999\n";
+  tb::expect_fit(config, tb::find_device(folder.file("all.ini", fabric)));  // the file says nothing of it
+  const auto needed = soc::resources_of(config).total().lutram;
+  EXPECT_GE(needed, 3 * 3511 * 16);
+  const auto with = [&](int64_t lutram) {
+    return tb::find_device(folder.file("d.ini", fabric + "lutram = " + std::to_string(lutram) + "\n"));
+  };
+  tb::expect_fit(config, with(needed));
+  EXPECT_THAT(tests::message_of([&] { tb::expect_fit(config, with(needed - 1)); }), HasSubstr("LUT RAM: 1"));
+  EXPECT_EQ(tb::find_device("zcu102")->has.lutram, 144000);
+}
+
+TEST(Energy, IsActivityTimesCoefficients) {
+  soc::SocConfig config;
+  soc::Activity activity;
+  activity.latency_ms = 10;
+  const auto part = [&](const std::string& name) {
+    for (const soc::EnergyPart& p : soc::power_of(config, activity).parts)
+      if (p.name == name) return p.mj;
+    ADD_FAILURE() << "no part " << name;
+    return 0.0;
+  };
+  EXPECT_DOUBLE_EQ(part("processing system"), config.power.ps_w * 10);
+  EXPECT_DOUBLE_EQ(part("DDR, background"), 0.055 * 1.2 * 8 * 10);
+  EXPECT_EQ(part("pe"), 0);
+  activity.busy[static_cast<size_t>(modules::Unit::kPeArray)] = 1000;
+  const double once = part("pe");
+  activity.busy[static_cast<size_t>(modules::Unit::kPeArray)] = 2000;
+  EXPECT_DOUBLE_EQ(part("pe"), 2 * once);
+  EXPECT_GT(once, 1000 * 1536 * config.power.dsp_pj * 1e-9);
+  // A column of 64 bytes: four clocks of 0.9375 ns at 80 mA more than without, on eight devices; and its data lines.
+  activity.read_bytes = 64;
+  EXPECT_NEAR(part("DDR, reads"), (4 * 0.9375 * 80 * 1.2 * 8 + 512 * 4.1) * 1e-9, 1e-11);
+  activity.row_openings = 1;
+  EXPECT_NEAR(part("DDR, rows"), (55 * 47.06 - 55 * 33.0 - 42 * 14.06) * 1.2 * 8 * 1e-9, 1e-12);
+  // A word of 64 bytes on chip: 512 bits, fifteen block RAMs of 36. Nothing of it where there is no such memory.
+  activity.chip_bytes = 640;
+  const double without = soc::power_of(config, activity).energy_mj;
+  config.accel.fuse_attention = true;
+  EXPECT_DOUBLE_EQ(part("memory on chip"), 10 * 15 * config.power.bram_pj * 1e-9);
+  EXPECT_GE(soc::power_of(config, activity).energy_mj, without + part("memory on chip"));
+  double sum = 0;
+  const soc::PowerReport report = soc::power_of(config, activity);
+  for (const soc::EnergyPart& p : report.parts) sum += p.mj;
+  EXPECT_DOUBLE_EQ(sum, report.energy_mj);
+  EXPECT_DOUBLE_EQ(report.power_w, report.energy_mj / 10);
+}
+
+}  // namespace
+}  // namespace heatvit

@@ -1,0 +1,245 @@
+// The simulated system against the integer executor, and what must hold for any run: bytes, cycles, stalls, faults.
+#include <gtest/gtest.h>
+
+#include "accel/isa/errors.h"
+#include "models/lower/program.h"
+#include "tb/tests/accel/soc/soc_support.h"
+#include "tb/tests/models/network/random_model.h"
+
+namespace heatvit::testing {
+namespace {
+
+using network::Pruning;
+using network::Scorer;
+using soc::SocConfig;
+
+network::QuantModel small_model(int residual_bits = 16) {
+  return network::random_quant_model(small_spec(), 7, true, residual_bits);
+}
+
+void expect_exact(const network::QuantModel& model, const ExactCase& test) {
+  EXPECT_EQ(isolated([&] { return compare_exactly(model, test); }), "");
+}
+
+TEST(Exact, EveryShapeScorerAndPlacement) {
+  const network::QuantModel model = small_model();
+  for (const ExactCase& test : placements(shapes())) expect_exact(model, test);
+}
+
+TEST(Exact, EightBitResidual) {
+  const network::QuantModel model = small_model(8);
+  ExactCase test{
+      shape(2, 16, 16, 64, 64, 32), pruning_of(small_spec(), Scorer::kHeatvit, {150, 80}), {random_image(3)}};
+  test.config.accel.residual_bits = 8;
+  expect_exact(model, test);
+  test.config.accel.layernorm = isa::Placement::kPl;
+  expect_exact(model, test);
+}
+
+TEST(Exact, LvVit) {  // stem convolutions, residual divisor, auxiliary head
+  const zoo::ModelSpec& spec = zoo::find("lv-vit-s");
+  const network::QuantModel model = network::random_quant_model(spec, 3, true);
+  for (const SocConfig& config : {SocConfig{}, shape(4, 8, 16, 50, 300, 60)})
+    expect_exact(model, {config, pruning_of(spec, Scorer::kHeatvit, {137, 96, 67}), {random_image(6)}});
+}
+
+TEST(Exact, BufferDepthDoesNotChangeResults) {
+  const network::QuantModel model = small_model();
+  for (int depth : {1, 3}) {
+    ExactCase test{
+        shape(2, 8, 16, 50, 48, 33), pruning_of(small_spec(), Scorer::kClsAttention, {100, 50}), {random_image(4)}};
+    test.config.buffers = {depth, depth, depth, depth, depth, depth};
+    expect_exact(model, test);
+  }
+}
+
+TEST(Exact, InjectedStallsDoNotChangeResults) {
+  const network::QuantModel model = small_model();
+  for (uint32_t seed : {1U, 2U, 3U}) {
+    ExactCase test{shape(2, 8, 16, 50, 48, 33), pruning_of(small_spec(), Scorer::kHeatvit, {}), {random_image(5)}};
+    test.config.debug.stall_seed = seed;
+    expect_exact(model, test);
+  }
+}
+
+/// Logits and cycles as text, to be carried out of a child process.
+std::string outcome(const SocConfig& config, const network::QuantModel& model, const Pruning& pruning,
+                    const std::vector<uint32_t>& images) {
+  const lower::Program program = lower::lower(model.spec, config.accel, pruning, &model);
+  soc::Simulator simulator(config, program, soc::Mode::kFunctional);
+  std::string text;
+  for (uint32_t seed : images) {
+    const std::vector<int8_t> image = random_image(seed);
+    soc::ImageInput input;
+    input.pixels = &image;
+    const soc::ImageResult r = simulator.run(input);
+    uint64_t hash = 1469598103934665603ULL;
+    for (int32_t logit : r.logits) hash = (hash ^ static_cast<uint32_t>(logit)) * 1099511628211ULL;
+    text += std::to_string(seed) + ":" + std::to_string(hash) + ":" + std::to_string(r.cycles) + "\n";
+  }
+  return text;
+}
+
+TEST(Determinism, ImagesDoNotDependOnTheirOrder) {
+  const network::QuantModel model = small_model();
+  const Pruning pruning = pruning_of(small_spec(), Scorer::kHeatvit, {});
+  const SocConfig config = shape(2, 16, 16, 64, 64, 64);
+  const std::string forward = isolated([&] { return outcome(config, model, pruning, {1, 2, 3}); });
+  for (uint32_t seed : {3U, 2U, 1U}) {
+    const std::string alone = isolated([&] { return outcome(config, model, pruning, {seed}); });
+    EXPECT_NE(forward.find(alone), std::string::npos) << alone << forward;
+  }
+}
+
+TEST(Determinism, StallsChangeCyclesAlone) {
+  const network::QuantModel model = small_model();
+  SocConfig config = shape(2, 16, 16, 64, 64, 64);
+  const std::string plain = isolated([&] { return outcome(config, model, {}, {1}); });
+  config.debug.stall_seed = 9;
+  const std::string stalled = isolated([&] { return outcome(config, model, {}, {1}); });
+  const auto hash = [](const std::string& s) { return s.substr(0, s.rfind(':')); };
+  EXPECT_EQ(hash(plain), hash(stalled));
+  EXPECT_NE(plain, stalled);
+}
+
+TEST(Timing, SameCyclesAsFunctionalForTheSameTokenCounts) {
+  const network::QuantModel model = small_model();
+  const Pruning pruning = pruning_of(small_spec(), Scorer::kHeatvit, {});
+  for (const SocConfig& config : shapes()) {
+    // Functional: the threshold decides; the counts go to a timing run of a program without data.
+    const std::string functional = isolated([&] {
+      const lower::Program program = lower::lower(model.spec, config.accel, pruning, &model);
+      soc::Simulator simulator(config, program, soc::Mode::kFunctional);
+      std::string text;
+      for (uint32_t seed = 1; seed <= 20; ++seed) {
+        const std::vector<int8_t> image = random_image(seed);
+        soc::ImageInput input;
+        input.pixels = &image;
+        const soc::ImageResult r = simulator.run(input);
+        text += std::to_string(r.kept_counts.at(0)) + " " + std::to_string(r.kept_counts.at(1)) + " " +
+                std::to_string(r.cycles) + "\n";
+      }
+      return text;
+    });
+    const std::string timing = isolated([&] {
+      const lower::Program program = lower::lower(model.spec, config.accel, pruning, nullptr);
+      soc::Simulator simulator(config, program, soc::Mode::kTiming);
+      std::string text;
+      size_t at = 0;
+      for (int i = 0; i < 20; ++i) {
+        size_t next = functional.find('\n', at);
+        int first = 0, second = 0;
+        if (std::sscanf(functional.c_str() + at, "%d %d", &first, &second) != 2)
+          return std::string("no functional result");
+        at = next + 1;
+        soc::ImageInput input;
+        input.kept = {first, second};
+        const soc::ImageResult r = simulator.run(input);
+        text += std::to_string(first) + " " + std::to_string(second) + " " + std::to_string(r.cycles) + "\n";
+      }
+      return text;
+    });
+    EXPECT_EQ(functional, timing);
+  }
+}
+
+TEST(Timing, EveryModelOfTheZooRunsAndItsBooksBalance) {
+  for (const zoo::ModelSpec& spec : zoo::models())
+    for (const bool pruned : {false, true}) {
+      EXPECT_EQ(isolated([&] {
+                  SocConfig config;
+                  const std::vector<int> kept = {spec.kept_at(0.3), spec.kept_at(0.51), spec.kept_at(0.657)};
+                  const Pruning pruning = pruned ? pruning_of(spec, Scorer::kHeatvit, kept) : Pruning{};
+                  const lower::Program program = lower::lower(spec, config.accel, pruning, nullptr);
+                  soc::Simulator simulator(config, program, soc::Mode::kTiming);
+                  const soc::ImageResult r = simulator.run({});
+                  if (pruned && r.kept_counts != kept) return std::string("kept counts");
+                  return audit(program, r);
+                }),
+                "")
+          << spec.name;
+    }
+}
+
+TEST(Timing, PruningMakesItFaster) {
+  const auto cycles = [](const Pruning& pruning) {
+    return std::stoull(isolated([&] {
+      SocConfig config;
+      const lower::Program program = lower::lower(zoo::find("deit-s"), config.accel, pruning, nullptr);
+      soc::Simulator simulator(config, program, soc::Mode::kTiming);
+      return std::to_string(simulator.run({}).cycles);
+    }));
+  };
+  const auto& spec = zoo::find("deit-s");
+  const auto dense = cycles({}), light = cycles(pruning_of(spec, Scorer::kClsAttention, {137, 96, 67})),
+             heavy = cycles(pruning_of(spec, Scorer::kClsAttention, {98, 49, 24}));
+  EXPECT_LT(light, dense);
+  EXPECT_LT(heavy, light);
+}
+
+class Faults : public ::testing::Test {
+ protected:
+  /// Runs with a fault; true when the logits changed or the run ended with an error.
+  bool noticed(soc::Fault fault, uint32_t at) {
+    SocConfig config = shape(2, 16, 16, 64, 64, 64);
+    const std::string plain = isolated([&] { return outcome(config, model_, {}, {1}); });
+    EXPECT_EQ(plain.find("exception"), std::string::npos) << plain;
+    config.debug.fault = fault;
+    config.debug.fault_at = at;
+    const std::string faulty = isolated([&] { return outcome(config, model_, {}, {1}); });
+    const auto hash = [](const std::string& s) { return s.substr(0, s.rfind(':')); };
+    return hash(plain) != hash(faulty);
+  }
+  network::QuantModel model_ = small_model();
+};
+
+TEST_F(Faults, AFlippedBitInAWeightChangesTheLogits) {
+  const lower::Program program = lower::lower(model_.spec, shape(2, 16, 16, 64, 64, 64).accel, {}, &model_);
+  for (const char* name : {"b2.fc1.weight", "head.weight", "embed.weight"})
+    for (const isa::Region& region : program.regions)
+      if (region.name == name) {
+        EXPECT_TRUE(noticed(soc::Fault::kFlipWeightBit, region.address + region.bytes / 2)) << name;
+      }
+}
+
+TEST_F(Faults, ADroppedTrainIsNoticed) {
+  for (uint32_t train : {0U, 9U, 40U}) EXPECT_TRUE(noticed(soc::Fault::kDropInput, train)) << train;
+}
+
+TEST_F(Faults, AnEarlyReleaseIsNoticed) {
+  for (uint32_t use : {0U, 5U, 20U}) EXPECT_TRUE(noticed(soc::Fault::kEarlyRelease, use)) << use;
+}
+
+TEST_F(Faults, ACorruptCommandStopsTheRun) {
+  const std::string result = isolated([&] {
+    const SocConfig config = shape(2, 16, 16, 64, 64, 64);
+    lower::Program program = lower::lower(model_.spec, config.accel, {}, &model_);
+    program.constants[program.command_list.address + 5 * isa::kCommandBytes + 9] ^= 1;
+    soc::Simulator simulator(config, program, soc::Mode::kFunctional);
+    const std::vector<int8_t> image = random_image(1);
+    soc::ImageInput input;
+    input.pixels = &image;
+    simulator.run(input);
+    return std::string("ran");
+  });
+  EXPECT_EQ(result, "exception: bad command: checksum does not match");
+}
+
+TEST(Configuration, ImpossibleTilesAreRefused) {
+  const auto lower_with = [](int m, int k, int n) {
+    return lower::lower(zoo::find("deit-s"), shape(6, 16, 32, m, k, n).accel, {}, nullptr);
+  };
+  EXPECT_THROW(lower_with(1, 1, 1), InputError);
+  EXPECT_THROW(lower_with(4, 64, 4), InputError);
+  SocConfig fused = shape(6, 16, 32, 16, 64, 8);
+  fused.accel.softmax = isa::SoftmaxPlacement::kFused;
+  EXPECT_THROW(lower::lower(zoo::find("deit-s"), fused.accel, {}, nullptr), InputError);
+  Pruning pruning = pruning_of(zoo::find("deit-s"), Scorer::kClsAttention, {137, 96, 67});
+  pruning.positions = {1, 5, 9};
+  EXPECT_THROW(lower::lower(zoo::find("deit-s"), SocConfig{}.accel, pruning, nullptr), InputError);
+  pruning.positions = {5, 4, 9};
+  EXPECT_THROW(lower::lower(zoo::find("deit-s"), SocConfig{}.accel, pruning, nullptr), InputError);
+}
+
+}  // namespace
+}  // namespace heatvit::testing

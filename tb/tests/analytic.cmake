@@ -1,1 +1,0 @@
-heatvit_test(analytic LIBS heatvit_tb soc_support)

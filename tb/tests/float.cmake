@@ -1,1 +1,0 @@
-heatvit_test(float LIBS heatvit_models)

@@ -1,1 +1,0 @@
-heatvit_test(isa LIBS heatvit_models)

@@ -1,1 +1,0 @@
-heatvit_test(preprocess LIBS heatvit_models GTest::gmock)

@@ -1,1 +1,0 @@
-heatvit_test(quant SOURCES quant_correction_cases.cpp quant_file_cases.cpp quant_prepare_cases.cpp LIBS heatvit_models)

@@ -1,0 +1,158 @@
+// Analytic mode against timing mode, and what its estimates must obey whatever the constants are.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <random>
+
+#include "accel/isa/errors.h"
+#include "models/lower/program.h"
+#include "tb/estimate/analytic.h"
+#include "tb/tests/accel/soc/soc_support.h"
+
+namespace heatvit::estimate {
+namespace {
+
+network::Pruning pruned(const zoo::ModelSpec& spec, network::Scorer scorer, std::vector<int> keep) {
+  return {scorer, {spec.selectors.begin(), spec.selectors.end()}, std::move(keep)};
+}
+
+double timed_cycles(const soc::SocConfig& config, const zoo::ModelSpec& spec, const network::Pruning& pruning) {
+  return std::stod(testing::isolated([&] {
+    const lower::Program program = lower::lower(spec, config.accel, pruning, nullptr);
+    return std::to_string(soc::Simulator(config, program, soc::Mode::kTiming).run({}).cycles);
+  }));
+}
+
+soc::SocConfig random_config(std::mt19937& random) {
+  const auto pick = [&](std::initializer_list<int> values) {
+    return values.begin()[std::uniform_int_distribution<size_t>(0, values.size() - 1)(random)];
+  };
+  soc::SocConfig c;
+  c.accel.th = pick({2, 3, 6, 8});
+  c.accel.ti = pick({8, 16, 32});
+  c.accel.to = pick({8, 16, 32, 64});
+  c.accel.tile_m = pick({64, 96, 197});
+  c.accel.tile_k = pick({96, 192, 384});
+  c.accel.tile_n = pick({64, 128, 256});
+  c.accel.order_nm = pick({0, 1}) == 1;
+  c.accel.layernorm = pick({0, 1}) == 1 ? isa::Placement::kPl : isa::Placement::kCpu;
+  c.pl_clock_mhz = pick({100, 150, 300});
+  c.vector.lanes = pick({8, 16, 32});
+  c.buffers.weight = pick({1, 2, 3});
+  c.buffers.input = pick({1, 2, 3});
+  c.axi.outstanding = pick({1, 4, 16});
+  c.control.dependency = pick({0, 1}) == 1 ? soc::DependencyGrain::kTile : soc::DependencyGrain::kOperation;
+  c.dma.weight_ports = pick({1, 2});
+  c.dma.input_ports = pick({1, 2});
+  return c;
+}
+
+TEST(Analytic, StaysWithinItsStatedErrorOfTimingMode) {
+  std::mt19937 random(20);
+  std::vector<double> errors;
+  for (int i = 0; i < 40; ++i) {
+    const soc::SocConfig config = random_config(random);
+    const zoo::ModelSpec& spec = zoo::models()[static_cast<size_t>(i) % 5];
+    const network::Pruning pruning =
+        i % 3 == 0 ? network::Pruning{}
+                   : pruned(spec, i % 3 == 1 ? network::Scorer::kHeatvit : network::Scorer::kClsAttention,
+                            {150 - i, 100 - i, 60 - i});
+    const double timed = timed_cycles(config, spec, pruning);
+    errors.push_back(100 * std::abs(estimate(config, spec, pruning).cycles / timed - 1));
+  }
+  std::sort(errors.begin(), errors.end());
+  EXPECT_LE(errors[20], 5.0);
+  EXPECT_LE(errors[37], 15.0);
+  // What is printed with every result must not be better than the truth by more than this sample scatters.
+  EXPECT_LE(errors[20], 2 * analytic_error().median + 0.5);
+  EXPECT_LE(errors[37], 1.5 * analytic_error().p95);
+}
+
+TEST(Analytic, ShippedModelsAreWithinTwoPerCent) {
+  for (const zoo::ModelSpec& spec : zoo::models()) {
+    const soc::SocConfig config;
+    const double timed = timed_cycles(config, spec, {});
+    EXPECT_NEAR(estimate(config, spec, {}).cycles / timed, 1.0, 0.02) << spec.name;
+  }
+}
+
+TEST(Analytic, BreakdownAddsUpAndMatchesTheSimulatedCommands) {
+  const zoo::ModelSpec& spec = zoo::find("deit-s");
+  const network::Pruning pruning = pruned(spec, network::Scorer::kHeatvit, {137, 96, 67});
+  const soc::SocConfig config;
+  const AnalyticEstimate e = estimate(config, spec, pruning, true);
+  const lower::Program program = lower::lower(spec, config.accel, pruning, nullptr);
+  ASSERT_EQ(e.operations.size(), program.commands.size());
+  double sum = 0;
+  for (size_t i = 0; i < e.operations.size(); ++i) {
+    const AnalyticOperation& o = e.operations[i];
+    EXPECT_EQ(o.op, isa::op_of(program.commands[i])) << i;
+    EXPECT_EQ(o.block, program.commands[i].block) << i;
+    EXPECT_GE(o.cycles, 0);
+    sum += o.cycles;
+  }
+  EXPECT_NEAR(sum, e.cycles, 1e-6 * e.cycles);
+
+  const std::string difference = testing::isolated([&]() -> std::string {
+    const soc::ImageResult timed = soc::Simulator(config, program, soc::Mode::kTiming).run({});
+    const soc::ImageResult guess = to_image_result(e);
+    if (timed.tokens != guess.tokens) return "tokens";
+    if (timed.macs != guess.macs || timed.tiles != guess.tiles) return "work";
+    uint64_t cycles = 0;
+    for (size_t i = 0; i < timed.commands.size(); ++i) {
+      const soc::CommandRecord &a = timed.commands[i], &b = guess.commands[i];
+      cycles += b.cycles;
+      if (a.bytes_in != b.bytes_in || a.bytes_weights != b.bytes_weights || a.bytes_out != b.bytes_out ||
+          a.bytes_cpu != b.bytes_cpu || a.bytes_chip != b.bytes_chip)
+        return "bytes of command " + std::to_string(i);
+      const auto pe = static_cast<size_t>(modules::Unit::kPeArray);
+      if (a.units[pe][0] != b.units[pe][0]) return "busy cycles of the array, command " + std::to_string(i);
+    }
+    return cycles == guess.cycles ? "" : "cycles do not add up";
+  });
+  EXPECT_EQ(difference, "");
+}
+
+TEST(Analytic, KeepsNothingFromOnePointToTheNext) {
+  AnalyticModel model;
+  soc::SocConfig a, b;
+  b.accel.tile_n = 64;
+  b.axi.outstanding = 1;
+  const zoo::ModelSpec &tiny = zoo::find("deit-t"), &medium = zoo::find("lv-vit-m");
+  const network::Pruning none, some = pruned(medium, network::Scorer::kHeatvit, {100, 90, 80});
+  const double first = model.estimate(a, tiny, none).cycles;
+  EXPECT_NE(model.estimate(b, tiny, none).cycles, first);
+  EXPECT_NE(model.estimate(b, medium, some).cycles, first);
+  EXPECT_EQ(model.estimate(a, tiny, none).cycles, first);
+  EXPECT_EQ(model.estimate(b, medium, some).cycles, estimate(b, medium, some).cycles);
+}
+
+TEST(Analytic, MoreOfAResourceNeverCostsMuch) {
+  const zoo::ModelSpec& spec = zoo::find("deit-s");
+  const soc::SocConfig base;
+  const double cycles = estimate(base, spec, {}).cycles;
+  const auto with = [&](auto change) {
+    soc::SocConfig c = base;
+    change(c);
+    return estimate(c, spec, {}).cycles;
+  };
+  EXPECT_GT(with([](soc::SocConfig& c) { c.accel.to = 8; }), 1.5 * cycles);
+  EXPECT_GT(with([](soc::SocConfig& c) { c.vector.lanes = 1; }), 1.5 * cycles);
+  EXPECT_GT(with([](soc::SocConfig& c) { c.axi.beat_bytes = 1; }), 1.5 * cycles);
+  EXPECT_LE(with([](soc::SocConfig& c) { c.buffers.weight = c.buffers.input = 4; }), 1.001 * cycles);
+  EXPECT_LE(with([](soc::SocConfig& c) { c.axi.outstanding = 16; }), 1.001 * cycles);
+  EXPECT_LT(estimate(base, spec, pruned(spec, network::Scorer::kHeatvit, {100, 50, 20})).cycles, cycles);
+}
+
+TEST(Analytic, RefusesWhatCannotBeBuilt) {
+  soc::SocConfig config;
+  config.accel.tile_m = 1;
+  config.accel.tile_n = 4;
+  EXPECT_THROW(estimate(config, zoo::find("deit-s"), {}), InputError);
+  EXPECT_THROW(estimate({}, zoo::find("deit-s"), pruned(zoo::find("deit-s"), network::Scorer::kHeatvit, {})),
+               InputError);
+}
+
+}  // namespace
+}  // namespace heatvit::estimate

@@ -1,0 +1,207 @@
+// The HTML report: what the page shows, as Chromium renders it, against the JSON it was made from.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstdio>
+#include <fstream>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <regex>
+#include <sstream>
+
+#include "accel/isa/errors.h"
+#include "tb/report/html.h"
+#include "tb/tests/support/temporary_folder.h"
+#include "tb/tests/tb/run_sim/cli_support.h"
+
+namespace heatvit::tb {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+constexpr const char* kBrowser = "/usr/bin/chromium";
+
+bool has_browser() { return std::ifstream(kBrowser).good(); }
+
+/// The document as it stands once the page's scripts have run.
+std::string rendered(const std::string& page, const std::string& profile) {
+  const std::string command = std::string(kBrowser) +
+                              " --headless --no-sandbox --disable-gpu --disable-quic --no-first-run "
+                              "--disable-background-networking --disable-component-update --disable-sync "
+                              "--virtual-time-budget=2000 --user-data-dir=" +
+                              profile + " --dump-dom file://" + page + " 2>/dev/null";
+  std::string text;
+  FILE* pipe = popen(command.c_str(), "r");
+  char buffer[65536];
+  for (size_t got; pipe != nullptr && (got = fread(buffer, 1, sizeof buffer, pipe)) > 0;) text.append(buffer, got);
+  if (pipe != nullptr) pclose(pipe);
+  return text;
+}
+
+/// data-key -> data-value of the rendered elements (in either order of the attributes).
+std::multimap<std::string, double> values_of(const std::string& dom) {
+  std::multimap<std::string, double> values;
+  const std::regex element("<[a-z]+ [^>]*data-key=[^>]*>"), key("data-key=\"([^\"]*)\""),
+      value("data-value=\"([^\"]*)\"");
+  for (std::sregex_iterator it(dom.begin(), dom.end(), element), end; it != end; ++it) {
+    const std::string text = it->str();
+    std::smatch k, v;
+    if (std::regex_search(text, k, key) && std::regex_search(text, v, value)) values.emplace(k[1], std::stod(v[1]));
+  }
+  return values;
+}
+
+double only(const std::multimap<std::string, double>& values, const std::string& key) {
+  EXPECT_EQ(values.count(key), 1U) << key;
+  const auto found = values.find(key);
+  return found == values.end() ? std::nan("") : found->second;
+}
+
+size_t count(const std::string& text, const std::string& part) {
+  size_t n = 0;
+  for (size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + part.size())) ++n;
+  return n;
+}
+
+class Html : public ::testing::Test {
+ protected:
+  /// Runs, reports, renders.
+  std::string dom_of_run(std::vector<std::string> arguments) {
+    const std::string json = folder_.path("out.json");
+    for (const char* more : {"--quiet", "--json"}) arguments.emplace_back(more);
+    arguments.push_back(json);
+    const tests::Outcome run = tests::run_sim(arguments);
+    EXPECT_EQ(run.code, 0) << run.err;
+    std::ifstream(json) >> run_;
+    const tests::Outcome report = tests::run_sim({"report", json, "--html", folder_.path("page.html")});
+    EXPECT_EQ(report.code, 0) << report.err;
+    std::stringstream page;
+    page << std::ifstream(folder_.path("page.html")).rdbuf();
+    page_ = page.str();
+    return rendered(folder_.path("page.html"), folder_.path("profile"));
+  }
+
+  void expect_breakdown(const std::multimap<std::string, double>& values) {
+    std::map<std::string, double> cycles, bytes, units;
+    double total = 0;
+    for (const Json& row : run_.at("breakdown")) {
+      const std::string op = row.at("op");
+      total += row.at("cycles").get<double>();
+      cycles[op] += row.at("cycles").get<double>();
+      bytes[op] += row.at("bytes").get<double>();
+      for (const auto& [unit, causes] : row.at("units").items())
+        for (const auto& [cause, n] : causes.items()) units["unit." + unit + "." + cause] += n.get<double>();
+    }
+    EXPECT_NEAR(only(values, "total.cycles"), total, 1e-6 * total);
+    for (const auto& [op, n] : cycles) EXPECT_NEAR(only(values, "op." + op + ".cycles"), n, 1e-6 * n) << op;
+    for (const auto& [op, n] : bytes) EXPECT_NEAR(only(values, "op." + op + ".bytes"), n, 1e-6 * n) << op;
+    for (const auto& [key, n] : units) EXPECT_NEAR(only(values, key), n, 1e-6 * n) << key;
+  }
+
+  tests::TemporaryFolder folder_;
+  Json run_;
+  std::string page_;
+};
+
+TEST_F(Html, ShowsTheNumbersAndPicturesOfASetOfImages) {
+  if (!has_browser()) GTEST_SKIP() << "no chromium";
+  for (uint32_t i = 0; i < 3; ++i) folder_.file("a" + std::to_string(i) + ".bmp", tests::bmp(260, 240, i));
+  const std::string dom = dom_of_run(
+      {"--model", "deit-t", "--weights", "synthetic:4", "--images", folder_.path("."), "--prune-rates", "0.3,0.5,0.7"});
+  EXPECT_THAT(dom, HasSubstr("data-ready=\"yes\""));
+  const auto values = values_of(dom);
+  const Json& summary = run_.at("summary");
+  EXPECT_DOUBLE_EQ(only(values, "summary.latency_ms.mean"), summary.at("latency_ms").at("mean").get<double>());
+  EXPECT_DOUBLE_EQ(only(values, "summary.fps"), summary.at("fps").get<double>());
+  EXPECT_DOUBLE_EQ(only(values, "summary.images"), 3);
+  expect_breakdown(values);
+  EXPECT_EQ(count(dom, "<figure class=\"picture\">"), 3U);
+  EXPECT_EQ(count(dom, "selector 3: 58"), 3U * 2);  // caption and description
+  EXPECT_EQ(count(dom, "<image href=\"data:image/jpeg;base64,"), 3U * 4);
+  // The patches covered are those that are not kept: one square each.
+  const std::regex cover("fill-opacity=\"0.88\"|<path d=\"([^\"]*)\"");
+  std::vector<size_t> squares;
+  for (std::sregex_iterator it(dom.begin(), dom.end(), cover), end; it != end; ++it)
+    if ((*it)[1].matched) squares.push_back(count((*it)[1], "h1v1h-1z"));
+  EXPECT_EQ(squares, (std::vector<size_t>{59, 98, 138, 59, 98, 138, 59, 98, 138}));
+}
+
+TEST_F(Html, NeedsNoNetworkAndStaysSmall) {
+  if (!has_browser()) GTEST_SKIP() << "no chromium";
+  const std::string dom = dom_of_run({"--model", "deit-s"});
+  EXPECT_THAT(dom, HasSubstr("data-ready=\"yes\""));
+  expect_breakdown(values_of(dom));
+  EXPECT_EQ(count(page_, "src=\"http"), 0U);
+  EXPECT_EQ(count(page_, "href=\"http"), 0U);
+  EXPECT_EQ(count(page_, "@import"), 0U);
+  EXPECT_LT(page_.size(), size_t{5} << 20);
+}
+
+TEST_F(Html, SaysThatAnalyticModeIsAnEstimate) {
+  if (!has_browser()) GTEST_SKIP() << "no chromium";
+  const std::string dom = dom_of_run({"--model", "deit-s", "--mode", "analytic"});
+  EXPECT_THAT(dom, HasSubstr("Estimated by closed forms, not simulated"));
+  EXPECT_DOUBLE_EQ(only(values_of(dom), "summary.latency_ms.mean"),
+                   run_.at("summary").at("latency_ms").at("mean").get<double>());
+}
+
+TEST_F(Html, ASweepShowsItsFront) {
+  if (!has_browser()) GTEST_SKIP() << "no chromium";
+  const auto point = [](uint64_t number, double latency, double dsp) {
+    SweepPoint p;
+    p.number = number;
+    p.settings = {{"pe.to", "8"}, {"note", "</script><b>"}};
+    p.metrics = {{"latency_ms", latency}, {"dsp", dsp}};
+    return p;
+  };
+  std::vector<SweepPoint> points = {point(0, 4, 100), point(1, 3, 200), point(2, 3.5, 300), point(3, 1, 500),
+                                    point(4, 4, 90)};
+  points.push_back({5, false, "too many DSP", {{"pe.to", "64"}}, Json::object()});
+  std::ofstream(folder_.path("sweep.html")) << sweep_page("R.sqlite", {"latency_ms", "dsp"}, points);
+  const std::string dom = rendered(folder_.path("sweep.html"), folder_.path("profile"));
+  EXPECT_THAT(dom, HasSubstr("data-ready=\"yes\""));
+  const auto values = values_of(dom);
+  std::vector<double> front;
+  for (auto [it, end] = values.equal_range("front"); it != end; ++it) front.push_back(it->second);
+  EXPECT_EQ(front, (std::vector<double>{3, 1, 4}));
+  EXPECT_EQ(only(values, "feasible"), 5);
+  EXPECT_EQ(only(values, "infeasible"), 1);
+  EXPECT_THAT(dom, HasSubstr("too many DSP"));
+}
+
+TEST_F(Html, PicturesThatAreGoneAreNamed) {
+  Json run = {{"schema", "heatvit-sim/run/1"},
+              {"model", "deit-t"},
+              {"mode", "functional"},
+              {"config", {{"images", "gone"}, {"image", Json::array()}}},
+              {"images", Json::array({{{"file", "x.jpg"}, {"label", nullptr}, {"kept", Json::array()}}})},
+              {"summary", Json::object()},
+              {"breakdown", Json::array()}};
+  const std::string page = run_page(run, folder_.path("."), {});
+  EXPECT_THAT(page, HasSubstr("\"missing_pictures\":[\"x.jpg\"]"));
+  EXPECT_THAT(page, Not(HasSubstr("data:image/jpeg;base64,/")));
+}
+
+TEST_F(Html, RefusesWhatIsNoResult) {
+  const auto refused = [&](const std::string& content) {
+    const tests::Outcome o = tests::run_sim({"report", folder_.file("in", content), "--html", folder_.path("no.html")});
+    EXPECT_EQ(o.code, 2) << content;
+    EXPECT_FALSE(std::ifstream(folder_.path("no.html")).good());
+    return o.err;
+  };
+  EXPECT_THAT(refused("hello"), HasSubstr("neither JSON nor a result store"));
+  EXPECT_THAT(refused("{}"), HasSubstr("is no result of run_sim"));
+  EXPECT_THAT(refused("[1]"), HasSubstr("is no result of run_sim"));
+  EXPECT_THAT(refused("{\"schema\": \"heatvit-sim/run/1\", \"model\": \"deit-t\"}"), HasSubstr("has no \"mode\""));
+  EXPECT_THAT(refused("{\"schema\": \"heatvit-sim/run/1\", \"model\": 1, \"mode\": 1, \"config\": 1, \"images\": [1], "
+                      "\"summary\": 1, \"breakdown\": 1}"),
+              HasSubstr("is not as run_sim writes it"));
+  EXPECT_THAT(tests::run_sim({"report", "none.json", "--html", "x"}).err, HasSubstr("cannot read 'none.json'"));
+  EXPECT_EQ(tests::run_sim({"report"}).code, 2);
+}
+
+}  // namespace
+}  // namespace heatvit::tb

@@ -1,0 +1,148 @@
+// run_sim reproduce and run_sim compare, through the built program; and the arithmetic of both.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "tb/reproduce/published.h"
+#include "tb/reproduce/reproduction.h"
+#include "tb/tests/support/temporary_folder.h"
+#include "tb/tests/tb/run_sim/cli_support.h"
+
+namespace heatvit {
+namespace {
+
+using nlohmann::json;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using tests::Outcome;
+using tests::run_sim;
+
+TEST(Reproduction, RatiosBecomeCounts) {
+  EXPECT_THAT(reproduce::kept_of({0.7, 0.49, 0.343}, 1, 196), ElementsAre(137, 96, 67));
+  EXPECT_THAT(reproduce::kept_of({0.7, 0.49, 0.343}, 2, 196), ElementsAre(196, 192, 134));
+  EXPECT_THAT(reproduce::kept_of({0.7, 0.49, 0.343}, 0, 196), ElementsAre(1, 1, 1));
+}
+
+TEST(Reproduction, ErrorsAreFromTheNearerEnd) {
+  reproduce::Figure figure;
+  figure.low = 2, figure.high = 4;
+  const auto error = [&](double simulated) {
+    figure.simulated = simulated;
+    return figure.error_percent();
+  };
+  EXPECT_EQ(error(2), 0);
+  EXPECT_EQ(error(3), 0);
+  EXPECT_DOUBLE_EQ(error(1), -50);
+  EXPECT_DOUBLE_EQ(error(5), 25);
+}
+
+TEST(Reproduction, BaselinesDifferInWhatABitstreamMayDifferIn) {
+  for (const auto& model : reproduce::published::kModels) {
+    const soc::SocConfig ours = reproduce::heatvit_config(model.model), base = reproduce::baseline_config(model.model);
+    EXPECT_EQ(ours.accel.numerics_bits, 8);
+    EXPECT_EQ(base.accel.numerics_bits, 16);
+    EXPECT_EQ(ours.pl_clock_mhz, base.pl_clock_mhz);
+    EXPECT_EQ(ours.cpu.layernorm_cycles_per_element, base.cpu.layernorm_cycles_per_element);
+    EXPECT_EQ(ours.axi.read_latency_cycles, base.axi.read_latency_cycles);
+    EXPECT_LE(soc::resources_of(base).total().dsp, 2520);
+    EXPECT_LE(soc::resources_of(ours).total().dsp, 2520);
+  }
+}
+
+TEST(Reproduction, PrintsEveryFigureAndRenewsThePage) {
+  const tests::TemporaryFolder folder;
+  const std::string out = folder.path("r.json"), page = folder.file("page.md",
+                                                                    "before\n<!-- run_sim reproduce: begin -->\nold\n"
+                                                                    "<!-- run_sim reproduce: end -->\nbehind\n");
+  const Outcome run = run_sim({"reproduce", "--json", out, "--markdown", page, "--jobs", "2"});
+  ASSERT_EQ(run.code, 0) << run.err;
+  EXPECT_EQ(run.err, "");
+  const json result = json::parse(tests::read_file(out));
+  EXPECT_EQ(result["schema"], "heatvit-sim/reproduce/1");
+  std::set<std::string> names;
+  for (const json& figure : result["figures"]) {
+    names.insert(figure["figure"]);
+    EXPECT_GT(figure["simulated"].get<double>(), 0) << figure;
+    EXPECT_FALSE(figure["source"].get<std::string>().empty());
+  }
+  EXPECT_THAT(names, testing::IsSupersetOf({"latency", "power", "8 bit alone", "pruning alone", "8 bit and pruning",
+                                            "compute reduction", "selector, DSP", "selector, LUT"}));
+  // No latency lies below its bound; columns come in pairs.
+  for (const json& table : result["tables"]) {
+    if (table["title"].get<std::string>().rfind("Latency and lower bound", 0) != 0) continue;
+    EXPECT_EQ(table["rows"].size(), 5U);
+    for (const json& row : table["rows"])
+      for (size_t c = 1; c + 1 < row.size(); c += 2) EXPECT_LT(row[c + 1].get<double>(), row[c].get<double>()) << row;
+  }
+  const std::string text = tests::read_file(page);
+  EXPECT_THAT(text, testing::StartsWith("before\n<!-- run_sim reproduce: begin -->\n### Published"));
+  EXPECT_THAT(text, testing::EndsWith("<!-- run_sim reproduce: end -->\nbehind\n"));
+  EXPECT_THAT(text, testing::Not(HasSubstr("\nold\n")));
+  EXPECT_THAT(run.out, HasSubstr("Inferred"));
+  // A run by hand gives the same latency.
+  const std::string single = folder.path("single.json");
+  ASSERT_EQ(run_sim({"--model", "deit-t", "--prune-rates", "0.3,0.51,0.657", "--json", single, "--quiet"}).code, 0);
+  EXPECT_DOUBLE_EQ(json::parse(tests::read_file(single))["summary"]["latency_ms"]["mean"].get<double>(),
+                   result["figures"][0]["simulated"].get<double>());
+}
+
+class Compare : public testing::Test {
+ protected:
+  std::string run(const std::string& name, std::vector<std::string> more) {
+    const std::string path = folder_.path(name);
+    more.insert(more.end(), {"--model", "deit-t", "--quiet", "--json", path});
+    EXPECT_EQ(run_sim(more).code, 0);
+    return path;
+  }
+  tests::TemporaryFolder folder_;
+};
+
+TEST_F(Compare, ShowsWhatDiffersAndSaysSoByItsCode) {
+  const std::string a = run("a.json", {}), b = run("b.json", {"--pl.clock_mhz", "140"});
+  const Outcome both = run_sim({"compare", a, b});
+  EXPECT_EQ(both.code, 0) << both.err;
+  for (const char* part : {"pl.clock_mhz", "latency, ms", "qkv", "pe busy", "dsp", "processing system"})
+    EXPECT_THAT(both.out, HasSubstr(part));
+  EXPECT_EQ(run_sim({"compare", a, b, "--tolerance", "1"}).code, 3);
+  EXPECT_EQ(run_sim({"compare", a, b, "--tolerance", "20"}).code, 0);
+  EXPECT_EQ(run_sim({"compare", a, a, "--tolerance", "0"}).code, 0);
+}
+
+TEST_F(Compare, ShowsWhatABatchBrings) {
+  const Outcome both = run_sim({"compare", run("a.json", {}), run("b.json", {"--batch", "4"})});
+  EXPECT_EQ(both.code, 0) << both.err;
+  EXPECT_THAT(both.out, HasSubstr("ms an image"));
+  EXPECT_THAT(both.out, HasSubstr("accel.batch"));
+}
+
+TEST_F(Compare, RefusesInOneLine) {
+  const std::string a = run("a.json", {});
+  const auto refused = [&](const std::vector<std::string>& words, const std::string& part) {
+    const Outcome outcome = run_sim(words);
+    EXPECT_EQ(outcome.code, 2);
+    EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
+    EXPECT_THAT(outcome.err, HasSubstr(part));
+    EXPECT_EQ(outcome.out, "");
+  };
+  refused({"compare", a}, "two files");
+  refused({"compare", a, folder_.path("none.json")}, "none.json");
+  refused({"compare", a, folder_.file("cut.json", "{\"schema\":")}, "cut.json");
+  refused({"compare", a, folder_.file("list.json", "[1, 2]")}, "list.json");
+  refused({"compare", a, folder_.file("half.json", R"({"schema": "heatvit-sim/run/1", "config": {}})")}, "half.json");
+  refused({"compare", a, folder_.file("text.json", R"({"schema": "heatvit-sim/run/1", "config": {}, "summary": "x"})")},
+          "text.json");
+  refused({"compare", a, a, "--tolerance", "-1"}, "tolerance");
+}
+
+TEST_F(Compare, DrawsARoofline) {
+  const std::string svg = folder_.path("r.svg");
+  run("a.json", {"--roofline", svg});
+  const std::string text = tests::read_file(svg);
+  for (const char* part : {"<svg", "class=\"roof\"", "whole image", "fc1", "</svg>"})
+    EXPECT_THAT(text, HasSubstr(part));
+}
+
+}  // namespace
+}  // namespace heatvit

@@ -1,0 +1,280 @@
+// run_sim's results: reports, output files, worker processes.
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+
+#include "accel/isa/errors.h"
+#include "tb/config/atomic_file.h"
+#include "tb/config/csv.h"
+#include "tb/config/table.h"
+#include "tb/report/run_report.h"
+#include "tb/report/text_report.h"
+#include "tb/run_sim/workers.h"
+#include "tb/tests/support/temporary_folder.h"
+
+namespace heatvit::tb {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using tests::read_file;
+using tests::TemporaryFolder;
+
+soc::ImageResult sample(uint64_t n) {
+  soc::ImageResult result;
+  result.cycles = 1000 * n;
+  result.latency_ms = static_cast<double>(n);
+  result.logits.assign(1000, 0);
+  result.logits[n] = 65536;
+  result.logits[n + 1] = 32768;
+  result.tokens = {197, 139};
+  result.kept_counts = {137};
+  result.kept = {{0, 5, 195}};
+  result.macs = 2'000'000'000;
+  result.tiles = 7;
+  result.transactions = 11;
+  result.wall_s = 0.5;
+  for (const isa::Op op : {isa::Op::kQkv, isa::Op::kFc1, isa::Op::kFc1}) {
+    soc::CommandRecord command;
+    command.block = op == isa::Op::kQkv ? uint8_t{1} : isa::kHeadBlock;
+    command.op = op;
+    command.cycles = n;
+    command.bytes_in = 10;
+    command.bytes_cpu = 3;
+    command.units[3][0] = n;
+    command.units[3][2] = 5;
+    result.commands.push_back(command);
+  }
+  return result;
+}
+
+RunReport report_of(const std::vector<uint64_t>& order) {
+  RunReport report("deit-t", "functional", 12, {{"pe.th", 3}}, order.size());
+  for (const uint64_t n : order) report.add(n - 1, {{"image" + std::to_string(n), static_cast<int>(n)}}, sample(n));
+  return report;
+}
+
+TEST(Report, BreakdownIsTheMeanOverImagesPerBlockAndOperation) {
+  const auto json = to_json(report_of({1, 2, 3, 4}));
+  EXPECT_EQ(json["schema"], "heatvit-sim/run/1");
+  ASSERT_EQ(json["breakdown"].size(), 2U);
+  EXPECT_EQ(json["breakdown"][0]["block"], 1);
+  EXPECT_EQ(json["breakdown"][0]["op"], "qkv");
+  EXPECT_EQ(json["breakdown"][0]["cycles"], 2.5);
+  EXPECT_EQ(json["breakdown"][0]["bytes"], 13);
+  EXPECT_EQ(json["breakdown"][1]["block"], 13);  // behind the twelfth
+  EXPECT_EQ(json["breakdown"][1]["cycles"], 5);  // two commands an image
+  EXPECT_EQ(json["breakdown"][1]["units"]["pe"]["busy"], 5);
+  EXPECT_EQ(json["breakdown"][1]["units"]["pe"]["wait_input"], 10);
+  EXPECT_FALSE(json["breakdown"][1]["units"]["pe"].contains("wait_weights"));
+}
+
+TEST(Report, SummaryAndImages) {
+  RunReport report = report_of({1, 2, 3, 4});
+  report.add(3, {{"image4", 5}}, sample(4));  // right only in second place
+  const auto json = to_json(report);
+  EXPECT_EQ(json["summary"]["images"], 4);
+  EXPECT_EQ(json["summary"]["top1"], 0.75);
+  EXPECT_EQ(json["summary"]["top5"], 1.0);
+  EXPECT_EQ(json["summary"]["gmacs_mean"], 2.0);
+  EXPECT_EQ(json["summary"]["fps"], 400.0);
+  EXPECT_EQ(json["summary"]["latency_ms"]["p50"], 2.0);
+  EXPECT_EQ(json["summary"]["latency_ms"]["max"], 4.0);
+  EXPECT_EQ(json["images"][0]["top5"][0]["class"], 1);
+  EXPECT_EQ(json["images"][0]["top5"][0]["score"], 1.0);
+  EXPECT_EQ(json["images"][0]["kept"][0][2], 195);
+}
+
+TEST(Report, DoesNotDependOnTheOrderOfResults) {
+  auto forward = to_json(report_of({1, 2, 3, 4}));
+  auto backward = to_json(report_of({3, 4, 2, 1}));
+  EXPECT_EQ(forward.dump(), backward.dump());
+  EXPECT_EQ(to_csv(report_of({1, 2})), to_csv(report_of({2, 1})));
+}
+
+TEST(Report, TopClassesBreakTiesToTheLowerClass) {
+  const std::vector<TopClass> top = top_classes({5, 9, 9, -1, 5, 0, 7});
+  std::vector<int> order;
+  for (const TopClass& c : top) order.push_back(c.index);
+  EXPECT_THAT(order, ElementsAre(1, 2, 6, 0, 4));
+  EXPECT_TRUE(top_classes({}).empty());
+}
+
+TEST(Report, PercentilesAreNearestRank) {
+  std::vector<double> values;
+  for (int i = 1; i <= 20; ++i) values.push_back(i);
+  EXPECT_EQ(percentile(values, 50), 10);
+  EXPECT_EQ(percentile(values, 95), 19);
+  EXPECT_EQ(percentile(values, 99), 20);
+  EXPECT_EQ(percentile({4.0}, 50), 4.0);
+}
+
+TEST(Report, CsvHasOneLineAnImage) {
+  const std::string csv = to_csv(report_of({1, 2}));
+  EXPECT_EQ(csv,
+            "file,label,top1,top2,top3,top4,top5,cycles,latency_ms,gmacs,kept,tokens,bound_ms,batch\n"
+            "image1,1,1,2,0,3,4,1000,1,2,137,197 139,0,1\n"
+            "image2,2,2,3,0,1,4,2000,2,2,137,197 139,0,1\n");
+}
+
+TEST(Report, TextExplainsItself) {
+  const std::vector<std::string> names(1000, "a thing");
+  const std::string text = to_text(report_of({1, 2}), names, {});
+  for (const char* part :
+       {"top-1", "100.0 %", "p95", "By operation", "By unit", "busy: working", "197 139", "a thing"}) {
+    EXPECT_THAT(text, HasSubstr(part));
+  }
+  EXPECT_THAT(to_text(report_of({1}), names, {true, 5}), HasSubstr("head fc1"));
+}
+
+TEST(Report, MemoryAsJsonAndText) {
+  RunReport report("deit-t", "timing", 12, {}, 1);
+  soc::ImageResult result = sample(1);
+  result.memory.bytes[static_cast<size_t>(soc::MemoryPort::kHp1)][static_cast<size_t>(modules::Purpose::kWeights)] =
+      3 * 1024;
+  result.memory.bytes[static_cast<size_t>(soc::MemoryPort::kCpu)][static_cast<size_t>(modules::Purpose::kCpu)] = 1024;
+  result.memory.row_hits = 60;
+  result.memory.row_misses = 4;
+  result.memory.refreshes = 2;
+  result.memory.bytes_in_bin[0] = 1024;
+  result.memory.bytes_in_bin[1] = 3 * 1024;
+  result.memory.bin_ns = 1024;
+  report.add(0, {{"-", -1}}, std::move(result));
+  const auto memory = to_json(report)["memory"];
+  EXPECT_EQ(memory["bytes"]["hp1"]["weights"], 3072);
+  EXPECT_EQ(memory["bytes"].size(), 2U);
+  EXPECT_EQ(memory["row_hit_rate"], 60.0 / 64);
+  EXPECT_EQ(memory["pe_wait_cycles"], 15);  // five a command, of 1000
+  EXPECT_THAT(memory["bandwidth"]["gbs"], ElementsAre(1, 3));
+  const std::string text = memory_text(report);
+  for (const char* part :
+       {"hp1   weights    3  75.0 %", "93.8 % of the column accesses hit one, 4 did not; 2 refreshes",
+        "1.5 % of all cycles", "▃█", "at most 3.00; a bar is 1.0 us"})
+    EXPECT_THAT(text, HasSubstr(part));
+}
+
+TEST(Text, HistogramAndTable) {
+  EXPECT_EQ(histogram({1, 1, 1}, 8), "");
+  EXPECT_EQ(histogram({0, 0, 0, 0, 10}, 3), "█ ▂");
+  Table table({Table::Align::kLeft, Table::Align::kRight});
+  table.add({"a", "10"});
+  table.add({"é", "5"});
+  EXPECT_EQ(table.text(), "  a  10\n  é   5\n");
+  EXPECT_EQ(grouped(1234567), "1,234,567");
+  EXPECT_EQ(grouped(123), "123");
+}
+
+TEST(AtomicFile, AppearsOnlyWhenComplete) {
+  const TemporaryFolder folder;
+  const std::string path = folder.file("out", "old");
+  {
+    AtomicFile file(path);
+    file.write("new");
+    EXPECT_EQ(read_file(path), "old");
+  }
+  EXPECT_EQ(read_file(path), "old");
+  EXPECT_EQ(folder.entries(), 1U);
+  AtomicFile file(path);
+  file.write("ne");
+  file.write("w");
+  file.commit();
+  EXPECT_EQ(read_file(path), "new");
+  EXPECT_EQ(folder.entries(), 1U);
+}
+
+TEST(AtomicFile, FollowsSymbolicLinks) {
+  const TemporaryFolder folder;
+  std::filesystem::create_symlink("target", folder.path("link"));
+  folder.file("target", "old");
+  AtomicFile file(folder.path("link"));
+  file.write("new");
+  file.commit();
+  EXPECT_TRUE(std::filesystem::is_symlink(folder.path("link")));
+  EXPECT_EQ(read_file(folder.path("target")), "new");
+}
+
+TEST(AtomicFile, RefusesWhatCannotBeWrittenAndReportsAFullDisk) {
+  const TemporaryFolder folder;
+  EXPECT_THROW(AtomicFile(folder.path("")), InputError);
+  EXPECT_THROW(AtomicFile(folder.path("none/out")), InputError);
+  EXPECT_THROW(AtomicFile(""), InputError);
+  AtomicFile full("/dev/full");
+  EXPECT_THROW(full.write("text"), WriteError);
+  EXPECT_TRUE(std::filesystem::is_character_file("/dev/full"));
+  EXPECT_EQ(folder.entries(), 0U);
+}
+
+TEST(AtomicFile, LeavesNothingBehindOnInterrupt) {
+  for (const int signal : {SIGINT, SIGTERM}) {
+    const TemporaryFolder folder;
+    const pid_t child = fork();
+    if (child == 0) {
+      install_signal_handlers();
+      AtomicFile file(folder.path("out"));
+      file.write("half");
+      raise(signal);
+      _exit(0);
+    }
+    int status = 0;
+    waitpid(child, &status, 0);
+    EXPECT_EQ(WEXITSTATUS(status), 128 + signal);
+    EXPECT_EQ(folder.entries(), 0U);
+  }
+}
+
+TEST(Workers, ResultsSurviveTheWay) {
+  const soc::ImageResult result = sample(3);
+  const std::string bytes = serialise(result);
+  const soc::ImageResult back = deserialise(bytes);
+  EXPECT_EQ(serialise(back), bytes);
+  EXPECT_EQ(back.kept, result.kept);
+  EXPECT_EQ(back.commands.size(), 3U);
+  EXPECT_EQ(back.commands[2].units, result.commands[2].units);
+  EXPECT_THROW(deserialise(bytes.substr(0, bytes.size() - 1)), std::runtime_error);
+  EXPECT_THROW(deserialise(bytes + "x"), std::runtime_error);
+}
+
+TEST(Workers, EveryItemOnceForAnyNumberOfJobs) {
+  for (const int jobs : {1, 2, 3, 8}) {
+    std::vector<uint64_t> cycles(5);
+    run_jobs(
+        5, jobs, [] { return [](size_t index) { return sample(index + 1); }; },
+        [&](size_t index, soc::ImageResult&& result) { cycles[index] += result.cycles; });
+    EXPECT_THAT(cycles, ElementsAre(1000, 2000, 3000, 4000, 5000)) << jobs;
+  }
+}
+
+template <typename Error>
+std::string failure(const std::function<void()>& misfortune) {
+  try {
+    run_jobs(
+        4, 2,
+        [&] {
+          return [&](size_t index) {
+            if (index == 2) misfortune();
+            return sample(index + 1);
+          };
+        },
+        [](size_t, soc::ImageResult&&) {});
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+TEST(Workers, ErrorsArriveAsWhatTheyWere) {
+  EXPECT_EQ(failure<InputError>([] { throw InputError("a.jpg: no image"); }), "a.jpg: no image");
+  EXPECT_EQ(failure<std::runtime_error>([] { throw std::runtime_error("deadlock"); }), "deadlock");
+  EXPECT_EQ(failure<std::runtime_error>([] { raise(SIGKILL); }),
+            "a worker process was killed by signal 9 before its images were done");
+  EXPECT_EQ(failure<std::runtime_error>([] { _exit(3); }),
+            "a worker process ended with code 3 before its images were done");
+  EXPECT_EQ(waitpid(-1, nullptr, WNOHANG), -1) << "a worker is left over";
+}
+
+}  // namespace
+}  // namespace heatvit::tb

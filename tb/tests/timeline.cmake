@@ -1,1 +1,0 @@
-heatvit_test(timeline LIBS heatvit_tb soc_support)
