@@ -4,15 +4,13 @@ namespace heatvit::modules {
 
 using isa::Opcode;
 
-ControlUnit::ControlUnit(sc_core::sc_module_name name, Fabric& fabric, TokenSelector& selector)
+ControlUnit::ControlUnit(sc_core::sc_module_name name, const ControlConfig& config, const Ports& ports)
     : sc_module(name),
       registers("registers"),
       fetch_port("fetch_port"),
       interrupt("interrupt"),
-      fabric_(fabric),
-      selector_(selector),
-      account_(fabric.account(Unit::kControl)),
-      cpu_account_(fabric.account(Unit::kCpu)) {
+      config_(config),
+      ports_(ports) {
   registers.register_b_transport(this, &ControlUnit::access_register);
   SC_THREAD(run);
   SC_THREAD(serve_host_commands);
@@ -20,7 +18,7 @@ ControlUnit::ControlUnit(sc_core::sc_module_name name, Fabric& fabric, TokenSele
 }
 
 void ControlUnit::run() {
-  fabric_.guard([this] {
+  ports_.guard.run([this] {
     for (;;) {
       sc_core::wait(start_);
       run_list();
@@ -37,34 +35,34 @@ void ControlUnit::run_list() {
       images[i].forced_keep.push_back(static_cast<int>(keep));
     }
   }
-  selector_.reset(static_cast<int>(initial_tokens_), std::move(images));
+  ports_.selector.reset(static_cast<int>(initial_tokens_), std::move(images));
   jobs_.clear();
   fetched_.clear();
   fetched_first_ = 0;
-  before_select_ = selector_.tokens();
+  before_select_ = ports_.selector.tokens();
   for (uint32_t index = 0; index < list_count_; ++index) {
     if (index >= fetched_first_ + fetched_.size()) fetch(index);
-    account_.enter(Cause::kBusy);
+    ports_.account.enter(Cause::kBusy);
     const isa::Command command = isa::decode(fetched_[index - fetched_first_]);
-    fabric_.clock.wait_cycles(static_cast<uint64_t>(fabric_.config.control.decode_cycles));
+    ports_.clock.wait_cycles(static_cast<uint64_t>(config_.decode_cycles));
     if (command.opcode == Opcode::kEnd) {
-      fabric_.scoreboard.wait_for(static_cast<isa::Dependency>(index), account_);
-      fabric_.scoreboard.complete(index);
-      account_.attribute(index);
-      account_.enter(Cause::kWaitCpu);
+      ports_.scoreboard.wait_for(static_cast<isa::Dependency>(index), ports_.account);
+      ports_.scoreboard.complete(index);
+      ports_.account.attribute(index);
+      ports_.account.enter(Cause::kWaitCpu);
       status_ |= HEATVIT_STATUS_DONE;
       interrupt->write(true);
       return;
     }
     issue(command, index);
-    account_.attribute(index);
+    ports_.account.attribute(index);
   }
   throw std::runtime_error("command list has no END within " + std::to_string(list_count_) + " commands");
 }
 
 void ControlUnit::fetch(uint32_t first) {
-  account_.enter(Cause::kBusy);
-  const uint32_t count = std::min(static_cast<uint32_t>(fabric_.config.control.fetch_batch), list_count_ - first);
+  ports_.account.enter(Cause::kBusy);
+  const uint32_t count = std::min(static_cast<uint32_t>(config_.fetch_batch), list_count_ - first);
   fetched_.resize(count);
   fetched_first_ = first;
   BurstTrain train;
@@ -83,8 +81,8 @@ Job ControlUnit::decode_extents(const isa::Command& c, uint32_t index) {
     throw std::runtime_error("command " + std::to_string(index) + " is for image " + std::to_string(c.image) +
                              " of a batch of " + std::to_string(batch_));
   // All selections of a stage see the rows as the first of them found them; packing moves the rows.
-  if (c.opcode == Opcode::kTokenSelect && c.image <= 1) before_select_ = selector_.tokens();
-  const TokenFile &now = selector_.tokens(), &before = before_select_;
+  if (c.opcode == Opcode::kTokenSelect && c.image <= 1) before_select_ = ports_.selector.tokens();
+  const TokenFile &now = ports_.selector.tokens(), &before = before_select_;
   const bool moves = c.opcode == Opcode::kTokenSelect || c.opcode == Opcode::kTokenPack;
   const TokenFile& found = moves ? before : now;
   const int image = c.image == 0 ? 0 : c.image - 1;
@@ -106,51 +104,51 @@ Job ControlUnit::decode_extents(const isa::Command& c, uint32_t index) {
 void ControlUnit::issue(const isa::Command& c, uint32_t index) {
   jobs_.push_back(decode_extents(c, index));
   const Job& job = jobs_.back();
-  fabric_.tokens_of_command[index] = job.tokens;
-  fabric_.tokens_after_command[index] = job.tokens_after;
+  ports_.record.tokens_of_command[index] = job.tokens;
+  ports_.record.tokens_after_command[index] = job.tokens_after;
   if (c.opcode != Opcode::kTokenSelect && (job.m < 1 || job.n < 1 || (c.opcode == Opcode::kGemm && job.k < 1)))
     throw std::runtime_error("command " + std::to_string(index) + " has an empty extent at " +
                              std::to_string(job.tokens) + " tokens");
 
-  fabric_.scoreboard.issued(job);
+  ports_.scoreboard.issued(job);
   switch (c.opcode) {
     case Opcode::kGemm:
-      fabric_.to_dma_weights.push(job, account_);
-      fabric_.to_dma_in.push(job, account_);
-      fabric_.to_pe.push(job, account_);
-      fabric_.to_vector.push(job, account_);
-      fabric_.to_dma_out.push(job, account_);
+      ports_.to_dma_weights.push(job, ports_.account);
+      ports_.to_dma_in.push(job, ports_.account);
+      ports_.to_pe.push(job, ports_.account);
+      ports_.to_vector.push(job, ports_.account);
+      ports_.to_dma_out.push(job, ports_.account);
       break;
     case Opcode::kLayerNorm:
       if (c.on_cpu) {
-        fabric_.to_cpu.push(job, account_);
+        ports_.to_cpu.push(job, ports_.account);
         break;
       }
-      fabric_.to_dma_weights.push(job, account_);
+      ports_.to_dma_weights.push(job, ports_.account);
       [[fallthrough]];
     case Opcode::kSoftmax:
     case Opcode::kCopy:
     case Opcode::kTokenMean:
     case Opcode::kHeadMean:
     case Opcode::kColumnMaxAdd:
-      fabric_.to_dma_in.push(job, account_);
-      fabric_.to_vector.push(job, account_);
-      fabric_.to_dma_out.push(job, account_);
+      ports_.to_dma_in.push(job, ports_.account);
+      ports_.to_vector.push(job, ports_.account);
+      ports_.to_dma_out.push(job, ports_.account);
       break;
     case Opcode::kTokenScore:
-      fabric_.to_dma_in.push(job, account_);
-      fabric_.to_selector.push(job, account_);
+      ports_.to_dma_in.push(job, ports_.account);
+      ports_.to_selector.push(job, ports_.account);
       break;
     case Opcode::kTokenPack:
-      fabric_.to_dma_in.push(job, account_);
-      fabric_.to_selector.push(job, account_);
-      fabric_.to_dma_out.push(job, account_);
+      ports_.to_dma_in.push(job, ports_.account);
+      ports_.to_selector.push(job, ports_.account);
+      ports_.to_dma_out.push(job, ports_.account);
       break;
     case Opcode::kTokenSelect:
-      fabric_.to_selector.push(job, account_);
+      ports_.to_selector.push(job, ports_.account);
       // What follows the selections of all images depends on the counts that they write.
       if (c.image == 0 || c.image == batch_)
-        fabric_.scoreboard.wait_for(static_cast<isa::Dependency>(index + 1), account_);
+        ports_.scoreboard.wait_for(static_cast<isa::Dependency>(index + 1), ports_.account);
       break;
     case Opcode::kEnd: break;
   }
@@ -171,35 +169,35 @@ BurstTrain leading_rows(const Job& job, uint32_t rows) {
 }  // namespace
 
 void ControlUnit::serve_host_commands() {
-  fabric_.guard([this] {
+  ports_.guard.run([this] {
     for (;;) {
-      const Job& job = fabric_.to_cpu.front(cpu_account_);
+      const Job& job = ports_.to_cpu.front(ports_.cpu_account);
       const uint32_t index = job.index;
-      fabric_.scoreboard.wait_for(job.command.wait_a, leading_rows(job, 1), cpu_account_);
+      ports_.scoreboard.wait_for(job.command.wait_a, leading_rows(job, 1), ports_.cpu_account);
       cpu_job_ = &job;
       cpu_readable_ = 0;
-      cpu_account_.enter(Cause::kBusy);
-      fabric_.scoreboard.set_host_busy(true);
+      ports_.cpu_account.enter(Cause::kBusy);
+      ports_.scoreboard.set_host_busy(true);
       cpu_command_ = index;
       status_ |= HEATVIT_STATUS_CPU;
       interrupt->write(true);
       sc_core::wait(cpu_done_);
-      cpu_account_.attribute(index);
-      fabric_.to_cpu.pop();
-      fabric_.scoreboard.set_host_busy(false);
-      fabric_.scoreboard.complete(index);
+      ports_.cpu_account.attribute(index);
+      ports_.to_cpu.pop();
+      ports_.scoreboard.set_host_busy(false);
+      ports_.scoreboard.complete(index);
     }
   });
 }
 
 void ControlUnit::watch_rows() {
-  fabric_.guard([this] {
+  ports_.guard.run([this] {
     for (;;) {
       sc_core::wait(rows_wanted_);
-      fabric_.scoreboard.set_host_busy(false);
-      fabric_.scoreboard.wait_for(cpu_job_->command.wait_a, leading_rows(*cpu_job_, cpu_wanted_), cpu_account_);
-      cpu_account_.enter(Cause::kBusy);
-      fabric_.scoreboard.set_host_busy(true);
+      ports_.scoreboard.set_host_busy(false);
+      ports_.scoreboard.wait_for(cpu_job_->command.wait_a, leading_rows(*cpu_job_, cpu_wanted_), ports_.cpu_account);
+      ports_.cpu_account.enter(Cause::kBusy);
+      ports_.scoreboard.set_host_busy(true);
       status_ |= HEATVIT_STATUS_ROWS;
       interrupt->write(true);
     }
@@ -211,7 +209,7 @@ uint32_t ControlUnit::readable_rows() {
   uint32_t none = static_cast<uint32_t>(cpu_job_->m) + 1;
   while (cpu_readable_ + 1 < none) {
     const uint32_t middle = (cpu_readable_ + none) / 2;
-    if (fabric_.scoreboard.ready(cpu_job_->command.wait_a, leading_rows(*cpu_job_, middle)))
+    if (ports_.scoreboard.ready(cpu_job_->command.wait_a, leading_rows(*cpu_job_, middle)))
       cpu_readable_ = middle;
     else
       none = middle;
@@ -220,7 +218,7 @@ uint32_t ControlUnit::readable_rows() {
 }
 
 void ControlUnit::notify_at_edge(sc_core::sc_event& event) {
-  const uint64_t edge = fabric_.clock.time_of(fabric_.clock.now());
+  const uint64_t edge = ports_.clock.time_of(ports_.clock.now());
   event.notify(sc_core::sc_time::from_value(edge - sc_core::sc_time_stamp().value()));
 }
 
@@ -244,13 +242,13 @@ uint32_t ControlUnit::read_register(uint32_t offset) {
       interrupt->write(false);
       return status;
     }
-    case HEATVIT_TOKENS: return static_cast<uint32_t>(selector_.tokens().rows());
+    case HEATVIT_TOKENS: return static_cast<uint32_t>(ports_.selector.tokens().rows());
     case HEATVIT_CPU_COMMAND: return cpu_command_;
     case HEATVIT_CPU_ROWS: return cpu_job_ != nullptr ? readable_rows() : 0;
     default: break;
   }
-  if (static_cast<int>(image_) >= selector_.tokens().images()) return 0;
-  const std::vector<int>& kept = selector_.kept_counts(static_cast<int>(image_));
+  if (static_cast<int>(image_) >= ports_.selector.tokens().images()) return 0;
+  const std::vector<int>& kept = ports_.selector.kept_counts(static_cast<int>(image_));
   if (offset == HEATVIT_STAGES) return static_cast<uint32_t>(kept.size());
   const uint32_t stage = (offset - HEATVIT_KEEP) / 4;
   return offset >= HEATVIT_KEEP && stage < kept.size() ? static_cast<uint32_t>(kept[stage]) : 0;
@@ -258,7 +256,10 @@ uint32_t ControlUnit::read_register(uint32_t offset) {
 
 bool ControlUnit::write_register(uint32_t offset, uint32_t value) {
   switch (offset) {
-    case HEATVIT_CONTROL: notify_at_edge(start_); return true;
+    case HEATVIT_CONTROL:
+      ports_.starting(list_count_);
+      notify_at_edge(start_);
+      return true;
     case HEATVIT_LIST_BASE: list_base_ = value; return true;
     case HEATVIT_LIST_COUNT: list_count_ = value; return true;
     case HEATVIT_TOKENS: initial_tokens_ = value; return true;
@@ -272,7 +273,7 @@ bool ControlUnit::write_register(uint32_t offset, uint32_t value) {
       image_ = value;
       return true;
     case HEATVIT_CPU_DONE: notify_at_edge(cpu_done_); return true;
-    case HEATVIT_CPU_ROWS: fabric_.scoreboard.rows_stored(cpu_command_, value); return true;
+    case HEATVIT_CPU_ROWS: ports_.scoreboard.rows_stored(cpu_command_, value); return true;
     case HEATVIT_CPU_WANT:
       if (cpu_job_ == nullptr || value < 1 || value > static_cast<uint32_t>(cpu_job_->m)) return false;
       cpu_wanted_ = value;

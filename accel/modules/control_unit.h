@@ -10,12 +10,18 @@
 
 #include <array>
 #include <deque>
+#include <functional>
 #include <systemc>
 #include <tlm>
 
 #include "accel/modules/burst_train.h"
-#include "accel/modules/fabric.h"
+#include "accel/modules/clock.h"
+#include "accel/modules/config.h"
+#include "accel/modules/job_queue.h"
+#include "accel/modules/process_guard.h"
 #include "accel/modules/registers.h"
+#include "accel/modules/run_record.h"
+#include "accel/modules/scoreboard.h"
 #include "accel/modules/token_selector.h"
 
 namespace heatvit::modules {
@@ -26,8 +32,19 @@ class ControlUnit : public sc_core::sc_module {
   tlm_utils::simple_initiator_socket<ControlUnit, 128, BulkProtocol> fetch_port;  // command list
   sc_core::sc_out<bool> interrupt;
 
+  struct Ports {
+    const ClockDomain& clock;
+    JobQueue &to_dma_in, &to_dma_weights, &to_pe, &to_vector, &to_selector, &to_dma_out, &to_cpu;
+    Scoreboard& scoreboard;
+    TokenSelector& selector;  // has the token-count registers
+    UnitAccount &account, &cpu_account;
+    RunRecord& record;
+    ProcessGuard& guard;
+    std::function<void(size_t commands)> starting;  // at the start write, before the first fetch
+  };
+
   SC_HAS_PROCESS(ControlUnit);
-  ControlUnit(sc_core::sc_module_name name, Fabric& fabric, TokenSelector& selector);
+  ControlUnit(sc_core::sc_module_name name, const ControlConfig& config, const Ports& ports);
 
   uint64_t register_accesses() const { return register_accesses_; }
 
@@ -46,10 +63,8 @@ class ControlUnit : public sc_core::sc_module {
   bool write_register(uint32_t offset, uint32_t value);
   void notify_at_edge(sc_core::sc_event& event);
 
-  Fabric& fabric_;
-  TokenSelector& selector_;
-  UnitAccount& account_;
-  UnitAccount& cpu_account_;
+  const ControlConfig config_;
+  const Ports ports_;
   std::deque<Job> jobs_;                    // of this image; queues point into it
   std::vector<isa::CommandWords> fetched_;  // command buffer
   uint32_t fetched_first_ = 0;

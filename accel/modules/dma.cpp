@@ -117,7 +117,7 @@ void send(Socket& socket, TrainTransaction& transaction, const BurstTrain& train
 
 }  // namespace
 
-DmaLane::DmaLane(sc_core::sc_module_name name, Fabric& fabric) : sc_module(name), socket("socket"), fabric_(fabric) {
+DmaLane::DmaLane(sc_core::sc_module_name name, ProcessGuard& guard) : sc_module(name), socket("socket"), guard_(guard) {
   SC_THREAD(run);
 }
 
@@ -133,7 +133,7 @@ void DmaLane::finish() {
 }
 
 void DmaLane::run() {
-  fabric_.guard([this] {
+  guard_.run([this] {
     for (;;) {
       while (!busy_) sc_core::wait(started_);
       send(socket, transaction_, share_, data_);
@@ -143,54 +143,54 @@ void DmaLane::run() {
   });
 }
 
-DmaEngine::DmaEngine(sc_core::sc_module_name name, Fabric& fabric, Unit unit, Purpose purpose, int ports)
+DmaEngine::DmaEngine(sc_core::sc_module_name name, Unit unit, Purpose purpose, int lanes, const DebugConfig& debug,
+                     const Common& common)
     : sc_module(name),
       socket("socket"),
-      second_port("second_port", fabric),
-      fabric_(fabric),
-      account_(fabric.account(unit)),
+      second_port("second_port", common.guard),
+      common_(common),
       purpose_(purpose),
-      ports_(ports),
-      stalls_(fabric.config.debug, static_cast<uint32_t>(unit)) {}
+      lanes_(lanes),
+      debug_(debug),
+      stalls_(debug, static_cast<uint32_t>(unit)) {}
 
 void DmaEngine::transfer(BurstTrain train, uint8_t* data, uint32_t command) {
   if (stalls_.active()) {
-    account_.enter(Cause::kInjected);
-    fabric_.clock.wait_cycles(stalls_.next());
+    common_.account.enter(Cause::kInjected);
+    common_.clock.wait_cycles(stalls_.next());
   }
-  account_.enter(Cause::kBusy);
-  const DebugConfig& debug = fabric_.config.debug;
-  if (debug.fault == Fault::kDropInput && purpose_ == Purpose::kInput && trains_++ == debug.fault_at) return;
+  common_.account.enter(Cause::kBusy);
+  if (debug_.fault == Fault::kDropInput && purpose_ == Purpose::kInput && trains_++ == debug_.fault_at) return;
   train.purpose = purpose_;
   train.command = command;
   train.write = purpose_ == Purpose::kOutput;
   if (isa::on_chip(train.address)) {
-    fabric_.clock.wait_cycles(fabric_.chip.cycles(train));
-    return fabric_.chip.move(train, data);
+    common_.clock.wait_cycles(common_.chip.cycles(train));
+    return common_.chip.move(train, data);
   }
-  if (ports_ == 1) return send(socket, transaction_, train, data);
-  const TrainShares dealt = split_train(train, ports_);
+  if (lanes_ == 1) return send(socket, transaction_, train, data);
+  const TrainShares dealt = split_train(train, lanes_);
   if (dealt.count == 1) return send(socket, transaction_, train, data);
   second_port.start(dealt.share[1], data == nullptr ? nullptr : data + dealt.share[0].bytes());
   send(socket, transaction_, dealt.share[0], data);
   second_port.finish();
 }
 
-InputDma::InputDma(sc_core::sc_module_name name, Fabric& fabric)
-    : DmaEngine(name, fabric, Unit::kDmaIn, Purpose::kInput, fabric.config.dma.input_ports) {
+InputDma::InputDma(sc_core::sc_module_name name, const DmaConfig& config, const DebugConfig& debug, const Ports& ports)
+    : DmaEngine(name, Unit::kDmaIn, Purpose::kInput, config.input_ports, debug, ports.common), ports_(ports) {
   SC_THREAD(run);
 }
 
 void InputDma::run() {
-  fabric_.guard([this] {
+  common_.guard.run([this] {
     for (;;) {
-      const Job& job = fabric_.to_dma_in.front(account_);
+      const Job& job = ports_.jobs.front(common_.account);
       if (job.command.opcode == Opcode::kGemm)
         load_gemm(job);
       else
         load_chunks(job);
-      account_.attribute(job.index);
-      fabric_.to_dma_in.pop();
+      common_.account.attribute(job.index);
+      ports_.jobs.pop();
     }
   });
 }
@@ -205,18 +205,18 @@ void InputDma::load_gemm(const Job& job) {
 
 void InputDma::load_operand_a(const Job& job, const Tile& tile) {
   const BurstTrain train = plan_operand_a(job, tile);
-  fabric_.scoreboard.wait_for(job.command.wait_a, train, account_);
-  uint8_t* slot = fabric_.input.acquire_free(account_, static_cast<int64_t>(train.bytes()));
+  common_.scoreboard.wait_for(job.command.wait_a, train, common_.account);
+  uint8_t* slot = ports_.input.acquire_free(common_.account, static_cast<int64_t>(train.bytes()));
   transfer(train, slot, job.index);
-  fabric_.input.publish();
+  ports_.input.publish();
 }
 
 void InputDma::load_residual(const Job& job, const Tile& tile) {
   const BurstTrain train = plan_residual(job, tile);
-  fabric_.scoreboard.wait_for(job.command.wait_a, train, account_);
-  uint8_t* slot = fabric_.vector.acquire_free(account_, static_cast<int64_t>(train.bytes()));
+  common_.scoreboard.wait_for(job.command.wait_a, train, common_.account);
+  uint8_t* slot = ports_.vector.acquire_free(common_.account, static_cast<int64_t>(train.bytes()));
   transfer(train, slot, job.index);
-  fabric_.vector.publish(Consumer::kVector);
+  ports_.vector.publish(Consumer::kVector);
 }
 
 void InputDma::load_chunks(const Job& job) {
@@ -236,30 +236,31 @@ void InputDma::load_chunks(const Job& job) {
                             static_cast<uint32_t>(chunk.columns) * 4)
                      .train;
     }
-    fabric_.scoreboard.wait_for(c.wait_a, first, account_);
-    if (second.row_bytes != 0) fabric_.scoreboard.wait_for(c.wait_a, second, account_);
-    uint8_t* slot = fabric_.vector.acquire_free(account_, static_cast<int64_t>(first.bytes() + second.bytes()));
+    common_.scoreboard.wait_for(c.wait_a, first, common_.account);
+    if (second.row_bytes != 0) common_.scoreboard.wait_for(c.wait_a, second, common_.account);
+    uint8_t* slot = ports_.vector.acquire_free(common_.account, static_cast<int64_t>(first.bytes() + second.bytes()));
     transfer(first, slot, job.index);
     if (second.row_bytes != 0) transfer(second, slot != nullptr ? slot + first.bytes() : nullptr, job.index);
-    fabric_.vector.publish(to_selector ? Consumer::kSelector : Consumer::kVector);
+    ports_.vector.publish(to_selector ? Consumer::kSelector : Consumer::kVector);
   }
 }
 
-WeightDma::WeightDma(sc_core::sc_module_name name, Fabric& fabric)
-    : DmaEngine(name, fabric, Unit::kDmaWeights, Purpose::kWeights, fabric.config.dma.weight_ports) {
+WeightDma::WeightDma(sc_core::sc_module_name name, const DmaConfig& config, const DebugConfig& debug,
+                     const Ports& ports)
+    : DmaEngine(name, Unit::kDmaWeights, Purpose::kWeights, config.weight_ports, debug, ports.common), ports_(ports) {
   SC_THREAD(run);
 }
 
 void WeightDma::run() {
-  fabric_.guard([this] {
+  common_.guard.run([this] {
     for (;;) {
-      const Job& job = fabric_.to_dma_weights.front(account_);
+      const Job& job = ports_.jobs.front(common_.account);
       if (job.command.opcode == Opcode::kGemm)
         load_gemm(job);
       else
         load_records(job, 0, job.n);
-      account_.attribute(job.index);
-      fabric_.to_dma_weights.pop();
+      common_.account.attribute(job.index);
+      ports_.jobs.pop();
     }
   });
 }
@@ -274,28 +275,29 @@ void WeightDma::load_gemm(const Job& job) {
 
 void WeightDma::load_records(const Job& job, int n0, int n) {
   const BurstTrain train = plan_records(job, n0, n);
-  uint8_t* slot = fabric_.records.acquire_free(account_, train.row_bytes);
+  uint8_t* slot = ports_.records.acquire_free(common_.account, train.row_bytes);
   transfer(train, slot, job.index);
-  fabric_.records.publish();
+  ports_.records.publish();
 }
 
 void WeightDma::load_operand_b(const Job& job, const Tile& tile) {
   const BurstTrain train = plan_operand_b(job, tile);
-  fabric_.scoreboard.wait_for(job.command.wait_b, train, account_);
-  uint8_t* slot = fabric_.weight.acquire_free(account_, static_cast<int64_t>(train.bytes()));
+  common_.scoreboard.wait_for(job.command.wait_b, train, common_.account);
+  uint8_t* slot = ports_.weight.acquire_free(common_.account, static_cast<int64_t>(train.bytes()));
   transfer(train, slot, job.index);
-  fabric_.weight.publish();
+  ports_.weight.publish();
 }
 
-OutputDma::OutputDma(sc_core::sc_module_name name, Fabric& fabric)
-    : DmaEngine(name, fabric, Unit::kDmaOut, Purpose::kOutput, fabric.config.dma.output_ports) {
+OutputDma::OutputDma(sc_core::sc_module_name name, const DmaConfig& config, const DebugConfig& debug,
+                     const Ports& ports)
+    : DmaEngine(name, Unit::kDmaOut, Purpose::kOutput, config.output_ports, debug, ports.common), ports_(ports) {
   SC_THREAD(run);
 }
 
 void OutputDma::run() {
-  fabric_.guard([this] {
+  common_.guard.run([this] {
     for (;;) {
-      const Job& job = fabric_.to_dma_out.front(account_);
+      const Job& job = ports_.jobs.front(common_.account);
       if (job.command.opcode == Opcode::kGemm) {
         TileWalk walk(job);
         for (Tile tile; walk.next(tile);)
@@ -304,19 +306,19 @@ void OutputDma::run() {
         ChunkWalk walk(job);
         for (Chunk chunk; walk.next(chunk);) store(job, plan_output(job, chunk));
       }
-      account_.attribute(job.index);
+      common_.account.attribute(job.index);
       const uint32_t index = job.index;
-      fabric_.to_dma_out.pop();
-      fabric_.scoreboard.complete(index);
+      ports_.jobs.pop();
+      common_.scoreboard.complete(index);
     }
   });
 }
 
 void OutputDma::store(const Job& job, const MatrixBlock& block) {
-  uint8_t* slot = fabric_.output.front(account_, Cause::kWaitResult);
+  uint8_t* slot = ports_.output.front(common_.account, Cause::kWaitResult);
   transfer(block.train, slot, job.index);
-  fabric_.output.release();
-  fabric_.scoreboard.stored(job.index);
+  ports_.output.release();
+  common_.scoreboard.stored(job.index);
 }
 
 }  // namespace heatvit::modules

@@ -15,8 +15,17 @@
 #include <systemc>
 #include <tlm>
 
+#include "accel/modules/accounting.h"
 #include "accel/modules/burst_train.h"
-#include "accel/modules/fabric.h"
+#include "accel/modules/chip_memory.h"
+#include "accel/modules/clock.h"
+#include "accel/modules/config.h"
+#include "accel/modules/job_queue.h"
+#include "accel/modules/process_guard.h"
+#include "accel/modules/scoreboard.h"
+#include "accel/modules/slot_ring.h"
+#include "accel/modules/stall_source.h"
+#include "accel/modules/tile_walk.h"
 #include "accel/modules/train_split.h"
 
 namespace heatvit::modules {
@@ -51,10 +60,10 @@ MatrixBlock plan_chunk(const Job& job, const Chunk& chunk);
 /// An engine's second port: moves its share of a train while the engine moves the first.
 class DmaLane : public sc_core::sc_module {
  public:
-  tlm_utils::simple_initiator_socket<DmaLane, 128, BulkProtocol> socket;
+  tlm_utils::simple_initiator_socket_optional<DmaLane, 128, BulkProtocol> socket;
 
   SC_HAS_PROCESS(DmaLane);
-  DmaLane(sc_core::sc_module_name name, Fabric& fabric);
+  DmaLane(sc_core::sc_module_name name, ProcessGuard& guard);
 
   void start(const BurstTrain& share, uint8_t* data);
   /// Blocks until the share is through.
@@ -63,7 +72,7 @@ class DmaLane : public sc_core::sc_module {
  private:
   void run();
 
-  Fabric& fabric_;
+  ProcessGuard& guard_;
   BurstTrain share_;
   uint8_t* data_ = nullptr;
   bool busy_ = false;
@@ -76,18 +85,29 @@ class DmaEngine : public sc_core::sc_module {
   tlm_utils::simple_initiator_socket<DmaEngine, 128, BulkProtocol> socket;
   DmaLane second_port;
 
-  DmaEngine(sc_core::sc_module_name name, Fabric& fabric, Unit unit, Purpose purpose, int ports);
+  /// What all engines use.
+  struct Common {
+    const ClockDomain& clock;
+    Scoreboard& scoreboard;
+    ChipMemory& chip;
+    UnitAccount& account;
+    ProcessGuard& guard;
+  };
+
+  /// `lanes`: read or write channels that trains are dealt over, 1 or 2.
+  DmaEngine(sc_core::sc_module_name name, Unit unit, Purpose purpose, int lanes, const DebugConfig& debug,
+            const Common& common);
 
  protected:
   /// Blocks until the train is through; `data` may be null in timing mode.
   void transfer(BurstTrain train, uint8_t* data, uint32_t command);
 
-  Fabric& fabric_;
-  UnitAccount& account_;
+  const Common common_;
 
  private:
   Purpose purpose_;
-  int ports_;
+  int lanes_;
+  const DebugConfig debug_;
   StallSource stalls_;
   uint64_t trains_ = 0;
   TrainTransaction transaction_;
@@ -95,8 +115,15 @@ class DmaEngine : public sc_core::sc_module {
 
 class InputDma : public DmaEngine {
  public:
+  struct Ports {
+    Common common;
+    JobQueue& jobs;
+    SlotRing& input;   // operand A
+    SlotRing& vector;  // residual tiles, rows of vector operations
+  };
+
   SC_HAS_PROCESS(InputDma);
-  InputDma(sc_core::sc_module_name name, Fabric& fabric);
+  InputDma(sc_core::sc_module_name name, const DmaConfig& config, const DebugConfig& debug, const Ports& ports);
 
  private:
   void run();
@@ -104,28 +131,47 @@ class InputDma : public DmaEngine {
   void load_operand_a(const Job& job, const Tile& tile);
   void load_residual(const Job& job, const Tile& tile);
   void load_chunks(const Job& job);
+
+  const Ports ports_;
 };
 
 class WeightDma : public DmaEngine {
  public:
+  struct Ports {
+    Common common;
+    JobQueue& jobs;
+    SlotRing& weight;   // operand B
+    SlotRing& records;  // channel and norm records
+  };
+
   SC_HAS_PROCESS(WeightDma);
-  WeightDma(sc_core::sc_module_name name, Fabric& fabric);
+  WeightDma(sc_core::sc_module_name name, const DmaConfig& config, const DebugConfig& debug, const Ports& ports);
 
  private:
   void run();
   void load_gemm(const Job& job);
   void load_records(const Job& job, int n0, int n);
   void load_operand_b(const Job& job, const Tile& tile);
+
+  const Ports ports_;
 };
 
 class OutputDma : public DmaEngine {
  public:
+  struct Ports {
+    Common common;
+    JobQueue& jobs;
+    SlotRing& output;
+  };
+
   SC_HAS_PROCESS(OutputDma);
-  OutputDma(sc_core::sc_module_name name, Fabric& fabric);
+  OutputDma(sc_core::sc_module_name name, const DmaConfig& config, const DebugConfig& debug, const Ports& ports);
 
  private:
   void run();
   void store(const Job& job, const MatrixBlock& block);
+
+  const Ports ports_;
 };
 
 }  // namespace heatvit::modules

@@ -72,7 +72,7 @@ void multiply_head(const A* a, int a_pitch, const B* b, const OperandB& how, Acc
 
 /// The same, told to the tap with what was in the accumulators before.
 void multiply_tapped(const int8_t* a, int a_pitch, const int8_t* b, const OperandB& how, int32_t* c, const Tile& t,
-                     const Fabric& fabric) {
+                     const TapPoint& tap) {
   const auto m = static_cast<size_t>(t.m), n = static_cast<size_t>(t.n);
   UnitCall call = tile_call(a, a_pitch, b, how, t);
   const std::vector<int32_t> zeros(m * n);
@@ -80,7 +80,7 @@ void multiply_tapped(const int8_t* a, int a_pitch, const int8_t* b, const Operan
                                   : tap_matrix("c_before", false, c, m, n, t.out_n));
   multiply_head(a, a_pitch, b, how, c, t.out_n, t);
   call.arrays.push_back(tap_matrix("c", true, c, m, n, t.out_n));
-  fabric.tap->take(call);
+  tap.take(call);
 }
 
 /// Convolution: the rows of a tile, cut out of the window in its slot.
@@ -93,46 +93,46 @@ void unfold(const isa::Im2col& v, const Tile& t, const A* window, A* rows) {
 
 }  // namespace
 
-PeArray::PeArray(sc_core::sc_module_name name, Fabric& fabric)
-    : sc_module(name), fabric_(fabric), account_(fabric.account(Unit::kPeArray)) {
+PeArray::PeArray(sc_core::sc_module_name name, const isa::AcceleratorConfig& hardware, const DebugConfig& debug,
+                 bool functional, const Ports& ports)
+    : sc_module(name), hardware_(hardware), debug_(debug), functional_(functional), ports_(ports) {
   SC_THREAD(run);
 }
 
 void PeArray::run() {
-  fabric_.guard([this] {
+  ports_.guard.run([this] {
     for (;;) {
-      const Job& job = fabric_.to_pe.front(account_);
+      const Job& job = ports_.jobs.front(ports_.account);
       gemm(job);
-      account_.attribute(job.index);
-      fabric_.to_pe.pop();
+      ports_.account.attribute(job.index);
+      ports_.jobs.pop();
     }
   });
 }
 
 void PeArray::gemm(const Job& job) {
-  const isa::AcceleratorConfig& hw = fabric_.config.accel;
+  const isa::AcceleratorConfig& hw = hardware_;
   const bool attention = job.command.layout_b != isa::LayoutB::kPacked;
   const int k_lanes = attention ? hw.ti : hw.th * hw.ti;
-  const DebugConfig& debug = fabric_.config.debug;
   const uint8_t *a = nullptr, *b = nullptr;
   uint8_t* accumulator = nullptr;
   TileWalk walk(job);
   for (Tile tile; walk.next(tile);) {
     if (tile.out_first)
-      accumulator = fabric_.accumulator.acquire_free(
-          account_, int64_t{tile.heads} * tile.m * tile.out_n * hw.accumulator_bytes());
-    if (tile.a_new) a = fabric_.input.front(account_, Cause::kWaitInput);
-    if (tile.b_new) b = fabric_.weight.front(account_, Cause::kWaitWeights);
-    const bool early = debug.fault == Fault::kEarlyRelease && tile.a_last && uses_++ == debug.fault_at;
-    if (early) fabric_.input.release();
-    account_.enter(Cause::kBusy);
-    if (fabric_.functional()) multiply(job, tile, a, b, accumulator);
-    fabric_.clock.wait_cycles(static_cast<uint64_t>(kernels::gemm_tile_cycles(tile.m, tile.k, tile.n, k_lanes, hw.to)));
-    ++fabric_.tiles;
-    ++fabric_.tiles_of_command[job.index];
-    if (tile.a_last && !early) fabric_.input.release();
-    if (tile.b_last) fabric_.weight.release();
-    if (tile.out_last) fabric_.accumulator.publish();
+      accumulator = ports_.accumulator.acquire_free(ports_.account,
+                                                    int64_t{tile.heads} * tile.m * tile.out_n * hw.accumulator_bytes());
+    if (tile.a_new) a = ports_.input.front(ports_.account, Cause::kWaitInput);
+    if (tile.b_new) b = ports_.weight.front(ports_.account, Cause::kWaitWeights);
+    const bool early = debug_.fault == Fault::kEarlyRelease && tile.a_last && uses_++ == debug_.fault_at;
+    if (early) ports_.input.release();
+    ports_.account.enter(Cause::kBusy);
+    if (functional_) multiply(job, tile, a, b, accumulator);
+    ports_.clock.wait_cycles(static_cast<uint64_t>(kernels::gemm_tile_cycles(tile.m, tile.k, tile.n, k_lanes, hw.to)));
+    ++ports_.record.tiles;
+    ++ports_.record.tiles_of_command[job.index];
+    if (tile.a_last && !early) ports_.input.release();
+    if (tile.b_last) ports_.weight.release();
+    if (tile.out_last) ports_.accumulator.publish();
   }
 }
 
@@ -166,8 +166,8 @@ void PeArray::multiply_as(const Job& job, const Tile& t, const uint8_t* a, const
     Acc* out = reinterpret_cast<Acc*>(accumulator) + static_cast<ptrdiff_t>(h) * t.m * t.out_n + (t.n0 - t.out_n0);
     const int a_pitch = static_cast<int>(from_a.pitch);
     if constexpr (std::is_same_v<A, int8_t>) {
-      if (fabric_.tapped("pe_array_tile")) {
-        multiply_tapped(head_a, a_pitch, head_b, from_b, out, t, fabric_);
+      if (ports_.tap.tapped("pe_array_tile")) {
+        multiply_tapped(head_a, a_pitch, head_b, from_b, out, t, ports_.tap);
         continue;
       }
     }

@@ -10,14 +10,33 @@
 #include <systemc>
 #include <vector>
 
-#include "accel/modules/fabric.h"
+#include "accel/isa/hardware.h"
+#include "accel/modules/clock.h"
+#include "accel/modules/config.h"
+#include "accel/modules/job_queue.h"
+#include "accel/modules/process_guard.h"
+#include "accel/modules/run_record.h"
+#include "accel/modules/slot_ring.h"
+#include "accel/modules/unit_tap.h"
 
 namespace heatvit::modules {
 
 class PeArray : public sc_core::sc_module {
  public:
+  struct Ports {
+    const ClockDomain& clock;
+    JobQueue& jobs;
+    SlotRing &input, &weight;  // operands
+    SlotRing& accumulator;     // sums
+    UnitAccount& account;
+    RunRecord& record;
+    const TapPoint& tap;
+    ProcessGuard& guard;
+  };
+
   SC_HAS_PROCESS(PeArray);
-  PeArray(sc_core::sc_module_name name, Fabric& fabric);
+  PeArray(sc_core::sc_module_name name, const isa::AcceleratorConfig& hardware, const DebugConfig& debug,
+          bool functional, const Ports& ports);
 
  private:
   void run();
@@ -26,8 +45,10 @@ class PeArray : public sc_core::sc_module {
   template <class A, class B, class Acc>
   void multiply_as(const Job& job, const Tile& tile, const uint8_t* a, const uint8_t* b, uint8_t* accumulator);
 
-  Fabric& fabric_;
-  UnitAccount& account_;
+  const isa::AcceleratorConfig hardware_;
+  const DebugConfig debug_;
+  const bool functional_;
+  const Ports ports_;
   uint64_t uses_ = 0;              // of input slots, for the early-release fault
   std::vector<uint8_t> unfolded_;  // im2col rows of one tile
 };

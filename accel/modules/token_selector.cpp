@@ -9,8 +9,9 @@ namespace heatvit::modules {
 
 using isa::Opcode;
 
-TokenSelector::TokenSelector(sc_core::sc_module_name name, Fabric& fabric)
-    : sc_module(name), fabric_(fabric), account_(fabric.account(Unit::kSelector)) {
+TokenSelector::TokenSelector(sc_core::sc_module_name name, const VectorConfig& config, bool functional,
+                             const Ports& ports)
+    : sc_module(name), config_(config), functional_(functional), ports_(ports) {
   SC_THREAD(run);
 }
 
@@ -34,17 +35,17 @@ void TokenSelector::add_cls_scores(int head, const uint16_t* probabilities, int 
 }
 
 void TokenSelector::run() {
-  fabric_.guard([this] {
+  ports_.guard.run([this] {
     for (;;) {
-      const Job& job = fabric_.to_selector.front(account_);
+      const Job& job = ports_.jobs.front(ports_.account);
       const uint32_t index = job.index;
       const Opcode opcode = job.command.opcode;
       if (opcode == Opcode::kTokenScore) score(job);
       if (opcode == Opcode::kTokenSelect) select(job);
       if (opcode == Opcode::kTokenPack) pack(job);
-      account_.attribute(index);
-      fabric_.to_selector.pop();
-      if (opcode != Opcode::kTokenPack) fabric_.scoreboard.complete(index);  // packing completes with its last store
+      ports_.account.attribute(index);
+      ports_.jobs.pop();
+      if (opcode != Opcode::kTokenPack) ports_.scoreboard.complete(index);  // packing completes with its last store
     }
   });
 }
@@ -53,32 +54,32 @@ void TokenSelector::score(const Job& job) {
   const auto heads = static_cast<size_t>(job.n);
   ChunkWalk walk(job);
   for (Chunk chunk; walk.next(chunk);) {
-    const uint8_t* slot = fabric_.vector.front(account_, Cause::kWaitInput, Consumer::kSelector);
-    account_.enter(Cause::kBusy);
-    if (fabric_.functional()) {
+    const uint8_t* slot = ports_.vector.front(ports_.account, Cause::kWaitInput, Consumer::kSelector);
+    ports_.account.enter(Cause::kBusy);
+    if (functional_) {
       const auto rows = static_cast<size_t>(chunk.rows);
       const auto* keep = reinterpret_cast<const uint16_t*>(slot);
       const auto* weight = reinterpret_cast<const uint16_t*>(slot + rows * heads * 4);
       for (size_t r = 0; r < rows; ++r)
         scores_[static_cast<size_t>(chunk.row0) + r] =
             kernels::token_score(keep + r * heads * 2, weight + r * heads, job.n);
-      if (fabric_.tapped("token_score"))
-        fabric_.tap->take(
+      if (ports_.tap.tapped("token_score"))
+        ports_.tap.take(
             {"token_score",
              {{"tokens", chunk.rows}, {"heads", job.n}},
              {tap_array("keep", false, keep, rows * heads * 2), tap_array("weight", false, weight, rows * heads),
               tap_array("scores", true, scores_.data() + chunk.row0, rows)}});
     }
-    fabric_.clock.wait_cycles(static_cast<uint64_t>(kernels::token_score_cycles(chunk.rows, job.n)));
-    fabric_.vector.release();
+    ports_.clock.wait_cycles(static_cast<uint64_t>(kernels::token_score_cycles(chunk.rows, job.n)));
+    ports_.vector.release();
   }
 }
 
 void TokenSelector::select(const Job& job) {
   const isa::Command& c = job.command;
-  fabric_.scoreboard.wait_for(c.wait_a, account_);
-  account_.enter(Cause::kBusy);
-  const int lanes = fabric_.config.vector.select_lanes;
+  ports_.scoreboard.wait_for(c.wait_a, ports_.account);
+  ports_.account.enter(Cause::kBusy);
+  const int lanes = config_.select_lanes;
   const int tokens = job.tokens, candidates = job.candidates();
   int64_t cycles = c.select_rule == isa::SelectRule::kCount ? kernels::select_count_cycles(tokens, lanes)
                                                             : kernels::select_threshold_cycles(tokens, lanes);
@@ -86,7 +87,7 @@ void TokenSelector::select(const Job& job) {
 
   ImageState& image = images_.at(static_cast<size_t>(job.image()));
   int kept = 0;
-  if (fabric_.functional()) {
+  if (functional_) {
     if (c.score_source == isa::ScoreSource::kRandom) draw_scores(job, image.settings.seed);
     kept = rank(job);
     tap_selection(job, kept);
@@ -103,7 +104,7 @@ void TokenSelector::select(const Job& job) {
     kept = std::min(stage < forced.size() ? forced[stage] : c.keep, candidates);
   }
   image.kept_counts.push_back(kept);
-  fabric_.clock.wait_cycles(static_cast<uint64_t>(cycles));
+  ports_.clock.wait_cycles(static_cast<uint64_t>(cycles));
   const bool package = job.package || kept < candidates;
   tokens_.of(job.image()) = {1 + kept + (package ? 1 : 0), package};
 }
@@ -120,44 +121,44 @@ int TokenSelector::rank(const Job& job) {
 void TokenSelector::draw_scores(const Job& job, uint32_t seed) {
   uint32_t* scores = scores_.data() + job.first_row;
   kernels::random_scores(seed, job.command.stage, job.tokens, scores);
-  if (fabric_.tapped("random_scores"))
-    fabric_.tap->take({"random_scores",
-                       {{"seed", seed}, {"stage", job.command.stage}, {"tokens", job.tokens}},
-                       {tap_array("scores", true, scores, static_cast<size_t>(job.tokens))}});
+  if (ports_.tap.tapped("random_scores"))
+    ports_.tap.take({"random_scores",
+                     {{"seed", seed}, {"stage", job.command.stage}, {"tokens", job.tokens}},
+                     {tap_array("scores", true, scores, static_cast<size_t>(job.tokens))}});
 }
 
 void TokenSelector::tap_selection(const Job& job, int kept) {
   const isa::Command& c = job.command;
   const bool by_count = c.select_rule == isa::SelectRule::kCount;
   const char* unit = by_count ? "token_select_count" : "token_select_threshold";
-  if (!fabric_.tapped(unit)) return;
+  if (!ports_.tap.tapped(unit)) return;
   const auto count = static_cast<size_t>(job.tokens);
   const TapScalar rule = by_count ? TapScalar{"keep", c.keep} : TapScalar{"threshold", c.threshold};
-  fabric_.tap->take({unit,
-                     {{"tokens", job.tokens}, {"candidates", job.candidates()}, rule, {"return", kept}},
-                     {tap_array("scores", false, scores_.data() + job.first_row, count),
-                      tap_array("mask", true, mask_.data() + job.first_row, count)}});
+  ports_.tap.take({unit,
+                   {{"tokens", job.tokens}, {"candidates", job.candidates()}, rule, {"return", kept}},
+                   {tap_array("scores", false, scores_.data() + job.first_row, count),
+                    tap_array("mask", true, mask_.data() + job.first_row, count)}});
 }
 
 void TokenSelector::tap_slice(const Job& job, const Chunk& chunk, const uint8_t* in, const uint8_t* out) {
   const auto tokens = static_cast<size_t>(job.tokens), columns = static_cast<size_t>(chunk.columns);
-  fabric_.tap->take({"token_pack",
-                     {{"tokens", job.tokens}, {"columns", chunk.columns}, {"package", job.package_after ? 1 : 0}},
-                     {tap_array("x", false, reinterpret_cast<const int16_t*>(in), tokens * columns),
-                      tap_array("mask", false, mask_.data() + job.first_row, tokens),
-                      tap_array("scores", false, scores_.data() + job.first_row, tokens),
-                      tap_array("out", true, reinterpret_cast<const int16_t*>(out),
-                                static_cast<size_t>(job.tokens_after) * columns)}});
+  ports_.tap.take({"token_pack",
+                   {{"tokens", job.tokens}, {"columns", chunk.columns}, {"package", job.package_after ? 1 : 0}},
+                   {tap_array("x", false, reinterpret_cast<const int16_t*>(in), tokens * columns),
+                    tap_array("mask", false, mask_.data() + job.first_row, tokens),
+                    tap_array("scores", false, scores_.data() + job.first_row, tokens),
+                    tap_array("out", true, reinterpret_cast<const int16_t*>(out),
+                              static_cast<size_t>(job.tokens_after) * columns)}});
 }
 
 void TokenSelector::pack(const Job& job) {
   ChunkWalk walk(job);
   for (Chunk chunk; walk.next(chunk);) {
-    const uint8_t* in = fabric_.vector.front(account_, Cause::kWaitInput, Consumer::kSelector);
+    const uint8_t* in = ports_.vector.front(ports_.account, Cause::kWaitInput, Consumer::kSelector);
     const MatrixBlock block = plan_output(job, chunk);
-    uint8_t* out = fabric_.output.acquire_free(account_, static_cast<int64_t>(block.train.bytes()));
-    account_.enter(Cause::kBusy);
-    if (fabric_.functional()) {
+    uint8_t* out = ports_.output.acquire_free(ports_.account, static_cast<int64_t>(block.train.bytes()));
+    ports_.account.enter(Cause::kBusy);
+    if (functional_) {
       const uint8_t* mask = mask_.data() + job.first_row;
       const uint32_t* scores = scores_.data() + job.first_row;
       if (job.command.a_type == isa::Element::kInt16)
@@ -166,12 +167,12 @@ void TokenSelector::pack(const Job& job) {
       else
         kernels::pack_slice(reinterpret_cast<const int8_t*>(in), job.tokens, chunk.columns, mask, scores,
                             job.package_after, reinterpret_cast<int8_t*>(out));
-      if (job.command.a_type == isa::Element::kInt16 && fabric_.tapped("token_pack")) tap_slice(job, chunk, in, out);
+      if (job.command.a_type == isa::Element::kInt16 && ports_.tap.tapped("token_pack")) tap_slice(job, chunk, in, out);
     }
-    fabric_.clock.wait_cycles(static_cast<uint64_t>(
-        kernels::pack_slice_cycles(job.tokens, job.tokens_after, chunk.columns, fabric_.config.vector.lanes)));
-    fabric_.vector.release();
-    fabric_.output.publish();
+    ports_.clock.wait_cycles(
+        static_cast<uint64_t>(kernels::pack_slice_cycles(job.tokens, job.tokens_after, chunk.columns, config_.lanes)));
+    ports_.vector.release();
+    ports_.output.publish();
   }
 }
 

@@ -10,7 +10,13 @@
 #include <systemc>
 #include <vector>
 
-#include "accel/modules/fabric.h"
+#include "accel/modules/clock.h"
+#include "accel/modules/config.h"
+#include "accel/modules/job_queue.h"
+#include "accel/modules/process_guard.h"
+#include "accel/modules/scoreboard.h"
+#include "accel/modules/slot_ring.h"
+#include "accel/modules/unit_tap.h"
 
 namespace heatvit::modules {
 
@@ -50,8 +56,19 @@ struct ImageSettings {
 
 class TokenSelector : public sc_core::sc_module {
  public:
+  struct Ports {
+    const ClockDomain& clock;
+    JobQueue& jobs;
+    Scoreboard& scoreboard;
+    SlotRing& vector;  // classifier outputs, rows to pack
+    SlotRing& output;  // packed rows
+    UnitAccount& account;
+    const TapPoint& tap;
+    ProcessGuard& guard;
+  };
+
   SC_HAS_PROCESS(TokenSelector);
-  TokenSelector(sc_core::sc_module_name name, Fabric& fabric);
+  TokenSelector(sc_core::sc_module_name name, const VectorConfig& config, bool functional, const Ports& ports);
 
   const TokenFile& tokens() const { return tokens_; }
 
@@ -85,8 +102,9 @@ class TokenSelector : public sc_core::sc_module {
   };
   const ImageState& state(int image) const { return images_.at(static_cast<size_t>(image)); }
 
-  Fabric& fabric_;
-  UnitAccount& account_;
+  const VectorConfig config_;
+  const bool functional_;
+  const Ports ports_;
   TokenFile tokens_;
   std::vector<ImageState> images_ = std::vector<ImageState>(1);
   std::vector<uint32_t> scores_;  // of the rows of all images

@@ -65,4 +65,19 @@ class UnitTap {
   virtual void take(const UnitCall& call) = 0;
 };
 
+/// Where a unit hands its calls to whoever listens. Synthesised units, which a tap describes, take int8 operands.
+class TapPoint {
+ public:
+  explicit TapPoint(int operand_bits) : described_(operand_bits == 8) {}
+
+  void listen(UnitTap* tap) { tap_ = tap; }
+  bool tapped(const char* unit) const { return described_ && tap_ != nullptr && tap_->wants(unit); }
+  bool listening() const { return tap_ != nullptr; }
+  void take(const UnitCall& call) const { tap_->take(call); }
+
+ private:
+  bool described_;
+  UnitTap* tap_ = nullptr;
+};
+
 }  // namespace heatvit::modules

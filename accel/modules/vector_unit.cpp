@@ -16,21 +16,21 @@ using isa::Activation;
 using isa::Element;
 using isa::Opcode;
 
-VectorUnit::VectorUnit(sc_core::sc_module_name name, Fabric& fabric, TokenSelector& selector)
-    : sc_module(name), fabric_(fabric), account_(fabric.account(Unit::kVector)), selector_(selector) {
+VectorUnit::VectorUnit(sc_core::sc_module_name name, const VectorConfig& config, bool functional, const Ports& ports)
+    : sc_module(name), config_(config), functional_(functional), ports_(ports) {
   SC_THREAD(run);
 }
 
 void VectorUnit::run() {
-  fabric_.guard([this] {
+  ports_.guard.run([this] {
     for (;;) {
-      const Job& job = fabric_.to_vector.front(account_);
+      const Job& job = ports_.jobs.front(ports_.account);
       if (job.command.opcode == Opcode::kGemm)
         finish_gemm(job);
       else
         vector_operation(job);
-      account_.attribute(job.index);
-      fabric_.to_vector.pop();
+      ports_.account.attribute(job.index);
+      ports_.jobs.pop();
     }
   });
 }
@@ -43,27 +43,28 @@ void VectorUnit::finish_gemm(const Job& job) {
   for (Tile tile; walk.next(tile);) {
     if (!tile.out_last) continue;
     if (has_records && !records_held) {
-      from.records = fabric_.records.front(account_, Cause::kWaitWeights);
+      from.records = ports_.records.front(ports_.account, Cause::kWaitWeights);
       records_held = true;
     }
-    from.accumulator = fabric_.accumulator.front(account_, Cause::kWaitResult);
-    if (job.command.residual) from.residual = fabric_.vector.front(account_, Cause::kWaitInput, Consumer::kVector);
-    uint8_t* out = fabric_.output.acquire_free(account_, static_cast<int64_t>(plan_output(job, tile).train.bytes()));
-    account_.enter(Cause::kBusy);
-    if (fabric_.functional()) finish_tile(job, tile, from, out);
-    fabric_.clock.wait_cycles(static_cast<uint64_t>(finish_cycles(job, tile)));
-    fabric_.accumulator.release();
-    if (job.command.residual) fabric_.vector.release();
+    from.accumulator = ports_.accumulator.front(ports_.account, Cause::kWaitResult);
+    if (job.command.residual) from.residual = ports_.vector.front(ports_.account, Cause::kWaitInput, Consumer::kVector);
+    uint8_t* out =
+        ports_.output.acquire_free(ports_.account, static_cast<int64_t>(plan_output(job, tile).train.bytes()));
+    ports_.account.enter(Cause::kBusy);
+    if (functional_) finish_tile(job, tile, from, out);
+    ports_.clock.wait_cycles(static_cast<uint64_t>(finish_cycles(job, tile)));
+    ports_.accumulator.release();
+    if (job.command.residual) ports_.vector.release();
     if (has_records && tile.records_last) {
-      fabric_.records.release();
+      ports_.records.release();
       records_held = false;
     }
-    fabric_.output.publish();
+    ports_.output.publish();
   }
 }
 
 int64_t VectorUnit::finish_cycles(const Job& job, const Tile& tile) const {
-  const int lanes = fabric_.config.vector.lanes;
+  const int lanes = config_.lanes;
   const int64_t rows = int64_t{tile.heads} * tile.m;
   switch (job.command.activation) {
     case Activation::kGelu: return kernels::gelu_cycles(rows, tile.out_n, lanes);
@@ -146,15 +147,15 @@ void linear_row(const isa::Command& c, const Acc* acc, const isa::ChannelRecord*
 
 void VectorUnit::finish_row(const Job& job, const Tile& tile, int row, int head, const int32_t* acc,
                             const Sources& from, uint8_t* out) {
-  const char* unit = fabric_.tap == nullptr ? nullptr : unit_of(job.command, from.residual != nullptr);
-  if (unit == nullptr || !fabric_.tapped(unit)) return compute_row(job, tile, row, head, acc, from, out);
+  const char* unit = !ports_.tap.listening() ? nullptr : unit_of(job.command, from.residual != nullptr);
+  if (unit == nullptr || !ports_.tap.tapped(unit)) return compute_row(job, tile, row, head, acc, from, out);
   const isa::Command& c = job.command;
   const bool own = from.records != nullptr;
   UnitCall call = row_call(unit, c, acc, own ? reinterpret_cast<const isa::ChannelRecord*>(from.records) : &c.immediate,
                            own ? 1 : 0, tile.out_n, from.residual);
   compute_row(job, tile, row, head, acc, from, out);
   call.arrays.push_back(row_output(c, out, static_cast<size_t>(tile.out_n)));
-  fabric_.tap->take(call);
+  ports_.tap.take(call);
 }
 
 void VectorUnit::finish_row(const Job& job, const Tile& tile, int row, int head, const int64_t* acc,
@@ -200,38 +201,39 @@ void VectorUnit::softmax_scores(const Job& job, const int16_t* scores, int row, 
     kernels::softmax_row(scores, n, c.delta, reinterpret_cast<uint16_t*>(out));
   else
     kernels::softmax_row(scores, n, c.delta, out);
-  if (const char* unit = wide ? "softmax_wide" : "softmax"; fabric_.tapped(unit)) {
+  if (const char* unit = wide ? "softmax_wide" : "softmax"; ports_.tap.tapped(unit)) {
     const auto count = static_cast<size_t>(n);
-    fabric_.tap->take({unit,
-                       {{"rows", 1}, {"n", n}, {"delta2", c.delta}},
-                       {tap_array("x", false, scores, count),
-                        wide ? tap_array("out", true, reinterpret_cast<const uint16_t*>(out), count)
-                             : tap_array("out", true, out, count)}});
+    ports_.tap.take({unit,
+                     {{"rows", 1}, {"n", n}, {"delta2", c.delta}},
+                     {tap_array("x", false, scores, count),
+                      wide ? tap_array("out", true, reinterpret_cast<const uint16_t*>(out), count)
+                           : tap_array("out", true, out, count)}});
   }
   if (!c.keep_cls_scores || row != 0) return;
   wide_row_.resize(static_cast<size_t>(n));
   kernels::softmax_row(scores, n, c.delta, wide_row_.data());
-  selector_.add_cls_scores(head, wide_row_.data(), job.first_row, n);
+  ports_.selector.add_cls_scores(head, wide_row_.data(), job.first_row, n);
 }
 
 void VectorUnit::vector_operation(const Job& job) {
   const bool has_records = job.command.opcode == Opcode::kLayerNorm;
-  const uint8_t* records = has_records ? fabric_.records.front(account_, Cause::kWaitWeights) : nullptr;
+  const uint8_t* records = has_records ? ports_.records.front(ports_.account, Cause::kWaitWeights) : nullptr;
   ChunkWalk walk(job);
   for (Chunk chunk; walk.next(chunk);) {
-    const uint8_t* in = fabric_.vector.front(account_, Cause::kWaitInput, Consumer::kVector);
-    uint8_t* out = fabric_.output.acquire_free(account_, static_cast<int64_t>(plan_output(job, chunk).train.bytes()));
-    account_.enter(Cause::kBusy);
-    if (fabric_.functional()) compute_chunk(job, chunk, in, records, out);
-    fabric_.clock.wait_cycles(static_cast<uint64_t>(chunk_cycles(job, chunk)));
-    fabric_.vector.release();
-    fabric_.output.publish();
+    const uint8_t* in = ports_.vector.front(ports_.account, Cause::kWaitInput, Consumer::kVector);
+    uint8_t* out =
+        ports_.output.acquire_free(ports_.account, static_cast<int64_t>(plan_output(job, chunk).train.bytes()));
+    ports_.account.enter(Cause::kBusy);
+    if (functional_) compute_chunk(job, chunk, in, records, out);
+    ports_.clock.wait_cycles(static_cast<uint64_t>(chunk_cycles(job, chunk)));
+    ports_.vector.release();
+    ports_.output.publish();
   }
-  if (has_records) fabric_.records.release();
+  if (has_records) ports_.records.release();
 }
 
 int64_t VectorUnit::chunk_cycles(const Job& job, const Chunk& k) const {
-  const int lanes = fabric_.config.vector.lanes;
+  const int lanes = config_.lanes;
   switch (job.command.opcode) {
     case Opcode::kLayerNorm: return kernels::layernorm_cycles(k.rows, job.n, lanes);
     case Opcode::kSoftmax: return kernels::softmax_cycles(k.rows, job.n, lanes);
@@ -244,7 +246,7 @@ int64_t VectorUnit::chunk_cycles(const Job& job, const Chunk& k) const {
 
 void VectorUnit::tap_layernorm(const isa::Command& c, const int16_t* x, const isa::NormRecord* records, size_t n,
                                const int8_t* out) {
-  fabric_.tap->take(
+  ports_.tap.take(
       {"layernorm",
        {{"rows", 1}, {"n", static_cast<int64_t>(n)}, {"shift", c.shift2}, {"epsilon", static_cast<int64_t>(c.epsilon)}},
        {tap_array("x", false, x, n), tap_array("records", false, reinterpret_cast<const uint64_t*>(records), n),
@@ -264,7 +266,7 @@ void VectorUnit::normalise(const Job& job, const Chunk& k, const In* in, const i
     auto* out8 = reinterpret_cast<int8_t*>(out) + r * columns;
     kernels::layernorm_row(x, k.columns, records, c.shift2, c.epsilon, out8);
     if constexpr (std::is_same_v<In, int16_t>)
-      if (fabric_.tapped("layernorm")) tap_layernorm(c, x, records, columns, out8);
+      if (ports_.tap.tapped("layernorm")) tap_layernorm(c, x, records, columns, out8);
   }
 }
 
@@ -309,8 +311,8 @@ void VectorUnit::compute_chunk(const Job& job, const Chunk& k, const uint8_t* in
       if (wide_out) return mean_rows(c, k, in16, out16);
       if (!wide_in) return mean_rows(c, k, in8, out8);
       mean_rows(c, k, in16, out8);
-      if (fabric_.tapped("head_mean"))
-        fabric_.tap->take(
+      if (ports_.tap.tapped("head_mean"))
+        ports_.tap.take(
             {"head_mean",
              {{"rows", k.rows}, {"n", k.columns}, {"multiplier", c.immediate.multiplier}, {"shift", c.immediate.shift}},
              {tap_array("x", false, in16, rows * columns), tap_array("out", true, out8, rows)}});
@@ -318,22 +320,21 @@ void VectorUnit::compute_chunk(const Job& job, const Chunk& k, const uint8_t* in
     case Opcode::kTokenMean:
       if (wide_in) return mean_tokens(job, k, in16, out16);
       mean_tokens(job, k, in8, out8);
-      if (fabric_.tapped("token_mean"))
-        fabric_.tap->take({"token_mean",
-                           {{"tokens", job.tokens}, {"columns", k.columns}, {"candidates", job.candidates()}},
-                           {tap_array("x", false, in8, static_cast<size_t>(job.tokens) * columns),
-                            tap_array("mean", true, reinterpret_cast<const int8_t*>(mean_row_.data()), columns)}});
+      if (ports_.tap.tapped("token_mean"))
+        ports_.tap.take({"token_mean",
+                         {{"tokens", job.tokens}, {"columns", k.columns}, {"candidates", job.candidates()}},
+                         {tap_array("x", false, in8, static_cast<size_t>(job.tokens) * columns),
+                          tap_array("mean", true, reinterpret_cast<const int8_t*>(mean_row_.data()), columns)}});
       break;
     case Opcode::kColumnMaxAdd:
       kernels::column_max_add(reinterpret_cast<const int32_t*>(in), k.rows, k.columns,
                               reinterpret_cast<const int32_t*>(in) + rows * columns, reinterpret_cast<int32_t*>(out));
-      if (fabric_.tapped("column_max"))
-        fabric_.tap->take(
-            {"column_max",
-             {{"rows", k.rows}, {"columns", k.columns}},
-             {tap_array("x", false, reinterpret_cast<const int32_t*>(in), rows * columns),
-              tap_array("residual", false, reinterpret_cast<const int32_t*>(in) + rows * columns, columns),
-              tap_array("out", true, reinterpret_cast<const int32_t*>(out), columns)}});
+      if (ports_.tap.tapped("column_max"))
+        ports_.tap.take({"column_max",
+                         {{"rows", k.rows}, {"columns", k.columns}},
+                         {tap_array("x", false, reinterpret_cast<const int32_t*>(in), rows * columns),
+                          tap_array("residual", false, reinterpret_cast<const int32_t*>(in) + rows * columns, columns),
+                          tap_array("out", true, reinterpret_cast<const int32_t*>(out), columns)}});
       break;
     default: kernels::copy_rows(in8, k.columns, out8, k.columns, k.rows, k.columns);
   }

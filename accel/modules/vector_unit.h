@@ -8,16 +8,32 @@
 #include <systemc>
 #include <vector>
 
+#include "accel/modules/clock.h"
+#include "accel/modules/config.h"
 #include "accel/modules/dma.h"
-#include "accel/modules/fabric.h"
+#include "accel/modules/job_queue.h"
+#include "accel/modules/process_guard.h"
+#include "accel/modules/slot_ring.h"
 #include "accel/modules/token_selector.h"
+#include "accel/modules/unit_tap.h"
 
 namespace heatvit::modules {
 
 class VectorUnit : public sc_core::sc_module {
  public:
+  struct Ports {
+    const ClockDomain& clock;
+    JobQueue& jobs;
+    SlotRing &accumulator, &records, &vector;  // sums; channel and norm records; residual tiles and rows
+    SlotRing& output;
+    TokenSelector& selector;  // takes CLS attention
+    UnitAccount& account;
+    const TapPoint& tap;
+    ProcessGuard& guard;
+  };
+
   SC_HAS_PROCESS(VectorUnit);
-  VectorUnit(sc_core::sc_module_name name, Fabric& fabric, TokenSelector& selector);
+  VectorUnit(sc_core::sc_module_name name, const VectorConfig& config, bool functional, const Ports& ports);
 
  private:
   struct Sources {
@@ -51,9 +67,9 @@ class VectorUnit : public sc_core::sc_module {
   void compute_chunk(const Job& job, const Chunk& chunk, const uint8_t* in, const uint8_t* records, uint8_t* out);
   int64_t chunk_cycles(const Job& job, const Chunk& chunk) const;
 
-  Fabric& fabric_;
-  UnitAccount& account_;
-  TokenSelector& selector_;
+  const VectorConfig config_;
+  const bool functional_;
+  const Ports ports_;
   std::vector<int16_t> score_row_;
   std::vector<uint16_t> wide_row_;
   std::vector<uint8_t> mean_row_;

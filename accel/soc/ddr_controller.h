@@ -21,7 +21,7 @@
 
 #include "accel/modules/burst_train.h"
 #include "accel/modules/clock.h"
-#include "accel/modules/fabric.h"
+#include "accel/modules/stall_source.h"
 #include "accel/soc/config.h"
 #include "accel/soc/ddr/scheduler.h"
 #include "accel/soc/ddr/train_cutter.h"

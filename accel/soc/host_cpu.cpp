@@ -9,13 +9,14 @@ namespace heatvit::soc {
 using modules::BurstTrain;
 using modules::ClockDomain;
 
-HostCpu::HostCpu(sc_core::sc_module_name name, modules::Fabric& fabric, const CpuConfig& config)
+HostCpu::HostCpu(sc_core::sc_module_name name, const CpuConfig& config, bool functional, bool by_tile)
     : sc_module(name),
       registers("registers"),
       memory("memory"),
       interrupt("interrupt"),
-      fabric_(fabric),
-      config_(config) {
+      config_(config),
+      functional_(functional),
+      by_tile_(by_tile) {
   device_.context = this;
   device_.read = [](void* self, uint32_t offset) { return static_cast<HostCpu*>(self)->read_register(offset); };
   device_.write = [](void* self, uint32_t offset, uint32_t value) {
@@ -33,7 +34,7 @@ void HostCpu::schedule(const isa::Program& program, std::vector<Image> images) {
 }
 
 void HostCpu::run() {
-  fabric_.guard([this] {
+  guard_.run([this] {
     for (;;) {
       while (!scheduled_) sc_core::wait(go_);  // the first image is scheduled before the kernel runs
       scheduled_ = false;
@@ -56,14 +57,14 @@ void HostCpu::run_batch() {
   job.image = images.data();
   heatvit_configure(&device_, &job);
   // The batch's time zero is the start write: every module and the refresh counter start from here.
-  fabric_.reset_image(program_->commands.size());
+  if (on_start_) on_start_(program_->commands.size());
   heatvit_start(&device_);
   for (;;) {
     await_interrupt();
-    const uint64_t arrival = fabric_.clock.now();
+    const uint64_t arrival = sc_core::sc_time_stamp().value();
     uint32_t command = 0, tokens = 0;
     switch (heatvit_handle_interrupt(&device_, &command, &tokens)) {
-      case HEATVIT_EVENT_DONE: end_cycle_ = arrival; return;
+      case HEATVIT_EVENT_DONE: end_time_ = arrival; return;
       case HEATVIT_EVENT_HOST_COMMAND:
         layernorm(command, tokens);
         heatvit_complete_host_command(&device_);
@@ -110,7 +111,7 @@ void HostCpu::layernorm(uint32_t index, uint32_t tokens) {
   const auto n = static_cast<uint32_t>(c.n.fixed), rows = static_cast<uint32_t>(c.m.at(static_cast<int>(tokens)));
   const bool wide = c.a_type == isa::Element::kInt16;
   const uint32_t row_bytes = n * (wide ? 2 : 1), out_bytes = n * static_cast<uint32_t>(isa::bytes_of(c.c_type));
-  const bool data = fabric_.functional();
+  const bool data = functional_;
   records_.resize(n * sizeof(isa::NormRecord));
   BurstTrain fetch;
   fetch.address = c.records;
@@ -123,8 +124,7 @@ void HostCpu::layernorm(uint32_t index, uint32_t tokens) {
                                           (program_->dim > 0 ? static_cast<uint32_t>(program_->dim) / n : 1U));
   rows_.resize(size_t{chunk} * row_bytes);
   normed_.resize(size_t{chunk} * out_bytes);
-  const bool by_tile = fabric_.scoreboard.by_tile();
-  uint32_t readable = by_tile ? 0 : rows;
+  uint32_t readable = by_tile_ ? 0 : rows;
   for (uint32_t first = 0; first < rows; first += chunk) {
     const uint32_t count = std::min(chunk, rows - first);
     if (readable < first + count) readable = await_rows(first + count);
@@ -156,7 +156,7 @@ void HostCpu::layernorm(uint32_t index, uint32_t tokens) {
     out.command = index;
     out.write = true;
     transfer(out, data ? normed_.data() : nullptr);
-    if (by_tile && first + count < rows) heatvit_report_rows(&device_, first + count);
+    if (by_tile_ && first + count < rows) heatvit_report_rows(&device_, first + count);
   }
 }
 

@@ -8,7 +8,7 @@
 
 #include <tlm_utils/simple_initiator_socket.h>
 
-#include <exception>
+#include <functional>
 #include <systemc>
 #include <tlm>
 #include <vector>
@@ -16,7 +16,7 @@
 #include "accel/isa/program.h"
 #include "accel/modules/burst_train.h"
 #include "accel/modules/clock.h"
-#include "accel/modules/fabric.h"
+#include "accel/modules/process_guard.h"
 #include "accel/soc/config.h"
 #include "accel/soc/driver/heatvit_driver.h"
 
@@ -29,7 +29,11 @@ class HostCpu : public sc_core::sc_module {
   sc_core::sc_in<bool> interrupt;
 
   SC_HAS_PROCESS(HostCpu);
-  HostCpu(sc_core::sc_module_name name, modules::Fabric& fabric, const CpuConfig& config);
+  /// `by_tile`: dependencies go by tile, so rows are asked for and reported. Without `functional` no data move.
+  HostCpu(sc_core::sc_module_name name, const CpuConfig& config, bool functional, bool by_tile);
+
+  /// Called with the number of commands just before the start write, time zero of a run.
+  void on_start(std::function<void(size_t commands)> action) { on_start_ = std::move(action); }
 
   /// Of one image of a batch: seed of the random scorer, patch tokens after each selector (timing mode; may be empty).
   struct Image {
@@ -42,7 +46,8 @@ class HostCpu : public sc_core::sc_module {
   void schedule(const isa::Program& program, std::vector<Image> images);
 
   bool finished() const { return finished_; }
-  uint64_t end_cycle() const { return end_cycle_; }
+  uint64_t end_time() const { return end_time_; }  // of the last interrupt at its handler, fs
+  std::exception_ptr error() const { return guard_.error(); }
 
  private:
   void run();
@@ -58,13 +63,15 @@ class HostCpu : public sc_core::sc_module {
   void write_register(uint32_t offset, uint32_t value);
   void access_register(tlm::tlm_command command, uint32_t offset, uint32_t* value);
 
-  modules::Fabric& fabric_;
   CpuConfig config_;
+  const bool functional_, by_tile_;
+  std::function<void(size_t)> on_start_;
+  modules::ProcessGuard guard_;
   const isa::Program* program_ = nullptr;
   heatvit_device device_{};
   std::vector<Image> images_;
   bool scheduled_ = false, finished_ = false;
-  uint64_t end_cycle_ = 0;
+  uint64_t end_time_ = 0;
   sc_core::sc_event go_;
   std::vector<uint8_t> rows_, records_, normed_;
   modules::TrainTransaction transaction_;

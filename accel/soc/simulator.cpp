@@ -84,35 +84,35 @@ Simulator::Simulator(const SocConfig& config, const isa::Program& program, Mode 
   const bool functional = mode == Mode::kFunctional;
   impl_ = std::make_unique<Impl>(config, program, functional);
   impl_->load_memory();
-  impl_->board.fabric.scoreboard.set_listener([this](uint32_t index) { impl_->complete(index); });
+  impl_->board.accelerator.set_listener([this](uint32_t index) { impl_->complete(index); });
 }
 
 Simulator::~Simulator() = default;
 
 void Simulator::use(const isa::Program& program) {
   if (&program == impl_->program) return;
-  check(impl_->config, program, impl_->board.fabric.functional() ? Mode::kFunctional : Mode::kTiming);
+  check(impl_->config, program, impl_->board.accelerator.functional() ? Mode::kFunctional : Mode::kTiming);
   impl_->program = &program;
   impl_->load_memory();
 }
 
 void Simulator::set_observer(Observer observer) { impl_->observer = std::move(observer); }
 
-void Simulator::listen(modules::UnitTap* tap) { impl_->board.fabric.tap = tap; }
+void Simulator::listen(modules::UnitTap* tap) { impl_->board.accelerator.listen(tap); }
 
 void Simulator::record(Slices* slices) {
   for (size_t u = 0; u < modules::kUnits; ++u)
-    impl_->board.fabric.accounts[u].record(slices != nullptr ? &(*slices)[u] : nullptr);
+    impl_->board.accelerator.account(static_cast<modules::Unit>(u)).record(slices != nullptr ? &(*slices)[u] : nullptr);
 }
 
 void Simulator::set_memory_recorder(std::function<void(uint64_t, bool, uint64_t)> recorder) {
   impl_->board.ddr.set_recorder(std::move(recorder));
 }
 
-std::vector<uint32_t> Simulator::scores() const { return impl_->board.selector.scores(); }
+std::vector<uint32_t> Simulator::scores() const { return impl_->board.accelerator.token_selector().scores(); }
 
 std::vector<int> Simulator::token_counts() const {
-  const modules::TokenFile& tokens = impl_->board.selector.tokens();
+  const modules::TokenFile& tokens = impl_->board.accelerator.token_selector().tokens();
   std::vector<int> counts;
   for (int i = 0; i < tokens.images(); ++i) counts.push_back(tokens.of(i).tokens);
   return counts;
@@ -120,7 +120,7 @@ std::vector<int> Simulator::token_counts() const {
 
 void Simulator::Impl::load_memory() {
   DdrController& ddr = board.ddr;
-  if (!board.fabric.functional()) {  // commands alone carry data
+  if (!board.accelerator.functional()) {  // commands alone carry data
     ddr.load(program->command_list.address, program->constants.data() + program->command_list.address,
              program->command_list.bytes);
     return;
@@ -148,12 +148,13 @@ void Simulator::Impl::load_image(size_t image, const std::vector<int8_t>* pixels
 }
 
 void Simulator::Impl::complete(uint32_t index) {
-  completed[index] = board.fabric.clock.now();
+  completed[index] = board.accelerator.clock().now();
   if (!observer) return;
-  observer(static_cast<int>(index), board.selector.tokens().rows(), [this](uint32_t address, void* data, size_t bytes) {
-    if (isa::on_chip(address)) return board.fabric.chip.peek(address, data, bytes);
-    board.ddr.peek(address, data, bytes);
-  });
+  observer(static_cast<int>(index), board.accelerator.token_selector().tokens().rows(),
+           [this](uint32_t address, void* data, size_t bytes) {
+             if (isa::on_chip(address)) return board.accelerator.chip_memory().peek(address, data, bytes);
+             board.ddr.peek(address, data, bytes);
+           });
 }
 
 std::string Simulator::Impl::stuck() const {
@@ -176,35 +177,38 @@ ImageResult Simulator::run_batch(const std::vector<ImageInput>& batch) {
                      std::to_string(batch.size()));
   std::vector<HostCpu::Image> images;
   for (const ImageInput& input : batch) {
-    if (s.board.fabric.functional()) s.load_image(images.size(), input.pixels);
+    if (s.board.accelerator.functional()) s.load_image(images.size(), input.pixels);
     if (input.kept.size() > HEATVIT_KEEP_REGISTERS) throw InputError("at most 8 selectors");
     images.push_back({input.seed, {input.kept.begin(), input.kept.end()}});
   }
   s.completed.assign(s.program->commands.size(), UINT64_MAX);
-  const uint64_t registers_before = s.board.control.register_accesses();
+  const uint64_t registers_before = s.board.accelerator.register_accesses();
   s.board.host.schedule(*s.program, std::move(images));
   sc_core::sc_start();
-  if (s.board.fabric.error) {
-    clear_stack_marks();
-    std::rethrow_exception(s.board.fabric.error);
-  }
+  for (const std::exception_ptr& error : {s.board.accelerator.error(), s.board.host.error()})
+    if (error) {
+      clear_stack_marks();
+      std::rethrow_exception(error);
+    }
   if (!s.board.host.finished()) throw std::runtime_error(s.stuck());
-  s.board.fabric.expect_idle();
+  s.board.accelerator.check();
 
   ImageResult result;
   s.collect(result);
   result.memory = s.board.ddr.statistics();
-  result.transactions = s.board.ddr.transactions() + s.board.control.register_accesses() - registers_before;
+  result.transactions = s.board.ddr.transactions() + s.board.accelerator.register_accesses() - registers_before;
   result.wall_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   return result;
 }
 
 void Simulator::Impl::collect(ImageResult& r) {
-  modules::Fabric& fabric = board.fabric;
+  modules::Accelerator& accelerator = board.accelerator;
+  const modules::RunRecord& run = accelerator.record();
   const size_t count = program->commands.size();
-  r.cycles = board.host.end_cycle();
-  r.latency_ms = static_cast<double>(r.cycles) * 1e3 / fabric.clock.hertz();
-  for (modules::UnitAccount& account : fabric.accounts) account.close(r.cycles, count - 1);
+  r.cycles = accelerator.clock().edge_at_or_after(board.host.end_time());
+  r.latency_ms = static_cast<double>(r.cycles) * 1e3 / accelerator.clock().hertz();
+  for (size_t u = 0; u < modules::kUnits; ++u)
+    accelerator.account(static_cast<modules::Unit>(u)).close(r.cycles, count - 1);
   completed[count - 1] = r.cycles;  // END includes the way of the interrupt
   r.commands.resize(count);
   uint64_t previous = 0;
@@ -213,21 +217,22 @@ void Simulator::Impl::collect(ImageResult& r) {
     const isa::Command& c = program->commands[i];
     record.block = c.block;
     record.op = isa::op_of(c);
-    record.tokens = fabric.tokens_of_command[i];
-    record.tokens_after = fabric.tokens_after_command[i];
+    record.tokens = run.tokens_of_command[i];
+    record.tokens_after = run.tokens_after_command[i];
     record.cycles = completed[i] - previous;
     previous = completed[i];
-    for (size_t u = 0; u < modules::kUnits; ++u) record.units[u] = fabric.accounts[u].commands()[i];
+    for (size_t u = 0; u < modules::kUnits; ++u)
+      record.units[u] = accelerator.account(static_cast<modules::Unit>(u)).commands()[i];
     const PurposeBytes& bytes = board.ddr.bytes_by_command()[i];
     record.bytes_in = bytes[static_cast<size_t>(Purpose::kInput)];
     record.bytes_weights = bytes[static_cast<size_t>(Purpose::kWeights)];
     record.bytes_out = bytes[static_cast<size_t>(Purpose::kOutput)];
     record.bytes_cpu = bytes[static_cast<size_t>(Purpose::kCpu)];
-    record.bytes_chip = fabric.chip.bytes_by_command()[i];
-    record.tiles = fabric.tiles_of_command[i];
+    record.bytes_chip = accelerator.chip_memory().bytes_by_command()[i];
+    record.tiles = run.tiles_of_command[i];
     record.macs = isa::macs(c, record.tokens);
   }
-  r.tiles = fabric.tiles;
+  r.tiles = run.tiles;
   collect_images(r);
 }
 
@@ -250,9 +255,9 @@ void Simulator::Impl::collect_images(ImageResult& r) {
   const uint32_t bytes = program->logits.bytes / static_cast<uint32_t>(images);
   for (size_t b = 0; b < images; ++b) {
     ImageOutcome& image = r.image(b);
-    image.kept_counts = board.selector.kept_counts(static_cast<int>(b));
-    if (!board.fabric.functional()) continue;
-    image.kept = board.selector.kept(static_cast<int>(b));
+    image.kept_counts = board.accelerator.token_selector().kept_counts(static_cast<int>(b));
+    if (!board.accelerator.functional()) continue;
+    image.kept = board.accelerator.token_selector().kept(static_cast<int>(b));
     image.logits.resize(bytes / sizeof(int32_t));
     board.ddr.peek(program->logits.address + static_cast<uint32_t>(b) * bytes, image.logits.data(), bytes);
   }

@@ -6,11 +6,7 @@
 
 #include <systemc>
 
-#include "accel/modules/control_unit.h"
-#include "accel/modules/dma.h"
-#include "accel/modules/pe_array.h"
-#include "accel/modules/token_selector.h"
-#include "accel/modules/vector_unit.h"
+#include "accel/modules/accelerator.h"
 #include "accel/soc/axi_port.h"
 #include "accel/soc/config.h"
 #include "accel/soc/ddr_controller.h"
@@ -21,23 +17,19 @@ namespace heatvit::soc {
 struct Zcu102 : sc_core::sc_module {
   Zcu102(sc_core::sc_module_name name, const SocConfig& config, bool functional);
 
-  modules::Fabric fabric;
   modules::ClockDomain cpu_bus_clock;
 
   // PL
-  modules::TokenSelector selector;
-  modules::ControlUnit control;
-  modules::InputDma dma_in;
-  modules::WeightDma dma_weights;
-  modules::OutputDma dma_out;
-  modules::PeArray pe_array;
-  modules::VectorUnit vector_unit;
+  modules::Accelerator accelerator;
 
   // PS
   AxiPort hp0, hp1, hp2, hp3, hpc0, cpu_port;
   DdrController ddr;
   HostCpu host;
   sc_core::sc_signal<bool, sc_core::SC_MANY_WRITERS> interrupt;
+
+  /// The present is time zero of a run of so many commands, everywhere.
+  void reset(size_t commands);
 };
 
 }  // namespace heatvit::soc

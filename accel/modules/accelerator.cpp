@@ -1,0 +1,90 @@
+#include "accel/modules/accelerator.h"
+
+#include <stdexcept>
+
+namespace heatvit::modules {
+
+Accelerator::Accelerator(sc_core::sc_module_name name, const AcceleratorParameters& p)
+    : sc_module(name),
+      parameters_(p),
+      clock_(p.clock_mhz),
+      registers("registers"),
+      interrupt("interrupt"),
+      fetch("fetch"),
+      input("input"),
+      input2("input2"),
+      weight("weight"),
+      weight2("weight2"),
+      output("output"),
+      output2("output2"),
+      input_buffer_("input", p.buffers.input, p.hardware.input_slot(), p.functional, p.debug.poison),
+      weight_buffer_("weight", p.buffers.weight, p.hardware.weight_slot(), p.functional, p.debug.poison),
+      record_buffer_("record", p.buffers.record, isa::AcceleratorConfig::record_slot(), p.functional, p.debug.poison),
+      accumulators_("accumulator", p.buffers.accumulator, p.hardware.accumulator_slot(), p.functional, p.debug.poison),
+      vector_buffer_("vector", p.buffers.vector, p.hardware.vector_slot(), p.functional, p.debug.poison),
+      output_buffer_("output", p.buffers.output, p.hardware.output_slot(), p.functional, p.debug.poison),
+      chip_(p.hardware.has_chip_memory() ? p.hardware.chip_bytes() : 0, p.buffers.chip_width, p.functional),
+      to_dma_in_(p.control.queue),
+      to_dma_weights_(p.control.queue),
+      to_pe_(p.control.queue),
+      to_vector_(p.control.queue),
+      to_selector_(p.control.queue),
+      to_dma_out_(p.control.queue),
+      to_cpu_(p.control.queue),
+      scoreboard_(p.control.dependency == DependencyGrain::kTile),
+      accounts_{UnitAccount(clock_), UnitAccount(clock_), UnitAccount(clock_), UnitAccount(clock_),
+                UnitAccount(clock_), UnitAccount(clock_), UnitAccount(clock_), UnitAccount(clock_)},
+      tap_(p.hardware.numerics_bits),
+      selector_(
+          "selector", p.vector, p.functional,
+          {clock_, to_selector_, scoreboard_, vector_buffer_, output_buffer_, account(Unit::kSelector), tap_, guard_}),
+      control_("control", p.control,
+               {clock_, to_dma_in_, to_dma_weights_, to_pe_, to_vector_, to_selector_, to_dma_out_, to_cpu_,
+                scoreboard_, selector_, account(Unit::kControl), account(Unit::kCpu), record_, guard_,
+                [this](size_t commands) {
+                  if (!reset_) reset(sc_core::sc_time_stamp().value(), commands);
+                  reset_ = false;
+                }}),
+      dma_in_("dma_in", p.dma, p.debug, {engine(Unit::kDmaIn), to_dma_in_, input_buffer_, vector_buffer_}),
+      dma_weights_("dma_weights", p.dma, p.debug,
+                   {engine(Unit::kDmaWeights), to_dma_weights_, weight_buffer_, record_buffer_}),
+      dma_out_("dma_out", p.dma, p.debug, {engine(Unit::kDmaOut), to_dma_out_, output_buffer_}),
+      pe_array_("pe_array", p.hardware, p.debug, p.functional,
+                {clock_, to_pe_, input_buffer_, weight_buffer_, accumulators_, account(Unit::kPeArray), record_, tap_,
+                 guard_}),
+      vector_unit_("vector_unit", p.vector, p.functional,
+                   {clock_, to_vector_, accumulators_, record_buffer_, vector_buffer_, output_buffer_, selector_,
+                    account(Unit::kVector), tap_, guard_}) {
+  registers.bind(control_.registers);
+  control_.interrupt.bind(interrupt);
+  control_.fetch_port.bind(fetch);
+  dma_in_.socket.bind(input);
+  dma_in_.second_port.socket.bind(input2);
+  dma_weights_.socket.bind(weight);
+  dma_weights_.second_port.socket.bind(weight2);
+  dma_out_.socket.bind(output);
+  dma_out_.second_port.socket.bind(output2);
+}
+
+DmaEngine::Common Accelerator::engine(Unit unit) { return {clock_, scoreboard_, chip_, account(unit), guard_}; }
+
+void Accelerator::reset(uint64_t time_zero, size_t commands) {
+  clock_.set_epoch(time_zero);
+  scoreboard_.reset(commands);
+  chip_.reset(commands);
+  for (UnitAccount& account : accounts_) account.reset(commands);
+  record_.reset(commands);
+  reset_ = true;
+}
+
+void Accelerator::check() const {
+  if (guard_.error()) std::rethrow_exception(guard_.error());
+  for (const SlotRing* ring :
+       {&input_buffer_, &weight_buffer_, &record_buffer_, &accumulators_, &vector_buffer_, &output_buffer_})
+    if (!ring->empty()) throw std::runtime_error("buffer " + ring->name() + " is not empty at the interrupt");
+  for (const JobQueue* queue :
+       {&to_dma_in_, &to_dma_weights_, &to_pe_, &to_vector_, &to_selector_, &to_dma_out_, &to_cpu_})
+    if (!queue->empty()) throw std::runtime_error("a command queue is not empty at the interrupt");
+}
+
+}  // namespace heatvit::modules
