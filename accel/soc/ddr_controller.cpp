@@ -181,6 +181,7 @@ void DdrController::admit(size_t index, uint64_t clock, uint64_t horizon) {
   ddr::Served served;
   pending_ &= ~(1U << index);
   if (!s.train.write && scheduler_.serve_at_once(request, columns, horizon, served)) {
+    if (held_ != 0) release(false);  // those that let this one go first
     if (recorder_) record(request);
     account(s, clock);
     deliver(s, served, true);

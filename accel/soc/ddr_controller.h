@@ -75,7 +75,7 @@ class DdrController : public sc_core::sc_module {
 
     /// `bursts` at equal distances, the first and the last through at these times.
     void push(uint32_t bursts, uint64_t first, uint64_t last) {
-      groups_[newest_++ % kMaxOutstanding] = {first, last, issued_, bursts};
+      groups_[newest_++ % kGroups] = {first, last, issued_, bursts};
       issued_ += bursts;
     }
 
@@ -83,8 +83,8 @@ class DdrController : public sc_core::sc_module {
     uint64_t room(uint32_t outstanding) {
       if (issued_ < outstanding) return opened_;
       const uint32_t position = issued_ - outstanding;
-      const Group* g = &groups_[oldest_ % kMaxOutstanding];
-      while (g->start + g->bursts <= position) g = &groups_[++oldest_ % kMaxOutstanding];
+      const Group* g = &groups_[oldest_ % kGroups];
+      while (g->start + g->bursts <= position) g = &groups_[++oldest_ % kGroups];
       if (position == g->start) return g->first;
       return g->first + (g->last - g->first) * (position - g->start) / (g->bursts - 1);
     }
@@ -94,7 +94,9 @@ class DdrController : public sc_core::sc_module {
       uint64_t first = 0, last = 0;
       uint32_t start = 0, bursts = 0;
     };
-    std::array<Group, kMaxOutstanding> groups_{};
+    // `oldest_` is one group late: one more than may be outstanding, rounded up to a cheap remainder.
+    static constexpr uint32_t kGroups = 2 * kMaxOutstanding;
+    std::array<Group, kGroups> groups_{};
     uint64_t opened_ = 0;
     uint32_t issued_ = 0, newest_ = 0, oldest_ = 0;
   };
