@@ -24,12 +24,15 @@ std::filesystem::path project_home() {
   }
   std::error_code error;
   std::filesystem::path folder = std::filesystem::read_symlink("/proc/self/exe", error).parent_path();
+  if (const auto installed = folder.parent_path() / "share" / "heatvit"; !error && is_home(installed)) return installed;
   while (!error && !folder.empty()) {
     if (is_home(folder)) return folder;
     if (folder == folder.root_path()) break;
     folder = folder.parent_path();
   }
-  throw InputError("cannot find configs/ and models/zoo/ above the program; set HEATVIT_HOME to the project's folder");
+  throw InputError(
+      "cannot find configs/ and models/zoo/ in ../share/heatvit or above the program; set HEATVIT_HOME to the "
+      "project's folder");
 }
 
 }  // namespace heatvit::tb
