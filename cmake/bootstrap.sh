@@ -49,7 +49,7 @@ ignored_folders=(-name __pycache__ -o -name selectors)
 
 # is_current STAMP: nothing that the build reads is newer. Folders count: a file that is gone changes its folder.
 is_current() {
-  [[ -e $1 ]] && [[ -z $(find "$home/CMakeLists.txt" "$home/accel" "$home/models" "$home/tb" \
+  [[ -e $1 ]] && [[ -z $(find "$home/CMakeLists.txt" "$home/cmake" "$home/accel" "$home/models" "$home/tb" \
     \( "${ignored_folders[@]}" \) -prune -o \
     -newer "$1" \( -type d -o -name '*.h' -o -name '*.c' -o -name '*.cpp' -o -name '*.js' -o -name '*.css' -o -name '*.cmake' -o -name CMakeLists.txt \) \
     -print -quit) ]]
