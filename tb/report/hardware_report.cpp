@@ -1,5 +1,5 @@
 // Resources and power of a run, as JSON and as text.
-#include "tb/config/table.h"
+#include "tb/config/text_table.h"
 #include "tb/report/run_report.h"
 #include "tb/report/text_report.h"
 

@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include "tb/config/table.h"
+#include "tb/config/text_table.h"
 #include "tb/report/run_report.h"
 #include "tb/report/text_report.h"
 

@@ -5,7 +5,7 @@
 
 #include "accel/isa/errors.h"
 #include "tb/config/numbers.h"
-#include "tb/config/table.h"
+#include "tb/config/text_table.h"
 
 namespace heatvit::tb {
 namespace {

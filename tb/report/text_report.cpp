@@ -5,7 +5,7 @@
 #include <numeric>
 
 #include "tb/config/numbers.h"
-#include "tb/config/table.h"
+#include "tb/config/text_table.h"
 #include "tb/estimate/analytic.h"
 
 namespace heatvit::tb {

@@ -5,7 +5,7 @@
 #include "accel/soc/resources.h"
 #include "tb/config/numbers.h"
 #include "tb/config/parameters.h"
-#include "tb/config/table.h"
+#include "tb/config/text_table.h"
 #include "tb/reproduce/published.h"
 #include "tb/reproduce/reproduction.h"
 

@@ -4,7 +4,7 @@
 #include "tb/config/config_files.h"
 #include "tb/config/home.h"
 #include "tb/config/parameters.h"
-#include "tb/config/table.h"
+#include "tb/config/text_table.h"
 #include "tb/reproduce/published.h"
 #include "tb/reproduce/reproduction.h"
 

@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include "tb/config/table.h"
+#include "tb/config/text_table.h"
 #include "tb/reproduce/published.h"
 #include "tb/reproduce/reproduction.h"
 

@@ -1,6 +1,6 @@
 #include "tb/reproduce/result_table.h"
 
-#include "tb/config/table.h"
+#include "tb/config/text_table.h"
 
 namespace heatvit::reproduce {
 

@@ -4,7 +4,7 @@
 #include "accel/isa/errors.h"
 #include "tb/config/numbers.h"
 #include "tb/config/parameters.h"
-#include "tb/config/table.h"
+#include "tb/config/text_table.h"
 #include "tb/reproduce/published.h"
 #include "tb/reproduce/reproduction.h"
 

@@ -7,7 +7,7 @@
 
 #include "accel/isa/errors.h"
 #include "tb/config/numbers.h"
-#include "tb/config/table.h"
+#include "tb/config/text_table.h"
 #include "tb/run_sim/command_line.h"
 #include "tb/run_sim/commands.h"
 

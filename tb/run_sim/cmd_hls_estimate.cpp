@@ -5,7 +5,7 @@
 #include "models/lower/program.h"
 #include "tb/config/home.h"
 #include "tb/config/pruning_options.h"
-#include "tb/config/table.h"
+#include "tb/config/text_table.h"
 #include "tb/hls_check/image_estimate.h"
 #include "tb/run_sim/command_line.h"
 #include "tb/run_sim/commands.h"

@@ -10,7 +10,7 @@
 #include "tb/config/home.h"
 #include "tb/config/numbers.h"
 #include "tb/config/parameters.h"
-#include "tb/config/table.h"
+#include "tb/config/text_table.h"
 #include "tb/run_sim/command_line.h"
 #include "tb/run_sim/commands.h"
 

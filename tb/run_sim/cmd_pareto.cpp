@@ -5,7 +5,7 @@
 #include "accel/isa/errors.h"
 #include "tb/config/atomic_file.h"
 #include "tb/config/numbers.h"
-#include "tb/config/table.h"
+#include "tb/config/text_table.h"
 #include "tb/explore/front_plot.h"
 #include "tb/explore/pareto.h"
 #include "tb/explore/store.h"

@@ -9,7 +9,7 @@
 #include "tb/config/atomic_file.h"
 #include "tb/config/numbers.h"
 #include "tb/config/progress.h"
-#include "tb/config/table.h"
+#include "tb/config/text_table.h"
 #include "tb/reproduce/reproduction.h"
 #include "tb/run_sim/command_line.h"
 #include "tb/run_sim/commands.h"

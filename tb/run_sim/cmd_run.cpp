@@ -207,7 +207,10 @@ RunReport execute(const RunOptions& options, Recordings& recordings) {
 int run_command(const Arguments& arguments) {
   CommandLine line = run_command_line();
   line.parse(arguments);
-  if (answered(line)) return 0;
+  if (answered(line)) {
+    if (line.has("help")) print(subcommand_list());
+    return 0;
+  }
   const RunOptions options = resolve_run(line);
   Outputs outputs(options);
   Recordings recordings;

@@ -7,7 +7,7 @@
 #include "accel/isa/errors.h"
 #include "tb/config/numbers.h"
 #include "tb/config/progress.h"
-#include "tb/config/table.h"
+#include "tb/config/text_table.h"
 #include "tb/explore/nsga2.h"
 #include "tb/explore/screening.h"
 #include "tb/explore/store.h"

@@ -10,7 +10,7 @@
 #include "tb/config/numbers.h"
 #include "tb/config/progress.h"
 #include "tb/config/pruning_options.h"
-#include "tb/config/table.h"
+#include "tb/config/text_table.h"
 #include "tb/explore/fingerprint.h"
 #include "tb/explore/table_cache.h"
 #include "tb/explore/table_file.h"
@@ -41,7 +41,7 @@ Examples
 
 CommandLine table_command_line() {
   const OptionGroup table = {"Table",
-                             {{"model", "NAME", "deit-t, deit-s, deit-b, lv-vit-s, lv-vit-m or deit-micro"},
+                             {{"model", "NAME", model_names()},
                               {"out", "FILE", "the table: .json or .csv"},
                               {"keep-ratios", "FROM:TO:STEP",
                                "only the token counts of these keep ratios, in [0, 1]; default: every count from 2"},

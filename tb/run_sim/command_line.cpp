@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "accel/isa/errors.h"
+#include "models/zoo/zoo.h"
 #include "tb/config/parameters.h"
 
 namespace heatvit::tb {
@@ -63,9 +64,18 @@ std::string help_lines(const Option& option) {
 
 }  // namespace
 
+std::string model_names() {
+  const auto& models = zoo::models();
+  std::string names;
+  for (size_t i = 0; i < models.size(); ++i) {
+    names += (i == 0 ? "" : i + 1 == models.size() ? " or " : ", ") + std::string(models[i].name);
+  }
+  return names;
+}
+
 OptionGroup model_group() {
   return {"Model",
-          {{"model", "NAME", "deit-t, deit-s, deit-b, lv-vit-s, lv-vit-m or deit-micro"},
+          {{"model", "NAME", model_names()},
            {"weights", "FILE",
             "safetensors with timm's tensor names, a file of `run_sim quantize`, or synthetic:SEED; deit-micro has its "
             "own"},

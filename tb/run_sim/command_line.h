@@ -26,6 +26,9 @@ struct OptionGroup {
   std::vector<Option> options;
 };
 
+/// "deit-t, deit-s, ... or deit-micro": the models there are, for help texts.
+std::string model_names();
+
 /// Shared between subcommands.
 OptionGroup model_group();
 OptionGroup pruning_group();

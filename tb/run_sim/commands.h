@@ -26,6 +26,9 @@ int reproduce_command(const Arguments& arguments);
 /// Results go to stdout through this: throws WriteError when they do not arrive.
 void print(const std::string& text);
 
+/// A line a subcommand, for the end of `run_sim --help`.
+std::string subcommand_list();
+
 /// Prints help or version and returns true if one was asked for.
 class CommandLine;
 bool answered(const CommandLine& line);

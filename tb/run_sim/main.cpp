@@ -6,7 +6,6 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
-#include <map>
 
 #include "accel/isa/errors.h"
 #include "tb/config/atomic_file.h"
@@ -26,33 +25,40 @@ int complain(const std::string& message, int code) {
   return code;
 }
 
+struct Subcommand {
+  const char* name;
+  const char* help;  // one line
+  int (*run)(const Arguments& arguments);
+};
+
+/// All there are: dispatch, the error about an unknown one and the list below `run_sim --help` read it.
+constexpr Subcommand kSubcommands[] = {
+    {"run", "images, or just the timing, of a network on the accelerator (the default)", run_command},
+    {"table", "latency of a network's parts by token count", table_command},
+    {"sweep", "many design points, stored as they get ready", sweep_command},
+    {"pareto", "the front of a sweep's results", pareto_command},
+    {"report", "a page of a run or of a sweep", report_command},
+    {"compare", "two runs side by side", compare_command},
+    {"reproduce", "published figures against simulated ones", reproduce_command},
+    {"mem", "the memory alone, under a trace or under fabric masters", mem_command},
+    {"hls-config", "the C++ header that fixes the sizes of a synthesis", hls_config_command},
+    {"hls-estimate", "cycles of the synthesised units beside what the modules charge", hls_estimate_command},
+    {"quantize", "the quantised model that the accelerator runs", quantize_command},
+    {"disasm", "command list and memory map of a model", disasm_command},
+    {"list", "models, parameters, devices", list_command}};
+
 int dispatch(Arguments arguments) {
-  const std::map<std::string, int (*)(const Arguments&)> commands = {{"run", run_command},
-                                                                     {"quantize", quantize_command},
-                                                                     {"disasm", disasm_command},
-                                                                     {"list", list_command},
-                                                                     {"mem", mem_command},
-                                                                     {"table", table_command},
-                                                                     {"sweep", sweep_command},
-                                                                     {"pareto", pareto_command},
-                                                                     {"hls-config", hls_config_command},
-                                                                     {"hls-estimate", hls_estimate_command},
-                                                                     {"report", report_command},
-                                                                     {"compare", compare_command},
-                                                                     {"reproduce", reproduce_command}};
   std::replace(arguments.begin(), arguments.end(), std::string("-h"), std::string("--help"));
   std::string name = "run";
   if (!arguments.empty() && !arguments.front().empty() && arguments.front().front() != '-') {
     name = arguments.front();
     arguments.erase(arguments.begin());
   }
-  const auto command = commands.find(name);
-  if (command == commands.end()) {
-    std::string known;
-    for (const auto& entry : commands) known += (known.empty() ? "" : ", ") + entry.first;
-    throw InputError("unknown command '" + name + "'; there are " + known);
-  }
-  return command->second(arguments);
+  for (const Subcommand& command : kSubcommands)
+    if (name == command.name) return command.run(arguments);
+  std::string known;
+  for (const Subcommand& command : kSubcommands) known += (known.empty() ? "" : ", ") + std::string(command.name);
+  throw InputError("unknown command '" + name + "'; there are " + known);
 }
 
 int guarded(const Arguments& arguments) {
@@ -72,6 +78,16 @@ int guarded(const Arguments& arguments) {
 }
 
 }  // namespace
+
+std::string subcommand_list() {
+  std::string text = "\nCommands (each with --help)\n";
+  for (const Subcommand& command : kSubcommands) {
+    std::string name = std::string("  ") + command.name;
+    name.resize(16, ' ');
+    text += name + command.help + "\n";
+  }
+  return text;
+}
 
 void print(const std::string& text) {
   if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0) {

@@ -34,7 +34,6 @@ Examples
   run_sim --model deit-t --weights W.safetensors --images DIR --labels DIR/labels.csv --jobs 2 --json out.json
   run_sim --model deit-s --pe.to 40 --pl.clock_mhz 200             other hardware; `run_sim list` shows what there is
 
-Other commands: table, sweep, pareto, report, compare, reproduce, hls-config, hls-estimate, quantize, disasm, list (each with --help).
 Exit codes: 0 done; 1 internal error or a failed write; 2 something is wrong with the input, said in one line;
 130 interrupted. docs/cli.md has the rest.
 )";

@@ -10,7 +10,7 @@
 #include "accel/isa/errors.h"
 #include "tb/config/atomic_file.h"
 #include "tb/config/csv.h"
-#include "tb/config/table.h"
+#include "tb/config/text_table.h"
 #include "tb/report/run_report.h"
 #include "tb/report/text_report.h"
 #include "tb/run_sim/workers.h"

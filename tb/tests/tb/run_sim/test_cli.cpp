@@ -257,6 +257,20 @@ TEST_F(Cli, QuantisedFileGivesTheSameAnswers) {
   expect_refused({"--model", "deit-s", "--weights", quantised, "--image", image}, "deit-");
 }
 
+TEST_F(Cli, HelpNamesEveryCommandAndEveryModel) {
+  const std::string help = run_sim({"--help"}).out;
+  for (const char* command : {"run", "table", "sweep", "pareto", "report", "compare", "reproduce", "mem", "hls-config",
+                              "hls-estimate", "quantize", "disasm", "list"}) {
+    EXPECT_THAT(help, HasSubstr("\n  " + std::string(command) + " "));
+    const Outcome own = run_sim({command, "--help"});
+    EXPECT_EQ(own.code, 0) << command;
+    EXPECT_THAT(own.out, HasSubstr("run_sim")) << command;
+  }
+  for (const json& model : json::parse(run_sim({"list", "--json"}).out).at("models"))
+    EXPECT_THAT(help, HasSubstr(model.at("name").get<std::string>()));
+  EXPECT_THAT(run_sim({"swep"}).err, HasSubstr("unknown command 'swep'; there are run, table, sweep"));
+}
+
 TEST_F(Cli, HelpListAndDisassemblyAnswer) {
   EXPECT_THAT(run_sim({"--help"}).out, HasSubstr("Examples"));
   EXPECT_THAT(run_sim({"--version"}).out, HasSubstr("run_sim 0."));

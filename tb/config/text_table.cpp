@@ -1,4 +1,4 @@
-#include "tb/config/table.h"
+#include "tb/config/text_table.h"
 
 #include <algorithm>
 #include <array>
