@@ -12,8 +12,8 @@ struct Setting {
   std::string key, value, origin;  // origin: "command line" or "FILE:LINE"
 };
 
-/// An .ini file: "[section]", "name = value", "#" starts a comment. Throws InputError with file and line: unreadable,
-/// no such key, a key twice, a line that is none of these.
+/// An .ini file: "[section]", "name = value", comments as ini.h has them. Throws InputError with file and line:
+/// unreadable, no such key, a key twice, a line that is none of these.
 std::vector<Setting> read_config_file(const std::string& path);
 
 struct ResolvedConfig {

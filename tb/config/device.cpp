@@ -1,11 +1,8 @@
 #include "tb/config/device.h"
 
 #include <algorithm>
-#include <boost/property_tree/ini_parser.hpp>
 #include <filesystem>
-#include <fstream>
 #include <limits>
-#include <sstream>
 
 #include "accel/isa/errors.h"
 #include "tb/config/home.h"
@@ -15,48 +12,23 @@ namespace heatvit::tb {
 namespace {
 
 namespace fs = std::filesystem;
-namespace pt = boost::property_tree;
 
 fs::path device_folder() { return project_home() / "configs" / "devices"; }
 
-/// Comment lines start with "#", which the parser does not know.
-pt::ptree read_facts(const fs::path& path) {
-  std::ifstream file(path);
-  std::error_code ignored;
-  if (!file || fs::is_directory(path, ignored)) throw InputError(path.string() + ": cannot read this file");
-  std::string text, line;
-  while (std::getline(file, line)) {
-    const size_t first = line.find_first_not_of(" \t");
-    text += (first != std::string::npos && line[first] == '#' ? "" : line) + "\n";
-  }
-  std::istringstream stream(text);
-  pt::ptree tree;
-  try {
-    pt::read_ini(stream, tree);
-  } catch (const pt::ini_parser_error& error) {
-    throw InputError(path.string() + ":" + std::to_string(error.line()) + ": " + error.message());
-  }
-  return tree;
-}
-
 std::string shipped_names() {
   std::string names;
-  for (const auto& [name, tree] : shipped_devices()) names += (names.empty() ? "" : ", ") + name;
+  for (const auto& [name, facts] : shipped_devices()) names += (names.empty() ? "" : ", ") + name;
   return names;
 }
 
 }  // namespace
 
-std::string fact_text(const std::string& text) {
-  const size_t end = text.find_last_not_of(" \t", text.find('#') == std::string::npos ? text.npos : text.find('#') - 1);
-  return end == std::string::npos ? "" : text.substr(0, end + 1);
-}
-
-std::vector<std::pair<std::string, pt::ptree>> shipped_devices() {
-  std::vector<std::pair<std::string, pt::ptree>> found;
+std::vector<ShippedDevice> shipped_devices() {
+  std::vector<ShippedDevice> found;
   for (const auto& entry : fs::directory_iterator(device_folder()))
-    if (entry.path().extension() == ".ini") found.emplace_back(entry.path().stem().string(), read_facts(entry.path()));
-  std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+    if (entry.path().extension() == ".ini")
+      found.push_back({entry.path().stem().string(), read_ini(entry.path().string())});
+  std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
   return found;
 }
 
@@ -68,11 +40,13 @@ std::optional<soc::Device> find_device(const std::string& name) {
     throw InputError("--device: there is no device or file '" + name + "'; allowed: " + shipped_names() +
                      ", a file of the same form, or none");
   const fs::path path = is_shipped ? shipped : fs::path(name);
-  const pt::ptree tree = read_facts(path);
-  const auto value = [&](const char* key) {
-    return fact_text(tree.get<std::string>(pt::ptree::path_type("fabric/" + std::string(key), '/'), ""));
+  const std::vector<IniEntry> facts = read_ini(path.string());
+  const auto value = [&](const std::string& key) {
+    const auto found = std::find_if(facts.begin(), facts.end(),
+                                    [&](const IniEntry& entry) { return entry.name() == "fabric." + key; });
+    return found == facts.end() ? std::string() : found->value;
   };
-  const auto fact = [&](const char* key) {
+  const auto fact = [&](const std::string& key) {
     const std::string text = value(key);
     if (text.empty()) throw InputError(path.string() + ": [fabric] has no " + key);
     return parse_integer(path.string() + ": fabric." + key, text, 1, std::numeric_limits<int>::max());

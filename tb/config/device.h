@@ -1,24 +1,25 @@
 // Devices: configs/devices/NAME.ini, or a file of the same form.
 #pragma once
 
-#include <boost/property_tree/ptree.hpp>
 #include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "accel/soc/resources.h"
+#include "tb/config/ini.h"
 
 namespace heatvit::tb {
 
 constexpr const char* kDefaultDevice = "zcu102";
 constexpr const char* kNoDevice = "none";  // nothing is refused
 
-/// Every shipped device by file name, with all its facts: section.key -> value.
-std::vector<std::pair<std::string, boost::property_tree::ptree>> shipped_devices();
+struct ShippedDevice {
+  std::string name;  // of its file
+  std::vector<IniEntry> facts;
+};
 
-/// A value without the comment behind it.
-std::string fact_text(const std::string& text);
+/// Every shipped device by file name, with all its facts.
+std::vector<ShippedDevice> shipped_devices();
 
 /// What the fabric of `name` has: a shipped device, else a file; nothing for "none". Throws InputError: no such device
 /// or file, [fabric] without dsp48e2, bram18k, lut or ff, a value that is no whole number above 0.

@@ -1,14 +1,12 @@
 #include "tb/explore/sweep_spec.h"
 
 #include <algorithm>
-#include <filesystem>
-#include <fstream>
 #include <nlohmann/json.hpp>
-#include <set>
 
 #include "accel/isa/errors.h"
 #include "models/lower/program.h"
 #include "tb/config/device.h"
+#include "tb/config/ini.h"
 #include "tb/config/numbers.h"
 #include "tb/config/parameters.h"
 #include "tb/config/pruning_options.h"
@@ -34,42 +32,7 @@ std::string joined(const std::vector<std::string>& words) {
   return text;
 }
 
-std::string trimmed(const std::string& text) {
-  const size_t first = text.find_first_not_of(" \t\r");
-  return first == std::string::npos ? "" : text.substr(first, text.find_last_not_of(" \t\r") - first + 1);
-}
-
-struct Line {
-  std::string section, key, value, origin;
-};
-
-/// "[section]", "key = value", "#" starts a comment; the order of lines is kept. Axis keys hold dots of their own, so
-/// this is not the reader of parameter files.
-std::vector<Line> read_lines(const std::string& path) {
-  std::error_code ignored;
-  std::ifstream file(path);
-  if (!file || std::filesystem::is_directory(path, ignored)) throw InputError(path + ": cannot read this file");
-  std::vector<Line> lines;
-  std::set<std::pair<std::string, std::string>> seen;
-  std::string section, raw;
-  for (int number = 1; std::getline(file, raw); ++number) {
-    const std::string line = trimmed(raw.substr(0, raw.find('#'))), origin = path + ":" + std::to_string(number);
-    const size_t equals = line.find('=');
-    if (line.empty()) continue;
-    if (line.front() == '[' && line.back() == ']') {
-      section = trimmed(line.substr(1, line.size() - 2));
-    } else if (equals == std::string::npos || section.empty()) {
-      throw InputError(origin + ": '" + line + "' is neither [section] nor name = value below one");
-    } else {
-      lines.push_back({section, trimmed(line.substr(0, equals)), trimmed(line.substr(equals + 1)), origin});
-      if (!seen.insert({section, lines.back().key}).second)
-        throw InputError(origin + ": '" + lines.back().key + "' is set twice in [" + section + "]");
-    }
-  }
-  return lines;
-}
-
-Method method_of(const Line& line) {
+Method method_of(const tb::IniEntry& line) {
   static const std::map<std::string, Method> kMethods = {
       {"grid", Method::kGrid}, {"latin", Method::kLatin}, {"random", Method::kRandom}, {"nsga2", Method::kNsga2}};
   const auto found = kMethods.find(line.value);
@@ -79,7 +42,7 @@ Method method_of(const Line& line) {
   return found->second;
 }
 
-void read_sweep_line(SweepSpec& spec, const Line& line) {
+void read_sweep_line(SweepSpec& spec, const tb::IniEntry& line) {
   const auto whole = [&line](int64_t least, int64_t most) {
     return tb::parse_integer(line.origin + ": " + line.key, line.value, least, most);
   };
@@ -114,7 +77,7 @@ void read_sweep_line(SweepSpec& spec, const Line& line) {
   }
 }
 
-Axis read_axis(const Line& line) {
+Axis read_axis(const tb::IniEntry& line) {
   const tb::Parameter* parameter = tb::find_parameter(line.key);
   if (parameter == nullptr && !contains(run_keys(), line.key)) {
     throw InputError(line.origin + ": there is no parameter '" + line.key + "'; `run_sim list` shows all, and " +
@@ -130,7 +93,7 @@ Axis read_axis(const Line& line) {
   return axis;
 }
 
-double read_limit(const Line& line) {
+double read_limit(const tb::IniEntry& line) {
   if (!contains(metric_names(), metric_name(line.key)))
     throw InputError(line.origin + ": there is no metric '" + line.key + "'; there are " + joined(metric_names()));
   const auto value = tb::parse_number(line.value);
@@ -202,17 +165,17 @@ SweepSpec read_sweep(const std::string& path, const std::vector<tb::Setting>& co
   spec.device = tb::find_device(tb::kDefaultDevice);
   std::vector<Axis> axes;
   std::vector<tb::Setting> hardware;
-  for (const Line& line : read_lines(path)) {
+  for (const tb::IniEntry& line : tb::read_ini(path, tb::Semicolon::kValue)) {
     if (line.section == "sweep") {
       read_sweep_line(spec, line);
     } else if (line.section == "axis") {
       axes.push_back(read_axis(line));
     } else if (line.section == "limit") {
       spec.limits[metric_name(line.key)] = read_limit(line);
-    } else if (tb::find_parameter(line.section + "." + line.key) != nullptr) {
-      hardware.push_back({line.section + "." + line.key, line.value, line.origin});
+    } else if (tb::find_parameter(line.name()) != nullptr) {
+      hardware.push_back({line.name(), line.value, line.origin});
     } else {
-      throw InputError(line.origin + ": there is no parameter '" + line.section + "." + line.key +
+      throw InputError(line.origin + ": there is no parameter '" + line.name() +
                        "'; sections are [sweep], [axis], [limit] and those of `run_sim list`");
     }
   }

@@ -37,29 +37,20 @@ std::vector<std::string> shipped_configs() {
 
 std::string devices_text() {
   std::string text;
-  for (const auto& [name, tree] : shipped_devices()) {
-    Table facts({Align::kLeft, Align::kLeft});
-    for (const auto& [section, values] : tree) {
-      for (const auto& [key, value] : values) {
-        std::string fact = section;
-        fact += "." + key;
-        facts.add({fact, fact_text(value.data())});
-      }
-    }
-    text += "  configs/devices/" + name + ".ini\n" + facts.text();
+  for (const auto& [name, facts] : shipped_devices()) {
+    Table table({Align::kLeft, Align::kLeft});
+    for (const IniEntry& fact : facts) table.add({fact.name(), fact.value});
+    text += "  configs/devices/" + name + ".ini\n" + table.text();
   }
   return text;
 }
 
 Json devices_json() {
   Json json = Json::object();
-  for (const auto& [name, tree] : shipped_devices()) {
-    for (const auto& [section, values] : tree) {
-      for (const auto& [key, value] : values) {
-        const std::string fact = fact_text(value.data());
-        const auto number = parse_number(fact);
-        json[name][section][key] = number ? Json(*number) : Json(fact);
-      }
+  for (const auto& [name, facts] : shipped_devices()) {
+    for (const IniEntry& fact : facts) {
+      const auto number = parse_number(fact.value);
+      json[name][fact.section][fact.key] = number ? Json(*number) : Json(fact.value);
     }
   }
   return json;

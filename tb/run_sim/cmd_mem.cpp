@@ -2,13 +2,12 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
-#include <fstream>
 #include <limits>
-#include <sstream>
 
 #include "accel/isa/errors.h"
 #include "accel/soc/ddr/scheduler.h"
 #include "tb/config/numbers.h"
+#include "tb/config/text_lines.h"
 #include "tb/config/text_table.h"
 #include "tb/report/run_report.h"
 #include "tb/run_sim/command_line.h"
@@ -66,7 +65,7 @@ TraceLine parse_line(const std::string& text, const std::string& path, size_t nu
   line.cycle = std::strtoull(cycle, &at, 10);
   if (errno != 0 || at != begin + text.size() || line.cycle > (uint64_t{1} << 56))
     refuse(path, number, "'" + std::string(cycle) + "' is no cycle");
-  if (line.address + kRequestBytes > memory)
+  if (line.address > memory - kRequestBytes)  // the sum could wrap
     refuse(path, number,
            "address " + text.substr(0, text.find_first_of(" \t")) + " is beyond the memory of " +
                std::to_string(memory) + " bytes");
@@ -75,20 +74,11 @@ TraceLine parse_line(const std::string& text, const std::string& path, size_t nu
 }
 
 std::vector<TraceLine> read_trace(const std::string& path, uint64_t memory) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream content;
-  if (!file || (file.peek() != EOF && !(content << file.rdbuf())) || file.bad())
-    throw InputError(path + ": cannot read this trace");
-  const std::string text = content.str();
   std::vector<TraceLine> lines;
-  size_t number = 0;
-  for (size_t at = 0; at < text.size();) {
-    const size_t end = std::min(text.find('\n', at), text.size());
-    ++number;
-    size_t last = end;
-    while (last > at && (text[last - 1] == '\r' || text[last - 1] == ' ' || text[last - 1] == '\t')) --last;
-    if (last > at && text[at] != '#') lines.push_back(parse_line(text.substr(at, last - at), path, number, memory));
-    at = end + 1;
+  for (const TextLine& line : read_text_lines(path)) {
+    const std::string text = trimmed(line.text);
+    if (!text.empty() && text.front() != '#')
+      lines.push_back(parse_line(text, path, static_cast<size_t>(line.number), memory));
   }
   if (lines.empty()) throw InputError(path + ": holds no request");
   return lines;

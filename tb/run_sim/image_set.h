@@ -22,9 +22,11 @@ struct RunItem {
 /// Throws InputError: no such file or folder, a folder without images.
 std::vector<RunItem> collect_images(const std::vector<std::string>& files, const std::string& folder, size_t limit);
 
-/// Labels from a CSV `file,class[,...]`. Throws InputError: unreadable, no class of a model with `classes` of them, an
-/// item without a line.
-void attach_labels(std::vector<RunItem>& items, const std::string& csv_path, int classes);
+/// Labels from a CSV of a file's name and its class, a number or the WordNet id of `spec`'s class list; with the header
+/// `file,class[,...]`, Kaggle's `ImageId,PredictionString` or none. A name may have folders in front, which tell apart
+/// images of one name, and may lack the extension. Throws InputError: unreadable, no such class, an item without a
+/// line, lines that contradict each other.
+void attach_labels(std::vector<RunItem>& items, const std::string& csv_path, const zoo::ModelSpec& spec);
 
 /// Names of the model's classes, from its list.
 std::vector<std::string> class_names(const zoo::ModelSpec& spec);

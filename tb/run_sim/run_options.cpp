@@ -87,7 +87,7 @@ std::vector<RunItem> resolve_items(const CommandLine& line, RunOptions& options)
                         : std::numeric_limits<int>::max());
   if (options.mode == soc::Mode::kFunctional) {
     std::vector<RunItem> items = collect_images(line.list("image"), line.text("images"), limit);
-    if (line.has("labels")) attach_labels(items, line.text("labels"), options.spec.classes);
+    if (line.has("labels")) attach_labels(items, line.text("labels"), options.spec);
     return items;
   }
   if (!line.has("token-trace")) {

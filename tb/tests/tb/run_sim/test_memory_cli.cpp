@@ -168,6 +168,14 @@ TEST_F(MemoryCli, HostLoadTakesItsShare) {
   EXPECT_EQ(run({"--model", "deit-t", "--ddr.traffic_gbs", "6"})["images"][0]["cycles"], loaded["images"][0]["cycles"]);
 }
 
+TEST_F(MemoryCli, TracesOfOtherEditorsAndAddressesThatWrap) {
+  const std::string lines = line(0x1A2B3C0, false, 0) + line(0x1A2B400, true, 3);
+  std::string windows = "\xEF\xBB\xBF# a comment\n" + lines;
+  for (size_t at = 0; (at = windows.find('\n', at)) != std::string::npos; at += 2) windows.insert(at, "\r");
+  EXPECT_EQ(mem({"--trace", folder_.file("a", windows)}), mem({"--trace", folder_.file("b", lines)}));
+  expect_trace_refused("0xffffffffffffffff READ 0\n", "bad.trace:1: address 0xffffffffffffffff is beyond");
+}
+
 TEST_F(MemoryCli, RefusesMalformedTraces) {
   expect_trace_refused("", "holds no request");
   expect_trace_refused("0x0 READ 0\nhello\n", "bad.trace:2");
@@ -179,8 +187,8 @@ TEST_F(MemoryCli, RefusesMalformedTraces) {
   expect_trace_refused("0x40 READ 99999999999999999999\n", "is no cycle");
   expect_trace_refused("0x123456789abcdef012 READ 0\n", "no address");
   expect_trace_refused("0x400000000000 READ 0\n", "beyond the memory");
-  expect_trace_refused(std::string("0x40 READ 0\0\n", 13), "is no cycle");
-  expect_refused({"--trace", folder_.path("none.trace")}, "cannot read this trace");
+  expect_trace_refused(std::string("0x40 READ 0\0\n", 13), "is no UTF-8 text");
+  expect_refused({"--trace", folder_.path("none.trace")}, "cannot read this");
 }
 
 TEST_F(MemoryCli, RefusesWhatCannotBeDriven) {

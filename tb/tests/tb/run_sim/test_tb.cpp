@@ -265,12 +265,13 @@ TEST(Images, AreSortedByNameWhateverTheirOrder) {
 TEST(Images, LabelsMustCoverThem) {
   const TemporaryFolder folder;
   std::vector<RunItem> items = {{"a.jpg", "", kNoLabel, {}}, {"b.jpg", "", kNoLabel, {}}};
-  attach_labels(items, folder.file("l.csv", "file,class,name\nb.jpg,999,\"x, y\"\na.jpg,0,z\nother.jpg,5,u\n"), 1000);
+  attach_labels(items, folder.file("l.csv", "file,class,name\nb.jpg,999,\"x, y\"\na.jpg,0,z\nother.jpg,5,u\n"),
+                zoo::find("deit-t"));
   EXPECT_EQ(items[0].label, 0);
   EXPECT_EQ(items[1].label, 999);
   const auto error = [&](const std::string& text) {
     const std::string path = folder.file("l.csv", text);
-    return message_of([&] { attach_labels(items, path, 1000); });
+    return message_of([&] { attach_labels(items, path, zoo::find("deit-t")); });
   };
   EXPECT_THAT(error("file,class\na.jpg,1\n"), HasSubstr("no line for 'b.jpg'"));
   EXPECT_THAT(error("file,class\na.jpg,1000\n"), HasSubstr(":2: class: '1000' is not allowed"));
