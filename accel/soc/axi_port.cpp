@@ -13,6 +13,8 @@ AxiPortConfig fabric_port(const AxiConfig& c, bool coherent) {
   return port;
 }
 
+AxiPortConfig host_port(const AxiConfig& c) { return {16, 4, c.outstanding}; }
+
 AxiPort::AxiPort(sc_core::sc_module_name name, const AxiPortConfig& config, const modules::ClockDomain& clock)
     : sc_module(name), master("master"), memory("memory"), config_(config) {
   if ((config.beat_bytes & (config.beat_bytes - 1)) != 0)

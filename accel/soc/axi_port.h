@@ -25,6 +25,9 @@ struct AxiPortConfig {
 /// A fabric port of the board: HP, or (coherent) HPC with its longer way.
 AxiPortConfig fabric_port(const AxiConfig& config, bool coherent);
 
+/// A port of the CPU cluster: 128 bit, 64-byte cache lines, no interconnect in between.
+AxiPortConfig host_port(const AxiConfig& config);
+
 class AxiPort : public sc_core::sc_module {
  public:
   /// Masters; a port's read and write channels are independent, so a reader and a writer may share it.

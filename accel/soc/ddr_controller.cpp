@@ -1,7 +1,6 @@
 #include "accel/soc/ddr_controller.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstring>
 #include <string>
 
@@ -11,28 +10,23 @@ namespace {
 using ddr::kNever;
 using modules::BurstTrain;
 
-constexpr uint32_t kPage = 4096;         // host load: moved by the page
 constexpr uint32_t kRequestBytes = 64;   // of a trace line
+constexpr uint64_t kPatience = 16;       // age limits that a request waits for room until others stand back
 constexpr uint32_t kFirstBinShift = 14;  // 15 us at DDR4-2133
-constexpr uint32_t kLine = 64;           // host load: burst, a cache line
-
-bool shares_path(uint32_t port) {
-  return port == static_cast<uint32_t>(MemoryPort::kHp1) || port == static_cast<uint32_t>(MemoryPort::kHp2);
-}
 
 }  // namespace
 
-DdrController::DdrController(sc_core::sc_module_name name, const DdrConfig& config, double path_mhz,
-                             const modules::DebugConfig& debug, const std::vector<MemoryPort>& ports)
+DdrController::DdrController(sc_core::sc_module_name name, const DdrConfig& config, const modules::DebugConfig& debug,
+                             const std::vector<PortWire>& ports)
     : sc_module(name),
       config_(config),
       scheduler_(config),
       inverse_(1.0 / static_cast<double>(scheduler_.timing().clock_fs)),
       round_trip_fs_(scheduler_.read_clocks(0, 1) * scheduler_.timing().clock_fs),
-      path_byte_fs_(static_cast<uint64_t>(std::llround(1e9 / path_mhz / 16.0))),
       stalls_(debug, 0xDD4) {
-  for (const MemoryPort port : ports) {
-    const auto i = static_cast<size_t>(port);
+  for (const PortWire& wire : ports) {
+    const auto i = static_cast<size_t>(wire.port);
+    paths_[i] = wire.path;
     sockets_[i] = std::make_unique<Socket>(kMemoryPortNames[i]);
     sockets_[i]->register_b_transport(this, &DdrController::transport, static_cast<int>(i));
   }
@@ -45,18 +39,15 @@ void DdrController::reset(uint64_t epoch, size_t commands) {
   for (size_t i = 0; i < kStreams; ++i) {
     streams_[i] = Stream{};
     streams_[i].port = static_cast<uint32_t>(i / 2);
+    streams_[i].path = paths_[i / 2];
   }
   pending_ = held_ = 0;
-  path_free_ = {epoch, epoch};
   now_ = 0;
   bytes_.assign(commands, PurposeBytes{});
   statistics_ = {};
   bin_shift_ = kFirstBinShift;
   transactions_ = 0;
-  traffic_state_ = 0x2545F4914F6CDD1DULL;
-  // Two lines read for each one written: a host that streams over its data and keeps a part.
-  start_traffic(false, config_.traffic_gbs * 2 / 3);
-  start_traffic(true, config_.traffic_gbs / 3);
+  ++run_;
 }
 
 void DdrController::load(uint32_t address, const void* data, size_t bytes) {
@@ -83,8 +74,7 @@ void DdrController::transport(int index, tlm::tlm_generic_payload& payload, sc_c
   const uint64_t last = uint64_t{train.address} + uint64_t{train.planes - 1} * train.plane_pitch +
                         uint64_t{train.rows - 1} * train.pitch + train.row_bytes;
   const bool data = payload.get_command() != tlm::TLM_IGNORE_COMMAND;
-  const uint64_t capacity = std::min(static_cast<uint64_t>(config_.capacity), scheduler_.map().bytes());
-  if (train.bytes() == 0 || last > capacity || (data && last > storage_.size())) {
+  if (train.bytes() == 0 || last > capacity() || (data && last > storage_.size())) {
     payload.set_response_status(tlm::TLM_ADDRESS_ERROR_RESPONSE);
     return;
   }
@@ -95,26 +85,29 @@ void DdrController::transport(int index, tlm::tlm_generic_payload& payload, sc_c
   stream.train = train;
   stream.timing = extension->port;
   begin(stream, slot, now);
-  wait_for(stream);
+  if (!wait_for(stream)) return;
   if (data) copy(train, payload.get_data_ptr(), train.write);
   if (train.command < bytes_.size()) bytes_[train.command][static_cast<size_t>(train.purpose)] += train.bytes();
   ++transactions_;
   payload.set_response_status(tlm::TLM_OK_RESPONSE);
 }
 
-/// Until the train is through, seen from the master's clock.
-void DdrController::wait_for(const Stream& s) {
+/// Until the train is through, seen from the master's clock. False where a reset was in between.
+bool DdrController::wait_for(const Stream& s) {
+  const uint64_t run = run_;
   const modules::ClockDomain& clock = *s.timing.clock;
   uint64_t now = sc_core::sc_time_stamp().value();
   while (s.cutter.remaining() != 0) {
     const uint64_t earliest = std::max(earliest_finish(s) + s.timing.tail_fs, now + s.timing.beat_fs);
     now = clock.time_of(clock.edge_at_or_after(earliest));
     modules::ClockDomain::wait_until(now);
+    if (run != run_) return false;
     advance(now);
   }
   uint64_t finish = s.finish + s.timing.tail_fs;
   if (stalls_.active()) finish += stalls_.next() * s.timing.beat_fs;
   modules::ClockDomain::wait_until(clock.time_of(clock.edge_at_or_after(finish)));
+  return run == run_;
 }
 
 void DdrController::begin(Stream& s, size_t index, uint64_t now) {
@@ -125,31 +118,6 @@ void DdrController::begin(Stream& s, size_t index, uint64_t now) {
   schedule(s, index);
 }
 
-/// The host load is a stream without a master: pages of cache lines at random places of the memory's upper half.
-void DdrController::start_traffic(bool write, double gbs) {
-  if (gbs <= 0) return;
-  const size_t index = 2 * static_cast<size_t>(MemoryPort::kTraffic) + (write ? 1 : 0);
-  Stream& s = streams_[index];
-  s.period = static_cast<uint64_t>(kPage / gbs * 1e6);
-  s.timing.clock = &traffic_clock_;
-  s.timing.beat_fs = static_cast<uint64_t>(1e9 / 533.0);  // the cluster's port, CpuConfig::bus_mhz
-  s.timing.beat_bytes = 16;
-  s.timing.max_beats = kLine / s.timing.beat_bytes;
-  s.timing.outstanding = 8;
-  s.train.row_bytes = kPage;
-  s.train.purpose = modules::Purpose::kCpu;
-  s.train.write = write;
-  s.request = s.due = epoch_;
-  next_traffic(s);
-  begin(s, index, epoch_);
-}
-
-void DdrController::next_traffic(Stream& s) {
-  traffic_state_ = traffic_state_ * 6364136223846793005ULL + 1442695040888963407ULL;
-  const uint64_t half = static_cast<uint64_t>(config_.capacity) / 2;
-  s.train.address = static_cast<uint32_t>(half + (traffic_state_ >> 20) % (half / kPage) * kPage);
-}
-
 /// When the next group reaches the controller: its first address, or the last beat of its first data.
 inline void DdrController::schedule(Stream& s, size_t index) {
   const ddr::Group& g = s.cutter.group();
@@ -157,18 +125,10 @@ inline void DdrController::schedule(Stream& s, size_t index) {
   uint64_t time = s.request;
   if (s.train.write) {
     time = std::max(s.channel, s.request) + g.first_beats * s.timing.beat_fs;
-    if (shares_path(s.port)) time = std::max(time, path_free_[1] + g.first_bytes * path_byte_fs_);
+    if (s.path != nullptr) time = std::max(time, s.path->earliest(true, g.first_bytes));
   }
   events_[index] = clock_at(time);
   pending_ |= 1U << index;
-}
-
-/// Data through the path that two ports share; `first`, `last`: ends of the first and the last burst before it.
-uint64_t DdrController::pass_path(const Stream& s, uint64_t first, uint64_t last) {
-  const ddr::Group& g = s.cutter.group();
-  uint64_t& free = path_free_[s.train.write ? 1 : 0];
-  free = std::max(last, std::max(free, first - g.first_bytes * path_byte_fs_) + g.total() * path_byte_fs_);
-  return free;
 }
 
 /// A request reaches its queue; `horizon`: none other arrives before.
@@ -181,17 +141,18 @@ void DdrController::admit(size_t index, uint64_t clock, uint64_t horizon) {
   ddr::Served served;
   pending_ &= ~(1U << index);
   if (!s.train.write && scheduler_.serve_at_once(request, columns, horizon, served)) {
-    if (held_ != 0) release(false);  // those that let this one go first
+    take_up(false);  // those that let this one go first
     if (recorder_) record(request);
     account(s, clock);
     deliver(s, served, true);
     return;
   }
-  if (!scheduler_.accepts(s.train.write, columns) || yields(s)) {
+  if (!scheduler_.accepts(s.train.write, columns) || yields(s, index)) {
     held_ |= 1U << index;
     return;
   }
   scheduler_.admit(request, columns);
+  if (s.train.write) scheduler_.press(false);
   if (held_ != 0) release(s.train.write);
   if (recorder_) record(request);
   account(s, clock);
@@ -226,19 +187,39 @@ void DdrController::record(const ddr::Request& r) {
 inline void DdrController::take_write(Stream& s, uint64_t clock) {
   const ddr::Group& g = s.cutter.group();
   uint64_t first = time_of(clock);
-  if (shares_path(s.port))
-    first = std::max(first, pass_path(s, first, first) - (g.total() - g.first_bytes) * path_byte_fs_);
+  if (s.path != nullptr)
+    first = std::max(
+        first, s.path->pass(true, g.first_bytes, g.total(), first, first) - s.path->time_of(g.total() - g.first_bytes));
   s.finish = s.channel = first + (g.beats - g.first_beats) * s.timing.beat_fs;
   s.flight.push(g.bursts, first, s.finish);
 }
 
 void DdrController::serve() {
   const ddr::Served served = scheduler_.serve();
-  release(served.write);  // there is room again
+  take_up(served.write);  // there is room again
   if (!served.write) deliver(streams_[served.tag], served, false);
 }
 
-/// Of the requests that wait for room those of the highest priority try again.
+/// Something has been served: who waits for room tries again, and who has waited for long has writes go.
+inline void DdrController::take_up(bool write) {
+  if (held_ == 0) return;
+  release(write);
+  if ((held_ & kWrites) != 0 && longest_held(true) != kStreams) scheduler_.press(true);
+}
+
+/// Of the streams whose request waits for room: the one that has waited longest, and so long that it starves;
+/// kStreams: none has.
+size_t DdrController::longest_held(bool write) const {
+  size_t oldest = kStreams;
+  uint64_t least = now_ - std::min(now_, kPatience * scheduler_.age_limit());
+  for (uint32_t left = held_ & (write ? kWrites : ~kWrites); left != 0; left &= left - 1) {
+    const auto i = static_cast<size_t>(__builtin_ctz(left));
+    if (events_[i] < least) oldest = i, least = events_[i];
+  }
+  return oldest;
+}
+
+/// Of the requests that wait for room those of the highest priority try again, and the one that has waited too long.
 void DdrController::release(bool write) {
   const uint32_t waiting = held_ & (write ? kWrites : ~kWrites);
   uint32_t released = 0, least = UINT32_MAX;
@@ -248,12 +229,16 @@ void DdrController::release(bool write) {
     least = std::min(least, precedence);
     if (precedence == least) released |= left & (~left + 1);
   }
+  if (const size_t oldest = longest_held(write); oldest != kStreams) released |= 1U << oldest;
   pending_ |= released;
   held_ &= ~released;
 }
 
-/// Does a request of the stream's direction and a higher priority wait for room?
-bool DdrController::yields(const Stream& s) const {
+/// Does a request of the stream's direction that goes first wait for room: of a higher priority, or, where one has
+/// waited too long, that one? Else small requests would slip into a busy queue for ever, before a large one.
+bool DdrController::yields(const Stream& s, size_t index) const {
+  if (held_ == 0) return false;
+  if (const size_t oldest = longest_held(s.train.write); oldest != kStreams) return events_[oldest] < events_[index];
   const uint32_t mine = scheduler_.precedence(s.port);
   for (uint32_t left = held_ & (s.train.write ? kWrites : ~kWrites); left != 0; left &= left - 1)
     if (scheduler_.precedence(streams_[static_cast<size_t>(__builtin_ctz(left))].port) < mine) return true;
@@ -269,7 +254,7 @@ inline void DdrController::deliver(Stream& s, const ddr::Served& served, bool at
   uint64_t first = time_of(served.first_data), last = time_of(served.last_data);
   if (g.bursts > outstanding)  // those beyond the limit: a round trip for each `outstanding` of them
     last = std::max(last, first + round_trip_fs_ * (g.bursts - outstanding) / outstanding);
-  if (shares_path(s.port)) last = pass_path(s, first, last);
+  if (s.path != nullptr) last = s.path->pass(false, g.first_bytes, g.total(), first, last);
   const uint64_t idle = s.channel + g.first_beats * s.timing.beat_fs;
   const bool first_of_train = s.cutter.remaining() == s.train.bytes();
   s.wide = first_of_train || first <= idle;
@@ -285,13 +270,7 @@ inline void DdrController::deliver(Stream& s, const ddr::Served& served, bool at
 inline void DdrController::step(Stream& s, size_t index) {
   s.request += s.cutter.group().bursts * s.timing.beat_fs;
   s.cutter.step(s.wide);
-  if (s.cutter.remaining() != 0) {
-    schedule(s, index);
-  } else if (s.period != 0) {
-    next_traffic(s);
-    s.due += s.period;  // what came late is made up for
-    begin(s, index, std::max(s.request, s.due));
-  }
+  if (s.cutter.remaining() != 0) schedule(s, index);
 }
 
 /// Does, over all ports, what happens before `until`: requests reach the queues, the scheduler serves.

@@ -5,12 +5,13 @@
 // other on a port (up to 64 while the memory waits for the port) is one request of the scheduler (ddr/train_cutter.h).
 // State only ever advances to the present, so a train that arrives later competes for the rest of an earlier one, and
 // no port starves another. Reads and writes of a port are channels of their own: one train each at a time. A read burst
-// is through when its data have passed the port, a write burst when the write queue has taken it. HP1 and HP2 share a
-// 128-bit path to the controller, in each direction.
+// is through when its data have passed the port, a write burst when the write queue has taken it. What a port's data
+// pass on their way is the board's (shared_path.h).
 #pragma once
 
 #include <tlm_utils/passthrough_target_socket.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <functional>
@@ -26,8 +27,15 @@
 #include "accel/soc/ddr/scheduler.h"
 #include "accel/soc/ddr/train_cutter.h"
 #include "accel/soc/memory_statistics.h"
+#include "accel/soc/shared_path.h"
 
 namespace heatvit::soc {
+
+/// A port of the controller that is wired, and the path that it shares with others; null: none.
+struct PortWire {
+  MemoryPort port;
+  SharedPath* path = nullptr;
+};
 
 class DdrController : public sc_core::sc_module {
  public:
@@ -35,14 +43,18 @@ class DdrController : public sc_core::sc_module {
   /// 64-byte requests as the controller takes them, clocks of the memory.
   using Recorder = std::function<void(uint64_t address, bool write, uint64_t clock)>;
 
-  /// `ports`: those that are wired. Throws InputError for a memory that cannot be built.
-  DdrController(sc_core::sc_module_name name, const DdrConfig& config, double path_mhz,
-                const modules::DebugConfig& debug, const std::vector<MemoryPort>& ports);
+  /// Throws InputError for a memory that cannot be built.
+  DdrController(sc_core::sc_module_name name, const DdrConfig& config, const modules::DebugConfig& debug,
+                const std::vector<PortWire>& ports);
 
   Socket& port(MemoryPort port) { return *sockets_[static_cast<size_t>(port)]; }
 
-  /// Closed banks, empty queues, idle ports, refresh counted from `epoch` (fs).
+  /// Closed banks, empty queues, idle ports, refresh counted from `epoch` (fs). Trains under way are forgotten: their
+  /// masters return at some time.
   void reset(uint64_t epoch, size_t commands);
+
+  /// Bytes that can be addressed.
+  uint64_t capacity() const { return std::min(static_cast<uint64_t>(config_.capacity), scheduler_.map().bytes()); }
 
   /// Debug access: no time passes. `bytes` may lie anywhere in the storage reserved by resize().
   void resize(uint64_t bytes) { storage_.resize(bytes); }
@@ -110,29 +122,28 @@ class DdrController : public sc_core::sc_module {
     uint64_t request = 0;  // earliest address beat
     uint64_t channel = 0;  // the port's data channel is free
     uint64_t finish = 0;   // last beat or response of the bursts served so far
+    SharedPath* path = nullptr;
     uint32_t port = 0;
-    bool wide = false;             // reads: the port's own beats hold it up, and the memory had nothing else to do
-    uint64_t period = 0, due = 0;  // host load: from train to train, fs; when the present one was due
+    bool wide = false;  // reads: the port's own beats hold it up, and the memory had nothing else to do
   };
 
   void transport(int index, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
   void begin(Stream& stream, size_t index, uint64_t now);
-  void start_traffic(bool write, double gbs);
-  void next_traffic(Stream& stream);
   void schedule(Stream& stream, size_t index);
   void admit(size_t index, uint64_t clock, uint64_t horizon);
   void deliver(Stream& stream, const ddr::Served& served, bool at_once);
   void take_write(Stream& stream, uint64_t clock);
   void serve();
   void release(bool write);
-  bool yields(const Stream& stream) const;
+  bool yields(const Stream& stream, size_t index) const;
+  size_t longest_held(bool write) const;
+  void take_up(bool write);
   void step(Stream& stream, size_t index);
   void advance(uint64_t until);
   void account(const Stream& stream, uint64_t clock);
   void record(const ddr::Request& request);
-  void wait_for(const Stream& stream);
+  bool wait_for(const Stream& stream);
   uint64_t earliest_finish(const Stream& stream) const;
-  uint64_t pass_path(const Stream& stream, uint64_t first, uint64_t last);
   void copy(const modules::BurstTrain& train, uint8_t* data, bool write);
 
   /// Absolute time (fs) of a memory clock, and the first clock not before a time.
@@ -145,9 +156,8 @@ class DdrController : public sc_core::sc_module {
   ddr::Scheduler scheduler_;
   double inverse_;          // clocks a femtosecond
   uint64_t round_trip_fs_;  // of a read of an open row, in the controller
-  uint64_t path_byte_fs_;   // of the path that HP1 and HP2 share
-  std::array<uint64_t, 2> path_free_{};
   std::array<std::unique_ptr<Socket>, kMemoryPorts> sockets_;
+  std::array<SharedPath*, kMemoryPorts> paths_{};
   std::array<Stream, kStreams> streams_;
   std::array<uint64_t, kStreams> events_{};  // clock of a stream's next request
   uint32_t pending_ = 0;                     // streams that have one, a bit each
@@ -157,12 +167,11 @@ class DdrController : public sc_core::sc_module {
   std::vector<PurposeBytes> bytes_;
   MemoryStatistics statistics_;
   uint32_t bin_shift_ = 0;
-  uint64_t traffic_state_ = 0;
   uint64_t epoch_ = 0, transactions_ = 0;
+  uint64_t run_ = 0;  // resets so far
   modules::StallSource stalls_;
   Recorder recorder_;
   std::function<void(double)> latency_recorder_;
-  modules::ClockDomain traffic_clock_{1000.0};
 };
 
 }  // namespace heatvit::soc

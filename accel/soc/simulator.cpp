@@ -26,6 +26,8 @@ struct Simulator::Impl {
   void complete(uint32_t index);
   void collect_images(ImageResult& result);
   void collect(ImageResult& result);
+  void simulate();
+  uint64_t calls() const;
   std::string stuck() const;
 
   SocConfig config;
@@ -165,6 +167,22 @@ std::string Simulator::Impl::stuck() const {
   return "the accelerator stopped without an interrupt";
 }
 
+/// TLM calls by the accelerator and its driver.
+uint64_t Simulator::Impl::calls() const {
+  return board.ddr.transactions() + board.accelerator.register_accesses() - board.traffic.pages();
+}
+
+/// Until the host pauses the simulation, or nothing can happen any more. A host load always goes on: then until no one
+/// else has moved anything for a second.
+void Simulator::Impl::simulate() {
+  if (config.ddr.traffic_gbs <= 0) return sc_core::sc_start();
+  uint64_t before = 0;
+  do {
+    before = calls();
+    sc_core::sc_start(sc_core::sc_time(1, sc_core::SC_SEC));
+  } while (sc_core::sc_get_status() == sc_core::SC_PAUSED && !board.host.finished() && calls() != before);
+}
+
 ImageResult Simulator::run(const ImageInput& input) {
   return run_batch(std::vector<ImageInput>(static_cast<size_t>(impl_->program->hw.batch), input));
 }
@@ -184,7 +202,7 @@ ImageResult Simulator::run_batch(const std::vector<ImageInput>& batch) {
   s.completed.assign(s.program->commands.size(), UINT64_MAX);
   const uint64_t registers_before = s.board.accelerator.register_accesses();
   s.board.host.schedule(*s.program, std::move(images));
-  sc_core::sc_start();
+  s.simulate();
   for (const std::exception_ptr& error : {s.board.accelerator.error(), s.board.host.error()})
     if (error) {
       clear_stack_marks();

@@ -7,11 +7,6 @@ modules::AcceleratorParameters parameters_of(const SocConfig& c, bool functional
   return {c.accel, c.pl_clock_mhz, c.buffers, c.dma, c.control, c.vector, c.debug, functional};
 }
 
-AxiPortConfig cpu_port_config(const AxiConfig& c) { return {16, 4, c.outstanding}; }  // 64-byte cache lines
-
-const std::vector<MemoryPort> kWired = {MemoryPort::kHp0, MemoryPort::kHp1,  MemoryPort::kHp2,
-                                        MemoryPort::kHp3, MemoryPort::kHpc0, MemoryPort::kCpu};
-
 }  // namespace
 
 Zcu102::Zcu102(sc_core::sc_module_name name, const SocConfig& config, bool functional)
@@ -23,9 +18,19 @@ Zcu102::Zcu102(sc_core::sc_module_name name, const SocConfig& config, bool funct
       hp2("hp2", fabric_port(config.axi, false), accelerator.clock()),
       hp3("hp3", fabric_port(config.axi, false), accelerator.clock()),
       hpc0("hpc0", fabric_port(config.axi, true), accelerator.clock()),
-      cpu_port("cpu_port", cpu_port_config(config.axi), cpu_bus_clock),
-      ddr("ddr", config.ddr, config.axi.path_mhz, config.debug, kWired),
+      cpu_port("cpu_port", host_port(config.axi), cpu_bus_clock),
+      traffic_port("traffic_port", host_port(config.axi), cpu_bus_clock),
+      hp12_path(config.axi.path_mhz, 16),
+      ddr("ddr", config.ddr, config.debug,
+          {{MemoryPort::kHp0},
+           {MemoryPort::kHp1, &hp12_path},
+           {MemoryPort::kHp2, &hp12_path},
+           {MemoryPort::kHp3},
+           {MemoryPort::kHpc0},
+           {MemoryPort::kCpu},
+           {MemoryPort::kTraffic}}),
       host("host", config.cpu, functional, config.control.dependency == DependencyGrain::kTile),
+      traffic("traffic", config.ddr.traffic_gbs, ddr.capacity() / 2, ddr.capacity() / 2),  // the upper half
       interrupt("interrupt") {
   accelerator.input.bind(hp0.master);
   accelerator.weight.bind(hp1.master);
@@ -41,6 +46,8 @@ Zcu102::Zcu102(sc_core::sc_module_name name, const SocConfig& config, bool funct
   hp3.memory.bind(ddr.port(MemoryPort::kHp3));
   hpc0.memory.bind(ddr.port(MemoryPort::kHpc0));
   cpu_port.memory.bind(ddr.port(MemoryPort::kCpu));
+  traffic.memory.bind(traffic_port.master);
+  traffic_port.memory.bind(ddr.port(MemoryPort::kTraffic));
   host.registers.bind(accelerator.registers);
   accelerator.interrupt.bind(interrupt);
   host.interrupt.bind(interrupt);
@@ -51,7 +58,9 @@ void Zcu102::reset(size_t commands) {
   const uint64_t now = sc_core::sc_time_stamp().value();
   cpu_bus_clock.set_epoch(now);
   accelerator.reset(now, commands);
+  hp12_path.reset(now);
   ddr.reset(now, commands);
+  traffic.reset();
 }
 
 }  // namespace heatvit::soc

@@ -1,7 +1,8 @@
 // The board: accelerator in the fabric, host and DDR4 in the processing system, and the wires between them.
 //
 //   HP0 activations (and HP2), HP1 weights (and HP3's read channel), HP3 results (and HP0's write channel), HPC0
-//   command fetch; the CPU cluster has a port of its own. In brackets: second ports, used where DmaConfig says so.
+//   command fetch; the CPU cluster has a port of its own, and so has what else runs on it (`traffic`). In brackets:
+//   second ports, used where DmaConfig says so. HP1 and HP2 share a 128-bit path to the controller.
 #pragma once
 
 #include <systemc>
@@ -11,6 +12,8 @@
 #include "accel/soc/config.h"
 #include "accel/soc/ddr_controller.h"
 #include "accel/soc/host_cpu.h"
+#include "accel/soc/shared_path.h"
+#include "accel/soc/traffic_generator.h"
 
 namespace heatvit::soc {
 
@@ -23,9 +26,11 @@ struct Zcu102 : sc_core::sc_module {
   modules::Accelerator accelerator;
 
   // PS
-  AxiPort hp0, hp1, hp2, hp3, hpc0, cpu_port;
+  AxiPort hp0, hp1, hp2, hp3, hpc0, cpu_port, traffic_port;
+  SharedPath hp12_path;
   DdrController ddr;
   HostCpu host;
+  TrafficGenerator traffic;
   sc_core::sc_signal<bool, sc_core::SC_MANY_WRITERS> interrupt;
 
   /// The present is time zero of a run of so many commands, everywhere.

@@ -33,6 +33,17 @@ Json over_time(const soc::MemoryStatistics& memory) {
   return {{"bin_us", memory.bin_ns * 1e-3}, {"gbs", gbs}};
 }
 
+/// The host load: what was asked, and what port and memory gave; null where none was asked.
+Json host_load(const RunReport& report, const Json& bytes) {
+  if (!report.hardware() || report.hardware()->config.ddr.traffic_gbs <= 0 || report.mode() == "analytic")
+    return nullptr;
+  const char* port = soc::kMemoryPortNames[static_cast<size_t>(soc::MemoryPort::kTraffic)];
+  double served = 0;
+  if (bytes.contains(port))
+    for (const auto& moved : bytes[port]) served += moved.get<double>();
+  return {{"asked_gbs", report.hardware()->config.ddr.traffic_gbs}, {"gbs", served / (report.ms_per_image() * 1e6)}};
+}
+
 }  // namespace
 
 Json memory_json(const RunReport& report) {
@@ -47,12 +58,16 @@ Json memory_json(const RunReport& report) {
   const auto& pe = total.units[static_cast<size_t>(modules::Unit::kPeArray)];
   const uint64_t wait =
       pe[static_cast<size_t>(modules::Cause::kWaitInput)] + pe[static_cast<size_t>(modules::Cause::kWaitWeights)];
-  return {{"bytes", bytes_json(report)},
-          {"row_hit_rate", hits + misses == 0 ? 0.0 : static_cast<double>(hits) / static_cast<double>(hits + misses)},
-          {"row_misses", static_cast<double>(misses) / images},
-          {"refreshes", static_cast<double>(refreshes) / images},
-          {"pe_wait_cycles", static_cast<double>(wait) / images},
-          {"bandwidth", over_time(report.images().front().memory)}};
+  const Json bytes = bytes_json(report);
+  Json json = {
+      {"bytes", bytes},
+      {"row_hit_rate", hits + misses == 0 ? 0.0 : static_cast<double>(hits) / static_cast<double>(hits + misses)},
+      {"row_misses", static_cast<double>(misses) / images},
+      {"refreshes", static_cast<double>(refreshes) / images},
+      {"pe_wait_cycles", static_cast<double>(wait) / images},
+      {"bandwidth", over_time(report.images().front().memory)}};
+  if (Json load = host_load(report, bytes); !load.is_null()) json["host_load"] = std::move(load);
+  return json;
 }
 
 std::string memory_text(const RunReport& report) {
@@ -77,6 +92,11 @@ std::string memory_text(const RunReport& report) {
                               grouped(static_cast<uint64_t>(misses)) + " did not; " +
                               grouped(memory["refreshes"].get<uint64_t>()) + " refreshes"});
   facts.add({"PE array waited", percent(memory["pe_wait_cycles"], cycles) + " of all cycles, for input or weights"});
+  if (memory.contains("host_load")) {
+    const double asked = memory["host_load"]["asked_gbs"], served = memory["host_load"]["gbs"];
+    facts.add({"host load", fixed(asked, 2) + " GB/s asked, " + fixed(served, 2) + " served" +
+                                (served < 0.95 * asked ? ": port or memory give no more" : "")});
+  }
   const auto gbs = memory["bandwidth"]["gbs"].get<std::vector<double>>();
   const double most = gbs.empty() ? 0 : *std::max_element(gbs.begin(), gbs.end());
   facts.add({"GB/s over time", sparkline(gbs)});

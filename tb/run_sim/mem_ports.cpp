@@ -7,6 +7,8 @@
 #include "accel/isa/errors.h"
 #include "accel/soc/axi_port.h"
 #include "accel/soc/ddr_controller.h"
+#include "accel/soc/shared_path.h"
+#include "accel/soc/traffic_generator.h"
 
 namespace heatvit::tb {
 namespace {
@@ -19,7 +21,8 @@ class PortMaster : public sc_core::sc_module {
   tlm_utils::simple_initiator_socket<PortMaster, 128, modules::BulkProtocol> socket;
 
   SC_HAS_PROCESS(PortMaster);
-  explicit PortMaster(sc_core::sc_module_name name) : sc_module(name), socket("socket") {
+  /// `running`: trains under way, of all masters; the simulation pauses at the last one's end.
+  PortMaster(sc_core::sc_module_name name, size_t& running) : sc_module(name), socket("socket"), running_(running) {
     SC_THREAD(read);
     SC_THREAD(write);
   }
@@ -33,34 +36,50 @@ class PortMaster : public sc_core::sc_module {
 
   void move(const modules::BurstTrain& train, modules::TrainTransaction& transaction) {
     if (train.row_bytes == 0) return;
+    ++running_;
     sc_core::sc_time delay = sc_core::SC_ZERO_TIME;
     socket->b_transport(transaction.prepare(train, nullptr), delay);
     end_s = sc_core::sc_time_stamp().to_seconds();
+    if (--running_ == 0) sc_core::sc_pause();  // a host load goes on by itself
   }
 
+  size_t& running_;
   modules::TrainTransaction read_transaction_, write_transaction_;
 };
 
 struct Bench {
   Bench(const soc::SocConfig& config, const PortPattern& pattern)
-      : clock(config.pl_clock_mhz), ddr("ddr", config.ddr, config.axi.path_mhz, config.debug, wired(pattern)) {
+      : clock(config.pl_clock_mhz),
+        cpu_bus_clock(config.cpu.bus_mhz),
+        hp12_path(config.axi.path_mhz, 16),
+        ddr("ddr", config.ddr, config.debug, wires(pattern)),
+        traffic_port("traffic_port", soc::host_port(config.axi), cpu_bus_clock),
+        traffic("traffic", config.ddr.traffic_gbs, ddr.capacity() / 2, ddr.capacity() / 2) {
+    traffic.memory.bind(traffic_port.master);
+    traffic_port.memory.bind(ddr.port(soc::MemoryPort::kTraffic));
     for (const int index : pattern.ports) {
       const std::string name = "hp" + std::to_string(index);
       ports.push_back(std::make_unique<soc::AxiPort>(name.c_str(), soc::fabric_port(config.axi, false), clock));
-      masters.push_back(std::make_unique<PortMaster>(("master" + std::to_string(index)).c_str()));
+      masters.push_back(std::make_unique<PortMaster>(("master" + std::to_string(index)).c_str(), running));
       masters.back()->socket.bind(ports.back()->master);
       ports.back()->memory.bind(ddr.port(static_cast<soc::MemoryPort>(index)));
     }
   }
 
-  static std::vector<soc::MemoryPort> wired(const PortPattern& pattern) {
-    std::vector<soc::MemoryPort> list;
-    for (const int index : pattern.ports) list.push_back(static_cast<soc::MemoryPort>(index));
+  /// As on the board: HP1 and HP2 share a path.
+  std::vector<soc::PortWire> wires(const PortPattern& pattern) {
+    std::vector<soc::PortWire> list = {{soc::MemoryPort::kTraffic}};
+    for (const int index : pattern.ports)
+      list.push_back({static_cast<soc::MemoryPort>(index), index == 1 || index == 2 ? &hp12_path : nullptr});
     return list;
   }
 
-  modules::ClockDomain clock;
+  modules::ClockDomain clock, cpu_bus_clock;
+  soc::SharedPath hp12_path;
   soc::DdrController ddr;
+  soc::AxiPort traffic_port;
+  soc::TrafficGenerator traffic;
+  size_t running = 0;
   std::vector<std::unique_ptr<soc::AxiPort>> ports;
   std::vector<std::unique_ptr<PortMaster>> masters;
 };
@@ -95,6 +114,7 @@ MemoryRun drive_ports(const soc::SocConfig& config, const PortPattern& pattern) 
     if (pattern.writes) master->write_train = train_at(address, share, pattern.burst, true);
     if (pattern.writes) address += region;
   }
+  bench.traffic.reset();
   sc_core::sc_start();
   for (size_t i = 0; i < bench.masters.size(); ++i)
     run.ports.push_back({pattern.ports[i], share * streams / pattern.ports.size(), bench.masters[i]->end_s});

@@ -81,8 +81,13 @@ class DirectionPolicy {
   /// Columns that wait. True: writes. Called when the next request is chosen; no state changes.
   bool writes_next(uint32_t reads, uint32_t writes) const {
     if (writes == 0 || reads == 0) return reads == 0;
-    return draining_ ? writes > low_ && run_ < high_ - low_ : writes >= high_ && run_ >= high_ - low_;
+    const uint32_t high = pressed_ ? 1 : high_, low = pressed_ ? 0 : low_;
+    return draining_ ? writes > low && run_ < high_ - low_ : writes >= high && run_ >= high_ - low_;
   }
+
+  /// Room in the write queue is wanted: its watermarks do not count.
+  void press(bool pressed) { pressed_ = pressed; }
+  bool pressed() const { return pressed_; }
 
   /// Clocks a write waits for reads when no read is there.
   uint32_t idle(uint32_t writes) const { return draining_ || writes >= high_ ? 0 : idle_; }
@@ -96,7 +101,7 @@ class DirectionPolicy {
  private:
   uint32_t high_, low_, idle_;
   uint32_t run_ = UINT32_MAX / 2;  // columns since the direction changed
-  bool draining_ = false;
+  bool draining_ = false, pressed_ = false;
 };
 
 std::unique_ptr<PagePolicy> make_page_policy(const DdrConfig& config, const Timing& timing);

@@ -57,6 +57,14 @@ class Scheduler {
   /// Whose request enters a full queue first when there is room again: smaller goes first (Arbiter).
   uint32_t precedence(uint32_t port) const { return arbiter_->precedence(port); }
 
+  /// True: a write has waited for room beyond the age limit, so that writes go as if their queue was full.
+  void press(bool pressed) {
+    if (direction_.pressed() == pressed) return;
+    direction_.press(pressed);
+    decided_ = false;
+  }
+  uint64_t age_limit() const { return age_limit_; }  // clocks
+
   /// Arrivals must not fall, nor lie behind the last decision. `columns`: columns_of(). The caller has asked accepts().
   void admit(const Request& request, uint32_t columns);
 

@@ -12,6 +12,7 @@
 
 #include "accel/soc/axi_port.h"
 #include "accel/soc/ddr_controller.h"
+#include "accel/soc/shared_path.h"
 #include "tb/examples/virtual_platform/bare_host.h"
 #include "tb/examples/virtual_platform/micro.h"
 
@@ -77,6 +78,7 @@ struct Half : sc_core::sc_module {
 struct Platform : sc_core::sc_module {
   const isa::Program& program;
   const uint32_t second;  // where the second program lies
+  soc::SharedPath hp12_path;
   soc::DdrController ddr;
   Half a, b;
   double alone_ms[2] = {}, together_ms[2] = {};
@@ -87,9 +89,14 @@ struct Platform : sc_core::sc_module {
       : sc_module(name),
         program(micro.program),
         second((program.memory_bytes + 0xFFFFFU) & ~0xFFFFFU),
-        ddr("ddr", soc::DdrConfig{}, soc::AxiConfig{}.path_mhz, {},
-            {MemoryPort::kHp0, MemoryPort::kHp1, MemoryPort::kHp2, MemoryPort::kHp3, MemoryPort::kHpc0,
-             MemoryPort::kHpc1}),
+        hp12_path(soc::AxiConfig{}.path_mhz, 16),
+        ddr("ddr", soc::DdrConfig{}, {},
+            {{MemoryPort::kHp0},
+             {MemoryPort::kHp1, &hp12_path},
+             {MemoryPort::kHp2, &hp12_path},
+             {MemoryPort::kHp3},
+             {MemoryPort::kHpc0},
+             {MemoryPort::kHpc1}}),
         a("a", micro.parameters, 0, ddr, MemoryPort::kHp0, MemoryPort::kHp1, MemoryPort::kHpc0),
         b("b", micro.parameters, second, ddr, MemoryPort::kHp2, MemoryPort::kHp3, MemoryPort::kHpc1) {
     ddr.resize(uint64_t{2} * second);

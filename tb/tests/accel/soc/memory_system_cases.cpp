@@ -48,5 +48,51 @@ TEST(Outstanding, AsManyAsThereMayBe) {
   EXPECT_NEAR(cycles_of(config) / less, 1, 0.001);
 }
 
+TEST(HostLoad, BeyondWhatTheMemoryGivesEndsAndIsServedInPart) {
+  soc::SocConfig config = micro();
+  for (const double transfers : {400.0, 1200.0}) {
+    config.ddr.mega_transfers = transfers;
+    config.ddr.traffic_gbs = 0;
+    const double alone = cycles_of(config);
+    config.ddr.traffic_gbs = 20;
+    EXPECT_GT(cycles_of(config), 1.2 * alone) << transfers;
+  }
+}
+
+/// GB/s that the host moved; the second of two runs must be as the first one.
+double load_of(const soc::SocConfig& config) {
+  const std::string text = isolated([&] {
+    const lower::Program program = lower::lower(zoo::find("deit-micro"), config.accel, {}, nullptr);
+    soc::Simulator simulator(config, program, soc::Mode::kTiming);
+    const soc::ImageResult first = simulator.run({}), second = simulator.run({});
+    if (first.cycles != second.cycles || first.memory.bytes != second.memory.bytes)
+      return std::string("the second image meets another load");
+    const auto& bytes = first.memory.bytes[static_cast<size_t>(soc::MemoryPort::kTraffic)];
+    return std::to_string(static_cast<double>(bytes[static_cast<size_t>(modules::Purpose::kCpu)]) / first.latency_ms /
+                          1e6);
+  });
+  EXPECT_NE(std::atof(text.c_str()), 0) << text;
+  return std::atof(text.c_str());
+}
+
+TEST(HostLoad, IsTheAskedOneWherePortAndMemoryGiveIt) {
+  for (const double gbs : {1.0, 4.0})
+    for (const double bus_mhz : {533.0, 400.0}) {
+      soc::SocConfig config = micro();
+      config.ddr.traffic_gbs = gbs;
+      config.cpu.bus_mhz = bus_mhz;
+      EXPECT_NEAR(load_of(config) / gbs, 1, 0.02) << bus_mhz;
+    }
+}
+
+TEST(HostLoad, GoesThroughThePortOfTheCluster) {
+  soc::SocConfig config = micro();
+  config.ddr.traffic_gbs = 12;
+  config.cpu.bus_mhz = 100;  // 16 bytes a cycle in each direction
+  EXPECT_LT(load_of(config), 3.2);
+  config.cpu.bus_mhz = 533;
+  EXPECT_GT(load_of(config), 6);
+}
+
 }  // namespace
 }  // namespace heatvit::testing
