@@ -12,7 +12,7 @@
 
 #include "accel/isa/layout.h"
 #include "accel/kernels/cost.h"
-#include "accel/modules/burst_train.h"
+#include "accel/modules/train.h"
 
 namespace heatvit::modules {
 

@@ -21,6 +21,7 @@
 #include "accel/modules/clock.h"
 #include "accel/modules/config.h"
 #include "accel/modules/job_queue.h"
+#include "accel/modules/plan.h"
 #include "accel/modules/process_guard.h"
 #include "accel/modules/scoreboard.h"
 #include "accel/modules/slot_ring.h"
@@ -29,33 +30,6 @@
 #include "accel/modules/train_split.h"
 
 namespace heatvit::modules {
-
-/// How a block of a matrix lies in a buffer slot once its train has arrived (bytes).
-struct SlotLayout {
-  uint32_t pitch = 0, head_step = 0;
-};
-
-/// Train and slot layout for rows [row0, row0 + rows) x bytes [offset, offset + bytes) of `heads` heads. Adjacent heads
-/// and adjacent rows merge into longer rows.
-struct MatrixBlock {
-  BurstTrain train;
-  SlotLayout layout;
-};
-MatrixBlock plan_block(const isa::Operand& operand, int head0, int heads, int row0, int rows, uint32_t offset,
-                       uint32_t bytes);
-
-/// Trains of a GEMM tile: operand A (of a convolution, the window of the image), operand B, residual; channel or norm
-/// records.
-BurstTrain plan_operand_a(const Job& job, const Tile& tile);
-BurstTrain plan_operand_b(const Job& job, const Tile& tile);
-BurstTrain plan_residual(const Job& job, const Tile& tile);
-BurstTrain plan_records(const Job& job, int n0, int n);
-
-/// The block of an output tile; vector unit and store engine agree on its layout.
-MatrixBlock plan_output(const Job& job, const Tile& tile);
-MatrixBlock plan_output(const Job& job, const Chunk& chunk);
-/// Input block of a vector operation.
-MatrixBlock plan_chunk(const Job& job, const Chunk& chunk);
 
 /// An engine's second port: moves its share of a train while the engine moves the first.
 class DmaLane : public sc_core::sc_module {

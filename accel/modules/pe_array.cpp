@@ -4,45 +4,21 @@
 
 #include "accel/kernels/gemm.h"
 #include "accel/kernels/im2col.h"
-#include "accel/modules/dma.h"
+#include "accel/modules/plan.h"
 
 namespace heatvit::modules {
 namespace {
 
 /// Layout of a slot in elements instead of bytes.
-SlotLayout in_elements(SlotLayout layout, isa::Element type) {
-  const auto size = static_cast<uint32_t>(isa::bytes_of(type));
-  return {layout.pitch / size, layout.head_step / size};
-}
-
-/// Where operand A of a tile lies in its slot, elements: the layout that the input DMA chose.
-SlotLayout layout_a(const Job& job, const Tile& t) {
-  const isa::Element type = job.command.a_type;
-  const auto size = static_cast<uint32_t>(isa::bytes_of(type));
-  return in_elements(plan_block(job.command.a, t.head0, t.heads, t.m0, t.m, static_cast<uint32_t>(t.k0) * size,
-                                static_cast<uint32_t>(t.k) * size)
-                         .layout,
-                     type);
+SlotLayout in_elements(SlotLayout layout, size_t size) {
+  const auto bytes = static_cast<uint32_t>(size);
+  return {layout.pitch / bytes, layout.head_step / bytes};
 }
 
 struct OperandB {
   SlotLayout layout;  // elements
   bool rows_are_k;
 };
-
-OperandB layout_b(const Job& job, const Tile& t) {
-  const isa::Command& c = job.command;
-  const isa::Element type = isa::type_of_b(c.a_type);
-  const auto k = static_cast<uint32_t>(t.k), n = static_cast<uint32_t>(t.n);
-  const auto size = static_cast<uint32_t>(isa::bytes_of(type));
-  switch (c.layout_b) {
-    case isa::LayoutB::kRowsN:
-      return {in_elements(plan_block(c.b, t.head0, t.heads, t.n0, t.n, 0, k * size).layout, type), false};
-    case isa::LayoutB::kRowsK:
-      return {in_elements(plan_block(c.b, t.head0, t.heads, t.k0, t.k, 0, n * size).layout, type), true};
-    default: return {{k, 0}, false};
-  }
-}
 
 /// One head of a tile as a call of the unit: operands dense, B with a row an output.
 UnitCall tile_call(const int8_t* a, int a_pitch, const int8_t* b, const OperandB& how, const Tile& t) {
@@ -114,7 +90,7 @@ void PeArray::gemm(const Job& job) {
   const isa::AcceleratorConfig& hw = hardware_;
   const bool attention = job.command.layout_b != isa::LayoutB::kPacked;
   const int k_lanes = attention ? hw.ti : hw.th * hw.ti;
-  const uint8_t *a = nullptr, *b = nullptr;
+  SlotView a, b;
   uint8_t* accumulator = nullptr;
   TileWalk walk(job);
   for (Tile tile; walk.next(tile);) {
@@ -136,7 +112,7 @@ void PeArray::gemm(const Job& job) {
   }
 }
 
-void PeArray::multiply(const Job& job, const Tile& t, const uint8_t* a, const uint8_t* b, uint8_t* accumulator) {
+void PeArray::multiply(const Job& job, const Tile& t, const SlotView& a, const SlotView& b, uint8_t* accumulator) {
   switch (job.command.a_type) {
     case isa::Element::kUint8: return multiply_as<uint8_t, int8_t, int32_t>(job, t, a, b, accumulator);
     case isa::Element::kInt16: return multiply_as<int16_t, int16_t, int64_t>(job, t, a, b, accumulator);
@@ -146,23 +122,21 @@ void PeArray::multiply(const Job& job, const Tile& t, const uint8_t* a, const ui
 }
 
 template <class A, class B, class Acc>
-void PeArray::multiply_as(const Job& job, const Tile& t, const uint8_t* a, const uint8_t* b, uint8_t* accumulator) {
+void PeArray::multiply_as(const Job& job, const Tile& t, const SlotView& a, const SlotView& b, uint8_t* accumulator) {
   const isa::Command& c = job.command;
-  const auto* from = reinterpret_cast<const A*>(a);
-  SlotLayout from_a;
+  const auto* from = reinterpret_cast<const A*>(a.data);
+  SlotLayout from_a = in_elements(a.layout, sizeof(A));
   if (c.conv.size != 0) {
     unfolded_.resize(static_cast<size_t>(t.m) * static_cast<size_t>(t.k) * sizeof(A));
     auto* rows = reinterpret_cast<A*>(unfolded_.data());
     unfold(c.conv, t, from, rows);
     from = rows;
     from_a = {static_cast<uint32_t>(t.k), 0};
-  } else {
-    from_a = layout_a(job, t);
   }
-  const OperandB from_b = layout_b(job, t);
+  const OperandB from_b{in_elements(b.layout, sizeof(B)), c.layout_b == isa::LayoutB::kRowsK};
   for (int h = 0; h < t.heads; ++h) {
     const A* head_a = from + static_cast<size_t>(h) * from_a.head_step;
-    const B* head_b = reinterpret_cast<const B*>(b) + static_cast<size_t>(h) * from_b.layout.head_step;
+    const B* head_b = reinterpret_cast<const B*>(b.data) + static_cast<size_t>(h) * from_b.layout.head_step;
     Acc* out = reinterpret_cast<Acc*>(accumulator) + static_cast<ptrdiff_t>(h) * t.m * t.out_n + (t.n0 - t.out_n0);
     const int a_pitch = static_cast<int>(from_a.pitch);
     if constexpr (std::is_same_v<A, int8_t>) {

@@ -41,9 +41,9 @@ class PeArray : public sc_core::sc_module {
  private:
   void run();
   void gemm(const Job& job);
-  void multiply(const Job& job, const Tile& tile, const uint8_t* a, const uint8_t* b, uint8_t* accumulator);
+  void multiply(const Job& job, const Tile& tile, const SlotView& a, const SlotView& b, uint8_t* accumulator);
   template <class A, class B, class Acc>
-  void multiply_as(const Job& job, const Tile& tile, const uint8_t* a, const uint8_t* b, uint8_t* accumulator);
+  void multiply_as(const Job& job, const Tile& tile, const SlotView& a, const SlotView& b, uint8_t* accumulator);
 
   const isa::AcceleratorConfig hardware_;
   const DebugConfig debug_;

@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "accel/modules/accounting.h"
-#include "accel/modules/burst_train.h"
 #include "accel/modules/tile_walk.h"
+#include "accel/modules/train.h"
 
 namespace heatvit::modules {
 

@@ -1,5 +1,6 @@
 // An on-chip buffer of a few slots between one producer and its consumers: ping-pong at depth two. Slots are filled and
-// released in order. Functional mode: a slot holds the bytes, and a released slot is poisoned.
+// released in order, and each tells how what is in it lies. Functional mode: a slot holds the bytes, and a released
+// slot is poisoned.
 #pragma once
 
 #include <cstdint>
@@ -10,10 +11,17 @@
 #include <vector>
 
 #include "accel/modules/accounting.h"
+#include "accel/modules/plan.h"
 
 namespace heatvit::modules {
 
 enum class Consumer : uint8_t { kAny, kVector, kSelector };
+
+/// A full slot as its reader sees it.
+struct SlotView {
+  uint8_t* data = nullptr;  // null in timing mode
+  SlotLayout layout;
+};
 
 class SlotRing {
  public:
@@ -41,8 +49,9 @@ class SlotRing {
     return slot.data.empty() ? nullptr : slot.data.data();
   }
 
-  /// The slot acquired last is full.
-  void publish(Consumer consumer = Consumer::kAny) {
+  /// The slot acquired last is full, and lies as `layout` says where that is not for both sides to know.
+  void publish(const SlotLayout& layout = {}, Consumer consumer = Consumer::kAny) {
+    slots_[tail_].layout = layout;
     slots_[tail_].consumer = consumer;
     tail_ = (tail_ + 1) % slots_.size();
     ++filled_;
@@ -50,13 +59,13 @@ class SlotRing {
   }
 
   /// Waits until the oldest slot is full and meant for `consumer`.
-  uint8_t* front(UnitAccount& account, Cause cause, Consumer consumer = Consumer::kAny) {
+  SlotView front(UnitAccount& account, Cause cause, Consumer consumer = Consumer::kAny) {
     while (filled_ == 0 || slots_[head_].consumer != consumer) {
       account.enter(cause);
       sc_core::wait(changed_);
     }
     Slot& slot = slots_[head_];
-    return slot.data.empty() ? nullptr : slot.data.data();
+    return {slot.data.empty() ? nullptr : slot.data.data(), slot.layout};
   }
 
   void release() {
@@ -74,6 +83,7 @@ class SlotRing {
   struct Slot {
     std::vector<uint8_t> data;
     int64_t used = 0;
+    SlotLayout layout;
     Consumer consumer = Consumer::kAny;
   };
 

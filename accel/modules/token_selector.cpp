@@ -3,7 +3,7 @@
 #include <numeric>
 
 #include "accel/kernels/selector.h"
-#include "accel/modules/dma.h"
+#include "accel/modules/plan.h"
 
 namespace heatvit::modules {
 
@@ -54,7 +54,7 @@ void TokenSelector::score(const Job& job) {
   const auto heads = static_cast<size_t>(job.n);
   ChunkWalk walk(job);
   for (Chunk chunk; walk.next(chunk);) {
-    const uint8_t* slot = ports_.vector.front(ports_.account, Cause::kWaitInput, Consumer::kSelector);
+    const uint8_t* slot = ports_.vector.front(ports_.account, Cause::kWaitInput, Consumer::kSelector).data;
     ports_.account.enter(Cause::kBusy);
     if (functional_) {
       const auto rows = static_cast<size_t>(chunk.rows);
@@ -154,7 +154,7 @@ void TokenSelector::tap_slice(const Job& job, const Chunk& chunk, const uint8_t*
 void TokenSelector::pack(const Job& job) {
   ChunkWalk walk(job);
   for (Chunk chunk; walk.next(chunk);) {
-    const uint8_t* in = ports_.vector.front(ports_.account, Cause::kWaitInput, Consumer::kSelector);
+    const uint8_t* in = ports_.vector.front(ports_.account, Cause::kWaitInput, Consumer::kSelector).data;
     const MatrixBlock block = plan_output(job, chunk);
     uint8_t* out = ports_.output.acquire_free(ports_.account, static_cast<int64_t>(block.train.bytes()));
     ports_.account.enter(Cause::kBusy);

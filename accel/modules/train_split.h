@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <array>
 
-#include "accel/modules/burst_train.h"
+#include "accel/modules/train.h"
 
 namespace heatvit::modules {
 

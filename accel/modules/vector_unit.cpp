@@ -43,15 +43,18 @@ void VectorUnit::finish_gemm(const Job& job) {
   for (Tile tile; walk.next(tile);) {
     if (!tile.out_last) continue;
     if (has_records && !records_held) {
-      from.records = ports_.records.front(ports_.account, Cause::kWaitWeights);
+      from.records = ports_.records.front(ports_.account, Cause::kWaitWeights).data;
       records_held = true;
     }
-    from.accumulator = ports_.accumulator.front(ports_.account, Cause::kWaitResult);
-    if (job.command.residual) from.residual = ports_.vector.front(ports_.account, Cause::kWaitInput, Consumer::kVector);
-    uint8_t* out =
-        ports_.output.acquire_free(ports_.account, static_cast<int64_t>(plan_output(job, tile).train.bytes()));
+    from.accumulator = ports_.accumulator.front(ports_.account, Cause::kWaitResult).data;
+    if (job.command.residual) {
+      const SlotView slot = ports_.vector.front(ports_.account, Cause::kWaitInput, Consumer::kVector);
+      from.residual = slot.data, from.residual_layout = slot.layout;
+    }
+    const MatrixBlock block = plan_output(job, tile);
+    uint8_t* out = ports_.output.acquire_free(ports_.account, static_cast<int64_t>(block.train.bytes()));
     ports_.account.enter(Cause::kBusy);
-    if (functional_) finish_tile(job, tile, from, out);
+    if (functional_) finish_tile(job, tile, from, out, block.layout);
     ports_.clock.wait_cycles(static_cast<uint64_t>(finish_cycles(job, tile)));
     ports_.accumulator.release();
     if (job.command.residual) ports_.vector.release();
@@ -74,25 +77,28 @@ int64_t VectorUnit::finish_cycles(const Job& job, const Tile& tile) const {
   }
 }
 
-void VectorUnit::finish_tile(const Job& job, const Tile& tile, const Sources& from, uint8_t* out) {
+void VectorUnit::finish_tile(const Job& job, const Tile& tile, const Sources& from, uint8_t* out,
+                             const SlotLayout& layout) {
   if (isa::type_of_b(job.command.a_type) == Element::kInt8)
-    finish_rows<int32_t>(job, tile, from, out);
+    finish_rows<int32_t>(job, tile, from, out, layout);
   else
-    finish_rows<int64_t>(job, tile, from, out);
+    finish_rows<int64_t>(job, tile, from, out, layout);
 }
 
 template <class Acc>
-void VectorUnit::finish_rows(const Job& job, const Tile& tile, const Sources& from, uint8_t* out) {
-  const SlotLayout layout = plan_output(job, tile).layout;
+void VectorUnit::finish_rows(const Job& job, const Tile& tile, const Sources& from, uint8_t* out,
+                             const SlotLayout& layout) {
   const auto* accumulator = reinterpret_cast<const Acc*>(from.accumulator);
-  const int residual_bytes = tile.out_n * isa::bytes_of(job.command.c_type);
+  const auto offset = [](const SlotLayout& at, int head, int row) {
+    return static_cast<size_t>(head) * at.head_step + static_cast<size_t>(row) * at.pitch;
+  };
   for (int h = 0; h < tile.heads; ++h)
     for (int r = 0; r < tile.m; ++r) {
       Sources row = from;
       const ptrdiff_t index = ptrdiff_t{h} * tile.m + r;
-      if (row.residual != nullptr) row.residual += index * residual_bytes;
+      if (row.residual != nullptr) row.residual += offset(from.residual_layout, h, r);
       finish_row(job, tile, tile.m0 + r, tile.head0 + h, accumulator + index * tile.out_n, row,
-                 out + static_cast<size_t>(h) * layout.head_step + static_cast<size_t>(r) * layout.pitch);
+                 out + offset(layout, h, r));
     }
 }
 
@@ -217,10 +223,10 @@ void VectorUnit::softmax_scores(const Job& job, const int16_t* scores, int row, 
 
 void VectorUnit::vector_operation(const Job& job) {
   const bool has_records = job.command.opcode == Opcode::kLayerNorm;
-  const uint8_t* records = has_records ? ports_.records.front(ports_.account, Cause::kWaitWeights) : nullptr;
+  const uint8_t* records = has_records ? ports_.records.front(ports_.account, Cause::kWaitWeights).data : nullptr;
   ChunkWalk walk(job);
   for (Chunk chunk; walk.next(chunk);) {
-    const uint8_t* in = ports_.vector.front(ports_.account, Cause::kWaitInput, Consumer::kVector);
+    const uint8_t* in = ports_.vector.front(ports_.account, Cause::kWaitInput, Consumer::kVector).data;
     uint8_t* out =
         ports_.output.acquire_free(ports_.account, static_cast<int64_t>(plan_output(job, chunk).train.bytes()));
     ports_.account.enter(Cause::kBusy);

@@ -10,8 +10,8 @@
 
 #include "accel/modules/clock.h"
 #include "accel/modules/config.h"
-#include "accel/modules/dma.h"
 #include "accel/modules/job_queue.h"
+#include "accel/modules/plan.h"
 #include "accel/modules/process_guard.h"
 #include "accel/modules/slot_ring.h"
 #include "accel/modules/token_selector.h"
@@ -40,13 +40,14 @@ class VectorUnit : public sc_core::sc_module {
     const uint8_t* accumulator = nullptr;
     const uint8_t* records = nullptr;
     const uint8_t* residual = nullptr;
+    SlotLayout residual_layout;
   };
 
   void run();
   void finish_gemm(const Job& job);
-  void finish_tile(const Job& job, const Tile& tile, const Sources& from, uint8_t* out);
+  void finish_tile(const Job& job, const Tile& tile, const Sources& from, uint8_t* out, const SlotLayout& layout);
   template <class Acc>
-  void finish_rows(const Job& job, const Tile& tile, const Sources& from, uint8_t* out);
+  void finish_rows(const Job& job, const Tile& tile, const Sources& from, uint8_t* out, const SlotLayout& layout);
   void finish_row(const Job& job, const Tile& tile, int row, int head, const int32_t* acc, const Sources& from,
                   uint8_t* out);
   void finish_row(const Job& job, const Tile& tile, int row, int head, const int64_t* acc, const Sources& from,

@@ -11,7 +11,10 @@
 #include "accel/kernels/selector.h"
 #include "accel/kernels/sigmoid.h"
 #include "accel/kernels/softmax.h"
-#include "accel/modules/dma.h"
+#include "accel/modules/chip_memory.h"
+#include "accel/modules/plan.h"
+#include "accel/modules/scoreboard.h"
+#include "accel/modules/train_split.h"
 
 namespace heatvit::estimate {
 namespace {
@@ -74,7 +77,7 @@ BurstTrain chunk_train(const Job& job, int head, int i, bool by_columns, int row
   k.row0 = by_columns ? 0 : i * c.tile_m, k.rows = by_columns ? rows : std::min<int>(c.tile_m, rows - k.row0);
   k.column0 = by_columns ? i * c.tile_n : 0,
   k.columns = by_columns ? std::min<int>(c.tile_n, job.n - k.column0) : job.n;
-  return modules::plan_chunk(job, k).train;
+  return modules::plan_input(job, k).rows.train;
 }
 
 }  // namespace
@@ -212,17 +215,17 @@ Pipeline::GemmCosts Pipeline::gemm_costs(const Job& job) const {
         }
   };
   fill(costs.g, costs.m, costs.k, costs.a, [&](int g, int m, int k) {
-    return train_cycles(Unit::kDmaIn, modules::plan_operand_a(job, tile_at(g, m, 1, k)));
+    return train_cycles(Unit::kDmaIn, modules::plan_operand_a(job, tile_at(g, m, 1, k)).train);
   });
   fill(costs.g, costs.n, costs.k, costs.b, [&](int g, int n, int k) {
-    return train_cycles(Unit::kDmaWeights, modules::plan_operand_b(job, tile_at(g, 1, n, k)));
+    return train_cycles(Unit::kDmaWeights, modules::plan_operand_b(job, tile_at(g, 1, n, k)).train);
   });
   fill(costs.g, costs.m, costs.n, costs.out, [&](int g, int m, int n) {
     return train_cycles(Unit::kDmaOut, modules::plan_output(job, tile_at(g, m, n, 1)).train);
   });
   if (c.residual)
     fill(costs.g, costs.m, costs.n, costs.plus, [&](int g, int m, int n) {
-      return train_cycles(Unit::kDmaIn, modules::plan_residual(job, tile_at(g, m, n, 1)));
+      return train_cycles(Unit::kDmaIn, modules::plan_residual(job, tile_at(g, m, n, 1)).train);
     });
   fill(costs.m, costs.n, costs.k, costs.array, [&](int m, int n, int k) {
     return static_cast<double>(
@@ -257,9 +260,9 @@ void Pipeline::gemm_step(const GemmCosts& c, int m, int n, int k, int g) {
   const bool records_kept = !c.m_outer || one_n;
 
   if (a_new && from_a_->job != nullptr)
-    in_ = std::max(in_, from_a_->ready(modules::plan_operand_a(c.job, c.tile(g, m, n, k))));
+    in_ = std::max(in_, from_a_->ready(modules::plan_operand_a(c.job, c.tile(g, m, n, k)).train));
   if (b_new && from_b_->job != nullptr)
-    weights_ = std::max(weights_, from_b_->ready(modules::plan_operand_b(c.job, c.tile(g, m, n, k))));
+    weights_ = std::max(weights_, from_b_->ready(modules::plan_operand_b(c.job, c.tile(g, m, n, k)).train));
   if (a_new) a_ready_ = transfer(Unit::kDmaIn, in_, input_ring_.free(), c.a[gi][mi][ki]);
   double residual_ready = 0;
   if (out_last && c.residual) residual_ready = transfer(Unit::kDmaIn, in_, vector_ring_.free(), c.plus[gi][mi][ni]);
@@ -315,19 +318,10 @@ double Pipeline::chunks(const Job& job) {
     k.row0 = by_columns ? 0 : level.begin[last], k.rows = by_columns ? rows : level.extent[last];
     k.column0 = by_columns ? level.begin[last] : 0, k.columns = by_columns ? level.extent[last] : job.n;
     Costs& cost = costs[last];
-    if (score) {
-      const auto heads = static_cast<uint32_t>(job.n);
-      cost.in = train_cycles(Unit::kDmaIn, modules::plan_block(c.a, 0, 1, k.row0, k.rows, 0, heads * 4).train);
-      cost.second = train_cycles(Unit::kDmaIn, modules::plan_block(c.r, 0, 1, k.row0, k.rows, 0, heads * 2).train);
-    } else {
-      cost.in = train_cycles(Unit::kDmaIn, modules::plan_chunk(job, k).train);
-      cost.out = train_cycles(Unit::kDmaOut, modules::plan_output(job, k).train);
-    }
-    if (c.opcode == Opcode::kColumnMaxAdd)
-      cost.second =
-          train_cycles(Unit::kDmaIn, modules::plan_block(c.r, 0, 1, 0, 1, static_cast<uint32_t>(k.column0) * 4,
-                                                         static_cast<uint32_t>(k.columns) * 4)
-                                         .train);
+    const modules::ChunkInput in = modules::plan_input(job, k);
+    cost.in = train_cycles(Unit::kDmaIn, in.rows.train);
+    if (in.has_second()) cost.second = train_cycles(Unit::kDmaIn, in.second);
+    if (!score) cost.out = train_cycles(Unit::kDmaOut, modules::plan_output(job, k).train);
     cost.compute = chunk_cycles(job, k, config_.vector);
   }
   double records = 0;

@@ -71,7 +71,7 @@ class RowSums : public sc_core::sc_module {
       const Job& job = ports_.jobs.front(ports_.account);
       ChunkWalk walk(job);  // the same walk as the engine's: nothing else tells them what is in a slot
       for (Chunk chunk; walk.next(chunk);) {
-        const uint8_t* data = ports_.rows.front(ports_.account, Cause::kWaitInput, Consumer::kVector);
+        const uint8_t* data = ports_.rows.front(ports_.account, Cause::kWaitInput, Consumer::kVector).data;
         ports_.account.enter(Cause::kBusy);
         ports_.clock.wait_cycles(cycles(chunk.rows, chunk.columns));
         for (int row = 0; row < chunk.rows; ++row, data += chunk.columns)

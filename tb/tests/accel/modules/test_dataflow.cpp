@@ -6,7 +6,8 @@
 #include <set>
 
 #include "accel/isa/errors.h"
-#include "accel/modules/dma.h"
+#include "accel/modules/plan.h"
+#include "accel/modules/scoreboard.h"
 #include "accel/modules/train_split.h"
 #include "models/lower/program.h"
 #include "tb/tests/accel/soc/soc_support.h"
