@@ -2,6 +2,6 @@
 # Every source file is as .clang-format says. Exit code 77 (skipped) where clang-format is not installed.
 set -u
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-command -v clang-format >/dev/null || { echo "skipped: clang-format is not installed"; exit 77; }
+command -v clang-format-14 >/dev/null || { echo "skipped: clang-format-14 is not installed"; exit 77; }
 mapfile -t files < <(find accel models tb -name '*.h' -o -name '*.cpp' | grep -v '/bad/' | sort)
-clang-format --dry-run --Werror "${files[@]}"
+clang-format-14 --dry-run --Werror "${files[@]}"

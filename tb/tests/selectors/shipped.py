@@ -10,7 +10,7 @@ home, run_sim, folder = sys.argv[1:]
 data = os.environ.get("HEATVIT_DATA", home + "/../shared/data")
 weights = data + "/weights/deit_tiny_patch16_224.safetensors"
 if not os.path.exists(weights):
-    print(f"skipped: {weights} is absent")
+    print(f"skipped: no data folder: {weights} (HEATVIT_DATA)")
     sys.exit(77)
 
 COUNT = 12  # of 500, one in forty, of training and validation: only sanity is judged

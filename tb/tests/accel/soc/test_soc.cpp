@@ -1,6 +1,8 @@
 // The simulated system against the integer executor, and what must hold for any run: bytes, cycles, stalls, faults.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "accel/isa/errors.h"
 #include "models/lower/program.h"
 #include "tb/tests/accel/soc/soc_support.h"
@@ -195,11 +197,12 @@ class Faults : public ::testing::Test {
 
 TEST_F(Faults, AFlippedBitInAWeightChangesTheLogits) {
   const lower::Program program = lower::lower(model_.spec, shape(2, 16, 16, 64, 64, 64).accel, {}, &model_);
-  for (const char* name : {"b2.fc1.weight", "head.weight", "embed.weight"})
-    for (const isa::Region& region : program.regions)
-      if (region.name == name) {
-        EXPECT_TRUE(noticed(soc::Fault::kFlipWeightBit, region.address + region.bytes / 2)) << name;
-      }
+  for (const char* name : {"b2.fc1.weight", "head.weight", "embed.weight"}) {
+    const auto region = std::find_if(program.regions.begin(), program.regions.end(),
+                                     [&](const isa::Region& r) { return r.name == name; });
+    ASSERT_NE(region, program.regions.end()) << name;
+    EXPECT_TRUE(noticed(soc::Fault::kFlipWeightBit, region->address + region->bytes / 2)) << name;
+  }
 }
 
 TEST_F(Faults, ADroppedTrainIsNoticed) {

@@ -97,7 +97,7 @@ class ImageFile : public ::testing::Test {
 
 TEST(Preprocess, AgreesWithPil) {
   const fs::path folder = data_folder() / "images_full";
-  if (!fs::exists(folder)) GTEST_SKIP() << folder << " is absent";
+  if (!fs::exists(folder)) GTEST_SKIP() << "no data folder: " << folder << " (HEATVIT_DATA)";
   int compared = 0;
   for (const auto& entry : fs::directory_iterator(folder)) {
     if (entry.path().extension() != ".jpg") continue;
@@ -243,7 +243,7 @@ TEST_F(ImageFile, TruncatedBmp) {
 
 TEST_F(ImageFile, TruncatedJpegAndPng) {
   const fs::path folder = data_folder() / "images_full";
-  if (!fs::exists(folder)) GTEST_SKIP() << folder << " is absent";
+  if (!fs::exists(folder)) GTEST_SKIP() << "no data folder: " << folder << " (HEATVIT_DATA)";
   for (const auto& path : {folder / "0324_n02280649.jpg", folder / "pil_224" / "0324_n02280649.png"}) {
     const std::string whole = bytes_of(path);
     for (const double share : {0.001, 0.01, 0.3, 0.9, 0.999}) {

@@ -123,7 +123,7 @@ class ShippedCalibration : public testing::Test {
     const std::filesystem::path home = root != nullptr ? root : ".";
     data_ = given != nullptr ? std::filesystem::path(given) : home / "../shared/data";
     const std::string weights = (data_ / "weights/deit_tiny_patch16_224.safetensors").string();
-    if (!std::filesystem::exists(weights)) GTEST_SKIP() << "no weights in " << data_ << " (HEATVIT_DATA)";
+    if (!std::filesystem::exists(weights)) GTEST_SKIP() << "no data folder: set HEATVIT_DATA (weights)";
     const zoo::ModelSpec& spec = zoo::find("deit-t");
     shipped_ = read_calibration((home / "models/zoo/scales/deit-t.json").string(), spec);
     model_ = network::load_float_model(*weights::open_weights(weights), spec);

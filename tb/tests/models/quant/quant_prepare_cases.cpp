@@ -232,7 +232,7 @@ class Real : public testing::Test {
  protected:
   void SetUp() override {
     weights_ = (data_folder() / "weights/deit_tiny_patch16_224.safetensors").string();
-    if (!std::filesystem::exists(weights_)) GTEST_SKIP() << "no weights in " << data_folder() << " (HEATVIT_DATA)";
+    if (!std::filesystem::exists(weights_)) GTEST_SKIP() << "no data folder: set HEATVIT_DATA (weights)";
   }
   std::string weights_;
 };
@@ -247,7 +247,7 @@ TEST_F(Real, WithoutScalesTheWayOutIsNamed) {
 // The shipped scales must be those of these weights: float32's class on 18 of 20 photographs.
 TEST_F(Real, ShippedScalesAgreeWithFloat32) {
   std::ifstream file(data_folder() / "float32_reference.csv");
-  if (!file) GTEST_SKIP() << "no float32_reference.csv in " << data_folder();
+  if (!file) GTEST_SKIP() << "no data folder: set HEATVIT_DATA (float32_reference.csv)";
   const network::QuantModel model = prepare(options_of("deit-t", weights_));
   const reference::IntegerExecutor executor(model, {});
   std::string line;

@@ -38,7 +38,7 @@ TEST(Photograph, DeitTinyNamesTheDogDenseAndPruned) {
   const std::string weight_file = (data / "weights/deit_tiny_patch16_224.safetensors").string();
   const std::string photograph = (data / "images/0156_n02086646.jpg").string();
   if (!std::filesystem::exists(weight_file) || !std::filesystem::exists(photograph)) {
-    GTEST_SKIP() << "no weights and photographs in " << data << " (HEATVIT_DATA)";
+    GTEST_SKIP() << "no data folder: set HEATVIT_DATA (weights and photographs)";
   }
   const network::FloatModel network =
       network::load_float_model(*weights::open_weights(weight_file), zoo::find("deit-t"));

@@ -214,7 +214,7 @@ TEST(Photographs, AgreeWithTheIndependentReference) {
                                          ? std::filesystem::path(given)
                                          : std::filesystem::path(home != nullptr ? home : ".") / "../shared/data";
   std::ifstream file(data / "float32_reference.csv");
-  if (!file) GTEST_SKIP() << "no float32_reference.csv in " << data << " (HEATVIT_DATA)";
+  if (!file) GTEST_SKIP() << "no data folder: set HEATVIT_DATA (float32_reference.csv)";
   const auto source = weights::open_weights((data / "weights/deit_tiny_patch16_224.safetensors").string());
   const network::FloatModel model = network::load_float_model(*source, zoo::find("deit-t"));
   const FloatExecutor executor(model);

@@ -34,7 +34,7 @@ int run(const std::string& command) {
 }
 
 TEST(ConvertPth, WritesWhatTheReaderReads) {
-  if (run("/usr/bin/python3 -c 'import torch, numpy'") != 0) GTEST_SKIP() << "python3-torch is absent";
+  if (run("/usr/bin/python3 -c 'import torch, numpy'") != 0) GTEST_SKIP() << "needs python3-torch";
   const char* home = std::getenv("HEATVIT_HOME");
   const fs::path script = fs::path(home != nullptr ? home : ".") / "models/selectors/convert_pth.py";
   std::string folder = (fs::temp_directory_path() / "heatvit_convert_XXXXXX").string();

@@ -135,8 +135,7 @@ TEST_F(Tables, RefuseWrongInput) {
 }
 
 TEST_F(Tables, AreDifferentiableInPyTorch) {
-  if (std::system("/usr/bin/python3 -c 'import torch' > /dev/null 2>&1") != 0)
-    GTEST_SKIP() << "python3-torch is absent";
+  if (std::system("/usr/bin/python3 -c 'import torch' > /dev/null 2>&1") != 0) GTEST_SKIP() << "needs python3-torch";
   const char* home = std::getenv("HEATVIT_HOME");
   ASSERT_NE(home, nullptr);
   std::ostringstream command;

@@ -1,6 +1,5 @@
 // libFuzzer target: whatever the bytes are, the reader refuses them with an InputError or every tensor can be read.
-//   fuzz_safetensors -dict=tb/tests/models/weights/fuzz/safetensors.dict -max_len=2048 -max_total_time=600 CORPUS
-// The input's first byte chooses: even, the rest is the file as it is; odd, the rest is a header whose correct length
+//   fuzz_safetensors -dict=tb/tests/fuzz/fuzz_safetensors.dict -max_total_time=600 CORPUS
 // is put in front, followed by as many zero bytes as byte 1 says times 4, so that mutations reach the checks behind.
 #include <cstdint>
 #include <cstdlib>
