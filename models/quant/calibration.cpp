@@ -26,7 +26,7 @@ RangePolicy policy_of(const std::string& tensor, const std::vector<RangePolicy>&
   return {};
 }
 
-float max_abs(const float* data, size_t count) {
+float largest_abs(const float* data, size_t count) {
   float top = 0;
   for (size_t i = 0; i < count; ++i) top = std::max(top, std::fabs(data[i]));
   return top;
@@ -56,7 +56,7 @@ double error_at(const std::vector<float>& sample, float range) {
 
 float least_error_range(const std::vector<float>& sample) {
   constexpr int kSteps = 40;
-  const float top = max_abs(sample.data(), sample.size());
+  const float top = largest_abs(sample.data(), sample.size());
   float best = top;
   double least = std::numeric_limits<double>::infinity();
   for (int step = kSteps; step > kSteps / 8; --step) {
@@ -79,7 +79,7 @@ class Collector {
     if (policy_.rule == RangeRule::kPercentile) {
       range_ = std::max(range_, percentile_abs(data, count, policy_.percentile));
     } else {
-      range_ = std::max(range_, max_abs(data, count));
+      range_ = std::max(range_, largest_abs(data, count));
     }
     if (policy_.rule != RangeRule::kLeastError) return;
     // Every kStride-th value; a prime, so that no row length divides it.

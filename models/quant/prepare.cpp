@@ -28,7 +28,7 @@ bool is_synthetic(const PrepareOptions& options) { return starts_with(options.we
 
 using Metadata = std::map<std::string, std::string>;
 
-Metadata metadata_of(const std::string& path) { return weights::Safetensors::open(path).metadata(); }
+Metadata metadata_in(const std::string& path) { return weights::Safetensors::open(path).metadata(); }
 
 // Whether PrepareOptions::selectors names a file.
 bool is_file(const std::string& selectors) { return !selectors.empty() && !starts_with(selectors, kRandom); }
@@ -66,9 +66,9 @@ std::vector<preprocess::Image> synthetic_images(uint32_t count, int side) {
 class Preparation {
  public:
   explicit Preparation(const PrepareOptions& options) : options_(options), spec_(zoo::find(options.model)) {
-    if (!is_synthetic(options_)) metadata_ = metadata_of(options_.weights);
+    if (!is_synthetic(options_)) metadata_ = metadata_in(options_.weights);
     if (is_file(options_.selectors)) {
-      selector_metadata_ = metadata_of(options_.selectors);
+      selector_metadata_ = metadata_in(options_.selectors);
       tuned_ = weights::has_tuning(options_.selectors);
     }
     quantize_.delta1 = options_.delta1.value_or(parse_delta(metadata_, kDelta1Key, options_.weights));
@@ -206,7 +206,7 @@ network::QuantModel prepare(const PrepareOptions& options, network::Calibration*
 std::vector<int> selector_positions(const std::string& selectors, const zoo::ModelSpec& spec) {
   const std::vector<int> usual(spec.selectors.begin(), spec.selectors.end());
   if (!is_file(selectors) || !std::filesystem::exists(selectors)) return usual;
-  const Metadata metadata = metadata_of(selectors);
+  const Metadata metadata = metadata_in(selectors);
   const auto found = metadata.find(kPositionsKey);
   return found == metadata.end() ? usual : parse_positions(found->second, selectors, spec);
 }

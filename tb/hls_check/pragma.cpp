@@ -7,20 +7,22 @@
 namespace heatvit::tb {
 namespace {
 
-enum class Kind { kFlag, kNumber, kName, kWord };
+enum class OptionKind { kFlag, kNumber, kName, kWord };
 
 struct Option {
-  Kind kind = Kind::kFlag;
+  OptionKind kind = OptionKind::kFlag;
   bool required = false;
   std::vector<std::string> words;  // kWord: what it may be
 };
 
 using Options = std::map<std::string, Option>;
 
-const Option kFlag{Kind::kFlag, false, {}}, kNumber{Kind::kNumber, false, {}}, kName{Kind::kName, false, {}},
-    kNeedName{Kind::kName, true, {}};
+const Option kFlag{OptionKind::kFlag, false, {}}, kNumber{OptionKind::kNumber, false, {}},
+    kName{OptionKind::kName, false, {}}, kNeedName{OptionKind::kName, true, {}};
 
-Option word(std::vector<std::string> words, bool required = false) { return {Kind::kWord, required, std::move(words)}; }
+Option word(std::vector<std::string> words, bool required = false) {
+  return {OptionKind::kWord, required, std::move(words)};
+}
 
 const std::map<std::string, Options>& grammar() {
   static const std::map<std::string, Options> table = {
@@ -84,10 +86,10 @@ bool is_number(const std::string& text) {
 std::string value_error(const std::string& name, const Option& option, const std::string& value) {
   const std::string what = name + " = " + value;
   switch (option.kind) {
-    case Kind::kFlag: return value.empty() ? "" : "option " + name + " takes no value";
-    case Kind::kNumber: return is_number(value) || is_name(value) ? "" : what + " is no number";
-    case Kind::kName: return is_name(value) ? "" : what + " is no name";
-    case Kind::kWord:
+    case OptionKind::kFlag: return value.empty() ? "" : "option " + name + " takes no value";
+    case OptionKind::kNumber: return is_number(value) || is_name(value) ? "" : what + " is no number";
+    case OptionKind::kName: return is_name(value) ? "" : what + " is no name";
+    case OptionKind::kWord:
       return std::count(option.words.begin(), option.words.end(), value) != 0 ? "" : what + " is not known";
   }
   return "";
@@ -180,7 +182,7 @@ std::vector<std::string> constants_in(const Pragma& pragma) {
   if (found == grammar().end()) return names;
   for (const auto& [name, value] : pragma.options) {
     const auto option = found->second.find(name);
-    if (option == found->second.end() || option->second.kind != Kind::kNumber || !is_name(value)) continue;
+    if (option == found->second.end() || option->second.kind != OptionKind::kNumber || !is_name(value)) continue;
     names.push_back(value.substr(value.rfind(':') == std::string::npos ? 0 : value.rfind(':') + 1));
   }
   return names;

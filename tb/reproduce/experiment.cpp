@@ -13,7 +13,7 @@
 namespace heatvit::reproduce {
 namespace {
 
-using Json = nlohmann::json;
+using Record = nlohmann::json;
 
 constexpr int kSearchSteps = 9;  // 2^-9 of the range is less than a token
 
@@ -27,7 +27,7 @@ network::Pruning pruning_of(const Experiment& e, const zoo::ModelSpec& spec) {
   return pruning;
 }
 
-Json record(const soc::SocConfig& config, const lower::Program& program, const soc::ImageResult& result) {
+Record record(const soc::SocConfig& config, const lower::Program& program, const soc::ImageResult& result) {
   const soc::Activity activity = soc::activity_of(result);
   std::array<double, modules::kCauses> pe{};
   for (const soc::CommandRecord& command : result.commands) {
@@ -45,7 +45,8 @@ Json record(const soc::SocConfig& config, const lower::Program& program, const s
 }
 
 /// The largest scale whose latency does not exceed the target, by bisection; latency rises with the counts.
-Json search(const Experiment& e, const zoo::ModelSpec& spec, soc::Simulator& simulator, const lower::Program& program) {
+Record search(const Experiment& e, const zoo::ModelSpec& spec, soc::Simulator& simulator,
+              const lower::Program& program) {
   const auto at = [&](double scale) {
     soc::ImageInput input;
     input.kept = kept_of(*e.ratios, scale, spec.patches());
@@ -69,13 +70,13 @@ Json search(const Experiment& e, const zoo::ModelSpec& spec, soc::Simulator& sim
       }
     }
   }
-  Json json = record(e.config, program, best);
+  Record json = record(e.config, program, best);
   json["scale"] = low;
   json["reached"] = reached;
   return json;
 }
 
-Json simulate(const Experiment& e) {
+Record simulate(const Experiment& e) {
   const zoo::ModelSpec& spec = zoo::find(e.model);
   const lower::Program program = lower::lower(spec, e.config.accel, pruning_of(e, spec), nullptr);
   soc::Simulator simulator(e.config, program, soc::Mode::kTiming);
@@ -85,7 +86,7 @@ Json simulate(const Experiment& e) {
   return record(e.config, program, simulator.run(input));
 }
 
-Outcome outcome_of(const Json& json) {
+Outcome outcome_of(const Record& json) {
   Outcome o;
   o.latency_ms = json.at("latency_ms");
   o.gmacs = json.at("gmacs");
@@ -114,7 +115,7 @@ std::vector<Outcome> run(const std::vector<Experiment>& experiments, int jobs, c
   std::vector<Outcome> outcomes(experiments.size());
   explore::ChildWork work;
   work.run = [&](size_t item, const explore::Send& send) { send(simulate(experiments[item]).dump()); };
-  work.on_message = [&](size_t item, const std::string& bytes) { outcomes[item] = outcome_of(Json::parse(bytes)); };
+  work.on_message = [&](size_t item, const std::string& bytes) { outcomes[item] = outcome_of(Record::parse(bytes)); };
   work.on_end = [&](size_t item, const explore::ChildEnd& end) {
     if (end.kind == explore::ChildEnd::Kind::kFailure)
       throw std::runtime_error(experiments[item].model + ": " + end.message);

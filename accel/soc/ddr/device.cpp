@@ -13,7 +13,6 @@ uint64_t odd(uint64_t clock) { return clock | 1; }                    // slots o
 Device::Device(const Timing& timing, const AddressMap& map, const PagePolicy& pages)
     : t_(timing),
       map_(map),
-      pages_(pages),
       lane_mask_(map.lanes() - 1),
       spacing_(map.lanes() > 1 ? timing.ccd_s : timing.ccd_l),
       idle_(pages.idle_clocks()),

@@ -112,7 +112,6 @@ class Device {
 
   Timing t_;
   const AddressMap& map_;
-  const PagePolicy& pages_;
   uint32_t lane_mask_, spacing_;
   uint64_t idle_;
   bool one_lane_;

@@ -1,0 +1,83 @@
+#!/usr/bin/env bash
+# Holds the code to what the release tests do not see: format, clang-tidy, tests with AddressSanitizer and
+# UndefinedBehaviorSanitizer, fuzz targets, and that no test was skipped quietly. Installs and builds what it needs.
+#   ./run_checks.sh                   all checks, the sanitizers on the tests that matter most
+#   ./run_checks.sh tidy fuzz         some of: format tidy sanitizers fuzz skips
+#   ./run_checks.sh --all             with the static analyzer, and every test under the sanitizers
+#   HEATVIT_FUZZ_SECONDS=600 ./run_checks.sh fuzz    longer than a minute each
+set -euo pipefail
+home=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd)
+program=run_checks.sh
+export HEATVIT_HOME=$home
+. "$home/cmake/bootstrap.sh"
+
+all='' checks=()
+for word; do
+  case $word in
+    --all) all=--all ;;
+    format | tidy | sanitizers | fuzz | skips) checks+=("$word") ;;
+    *) echo "$program: error: '$word' is none of --all format tidy sanitizers fuzz skips" >&2; exit 2 ;;
+  esac
+done
+((${#checks[@]})) || checks=(format tidy sanitizers fuzz skips)
+
+package_of[/usr/include/gtest/gtest.h]=libgtest-dev
+package_of[/usr/include/gmock/gmock.h]=libgmock-dev
+package_of[/usr/lib/llvm-14/include/clang-c/Index.h]=libclang-14-dev
+package_of[/usr/bin/clang++-14]=clang-14
+package_of[/usr/bin/clang-tidy-14]=clang-tidy-14
+package_of[/usr/bin/clang-format-14]=clang-format-14
+package_of[/usr/lib/llvm-14/lib/clang/14.0.6/lib/linux/libclang_rt.fuzzer-x86_64.a]=libclang-rt-14-dev
+need_packages
+
+# One build with clang serves clang-tidy, sanitizers and fuzz targets.
+folder=$home/build/checks
+configure() {
+  cmake -S "$home" --preset checks >"$folder.log" 2>&1 || { tail -n 20 "$folder.log"; return 1; }
+}
+build_checks() {
+  ninja -C "$folder" "$@" >"$folder.log" 2>&1 && return 0
+  echo "the joined sources do not build (build/checks.log); building them one by one, which takes longer"
+  cmake -S "$home" --preset checks -DCMAKE_UNITY_BUILD=OFF >/dev/null
+  ninja -C "$folder" "$@" >"$folder.log" 2>&1 || { grep -A12 -m3 'error:\|FAILED' "$folder.log"; return 1; }
+}
+
+# Tests of everything that reads what a person hands in, computes addresses or moves bytes. The rest with --all: it
+# runs the same code for longer.
+tests_that_matter=(weights preprocess isa kernels hls dataflow soc memory quant tb)
+
+check_format() { "$home/tb/tests/format.sh"; }
+check_tidy() { python3 "$home/tb/tests/tidy.py" "$folder" $all; }
+check_sanitizers() {
+  local targets=(all) only=()
+  if [[ -z $all ]]; then
+    targets=("${tests_that_matter[@]/#/test_}")
+    only=(-R "^($(IFS='|'; echo "${tests_that_matter[*]}"))[.]")
+  fi
+  build_checks "${targets[@]}" || return 1
+  ctest --test-dir "$folder" -j2 --output-on-failure --test-output-size-passed 65536 "${only[@]}" \
+    --output-junit "$folder/results.xml" >"$folder.log" 2>&1 || { grep -v ' Passed \|Start ' "$folder.log" | tail -n 80; return 1; }
+  tail -n 4 "$folder.log" | grep tests
+}
+check_fuzz() {
+  build_checks fuzzers || return 1
+  "$home/tb/tests/fuzz/fuzz.sh" "$folder/fuzz" "${HEATVIT_FUZZ_SECONDS:-60}"
+}
+check_skips() {
+  local results=() file
+  for file in "$home"/build/{tests,checks}/results.xml; do [[ -e $file ]] && results+=("$file"); done
+  ((${#results[@]})) || { echo "no results: run run_tests.sh before"; return 1; }
+  "$home/tb/tests/skips.py" "$home/tb/tests/expected_skips.txt" "${results[@]}"
+}
+
+mkdir -p "$home/build"
+configure
+failed=()
+for check in "${checks[@]}"; do
+  begin=$SECONDS
+  echo "== $check"
+  "check_$check" && verdict=good || { verdict=FAILED; failed+=("$check"); }
+  echo "== $check: $verdict, $((SECONDS - begin)) s"
+done
+((${#failed[@]} == 0)) || { echo "$program: failed: ${failed[*]}" >&2; exit 1; }
+echo "$program: all good, $SECONDS s"
