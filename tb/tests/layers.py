@@ -3,7 +3,8 @@
 
 The list of layers stands in docs/architecture.md, between the lines "```layers" and "```": a layer a line, the top one
 first. A folder includes and links folders of lower layers only. Fails (exit code 1) on an arrow that points up or sideways,
-on a circle between files, on a folder that the list lacks, and on an include that names no file.
+on a circle between files, on a library that is included but not linked, on a folder that the list lacks, and on an include that
+names no file.
 """
 import pathlib
 import re
@@ -79,9 +80,25 @@ class Graph:
             for library in LIBRARY.findall(text):
                 home_of[library] = self.folder_of(name)
             links += [(target, words.split(), name) for target, words in LINK.findall(text)]
+        linked = {folder: set() for folder in self.rank}
         for target, words, name in links:
             for word in words:
-                self.arrow(home_of.get(target), home_of.get(word), f'{name} ({target} links {word})')
+                start, end = home_of.get(target), home_of.get(word)
+                self.arrow(start, end, f'{name} ({target} links {word})')
+                if start and end:
+                    linked[start].add(end)
+        self.compare(linked)
+
+    def compare(self, linked):
+        """Who includes a folder's headers also links its library, or a library that does."""
+        for folder in sorted(linked, key=lambda f: -self.rank[f]):  # from the bottom up: what is below is complete
+            linked[folder] |= set().union(*(linked[below] for below in linked[folder]), {folder})
+        for folder, arrows in self.arrows.items():
+            if folder.startswith(('tb/tests', 'tb/bench', 'tb/examples')):
+                continue  # many programs, each with libraries of its own
+            for other, place in arrows.items():
+                if linked[folder] - {folder} and other not in linked[folder] and other != 'accel/isa':
+                    self.errors.append(f'{place}: {folder} includes {other}, but does not link it')
 
     def find_circles(self):
         state, path = {}, []

@@ -111,7 +111,7 @@ class Scheduler {
     return std::max(entry.request.arrival, write == last_write_ ? direction_since_ : now);
   }
   bool closes(const std::vector<Entry>& queue) const;
-  Placed place(const Request& request, uint32_t columns, uint64_t floor, bool close, uint64_t& first_burst_end);
+  Placed place(const Request& r, uint32_t total, uint64_t floor, bool close, uint64_t& first_burst_end);
   Served finish(const Request& request, const Placed& placed, uint64_t first_burst_end, uint32_t columns);
   Placed place_rows(Run run, uint64_t floor, bool close);
   Placed place_blocks(uint64_t block, uint32_t columns, bool write, uint64_t floor, bool close);

@@ -3,7 +3,7 @@
 #ifndef HEATVIT_DRIVER_H
 #define HEATVIT_DRIVER_H
 
-#include <stdint.h>
+#include <stdint.h> /* NOLINT(modernize-deprecated-headers): this is C */
 
 #ifdef __cplusplus
 extern "C" {
