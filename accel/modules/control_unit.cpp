@@ -1,5 +1,7 @@
 #include "accel/modules/control_unit.h"
 
+#include "accel/modules/operation.h"
+
 namespace heatvit::modules {
 
 using isa::Opcode;
@@ -81,10 +83,10 @@ Job ControlUnit::decode_extents(const isa::Command& c, uint32_t index) {
     throw std::runtime_error("command " + std::to_string(index) + " is for image " + std::to_string(c.image) +
                              " of a batch of " + std::to_string(batch_));
   // All selections of a stage see the rows as the first of them found them; packing moves the rows.
-  if (c.opcode == Opcode::kTokenSelect && c.image <= 1) before_select_ = ports_.selector.tokens();
+  const TokenEffect effect = operation_of(c).tokens;
+  if (effect == TokenEffect::kSets && c.image <= 1) before_select_ = ports_.selector.tokens();
   const TokenFile &now = ports_.selector.tokens(), &before = before_select_;
-  const bool moves = c.opcode == Opcode::kTokenSelect || c.opcode == Opcode::kTokenPack;
-  const TokenFile& found = moves ? before : now;
+  const TokenFile& found = effect == TokenEffect::kNone ? now : before;
   const int image = c.image == 0 ? 0 : c.image - 1;
   Job job = c.image == 0 ? resolve(c, now.rows(), before.rows())
                          : resolve(c, found.of(image).tokens, before.of(image).tokens);
@@ -101,57 +103,44 @@ Job ControlUnit::decode_extents(const isa::Command& c, uint32_t index) {
   return job;
 }
 
+namespace {
+
+JobQueue& queue_of(const ControlUnit::Ports& ports, Unit unit) {
+  switch (unit) {
+    case Unit::kDmaIn: return ports.to_dma_in;
+    case Unit::kDmaWeights: return ports.to_dma_weights;
+    case Unit::kPeArray: return ports.to_pe;
+    case Unit::kVector: return ports.to_vector;
+    case Unit::kSelector: return ports.to_selector;
+    case Unit::kDmaOut: return ports.to_dma_out;
+    case Unit::kCpu: return ports.to_cpu;
+    case Unit::kControl: break;
+  }
+  throw std::logic_error("the control unit hands no commands to itself");
+}
+
+/// Nothing to walk although there is a walk.
+bool is_empty(const Job& job, Walk walk) {
+  return walk != Walk::kNone && (job.m < 1 || job.n < 1 || (walk == Walk::kTiles && job.k < 1));
+}
+
+}  // namespace
+
 void ControlUnit::issue(const isa::Command& c, uint32_t index) {
   jobs_.push_back(decode_extents(c, index));
   const Job& job = jobs_.back();
+  const Operation& operation = operation_of(c);
   ports_.record.tokens_of_command[index] = job.tokens;
   ports_.record.tokens_after_command[index] = job.tokens_after;
-  if (c.opcode != Opcode::kTokenSelect && (job.m < 1 || job.n < 1 || (c.opcode == Opcode::kGemm && job.k < 1)))
+  if (is_empty(job, operation.walk))
     throw std::runtime_error("command " + std::to_string(index) + " has an empty extent at " +
                              std::to_string(job.tokens) + " tokens");
 
   ports_.scoreboard.issued(job);
-  switch (c.opcode) {
-    case Opcode::kGemm:
-      ports_.to_dma_weights.push(job, ports_.account);
-      ports_.to_dma_in.push(job, ports_.account);
-      ports_.to_pe.push(job, ports_.account);
-      ports_.to_vector.push(job, ports_.account);
-      ports_.to_dma_out.push(job, ports_.account);
-      break;
-    case Opcode::kLayerNorm:
-      if (c.on_cpu) {
-        ports_.to_cpu.push(job, ports_.account);
-        break;
-      }
-      ports_.to_dma_weights.push(job, ports_.account);
-      [[fallthrough]];
-    case Opcode::kSoftmax:
-    case Opcode::kCopy:
-    case Opcode::kTokenMean:
-    case Opcode::kHeadMean:
-    case Opcode::kColumnMaxAdd:
-      ports_.to_dma_in.push(job, ports_.account);
-      ports_.to_vector.push(job, ports_.account);
-      ports_.to_dma_out.push(job, ports_.account);
-      break;
-    case Opcode::kTokenScore:
-      ports_.to_dma_in.push(job, ports_.account);
-      ports_.to_selector.push(job, ports_.account);
-      break;
-    case Opcode::kTokenPack:
-      ports_.to_dma_in.push(job, ports_.account);
-      ports_.to_selector.push(job, ports_.account);
-      ports_.to_dma_out.push(job, ports_.account);
-      break;
-    case Opcode::kTokenSelect:
-      ports_.to_selector.push(job, ports_.account);
-      // What follows the selections of all images depends on the counts that they write.
-      if (c.image == 0 || c.image == batch_)
-        ports_.scoreboard.wait_for(static_cast<isa::Dependency>(index + 1), ports_.account);
-      break;
-    case Opcode::kEnd: break;
-  }
+  for (const Unit unit : operation.units) queue_of(ports_, unit).push(job, ports_.account);
+  // What follows the selections of all images depends on the counts that they write.
+  if (operation.tokens == TokenEffect::kSets && (c.image == 0 || c.image == batch_))
+    ports_.scoreboard.wait_for(static_cast<isa::Dependency>(index + 1), ports_.account);
 }
 
 namespace {

@@ -1,8 +1,8 @@
 #include "accel/modules/dma.h"
 
-namespace heatvit::modules {
+#include "accel/modules/operation.h"
 
-using isa::Opcode;
+namespace heatvit::modules {
 
 namespace {
 
@@ -87,7 +87,7 @@ void InputDma::run() {
   common_.guard.run([this] {
     for (;;) {
       const Job& job = ports_.jobs.front(common_.account);
-      if (job.command.opcode == Opcode::kGemm)
+      if (operation_of(job.command).walk == Walk::kTiles)
         load_gemm(job);
       else
         load_chunks(job);
@@ -123,7 +123,7 @@ void InputDma::load_residual(const Job& job, const Tile& tile) {
 
 void InputDma::load_chunks(const Job& job) {
   const isa::Command& c = job.command;
-  const bool to_selector = c.opcode == Opcode::kTokenScore || c.opcode == Opcode::kTokenPack;
+  const Consumer reader = operation_of(c).in_selector() ? Consumer::kSelector : Consumer::kVector;
   ChunkWalk walk(job);
   for (Chunk chunk; walk.next(chunk);) {
     const ChunkInput in = plan_input(job, chunk);
@@ -133,7 +133,7 @@ void InputDma::load_chunks(const Job& job) {
     uint8_t* slot = ports_.vector.acquire_free(common_.account, in.bytes());
     transfer(rows, slot, job.index);
     if (in.has_second()) transfer(in.second, slot != nullptr ? slot + rows.bytes() : nullptr, job.index);
-    ports_.vector.publish(in.rows.layout, to_selector ? Consumer::kSelector : Consumer::kVector);
+    ports_.vector.publish(in.rows.layout, reader);
   }
 }
 
@@ -147,7 +147,7 @@ void WeightDma::run() {
   common_.guard.run([this] {
     for (;;) {
       const Job& job = ports_.jobs.front(common_.account);
-      if (job.command.opcode == Opcode::kGemm)
+      if (operation_of(job.command).walk == Walk::kTiles)
         load_gemm(job);
       else
         load_records(job, 0, job.n);
@@ -190,7 +190,7 @@ void OutputDma::run() {
   common_.guard.run([this] {
     for (;;) {
       const Job& job = ports_.jobs.front(common_.account);
-      if (job.command.opcode == Opcode::kGemm) {
+      if (operation_of(job.command).walk == Walk::kTiles) {
         TileWalk walk(job);
         for (Tile tile; walk.next(tile);)
           if (tile.out_last) store(job, plan_output(job, tile));

@@ -1,8 +1,8 @@
 #include "accel/modules/plan.h"
 
-namespace heatvit::modules {
+#include "accel/modules/operation.h"
 
-using isa::Opcode;
+namespace heatvit::modules {
 
 MatrixBlock plan_block(const isa::Operand& o, int head0, int heads, int row0, int rows, uint32_t offset,
                        uint32_t bytes) {
@@ -33,36 +33,31 @@ MatrixBlock plan_output(const Job& job, const Tile& tile) {
                     static_cast<uint32_t>(tile.out_n) * size);
 }
 
+namespace {
+
+/// What a chunk reads or writes of an operand; no bytes where the operand is not there.
+MatrixBlock plan_chunk(const Block& block, const isa::Operand& operand, isa::Element type, const Job& job,
+                       const Chunk& k) {
+  if (block.rows == Block::Rows::kNone) return {};
+  const auto size = static_cast<uint32_t>(block.value_bytes != 0 ? block.value_bytes : isa::bytes_of(type));
+  const bool own = block.rows == Block::Rows::kChunk;
+  const int rows = own ? k.rows : block.rows == Block::Rows::kKept ? job.tokens_after : 1;
+  return plan_block(operand, k.head, 1, own ? k.row0 : 0, rows,
+                    block.columns ? static_cast<uint32_t>(k.column0) * size : 0,
+                    block.columns ? static_cast<uint32_t>(k.columns) * size : size);
+}
+
+}  // namespace
+
 MatrixBlock plan_output(const Job& job, const Chunk& chunk) {
   const isa::Command& c = job.command;
-  const auto size = static_cast<uint32_t>(isa::bytes_of(c.c_type));
-  const uint32_t offset = static_cast<uint32_t>(chunk.column0) * size,
-                 bytes = static_cast<uint32_t>(chunk.columns) * size;
-  switch (c.opcode) {
-    case Opcode::kHeadMean: return plan_block(c.c, 0, 1, chunk.row0, chunk.rows, 0, size);
-    case Opcode::kColumnMaxAdd: return plan_block(c.c, 0, 1, 0, 1, offset, bytes);
-    case Opcode::kTokenPack: return plan_block(c.c, 0, 1, 0, job.tokens_after, offset, bytes);
-    default: return plan_block(c.c, chunk.head, 1, chunk.row0, chunk.rows, offset, bytes);
-  }
+  return plan_chunk(operation_of(c).c, c.c, c.c_type, job, chunk);
 }
 
 ChunkInput plan_input(const Job& job, const Chunk& chunk) {
   const isa::Command& c = job.command;
-  ChunkInput in;
-  if (c.opcode == Opcode::kTokenScore) {  // keep probabilities (2 a head), then head weights
-    const auto heads = static_cast<uint32_t>(job.n);
-    in.rows = plan_block(c.a, 0, 1, chunk.row0, chunk.rows, 0, heads * 4);
-    in.second = plan_block(c.r, 0, 1, chunk.row0, chunk.rows, 0, heads * 2).train;
-    return in;
-  }
-  const auto size = static_cast<uint32_t>(isa::bytes_of(c.a_type));
-  in.rows = plan_block(c.a, chunk.head, 1, chunk.row0, chunk.rows, static_cast<uint32_t>(chunk.column0) * size,
-                       static_cast<uint32_t>(chunk.columns) * size);
-  if (c.opcode == Opcode::kColumnMaxAdd)
-    in.second =
-        plan_block(c.r, 0, 1, 0, 1, static_cast<uint32_t>(chunk.column0) * 4, static_cast<uint32_t>(chunk.columns) * 4)
-            .train;
-  return in;
+  const Operation& operation = operation_of(c);
+  return {plan_chunk(operation.a, c.a, c.a_type, job, chunk), plan_chunk(operation.r, c.r, c.c_type, job, chunk).train};
 }
 
 MatrixBlock plan_operand_a(const Job& job, const Tile& tile) {

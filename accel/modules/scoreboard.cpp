@@ -1,9 +1,9 @@
 #include "accel/modules/scoreboard.h"
 
+#include "accel/modules/operation.h"
+
 namespace heatvit::modules {
 namespace {
-
-using isa::Opcode;
 
 /// The result of a command as it lies in memory.
 struct Result {
@@ -19,7 +19,7 @@ struct Result {
     heads = c.heads;
     rows = static_cast<uint32_t>(job.m);
     row_bytes =
-        static_cast<uint32_t>(c.opcode == Opcode::kHeadMean ? 1 : job.n) * static_cast<uint32_t>(bytes_of(c.c_type));
+        static_cast<uint32_t>(operation_of(c).c.columns ? job.n : 1) * static_cast<uint32_t>(bytes_of(c.c_type));
     side_by_side = heads > 1 && head_stride < pitch;
   }
 
@@ -87,16 +87,12 @@ uint32_t stores_needed(const Job& producer, const BurstTrain& block) {
   if (end <= result.address || block.address >= result.end()) return 0;
   if (block.address < result.address || end > result.end()) return kAllStores;
   const Position last = last_position(result, block, end - 1);
-  switch (c.opcode) {
-    case Opcode::kGemm: return tile_index(producer, last) + 1;
-    case Opcode::kLayerNorm:
-      if (c.on_cpu) return last.row + 1;
-      [[fallthrough]];
-    case Opcode::kSoftmax:
-    case Opcode::kCopy:
-    case Opcode::kHeadMean: return last.head * count(result.rows, c.tile_m) + last.row / c.tile_m + 1;
-    default: return kAllStores;
-  }
+  const Operation& operation = operation_of(c);
+  if (operation.walk == Walk::kTiles) return tile_index(producer, last) + 1;
+  if (operation.on_host()) return last.row + 1;
+  if (operation.walk == Walk::kRows && operation.c.rows == Block::Rows::kChunk)
+    return last.head * count(result.rows, c.tile_m) + last.row / c.tile_m + 1;
+  return kAllStores;
 }
 
 }  // namespace heatvit::modules

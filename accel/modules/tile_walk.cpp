@@ -1,18 +1,12 @@
 #include "accel/modules/tile_walk.h"
 
+#include "accel/modules/operation.h"
+
 namespace heatvit::modules {
-namespace {
-
-bool needs_all_rows(isa::Opcode opcode) {
-  return opcode == isa::Opcode::kTokenMean || opcode == isa::Opcode::kTokenPack || opcode == isa::Opcode::kColumnMaxAdd;
-}
-
-}  // namespace
-
 ChunkWalk::ChunkWalk(const Job& job)
     : job_(job),
-      by_columns_(needs_all_rows(job.command.opcode)),
-      rows_(job.command.opcode == isa::Opcode::kTokenPack ? job.tokens : job.m) {
+      by_columns_(operation_of(job.command).walk == Walk::kColumns),
+      rows_(operation_of(job.command).tokens == TokenEffect::kMoves ? job.tokens : job.m) {
   const int extent = by_columns_ ? job.n : rows_;
   const int tile = by_columns_ ? job.command.tile_n : job.command.tile_m;
   steps_ = int64_t{job.command.heads} * ((extent + tile - 1) / tile);

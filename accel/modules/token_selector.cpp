@@ -3,6 +3,7 @@
 #include <numeric>
 
 #include "accel/kernels/selector.h"
+#include "accel/modules/operation.h"
 #include "accel/modules/plan.h"
 
 namespace heatvit::modules {
@@ -40,18 +41,20 @@ void TokenSelector::run() {
       const Job& job = ports_.jobs.front(ports_.account);
       const uint32_t index = job.index;
       const Opcode opcode = job.command.opcode;
+      const bool stores = operation_of(job.command).stores();
       if (opcode == Opcode::kTokenScore) score(job);
       if (opcode == Opcode::kTokenSelect) select(job);
       if (opcode == Opcode::kTokenPack) pack(job);
       ports_.account.attribute(index);
       ports_.jobs.pop();
-      if (opcode != Opcode::kTokenPack) ports_.scoreboard.complete(index);  // packing completes with its last store
+      if (!stores) ports_.scoreboard.complete(index);
     }
   });
 }
 
 void TokenSelector::score(const Job& job) {
   const auto heads = static_cast<size_t>(job.n);
+  const Operation::Cycles cycles = operation_of(job.command).cycles;
   ChunkWalk walk(job);
   for (Chunk chunk; walk.next(chunk);) {
     const uint8_t* slot = ports_.vector.front(ports_.account, Cause::kWaitInput, Consumer::kSelector).data;
@@ -70,7 +73,7 @@ void TokenSelector::score(const Job& job) {
              {tap_array("keep", false, keep, rows * heads * 2), tap_array("weight", false, weight, rows * heads),
               tap_array("scores", true, scores_.data() + chunk.row0, rows)}});
     }
-    ports_.clock.wait_cycles(static_cast<uint64_t>(kernels::token_score_cycles(chunk.rows, job.n)));
+    ports_.clock.wait_cycles(static_cast<uint64_t>(cycles(job, chunk, config_)));
     ports_.vector.release();
   }
 }
@@ -79,11 +82,7 @@ void TokenSelector::select(const Job& job) {
   const isa::Command& c = job.command;
   ports_.scoreboard.wait_for(c.wait_a, ports_.account);
   ports_.account.enter(Cause::kBusy);
-  const int lanes = config_.select_lanes;
   const int tokens = job.tokens, candidates = job.candidates();
-  int64_t cycles = c.select_rule == isa::SelectRule::kCount ? kernels::select_count_cycles(tokens, lanes)
-                                                            : kernels::select_threshold_cycles(tokens, lanes);
-  if (c.score_source == isa::ScoreSource::kRandom) cycles += kernels::random_scores_cycles(tokens);
 
   ImageState& image = images_.at(static_cast<size_t>(job.image()));
   int kept = 0;
@@ -104,7 +103,7 @@ void TokenSelector::select(const Job& job) {
     kept = std::min(stage < forced.size() ? forced[stage] : c.keep, candidates);
   }
   image.kept_counts.push_back(kept);
-  ports_.clock.wait_cycles(static_cast<uint64_t>(cycles));
+  ports_.clock.wait_cycles(static_cast<uint64_t>(operation_of(c).cycles(job, {}, config_)));
   const bool package = job.package || kept < candidates;
   tokens_.of(job.image()) = {1 + kept + (package ? 1 : 0), package};
 }
@@ -152,6 +151,7 @@ void TokenSelector::tap_slice(const Job& job, const Chunk& chunk, const uint8_t*
 }
 
 void TokenSelector::pack(const Job& job) {
+  const Operation::Cycles cycles = operation_of(job.command).cycles;
   ChunkWalk walk(job);
   for (Chunk chunk; walk.next(chunk);) {
     const uint8_t* in = ports_.vector.front(ports_.account, Cause::kWaitInput, Consumer::kSelector).data;
@@ -169,8 +169,7 @@ void TokenSelector::pack(const Job& job) {
                             job.package_after, reinterpret_cast<int8_t*>(out));
       if (job.command.a_type == isa::Element::kInt16 && ports_.tap.tapped("token_pack")) tap_slice(job, chunk, in, out);
     }
-    ports_.clock.wait_cycles(
-        static_cast<uint64_t>(kernels::pack_slice_cycles(job.tokens, job.tokens_after, chunk.columns, config_.lanes)));
+    ports_.clock.wait_cycles(static_cast<uint64_t>(cycles(job, chunk, config_)));
     ports_.vector.release();
     ports_.output.publish();
   }

@@ -9,6 +9,7 @@
 #include "accel/kernels/selector.h"
 #include "accel/kernels/sigmoid.h"
 #include "accel/kernels/softmax.h"
+#include "accel/modules/operation.h"
 
 namespace heatvit::modules {
 
@@ -25,7 +26,7 @@ void VectorUnit::run() {
   ports_.guard.run([this] {
     for (;;) {
       const Job& job = ports_.jobs.front(ports_.account);
-      if (job.command.opcode == Opcode::kGemm)
+      if (operation_of(job.command).walk == Walk::kTiles)
         finish_gemm(job);
       else
         vector_operation(job);
@@ -37,6 +38,7 @@ void VectorUnit::run() {
 
 void VectorUnit::finish_gemm(const Job& job) {
   const bool has_records = job.command.records != 0;
+  const TileFinish& finish = finish_of(job.command.activation);
   Sources from;
   bool records_held = false;
   TileWalk walk(job);
@@ -55,7 +57,8 @@ void VectorUnit::finish_gemm(const Job& job) {
     uint8_t* out = ports_.output.acquire_free(ports_.account, static_cast<int64_t>(block.train.bytes()));
     ports_.account.enter(Cause::kBusy);
     if (functional_) finish_tile(job, tile, from, out, block.layout);
-    ports_.clock.wait_cycles(static_cast<uint64_t>(finish_cycles(job, tile)));
+    ports_.clock.wait_cycles(
+        static_cast<uint64_t>(finish.cycles(int64_t{tile.heads} * tile.m, tile.out_n, config_.lanes)));
     ports_.accumulator.release();
     if (job.command.residual) ports_.vector.release();
     if (has_records && tile.records_last) {
@@ -63,17 +66,6 @@ void VectorUnit::finish_gemm(const Job& job) {
       records_held = false;
     }
     ports_.output.publish();
-  }
-}
-
-int64_t VectorUnit::finish_cycles(const Job& job, const Tile& tile) const {
-  const int lanes = config_.lanes;
-  const int64_t rows = int64_t{tile.heads} * tile.m;
-  switch (job.command.activation) {
-    case Activation::kGelu: return kernels::gelu_cycles(rows, tile.out_n, lanes);
-    case Activation::kSigmoid: return kernels::sigmoid_cycles(rows, tile.out_n, lanes);
-    case Activation::kSoftmax: return kernels::softmax_cycles(rows, tile.out_n, lanes);
-    default: return kernels::requantize_cycles(rows, tile.out_n, lanes);
   }
 }
 
@@ -222,7 +214,8 @@ void VectorUnit::softmax_scores(const Job& job, const int16_t* scores, int row, 
 }
 
 void VectorUnit::vector_operation(const Job& job) {
-  const bool has_records = job.command.opcode == Opcode::kLayerNorm;
+  const Operation& operation = operation_of(job.command);
+  const bool has_records = operation.records;
   const uint8_t* records = has_records ? ports_.records.front(ports_.account, Cause::kWaitWeights).data : nullptr;
   ChunkWalk walk(job);
   for (Chunk chunk; walk.next(chunk);) {
@@ -231,23 +224,11 @@ void VectorUnit::vector_operation(const Job& job) {
         ports_.output.acquire_free(ports_.account, static_cast<int64_t>(plan_output(job, chunk).train.bytes()));
     ports_.account.enter(Cause::kBusy);
     if (functional_) compute_chunk(job, chunk, in, records, out);
-    ports_.clock.wait_cycles(static_cast<uint64_t>(chunk_cycles(job, chunk)));
+    ports_.clock.wait_cycles(static_cast<uint64_t>(operation.cycles(job, chunk, config_)));
     ports_.vector.release();
     ports_.output.publish();
   }
   if (has_records) ports_.records.release();
-}
-
-int64_t VectorUnit::chunk_cycles(const Job& job, const Chunk& k) const {
-  const int lanes = config_.lanes;
-  switch (job.command.opcode) {
-    case Opcode::kLayerNorm: return kernels::layernorm_cycles(k.rows, job.n, lanes);
-    case Opcode::kSoftmax: return kernels::softmax_cycles(k.rows, job.n, lanes);
-    case Opcode::kHeadMean: return kernels::head_mean_cycles(k.rows, job.n, lanes);
-    case Opcode::kTokenMean: return kernels::token_mean_cycles(job.tokens, k.columns, lanes);
-    case Opcode::kColumnMaxAdd: return kernels::column_max_cycles(k.rows, k.columns, lanes);
-    default: return kernels::copy_cycles(k.rows, k.columns, lanes);
-  }
 }
 
 void VectorUnit::tap_layernorm(const isa::Command& c, const int16_t* x, const isa::NormRecord* records, size_t n,

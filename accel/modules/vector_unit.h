@@ -62,11 +62,9 @@ class VectorUnit : public sc_core::sc_module {
   void tap_layernorm(const isa::Command& c, const int16_t* x, const isa::NormRecord* records, size_t n,
                      const int8_t* out);
   void softmax_scores(const Job& job, const int16_t* scores, int row, int head, int n, uint8_t* out);
-  int64_t finish_cycles(const Job& job, const Tile& tile) const;
 
   void vector_operation(const Job& job);
   void compute_chunk(const Job& job, const Chunk& chunk, const uint8_t* in, const uint8_t* records, uint8_t* out);
-  int64_t chunk_cycles(const Job& job, const Chunk& chunk) const;
 
   const VectorConfig config_;
   const bool functional_;

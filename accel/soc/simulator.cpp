@@ -8,6 +8,7 @@
 #include <chrono>
 
 #include "accel/isa/errors.h"
+#include "accel/modules/operation.h"
 #include "accel/soc/zcu102.h"
 
 // The kernel's library refers to it; run_sim has a main of its own.
@@ -261,7 +262,7 @@ void Simulator::Impl::collect_images(ImageResult& r) {
   for (size_t i = 0; i < r.commands.size(); ++i) {
     const isa::Command& c = program->commands[i];
     const size_t own = c.image == 0 ? 0 : c.image - 1U;
-    if (c.opcode == isa::Opcode::kTokenPack) tokens[own] = r.commands[i].tokens_after;
+    if (modules::operation_of(c).tokens == modules::TokenEffect::kMoves) tokens[own] = r.commands[i].tokens_after;
     for (size_t b = 0; b < images; ++b) {
       if (r.commands[i].op == isa::Op::kNorm1) r.image(b).tokens.push_back(tokens[b]);
       if (c.image == 0)

@@ -7,7 +7,7 @@
 #include <tuple>
 
 #include "accel/isa/errors.h"
-#include "accel/kernels/selector.h"
+#include "accel/modules/operation.h"
 #include "models/lower/program.h"
 #include "tb/estimate/analytic_pipeline.h"
 
@@ -17,7 +17,9 @@ namespace {
 using isa::Op;
 using isa::Opcode;
 using modules::Job;
+using modules::TokenEffect;
 using modules::Unit;
+using modules::Walk;
 using network::Scorer;
 
 /// The one program that stands for all depths and counts: its blocks are alike. A selector needs a block before it.
@@ -46,20 +48,6 @@ struct Range {
 /// Finish times of the last jobs of a unit: its command queue holds no more.
 using Queues = std::vector<RingTimes>;
 
-std::vector<Unit> units_of(const isa::Command& c) {
-  switch (c.opcode) {
-    case Opcode::kGemm: return {Unit::kDmaWeights, Unit::kDmaIn, Unit::kPeArray, Unit::kVector, Unit::kDmaOut};
-    case Opcode::kLayerNorm:
-      if (c.on_cpu) return {Unit::kCpu};
-      return {Unit::kDmaWeights, Unit::kDmaIn, Unit::kVector, Unit::kDmaOut};
-    case Opcode::kTokenScore: return {Unit::kDmaIn, Unit::kSelector};
-    case Opcode::kTokenPack: return {Unit::kDmaIn, Unit::kSelector, Unit::kDmaOut};
-    case Opcode::kTokenSelect: return {Unit::kSelector};
-    case Opcode::kEnd: return {};
-    default: return {Unit::kDmaIn, Unit::kVector, Unit::kDmaOut};
-  }
-}
-
 }  // namespace
 
 struct AnalyticModel::Walk {
@@ -70,7 +58,6 @@ struct AnalyticModel::Walk {
 
   std::optional<Key> key;
   lower::Program program;
-  std::vector<std::vector<Unit>> units;  // of each command
   Range embedding, block, selector, head;
 };
 
@@ -90,8 +77,6 @@ void AnalyticModel::Walk::prepare(const soc::SocConfig& config, const zoo::Model
   block = range([](const isa::Command& c) { return c.block == 1; });
   selector = range([](const isa::Command& c) { return is_selector(isa::op_of(c)); });
   head = range([](const isa::Command& c) { return c.block == isa::kHeadBlock && c.opcode != Opcode::kEnd; });
-  units.clear();
-  for (const isa::Command& c : program.commands) units.push_back(units_of(c));
   key = wanted;
 }
 
@@ -100,11 +85,9 @@ namespace {
 /// One pass over a network: the control unit's order, dependencies, queues, and the pipeline's times.
 class Pass {
  public:
-  Pass(const soc::SocConfig& config, const lower::Program& program, const std::vector<std::vector<Unit>>& units,
-       AnalyticEstimate* detail)
+  Pass(const soc::SocConfig& config, const lower::Program& program, AnalyticEstimate* detail)
       : config_(config),
         program_(program),
-        units_(units),
         detail_(detail),
         pipeline_(config),
         pl_ns_(1000.0 / config.pl_clock_mhz),
@@ -161,9 +144,9 @@ class Pass {
 
  private:
   void command(int index, int block);
-  double issue(const std::vector<Unit>& units);
+  double issue(const modules::UnitList& units);
   double select(const Job& job, double start);
-  void note_finished(const std::vector<Unit>& units, double done);
+  void note_finished(const modules::UnitList& units, double done);
   void note(const Job& job, int block, double before);
   void note_stores(size_t at, const Job& job, double before);
 
@@ -184,7 +167,6 @@ class Pass {
 
   const soc::SocConfig& config_;
   const lower::Program& program_;
-  const std::vector<std::vector<Unit>>& units_;
   AnalyticEstimate* detail_;
   Pipeline pipeline_;
   double pl_ns_, fetch_cycles_ = 0;
@@ -203,14 +185,14 @@ class Pass {
   bool package_ = false;
 };
 
-double Pass::issue(const std::vector<Unit>& units) {
+double Pass::issue(const modules::UnitList& units) {
   if (executed_++ % config_.control.fetch_batch == 0) issued_ += fetch_cycles_;
   issued_ += config_.control.decode_cycles;
   for (const Unit unit : units) issued_ = std::max(issued_, queues_[static_cast<size_t>(unit)].free());
   return issued_;
 }
 
-void Pass::note_finished(const std::vector<Unit>& units, double done) {
+void Pass::note_finished(const modules::UnitList& units, double done) {
   for (const Unit unit : units) {
     double time = done;
     if (unit == Unit::kDmaIn) time = pipeline_.input_free();
@@ -222,11 +204,7 @@ void Pass::note_finished(const std::vector<Unit>& units, double done) {
 }
 
 double Pass::select(const Job& job, double start) {
-  const isa::Command& c = job.command;
-  const int lanes = config_.vector.select_lanes;
-  int64_t cycles = c.select_rule == isa::SelectRule::kCount ? kernels::select_count_cycles(job.tokens, lanes)
-                                                            : kernels::select_threshold_cycles(job.tokens, lanes);
-  if (c.score_source == isa::ScoreSource::kRandom) cycles += kernels::random_scores_cycles(job.tokens);
+  const int64_t cycles = modules::select_cycles(job, {}, config_.vector);
   const int kept = std::min(keep_, job.candidates());
   const bool package = package_ || kept < job.candidates();
   before_select_ = tokens_;
@@ -239,15 +217,16 @@ double Pass::select(const Job& job, double start) {
 void Pass::command(int index, int block) {
   const auto at = static_cast<size_t>(index);
   const isa::Command& c = program_.commands[at];
+  const modules::Operation& operation = modules::operation_of(c);
   const double before = completed_;
   pipeline_.busy() = {};
-  const double issued = issue(units_[at]);
+  const double issued = issue(operation.units);
   Job job = modules::resolve(c, tokens_, before_select_);
   job.package = package_;
   double done = 0;
-  if (c.opcode == Opcode::kTokenSelect) {
+  if (operation.tokens == TokenEffect::kSets) {
     done = issued_ = selector_free_ = select(job, std::max({issued, ready(c.wait_a), selector_free_}));
-  } else if (c.on_cpu) {
+  } else if (operation.on_host()) {
     const Stores from = stores(c.wait_a);
     modules::BurstTrain row;
     row.address = c.a.address, row.row_bytes = 1;
@@ -259,7 +238,7 @@ void Pass::command(int index, int block) {
   completed_ = std::max(completed_, done);
   done_[at] = completed_;
   if (config_.control.dependency == soc::DependencyGrain::kTile) note_stores(at, job, before);
-  note_finished(units_[at], done);
+  note_finished(operation.units, done);
   if (detail_ != nullptr) note(job, block, before);
 }
 
@@ -268,12 +247,13 @@ void Pass::note_stores(size_t at, const Job& job, double before) {
   stored.job = job;
   Stores& s = stored.stores = {};
   s.done = completed_, s.before = before;
-  if (job.command.opcode != Opcode::kTokenSelect) {
+  const modules::Operation& operation = modules::operation_of(job.command);
+  if (operation.walk != Walk::kNone) {
     s.job = &stored.job;
     s.first = pipeline_.first_store();
-    if (job.command.opcode == Opcode::kGemm) {
+    if (operation.walk == Walk::kTiles) {
       s.count = static_cast<double>(modules::TileWalk(job).output_tiles());
-    } else if (job.command.on_cpu) {
+    } else if (operation.on_host()) {
       s.unit = pipeline_.host_chunk(job, program_.spec.dim);
       s.count = std::ceil(static_cast<double>(job.m) / s.unit);
     } else {
@@ -294,7 +274,7 @@ void Pass::note(const Job& job, int block, double before) {
   op.busy = pipeline_.busy().unit;
   op.bytes = lower::announced_traffic(program_, c, job.tokens, job.tokens_after);
   op.macs = isa::macs(c, job.tokens);
-  if (c.opcode == Opcode::kGemm) op.tiles = static_cast<uint64_t>(modules::TileWalk(job).steps());
+  if (modules::operation_of(c).walk == Walk::kTiles) op.tiles = static_cast<uint64_t>(modules::TileWalk(job).steps());
   detail_->operations.push_back(op);
 }
 
@@ -311,7 +291,7 @@ AnalyticEstimate AnalyticModel::estimate(const soc::SocConfig& config, const zoo
     throw InputError("analytic mode needs a token count for every selector");
   walk_->prepare(config, spec, pruned ? pruning.scorer : Scorer::kNone);
   AnalyticEstimate result;
-  Pass pass(config, walk_->program, walk_->units, operations ? &result : nullptr);
+  Pass pass(config, walk_->program, operations ? &result : nullptr);
   pass.stretch(walk_->embedding, 0, 1);
   size_t stage = 0;
   for (int block = 1; block <= spec.depth;) {

@@ -3,15 +3,9 @@
 #include <algorithm>
 #include <cmath>
 
-#include "accel/kernels/copy.h"
-#include "accel/kernels/gelu.h"
 #include "accel/kernels/gemm.h"
-#include "accel/kernels/layernorm.h"
-#include "accel/kernels/requantize.h"
-#include "accel/kernels/selector.h"
-#include "accel/kernels/sigmoid.h"
-#include "accel/kernels/softmax.h"
 #include "accel/modules/chip_memory.h"
+#include "accel/modules/operation.h"
 #include "accel/modules/plan.h"
 #include "accel/modules/scoreboard.h"
 #include "accel/modules/train_split.h"
@@ -19,39 +13,14 @@
 namespace heatvit::estimate {
 namespace {
 
-using isa::Activation;
-using isa::Opcode;
 using modules::BurstTrain;
 using modules::Chunk;
 using modules::Job;
 using modules::Tile;
 using modules::Unit;
+using modules::Walk;
 
 int tiles(int extent, int tile) { return (extent + tile - 1) / tile; }
-
-double finish_cycles(const Job& job, int64_t rows, int n, int lanes) {
-  switch (job.command.activation) {
-    case Activation::kGelu: return static_cast<double>(kernels::gelu_cycles(rows, n, lanes));
-    case Activation::kSigmoid: return static_cast<double>(kernels::sigmoid_cycles(rows, n, lanes));
-    case Activation::kSoftmax: return static_cast<double>(kernels::softmax_cycles(rows, n, lanes));
-    default: return static_cast<double>(kernels::requantize_cycles(rows, n, lanes));
-  }
-}
-
-double chunk_cycles(const Job& job, const Chunk& k, const modules::VectorConfig& vector) {
-  const int lanes = vector.lanes;
-  switch (job.command.opcode) {
-    case Opcode::kLayerNorm: return static_cast<double>(kernels::layernorm_cycles(k.rows, job.n, lanes));
-    case Opcode::kSoftmax: return static_cast<double>(kernels::softmax_cycles(k.rows, job.n, lanes));
-    case Opcode::kHeadMean: return static_cast<double>(kernels::head_mean_cycles(k.rows, job.n, lanes));
-    case Opcode::kTokenMean: return static_cast<double>(kernels::token_mean_cycles(job.tokens, k.columns, lanes));
-    case Opcode::kColumnMaxAdd: return static_cast<double>(kernels::column_max_cycles(k.rows, k.columns, lanes));
-    case Opcode::kTokenScore: return static_cast<double>(kernels::token_score_cycles(k.rows, job.n));
-    case Opcode::kTokenPack:
-      return static_cast<double>(kernels::pack_slice_cycles(job.tokens, job.tokens_after, k.columns, lanes));
-    default: return static_cast<double>(kernels::copy_cycles(k.rows, k.columns, lanes));
-  }
-}
 
 /// A stretch of one loop level: where a tile that is neither first nor last begins, and how wide it is.
 struct Level {
@@ -233,7 +202,8 @@ Pipeline::GemmCosts Pipeline::gemm_costs(const Job& job) const {
   });
   fill(costs.g, costs.m, costs.n, costs.finish, [&](int g, int m, int n) {
     const Tile t = tile_at(g, m, n, 1);
-    return finish_cycles(job, int64_t{t.heads} * t.m, t.out_n, config_.vector.lanes);
+    const auto cycles = modules::finish_of(c.activation).cycles;
+    return static_cast<double>(cycles(int64_t{t.heads} * t.m, t.out_n, config_.vector.lanes));
   });
   if (costs.has_records)
     for (int n = 0; n < 2; ++n)
@@ -305,11 +275,11 @@ double Pipeline::gemm(const Job& job) {
 
 double Pipeline::chunks(const Job& job) {
   const isa::Command& c = job.command;
-  const bool score = c.opcode == Opcode::kTokenScore, pack = c.opcode == Opcode::kTokenPack;
-  const bool by_columns = pack || c.opcode == Opcode::kTokenMean || c.opcode == Opcode::kColumnMaxAdd;
-  const int rows = pack ? job.tokens : job.m;
+  const modules::Operation& operation = modules::operation_of(c);
+  const bool by_columns = operation.walk == Walk::kColumns;
+  const int rows = operation.tokens == modules::TokenEffect::kMoves ? job.tokens : job.m;
   const Level level(by_columns ? job.n : rows, by_columns ? c.tile_n : c.tile_m);
-  const Unit unit = score || pack ? Unit::kSelector : Unit::kVector;
+  const Unit unit = operation.in_selector() ? Unit::kSelector : Unit::kVector;
   struct Costs {
     double in = 0, second = 0, out = 0, compute = 0;
   } costs[2];
@@ -321,11 +291,11 @@ double Pipeline::chunks(const Job& job) {
     const modules::ChunkInput in = modules::plan_input(job, k);
     cost.in = train_cycles(Unit::kDmaIn, in.rows.train);
     if (in.has_second()) cost.second = train_cycles(Unit::kDmaIn, in.second);
-    if (!score) cost.out = train_cycles(Unit::kDmaOut, modules::plan_output(job, k).train);
-    cost.compute = chunk_cycles(job, k, config_.vector);
+    if (operation.stores()) cost.out = train_cycles(Unit::kDmaOut, modules::plan_output(job, k).train);
+    cost.compute = static_cast<double>(operation.cycles(job, k, config_.vector));
   }
   double records = 0;
-  if (c.opcode == Opcode::kLayerNorm) {
+  if (operation.records) {
     records = transfer(Unit::kDmaWeights, weights_, record_ring_.free(),
                        train_cycles(Unit::kDmaWeights, modules::plan_records(job, 0, job.n)));
   }
@@ -335,17 +305,17 @@ double Pipeline::chunks(const Job& job) {
       const Costs& cost = costs[i + 1 == level.count];
       if (from_a_->job != nullptr) in_ = std::max(in_, from_a_->ready(chunk_train(job, h, i, by_columns, rows)));
       in_ = std::max(in_, vector_ring_.free()) + cost.in + cost.second;
-      vector_ = std::max({vector_, in_, records, score ? 0.0 : output_ring_.free()}) + cost.compute;
+      vector_ = std::max({vector_, in_, records, operation.stores() ? output_ring_.free() : 0.0}) + cost.compute;
       vector_ring_.release(vector_);
       work(Unit::kDmaIn, cost.in + cost.second);
       work(unit, cost.compute);
       end = vector_;
-      if (score) return;
+      if (!operation.stores()) return;
       store(cost.out);
       end = out_;
     });
   });
-  if (c.opcode == Opcode::kLayerNorm) record_ring_.release(vector_);
+  if (operation.records) record_ring_.release(vector_);
   return end;
 }
 
@@ -357,7 +327,7 @@ double Pipeline::run(const Job& job, double issued, const Stores& a, const Store
   pe_ = std::max(pe_, issued);
   vector_ = std::max(vector_, issued);
   out_ = std::max(out_, issued);
-  return job.command.opcode == Opcode::kGemm ? gemm(job) : chunks(job);
+  return modules::operation_of(job.command).walk == Walk::kTiles ? gemm(job) : chunks(job);
 }
 
 uint32_t Pipeline::host_chunk(const Job& job, int dim) const {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "accel/modules/operation.h"
+
 namespace heatvit::estimate {
 namespace {
 
@@ -14,7 +16,7 @@ LowerBound bound_of(const lower::Program& program, const soc::SocConfig& config,
   LowerBound bound;
   bound.compute_ps = picoseconds(static_cast<double>(isa::macs(c, tokens)) / peak_macs(config));
   bound.memory_ps = picoseconds(static_cast<double>(bytes.total()) / peak_bytes(config));
-  if (c.opcode == isa::Opcode::kLayerNorm && c.on_cpu)
+  if (modules::operation_of(c).on_host())
     bound.cpu_ps = picoseconds(1e-6 * c.m.at(tokens) * c.n.at(tokens) * config.cpu.layernorm_cycles_per_element /
                                config.cpu.clock_mhz);
   return bound;

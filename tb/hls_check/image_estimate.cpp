@@ -2,46 +2,17 @@
 
 #include <algorithm>
 
+#include "accel/modules/operation.h"
+
 namespace heatvit::tb {
 namespace {
 
-using isa::Opcode;
 using modules::Job;
-
-const char* unit_of(const isa::Command& c) {
-  switch (c.opcode) {
-    case Opcode::kLayerNorm: return c.on_cpu ? nullptr : "layernorm";
-    case Opcode::kSoftmax: return "softmax";
-    case Opcode::kCopy: return "copy";
-    case Opcode::kColumnMaxAdd: return "column_max";
-    case Opcode::kHeadMean: return "head_mean";
-    case Opcode::kTokenMean: return "token_mean";
-    case Opcode::kTokenScore: return "token_score";
-    case Opcode::kTokenPack: return "token_pack";
-    default: return nullptr;
-  }
-}
-
-const char* unit_of(isa::Activation activation) {
-  switch (activation) {
-    case isa::Activation::kGelu: return "gelu";
-    case isa::Activation::kSigmoid: return "sigmoid";
-    case isa::Activation::kSoftmax: return "softmax";
-    default: return "requantize";
-  }
-}
 
 /// Extents of a chunk's call as HlsEstimate names them.
 Extents extents_of(const Job& job, const modules::Chunk& chunk) {
-  switch (job.command.opcode) {
-    case Opcode::kTokenPack: return {job.tokens, job.tokens_after, chunk.columns};
-    case Opcode::kTokenMean: return {job.tokens, 1, chunk.columns};
-    case Opcode::kLayerNorm:
-    case Opcode::kSoftmax:
-    case Opcode::kHeadMean:
-    case Opcode::kTokenScore: return {chunk.rows, 1, job.n};
-    default: return {chunk.rows, 1, chunk.columns};
-  }
+  const bool packs = modules::operation_of(job.command).c.rows == modules::Block::Rows::kKept;
+  return {chunk.rows, packs ? job.tokens_after : 1, chunk.columns};
 }
 
 bool is_array(const std::string& unit) { return unit.rfind("pe_array", 0) == 0; }
@@ -84,9 +55,10 @@ EstimateTotal ImageEstimate::vector() const {
 void ImageEstimate::command(const isa::Command& c) {
   Job job = modules::resolve(c, tokens_, before_select_);
   job.package = package_;
-  if (c.opcode == Opcode::kGemm) gemm(job);
-  if (c.opcode == Opcode::kTokenSelect) select(job);
-  if (const char* unit = unit_of(c); unit != nullptr) chunks(job, unit);
+  const modules::Operation& operation = modules::operation_of(c);
+  if (operation.walk == modules::Walk::kTiles) gemm(job);
+  if (operation.tokens == modules::TokenEffect::kSets) select(job);
+  if (operation.kernel != nullptr) chunks(job, operation.kernel);
 }
 
 void ImageEstimate::gemm(const Job& job) {
@@ -95,7 +67,8 @@ void ImageEstimate::gemm(const Job& job) {
   for (modules::Tile tile; walk.next(tile);) {
     add(attention ? attention_ : dense_, attention ? "pe_array_tile" : "pe_array_tile_packed",
         {tile.m, tile.k, tile.n});
-    if (tile.out_last) add(dense_, unit_of(job.command.activation), {int64_t{tile.heads} * tile.m, 1, tile.out_n});
+    if (tile.out_last)
+      add(dense_, modules::finish_of(job.command.activation).kernel, {int64_t{tile.heads} * tile.m, 1, tile.out_n});
   }
 }
 

@@ -1,0 +1,117 @@
+#include "accel/modules/operation.h"
+
+#include "accel/kernels/copy.h"
+#include "accel/kernels/gelu.h"
+#include "accel/kernels/layernorm.h"
+#include "accel/kernels/requantize.h"
+#include "accel/kernels/selector.h"
+#include "accel/kernels/sigmoid.h"
+#include "accel/kernels/softmax.h"
+
+namespace heatvit::modules {
+
+int64_t select_cycles(const Job& job, const Chunk&, const VectorConfig& config) {
+  const isa::Command& c = job.command;
+  const int lanes = config.select_lanes;
+  const int64_t cycles = c.select_rule == isa::SelectRule::kCount ? kernels::select_count_cycles(job.tokens, lanes)
+                                                                  : kernels::select_threshold_cycles(job.tokens, lanes);
+  return cycles + (c.score_source == isa::ScoreSource::kRandom ? kernels::random_scores_cycles(job.tokens) : 0);
+}
+
+namespace {
+
+using isa::Opcode;
+
+int64_t softmax(const Job& job, const Chunk& k, const VectorConfig& v) {
+  return kernels::softmax_cycles(k.rows, job.n, v.lanes);
+}
+int64_t layernorm(const Job& job, const Chunk& k, const VectorConfig& v) {
+  return kernels::layernorm_cycles(k.rows, job.n, v.lanes);
+}
+int64_t copy(const Job&, const Chunk& k, const VectorConfig& v) {
+  return kernels::copy_cycles(k.rows, k.columns, v.lanes);
+}
+int64_t token_mean(const Job& job, const Chunk& k, const VectorConfig& v) {
+  return kernels::token_mean_cycles(job.tokens, k.columns, v.lanes);
+}
+int64_t head_mean(const Job& job, const Chunk& k, const VectorConfig& v) {
+  return kernels::head_mean_cycles(k.rows, job.n, v.lanes);
+}
+int64_t token_score(const Job& job, const Chunk& k, const VectorConfig&) {
+  return kernels::token_score_cycles(k.rows, job.n);
+}
+int64_t token_pack(const Job& job, const Chunk& k, const VectorConfig& v) {
+  return kernels::pack_slice_cycles(job.tokens, job.tokens_after, k.columns, v.lanes);
+}
+int64_t column_max(const Job&, const Chunk& k, const VectorConfig& v) {
+  return kernels::column_max_cycles(k.rows, k.columns, v.lanes);
+}
+
+constexpr UnitList kThroughArray{Unit::kDmaWeights, Unit::kDmaIn, Unit::kPeArray, Unit::kVector, Unit::kDmaOut};
+constexpr UnitList kThroughVector{Unit::kDmaIn, Unit::kVector, Unit::kDmaOut};
+
+constexpr Block kNone;
+constexpr Block kChunk{Block::Rows::kChunk};
+constexpr Block kValueOfRow{Block::Rows::kChunk, false};
+constexpr Block kFirstRow{Block::Rows::kOne};
+constexpr Block kKeptRows{Block::Rows::kKept};
+
+struct Row {
+  Opcode opcode;
+  Operation operation;
+};
+
+constexpr std::array<Row, isa::kOpcodes> kRows{{
+    {Opcode::kEnd, {}},
+    {Opcode::kGemm, {kThroughArray, Walk::kTiles, kChunk, kNone, kChunk}},
+    {Opcode::kSoftmax,
+     {kThroughVector, Walk::kRows, kChunk, kNone, kChunk, false, TokenEffect::kNone, softmax, "softmax"}},
+    {Opcode::kLayerNorm,
+     {UnitList{Unit::kDmaWeights, Unit::kDmaIn, Unit::kVector, Unit::kDmaOut}, Walk::kRows, kChunk, kNone, kChunk, true,
+      TokenEffect::kNone, layernorm, "layernorm"}},
+    {Opcode::kCopy, {kThroughVector, Walk::kRows, kChunk, kNone, kChunk, false, TokenEffect::kNone, copy, "copy"}},
+    {Opcode::kTokenMean,
+     {kThroughVector, Walk::kColumns, kChunk, kNone, kChunk, false, TokenEffect::kNone, token_mean, "token_mean"}},
+    {Opcode::kHeadMean,
+     {kThroughVector, Walk::kRows, kChunk, kNone, kValueOfRow, false, TokenEffect::kNone, head_mean, "head_mean"}},
+    // Of each head two keep probabilities, and its weight, 16 bits each.
+    {Opcode::kTokenScore,
+     {UnitList{Unit::kDmaIn, Unit::kSelector}, Walk::kRows, Block{Block::Rows::kChunk, true, 4},
+      Block{Block::Rows::kChunk, true, 2}, kNone, false, TokenEffect::kNone, token_score, "token_score"}},
+    {Opcode::kTokenSelect,
+     {UnitList{Unit::kSelector}, Walk::kNone, kNone, kNone, kNone, false, TokenEffect::kSets, select_cycles}},
+    {Opcode::kTokenPack,
+     {UnitList{Unit::kDmaIn, Unit::kSelector, Unit::kDmaOut}, Walk::kColumns, kChunk, kNone, kKeptRows, false,
+      TokenEffect::kMoves, token_pack, "token_pack"}},
+    {Opcode::kColumnMaxAdd,
+     {kThroughVector, Walk::kColumns, kChunk, kFirstRow, kFirstRow, false, TokenEffect::kNone, column_max,
+      "column_max"}},
+}};
+
+/// LayerNorm where the host does it: it fetches the records itself and stores row by row.
+constexpr Operation kHostLayerNorm{UnitList{Unit::kCpu}, Walk::kRows, kChunk, kNone, kChunk, true};
+
+constexpr bool rows_in_order() {
+  for (size_t i = 0; i < kRows.size(); ++i)
+    if (static_cast<size_t>(kRows[i].opcode) != i) return false;
+  return true;
+}
+static_assert(rows_in_order(), "a row an opcode, found by its number");
+
+constexpr std::array<TileFinish, isa::kActivations> kFinishes{{
+    {kernels::requantize_cycles, "requantize"},  // kNone
+    {kernels::requantize_cycles, "requantize"},  // kRelu
+    {kernels::gelu_cycles, "gelu"},
+    {kernels::sigmoid_cycles, "sigmoid"},
+    {kernels::softmax_cycles, "softmax"},
+}};
+
+}  // namespace
+
+const Operation& operation_of(const isa::Command& c) {
+  return c.on_cpu && c.opcode == Opcode::kLayerNorm ? kHostLayerNorm : kRows[static_cast<size_t>(c.opcode)].operation;
+}
+
+const TileFinish& finish_of(isa::Activation activation) { return kFinishes[static_cast<size_t>(activation)]; }
+
+}  // namespace heatvit::modules
