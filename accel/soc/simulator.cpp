@@ -57,12 +57,12 @@ void clear_stack_marks() {}
 #endif
 
 void prepare_kernel() {
-  static const bool done = [] {
+  static const bool kPrepared = [] {
     sc_core::sc_set_time_resolution(1, sc_core::SC_FS);
     sc_core::sc_report_handler::set_actions(sc_core::SC_INFO, sc_core::SC_DO_NOTHING);
     return true;
   }();
-  (void)done;
+  (void)kPrepared;
 }
 
 void check(const SocConfig& config, const isa::Program& program, Mode mode) {
