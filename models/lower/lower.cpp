@@ -177,9 +177,16 @@ void Builder::reserve_activations() {
   hidden_ = view("hidden", rows, spec_.mlp_hidden * operand_bytes());
   logits_ = view("logits", images, spec_.classes * 4);
   if (images > 1) cls_ = view("cls_rows", images, spec_.dim * std::max(residual_bytes(), operand_bytes()));
-  if (spec_.stem == zoo::Stem::kLvConv) {
-    const int pixels = spec_.image_size / 2 * (spec_.image_size / 2), channels = zoo::kLvStemChannels * operand_bytes();
-    for (View& v : stem_) v = view("stem", pixels, channels, pixels * channels, images);
+  if (!spec_.stem.empty()) {  // two maps in turn, each as large as the largest that comes to lie there
+    int size = spec_.image_size, pixels[2] = {}, row_bytes[2] = {};
+    for (size_t i = 0; i < spec_.stem.size(); ++i) {
+      size = zoo::conv_out(size, spec_.stem[i]);
+      const int own = size * size, bytes = spec_.stem[i].channels * operand_bytes();
+      if (int64_t{own} * bytes > int64_t{pixels[i % 2]} * row_bytes[i % 2])
+        pixels[i % 2] = own, row_bytes[i % 2] = bytes;
+    }
+    for (size_t i = 0; i < 2; ++i)
+      if (pixels[i] != 0) stem_[i] = view("stem", pixels[i], row_bytes[i], pixels[i] * row_bytes[i], images);
   }
   if (spec_.aux_head) {
     head_logits_ = view("head_logits", images, spec_.classes * 4);
@@ -204,27 +211,32 @@ void Builder::reserve_activations() {
 void Builder::embedding() {
   View source = image_;
   const auto side = static_cast<uint16_t>(spec_.image_size), grid = static_cast<uint16_t>(spec_.patch_grid);
-  const auto patch = static_cast<uint8_t>(spec_.patch_size());
-  isa::Im2col conv{side, grid, 3, patch, patch, 0};
-  if (spec_.stem == zoo::Stem::kLvConv) {  // 7x7 stride 2, two 3x3, then 8x8 stride 8 as the embedding
-    const uint16_t size = side / 2, channels = zoo::kLvStemChannels;
-    const isa::Im2col stem[3] = {
-        {side, size, 3, 7, 2, 3}, {size, size, channels, 3, 1, 1}, {size, size, channels, 3, 1, 1}};
-    for (int i = 0; i < 3; ++i) {
-      Command c = command(Opcode::kGemm, 0, Op::kStem);
-      c.conv = stem[i];
-      c.heads = static_cast<uint8_t>(hw_.batch);
-      c.m = fixed_extent(size * size);
-      c.k = fixed_extent(stem[i].kernel * stem[i].kernel * stem[i].channels);
-      c.n = fixed_extent(channels);
-      c.activation = Activation::kRelu;
-      const View& to = stem_[i % 2];
-      linear(c, "stem." + std::to_string(i), model_ != nullptr ? &model_->stem[static_cast<size_t>(i)].linear : nullptr,
-             source, to);
-      source = to;
-    }
-    conv = {size, grid, channels, static_cast<uint8_t>(patch / 2), static_cast<uint8_t>(patch / 2), 0};
+  const auto kernel = static_cast<uint8_t>(spec_.projection_kernel());
+  uint16_t size = side, channels = 3;
+  for (size_t i = 0; i < spec_.stem.size(); ++i) {
+    const zoo::StemConv& conv = spec_.stem[i];
+    const auto out = static_cast<uint16_t>(zoo::conv_out(size, conv));
+    Command c = command(Opcode::kGemm, 0, Op::kStem);
+    c.conv = {size,
+              out,
+              channels,
+              static_cast<uint8_t>(conv.kernel),
+              static_cast<uint8_t>(conv.stride),
+              static_cast<uint8_t>(conv.pad)};
+    c.heads = static_cast<uint8_t>(hw_.batch);
+    c.m = fixed_extent(out * out);
+    c.k = fixed_extent(conv.kernel * conv.kernel * channels);
+    c.n = fixed_extent(conv.channels);
+    c.activation = Activation::kRelu;
+    View& to = stem_[i % 2];
+    to.pitch = static_cast<uint32_t>(conv.channels * operand_bytes());
+    if (hw_.batch > 1) to.head_stride = static_cast<uint32_t>(out * out) * to.pitch;
+    linear(c, "stem." + std::to_string(i), model_ != nullptr ? &model_->stem[i].linear : nullptr, source, to);
+    source = to;
+    size = out;
+    channels = static_cast<uint16_t>(conv.channels);
   }
+  const isa::Im2col conv{size, grid, channels, kernel, kernel, 0};
   Command c = command(Opcode::kGemm, 0, Op::kEmbed);
   c.conv = conv;
   c.heads = static_cast<uint8_t>(hw_.batch);

@@ -78,20 +78,17 @@ void fold_batch_norm(FloatLinear& linear, const WeightSource& source, const std:
 
 void read_embedding(FloatModel& model, const WeightSource& source) {
   const int dim = model.spec.dim;
-  const int side = model.spec.image_size, patch = model.spec.patch_size();
-  if (model.spec.stem == zoo::Stem::kPatch) {
-    model.embed = read_conv(source, "patch_embed.proj", dim, {side, 3, patch, patch, 0}, true);
-  } else {
-    constexpr int kWide = zoo::kLvStemChannels;
-    const int half = side / 2;
-    const ConvShape shapes[] = {{side, 3, 7, 2, 3}, {half, kWide, 3, 1, 1}, {half, kWide, 3, 1, 1}};
-    for (const ConvShape& shape : shapes) {
-      const std::string number = std::to_string(model.stem.size() + 1);
-      model.stem.push_back(read_conv(source, "patch_embed.conv" + number, kWide, shape, false));
-      fold_batch_norm(model.stem.back().linear, source, "patch_embed.bn" + number);
-    }
-    model.embed = read_conv(source, "patch_embed.proj", dim, {half, kWide, patch / 2, patch / 2, 0}, true);
+  int side = model.spec.image_size, channels = 3;
+  for (const zoo::StemConv& conv : model.spec.stem) {
+    const std::string number = std::to_string(model.stem.size() + 1);
+    model.stem.push_back(read_conv(source, "patch_embed.conv" + number, conv.channels,
+                                   {side, channels, conv.kernel, conv.stride, conv.pad}, false));
+    fold_batch_norm(model.stem.back().linear, source, "patch_embed.bn" + number);
+    side = zoo::conv_out(side, conv);
+    channels = conv.channels;
   }
+  const int kernel = model.spec.projection_kernel();
+  model.embed = read_conv(source, "patch_embed.proj", dim, {side, channels, kernel, kernel, 0}, true);
   model.cls = source.read("cls_token", {1, 1, dim});
   const std::vector<float> position = source.read("pos_embed", {1, model.spec.max_tokens(), dim});
   for (size_t c = 0; c < size_t(dim); ++c) model.cls[c] += position[c];

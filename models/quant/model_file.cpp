@@ -79,7 +79,7 @@ class Saver {
   void requant(const std::string& name, const network::Requant& value) {
     text(name, join(std::array<uint64_t, 2>{value.multiplier, value.shift}));
   }
-  void conv(const std::string& name, const network::QuantConv& conv) {
+  void conv(const std::string& name, const network::QuantConv& conv, int) {
     text(name + ".geometry",
          join(std::array<int, 6>{conv.in_size, conv.out_size, conv.channels, conv.kernel, conv.stride, conv.pad}));
     linear(name, conv.linear, conv.linear.n, conv.linear.k);
@@ -180,14 +180,14 @@ class Loader {
     if (shift < 1 || shift > 62) fail("metadata '" + name + "': the shift must be in 1..62");
     value = {static_cast<uint16_t>(multiplier), static_cast<uint8_t>(shift)};
   }
-  void conv(const std::string& name, network::QuantConv& conv) {
+  void conv(const std::string& name, network::QuantConv& conv, int outputs) {
     const auto geometry = numbers<6>(name + ".geometry", 1024);
     int* const fields[] = {&conv.in_size, &conv.out_size, &conv.channels, &conv.kernel, &conv.stride, &conv.pad};
     for (size_t i = 0; i < geometry.size(); ++i) *fields[i] = static_cast<int>(geometry[i]);
     const bool fits = conv.stride > 0 && conv.kernel > 0 && conv.in_size + 2 * conv.pad >= conv.kernel &&
                       conv.out_size == (conv.in_size + 2 * conv.pad - conv.kernel) / conv.stride + 1;
     if (!fits) fail("metadata '" + name + ".geometry' is no convolution");
-    linear(name, conv.linear, zoo::kLvStemChannels, conv.kernel * conv.kernel * conv.channels);
+    linear(name, conv.linear, outputs, conv.kernel * conv.kernel * conv.channels);
   }
   void vector(const std::string& name, std::vector<int16_t>& values, size_t count) {
     values = file_.read_i16(expect(name, {static_cast<int64_t>(count)}));
@@ -268,12 +268,10 @@ void visit_selector(Archive& archive, const std::string& name, Selector& selecto
 template <typename Archive, typename Model>
 void visit(Archive& archive, Model& model) {
   const zoo::ModelSpec& spec = model.spec;
-  const int patch = spec.patch_size();
-  const bool plain = spec.stem == zoo::Stem::kPatch;
   const auto numbered = [](const char* kind, size_t index) { return kind + std::to_string(index + 1) + "."; };
-  for (size_t i = 0; i < model.stem.size(); ++i) archive.conv("stem." + std::to_string(i + 1), model.stem[i]);
-  archive.linear("embed", model.embed, spec.dim,
-                 plain ? patch * patch * 3 : patch / 2 * (patch / 2) * zoo::kLvStemChannels);
+  for (size_t i = 0; i < model.stem.size(); ++i)
+    archive.conv("stem." + std::to_string(i + 1), model.stem[i], spec.stem[i].channels);
+  archive.linear("embed", model.embed, spec.dim, spec.projection_inputs());
   archive.vector("cls", model.cls, size_t(spec.dim));
   archive.vector("position", model.position, size_t(spec.patches()) * size_t(spec.dim));
   for (size_t i = 0; i < model.blocks.size(); ++i) visit_block(archive, numbered("block.", i), model.blocks[i], spec);
@@ -359,7 +357,7 @@ network::QuantModel load_model(const std::string& path) {
     }
   }
   model.blocks.resize(size_t(model.spec.depth));
-  if (model.spec.stem == zoo::Stem::kLvConv) model.stem.resize(3);
+  model.stem.resize(model.spec.stem.size());
   visit(file, model);
   file.finish();
   check_residual_rows(file, model);

@@ -67,8 +67,8 @@ class Pass {
 // The embedding convolves non-overlapping squares of the image or of the stem's last map.
 ConvGeometry embedding_geometry(const zoo::ModelSpec& spec) {
   ConvGeometry g;
-  g.in_size = spec.stem == zoo::Stem::kLvConv ? spec.image_size / 2 : spec.image_size;
-  g.channels = spec.stem == zoo::Stem::kLvConv ? zoo::kLvStemChannels : 3;
+  g.in_size = spec.map_size();
+  g.channels = spec.map_channels();
   g.out_size = spec.patch_grid;
   g.kernel = g.stride = g.in_size / spec.patch_grid;
   return g;

@@ -1,38 +1,43 @@
 #include "models/zoo/zoo.h"
 
 #include <cmath>
+#include <deque>
+#include <fstream>
+#include <iterator>
 
 #include "accel/isa/errors.h"
+#include "models/zoo/shipped.h"
 
 namespace heatvit::zoo {
-
 namespace {
 
-// Ours, made by models/zoo/micro/train.py (docs/deit-micro.md).
-ModelSpec deit_micro() {
-  ModelSpec spec{"deit-micro", 6, 96, 3, 192, true, 1e-6, Stem::kPatch, 1.0, false, 1.0, {3, 4, 5}};
-  spec.image_size = 64;
-  spec.patch_grid = 8;
-  spec.classes = 16;
-  spec.class_list = "models/zoo/micro/classes.csv";
-  spec.weights = "models/zoo/micro/weights.safetensors";
-  return spec;
+/// Descriptions from files and options, which live as long as the program: a deque does not move them.
+std::deque<ModelSpec>& others() {
+  static std::deque<ModelSpec> specs;
+  return specs;
+}
+
+std::string read_file(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  if (!file.good() && text.empty()) throw InputError(path + ": cannot be read");
+  return text;
+}
+
+bool is_file_name(std::string_view name) {
+  constexpr std::string_view kEnding = ".json";
+  return name.size() > kEnding.size() && name.substr(name.size() - kEnding.size()) == kEnding;
 }
 
 }  // namespace
 
-// DeiT: Touvron et al., ICML 2021, timm's vision_transformer. LV-ViT: Jiang et al., NeurIPS 2021, released code.
-// Selector positions: SPViT's released code (the paper's own are not known).
 const std::vector<ModelSpec>& models() {
-  static const std::vector<ModelSpec> kModels = {
-      // name      depth dim heads mlp  bias  eps   stem           div  aux   crop   selectors
-      {"deit-t", 12, 192, 3, 768, true, 1e-6, Stem::kPatch, 1.0, false, 0.875, {4, 7, 10}},
-      {"deit-s", 12, 384, 6, 1536, true, 1e-6, Stem::kPatch, 1.0, false, 0.875, {4, 7, 10}},
-      {"deit-b", 12, 768, 12, 3072, true, 1e-6, Stem::kPatch, 1.0, false, 0.875, {4, 7, 10}},
-      {"lv-vit-s", 16, 384, 6, 1152, false, 1e-5, Stem::kLvConv, 2.0, true, 0.9, {5, 9, 13}},
-      {"lv-vit-m", 20, 512, 8, 1536, false, 1e-5, Stem::kLvConv, 2.0, true, 1.0, {6, 11, 16}},
-      deit_micro(),
-  };
+  static const std::vector<ModelSpec> kModels = [] {
+    std::vector<ModelSpec> specs;
+    for (const Shipped& shipped : shipped_descriptions())
+      specs.push_back(read_description(shipped.json, std::string("models/zoo/") + shipped.file));
+    return specs;
+  }();
   return kModels;
 }
 
@@ -40,9 +45,34 @@ const ModelSpec& find(std::string_view name) {
   std::string known;
   for (const ModelSpec& model : models()) {
     if (model.name == name) return model;
-    known += (known.empty() ? "" : ", ") + std::string(model.name);
+    known += model.name + ", ";
   }
-  throw InputError("unknown model '" + std::string(name) + "'; known: " + known);
+  const std::string wanted(name);
+  if (is_file_name(name)) {
+    ModelSpec spec = read_description(read_file(wanted), wanted);
+    for (const ModelSpec& model : others())
+      if (describe(model) == describe(spec)) return model;
+    return others().emplace_back(std::move(spec));
+  }
+  for (const ModelSpec& model : others())
+    if (model.name == name) return model;
+  throw InputError("unknown model '" + wanted + "'; known: " + known +
+                   "or the file of a description (NAME.json, docs/networks.md)");
+}
+
+const ModelSpec& add(ModelSpec spec, const std::string& origin) {
+  check(spec, origin);
+  for (ModelSpec& known : others())
+    if (known.name == spec.name) return known = std::move(spec);
+  return others().emplace_back(std::move(spec));
+}
+
+std::vector<StemConv> lv_stem() { return {{64, 7, 2, 3}, {64, 3, 1, 1}, {64, 3, 1, 1}}; }
+
+int ModelSpec::map_size() const {
+  int size = image_size;
+  for (const StemConv& conv : stem) size = conv_out(size, conv);
+  return size;
 }
 
 int ModelSpec::kept_at(double rate) const { return static_cast<int>(std::floor(patches() * (1.0 - rate) + 1e-9)); }

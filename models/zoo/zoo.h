@@ -1,4 +1,5 @@
-// The networks, as data. A model is a row; nothing else in the project names one.
+// What a network of the family is: size, stem, tokens, classifier, input. A network is a description in JSON
+// (docs/networks.md); those that the project ships lie beside this file, and nothing else in the project names one.
 #pragma once
 
 #include <array>
@@ -9,32 +10,55 @@
 
 namespace heatvit::zoo {
 
-enum class Stem { kPatch, kLvConv };  // one convolution over patches that do not overlap; LV-ViT's four convolutions
+/// A convolution of the stem, before the patches are projected: no bias, batch norm (folded when weights are read) and
+/// ReLU follow it.
+struct StemConv {
+  int channels = 0, kernel = 0, stride = 1, pad = 0;
+
+  friend bool operator==(const StemConv& a, const StemConv& b) {
+    return a.channels == b.channels && a.kernel == b.kernel && a.stride == b.stride && a.pad == b.pad;
+  }
+};
+
+/// From a photograph to the network's input (docs/cli.md).
+struct InputTransform {
+  std::array<float, 3> mean = {0.485F, 0.456F, 0.406F};  // of pixel / 255; ImageNet's, as timm writes them
+  std::array<float, 3> std = {0.229F, 0.224F, 0.225F};
+  std::string interpolation = "bicubic";  // or bilinear
+};
 
 struct ModelSpec {
-  std::string_view name;
-  int depth, dim, heads;
-  int mlp_hidden;
-  bool qkv_bias;
-  double ln_eps;
-  Stem stem;
-  double residual_divisor;       // LV-ViT divides each residual branch (skip_lam)
-  bool aux_head;                 // logits = head(CLS) + 0.5 max over tokens of aux_head
-  double crop;                   // share of the short side that the centre crop keeps (image_size / resize)
-  std::array<int, 3> selectors;  // before these blocks, counting from 1
+  std::string name;
+  int depth = 0, dim = 0, heads = 0;
+  int mlp_hidden = 0;
+  bool qkv_bias = true;
+  double ln_eps = 1e-6;
+  std::vector<StemConv> stem;     // empty: the patches are cut out of the image
+  double residual_divisor = 1.0;  // each residual branch is divided by it (LV-ViT's skip_lam)
+  bool aux_head = false;          // logits = head(CLS) + 0.5 max over tokens of aux_head
+  double crop = 0.875;            // share of the short side that the centre crop keeps (image_size / resize)
+  std::vector<int> selectors;     // before these blocks, counting from 1
 
   int image_size = 224;  // pixels a side
   int patch_grid = 14;   // patches a side
   int classes = 1000;
   // Files under the project's folder. The first line of a class list names its columns: "class" first, the name last.
-  std::string_view class_list = "models/zoo/imagenet_classes.csv";
-  std::string_view weights = {};  // backbone and selectors, where the project ships them
+  // Empty: classes have numbers alone.
+  std::string class_list = "models/zoo/imagenet_classes.csv";
+  std::string weights = {};  // backbone and selectors, where the project ships them
+  InputTransform input;
 
   int head_dim() const { return dim / heads; }
   int patch_size() const { return image_size / patch_grid; }  // pixels a side
   int patches() const { return patch_grid * patch_grid; }     // N0
   int max_tokens() const { return patches() + 1; }
   size_t image_bytes() const { return size_t(image_size) * size_t(image_size) * 3; }
+
+  /// What the projection of the patches sees: the image, or the stem's last map.
+  int map_size() const;
+  int map_channels() const { return stem.empty() ? 3 : stem.back().channels; }
+  int projection_kernel() const { return map_size() / patch_grid; }  // and stride
+  int projection_inputs() const { return projection_kernel() * projection_kernel() * map_channels(); }
 
   /// Patch tokens that stay at a cumulative rate: floor(N0 (1 - r) + 1e-9).
   int kept_at(double rate) const;
@@ -43,11 +67,31 @@ struct ModelSpec {
   int tokens_for(int kept) const;
 };
 
-constexpr int kLvStemChannels = 64;
+/// LV-ViT's stem: 7 x 7 stride 2, then two 3 x 3, 64 channels each.
+std::vector<StemConv> lv_stem();
 
+/// Side of a map behind a convolution.
+constexpr int conv_out(int size, const StemConv& conv) { return (size + 2 * conv.pad - conv.kernel) / conv.stride + 1; }
+
+/// The networks that the project ships.
 const std::vector<ModelSpec>& models();
 
-/// Throws InputError naming the models there are.
+/// Reads a description. `origin` names it in errors. Throws InputError with the field and what is allowed: not JSON, an
+/// unknown field, a value out of range, something that a network may have and this project does not compute.
+ModelSpec read_description(const std::string& json, const std::string& origin);
+
+/// The description of a network as JSON; read_description() gives the same network.
+std::string describe(const ModelSpec& spec);
+
+/// Throws InputError where the fields do not fit each other or exceed what the hardware's commands can say.
+void check(const ModelSpec& spec, const std::string& origin);
+
+/// A shipped network by its name, or the description in a file (a name that ends in .json). The reference stays valid.
+/// Throws InputError naming the networks there are.
 const ModelSpec& find(std::string_view name);
+
+/// Keeps a network that is no file (built from options), so that find() knows its name from now on. Throws InputError
+/// as check() does.
+const ModelSpec& add(ModelSpec spec, const std::string& origin);
 
 }  // namespace heatvit::zoo

@@ -26,13 +26,7 @@ std::string config_text(const soc::SocConfig& config) {
   return text;
 }
 
-std::string model_text(const zoo::ModelSpec& spec) {
-  std::string text = std::string(spec.name);
-  for (const int extent : {spec.depth, spec.dim, spec.heads, spec.mlp_hidden, static_cast<int>(spec.stem),
-                           static_cast<int>(spec.aux_head), spec.selectors[0], spec.selectors[1], spec.selectors[2]})
-    text += " " + std::to_string(extent);
-  return text;
-}
+std::string model_text(const zoo::ModelSpec& spec) { return zoo::describe(spec); }
 
 std::string program_hash() {
   std::ifstream file("/proc/self/exe", std::ios::binary);

@@ -75,9 +75,7 @@ std::vector<Candidate> candidates(const soc::SocConfig& config, const zoo::Model
                                   const soc::Device& device) {
   const AcceleratorConfig& hw = config.accel;
   const int record_columns = static_cast<int>(AcceleratorConfig::record_slot() / 8);
-  const int patch = spec.patch_size();
-  const int embedded =
-      spec.stem == zoo::Stem::kLvConv ? patch / 2 * (patch / 2) * zoo::kLvStemChannels : patch * patch * 3;
+  const int embedded = spec.projection_inputs();
   const auto choose = [](bool is_open, std::vector<int> choices, int given) {
     return is_open ? std::move(choices) : std::vector<int>{given};
   };

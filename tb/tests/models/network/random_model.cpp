@@ -131,17 +131,13 @@ void Generator::embedding(network::QuantModel& model) {
   int size = spec_.image_size;
   int channels = 3;
   double in_rms = kPixelRms;
-  if (spec_.stem == zoo::Stem::kLvConv) {
-    for (int i = 0; i < 3; ++i) {
-      const int kernel = i == 0 ? 7 : 3;
-      const int stride = i == 0 ? 2 : 1;
-      network::QuantConv conv{size, size / stride, channels, kernel, stride, kernel / 2, {}};
-      conv.linear = linear(zoo::kLvStemChannels, kernel * kernel * channels, in_rms, activation_);
-      size = conv.out_size;
-      channels = zoo::kLvStemChannels;
-      in_rms = activation_ * kReluShare;
-      model.stem.push_back(conv);
-    }
+  for (const zoo::StemConv& stem : spec_.stem) {
+    network::QuantConv conv{size, zoo::conv_out(size, stem), channels, stem.kernel, stem.stride, stem.pad, {}};
+    conv.linear = linear(stem.channels, stem.kernel * stem.kernel * channels, in_rms, activation_);
+    size = conv.out_size;
+    channels = stem.channels;
+    in_rms = activation_ * kReluShare;
+    model.stem.push_back(conv);
   }
   const int patch = size / spec_.patch_grid;
   model.embed = linear(spec_.dim, patch * patch * channels, in_rms, start_rms_);

@@ -16,10 +16,9 @@ namespace heatvit::reference {
 namespace {
 
 // Small enough for the naive computation: 197 tokens of 32, two heads of 16.
-constexpr zoo::ModelSpec kTiny{"tiny", 3, 32, 2, 48, true, 1e-6, zoo::Stem::kPatch, 1.0, false, 0.875, {2, 3, 3}};
-constexpr zoo::ModelSpec kTinyAux{"tiny-aux", 2, 32, 2, 48, false, 1e-5, zoo::Stem::kPatch, 2.0, true, 0.9, {1, 2, 2}};
-constexpr zoo::ModelSpec kTinyConv{"tiny-conv",        1,   32,   2,   48,       false, 1e-5,
-                                   zoo::Stem::kLvConv, 2.0, true, 0.9, {1, 1, 1}};
+const zoo::ModelSpec kTiny{"tiny", 3, 32, 2, 48, true, 1e-6, {}, 1.0, false, 0.875, {2, 3, 3}};
+const zoo::ModelSpec kTinyAux{"tiny-aux", 2, 32, 2, 48, false, 1e-5, {}, 2.0, true, 0.9, {1, 2, 2}};
+const zoo::ModelSpec kTinyConv{"tiny-conv", 1, 32, 2, 48, false, 1e-5, zoo::lv_stem(), 2.0, true, 0.9, {1, 1, 1}};
 
 std::vector<int8_t> noise_image(uint32_t seed) {
   std::vector<int8_t> image(size_t{224} * 224 * 3);

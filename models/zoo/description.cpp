@@ -1,0 +1,262 @@
+// Descriptions of networks as JSON: docs/networks.md has the schema.
+#include <cmath>
+#include <functional>
+#include <initializer_list>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "accel/isa/errors.h"
+#include "models/zoo/zoo.h"
+
+namespace heatvit::zoo {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr int kMostTokens = 4096;  // of an image; row counts in commands have 15 bits, a batch's rows included
+constexpr int kMostRow = 1024;     // values of a row that LayerNorm and softmax take (accel/kernels/limits.h)
+
+/// The fields of a JSON object. Each is taken once; what nobody took is unknown.
+class Fields {
+ public:
+  Fields(const Json& object, std::string origin, std::string path = {})
+      : object_(object), origin_(std::move(origin)), path_(std::move(path)) {
+    if (!object.is_object()) throw InputError(where("") + "an object { ... } is needed");
+  }
+
+  bool has(const std::string& name) const { return object_.contains(name) && !object_[name].is_null(); }
+
+  int integer(const std::string& name, int minimum, int maximum, int otherwise) {
+    return static_cast<int>(number(name, minimum, maximum, otherwise, true));
+  }
+  int integer(const std::string& name, int minimum, int maximum) {
+    need(name);
+    return integer(name, minimum, maximum, minimum);
+  }
+  double real(const std::string& name, double minimum, double maximum, double otherwise) {
+    return number(name, minimum, maximum, otherwise, false);
+  }
+  bool flag(const std::string& name, bool otherwise) {
+    taken_.insert(name);
+    if (!has(name)) return otherwise;
+    if (!object_[name].is_boolean()) fail(name, "true or false");
+    return object_[name].get<bool>();
+  }
+  std::string text(const std::string& name, const std::string& otherwise) {
+    taken_.insert(name);
+    if (!has(name)) return otherwise;
+    if (!object_[name].is_string()) fail(name, "a text");
+    return object_[name].get<std::string>();
+  }
+  std::string choice(const std::string& name, const std::string& otherwise, const std::vector<std::string>& allowed,
+                     const std::string& computed) {
+    const std::string value = text(name, otherwise);
+    for (const std::string& a : allowed)
+      if (a == value) return value;
+    fail(name, computed);
+  }
+  const Json* array(const std::string& name) {
+    taken_.insert(name);
+    if (!has(name)) return nullptr;
+    if (!object_[name].is_array()) fail(name, "a list [ ... ]");
+    return &object_[name];
+  }
+  const Json* object(const std::string& name) {
+    taken_.insert(name);
+    return has(name) ? &object_[name] : nullptr;
+  }
+
+  /// After all: names the first field that nobody took.
+  void finish() const {
+    for (const auto& [name, value] : object_.items())
+      if (taken_.count(name) == 0) throw InputError(where(name) + "there is no such field (docs/networks.md)");
+  }
+
+  [[noreturn]] void fail(const std::string& name, const std::string& allowed) const {
+    throw InputError(where(name) + allowed + " is needed, found " +
+                     (object_.contains(name) ? object_[name].dump(-1, ' ', false, Json::error_handler_t::replace)
+                                             : std::string("nothing")));
+  }
+
+  std::string where(const std::string& name) const {
+    const std::string full = path_.empty() || name.empty() ? path_ + name : path_ + "." + name;
+    return origin_ + ": " + (full.empty() ? "" : "field '" + full + "': ");
+  }
+
+ private:
+  void need(const std::string& name) const {
+    if (!has(name)) fail(name, "a whole number");
+  }
+  double number(const std::string& name, double minimum, double maximum, double otherwise, bool whole) {
+    taken_.insert(name);
+    if (!has(name)) return otherwise;
+    const Json& value = object_[name];
+    const double v = value.is_number() ? value.get<double>() : std::nan("");
+    if (!(v >= minimum && v <= maximum) || (whole && v != std::floor(v)))
+      fail(name, std::string(whole ? "a whole number" : "a number") + " in " + Json(minimum).dump() + ".." +
+                     Json(maximum).dump());
+    return v;
+  }
+
+  const Json& object_;
+  std::string origin_, path_;
+  std::set<std::string> taken_;
+};
+
+std::vector<StemConv> read_stem(Fields& fields, const std::string& origin) {
+  std::vector<StemConv> stem;
+  const Json* list = fields.array("stem");
+  if (list == nullptr) return stem;
+  for (const Json& item : *list) {
+    Fields f(item, origin, "stem[" + std::to_string(stem.size()) + "]");
+    StemConv conv;
+    conv.channels = f.integer("channels", 1, 1024);
+    conv.kernel = f.integer("kernel", 1, 32);
+    conv.stride = f.integer("stride", 1, 32, 1);
+    conv.pad = f.integer("pad", 0, 31, 0);
+    f.choice("norm", "batch", {"batch"},
+             "\"batch\" (batch norm, folded into the convolution; nothing else is computed)");
+    f.choice("activation", "relu", {"relu"}, "\"relu\" (nothing else is computed in a stem)");
+    f.finish();
+    stem.push_back(conv);
+  }
+  return stem;
+}
+
+std::array<float, 3> read_three(Fields& fields, const std::string& name, const std::array<float, 3>& otherwise,
+                                double minimum) {
+  const Json* list = fields.array(name);
+  if (list == nullptr) return otherwise;
+  std::array<float, 3> values{};
+  if (list->size() != 3) fields.fail(name, "three numbers");
+  for (size_t i = 0; i < 3; ++i) {
+    if (!(*list)[i].is_number() || (*list)[i].get<double>() < minimum || (*list)[i].get<double>() > 10)
+      fields.fail(name, "three numbers in " + Json(minimum).dump() + "..10");
+    values[i] = (*list)[i].get<float>();
+  }
+  return values;
+}
+
+void read_input(Fields& fields, const std::string& origin, ModelSpec& spec) {
+  const Json* object = fields.object("input");
+  if (object == nullptr) return;
+  Fields f(*object, origin, "input");
+  spec.crop = f.real("crop", 0.05, 1.0, spec.crop);
+  spec.input.mean = read_three(f, "mean", spec.input.mean, 0);
+  spec.input.std = read_three(f, "std", spec.input.std, 1e-3);
+  spec.input.interpolation =
+      f.choice("interpolation", spec.input.interpolation, {"bicubic", "bilinear"}, "\"bicubic\" or \"bilinear\"");
+  f.finish();
+}
+
+std::vector<int> read_selectors(Fields& fields) {
+  std::vector<int> positions;
+  if (const Json* list = fields.array("selectors")) {
+    for (const Json& item : *list) {
+      if (!item.is_number_integer()) fields.fail("selectors", "a list of blocks, counting from 1,");
+      positions.push_back(item.get<int>());
+    }
+  }
+  return positions;
+}
+
+/// Fields that say what the network's parts are: one value of each is computed.
+void read_kinds(Fields& f, ModelSpec& spec) {
+  const std::string classifier = f.choice("classifier", "one", {"one", "auxiliary"},
+                                          "\"one\" (a head on the class token) or \"auxiliary\" (LV-ViT's) "
+                                          "(the mean of two heads is not computed)");
+  spec.aux_head = classifier == "auxiliary";
+  f.choice("pooling", "class", {"class"}, "\"class\" (the mean over tokens is not computed)");
+  f.choice("activation", "gelu", {"gelu"}, "\"gelu\" (no other activation of the MLP is computed)");
+  if (const Json* tokens = f.array("tokens"); tokens != nullptr && *tokens != Json::array({"class"}))
+    f.fail("tokens", "[\"class\"] (distillation and register tokens are not computed)");
+}
+
+}  // namespace
+
+void check(const ModelSpec& s, const std::string& origin) {
+  const auto refuse = [&](const std::string& field, const std::string& why) {
+    throw InputError(origin + ": field '" + field + "': " + why);
+  };
+  if (s.dim % s.heads != 0)
+    refuse("heads", std::to_string(s.heads) + " heads do not divide dim " + std::to_string(s.dim));
+  if (s.dim > kMostRow)
+    refuse("dim",
+           "at most " + std::to_string(kMostRow) + " values of a token are normalised, found " + std::to_string(s.dim));
+  if (s.image_size % s.patch_grid != 0) refuse("patch_size", "must divide image_size");
+  if (s.max_tokens() > kMostTokens)
+    refuse("patch_size", std::to_string(s.max_tokens()) + " tokens an image, at most " + std::to_string(kMostTokens));
+  int size = s.image_size;
+  for (size_t i = 0; i < s.stem.size(); ++i) {
+    const std::string name = "stem[" + std::to_string(i) + "]";
+    if (size + 2 * s.stem[i].pad < s.stem[i].kernel) refuse(name, "the kernel is larger than its input");
+    size = conv_out(size, s.stem[i]);
+  }
+  if (size % s.patch_grid != 0 || size < s.patch_grid)
+    refuse("stem", "a map of " + std::to_string(size) + " pixels a side is not divided by " +
+                       std::to_string(s.patch_grid) + " patches");
+  if (s.projection_kernel() > 255) refuse("patch_size", "a projection kernel has at most 255 pixels a side");
+  int previous = 0;
+  for (const int block : s.selectors) {
+    if (block <= previous || block > s.depth)
+      refuse("selectors", "rising blocks of 1.." + std::to_string(s.depth) + " are needed");
+    previous = block;
+  }
+}
+
+ModelSpec read_description(const std::string& json, const std::string& origin) {
+  const Json parsed = Json::parse(json, nullptr, false);
+  if (parsed.is_discarded()) throw InputError(origin + ": is not JSON");
+  Fields f(parsed, origin);
+  ModelSpec spec;
+  spec.name = f.text("name", origin);
+  f.text("source", "");
+  spec.depth = f.integer("depth", 1, 200);
+  spec.dim = f.integer("dim", 4, 4096);
+  spec.heads = f.integer("heads", 1, 64);
+  const double ratio = f.real("mlp_ratio", 0.1, 16, 4.0);
+  spec.mlp_hidden = f.integer("mlp_hidden", 1, 16384, static_cast<int>(std::lround(ratio * spec.dim)));
+  spec.image_size = f.integer("image_size", 8, 4096, 224);
+  const int patch = f.integer("patch_size", 1, 256, 16);
+  if (spec.image_size % patch != 0) f.fail("patch_size", "a divisor of image_size");
+  spec.patch_grid = spec.image_size / patch;
+  spec.classes = f.integer("classes", 1, 32767, 1000);
+  spec.class_list = f.text("class_list", "");
+  spec.weights = f.text("weights", "");
+  spec.qkv_bias = f.flag("qkv_bias", true);
+  spec.ln_eps = f.real("layernorm_epsilon", 1e-12, 1e-2, 1e-6);
+  spec.residual_divisor = f.real("residual_divisor", 0.1, 100, 1.0);
+  spec.stem = read_stem(f, origin);
+  read_kinds(f, spec);
+  spec.selectors = read_selectors(f);
+  read_input(f, origin, spec);
+  f.finish();
+  check(spec, origin);
+  return spec;
+}
+
+std::string describe(const ModelSpec& s) {
+  nlohmann::ordered_json d;
+  d["name"] = s.name;
+  d["depth"] = s.depth;
+  d["dim"] = s.dim;
+  d["heads"] = s.heads;
+  d["mlp_hidden"] = s.mlp_hidden;
+  d["image_size"] = s.image_size;
+  d["patch_size"] = s.patch_size();
+  d["classes"] = s.classes;
+  if (!s.class_list.empty()) d["class_list"] = s.class_list;
+  if (!s.weights.empty()) d["weights"] = s.weights;
+  d["qkv_bias"] = s.qkv_bias;
+  d["layernorm_epsilon"] = s.ln_eps;
+  d["residual_divisor"] = s.residual_divisor;
+  for (const StemConv& c : s.stem)
+    d["stem"].push_back({{"channels", c.channels}, {"kernel", c.kernel}, {"stride", c.stride}, {"pad", c.pad}});
+  d["classifier"] = s.aux_head ? "auxiliary" : "one";
+  d["selectors"] = s.selectors;
+  d["input"] = {
+      {"crop", s.crop}, {"mean", s.input.mean}, {"std", s.input.std}, {"interpolation", s.input.interpolation}};
+  return d.dump(2);
+}
+
+}  // namespace heatvit::zoo
