@@ -13,6 +13,7 @@
 #include "accel/kernels/pe_array.h"
 #include "accel/kernels/requantize.h"
 #include "accel/kernels/sigmoid.h"
+#include "accel/kernels/silu.h"
 #include "accel/kernels/softmax.h"
 
 namespace heatvit {
@@ -183,6 +184,10 @@ inline void finish_row(const int8_t* activations, const Job& job, const OutputTi
   if (job.activation == isa::Activation::kGelu) {
     int8_t row[kColumns];
     kernels::finish_gelu_row<uint64_t>(acc, records, 1, t.n, job.delta, job.multiplier2, job.shift2, row);
+    send_row<int8_t>(row, t.n, out);
+  } else if (job.activation == isa::Activation::kSilu) {
+    int8_t row[kColumns];
+    kernels::finish_silu_row<uint64_t>(acc, records, 1, t.n, job.multiplier2, job.shift2, row);
     send_row<int8_t>(row, t.n, out);
   } else if (job.activation == isa::Activation::kSigmoid) {
     uint16_t row[kColumns];

@@ -7,7 +7,7 @@ namespace heatvit::isa {
 namespace {
 
 constexpr const char* kElementNames[] = {"i8", "u8", "i16", "u16", "i32"};
-constexpr const char* kActivationNames[] = {"", " relu", " gelu", " sigmoid", " softmax"};
+constexpr const char* kActivationNames[] = {"", " relu", " gelu", " sigmoid", " softmax", " silu"};
 constexpr const char* kLayoutNames[] = {"packed", "rows_n", "rows_k"};
 
 __attribute__((format(printf, 1, 2))) std::string format(const char* pattern, ...) {

@@ -36,8 +36,8 @@ constexpr int bytes_of(Element e) {
 constexpr Element type_of_b(Element a) { return bytes_of(a) == 2 ? Element::kInt16 : Element::kInt8; }
 
 /// What follows the requantisation of a GEMM's accumulator (docs/numerics.md).
-enum class Activation : uint8_t { kNone = 0, kRelu = 1, kGelu = 2, kSigmoid = 3, kSoftmax = 4 };
-constexpr int kActivations = 5;
+enum class Activation : uint8_t { kNone = 0, kRelu = 1, kGelu = 2, kSigmoid = 3, kSoftmax = 4, kSilu = 5 };
+constexpr int kActivations = 6;
 
 /// How operand B lies in DDR.
 enum class LayoutB : uint8_t {

@@ -6,6 +6,7 @@
 #include "accel/kernels/requantize.h"
 #include "accel/kernels/selector.h"
 #include "accel/kernels/sigmoid.h"
+#include "accel/kernels/silu.h"
 #include "accel/kernels/softmax.h"
 
 namespace heatvit::modules {
@@ -104,6 +105,7 @@ constexpr std::array<TileFinish, isa::kActivations> kFinishes{{
     {kernels::gelu_cycles, "gelu"},
     {kernels::sigmoid_cycles, "sigmoid"},
     {kernels::softmax_cycles, "softmax"},
+    {kernels::silu_cycles, "silu"},
 }};
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "accel/kernels/requantize.h"
 #include "accel/kernels/selector.h"
 #include "accel/kernels/sigmoid.h"
+#include "accel/kernels/silu.h"
 #include "accel/kernels/softmax.h"
 #include "accel/modules/operation.h"
 
@@ -101,6 +102,7 @@ const char* unit_of(const isa::Command& c, bool has_residual) {
   switch (c.activation) {
     case Activation::kGelu: return "gelu";
     case Activation::kSigmoid: return "sigmoid";
+    case Activation::kSilu: return "silu";
     case Activation::kSoftmax: return nullptr;
     default: break;
   }
@@ -118,8 +120,8 @@ UnitCall row_call(const char* unit, const isa::Command& c, const int32_t* acc, c
   call.arrays.push_back(tap_matrix("records", false, reinterpret_cast<const uint64_t*>(records), count, 1, step));
   if (residual != nullptr)
     call.arrays.push_back(tap_array("residual", false, reinterpret_cast<const int16_t*>(residual), count));
-  if (c.activation == Activation::kGelu) {
-    call.scalars.push_back({"delta1", c.delta});
+  if (c.activation == Activation::kGelu || c.activation == Activation::kSilu) {
+    if (c.activation == Activation::kGelu) call.scalars.push_back({"delta1", c.delta});
     call.scalars.push_back({"multiplier2", c.multiplier2});
     call.scalars.push_back({"shift2", c.shift2});
   } else if (c.c_type == Element::kInt8) {
@@ -175,6 +177,11 @@ void VectorUnit::compute_row(const Job& job, const Tile& tile, int row, int head
                                         reinterpret_cast<int16_t*>(out));
       return kernels::finish_gelu_row(acc, records, step, n, c.delta, c.multiplier2, c.shift2,
                                       reinterpret_cast<int8_t*>(out));
+    case Activation::kSilu:
+      if (c.c_type == Element::kInt16)
+        return kernels::finish_silu_row(acc, records, step, n, c.multiplier2, c.shift2,
+                                        reinterpret_cast<int16_t*>(out));
+      return kernels::finish_silu_row(acc, records, step, n, c.multiplier2, c.shift2, reinterpret_cast<int8_t*>(out));
     case Activation::kSigmoid:
       return kernels::finish_sigmoid_row(acc, records, step, n, reinterpret_cast<uint16_t*>(out));
     case Activation::kSoftmax:

@@ -80,6 +80,14 @@ uint16_t sigmoid(int16_t x) {
   return saturate<uint16_t>(y);
 }
 
+template <typename Out>
+Out silu(int16_t x, const network::Requant& out) {
+  const int64_t share = sigmoid(saturate<int16_t>(int64_t{4} * x));  // the same argument in Q12
+  return saturate<Out>(round_shift(round_shift(x * share, 14) * out.multiplier, out.shift));
+}
+template int8_t silu<int8_t>(int16_t, const network::Requant&);
+template int16_t silu<int16_t>(int16_t, const network::Requant&);
+
 uint32_t integer_sqrt(uint64_t value) {
   // The double is off by one at most: 53 bits of a root of at most 32.
   auto root = static_cast<uint64_t>(std::sqrt(static_cast<double>(value)));

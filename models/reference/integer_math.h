@@ -41,6 +41,10 @@ inline int64_t requantise(int64_t accumulator, uint16_t multiplier, int shift) {
 template <typename Out = int8_t>
 Out gelu(int16_t x, uint16_t delta1, const network::Requant& out);
 
+/// Section 6a. x: Q10. `out`: from Q12 to the output's scale. Out: int8_t or int16_t.
+template <typename Out = int8_t>
+Out silu(int16_t x, const network::Requant& out);
+
 /// Section 5 over one row of n >= 1 scores in Q8. delta2: Q15. Out: uint8_t (scale 1/255) or uint16_t (1/65535).
 template <typename Out>
 void softmax(const int16_t* scores, int n, uint16_t delta2, Out* out);

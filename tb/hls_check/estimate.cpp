@@ -11,6 +11,7 @@
 #include "accel/kernels/requantize.h"
 #include "accel/kernels/selector.h"
 #include "accel/kernels/sigmoid.h"
+#include "accel/kernels/silu.h"
 #include "accel/kernels/softmax.h"
 #include "tb/hls_check/pragma.h"
 
@@ -152,15 +153,16 @@ int64_t HlsEstimate::stream(const std::string& unit, const Extents& e) {
 }
 
 /// Requantiser, polynomial and scaling are stages of a dataflow: the slowest sets the pace.
-int64_t HlsEstimate::gelu(const Extents& e) {
-  const std::string path = kKernels + "gelu.h";
-  const int64_t depth = k::kGeluDepth;
+int64_t HlsEstimate::curve(const std::string& unit, const Extents& e) {
+  const std::string path = kKernels + unit + ".h";
+  const bool silu = unit == "silu";
+  const int64_t depth = silu ? k::kSiluDepth : k::kGeluDepth;
   const int64_t stages[] = {beats(kKernels + "requantize.h", "channels", 0, e.n, k::kRequantizeDepth),
-                            beats(path, "values", 0, e.n, k::kGeluPolynomialDepth),
-                            beats(path, "values", 1, e.n, k::kGeluRescaleDepth)};
+                            beats(path, "values", 0, e.n, silu ? k::kSiluFunctionDepth : k::kGeluPolynomialDepth),
+                            beats(kKernels + "gelu.h", "values", 1, e.n, k::kGeluRescaleDepth)};
   const bool dataflow = text(path).find("#pragma HLS dataflow") != std::string::npos;
   const int64_t row = dataflow ? *std::max_element(stages, stages + 3) : stages[0] + stages[1] + stages[2];
-  return nest(promise(kUnits + "gelu.cpp", "rows"), e.m, row, depth);
+  return nest(promise(kUnits + unit + ".cpp", "rows"), e.m, row, depth);
 }
 
 int64_t HlsEstimate::softmax(const std::string& unit, const Extents& e) {
@@ -235,7 +237,7 @@ int64_t HlsEstimate::random_scores(const Extents& e) {
 
 int64_t HlsEstimate::cycles(const std::string& unit, const Extents& e) {
   if (unit.rfind("pe_array", 0) == 0) return gemm(unit, e);
-  if (unit == "gelu") return gelu(e);
+  if (unit == "gelu" || unit == "silu") return curve(unit, e);
   if (unit.rfind("softmax", 0) == 0) return softmax(unit, e);
   if (unit == "layernorm") return layernorm(e);
   if (unit == "token_pack") return pack(e);
@@ -253,6 +255,7 @@ int64_t HlsEstimate::charged(const std::string& unit, const Extents& e) const {
   if (unit.rfind("pe_array", 0) == 0)
     return k::gemm_tile_cycles(m, static_cast<int>(e.k), n, lanes_.inputs, lanes_.outputs);
   if (unit == "gelu") return k::gelu_cycles(e.m, n, lanes_.vector);
+  if (unit == "silu") return k::silu_cycles(e.m, n, lanes_.vector);
   if (unit == "sigmoid") return k::sigmoid_cycles(e.m, n, lanes_.vector);
   if (unit.rfind("softmax", 0) == 0) return k::softmax_cycles(e.m, n, lanes_.vector);
   if (unit == "layernorm") return k::layernorm_cycles(e.m, n, lanes_.vector);
@@ -274,6 +277,7 @@ std::vector<std::string> HlsEstimate::unit_names() {
           "requantize",
           "requantize_residual",
           "gelu",
+          "silu",
           "sigmoid",
           "softmax",
           "softmax_wide",

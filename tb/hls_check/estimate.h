@@ -73,7 +73,7 @@ class HlsEstimate {
   int64_t square_root();
   int64_t gemm(const std::string& unit, const Extents& e);
   int64_t stream(const std::string& unit, const Extents& e);
-  int64_t gelu(const Extents& e);
+  int64_t curve(const std::string& unit, const Extents& e);
   int64_t softmax(const std::string& unit, const Extents& e);
   int64_t layernorm(const Extents& e);
   int64_t select(const std::string& unit, const Extents& e);

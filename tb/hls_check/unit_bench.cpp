@@ -90,6 +90,7 @@ std::string run_vectors(const std::string& path) {
       {"requantize", bench<&requantize>},
       {"requantize_residual", bench<&requantize_residual>},
       {"gelu", bench<&gelu>},
+      {"silu", bench<&silu>},
       {"sigmoid", bench<&sigmoid>},
       {"softmax", bench<&softmax>},
       {"softmax_wide", bench<&softmax_wide>},

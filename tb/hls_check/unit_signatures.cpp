@@ -47,6 +47,7 @@ std::vector<UnitSignature> all_units() {
       unit<decltype(requantize)>("requantize", {"acc", "records", "rows", "n", "relu", "out"}),
       unit<decltype(requantize_residual)>("requantize_residual", {"acc", "records", "residual", "rows", "n", "out"}),
       unit<decltype(gelu)>("gelu", {"acc", "records", "rows", "n", "delta1", "multiplier2", "shift2", "out"}),
+      unit<decltype(silu)>("silu", {"acc", "records", "rows", "n", "multiplier2", "shift2", "out"}),
       unit<decltype(sigmoid)>("sigmoid", {"acc", "records", "rows", "n", "out"}),
       unit<decltype(softmax)>("softmax", {"x", "rows", "n", "delta2", "out"}),
       unit<decltype(softmax_wide)>("softmax_wide", {"x", "rows", "n", "delta2", "out"}),

@@ -22,6 +22,7 @@ void requantize_residual(const int32_t* acc, const uint64_t* records, const int1
                          int16_t* out);
 void gelu(const int32_t* acc, const uint64_t* records, int rows, int n, uint16_t delta1, uint16_t multiplier2,
           int shift2, int8_t* out);
+void silu(const int32_t* acc, const uint64_t* records, int rows, int n, uint16_t multiplier2, int shift2, int8_t* out);
 void sigmoid(const int32_t* acc, const uint64_t* records, int rows, int n, uint16_t* out);
 void softmax(const int16_t* x, int rows, int n, uint16_t delta2, uint8_t* out);
 void softmax_wide(const int16_t* x, int rows, int n, uint16_t delta2, uint16_t* out);

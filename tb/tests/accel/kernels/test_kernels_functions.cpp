@@ -12,6 +12,7 @@
 #include "accel/kernels/gelu.h"
 #include "accel/kernels/layernorm.h"
 #include "accel/kernels/sigmoid.h"
+#include "accel/kernels/silu.h"
 #include "accel/kernels/softmax.h"
 #include "tb/tests/support/div_round.h"
 
@@ -135,6 +136,37 @@ TEST(Sigmoid, HandComputedPoints) {
   EXPECT_EQ(sigmoid_q16(32767), 65535);
   EXPECT_EQ(sigmoid_q16(-20480), 0);
   EXPECT_EQ(sigmoid_q16(-32768), 0);
+}
+
+TEST(Silu, HandComputedPoints) {
+  EXPECT_EQ(silu_q12(0), 0);
+  EXPECT_EQ(silu_q12(1024), 3072);     // 1 x 3/4
+  EXPECT_EQ(silu_q12(-1024), -1024);   // -1 x 1/4
+  EXPECT_EQ(silu_q12(-5120), 0);       // from -5 on nothing is left
+  EXPECT_EQ(silu_q12(32767), 131066);  // x itself, far to the right, but that 1.0 is 65535
+  EXPECT_EQ(silu_q12(-32768), 0);      // 4 x saturates
+}
+
+TEST(Silu, ErrorOverTheWholeRange) {
+  double exact = 0;
+  for (int x = -32768; x <= 32767; ++x)
+    exact = std::max(exact,
+                     std::fabs(silu_q12(static_cast<int16_t>(x)) / 4096.0 - x / 1024.0 / (1 + std::exp(-x / 1024.0))));
+  report("silu_q12 against the real function", exact);
+  EXPECT_LE(exact, 0.068);
+  EXPECT_GE(exact, 0.03);  // PLAN's own error, times the argument
+}
+
+TEST(Silu, RowsRequantiseTwice) {
+  const int32_t acc[4] = {0, 1 << 20, -(1 << 20), 1 << 24};
+  const isa::ChannelRecord record{5, 1024, 20, 0};
+  int8_t out[4];
+  finish_silu_row(acc, &record, 0, 4, 50000, 22, out);
+  for (int i = 0; i < 4; ++i) {
+    const int64_t q = heatvit::tests::div_round((int64_t{acc[i]} + 5) * 1024, int64_t{1} << 20);
+    const int64_t g = silu_q12(static_cast<int16_t>(q));
+    EXPECT_EQ(out[i], saturate<int8_t>(heatvit::tests::div_round(g * 50000, int64_t{1} << 22))) << i;
+  }
 }
 
 TEST(Sigmoid, ErrorOverTheWholeRange) {

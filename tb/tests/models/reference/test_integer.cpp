@@ -181,6 +181,15 @@ TEST(Softmax, FollowsTheRealFunction) {
   }
 }
 
+TEST(Silu, ValuesFromTheFormula) {
+  const network::Requant quarter{1, 2};  // Q12 -> Q10
+  EXPECT_EQ(silu<int16_t>(0, quarter), 0);
+  EXPECT_EQ(silu<int16_t>(1024, quarter), 768);
+  EXPECT_EQ(silu<int16_t>(-1024, quarter), -256);
+  EXPECT_EQ(silu<int16_t>(-6000, quarter), 0);
+  EXPECT_EQ(silu<int16_t>(20000, quarter), 20000);  // 20000 x 65535 / 65536, rounded
+}
+
 TEST(Sigmoid, PiecesMeetAndMirror) {
   EXPECT_EQ(sigmoid(0), 32768);
   EXPECT_EQ(sigmoid(4095), 49148);
