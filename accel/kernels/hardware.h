@@ -21,6 +21,9 @@ constexpr int kTileN = 192;
 constexpr int kVectorLanes = 16;  // values a cycle of the vector unit
 constexpr int kSelectLanes = 16;  // comparators of the token selector
 
+constexpr int kDivisionInterval = 64;  // cycles between divisions (or roots) that a row-wise unit takes; from the
+                                       // latency on: one after another
+
 }  // namespace kernels
 }  // namespace heatvit
 

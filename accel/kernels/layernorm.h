@@ -37,23 +37,56 @@ headroom:
   return h;
 }
 
-/// floor(sqrt(v)), exact for every v: digit by digit, one result bit a step.
-inline UInt<kRootBits> integer_sqrt(uint64_t v) {
-  UInt<kRootBits + 2> rest = 0;
-  UInt<kRootBits> root = 0;
+constexpr int64_t root_cycles() { return kRootBits / kRootBitsPerCycle + kDivideDepth; }
+
+namespace detail {
+
+struct Root {
+  UInt<kRootBits> floor;
+  UInt<kRootBits + 2> rest;
+};
+
+/// One more bit of the root: the rest takes in two bits of the radicand, and the trial leaves it where it fits.
+inline void root_bit(Root& r, UInt<2> bits) {
+#pragma HLS inline
+  const UInt<kRootBits + 2> rest =
+      static_cast<UInt<kRootBits + 2>>((r.rest << 2) | static_cast<UInt<kRootBits + 2>>(bits));
+  const UInt<kRootBits + 2> trial =
+      static_cast<UInt<kRootBits + 2>>((static_cast<UInt<kRootBits + 2>>(r.floor) << 2) | UInt<kRootBits + 2>(1));
+  const bool fits = rest >= trial;
+  r.rest = static_cast<UInt<kRootBits + 2>>(rest - (fits ? trial : UInt<kRootBits + 2>(0)));
+  r.floor =
+      static_cast<UInt<kRootBits>>(static_cast<UInt<kRootBits>>(r.floor << 1) | static_cast<UInt<kRootBits>>(fits));
+}
+
+inline UInt<kRootBits> root_in_turn(uint64_t v) {
+  Root r = {0, 0};
 root_bits:
   for (int i = kRootBits - 1; i >= 0; --i) {
 #pragma HLS pipeline II = 1
 #pragma HLS unroll factor = 2
-    const UInt<2> bits = static_cast<UInt<2>>((v >> (2 * i)) & 3);
-    rest = static_cast<UInt<kRootBits + 2>>((rest << 2) | static_cast<UInt<kRootBits + 2>>(bits));
-    const UInt<kRootBits + 2> trial =
-        static_cast<UInt<kRootBits + 2>>((static_cast<UInt<kRootBits + 2>>(root) << 2) | UInt<kRootBits + 2>(1));
-    const bool fits = rest >= trial;
-    rest = static_cast<UInt<kRootBits + 2>>(rest - (fits ? trial : UInt<kRootBits + 2>(0)));
-    root = static_cast<UInt<kRootBits>>(static_cast<UInt<kRootBits>>(root << 1) | static_cast<UInt<kRootBits>>(fits));
+    root_bit(r, static_cast<UInt<2>>((v >> (2 * i)) & 3));
   }
-  return root;
+  return r.floor;
+}
+
+inline UInt<kRootBits> root_pipelined(uint64_t v) {
+#pragma HLS pipeline II = kDivisionInterval
+  Root r = {0, 0};
+root_stages:
+  for (int i = kRootBits - 1; i >= 0; --i) {
+#pragma HLS unroll
+    root_bit(r, static_cast<UInt<2>>((v >> (2 * i)) & 3));
+  }
+  return r.floor;
+}
+
+}  // namespace detail
+
+/// floor(sqrt(v)), exact for every v: digit by digit, one result bit a step; pipelined as divide() is.
+inline UInt<kRootBits> integer_sqrt(uint64_t v) {
+#pragma HLS inline
+  return kDivisionInterval < root_cycles() ? detail::root_pipelined(v) : detail::root_in_turn(v);
 }
 
 /// How a row is normalised: n_i = round_shift((count * x_i - sum) * reciprocal, shift).
@@ -117,8 +150,6 @@ values:
   }
 }
 
-constexpr int64_t root_cycles() { return kRootBits / kRootBitsPerCycle + kDivideDepth; }
-
 /// Stages beyond the beats. Sums: a square, two trees.
 constexpr int layernorm_sum_depth(int lanes) {
   return kReadDepth + kMultiplyDepth + ceil_log2(lanes) * kAddDepth + kAddDepth;
@@ -133,18 +164,19 @@ constexpr int kNormScaleDepth =
 
 constexpr int layernorm_depth(int lanes) { return layernorm_sum_depth(lanes) + kVarianceDepth + kNormScaleDepth; }
 
-/// Sums, square root, reciprocal and scaling are stages of a dataflow over rows; root and reciprocal are not pipelined,
-/// so rows of fewer beats than they take wait for them.
-constexpr int64_t layernorm_interval(int n, int lanes) {
+/// Sums, square root, reciprocal and scaling are stages of a dataflow over rows; root and reciprocal take a row each
+/// `division` cycles, so rows of fewer beats wait for them.
+constexpr int64_t layernorm_interval(int n, int lanes, int division) {
   const int64_t pass = ceil_div(n, lanes) + 1;
-  const int64_t division = divide_cycles(kNormReciprocalBits);
-  const int64_t slowest = division > root_cycles() ? division : root_cycles();
+  const int64_t quotient = division_interval(divide_cycles(kNormReciprocalBits), division);
+  const int64_t root = division_interval(root_cycles(), division);
+  const int64_t slowest = quotient > root ? quotient : root;
   return pass > slowest ? pass : slowest;
 }
 
-constexpr int64_t layernorm_cycles(int64_t rows, int n, int lanes) {
+constexpr int64_t layernorm_cycles(int64_t rows, int n, int lanes, int division) {
   return row_dataflow_cycles(
-      rows, layernorm_interval(n, lanes),
+      rows, layernorm_interval(n, lanes, division),
       2 * (ceil_div(n, lanes) + 1) + root_cycles() + divide_cycles(kNormReciprocalBits) + layernorm_depth(lanes));
 }
 

@@ -261,10 +261,10 @@ constexpr int64_t head_mean_cycles(int64_t rows, int n, int lanes) {
   return stream_cycles(rows, n, lanes, head_mean_depth(lanes));
 }
 
-/// One head a cycle; the division of a token runs beside the sums of the next and is the slower of the two below 10
-/// heads.
-constexpr int64_t token_score_cycles(int tokens, int heads) {
-  const int64_t interval = heads > divide_cycles(16) ? heads : divide_cycles(16);
+/// One head a cycle; the division of a token runs beside the sums of the next, a token each `division` cycles at most.
+constexpr int64_t token_score_cycles(int tokens, int heads, int division) {
+  const int64_t wait = division_interval(divide_cycles(16), division);
+  const int64_t interval = heads > wait ? heads : wait;
   return row_dataflow_cycles(tokens, interval,
                              heads + divide_cycles(16) + kReadDepth + kMultiplyDepth + kAddDepth + kWriteDepth);
 }

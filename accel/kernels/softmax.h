@@ -116,16 +116,16 @@ constexpr int softmax_depth(int lanes) {
 }
 
 /// Rows between two rows that enter: the passes overlap (row buffers are doubled), each takes ceil(n / lanes) beats and
-/// one to hand over. The divider is a stage of its own and is not pipelined: shorter rows wait for it.
-constexpr int64_t softmax_interval(int n, int lanes) {
+/// one to hand over. The divider is a stage of its own, which takes a row each `division` cycles: shorter rows wait.
+constexpr int64_t softmax_interval(int n, int lanes, int division) {
   const int64_t pass = ceil_div(n, lanes) + 1;
-  const int64_t division = divide_cycles(kSoftmaxReciprocalBits);
-  return pass > division ? pass : division;
+  const int64_t wait = division_interval(divide_cycles(kSoftmaxReciprocalBits), division);
+  return pass > wait ? pass : wait;
 }
 
-constexpr int64_t softmax_cycles(int64_t rows, int n, int lanes) {
+constexpr int64_t softmax_cycles(int64_t rows, int n, int lanes, int division) {
   return row_dataflow_cycles(
-      rows, softmax_interval(n, lanes),
+      rows, softmax_interval(n, lanes, division),
       3 * (ceil_div(n, lanes) + 1) + divide_cycles(kSoftmaxReciprocalBits) + softmax_depth(lanes));
 }
 

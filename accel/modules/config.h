@@ -28,6 +28,9 @@ struct ControlConfig {
 struct VectorConfig {
   int lanes = 16;         // elements a cycle
   int select_lanes = 16;  // comparators of the token selector
+  // Cycles between the divisions (or square roots) that a row-wise operation's unit takes: softmax, LayerNorm, token
+  // scores. 1: a row a cycle; from the latency of a division on: one after another.
+  int division_interval = 64;
 };
 
 enum class Fault : uint8_t { kNone, kFlipWeightBit, kDropInput, kEarlyRelease };

@@ -24,10 +24,10 @@ namespace {
 using isa::Opcode;
 
 int64_t softmax(const Job& job, const Chunk& k, const VectorConfig& v) {
-  return kernels::softmax_cycles(k.rows, job.n, v.lanes);
+  return kernels::softmax_cycles(k.rows, job.n, v.lanes, v.division_interval);
 }
 int64_t layernorm(const Job& job, const Chunk& k, const VectorConfig& v) {
-  return kernels::layernorm_cycles(k.rows, job.n, v.lanes);
+  return kernels::layernorm_cycles(k.rows, job.n, v.lanes, v.division_interval);
 }
 int64_t copy(const Job&, const Chunk& k, const VectorConfig& v) {
   return kernels::copy_cycles(k.rows, k.columns, v.lanes);
@@ -38,8 +38,8 @@ int64_t token_mean(const Job& job, const Chunk& k, const VectorConfig& v) {
 int64_t head_mean(const Job& job, const Chunk& k, const VectorConfig& v) {
   return kernels::head_mean_cycles(k.rows, job.n, v.lanes);
 }
-int64_t token_score(const Job& job, const Chunk& k, const VectorConfig&) {
-  return kernels::token_score_cycles(k.rows, job.n);
+int64_t token_score(const Job& job, const Chunk& k, const VectorConfig& v) {
+  return kernels::token_score_cycles(k.rows, job.n, v.division_interval);
 }
 int64_t token_pack(const Job& job, const Chunk& k, const VectorConfig& v) {
   return kernels::pack_slice_cycles(job.tokens, job.tokens_after, k.columns, v.lanes);
@@ -99,13 +99,22 @@ constexpr bool rows_in_order() {
 }
 static_assert(rows_in_order(), "a row an opcode, found by its number");
 
+/// A cost function of the kernels as one of the table.
+template <int64_t (*kCycles)(int64_t rows, int n, int lanes)>
+int64_t streamed(int64_t rows, int n, const VectorConfig& v) {
+  return kCycles(rows, n, v.lanes);
+}
+int64_t softmax_of_tile(int64_t rows, int n, const VectorConfig& v) {
+  return kernels::softmax_cycles(rows, n, v.lanes, v.division_interval);
+}
+
 constexpr std::array<TileFinish, isa::kActivations> kFinishes{{
-    {kernels::requantize_cycles, "requantize"},  // kNone
-    {kernels::requantize_cycles, "requantize"},  // kRelu
-    {kernels::gelu_cycles, "gelu"},
-    {kernels::sigmoid_cycles, "sigmoid"},
-    {kernels::softmax_cycles, "softmax"},
-    {kernels::silu_cycles, "silu"},
+    {streamed<kernels::requantize_cycles>, "requantize"},  // kNone
+    {streamed<kernels::requantize_cycles>, "requantize"},  // kRelu
+    {streamed<kernels::gelu_cycles>, "gelu"},
+    {streamed<kernels::sigmoid_cycles>, "sigmoid"},
+    {softmax_of_tile, "softmax"},
+    {streamed<kernels::silu_cycles>, "silu"},
 }};
 
 }  // namespace

@@ -83,7 +83,7 @@ const Operation& operation_of(const isa::Command& command);
 
 /// What the vector unit does to an output tile of a GEMM.
 struct TileFinish {
-  int64_t (*cycles)(int64_t rows, int n, int lanes);
+  int64_t (*cycles)(int64_t rows, int n, const VectorConfig& config);
   const char* kernel;
 };
 const TileFinish& finish_of(isa::Activation activation);

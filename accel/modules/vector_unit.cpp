@@ -58,8 +58,7 @@ void VectorUnit::finish_gemm(const Job& job) {
     uint8_t* out = ports_.output.acquire_free(ports_.account, static_cast<int64_t>(block.train.bytes()));
     ports_.account.enter(Cause::kBusy);
     if (functional_) finish_tile(job, tile, from, out, block.layout);
-    ports_.clock.wait_cycles(
-        static_cast<uint64_t>(finish.cycles(int64_t{tile.heads} * tile.m, tile.out_n, config_.lanes)));
+    ports_.clock.wait_cycles(static_cast<uint64_t>(finish.cycles(int64_t{tile.heads} * tile.m, tile.out_n, config_)));
     ports_.accumulator.release();
     if (job.command.residual) ports_.vector.release();
     if (has_records && tile.records_last) {

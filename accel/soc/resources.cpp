@@ -26,8 +26,12 @@ ResourceCount multipliers(int64_t count, int a_bits, int b_bits) { return {count
 // A barrel shifter: three levels of four-way selections (a LUT6 each) for shifts below 64.
 ResourceCount shifters(int64_t count, int bits) { return {0, 0, count * 3 * bits, count * bits}; }
 
-// accel/kernels/divide.h: two subtractions a cycle, a remainder and a quotient register.
-ResourceCount serial_dividers(int64_t count, int bits) { return {0, 0, count * 3 * bits, count * 3 * bits}; }
+// accel/kernels/divide.h: two subtractions a cycle, a remainder and a quotient register; as many such stages as are
+// needed to take a division each `interval` cycles.
+ResourceCount row_dividers(int64_t count, int bits, int64_t latency, int interval) {
+  const int64_t stages = count * ceil_div(latency, kernels::division_interval(latency, interval));
+  return {0, 0, stages * 3 * bits, stages * 3 * bits};
+}
 
 // A pipelined divider: a subtraction and two registers a quotient bit.
 ResourceCount pipelined_dividers(int64_t count, int bits, int quotient_bits) {
@@ -71,19 +75,22 @@ ResourceCount vector_lanes(const SocConfig& config) {
                                   multipliers(lanes, 17, 17), multipliers(lanes, 16, 18), multipliers(lanes, 19, 17),
                                   adders(lanes, 16 + 16 + 16 + 32 + 18 + 8), shifters(lanes, 36),
                                   pipeline(lanes, kernels::kGeluDepth - kernels::kRequantizeDepth, 6)});
-  const ResourceCount softmax = sum({multipliers(lanes, 17, 18), multipliers(lanes, 6, 17), multipliers(lanes, 18, 18),
-                                     multipliers(lanes, 29, 16), multipliers(lanes, 26, 31), multipliers(lanes, 33, 17),
-                                     adders(lanes, 17 + 17 + 26 + 26 + 34 + 8), shifters(lanes, 25),
-                                     serial_dividers(1, 64), pipeline(lanes, kernels::softmax_depth(lanes), 6)});
+  const ResourceCount softmax = sum(
+      {multipliers(lanes, 17, 18), multipliers(lanes, 6, 17), multipliers(lanes, 18, 18), multipliers(lanes, 29, 16),
+       multipliers(lanes, 26, 31), multipliers(lanes, 33, 17), adders(lanes, 17 + 17 + 26 + 26 + 34 + 8),
+       shifters(lanes, 25),
+       row_dividers(1, 64, kernels::divide_cycles(kernels::kSoftmaxReciprocalBits), config.vector.division_interval),
+       pipeline(lanes, kernels::softmax_depth(lanes), 6)});
   return sum({requantise, gelu, softmax});
 }
 
 ResourceCount layernorm_lanes(const SocConfig& config) {
   const int lanes = config.vector.lanes;
-  return sum({multipliers(lanes, 16, 16), multipliers(lanes, 11, 16), multipliers(lanes, 28, 34),
-              multipliers(lanes, 20, 16), multipliers(1, 11, 40), multipliers(1, 27, 27),
-              adders(lanes, 27 + 32 + 40 + 48 + 8), shifters(2 * lanes, 48), serial_dividers(2, 64),
-              pipeline(lanes, kernels::layernorm_depth(lanes), 5)});
+  return sum(
+      {multipliers(lanes, 16, 16), multipliers(lanes, 11, 16), multipliers(lanes, 28, 34), multipliers(lanes, 20, 16),
+       multipliers(1, 11, 40), multipliers(1, 27, 27), adders(lanes, 27 + 32 + 40 + 48 + 8), shifters(2 * lanes, 48),
+       row_dividers(2, 64, kernels::divide_cycles(kernels::kNormReciprocalBits), config.vector.division_interval),
+       pipeline(lanes, kernels::layernorm_depth(lanes), 5)});
 }
 
 /// What token pruning adds to the fabric; its linear layers run on the array, their activations in the vector unit.
@@ -99,7 +106,7 @@ std::vector<ModuleResources> selector_modules(const SocConfig& config) {
                                    {0, bram18k_of(32 * lanes, kernels::kMaxRow / lanes), 0, 0}});
   const ResourceCount score = sum({multipliers(1, 17, 17),
                                    adders(1, 40 + 20),
-                                   serial_dividers(1, 40),
+                                   row_dividers(1, 40, kernels::divide_cycles(16), config.vector.division_interval),
                                    {0, bram18k_of(32, int64_t{kernels::kMaxTokens} * config.accel.batch), 0, 0}});
   const ResourceCount select = sum({adders(comparators, 2 * kScoreBits + 8), adders(1, 32)});
   const ResourceCount pack = sum({multipliers(lanes, kScoreBits, 16),

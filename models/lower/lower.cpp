@@ -349,7 +349,7 @@ void Builder::block(int index, const network::QuantBlock* w) {
   linear(proj, prefix + "proj", w != nullptr ? &w->proj : nullptr, attended_, x_, &x_);
   layernorm(block, Op::kNorm2, kTokens, d, w != nullptr ? &w->norm2 : nullptr, x_, normed_);
   Command fc1 = layer(Op::kFc1, d, spec_.mlp_hidden);
-  fc1.activation = Activation::kGelu;
+  fc1.activation = spec_.activation == zoo::Activation::kSilu ? Activation::kSilu : Activation::kGelu;
   if (w != nullptr) fc1.multiplier2 = w->gelu.multiplier, fc1.shift2 = w->gelu.shift;
   linear(fc1, prefix + "fc1", w != nullptr ? &w->fc1 : nullptr, normed_, hidden_);
   Command fc2 = layer(Op::kFc2, spec_.mlp_hidden, d);

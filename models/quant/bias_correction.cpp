@@ -45,13 +45,15 @@ struct ErrorSum {
 int8_t to_int8(double value) { return reference::saturate<int8_t>(std::lround(value)); }
 int16_t to_int16(double value) { return reference::saturate<int16_t>(std::lround(value)); }
 
-// GELU of the hardware for every int16 Q10, as it leaves in int8, in units of the tensor.
-class GeluTable {
+// The MLP's activation on the hardware for every int16 Q10, as it leaves in int8, in units of the tensor.
+class ActivationTable {
  public:
-  explicit GeluTable(double scale) : values_(1 << 16) {
+  ActivationTable(zoo::Activation activation, double scale) : values_(1 << 16) {
     const network::Requant requant = requant_for(kGeluOutScale / scale, "GELU");
     for (int x = std::numeric_limits<int16_t>::min(); x <= std::numeric_limits<int16_t>::max(); ++x) {
-      const int q = reference::gelu(static_cast<int16_t>(x), reference::kUnitDelta, requant);
+      const auto at = static_cast<int16_t>(x);
+      const int q = activation == zoo::Activation::kSilu ? reference::silu(at, requant)
+                                                         : reference::gelu(at, reference::kUnitDelta, requant);
       values_[index(static_cast<int16_t>(x))] = static_cast<float>(q * scale);
     }
   }
@@ -66,7 +68,7 @@ class GeluTable {
 class BlockErrors {
  public:
   BlockErrors(const zoo::ModelSpec& spec, double v_scale, double attended_scale, double hidden_scale)
-      : spec_(spec), v_scale_(v_scale), attended_scale_(attended_scale), gelu_(hidden_scale) {}
+      : spec_(spec), v_scale_(v_scale), attended_scale_(attended_scale), activation_(spec.activation, hidden_scale) {}
 
   void take(const std::string& part, const float* data, size_t count, int first_token) {
     if (part == "proj.in") {
@@ -88,7 +90,7 @@ class BlockErrors {
 
   const zoo::ModelSpec& spec_;
   const double v_scale_, attended_scale_;
-  const GeluTable gelu_;
+  const ActivationTable activation_;
   std::map<std::string, std::vector<float>> inputs_;  // q, k, v, fc1.out of the image at hand
   ErrorSum attended_, hidden_;
 };
@@ -133,7 +135,7 @@ void BlockErrors::mlp(const float* exact, size_t count) {
   const std::vector<float>& x = inputs_.at("fc1.out");
   std::vector<float> got(size_t(spec_.mlp_hidden));
   for (size_t row = 0; row < count; row += got.size()) {
-    for (size_t c = 0; c < got.size(); ++c) got[c] = gelu_(x[row + c]);
+    for (size_t c = 0; c < got.size(); ++c) got[c] = activation_(x[row + c]);
     hidden_.add(exact + row, got);
   }
 }

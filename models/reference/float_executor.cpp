@@ -202,7 +202,10 @@ void FloatExecutor::Run::mlp(int block) {
   observe(name + "fc1.in", normed);
   std::vector<float> hidden = packed.fc1.run(tokens, normed);
   observe(name + "fc1.out", hidden);
-  gelu(hidden.data(), hidden.size(), options_);
+  if (model_.spec.activation == zoo::Activation::kSilu)
+    silu(hidden.data(), hidden.size(), options_);
+  else
+    gelu(hidden.data(), hidden.size(), options_);
   observe(name + "fc2.in", hidden);
   add_branch(packed.fc2.run(tokens, hidden));
 }

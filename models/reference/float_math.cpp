@@ -45,6 +45,10 @@ void sigmoid(float* x, size_t count, const FloatOptions& options) {
   for (size_t i = 0; i < count; ++i) x[i] = options.polynomial ? plan_sigmoid(x[i]) : 1.0F / (1.0F + std::exp(-x[i]));
 }
 
+void silu(float* x, size_t count, const FloatOptions& options) {
+  for (size_t i = 0; i < count; ++i) x[i] *= options.polynomial ? plan_sigmoid(x[i]) : 1.0F / (1.0F + std::exp(-x[i]));
+}
+
 void softmax(float* x, int n, bool polynomial, float delta) {
   const float top = *std::max_element(x, x + n);
   float sum = 0;

@@ -11,6 +11,7 @@ namespace heatvit::reference {
 /// In place over `count` values.
 void gelu(float* x, size_t count, const FloatOptions& options);
 void sigmoid(float* x, size_t count, const FloatOptions& options);
+void silu(float* x, size_t count, const FloatOptions& options);
 
 /// A row of n scores to probabilities, in place; `delta` scales them in polynomial mode.
 void softmax(float* x, int n, bool polynomial, float delta);

@@ -138,7 +138,9 @@ Matrix<A> Pass<A, P>::attend_head(const network::QuantBlock& block, const Matrix
 template <typename A, typename P>
 void Pass<A, P>::mlp(const network::QuantBlock& block) {
   const Matrix<int64_t> q = linear(layer_norm<A>(x_, block.norm2), block.fc1, macs());
-  const Matrix<A> hidden = with_gelu<A>(q, model_.delta1, block.gelu);
+  const Matrix<A> hidden = model_.spec.activation == zoo::Activation::kSilu
+                               ? with_silu<A>(q, block.gelu)
+                               : with_gelu<A>(q, model_.delta1, block.gelu);
   x_ = with_residual(linear(hidden, block.fc2, macs()), x_, model_.residual_bits);
 }
 

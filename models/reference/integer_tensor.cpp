@@ -113,6 +113,11 @@ Matrix<Out> with_gelu(const Matrix<int64_t>& q, uint16_t delta1, const network::
   return map_elements<Out>(q, [&](int64_t v) { return gelu<Out>(saturate<int16_t>(v), delta1, out); });
 }
 
+template <typename Out>
+Matrix<Out> with_silu(const Matrix<int64_t>& q, const network::Requant& out) {
+  return map_elements<Out>(q, [&](int64_t v) { return silu<Out>(saturate<int16_t>(v), out); });
+}
+
 Matrix<uint16_t> with_sigmoid(const Matrix<int64_t>& q) {
   return map_elements<uint16_t>(q, [](int64_t v) { return sigmoid(saturate<int16_t>(v)); });
 }
@@ -165,6 +170,7 @@ template Matrix<int8_t> transpose(const Matrix<int8_t>&);
 template Matrix<int64_t> linear(const Matrix<int8_t>&, const network::QuantLinear&, uint64_t&);
 template Matrix<int8_t> with_relu<int8_t>(const Matrix<int64_t>&);
 template Matrix<int8_t> with_gelu<int8_t>(const Matrix<int64_t>&, uint16_t, const network::Requant&);
+template Matrix<int8_t> with_silu<int8_t>(const Matrix<int64_t>&, const network::Requant&);
 template Matrix<int8_t> layer_norm<int8_t>(const Matrix<int16_t>&, const network::QuantLayerNorm&);
 template Matrix<int8_t> im2col(const std::vector<int8_t>&, const ConvGeometry&);
 
@@ -173,6 +179,7 @@ template Matrix<int16_t> transpose(const Matrix<int16_t>&);
 template Matrix<int64_t> linear(const Matrix<int16_t>&, const network::QuantLinear&, uint64_t&);
 template Matrix<int16_t> with_relu<int16_t>(const Matrix<int64_t>&);
 template Matrix<int16_t> with_gelu<int16_t>(const Matrix<int64_t>&, uint16_t, const network::Requant&);
+template Matrix<int16_t> with_silu<int16_t>(const Matrix<int64_t>&, const network::Requant&);
 template Matrix<int16_t> layer_norm<int16_t>(const Matrix<int16_t>&, const network::QuantLayerNorm&);
 template Matrix<int16_t> im2col(const std::vector<int16_t>&, const ConvGeometry&);
 

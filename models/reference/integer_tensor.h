@@ -53,6 +53,8 @@ template <typename Out = int8_t>
 Matrix<Out> with_relu(const Matrix<int64_t>& q);
 template <typename Out = int8_t>
 Matrix<Out> with_gelu(const Matrix<int64_t>& q, uint16_t delta1, const network::Requant& out);
+template <typename Out = int8_t>
+Matrix<Out> with_silu(const Matrix<int64_t>& q, const network::Requant& out);
 Matrix<uint16_t> with_sigmoid(const Matrix<int64_t>& q);
 Matrix<int16_t> with_residual(const Matrix<int64_t>& q, const Matrix<int16_t>& residual, int residual_bits);
 

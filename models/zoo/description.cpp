@@ -167,7 +167,9 @@ void read_kinds(Fields& f, ModelSpec& spec) {
                                           "(the mean of two heads is not computed)");
   spec.aux_head = classifier == "auxiliary";
   f.choice("pooling", "class", {"class"}, "\"class\" (the mean over tokens is not computed)");
-  f.choice("activation", "gelu", {"gelu"}, "\"gelu\" (no other activation of the MLP is computed)");
+  const std::string activation = f.choice("activation", "gelu", {"gelu", "silu"},
+                                          "\"gelu\" or \"silu\" (no other activation of the MLP is computed)");
+  spec.activation = activation == "silu" ? Activation::kSilu : Activation::kGelu;
   if (const Json* tokens = f.array("tokens"); tokens != nullptr && *tokens != Json::array({"class"}))
     f.fail("tokens", "[\"class\"] (distillation and register tokens are not computed)");
 }
@@ -252,6 +254,7 @@ std::string describe(const ModelSpec& s) {
   d["residual_divisor"] = s.residual_divisor;
   for (const StemConv& c : s.stem)
     d["stem"].push_back({{"channels", c.channels}, {"kernel", c.kernel}, {"stride", c.stride}, {"pad", c.pad}});
+  d["activation"] = s.activation == Activation::kSilu ? "silu" : "gelu";
   d["classifier"] = s.aux_head ? "auxiliary" : "one";
   d["selectors"] = s.selectors;
   d["input"] = {

@@ -27,6 +27,8 @@ struct InputTransform {
   std::string interpolation = "bicubic";  // or bilinear
 };
 
+enum class Activation { kGelu, kSilu };  // of the MLP
+
 struct ModelSpec {
   std::string name;
   int depth = 0, dim = 0, heads = 0;
@@ -47,6 +49,8 @@ struct ModelSpec {
   std::string class_list = "models/zoo/imagenet_classes.csv";
   std::string weights = {};  // backbone and selectors, where the project ships them
   InputTransform input;
+  Activation activation = Activation::kGelu;
+  std::string base = {};  // the network whose hardware configuration is its own; empty: by its name
 
   int head_dim() const { return dim / heads; }
   int patch_size() const { return image_size / patch_grid; }  // pixels a side

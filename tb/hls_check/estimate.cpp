@@ -51,6 +51,7 @@ int HlsEstimate::constant(const std::string& name) const {
     return std::stoi(name);
   if (name == "kVectorLanes") return lanes_.vector;
   if (name == "kSelectLanes") return lanes_.select;
+  if (name == "kDivisionInterval") return lanes_.division;
   throw InputError("pragma names the constant " + name + ", which the estimate does not know");
 }
 
@@ -59,8 +60,19 @@ LoopPromise HlsEstimate::promise(const std::string& path, const std::string& lab
   if (const auto known = promises_.find(key); known != promises_.end()) return known->second;
   const size_t body = body_of(text(path), label, occurrence);
   if (body == std::string::npos) throw InputError(path + ": no loop labelled " + label);
+  return promises_[key] = promise_of(pragma_lines(text(path), body));
+}
+
+LoopPromise HlsEstimate::function_promise(const std::string& path, const std::string& name) {
+  const std::regex function(name + "\\([^;{]*\\)[ ]*\\{[ ]*\n");
+  std::smatch found;
+  if (!std::regex_search(text(path), found, function)) throw InputError(path + ": no function " + name);
+  return promise_of(pragma_lines(text(path), static_cast<size_t>(found.position() + found.length())));
+}
+
+LoopPromise HlsEstimate::promise_of(const std::string& lines) const {
   LoopPromise promise;
-  for (const Pragma& p : pragmas_of(pragma_lines(text(path), body))) {
+  for (const Pragma& p : pragmas_of(lines)) {
     if (p.name == "pipeline") {
       promise.pipelined = true;
       promise.interval = p.has("II") ? constant(p.value("II")) : 1;
@@ -72,7 +84,7 @@ LoopPromise HlsEstimate::promise(const std::string& path, const std::string& lab
     promise.flattened = promise.flattened || p.name == "loop_flatten";
     promise.dataflow = promise.dataflow || p.name == "dataflow";
   }
-  return promises_[key] = promise;
+  return promise;
 }
 
 /// Without a pipeline every iteration takes the whole depth.
@@ -111,12 +123,26 @@ int64_t HlsEstimate::beat_loop(const std::string& path, const std::string& label
   return beats(path, label, 0, rows * k::ceil_div(n, lanes) * in_a_beat, depth) + depth;
 }
 
-int64_t HlsEstimate::division(int bits) {
-  return beats(kKernels + "divide.h", "quotient_bits", 0, bits, 2) + k::kDivideDepth;
+/// Below its latency, kDivisionInterval chooses the pipelined form, whose loop is stages of two bits.
+HlsEstimate::RowUnit HlsEstimate::row_unit(const std::string& path, const std::string& in_turn,
+                                           const std::string& pipelined, int bits) {
+  const int64_t stages = k::ceil_div(bits, k::kDivideBitsPerCycle) + k::kDivideDepth;
+  if (lanes_.division >= stages) {
+    const int64_t latency = beats(path, in_turn + "_bits", 0, bits, 2) + k::kDivideDepth;
+    return {latency, latency};
+  }
+  const LoopPromise function = function_promise(path, pipelined);
+  if (promise(path, in_turn + "_stages").unrolled && function.pipelined) return {stages, function.interval};
+  const int64_t latency = int64_t{2} * bits + k::kDivideDepth;
+  return {latency, latency};
 }
 
-int64_t HlsEstimate::square_root() {
-  return beats(kKernels + "layernorm.h", "root_bits", 0, k::kRootBits, 2) + k::kDivideDepth;
+HlsEstimate::RowUnit HlsEstimate::division(int bits) {
+  return row_unit(kKernels + "divide.h", "quotient", "divide_pipelined", bits);
+}
+
+HlsEstimate::RowUnit HlsEstimate::square_root() {
+  return row_unit(kKernels + "layernorm.h", "root", "root_pipelined", k::kRootBits);
 }
 
 /// The flattened loop; lanes that are not unrolled run one after the other.
@@ -167,8 +193,8 @@ int64_t HlsEstimate::curve(const std::string& unit, const Extents& e) {
 
 int64_t HlsEstimate::softmax(const std::string& unit, const Extents& e) {
   const std::string path = kKernels + "softmax.h";
-  const int64_t depth = k::softmax_depth(lanes_.vector), divide = division(k::kSoftmaxReciprocalBits);
-  int64_t interval = divide, latency = divide + depth;
+  const RowUnit divide = division(k::kSoftmaxReciprocalBits);
+  int64_t interval = divide.interval, latency = divide.latency + k::softmax_depth(lanes_.vector);
   const int64_t depths[] = {k::softmax_max_depth(lanes_.vector), k::softmax_exp_depth(lanes_.vector),
                             k::kSoftmaxScaleDepth};
   for (int pass = 0; pass < 3; ++pass) {
@@ -182,9 +208,9 @@ int64_t HlsEstimate::softmax(const std::string& unit, const Extents& e) {
 
 int64_t HlsEstimate::layernorm(const Extents& e) {
   const std::string path = kKernels + "layernorm.h";
-  const int64_t depth = k::layernorm_depth(lanes_.vector), divide = division(k::kNormReciprocalBits);
-  const int64_t root = square_root();
-  int64_t interval = std::max(divide, root), latency = divide + root + depth;
+  const RowUnit divide = division(k::kNormReciprocalBits), root = square_root();
+  int64_t interval = std::max(divide.interval, root.interval);
+  int64_t latency = divide.latency + root.latency + k::layernorm_depth(lanes_.vector);
   const int64_t depths[] = {k::layernorm_sum_depth(lanes_.vector), k::kNormScaleDepth};
   for (int pass = 0; pass < 2; ++pass) {
     const int64_t taken = beats(path, "values", pass, e.n, depths[pass]) + 1;
@@ -198,10 +224,11 @@ int64_t HlsEstimate::layernorm(const Extents& e) {
 int64_t HlsEstimate::select(const std::string& unit, const Extents& e) {
   const std::string path = kKernels + "selector.h";
   if (unit == "token_score") {
-    const int64_t heads = beats(path, "heads_of_token", 0, e.n, k::kMultiplyDepth), divide = division(16);
-    const int64_t latency = heads + divide + k::kReadDepth + k::kMultiplyDepth + k::kAddDepth + k::kWriteDepth;
+    const int64_t heads = beats(path, "heads_of_token", 0, e.n, k::kMultiplyDepth);
+    const RowUnit divide = division(16);
+    const int64_t latency = heads + divide.latency + k::kReadDepth + k::kMultiplyDepth + k::kAddDepth + k::kWriteDepth;
     const bool dataflow = promise(kUnits + "token_score.cpp", "tokens").dataflow;
-    return dataflow ? k::row_dataflow_cycles(e.m, std::max(heads, divide), latency) : e.m * latency;
+    return dataflow ? k::row_dataflow_cycles(e.m, std::max(heads, divide.interval), latency) : e.m * latency;
   }
   const int64_t depth = k::ceil_log2(lanes_.select) * k::kAddDepth + k::kSelectDepth;
   if (unit == "token_select_threshold") return beats(path, "judged_tokens", 0, e.m, depth) + depth;
@@ -257,11 +284,11 @@ int64_t HlsEstimate::charged(const std::string& unit, const Extents& e) const {
   if (unit == "gelu") return k::gelu_cycles(e.m, n, lanes_.vector);
   if (unit == "silu") return k::silu_cycles(e.m, n, lanes_.vector);
   if (unit == "sigmoid") return k::sigmoid_cycles(e.m, n, lanes_.vector);
-  if (unit.rfind("softmax", 0) == 0) return k::softmax_cycles(e.m, n, lanes_.vector);
-  if (unit == "layernorm") return k::layernorm_cycles(e.m, n, lanes_.vector);
+  if (unit.rfind("softmax", 0) == 0) return k::softmax_cycles(e.m, n, lanes_.vector, lanes_.division);
+  if (unit == "layernorm") return k::layernorm_cycles(e.m, n, lanes_.vector, lanes_.division);
   if (unit == "head_mean") return k::head_mean_cycles(e.m, n, lanes_.vector);
   if (unit == "random_scores") return k::random_scores_cycles(m);
-  if (unit == "token_score") return k::token_score_cycles(m, n);
+  if (unit == "token_score") return k::token_score_cycles(m, n, lanes_.division);
   if (unit == "token_select_count") return k::select_count_cycles(m, lanes_.select);
   if (unit == "token_select_threshold") return k::select_threshold_cycles(m, lanes_.select);
   if (unit == "token_pack") return k::pack_slice_cycles(m, static_cast<int>(e.k), n, lanes_.vector);

@@ -15,6 +15,7 @@ namespace heatvit::tb {
 /// Constants that pragmas name: lanes of the configuration.
 struct LaneCounts {
   int inputs = 96, outputs = 32, vector = 16, select = 16;
+  int division = 64;  // kDivisionInterval
 };
 
 /// What the pragmas of a loop promise.
@@ -59,18 +60,27 @@ class HlsEstimate {
   /// The sources as a compiler that ignores the pragmas sees them: no unrolling, no pipelines, no overlap.
   static Reader without_pragmas(const Reader& reader);
 
+  /// The pragmas at the beginning of a function's body.
+  LoopPromise function_promise(const std::string& path, const std::string& name);
+
   /// Loop number `occurrence` with this label in a file.
   LoopPromise promise(const std::string& path, const std::string& label, int occurrence = 0);
 
  private:
   const std::string& text(const std::string& path);
+  LoopPromise promise_of(const std::string& pragma_lines) const;
   int constant(const std::string& name) const;
   int64_t beats(const std::string& path, const std::string& label, int occurrence, int64_t trips, int64_t depth);
   int64_t nest(const LoopPromise& outer, int64_t rows, int64_t beats_of_row, int64_t depth) const;
   int64_t beat_loop(const std::string& path, const std::string& label, const std::string& lane_label, int64_t rows,
                     int64_t n, int lanes, int64_t depth);
-  int64_t division(int bits);
-  int64_t square_root();
+  /// A divider or root unit: its latency, and how often it takes operands.
+  struct RowUnit {
+    int64_t latency, interval;
+  };
+  RowUnit row_unit(const std::string& path, const std::string& in_turn, const std::string& pipelined, int bits);
+  RowUnit division(int bits);
+  RowUnit square_root();
   int64_t gemm(const std::string& unit, const Extents& e);
   int64_t stream(const std::string& unit, const Extents& e);
   int64_t curve(const std::string& unit, const Extents& e);

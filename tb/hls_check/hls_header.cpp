@@ -35,11 +35,12 @@ std::string hls_header(const soc::SocConfig& c, const std::string& origin) {
          line("kTileK", a.tile_k, "input channels") + line("kTileN", a.tile_n, "output channels") + "\n" +
          line("kVectorLanes", c.vector.lanes, "values a cycle of the vector unit") +
          line("kSelectLanes", c.vector.select_lanes, "comparators of the token selector") +
+         line("kDivisionInterval", c.vector.division_interval, "cycles between divisions of a row-wise unit") +
          "\nstatic_assert(kTh >= 1 && kTi >= 1 && kTo >= 1, \"the PE array has multipliers\");\n"
          "static_assert(kTo % 2 == 0, \"outputs share multipliers in pairs\");\n"
          "static_assert(kTh * kTi * kTo <= 2 * 2520, \"two int8 products a DSP48E2; a ZU9EG has 2520\");\n"
          "static_assert(kTileM >= 1 && kTileK >= 1 && kTileN >= 1, \"a tile holds something\");\n"
-         "static_assert(kVectorLanes >= 1 && kSelectLanes >= 1, \"a unit has lanes\");\n"
+         "static_assert(kVectorLanes >= 1 && kSelectLanes >= 1 && kDivisionInterval >= 1, \"a unit works\");\n"
          "\n}  // namespace kernels\n}  // namespace heatvit\n\n#endif  // HEATVIT_HLS_CONFIG_H_\n";
 }
 

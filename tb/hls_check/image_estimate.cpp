@@ -36,7 +36,8 @@ EstimateTotal sum(const std::map<std::string, EstimateTotal>& units, Belongs bel
 }  // namespace
 
 LaneCounts lanes_of(const soc::SocConfig& c, bool attention) {
-  return {attention ? c.accel.ti : c.accel.th * c.accel.ti, c.accel.to, c.vector.lanes, c.vector.select_lanes};
+  return {attention ? c.accel.ti : c.accel.th * c.accel.ti, c.accel.to, c.vector.lanes, c.vector.select_lanes,
+          c.vector.division_interval};
 }
 
 ImageEstimate::ImageEstimate(const soc::SocConfig& config, const lower::Program& program,

@@ -99,10 +99,17 @@ void expect_run(const Json& run) {
 
 }  // namespace
 
+zoo::ModelSpec network_of(const Json& run) {
+  const auto config = run.find("config");
+  if (config != run.end() && config->is_object() && config->contains("network"))
+    return zoo::read_description((*config)["network"].dump(), "config.network");
+  return zoo::find(run.at("model").get<std::string>());
+}
+
 std::string run_page(Json run, const fs::path& run_folder, const std::vector<std::string>& class_names) {
   expect_run(run);
   try {
-    const zoo::ModelSpec& spec = zoo::find(run.at("model").get<std::string>());
+    const zoo::ModelSpec spec = network_of(run);
     add_pictures(run, spec, run_folder);
     run["patch_grid"] = spec.patch_grid;
     Json names = Json::object();  // of the classes that appear

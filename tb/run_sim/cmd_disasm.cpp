@@ -7,6 +7,7 @@
 #include "tb/config/pruning_options.h"
 #include "tb/run_sim/commands.h"
 #include "tb/run_sim/design.h"
+#include "tb/run_sim/model_option.h"
 #include "tb/run_sim/run_options.h"
 
 namespace heatvit::tb {
@@ -27,7 +28,7 @@ int disasm_command(const Arguments& arguments) {
   CommandLine line(kIntro, {model_group(), pruning_group(), hardware_group()}, true);
   line.parse(arguments);
   if (answered(line)) return 0;
-  const zoo::ModelSpec& spec = zoo::find(line.required("model"));
+  const zoo::ModelSpec& spec = resolve_model(line);
   const soc::SocConfig config = resolve_design(spec, line.list("config"), line.settings(), {}).config;
   PruningOptions pruning;
   pruning.rates = line.maybe("prune-rates");

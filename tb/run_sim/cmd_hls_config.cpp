@@ -6,6 +6,7 @@
 #include "tb/run_sim/command_line.h"
 #include "tb/run_sim/commands.h"
 #include "tb/run_sim/design.h"
+#include "tb/run_sim/model_option.h"
 
 namespace heatvit::tb {
 namespace {
@@ -30,7 +31,7 @@ int hls_config_command(const Arguments& arguments) {
   if (answered(line)) return 0;
   const std::vector<std::string> files = line.list("config");
   const soc::SocConfig config = line.has("model")
-                                    ? resolve_design(zoo::find(line.text("model")), files, line.settings(), {}).config
+                                    ? resolve_design(resolve_model(line), files, line.settings(), {}).config
                                     : resolve_config("", files, line.settings());
   lower::expect_single_images(config.accel, "hls-config");
   const std::string header = hls_header(config, files.empty() ? line.text("model") : files.back());

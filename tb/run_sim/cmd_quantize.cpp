@@ -7,6 +7,7 @@
 #include "models/zoo/zoo.h"
 #include "tb/config/atomic_file.h"
 #include "tb/run_sim/commands.h"
+#include "tb/run_sim/model_option.h"
 #include "tb/run_sim/run_options.h"
 
 namespace heatvit::tb {
@@ -43,7 +44,7 @@ int quantize_command(const Arguments& arguments) {
   CommandLine line = quantize_command_line();
   line.parse(arguments);
   if (answered(line)) return 0;
-  const zoo::ModelSpec& spec = zoo::find(line.required("model"));
+  const zoo::ModelSpec& spec = resolve_model(line);
   const std::string name(spec.name);
   const std::string out = line.required("out");
   if (spec.weights.empty()) line.required("weights");

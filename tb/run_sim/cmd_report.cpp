@@ -59,8 +59,7 @@ std::string page_of(const std::string& path) {
   if (run.is_discarded()) throw InputError("'" + path + "' is neither JSON nor a result store of a sweep");
   try {
     const Json model = run.is_object() ? run.value("model", Json()) : Json();
-    const auto names =
-        model.is_string() ? class_names(zoo::find(model.get<std::string>())) : std::vector<std::string>();
+    const auto names = model.is_string() ? class_names(network_of(run)) : std::vector<std::string>();
     return run_page(std::move(run), std::filesystem::absolute(path).parent_path(), names);
   } catch (const InputError& error) {
     throw InputError("'" + path + "' " + error.what());

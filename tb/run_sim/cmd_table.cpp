@@ -17,6 +17,7 @@
 #include "tb/run_sim/command_line.h"
 #include "tb/run_sim/commands.h"
 #include "tb/run_sim/design.h"
+#include "tb/run_sim/model_option.h"
 
 namespace heatvit::tb {
 namespace {
@@ -131,7 +132,7 @@ int table_command(const Arguments& arguments) {
   line.parse(arguments);
   if (answered(line)) return 0;
   TableDocument document;
-  const zoo::ModelSpec& spec = zoo::find(line.required("model"));
+  const zoo::ModelSpec& spec = resolve_model(line);
   document.request.spec = spec;
   document.request.config = resolve_design(spec, line.list("config"), line.settings(), {}).config;
   lower::expect_single_images(document.request.config.accel, "table");

@@ -8,6 +8,7 @@
 #include "accel/isa/errors.h"
 #include "models/zoo/zoo.h"
 #include "tb/config/parameters.h"
+#include "tb/run_sim/model_option.h"
 
 namespace heatvit::tb {
 namespace {
@@ -74,18 +75,22 @@ std::string model_names() {
 }
 
 OptionGroup model_group() {
-  return {"Model",
-          {{"model", "NAME", model_names()},
-           {"weights", "FILE",
-            "safetensors with timm's tensor names, a file of `run_sim quantize`, or synthetic:SEED; deit-micro has its "
-            "own"},
-           {"calibrate", "DIR",
-            "images (at most 32 are used) that fix the activation scales; default: the scales in "
-            "the weight file, else those shipped for the model"},
-           {"delta1", "X",
-            "factor of GELU's polynomial that the weights were trained with; default: the weight "
-            "file's, else 1"},
-           {"delta2", "X", "the same for softmax"}}};
+  OptionGroup group = {
+      "Model",
+      {{"model", "NAME|FILE",
+        model_names() + "; FILE.json, a description (docs/networks.md); or vit, by the options below"},
+       {"weights", "FILE",
+        "safetensors with timm's tensor names, a file of `run_sim quantize`, or synthetic:SEED; deit-micro has its "
+        "own"},
+       {"calibrate", "DIR",
+        "images (at most 32 are used) that fix the activation scales; default: the scales in "
+        "the weight file, else those shipped for the model"},
+       {"delta1", "X",
+        "factor of GELU's polynomial that the weights were trained with; default: the weight "
+        "file's, else 1"},
+       {"delta2", "X", "the same for softmax"}}};
+  for (Option& option : model_shape_options()) group.options.push_back(std::move(option));
+  return group;
 }
 
 OptionGroup pruning_group() {

@@ -15,6 +15,7 @@
 #include "tb/config/parameters.h"
 #include "tb/config/pruning_options.h"
 #include "tb/run_sim/design.h"
+#include "tb/run_sim/model_option.h"
 #include "tb/run_sim/token_trace.h"
 
 namespace heatvit::tb {
@@ -120,7 +121,9 @@ Json or_null(const std::optional<T>& value) {
 }
 
 Json resolved_json(const CommandLine& line, const RunOptions& options) {
-  Json json = {{"model", options.spec.name}, {"mode", mode_name(options)}};
+  Json json = {{"model", options.spec.name},
+               {"network", Json::parse(zoo::describe(options.spec))},
+               {"mode", mode_name(options)}};
   for (const char* name :
        {"weights", "calibrate", "delta1", "delta2", "selector-weights", "images", "labels", "token-trace"}) {
     std::string key = name;
@@ -208,7 +211,7 @@ CommandLine run_command_line() {
 
 quant::PrepareOptions prepare_options(const CommandLine& line, const isa::AcceleratorConfig& hardware) {
   quant::PrepareOptions prepare;
-  prepare.model = line.text("model");
+  prepare.model = line.has("model") ? resolve_model(line).name : "";
   prepare.weights = line.text("weights");
   prepare.selectors = line.text("selector-weights");
   const zoo::ModelSpec* spec = line.has("weights") || !line.has("model") ? nullptr : &zoo::find(prepare.model);
@@ -247,7 +250,7 @@ void apply_shorthands(const CommandLine& line, soc::SocConfig& config) {
 
 RunOptions resolve_run(const CommandLine& line) {
   RunOptions options;
-  options.spec = zoo::find(line.required("model"));
+  options.spec = resolve_model(line);
   options.mode = resolve_mode(line, options.spec);
   options.analytic = named_mode(line) == "analytic";
   options.quiet = line.has("quiet");

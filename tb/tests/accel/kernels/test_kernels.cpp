@@ -338,24 +338,31 @@ TEST(Cost, FollowsTheDocumentedFormulas) {
   EXPECT_EQ(gelu_cycles(10, 1, 16), 10 + kGeluDepth);
   // 197 values on 16 lanes are 13 beats: rows wait for the divider (30 bits at 2 a cycle, 2 registers); on 8 they do
   // not.
-  EXPECT_EQ(softmax_interval(197, 16), 17);
-  EXPECT_EQ(softmax_interval(197, 8), 26);
-  EXPECT_EQ(softmax_cycles(11, 197, 8) - softmax_cycles(10, 197, 8), 26);
-  EXPECT_EQ(layernorm_interval(64, 16), 19);
-  EXPECT_EQ(layernorm_interval(384, 16), 25);
-  EXPECT_EQ(softmax_cycles(0, 197, 8), 0);
+  EXPECT_EQ(softmax_interval(197, 16, 64), 17);
+  EXPECT_EQ(softmax_interval(197, 8, 64), 26);
+  EXPECT_EQ(softmax_cycles(11, 197, 8, 64) - softmax_cycles(10, 197, 8, 64), 26);
+  EXPECT_EQ(layernorm_interval(64, 16, 64), 19);
+  EXPECT_EQ(layernorm_interval(384, 16, 64), 25);
+  EXPECT_EQ(softmax_cycles(0, 197, 8, 64), 0);
+  // A pipelined divider takes rows as fast as the passes do; one that takes a row in 15 cycles is between the two.
+  EXPECT_EQ(softmax_interval(197, 16, 1), 14);
+  EXPECT_EQ(softmax_interval(197, 16, 15), 15);
+  EXPECT_EQ(softmax_interval(197, 16, 17), 17);
+  EXPECT_EQ(layernorm_interval(64, 16, 1), 5);
+  EXPECT_EQ(token_score_cycles(101, 3, 1) - token_score_cycles(1, 3, 1), 100 * 3);
+  EXPECT_EQ(token_score_cycles(101, 3, 64) - token_score_cycles(1, 3, 64), 100 * 10);
   EXPECT_EQ(select_count_cycles(197, 16), 197 * 13 + 4 + kSelectDepth);
   EXPECT_EQ(copy_cycles(3, 17, 16), 3 * 2 + kCopyDepth);
 }
 
 TEST(Cost, MoreWorkOrFewerLanesNeverTakesLess) {
   for (int n = 1; n < 200; n += 7) {
-    EXPECT_LE(softmax_cycles(5, n, 16), softmax_cycles(6, n, 16));
-    EXPECT_LE(softmax_cycles(5, n, 16), softmax_cycles(5, n + 1, 16));
-    EXPECT_LE(layernorm_cycles(5, n, 16), layernorm_cycles(5, n, 8) + layernorm_depth(16) - layernorm_depth(8));
+    EXPECT_LE(softmax_cycles(5, n, 16, 64), softmax_cycles(6, n, 16, 64));
+    EXPECT_LE(softmax_cycles(5, n, 16, 64), softmax_cycles(5, n + 1, 16, 64));
+    EXPECT_LE(layernorm_cycles(5, n, 16, 64), layernorm_cycles(5, n, 8, 64) + layernorm_depth(16) - layernorm_depth(8));
     EXPECT_LE(pack_slice_cycles(n, n, 64, 16), pack_slice_cycles(n + 1, n, 64, 16));
     EXPECT_LE(token_mean_cycles(n, 64, 16), token_mean_cycles(n + 1, 64, 16));
-    EXPECT_LE(token_score_cycles(n, 3), token_score_cycles(n + 1, 3));
+    EXPECT_LE(token_score_cycles(n, 3, 64), token_score_cycles(n + 1, 3, 64));
     EXPECT_LE(head_mean_cycles(n, 64, 16), head_mean_cycles(n, 65, 16));
     EXPECT_LE(column_max_cycles(n, 1000, 16), column_max_cycles(n + 1, 1000, 16));
     EXPECT_LE(sigmoid_cycles(n, 3, 16), sigmoid_cycles(n + 1, 3, 16));

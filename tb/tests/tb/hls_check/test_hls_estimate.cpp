@@ -37,7 +37,9 @@ HlsEstimate::Reader without(const std::string& file, const std::string& what, in
 const std::vector<Extents> kCalls = {{197, 192, 192}, {1, 1, 1}, {197, 139, 197}, {13, 50, 40}, {60, 60, 64}};
 
 TEST(HlsEstimate, IsWhatTheModulesCharge) {
-  for (const LaneCounts lanes : {LaneCounts{}, LaneCounts{32, 32, 16, 16}, LaneCounts{21, 6, 8, 4}}) {
+  for (const LaneCounts lanes :
+       {LaneCounts{}, LaneCounts{32, 32, 16, 16}, LaneCounts{21, 6, 8, 4}, LaneCounts{32, 32, 32, 16, 1},
+        LaneCounts{32, 32, 32, 16, 6}, LaneCounts{32, 32, 32, 16, 18}}) {
     HlsEstimate estimate(source, lanes);
     for (const std::string& unit : HlsEstimate::unit_names())
       for (const Extents& e : kCalls)
@@ -89,6 +91,18 @@ TEST(HlsEstimate, AMissingPragmaShows) {
   const Extents call{197, 139, 192};
   for (const Deletion& d : deletions) {
     HlsEstimate whole(source, {}), cut(without(d.file, d.pragma, d.occurrence), {});
+    EXPECT_GT(cut.cycles(d.unit, call), whole.cycles(d.unit, call)) << d.unit << ' ' << d.file << ' ' << d.pragma;
+  }
+}
+
+TEST(HlsEstimate, AMissingPragmaOfAPipelinedDividerShows) {
+  const Deletion deletions[] = {{"softmax", "accel/kernels/divide.h", "#pragma HLS pipeline II = kDivisionInterval", 0},
+                                {"token_score", "accel/kernels/divide.h", "#pragma HLS unroll\n", 0},
+                                {"layernorm", "accel/kernels/layernorm.h", "#pragma HLS unroll\n", 1}};
+  const LaneCounts lanes{96, 32, 32, 16, 1};
+  const Extents call{197, 139, 192};
+  for (const Deletion& d : deletions) {
+    HlsEstimate whole(source, lanes), cut(without(d.file, d.pragma, d.occurrence), lanes);
     EXPECT_GT(cut.cycles(d.unit, call), whole.cycles(d.unit, call)) << d.unit << ' ' << d.file << ' ' << d.pragma;
   }
 }

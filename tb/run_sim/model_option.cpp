@@ -1,0 +1,69 @@
+#include "tb/run_sim/model_option.h"
+
+#include <cmath>
+
+#include "accel/isa/errors.h"
+#include "tb/config/numbers.h"
+
+namespace heatvit::tb {
+
+std::vector<Option> model_shape_options() {
+  return {{"depth", "N", "blocks; these options describe --model vit or change another network's size"},
+          {"dim", "N", "width of a token"},
+          {"heads", "N", "attention heads, which divide --dim"},
+          {"mlp-ratio", "X", "width of the MLP over --dim; vit: 4"},
+          {"image-size", "N", "pixels a side"},
+          {"patch-size", "N", "pixels a side of a patch, which divide --image-size; vit: 16"},
+          {"classes", "N", "classes; vit: 1000"}};
+}
+
+const zoo::ModelSpec& resolve_model(const CommandLine& line) {
+  const std::string name = line.required("model");
+  std::string changes;
+  for (const Option& option : model_shape_options())
+    if (line.has(option.name)) changes += " " + option.name + "=" + line.text(option.name);
+  const bool free = name == "vit";
+  if (changes.empty() && !free) return zoo::find(name);
+
+  zoo::ModelSpec spec;
+  if (free) {
+    for (const char* needed : {"depth", "dim", "heads"})
+      if (!line.has(needed)) throw InputError("--model vit: needs --depth, --dim and --heads");
+    spec.class_list.clear();
+  } else {
+    spec = zoo::find(name);
+    spec.base = spec.name;
+    spec.weights.clear();  // they are of the size that was
+  }
+  const auto number = [&](const char* option, int64_t least, int64_t most, int& field) {
+    if (line.has(option))
+      field = static_cast<int>(parse_integer("--" + std::string(option), line.text(option), least, most));
+  };
+  int patch = free ? 16 : spec.patch_size();
+  const double ratio_before = free ? 4.0 : static_cast<double>(spec.mlp_hidden) / spec.dim;
+  const int classes_before = spec.classes;
+  number("depth", 1, 200, spec.depth);
+  number("dim", 4, 4096, spec.dim);
+  number("heads", 1, 64, spec.heads);
+  number("image-size", 8, 4096, spec.image_size);
+  number("patch-size", 1, 256, patch);
+  number("classes", 1, 32767, spec.classes);
+  double ratio = ratio_before;
+  if (line.has("mlp-ratio")) {
+    const std::optional<double> given = parse_number(line.text("mlp-ratio"));
+    if (!given || !(*given >= 0.1 && *given <= 16))
+      throw InputError("--mlp-ratio: '" + line.text("mlp-ratio") + "' is not allowed; allowed: 0.1 to 16");
+    ratio = *given;
+  }
+  spec.mlp_hidden = static_cast<int>(std::lround(ratio * spec.dim));
+  if (spec.image_size % patch != 0)
+    throw InputError("--patch-size: " + std::to_string(patch) + " does not divide the image's " +
+                     std::to_string(spec.image_size) + " pixels");
+  spec.patch_grid = spec.image_size / patch;
+  if (spec.classes != classes_before) spec.class_list.clear();
+  spec.name = name + changes;
+  while (!spec.selectors.empty() && spec.selectors.back() > spec.depth) spec.selectors.pop_back();
+  return zoo::add(std::move(spec), "--model " + name);
+}
+
+}  // namespace heatvit::tb
