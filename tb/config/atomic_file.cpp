@@ -63,6 +63,11 @@ mode_t file_mode() {
 }  // namespace
 
 AtomicFile::AtomicFile(std::string path) : path_(std::move(path)) {
+  if (path_ == "-") {
+    descriptor_ = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0);
+    if (descriptor_ < 0) throw InputError(std::string("cannot write to standard output: ") + std::strerror(errno));
+    return;
+  }
   std::error_code error;
   const fs::path resolved = fs::weakly_canonical(path_, error);
   target_ = error ? path_ : resolved.string();

@@ -8,7 +8,7 @@ namespace heatvit::tb {
 
 /// A file that is written beside its target and renamed over it by commit(). Without commit() (an error, an exception,
 /// SIGINT) nothing remains and an older file stays as it was. A target that exists and is no regular file (a pipe,
-/// /dev/stdout) is written in place.
+/// /dev/stdout) is written in place; "-" is standard output.
 class AtomicFile {
  public:
   /// Throws InputError when the target cannot be created: the path is a folder, its folder is missing or read-only.

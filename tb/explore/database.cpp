@@ -1,5 +1,8 @@
 #include "tb/explore/database.h"
 
+#include <algorithm>
+#include <iterator>
+
 #include "accel/isa/errors.h"
 
 namespace heatvit::explore {
@@ -8,6 +11,8 @@ constexpr int kBusyMilliseconds = 60'000;  // another process's transaction is o
 }
 
 Database::Database(const std::string& path, bool writable) : path_(path) {
+  if (path.empty() || path.rfind(":memory:", 0) == 0)  // SQLite would keep it to itself
+    throw InputError("cannot open '" + path + "': no name of a file");
   const int flags = writable ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READWRITE;
   // Reading needs the right to write as well: a journal that a killed process left is rolled back on opening. A file
   // that cannot be written has no such journal of ours.
@@ -33,6 +38,12 @@ void Database::execute(const std::string& sql) {
 void Database::fail() const {
   const int code = sqlite3_errcode(handle_) & 0xff;
   if (code == SQLITE_NOTADB) throw InputError(path_ + ": is not an SQLite file");
+  const auto is = [code](int other) { return code == other; };
+  // What the machine refuses; all else (damage, missing tables) lies in the file.
+  constexpr int kMachine[] = {SQLITE_FULL, SQLITE_IOERR,  SQLITE_READONLY, SQLITE_NOMEM,
+                              SQLITE_BUSY, SQLITE_LOCKED, SQLITE_PERM,     SQLITE_CANTOPEN};
+  if (std::none_of(std::begin(kMachine), std::end(kMachine), is))
+    throw InputError(path_ + ": is damaged or no result store: " + sqlite3_errmsg(handle_));
   throw WriteError(path_ + ": " + sqlite3_errmsg(handle_));
 }
 

@@ -1,12 +1,12 @@
 #include "tb/explore/evaluate.h"
 
 #include <chrono>
-#include <nlohmann/json.hpp>
 
 #include "accel/isa/errors.h"
 #include "accel/soc/simulator.h"
 #include "models/lower/program.h"
 #include "tb/config/numbers.h"
+#include "tb/config/transfer.h"
 
 namespace heatvit::explore {
 namespace {
@@ -82,26 +82,28 @@ PointResult evaluate_point(const SweepSpec& spec, uint64_t number) {
   return result;
 }
 
-std::string to_bytes(const PointResult& r) {
-  nlohmann::json json = {{"number", r.number},     {"state", r.state},       {"reason", r.reason},
-                         {"settings", r.settings}, {"resolved", r.resolved}, {"metrics", r.metrics},
-                         {"wall_s", r.wall_s}};
-  if (r.cycles) json["cycles"] = *r.cycles;
-  return json.dump();
+namespace {
+
+/// One list of fields for both directions.
+template <typename Stream, typename Result>
+void transfer(Stream& stream, Result& r) {
+  stream(r.number, r.state, r.reason, r.settings, r.resolved, r.metrics, r.cycles, r.wall_s);
+}
+
+}  // namespace
+
+std::string to_bytes(const PointResult& result) {
+  tb::ByteWriter writer;
+  transfer(writer, result);
+  return writer.take();
 }
 
 PointResult from_bytes(const std::string& bytes) {
-  const auto json = nlohmann::json::parse(bytes);
-  PointResult r;
-  r.number = json.at("number");
-  r.state = json.at("state");
-  r.reason = json.at("reason");
-  r.settings = json.at("settings");
-  r.resolved = json.at("resolved");
-  r.metrics = json.at("metrics").get<std::map<std::string, double>>();
-  r.wall_s = json.at("wall_s");
-  if (json.contains("cycles")) r.cycles = json.at("cycles").get<uint64_t>();
-  return r;
+  PointResult result;
+  tb::ByteReader reader(bytes);
+  transfer(reader, result);
+  reader.expect_end();
+  return result;
 }
 
 }  // namespace heatvit::explore

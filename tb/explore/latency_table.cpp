@@ -2,12 +2,11 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <random>
 
-#include "accel/isa/errors.h"
 #include "accel/soc/simulator.h"
 #include "models/lower/program.h"
+#include "tb/config/transfer.h"
 #include "tb/explore/process_pool.h"
 
 namespace heatvit::explore {
@@ -66,20 +65,6 @@ TableRow measure(soc::Simulator& simulator, const zoo::ModelSpec& spec, int toke
   return row;
 }
 
-/// A trivially copyable value as bytes, between processes of this program.
-template <typename T>
-std::string bytes_of(const T& value) {
-  return {reinterpret_cast<const char*>(&value), sizeof value};
-}
-
-template <typename T>
-T value_of(const std::string& bytes) {
-  T value;
-  if (bytes.size() != sizeof value) throw std::runtime_error("a worker sent a broken message");
-  std::memcpy(&value, bytes.data(), sizeof value);
-  return value;
-}
-
 /// One simulator a process: item j runs elements j, j + jobs, ... of the list, and sends what `simulate` returns.
 template <typename Result>
 void measure_in_children(const TableRequest& request, const lower::Program& program, size_t count, int jobs,
@@ -89,13 +74,14 @@ void measure_in_children(const TableRequest& request, const lower::Program& prog
   ChildWork work;
   work.run = [&](size_t first, const Send& send) {
     soc::Simulator simulator(request.config, program, soc::Mode::kTiming);
-    for (size_t i = first; i < count; i += step) send(bytes_of(simulate(simulator, i)));
+    for (size_t i = first; i < count; i += step) send(tb::bytes_of(simulate(simulator, i)));
   };
-  work.on_message = [&](size_t, const std::string& bytes) { take(value_of<Result>(bytes)); };
-  work.on_end = [](size_t, const ChildEnd& end) {
-    if (end.kind == ChildEnd::Kind::kInputError) throw InputError(end.message);
-    if (end.kind == ChildEnd::Kind::kFailure) throw std::runtime_error(end.message);
+  work.on_message = [&](size_t, const std::string& bytes) {
+    Result result;
+    tb::read_from(bytes, result);
+    take(result);
   };
+  work.on_end = [](size_t, const ChildEnd& end) { expect_done(end); };
   run_in_children(step, jobs, work);
 }
 

@@ -152,6 +152,11 @@ class Child {
 
 }  // namespace
 
+void expect_done(const ChildEnd& end) {
+  if (end.kind == ChildEnd::Kind::kInputError) throw InputError(end.message);
+  if (end.kind == ChildEnd::Kind::kFailure) throw std::runtime_error(end.message);
+}
+
 void run_in_children(size_t count, int jobs, const ChildWork& work) {
   std::fflush(nullptr);  // what is buffered now must not be written twice
   std::vector<std::unique_ptr<Child>> children;

@@ -20,6 +20,9 @@ struct ChildEnd {
   long peak_kib = 0;    // resident memory at its largest
 };
 
+/// Throws the child's error as what it was there: InputError, else std::runtime_error.
+void expect_done(const ChildEnd& end);
+
 /// Sends bytes to the parent; they arrive whole and in order.
 using Send = std::function<void(const std::string& bytes)>;
 

@@ -2,8 +2,11 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
+#include <cmath>
 #include <filesystem>
+#include <nlohmann/json.hpp>
 
 #include "accel/isa/errors.h"
 #include "tb/explore/database.h"
@@ -104,7 +107,8 @@ struct Store::Impl {
     database.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;");
   }
 
-  static PointResult read(const Statement& row) {
+  /// Throws InputError where a row is not as add() writes it.
+  PointResult read(const Statement& row) const {
     PointResult r;
     r.number = static_cast<uint64_t>(row.integer(0));
     r.state = state_of(row.text(1));
@@ -115,8 +119,18 @@ struct Store::Impl {
     for (size_t i = 0; i < kMetricColumns.size(); ++i) {
       const int column = kFirstMetric + static_cast<int>(i);
       if (!row.is_null(column)) r.metrics[kMetricColumns[i]] = row.real(column);
+      const bool number = !row.is_null(column) && std::isfinite(row.real(column));
+      if (r.state == PointState::kDone && !number) throw broken(r, std::string("has no ") + kMetricColumns[i]);
     }
+    const auto settings = nlohmann::json::parse(r.settings, nullptr, false);
+    const auto is_text = [](const nlohmann::json& value) { return value.is_string(); };
+    if (!settings.is_object() || !std::all_of(settings.begin(), settings.end(), is_text))
+      throw broken(r, "has settings that are no JSON object of texts");
     return r;
+  }
+
+  InputError broken(const PointResult& r, const std::string& what) const {
+    return InputError(database.path() + ": point " + std::to_string(r.number) + " " + what);
   }
 
   Database database;
@@ -217,7 +231,7 @@ std::vector<PointResult> Store::results() const {
   std::vector<PointResult> all;
   Statement rows(impl_->database, std::string("SELECT ") + kColumns + " FROM point ORDER BY number");
   while (rows.step()) {
-    all.push_back(Impl::read(rows));
+    all.push_back(impl_->read(rows));
     all.back().resolved.clear();
   }
   return all;
@@ -233,7 +247,7 @@ std::unordered_map<uint64_t, PointState> Store::states() const {
 std::optional<PointResult> Store::find(uint64_t number) const {
   Statement row(impl_->database, std::string("SELECT ") + kColumns + " FROM point WHERE number = ?");
   if (!row.bind(1, static_cast<int64_t>(number)).step()) return std::nullopt;
-  return Impl::read(row);
+  return impl_->read(row);
 }
 
 void Store::merge(const std::string& path) {

@@ -1,7 +1,6 @@
 #include "tb/explore/tile_search.h"
 
 #include <algorithm>
-#include <cstring>
 #include <limits>
 #include <map>
 #include <set>
@@ -13,6 +12,7 @@
 #include "accel/isa/errors.h"
 #include "accel/soc/simulator.h"
 #include "models/lower/program.h"
+#include "tb/config/transfer.h"
 #include "tb/estimate/analytic.h"
 #include "tb/explore/process_pool.h"
 
@@ -154,15 +154,11 @@ class Simulations {
 
   void simulate(const std::vector<Candidate>& some) {
     ChildWork work;
-    work.run = [&](size_t item, const Send& send) {
-      const double ms = simulate(some[item]);
-      send(std::string(reinterpret_cast<const char*>(&ms), sizeof ms));
-    };
-    work.on_message = [&](size_t item, const std::string& bytes) {
-      std::memcpy(&ms_[some[item].key()], bytes.data(), sizeof(double));
-    };
+    work.run = [&](size_t item, const Send& send) { send(tb::bytes_of(simulate(some[item]))); };
+    work.on_message = [&](size_t item, const std::string& bytes) { tb::read_from(bytes, ms_[some[item].key()]); };
     work.on_end = [](size_t, const ChildEnd& end) {
-      if (end.kind != ChildEnd::Kind::kDone) throw std::runtime_error("search for tiles: " + end.message);
+      if (end.kind == ChildEnd::Kind::kInputError) throw InputError("search for tiles: " + end.message);
+      if (end.kind == ChildEnd::Kind::kFailure) throw std::runtime_error("search for tiles: " + end.message);
     };
     run_in_children(some.size(), static_cast<int>(std::clamp(std::thread::hardware_concurrency(), 1U, 8U)), work);
   }

@@ -2,18 +2,16 @@
 
 #include <algorithm>
 #include <cmath>
-#include <nlohmann/json.hpp>
 #include <stdexcept>
 
 #include "accel/soc/simulator.h"
 #include "models/lower/program.h"
+#include "tb/config/transfer.h"
 #include "tb/estimate/bound.h"
 #include "tb/explore/process_pool.h"
 
 namespace heatvit::reproduce {
 namespace {
-
-using Record = nlohmann::json;
 
 constexpr int kSearchSteps = 9;  // 2^-9 of the range is less than a token
 
@@ -27,26 +25,22 @@ network::Pruning pruning_of(const Experiment& e, const zoo::ModelSpec& spec) {
   return pruning;
 }
 
-Record record(const soc::SocConfig& config, const lower::Program& program, const soc::ImageResult& result) {
-  const soc::Activity activity = soc::activity_of(result);
-  std::array<double, modules::kCauses> pe{};
+Outcome record(const soc::SocConfig& config, const lower::Program& program, const soc::ImageResult& result) {
+  Outcome o;
+  o.activity = soc::activity_of(result);
   for (const soc::CommandRecord& command : result.commands) {
     const auto& causes = command.units[static_cast<size_t>(modules::Unit::kPeArray)];
-    for (size_t c = 0; c < pe.size(); ++c) pe[c] += static_cast<double>(causes[c]);
+    for (size_t c = 0; c < o.pe.size(); ++c) o.pe[c] += static_cast<double>(causes[c]);
   }
-  return {{"latency_ms", result.latency_ms},
-          {"ms_per_image", activity.latency_ms},
-          {"gmacs", static_cast<double>(result.macs) * 1e-9},
-          {"bound_ms", estimate::total(estimate::lower_bounds(program, config, result)).ms()},
-          {"busy", activity.busy},
-          {"memory",
-           {activity.read_bytes, activity.write_bytes, activity.row_openings, activity.refreshes, activity.chip_bytes}},
-          {"pe", pe}};
+  o.latency_ms = result.latency_ms;
+  o.gmacs = static_cast<double>(result.macs) * 1e-9;
+  o.bound_ms = estimate::total(estimate::lower_bounds(program, config, result)).ms();
+  return o;
 }
 
 /// The largest scale whose latency does not exceed the target, by bisection; latency rises with the counts.
-Record search(const Experiment& e, const zoo::ModelSpec& spec, soc::Simulator& simulator,
-              const lower::Program& program) {
+Outcome search(const Experiment& e, const zoo::ModelSpec& spec, soc::Simulator& simulator,
+               const lower::Program& program) {
   const auto at = [&](double scale) {
     soc::ImageInput input;
     input.kept = kept_of(*e.ratios, scale, spec.patches());
@@ -70,13 +64,13 @@ Record search(const Experiment& e, const zoo::ModelSpec& spec, soc::Simulator& s
       }
     }
   }
-  Record json = record(e.config, program, best);
-  json["scale"] = low;
-  json["reached"] = reached;
-  return json;
+  Outcome o = record(e.config, program, best);
+  o.scale = low;
+  o.reached = reached;
+  return o;
 }
 
-Record simulate(const Experiment& e) {
+Outcome simulate(const Experiment& e) {
   const zoo::ModelSpec& spec = zoo::find(e.model);
   const lower::Program program = lower::lower(spec, e.config.accel, pruning_of(e, spec), nullptr);
   soc::Simulator simulator(e.config, program, soc::Mode::kTiming);
@@ -86,20 +80,10 @@ Record simulate(const Experiment& e) {
   return record(e.config, program, simulator.run(input));
 }
 
-Outcome outcome_of(const Record& json) {
-  Outcome o;
-  o.latency_ms = json.at("latency_ms");
-  o.gmacs = json.at("gmacs");
-  o.bound_ms = json.at("bound_ms");
-  o.scale = json.value("scale", 1.0);
-  o.reached = json.value("reached", true);
-  o.pe = json.at("pe").get<decltype(o.pe)>();
-  o.activity.latency_ms = json.at("ms_per_image");
-  o.activity.busy = json.at("busy").get<decltype(o.activity.busy)>();
-  const auto memory = json.at("memory").get<std::array<double, 5>>();
-  o.activity.read_bytes = memory[0], o.activity.write_bytes = memory[1];
-  o.activity.row_openings = memory[2], o.activity.refreshes = memory[3], o.activity.chip_bytes = memory[4];
-  return o;
+/// One list of fields for both directions; a refusal is said by how the child ends.
+template <typename Stream, typename Result>
+void transfer(Stream& stream, Result& o) {
+  stream(o.latency_ms, o.gmacs, o.bound_ms, o.scale, o.reached, o.activity, o.pe);
 }
 
 }  // namespace
@@ -114,8 +98,17 @@ std::vector<int> kept_of(const Ratios& ratios, double scale, int patches) {
 std::vector<Outcome> run(const std::vector<Experiment>& experiments, int jobs, const std::function<void()>& on_done) {
   std::vector<Outcome> outcomes(experiments.size());
   explore::ChildWork work;
-  work.run = [&](size_t item, const explore::Send& send) { send(simulate(experiments[item]).dump()); };
-  work.on_message = [&](size_t item, const std::string& bytes) { outcomes[item] = outcome_of(Record::parse(bytes)); };
+  work.run = [&](size_t item, const explore::Send& send) {
+    const Outcome outcome = simulate(experiments[item]);
+    tb::ByteWriter writer;
+    transfer(writer, outcome);
+    send(writer.take());
+  };
+  work.on_message = [&](size_t item, const std::string& bytes) {
+    tb::ByteReader reader(bytes);
+    transfer(reader, outcomes[item]);
+    reader.expect_end();
+  };
   work.on_end = [&](size_t item, const explore::ChildEnd& end) {
     if (end.kind == explore::ChildEnd::Kind::kFailure)
       throw std::runtime_error(experiments[item].model + ": " + end.message);

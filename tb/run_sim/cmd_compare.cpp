@@ -1,11 +1,10 @@
 // run_sim compare: two runs side by side.
 #include <algorithm>
 #include <cmath>
-#include <fstream>
-#include <iterator>
 #include <nlohmann/json.hpp>
 
 #include "accel/isa/errors.h"
+#include "tb/config/json_file.h"
 #include "tb/config/numbers.h"
 #include "tb/config/text_table.h"
 #include "tb/run_sim/command_line.h"
@@ -30,10 +29,7 @@ run_sim writes it.
 )";
 
 Json read_run(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) throw InputError("cannot read '" + path + "'");
-  Json run = Json::parse(std::string{std::istreambuf_iterator<char>(file), {}}, nullptr, false);
-  if (run.is_discarded()) throw InputError("'" + path + "' is not JSON");
+  Json run = read_json(path);
   if (!run.is_object() || run.value("schema", Json()) != "heatvit-sim/run/1")
     throw InputError("'" + path + "' is no result of run_sim run --json (schema heatvit-sim/run/1)");
   return run;

@@ -5,6 +5,7 @@
 #include "accel/isa/errors.h"
 #include "tb/config/atomic_file.h"
 #include "tb/config/numbers.h"
+#include "tb/config/output_files.h"
 #include "tb/config/text_table.h"
 #include "tb/explore/front_plot.h"
 #include "tb/explore/pareto.h"
@@ -155,13 +156,16 @@ int pareto_command(const Arguments& arguments) {
   line.parse({arguments.begin() + (named ? 1 : 0), arguments.end()});
   if (answered(line)) return 0;
   if (!named) throw InputError("pareto: a file is needed first: run_sim pareto R.sqlite");
+  for (const char* option : {"svg", "csv"})
+    if (line.has(option)) check_outputs({{option, line.text(option)}}, {arguments.front()});
+  const bool quiet = line.has("quiet") || line.text("svg") == "-" || line.text("csv") == "-";
   const explore::Store store = explore::Store::open(arguments.front());
   const Front front = front_of(store, resolve_objectives(line, store));
   Objectives reference;
   if (line.has("reference")) reference = resolve_reference(line.text("reference"), front.names.size());
   if (line.has("svg")) write_file(line.text("svg"), as_svg(front));
   if (line.has("csv")) write_file(line.text("csv"), as_csv(front));
-  if (!line.has("quiet")) print(as_text(front));
+  if (!quiet) print(as_text(front));
   if (!reference.empty()) print("  hypervolume " + number_text(explore::hypervolume(front.values, reference)) + "\n");
   return 0;
 }

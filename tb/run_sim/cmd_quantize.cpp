@@ -50,7 +50,6 @@ int quantize_command(const Arguments& arguments) {
   if (spec.weights.empty()) line.required("weights");
   const soc::SocConfig config = resolve_config(name, line.list("config"), line.settings());
   const std::optional<std::string> ranges_out = line.maybe("ranges-out");
-  check_distinct({out, ranges_out});
   // An unwritable target is an error of the input, and is told before the work.
   { const AtomicFile probe(out); }
   if (ranges_out) const AtomicFile probe(*ranges_out);

@@ -1,11 +1,12 @@
 // run_sim report: a page of a run's JSON or of a sweep's results.
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 
 #include "accel/isa/errors.h"
 #include "tb/config/atomic_file.h"
+#include "tb/config/json_file.h"
 #include "tb/config/numbers.h"
+#include "tb/config/output_files.h"
+#include "tb/config/text_lines.h"
 #include "tb/explore/store.h"
 #include "tb/report/html.h"
 #include "tb/run_sim/command_line.h"
@@ -29,12 +30,6 @@ Photographs are found again by their path in the JSON file; those that are not a
 
 constexpr const char* kDatabaseMark = "SQLite format 3";
 
-std::string content_of(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file || std::filesystem::is_directory(path)) throw InputError("cannot read '" + path + "'");
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-}
-
 std::string page_of_sweep(const std::string& path) {
   const explore::Store store = explore::Store::open(path);
   std::vector<SweepPoint> points;
@@ -53,16 +48,19 @@ std::string page_of_sweep(const std::string& path) {
 }
 
 std::string page_of(const std::string& path) {
-  const std::string content = content_of(path);
+  std::error_code ignored;
+  if (!std::filesystem::exists(path, ignored)) throw InputError("cannot read '" + path + "'");
+  const std::string content = read_bytes(path);
   if (content.rfind(kDatabaseMark, 0) == 0) return page_of_sweep(path);
-  Json run = Json::parse(content, nullptr, false);
-  if (run.is_discarded()) throw InputError("'" + path + "' is neither JSON nor a result store of a sweep");
+  Json run = parse_json(content, path, "is neither JSON nor a result store of a sweep");
   try {
     const Json model = run.is_object() ? run.value("model", Json()) : Json();
     const auto names = model.is_string() ? class_names(network_of(run)) : std::vector<std::string>();
     return run_page(std::move(run), std::filesystem::absolute(path).parent_path(), names);
   } catch (const InputError& error) {
     throw InputError("'" + path + "' " + error.what());
+  } catch (const Json::exception& error) {
+    throw InputError("'" + path + "' is not as run_sim writes it: " + error.what());
   }
 }
 
@@ -79,7 +77,8 @@ int report_command(const Arguments& arguments) {
   line.parse(options);
   if (answered(line)) return 0;
   if (input.empty()) throw InputError("which file? run_sim report FILE --html PAGE");
-  AtomicFile output(line.required("html"));
+  check_outputs({{"html", line.required("html")}}, {input});
+  AtomicFile output(line.text("html"));
   output.write(page_of(input));
   output.commit();
   return 0;

@@ -70,7 +70,7 @@ int reproduce_command(const Arguments& arguments) {
   if (answered(line)) return 0;
   const int jobs =
       line.has("jobs") ? static_cast<int>(parse_integer("--jobs", line.text("jobs"), 1, 256)) : default_jobs();
-  const bool quiet = line.has("quiet");
+  const bool quiet = line.has("quiet") || line.text("json") == "-" || line.text("markdown") == "-";
   std::unique_ptr<AtomicFile> json, markdown;
   if (line.has("json")) json = std::make_unique<AtomicFile>(line.text("json"));
   if (line.has("markdown")) markdown = std::make_unique<AtomicFile>(line.text("markdown"));

@@ -26,6 +26,8 @@
 namespace heatvit::tb {
 namespace {
 
+using Json = nlohmann::ordered_json;
+
 /// What a run records beside its report, where asked for.
 struct Recordings {
   std::string timeline;      // of the first image
@@ -45,7 +47,7 @@ class Outputs {
   }
 
   void write(const RunReport& report, const Recordings& recordings) {
-    if (json_) json_->write(to_json(report).dump(1) + "\n");
+    if (json_) json_->write(to_json(report).dump(1, ' ', false, Json::error_handler_t::replace) + "\n");
     if (csv_) csv_->write(to_csv(report));
     if (trace_) trace_->write(trace_text(report));
     if (timeline_) timeline_->write(recordings.timeline);

@@ -7,6 +7,7 @@
 
 #include "accel/isa/errors.h"
 #include "models/zoo/zoo.h"
+#include "tb/config/output_files.h"
 #include "tb/config/parameters.h"
 #include "tb/run_sim/model_option.h"
 
@@ -62,6 +63,13 @@ std::string help_lines(const Option& option) {
   }
   return text + line + "\n";
 }
+
+/// What the options of all subcommands mean that name files.
+constexpr const char* kOutputs[] = {"json",      "csv",   "token-trace-out", "timeline", "roofline",
+                                    "mem-trace", "out",   "ranges-out",      "html",     "svg",
+                                    "markdown",  "output"};
+constexpr const char* kInputs[] = {"weights", "selector-weights", "config", "labels", "token-trace",
+                                   "image",   "device",           "trace"};
 
 }  // namespace
 
@@ -148,6 +156,25 @@ void CommandLine::parse(const std::vector<std::string>& arguments) {
     throw InputError(error.what());
   }
   if (has(kStray)) throw InputError("unexpected word '" + list(kStray).front() + "'; options start with --");
+  check_files();
+}
+
+void CommandLine::check_files() const {
+  std::vector<OutputFile> outputs;
+  std::vector<std::string> inputs;
+  for (const OptionGroup& group : groups_) {
+    for (const Option& option : group.options) {
+      const auto is = [&option](const char* name) { return option.name == name; };
+      if (option.argument.empty() || !has(option.name)) continue;
+      if (std::any_of(std::begin(kOutputs), std::end(kOutputs), is))
+        outputs.push_back({option.name, text(option.name)});
+      if (std::none_of(std::begin(kInputs), std::end(kInputs), is)) continue;
+      const std::vector<std::string> paths =
+          option.repeatable ? list(option.name) : std::vector<std::string>{text(option.name)};
+      inputs.insert(inputs.end(), paths.begin(), paths.end());
+    }
+  }
+  check_outputs(outputs, inputs);
 }
 
 std::string CommandLine::nearest(const std::string& name) const {

@@ -40,7 +40,8 @@ class CommandLine {
   CommandLine(std::string intro, std::vector<OptionGroup> groups, bool with_parameters);
   ~CommandLine();
 
-  /// Throws InputError: unknown option (with the nearest known one), missing or superfluous value, stray word.
+  /// Throws InputError: unknown option (with the nearest known one), missing or superfluous value, stray word,
+  /// an output that is an input or another output (output_files.h).
   void parse(const std::vector<std::string>& arguments);
 
   std::string help() const;
@@ -57,6 +58,7 @@ class CommandLine {
   std::vector<Setting> settings() const;
 
  private:
+  void check_files() const;
   std::string nearest(const std::string& name) const;
 
   std::string intro_;

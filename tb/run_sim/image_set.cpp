@@ -169,6 +169,7 @@ void attach_labels(std::vector<RunItem>& items, const std::string& csv_path, con
 }
 
 std::vector<std::string> class_names(const zoo::ModelSpec& spec) {
+  if (spec.class_list.empty()) return {};
   const std::string path = (project_home() / spec.class_list).string();
   std::vector<std::string> names(static_cast<size_t>(spec.classes));
   for (const CsvRow& row : read_csv(path, {"class"})) {

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 
 #include "accel/isa/errors.h"
 #include "tb/config/atomic_file.h"
@@ -68,6 +69,8 @@ int guarded(const Arguments& arguments) {
     return complain(error.what(), kExitInput);
   } catch (const WriteError& error) {
     return complain(error.what(), kExitFailure);
+  } catch (const std::filesystem::filesystem_error& error) {  // names too long, loops of links
+    return complain(error.what(), kExitInput);
   } catch (const std::bad_alloc&) {
     return complain("out of memory", kExitFailure);
   } catch (const std::runtime_error& error) {  // worded for the reader: a hardware error, a worker that died

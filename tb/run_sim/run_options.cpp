@@ -12,6 +12,7 @@
 #include "tb/config/device.h"
 #include "tb/config/home.h"
 #include "tb/config/numbers.h"
+#include "tb/config/output_files.h"
 #include "tb/config/parameters.h"
 #include "tb/config/pruning_options.h"
 #include "tb/run_sim/design.h"
@@ -161,15 +162,26 @@ Json resolved_json(const CommandLine& line, const RunOptions& options) {
   return json;
 }
 
-}  // namespace
-
-void check_distinct(const std::vector<std::optional<std::string>>& outputs) {
-  for (auto a = outputs.begin(); a != outputs.end(); ++a) {
-    if (*a && std::find(std::next(a), outputs.end(), *a) != outputs.end()) {
-      throw InputError("two outputs go to '" + **a + "'");
-    }
-  }
+/// The files that are read without an option of their own, too: images of a folder, what the project ships.
+void expect_inputs_kept(RunOptions& options) {
+  std::vector<OutputFile> outputs;
+  const auto add = [&](const char* option, const std::optional<std::string>& path) {
+    if (!path) return;
+    outputs.push_back({option, *path});
+    if (*path == "-") options.quiet = true;  // standard output belongs to the file
+  };
+  add("json", options.json);
+  add("csv", options.csv);
+  add("token-trace-out", options.token_trace_out);
+  add("timeline", options.timeline);
+  add("roofline", options.roofline);
+  add("mem-trace", options.mem_trace);
+  std::vector<std::string> inputs = {options.prepare.weights, options.prepare.selectors};
+  for (const RunItem& item : options.items) inputs.push_back(item.path);
+  check_outputs(outputs, inputs);
 }
+
+}  // namespace
 
 std::string_view name_of(soc::Mode mode) { return mode == soc::Mode::kFunctional ? "functional" : "timing"; }
 
@@ -290,9 +302,8 @@ RunOptions resolve_run(const CommandLine& line) {
   }
   if (options.mem_trace && options.analytic)
     throw InputError("--mem-trace: analytic mode simulates nothing; leave --mode out");
-  check_distinct(
-      {options.json, options.csv, options.token_trace_out, options.timeline, options.mem_trace, options.roofline});
   options.items = resolve_items(line, options);
+  expect_inputs_kept(options);
   if (options.analytic) lower::expect_single_images(options.config.accel, "--mode analytic");
   if (options.mem_trace &&
       (options.items.size() > static_cast<size_t>(options.config.accel.batch) || options.jobs != 1)) {

@@ -42,9 +42,6 @@ CommandLine run_command_line();
 /// Throws InputError.
 RunOptions resolve_run(const CommandLine& line);
 
-/// Throws InputError where two of the files that a command writes are the same.
-void check_distinct(const std::vector<std::optional<std::string>>& outputs);
-
 /// Model, weights, selectors, calibration and deltas as prepare() wants them: without --weights those that the project
 /// ships for the model, if any, with their selectors (unless --scorer names another one). Throws InputError.
 quant::PrepareOptions prepare_options(const CommandLine& line, const isa::AcceleratorConfig& hardware);

@@ -1,10 +1,9 @@
-// Images spread over forked processes: SystemC elaborates once in a process, and images do not depend on each other.
+// Images spread over the process pool: SystemC elaborates once in a process, and images do not depend on each other.
 #pragma once
 
 #include <cstddef>
 #include <functional>
 #include <string>
-#include <vector>
 
 #include "accel/soc/simulator.h"
 

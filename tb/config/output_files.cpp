@@ -1,0 +1,54 @@
+#include "tb/config/output_files.h"
+
+#include <sys/stat.h>
+
+#include <filesystem>
+
+#include "accel/isa/errors.h"
+
+namespace heatvit::tb {
+namespace {
+
+class Identity {
+ public:
+  explicit Identity(const std::string& path) : exists_(path != "-" && stat(path.c_str(), &status_) == 0) {
+    std::error_code error;
+    const std::filesystem::path canonical = std::filesystem::weakly_canonical(path, error);
+    path_ = error || path == "-" ? path : canonical.string();
+    // Of a file that is yet to be made weakly_canonical() leaves the path relative.
+    if (path != "-") path_ = std::filesystem::absolute(path_, error).lexically_normal().string();
+  }
+  bool exists() const { return exists_; }
+  bool is_device() const { return exists_ && S_ISCHR(status_.st_mode); }
+  bool operator==(const Identity& other) const {
+    const bool one_file =
+        exists_ && other.exists_ && status_.st_dev == other.status_.st_dev && status_.st_ino == other.status_.st_ino;
+    return one_file || path_ == other.path_;
+  }
+
+ private:
+  struct stat status_ = {};
+  bool exists_;
+  std::string path_;
+};
+
+}  // namespace
+
+void check_outputs(const std::vector<OutputFile>& outputs, const std::vector<std::string>& inputs) {
+  std::vector<Identity> written;
+  for (const OutputFile& output : outputs) {
+    Identity identity(output.path);
+    for (const Identity& other : written)
+      if (identity == other && !identity.is_device()) throw InputError("two outputs go to '" + output.path + "'");
+    written.push_back(std::move(identity));
+  }
+  if (outputs.empty()) return;
+  for (const std::string& input : inputs) {
+    const Identity read(input);
+    for (size_t i = 0; i < written.size(); ++i)
+      if (read.exists() && written[i] == read && !read.is_device())
+        throw InputError("--" + outputs[i].option + ": '" + outputs[i].path + "' is an input as well");
+  }
+}
+
+}  // namespace heatvit::tb

@@ -1,0 +1,19 @@
+// Outputs must not hit inputs, nor each other.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace heatvit::tb {
+
+struct OutputFile {
+  std::string option;  // without dashes
+  std::string path;    // "-": standard output
+};
+
+/// Throws InputError where two outputs are one file, or one is an input. Files are the same by device and number
+/// (links) or by their path without "." and "..", so "a" is "./a". Inputs that do not exist are none; devices such as
+/// /dev/null may be given more than once.
+void check_outputs(const std::vector<OutputFile>& outputs, const std::vector<std::string>& inputs);
+
+}  // namespace heatvit::tb
