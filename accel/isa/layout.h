@@ -48,7 +48,8 @@ enum class LayoutB : uint8_t {
 };
 constexpr int kLayouts = 3;
 
-constexpr int kMaxBatch = 64;  // images of a batch
+constexpr int kMaxBatch = 64;       // images of a batch
+constexpr int kMaxSequence = 1056;  // tokens of an image: a row of attention (448 pixels in patches of 14 are 1025)
 
 enum class LoopOrder : uint8_t { kMN = 0, kNM = 1 };  // outer, then inner; k is innermost always
 

@@ -40,8 +40,8 @@ inline uint32_t exp_q24(int32_t d) {
 constexpr int kSoftmaxReciprocalBits = 30;
 static_assert((int64_t{1} << (54 - kSoftmaxReciprocalBits)) < kExpOneQ24,
               "2^54 / sum has 30 bits: the sum holds exp(0)");
-constexpr int kSoftmaxSumBits = kExpBits + 10;
-static_assert(kMaxRow <= 1024, "a sum of exponentials fits its type");
+constexpr int kSoftmaxSumBits = kExpBits + 11;
+static_assert(kMaxScores <= 2048, "a sum of exponentials fits its type");
 
 namespace detail {
 
@@ -88,11 +88,11 @@ scores:
 
 }  // namespace detail
 
-/// out = delta2 * softmax(x), x in Q8, 1 <= n <= kMaxRow; 1.0 is the maximum of Out (uint8 or uint16). delta2 in Q15.
-/// x and out must not overlap.
+/// out = delta2 * softmax(x), x in Q8, 1 <= n <= kMaxScores; 1.0 is the maximum of Out (uint8 or uint16). delta2 in
+/// Q15. x and out must not overlap.
 template <class Out>
 void softmax_row(const int16_t* x, int n, uint16_t delta2, Out* out) {
-  uint32_t e[kMaxRow];
+  uint32_t e[kMaxScores];
   const int16_t largest = detail::row_max(x, n);
   const UInt<kSoftmaxSumBits> sum = detail::row_exp(x, n, largest, e);
   const UInt<kSoftmaxReciprocalBits> reciprocal =

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "accel/isa/errors.h"
+#include "accel/isa/layout.h"
 #include "models/zoo/zoo.h"
 
 namespace heatvit::zoo {
@@ -13,8 +14,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr int kMostTokens = 4096;  // of an image; row counts in commands have 15 bits, a batch's rows included
-constexpr int kMostRow = 1024;     // values of a row that LayerNorm and softmax take (accel/kernels/limits.h)
+constexpr int kMostRow = 1024;  // values of a row that LayerNorm takes (accel/kernels/limits.h)
 
 /// The fields of a JSON object. Each is taken once; what nobody took is unknown.
 class Fields {
@@ -186,8 +186,9 @@ void check(const ModelSpec& s, const std::string& origin) {
     refuse("dim",
            "at most " + std::to_string(kMostRow) + " values of a token are normalised, found " + std::to_string(s.dim));
   if (s.image_size % s.patch_grid != 0) refuse("patch_size", "must divide image_size");
-  if (s.max_tokens() > kMostTokens)
-    refuse("patch_size", std::to_string(s.max_tokens()) + " tokens an image, at most " + std::to_string(kMostTokens));
+  if (s.max_tokens() > isa::kMaxSequence)
+    refuse("patch_size",
+           std::to_string(s.max_tokens()) + " tokens an image, at most " + std::to_string(isa::kMaxSequence));
   int size = s.image_size;
   for (size_t i = 0; i < s.stem.size(); ++i) {
     const std::string name = "stem[" + std::to_string(i) + "]";

@@ -1,4 +1,4 @@
-// Softmax over rows of int16 Q8 scores (docs/numerics.md, section 5). rows x n, dense; n <= kMaxRow. Cost:
+// Softmax over rows of int16 Q8 scores (docs/numerics.md, section 5). rows x n, dense; n <= kMaxScores. Cost:
 // softmax_cycles.
 #include "accel/kernels/softmax.h"
 

@@ -224,8 +224,8 @@ std::string compare_exactly(const network::QuantModel& model, const ExactCase& t
   return "";
 }
 
-std::vector<int8_t> random_image(uint32_t seed) {
-  std::vector<int8_t> image(224 * 224 * 3);
+std::vector<int8_t> random_image(uint32_t seed, int side) {
+  std::vector<int8_t> image(static_cast<size_t>(side) * static_cast<size_t>(side) * 3);
   uint64_t state = seed * 0x9E3779B97F4A7C15ULL + 1;
   for (int8_t& pixel : image) {
     state = state * 6364136223846793005ULL + 1442695040888963407ULL;

@@ -32,8 +32,8 @@ std::string compare_exactly(const network::QuantModel& model, const ExactCase& t
 /// what the lowering announced and are not below the compulsory traffic. Empty, or the first violation.
 std::string audit(const lower::Program& program, const soc::ImageResult& result);
 
-/// Random bytes as an image.
-std::vector<int8_t> random_image(uint32_t seed);
+/// Random bytes as an image of `side` pixels a side.
+std::vector<int8_t> random_image(uint32_t seed, int side = 224);
 
 /// A small transformer for quick tests: 3 blocks of 64 channels and 4 heads, selectors before blocks 2 and 3.
 zoo::ModelSpec small_spec();

@@ -1,0 +1,96 @@
+// Networks that nobody named: descriptions of many shapes through the simulated board, bit for bit the integer
+// executor; and the same cycles without numbers.
+#include <gtest/gtest.h>
+
+#include "models/zoo/zoo.h"
+#include "tb/tests/accel/soc/soc_support.h"
+#include "tb/tests/models/network/random_model.h"
+
+namespace heatvit::testing {
+namespace {
+
+using network::Scorer;
+
+struct Shape {
+  int depth, dim, heads, image, patch;
+  const char* more;  // other fields
+};
+
+zoo::ModelSpec spec_of(const Shape& s) {
+  return zoo::read_description(
+      "{\"depth\": " + std::to_string(s.depth) + ", \"dim\": " + std::to_string(s.dim) +
+          ", \"heads\": " + std::to_string(s.heads) + ", \"image_size\": " + std::to_string(s.image) +
+          ", \"patch_size\": " + std::to_string(s.patch) + ", \"classes\": 7, \"mlp_ratio\": 2" + s.more + "}",
+      "shape");
+}
+
+/// As compare_exactly, then the same token counts in timing mode; "" or what differs.
+std::string compare(const zoo::ModelSpec& spec, const network::Pruning& pruning, uint32_t seed) {
+  const network::QuantModel model = network::random_quant_model(spec, seed, spec.head_dim() % 4 == 0);
+  ExactCase test{soc::SocConfig{}, pruning, {random_image(seed, spec.image_size)}};
+  test.config.accel.tile_m = 130;
+  test.config.accel.tile_k = 192;
+  test.config.accel.tile_n = 96;
+  test.config.accel.layernorm = seed % 2 == 0 ? isa::Placement::kPl : isa::Placement::kCpu;
+  return isolated([&] { return compare_exactly(model, test); });
+}
+
+uint64_t cycles(const zoo::ModelSpec& spec, const network::Pruning& pruning, uint32_t seed, soc::Mode mode) {
+  const std::string text = isolated([&] {
+    const network::QuantModel model = network::random_quant_model(spec, seed, true);
+    soc::SocConfig config;
+    const lower::Program program = lower::lower(spec, config.accel, pruning, &model);
+    soc::Simulator simulator(config, program, mode);
+    const std::vector<int8_t> pixels = random_image(seed, spec.image_size);
+    soc::ImageInput input;
+    if (mode == soc::Mode::kFunctional) input.pixels = &pixels;
+    return std::to_string(simulator.run(input).cycles);
+  });
+  EXPECT_TRUE(text.find_first_not_of("0123456789") == std::string::npos) << text;
+  return std::strtoull(text.c_str(), nullptr, 10);
+}
+
+TEST(Networks, ManyShapesAreTheExecutorsBitForBit) {
+  const Shape shapes[] = {
+      {1, 32, 1, 64, 8, ""},
+      {2, 48, 3, 128, 16, ", \"qkv_bias\": false"},
+      {3, 64, 4, 256, 32, ", \"activation\": \"silu\""},
+      {2, 64, 16, 96, 8, ", \"layernorm_epsilon\": 1e-5, \"residual_divisor\": 2"},
+      {24, 16, 2, 64, 8, ""},
+      {2, 40, 5, 112, 14, ", \"classifier\": \"auxiliary\""},
+      {1, 64, 2, 192, 8, ""},   // 577 tokens
+      {1, 32, 2, 448, 14, ""},  // 1025 tokens
+      {2, 32, 2, 96, 16, ", \"stem\": [{\"channels\": 12, \"kernel\": 3, \"stride\": 2, \"pad\": 1}]"},
+      {1, 32, 2, 128, 16,
+       ", \"stem\": [{\"channels\": 8, \"kernel\": 3, \"stride\": 2, \"pad\": 1}, {\"channels\": 16, \"kernel\": 3, "
+       "\"stride\": 2, \"pad\": 1}]"}};
+  uint32_t seed = 0;
+  for (const Shape& shape : shapes) {
+    const zoo::ModelSpec spec = spec_of(shape);
+    EXPECT_EQ(compare(spec, {}, ++seed), "") << zoo::describe(spec);
+  }
+}
+
+TEST(Networks, PrunedShapesAreTheExecutorsBitForBit) {
+  for (const Shape& shape : {Shape{3, 64, 4, 128, 16, ", \"selectors\": [2, 3]"},
+                             Shape{2, 32, 2, 192, 8, ", \"selectors\": [2], \"activation\": \"silu\""}}) {
+    const zoo::ModelSpec spec = spec_of(shape);
+    for (const Scorer scorer : {Scorer::kHeatvit, Scorer::kClsAttention, Scorer::kRandom}) {
+      std::vector<int> keep;
+      for (size_t i = 0; i < spec.selectors.size(); ++i) keep.push_back(spec.patches() / (static_cast<int>(i) + 2));
+      EXPECT_EQ(compare(spec, pruning_of(spec, scorer, keep), 11), "") << zoo::describe(spec);
+    }
+  }
+}
+
+TEST(Networks, TimingModeHasTheCyclesOfTheNumbers) {
+  for (const Shape& shape : {Shape{2, 64, 4, 192, 8, ""}, Shape{1, 32, 2, 448, 14, ", \"activation\": \"silu\""}}) {
+    const zoo::ModelSpec spec = spec_of(shape);
+    const uint64_t functional = cycles(spec, {}, 5, soc::Mode::kFunctional);
+    EXPECT_GT(functional, 0U);
+    EXPECT_EQ(functional, cycles(spec, {}, 5, soc::Mode::kTiming)) << zoo::describe(spec);
+  }
+}
+
+}  // namespace
+}  // namespace heatvit::testing

@@ -1,0 +1,94 @@
+// Descriptions of networks: what is read, what is refused and how, and that the shipped ones are what they were.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "accel/isa/errors.h"
+#include "models/zoo/zoo.h"
+#include "tb/tests/support/message_of.h"
+#include "tb/tests/support/temporary_folder.h"
+
+namespace heatvit::zoo {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr const char* kSmall =
+    R"({"depth": 2, "dim": 64, "heads": 4, "image_size": 32, "patch_size": 8, "classes": 5})";
+
+ModelSpec read(const std::string& json) { return read_description(json, "net.json"); }
+
+std::string with(const std::string& fields) {
+  return std::string(R"({"depth": 2, "dim": 64, "heads": 4, "image_size": 32, "patch_size": 8, )") + fields + "}";
+}
+
+TEST(Description, DefaultsAreThoseOfTheTable) {
+  const ModelSpec spec = read(kSmall);
+  EXPECT_EQ(spec.name, "net.json");
+  EXPECT_EQ(spec.mlp_hidden, 256);
+  EXPECT_EQ(spec.patches(), 16);
+  EXPECT_EQ(spec.classes, 5);
+  EXPECT_TRUE(spec.qkv_bias);
+  EXPECT_EQ(spec.ln_eps, 1e-6);
+  EXPECT_EQ(spec.crop, 0.875);
+  EXPECT_TRUE(spec.selectors.empty());
+  EXPECT_EQ(spec.activation, Activation::kGelu);
+  EXPECT_EQ(spec.projection_inputs(), 8 * 8 * 3);
+}
+
+TEST(Description, ShippedNetworksAreTheOnesTheyWere) {
+  const ModelSpec& lv = find("lv-vit-m");
+  EXPECT_EQ(lv.depth, 20);
+  EXPECT_EQ(lv.dim, 512);
+  EXPECT_EQ(lv.mlp_hidden, 1536);
+  EXPECT_EQ(lv.stem, lv_stem());
+  EXPECT_EQ(lv.map_size(), 112);
+  EXPECT_EQ(lv.projection_kernel(), 8);
+  EXPECT_TRUE(lv.aux_head);
+  EXPECT_EQ(lv.selectors, (std::vector<int>{6, 11, 16}));
+  EXPECT_EQ(find("deit-t").max_tokens(), 197);
+  EXPECT_EQ(find("deit-micro").classes, 16);
+  EXPECT_EQ(models().size(), 6U);
+}
+
+TEST(Description, WhatIsWrittenIsReadBack) {
+  for (const ModelSpec& spec : models()) EXPECT_EQ(describe(read(describe(spec))), describe(spec));
+}
+
+TEST(Description, AFileIsANetworkByItsPath) {
+  const tests::TemporaryFolder folder;
+  const std::string path = folder.file("small.json", with(R"("name": "small", "activation": "silu")"));
+  const ModelSpec& spec = find(path);
+  EXPECT_EQ(spec.name, "small");
+  EXPECT_EQ(spec.activation, Activation::kSilu);
+  EXPECT_EQ(&find(path), &spec);     // kept once
+  EXPECT_EQ(&find("small"), &spec);  // and known by its name from now on
+}
+
+TEST(Description, RefusalsNameFileFieldAndWhatIsAllowed) {
+  const std::pair<std::string, std::string> cases[] = {
+      {"nonsense", "net.json: is not JSON"},
+      {"[]", "net.json: an object"},
+      {R"({"dim": 64, "heads": 4})", "net.json: field 'depth': a whole number is needed, found nothing"},
+      {with(R"("widht": 3)"), "field 'widht': there is no such field"},
+      {with(R"("mlp_ratio": "four")"), "field 'mlp_ratio': a number in 0.1..16.0 is needed, found \"four\""},
+      {with(R"("classes": 2.5)"), "field 'classes': a whole number in"},
+      {with(R"("classes": 100000)"), "field 'classes': a whole number in"},
+      {with(R"("activation": "relu")"), "field 'activation': \"gelu\" or \"silu\""},
+      {with(R"("pooling": "mean")"), "field 'pooling': \"class\""},
+      {with(R"("tokens": ["class", "distillation"])"), "field 'tokens': [\"class\"]"},
+      {with(R"("selectors": [3])"), "field 'selectors': rising blocks of 1..2"},
+      {with(R"("selectors": [2, 1])"), "field 'selectors': rising"},
+      {with(R"("input": {"mean": [0.5, 0.5]})"), "field 'input.mean': three numbers"},
+      {with(R"("input": {"gamma": 1})"), "field 'input.gamma': there is no such field"},
+      {with(R"("stem": [{"channels": 8, "kernel": 3, "norm": "layer"}])"), "field 'stem[0].norm': \"batch\""},
+      {with(R"("stem": [{"channels": 8, "kernel": 4}])"), "field 'stem': a map of 29 pixels"},
+      {R"({"depth": 1, "dim": 64, "heads": 5})", "field 'heads': 5 heads do not divide dim 64"},
+      {R"({"depth": 1, "dim": 2048, "heads": 16})", "field 'dim': at most 1024"},
+      {R"({"depth": 1, "dim": 64, "heads": 4, "image_size": 1024, "patch_size": 8})", "16385 tokens"},
+      {R"({"depth": 1, "dim": 64, "heads": 4, "image_size": 30, "patch_size": 8})", "field 'patch_size': a divisor"}};
+  for (const auto& [json, message] : cases)
+    EXPECT_THAT(tests::message_of([&, text = json] { read(text); }), HasSubstr(message)) << json;
+}
+
+}  // namespace
+}  // namespace heatvit::zoo
