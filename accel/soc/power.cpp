@@ -26,17 +26,6 @@ double picojoules(const ResourceCount& r, const PowerConfig& p) {
          static_cast<double>(r.lut) * p.lut_pj;
 }
 
-/// The unit whose busy cycles switch a module's logic; kCpu: none of them.
-Unit unit_of(const ModuleResources& module) {
-  if (module.selector) return Unit::kSelector;
-  if (module.name == "PE array") return Unit::kPeArray;
-  if (module.name.rfind("vector unit", 0) == 0) return Unit::kVector;
-  if (module.name == "DMA input") return Unit::kDmaIn;
-  if (module.name == "DMA weights") return Unit::kDmaWeights;
-  if (module.name == "DMA output") return Unit::kDmaOut;
-  return module.name == "control unit" ? Unit::kControl : Unit::kCpu;
-}
-
 /// Energy of a busy cycle of each unit, pJ: its own slices and LUTs, and the words it reads and writes.
 std::array<double, modules::kUnits> busy_cycle(const SocConfig& config) {
   std::array<double, modules::kUnits> pj{};
@@ -45,14 +34,16 @@ std::array<double, modules::kUnits> busy_cycle(const SocConfig& config) {
   for (const ModuleResources& module : resources_of(config).modules) {
     ResourceCount logic = module.count;
     logic.bram18k = 0;
-    of(unit_of(module)) += spend(logic);
+    of(module.unit) += spend(logic);
   }
-  const std::vector<BufferShape> buffers = buffer_shapes(config);
-  const auto word = [&](size_t index) { return spend(word_of(buffers[index], config.mapping.lutram_depth)); };
-  const double input = word(0), weight = word(1), record = word(2), sums = word(3), rows = word(4), output = word(5);
+  std::array<double, static_cast<size_t>(BufferKind::kChip) + 1> words{};  // a word of each buffer
+  for (const BufferShape& shape : buffer_shapes(config))
+    words[static_cast<size_t>(shape.kind)] = spend(word_of(shape, config.mapping.lutram_depth));
+  const auto word = [&words](BufferKind kind) { return words[static_cast<size_t>(kind)]; };
+  const double sums = word(BufferKind::kAccumulator), rows = word(BufferKind::kVector);
   // Rows are the innermost loop: the weights of a beat are read once for all rows of a tile.
-  of(Unit::kPeArray) += input + 2 * sums + weight / config.accel.tile_m;
-  of(Unit::kVector) += record + sums + rows + output;
+  of(Unit::kPeArray) += word(BufferKind::kInput) + 2 * sums + word(BufferKind::kWeight) / config.accel.tile_m;
+  of(Unit::kVector) += word(BufferKind::kRecord) + sums + rows + word(BufferKind::kOutput);
   of(Unit::kSelector) += rows;
   const double beat = spend({0, kernels::ceil_div(8 * config.axi.beat_bytes, 36), 0, 0});
   for (const Unit unit : {Unit::kDmaIn, Unit::kDmaWeights, Unit::kDmaOut}) of(unit) += beat;

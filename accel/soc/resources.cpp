@@ -115,9 +115,12 @@ std::vector<ModuleResources> selector_modules(const SocConfig& config) {
                                   {0, bram18k_of(48 * lanes, kernels::kMaxRow / lanes), 0, 0},
                                   pipeline(lanes, kernels::kReadDepth, 0)});
   const ResourceCount control = {0, 0, 800, 800};  // our choice: stage counter, keep registers, mask, sequencing
-  return {{"selector: sigmoid", sigmoid, true}, {"selector: means", means, true},
-          {"selector: scores", score, true},    {"selector: ranking", select, true},
-          {"selector: packaging", pack, true},  {"selector: control", control, true}};
+  return {{"selector: sigmoid", sigmoid, modules::Unit::kSelector, true},
+          {"selector: means", means, modules::Unit::kSelector, true},
+          {"selector: scores", score, modules::Unit::kSelector, true},
+          {"selector: ranking", select, modules::Unit::kSelector, true},
+          {"selector: packaging", pack, modules::Unit::kSelector, true},
+          {"selector: control", control, modules::Unit::kSelector, true}};
 }
 
 // A DMA engine and an AXI master a port: address generator, burst splitter, FIFO of the bursts in flight. LUT and FF
@@ -191,18 +194,20 @@ std::vector<BufferShape> buffer_shapes(const SocConfig& config) {
   const isa::AcceleratorConfig& a = config.accel;
   const BufferConfig& b = config.buffers;
   const int operand = 8 * a.operand_bytes(), bits = a.accumulator_bits(), lane = 16 * config.vector.lanes;
-  const auto shape = [](const char* name, int slots, int64_t slot_bytes, int64_t width) {
-    return BufferShape{name, slots, width, ceil_div(8 * slot_bytes, width)};
+  const auto shape = [](BufferKind kind, const char* name, int slots, int64_t slot_bytes, int64_t width) {
+    return BufferShape{kind, name, slots, width, ceil_div(8 * slot_bytes, width)};
   };
   const int64_t cells = int64_t{a.tile_m} * a.tile_n;
   std::vector<BufferShape> buffers = {
-      shape("input buffer", b.input, a.input_slot(), int64_t{a.th} * a.ti * operand),
-      shape("weight buffer", b.weight, a.weight_slot(), int64_t{a.th} * a.ti * a.to * operand),
-      shape("record buffer", b.record, isa::AcceleratorConfig::record_slot(), int64_t{64} * config.vector.lanes),
-      shape("accumulators", b.accumulator, cells * bits / 8, int64_t{a.th} * a.to * bits),
-      shape("vector buffer", b.vector, a.vector_slot(), lane),
-      shape("output buffer", b.output, a.output_slot(), lane)};
-  if (a.has_chip_memory()) buffers.push_back(shape("memory on chip", 1, a.chip_bytes(), int64_t{8} * b.chip_width));
+      shape(BufferKind::kInput, "input buffer", b.input, a.input_slot(), int64_t{a.th} * a.ti * operand),
+      shape(BufferKind::kWeight, "weight buffer", b.weight, a.weight_slot(), int64_t{a.th} * a.ti * a.to * operand),
+      shape(BufferKind::kRecord, "record buffer", b.record, isa::AcceleratorConfig::record_slot(),
+            int64_t{64} * config.vector.lanes),
+      shape(BufferKind::kAccumulator, "accumulators", b.accumulator, cells * bits / 8, int64_t{a.th} * a.to * bits),
+      shape(BufferKind::kVector, "vector buffer", b.vector, a.vector_slot(), lane),
+      shape(BufferKind::kOutput, "output buffer", b.output, a.output_slot(), lane)};
+  if (a.has_chip_memory())
+    buffers.push_back(shape(BufferKind::kChip, "memory on chip", 1, a.chip_bytes(), int64_t{8} * b.chip_width));
   return buffers;
 }
 
@@ -216,32 +221,32 @@ ResourceCount buffer_resources(const BufferShape& shape, int lutram_depth) {
 
 ResourceReport resources_of(const SocConfig& config) {
   ResourceReport report;
-  report.modules.push_back({"PE array", pe_array(config)});
+  report.modules.push_back({"PE array", pe_array(config), modules::Unit::kPeArray});
   for (const BufferShape& shape : buffer_shapes(config))
     report.modules.push_back({shape.name, buffer_resources(shape, config.mapping.lutram_depth)});
-  report.modules.push_back({"vector unit", vector_lanes(config)});
+  report.modules.push_back({"vector unit", vector_lanes(config), modules::Unit::kVector});
   if (config.accel.layernorm == isa::Placement::kPl)
-    report.modules.push_back({"vector unit: LayerNorm", layernorm_lanes(config)});
-  report.modules.push_back({"DMA input", dma_engine(config, config.dma.input_ports)});
-  report.modules.push_back({"DMA weights", dma_engine(config, config.dma.weight_ports)});
-  report.modules.push_back({"DMA output", dma_engine(config, config.dma.output_ports)});
-  report.modules.push_back({"control unit", control_unit(config)});
+    report.modules.push_back({"vector unit: LayerNorm", layernorm_lanes(config), modules::Unit::kVector});
+  report.modules.push_back({"DMA input", dma_engine(config, config.dma.input_ports), modules::Unit::kDmaIn});
+  report.modules.push_back({"DMA weights", dma_engine(config, config.dma.weight_ports), modules::Unit::kDmaWeights});
+  report.modules.push_back({"DMA output", dma_engine(config, config.dma.output_ports), modules::Unit::kDmaOut});
+  report.modules.push_back({"control unit", control_unit(config), modules::Unit::kControl});
   for (ModuleResources& module : selector_modules(config)) report.modules.push_back(std::move(module));
   return report;
 }
 
-std::string lacking(const ResourceCount& needed, const Device& device) {
+std::string lacking(const ResourceCount& needed, const Fpga& fpga) {
   std::string text;
   const auto check = [&text](const char* what, int64_t need, int64_t has) {
     if (need > has)
       text += (text.empty() ? "" : "; ") + std::string(what) + ": " + grouped(need) + " needed, " + grouped(has) +
               " available";
   };
-  check("DSP", needed.dsp, device.has.dsp);
-  check("BRAM18K", needed.bram18k, device.has.bram18k);
-  check("LUT", needed.lut, device.has.lut);
-  check("FF", needed.ff, device.has.ff);
-  if (device.has.lutram != 0) check("LUT RAM", needed.lutram, device.has.lutram);
+  check("DSP", needed.dsp, fpga.has.dsp);
+  check("BRAM18K", needed.bram18k, fpga.has.bram18k);
+  check("LUT", needed.lut, fpga.has.lut);
+  check("FF", needed.ff, fpga.has.ff);
+  if (fpga.has.lutram != 0) check("LUT RAM", needed.lutram, fpga.has.lutram);
   return text;
 }
 

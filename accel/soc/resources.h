@@ -24,12 +24,17 @@ struct ResourceCount {
 struct ModuleResources {
   std::string name;
   ResourceCount count;
-  bool selector = false;  // there for token pruning alone
+  modules::Unit unit = modules::Unit::kCpu;  // whose busy cycles switch its logic; kCpu: none's, a buffer
+  bool selector = false;                     // there for token pruning alone
 };
+
+/// The memories of the data path.
+enum class BufferKind : uint8_t { kInput, kWeight, kRecord, kAccumulator, kVector, kOutput, kChip };
 
 /// One memory on chip as the fabric sees it: `slots` copies (ping-pong: two, each a memory of its own), each of
 /// `depth` words of `width` bits; a whole word is read or written in a cycle.
 struct BufferShape {
+  BufferKind kind;
   std::string name;
   int slots = 1;
   int64_t width = 0, depth = 0;
@@ -41,8 +46,8 @@ struct ResourceReport {
   ResourceCount selector() const;  // of the modules that only token pruning needs
 };
 
-/// What a device has.
-struct Device {
+/// What an FPGA has.
+struct Fpga {
   std::string name;
   ResourceCount has;  // lutram: 0 where the file does not say
 };
@@ -54,8 +59,7 @@ int64_t bram18k_of(int64_t width, int64_t depth);
 /// DSP48E2 of a multiplier of signed operands: tiles of 27 x 18 bits; a further tile adds 26 or 17 (AMD UG579).
 int64_t dsp_of(int a_bits, int b_bits);
 
-/// The six buffers of the data path, in the order input, weight, record, accumulator, vector, output; behind them the
-/// memory on chip where there is one.
+/// The six buffers of the data path, and the memory on chip where there is one.
 std::vector<BufferShape> buffer_shapes(const SocConfig& config);
 
 /// LUTs where the buffer is LUT RAM (not deeper than `buffer.lutram_depth`), else block RAMs.
@@ -64,6 +68,6 @@ ResourceCount buffer_resources(const BufferShape& shape, int lutram_depth);
 ResourceReport resources_of(const SocConfig& config);
 
 /// Empty where the design fits, else what it lacks: "DSP: 3,072 needed, 2,520 available; ...".
-std::string lacking(const ResourceCount& needed, const Device& device);
+std::string lacking(const ResourceCount& needed, const Fpga& fpga);
 
 }  // namespace heatvit::soc

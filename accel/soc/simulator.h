@@ -13,6 +13,7 @@
 #include "accel/modules/accounting.h"
 #include "accel/modules/unit_tap.h"
 #include "accel/soc/config.h"
+#include "accel/soc/counters.h"
 #include "accel/soc/memory_statistics.h"
 
 namespace heatvit::soc {
@@ -35,17 +36,11 @@ struct ImageOutcome {
 };
 
 /// What one command cost. Cycles sum to the image's total; each unit's causes do, too.
-struct CommandRecord {
+struct CommandRecord : Counters {
   uint8_t block = 0;
   isa::Op op = isa::Op::kEnd;
   int tokens = 0;        // in the register when it was issued: of its image, or of the whole batch
   int tokens_after = 0;  // the same but for packing: of its image afterwards
-  uint64_t cycles = 0;   // completion of the previous command to completion of this one
-  std::array<modules::CauseCounts, modules::kUnits> units{};
-  uint64_t bytes_in = 0, bytes_weights = 0, bytes_out = 0, bytes_cpu = 0;  // counted at the controller's sockets
-  uint64_t bytes_chip = 0;  // to and from the memory on chip, in place of DDR
-  uint64_t tiles = 0;       // PE-array tiles
-  uint64_t macs = 0;
 };
 
 /// Of an image, or of a batch: cycles, commands and counters are of all its images together, the outcome it inherits is

@@ -32,7 +32,7 @@ std::vector<ShippedDevice> shipped_devices() {
   return found;
 }
 
-std::optional<soc::Device> find_device(const std::string& name) {
+std::optional<soc::Fpga> find_device(const std::string& name) {
   if (name == kNoDevice) return std::nullopt;
   const fs::path shipped = device_folder() / (name + ".ini");
   const bool is_shipped = name.find('/') == std::string::npos && fs::exists(shipped);
@@ -51,14 +51,14 @@ std::optional<soc::Device> find_device(const std::string& name) {
     if (text.empty()) throw InputError(path.string() + ": [fabric] has no " + key);
     return parse_integer(path.string() + ": fabric." + key, text, 1, std::numeric_limits<int>::max());
   };
-  soc::Device device;
+  soc::Fpga device;
   device.name = path.stem().string();
   device.has = {fact("dsp48e2"), fact("bram18k"), fact("lut"), fact("ff")};
   if (!value("lutram").empty()) device.has.lutram = fact("lutram");
   return device;
 }
 
-void expect_fit(const soc::SocConfig& config, const std::optional<soc::Device>& device) {
+void expect_fit(const soc::SocConfig& config, const std::optional<soc::Fpga>& device) {
   if (!device) return;
   const std::string lack = soc::lacking(soc::resources_of(config).total(), *device);
   if (!lack.empty())

@@ -23,9 +23,9 @@ std::vector<ShippedDevice> shipped_devices();
 
 /// What the fabric of `name` has: a shipped device, else a file; nothing for "none". Throws InputError: no such device
 /// or file, [fabric] without dsp48e2, bram18k, lut or ff, a value that is no whole number above 0.
-std::optional<soc::Device> find_device(const std::string& name);
+std::optional<soc::Fpga> find_device(const std::string& name);
 
 /// Throws InputError, one line, where the design does not fit.
-void expect_fit(const soc::SocConfig& config, const std::optional<soc::Device>& device);
+void expect_fit(const soc::SocConfig& config, const std::optional<soc::Fpga>& device);
 
 }  // namespace heatvit::tb

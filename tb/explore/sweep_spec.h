@@ -27,9 +27,9 @@ struct SweepSpec {
   Method method = Method::kGrid;
   uint64_t samples = 1000;  // all methods but the grid
   uint32_t seed = 1;
-  int population = 40;                // nsga2
-  double screen_percent = 0;          // not 0: analytic screening first, with this margin
-  std::optional<soc::Device> device;  // [sweep] device: what does not fit is infeasible
+  int population = 40;              // nsga2
+  double screen_percent = 0;        // not 0: analytic screening first, with this margin
+  std::optional<soc::Fpga> device;  // [sweep] device: what does not fit is infeasible
   std::vector<std::string> objectives = {"latency_ms", "dsp", "bram18k"};
 };
 

@@ -46,7 +46,7 @@ std::vector<int> shares_of(const std::vector<int>& extents, int unit, int limit)
 }
 
 /// 0 where block RAM and LUTs suffice, else by what share of the device they do not.
-double excess(const soc::SocConfig& config, const soc::Device& device) {
+double excess(const soc::SocConfig& config, const soc::Fpga& device) {
   const soc::ResourceCount needed = soc::resources_of(config).total();
   const auto over = [](int64_t need, int64_t has) {
     return std::max(0.0, static_cast<double>(need) / static_cast<double>(has) - 1.0);
@@ -72,7 +72,7 @@ struct Candidate {
 
 /// Those whose buffers fit, or all that are nearest to it.
 std::vector<Candidate> candidates(const soc::SocConfig& config, const zoo::ModelSpec& spec, const OpenTiles& open,
-                                  const soc::Device& device) {
+                                  const soc::Fpga& device) {
   const AcceleratorConfig& hw = config.accel;
   const int record_columns = static_cast<int>(AcceleratorConfig::record_slot() / 8);
   const int embedded = spec.projection_inputs();
@@ -194,8 +194,7 @@ std::vector<Candidate> around(const std::vector<Candidate>& all, const std::vect
 
 }  // namespace
 
-void search_tiles(soc::SocConfig& config, const zoo::ModelSpec& spec, const OpenTiles& open,
-                  const soc::Device& device) {
+void search_tiles(soc::SocConfig& config, const zoo::ModelSpec& spec, const OpenTiles& open, const soc::Fpga& device) {
   const zoo::ModelSpec sample = shortened(spec);
   soc::SocConfig plain = config;
   plain.debug = {};

@@ -25,7 +25,7 @@ struct OpenTiles {
 /// one at a time whatever the batch: estimates (analytic.h) name the best for each pair of tile.m and order and of
 /// tile.k and order, simulations of eight blocks in child processes rank these, then the next best around the first
 /// three, and the first six run in full. Leaves `config` as it is where the lowering accepts none.
-void search_tiles(soc::SocConfig& config, const zoo::ModelSpec& spec, const OpenTiles& open, const soc::Device& device);
+void search_tiles(soc::SocConfig& config, const zoo::ModelSpec& spec, const OpenTiles& open, const soc::Fpga& device);
 
 /// Cycles that the array works on an unpruned image, as a share of those that it would with every operand whole: 1.0
 /// where all tiles are multiples of what the array takes at once, but for the fill of its pipeline. Throws InputError

@@ -62,20 +62,15 @@ Json breakdown_json(const RunReport& report) {
   const size_t images = report.images().size();
   Json rows = Json::array();
   for (const BreakdownRow& row : report.rows()) {
-    rows.push_back({{"block", report.block_number(row.block)},
-                    {"op", isa::name_of(row.op)},
-                    {"cycles", mean(row.cycles, images)},
-                    {"bound_cycles", bound_cycles(report, row)},
-                    {"units", units_json(row, images)},
-                    {"bytes", mean(row.bytes(), images)},
-                    {"bytes_by_port",
-                     {{"in", mean(row.bytes_in, images)},
-                      {"weights", mean(row.bytes_weights, images)},
-                      {"out", mean(row.bytes_out, images)},
-                      {"cpu", mean(row.bytes_cpu, images)}}},
-                    {"bytes_on_chip", mean(row.bytes_chip, images)},
-                    {"tiles", mean(row.tiles, images)},
-                    {"macs", mean(row.macs, images)}});
+    Json json = {{"block", report.block_number(row.block)},
+                 {"op", isa::name_of(row.op)},
+                 {"cycles", nullptr},  // its place; the list below fills it in
+                 {"bound_cycles", bound_cycles(report, row)},
+                 {"units", units_json(row, images)},
+                 {"bytes", mean(row.bytes(), images)}};
+    for (const soc::CounterField& field : soc::kCounterFields)
+      json[Json::json_pointer(field.pointer)] = mean(row.*field.value, images);
+    rows.push_back(std::move(json));
   }
   return rows;
 }
@@ -127,13 +122,19 @@ Json to_json(const RunReport& report) {
 }
 
 std::string to_csv(const RunReport& report) {
-  std::string text = "file,label,top1,top2,top3,top4,top5,cycles,latency_ms,gmacs,kept,tokens,bound_ms,batch\n";
+  std::string text = "file,label,top1,top2,top3,top4,top5,cycles,latency_ms,gmacs,kept,tokens,bound_ms,batch";
+  for (const soc::CounterField& field : soc::kCounterFields)
+    if (field.value != &soc::Counters::cycles) text += std::string(",") + field.name;  // cycles are there already
+  text += "\n";
   for (const ImageReport& image : report.images()) {
     text += csv_field(image.name) + "," + (image.label < 0 ? "" : std::to_string(image.label));
     for (size_t i = 0; i < 5; ++i) text += "," + (i < image.top.size() ? std::to_string(image.top[i].index) : "");
     text += "," + std::to_string(image.cycles) + "," + number_text(image.latency_ms) + "," +
             number_text(static_cast<double>(image.macs) / 1e9) + "," + joined(image.kept_counts) + "," +
-            joined(image.tokens) + "," + number_text(image.bound.ms()) + "," + std::to_string(image.batch) + "\n";
+            joined(image.tokens) + "," + number_text(image.bound.ms()) + "," + std::to_string(image.batch);
+    for (const soc::CounterField& field : soc::kCounterFields)
+      if (field.value != &soc::Counters::cycles) text += "," + std::to_string(image.counters.*field.value);
+    text += "\n";
   }
   return text;
 }

@@ -8,33 +8,10 @@
 
 namespace heatvit::tb {
 
-void BreakdownRow::add(const soc::CommandRecord& command) {
-  cycles += command.cycles;
-  macs += command.macs;
-  tiles += command.tiles;
-  bytes_in += command.bytes_in;
-  bytes_weights += command.bytes_weights;
-  bytes_out += command.bytes_out;
-  bytes_cpu += command.bytes_cpu;
-  bytes_chip += command.bytes_chip;
-  for (size_t u = 0; u < units.size(); ++u) {
-    for (size_t c = 0; c < units[u].size(); ++c) units[u][c] += command.units[u][c];
-  }
-}
-
-void BreakdownRow::add(const BreakdownRow& other) {
-  soc::CommandRecord record;
-  record.cycles = other.cycles;
-  record.macs = other.macs;
-  record.tiles = other.tiles;
-  record.bytes_in = other.bytes_in;
-  record.bytes_weights = other.bytes_weights;
-  record.bytes_out = other.bytes_out;
-  record.bytes_cpu = other.bytes_cpu;
-  record.bytes_chip = other.bytes_chip;
-  record.units = other.units;
-  add(record);
+BreakdownRow& BreakdownRow::operator+=(const BreakdownRow& other) {
+  soc::Counters::operator+=(other);
   bound += other.bound;
+  return *this;
 }
 
 RunReport::RunReport(std::string model, std::string mode, int depth, nlohmann::ordered_json config, size_t images)
@@ -42,6 +19,7 @@ RunReport::RunReport(std::string model, std::string mode, int depth, nlohmann::o
 
 void RunReport::add(size_t first, const std::vector<ImageName>& names, soc::ImageResult&& result,
                     const std::vector<estimate::LowerBound>& bounds) {
+  soc::Counters counters;
   for (size_t i = 0; i < result.commands.size(); ++i) {
     const soc::CommandRecord& command = result.commands[i];
     const std::pair key(command.block, command.op);
@@ -51,27 +29,27 @@ void RunReport::add(size_t first, const std::vector<ImageName>& names, soc::Imag
       row->second.block = command.block;
       row->second.op = command.op;
     }
-    row->second.add(command);
+    row->second.soc::Counters::operator+=(command);
+    counters += command;
     if (i < bounds.size()) row->second.bound += bounds[i];
   }
   wall_s_ += result.wall_s;
   transactions_ += result.transactions;
   tiles_ += result.tiles;
   for (size_t i = 0; i < names.size(); ++i) {
-    soc::ImageOutcome& image = result.image(i);
-    images_.at(first + i) = {names[i].name,
-                             names[i].label,
-                             top_classes(image.logits),
-                             std::move(image.tokens),
-                             std::move(image.kept_counts),
-                             std::move(image.kept),
-                             first,
-                             names.size(),
-                             result.cycles,
-                             result.latency_ms,
-                             image.macs,
-                             i == 0 ? result.memory : soc::MemoryStatistics{},
-                             estimate::total(bounds)};
+    ImageReport& image = images_.at(first + i);
+    static_cast<soc::ImageOutcome&>(image) = std::move(result.image(i));
+    image.name = names[i].name;
+    image.label = names[i].label;
+    image.top = top_classes(image.logits);
+    image.logits = {};
+    image.first = first;
+    image.batch = names.size();
+    image.cycles = result.cycles;
+    image.latency_ms = result.latency_ms;
+    image.counters = counters;
+    image.memory = i == 0 ? result.memory : soc::MemoryStatistics{};
+    image.bound = estimate::total(bounds);
   }
 }
 
@@ -88,7 +66,7 @@ std::vector<BreakdownRow> RunReport::rows_by_op() const {
     if (sum == sums.end()) {
       sums.push_back(row);
     } else {
-      sum->add(row);
+      *sum += row;
     }
   }
   return sums;
@@ -96,7 +74,7 @@ std::vector<BreakdownRow> RunReport::rows_by_op() const {
 
 BreakdownRow RunReport::total() const {
   BreakdownRow sum;
-  for (const BreakdownRow& row : rows()) sum.add(row);
+  for (const BreakdownRow& row : rows()) sum += row;
   return sum;
 }
 

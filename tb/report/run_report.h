@@ -27,17 +27,15 @@ struct ImageName {
   int label = -1;
 };
 
-struct ImageReport {
+/// The outcome without its logits, of which the best stay.
+struct ImageReport : soc::ImageOutcome {
   std::string name;
-  int label = -1;             // -1: not known
-  std::vector<TopClass> top;  // best first, five of them; none in timing mode
-  std::vector<int> tokens;    // entering each block
-  std::vector<int> kept_counts;
-  std::vector<std::vector<int>> kept;  // functional: patch indices after each selector
-  size_t first = 0, batch = 1;         // of its batch: place of the first image, images
-  uint64_t cycles = 0;                 // of its batch: an image waits for the others
-  double latency_ms = 0;               // likewise
-  uint64_t macs = 0;
+  int label = -1;                // -1: not known
+  std::vector<TopClass> top;     // best first, five of them; none in timing mode
+  size_t first = 0, batch = 1;   // of its batch: place of the first image, images
+  uint64_t cycles = 0;           // of its batch: an image waits for the others
+  double latency_ms = 0;         // likewise
+  soc::Counters counters;        // of the whole batch
   soc::MemoryStatistics memory;  // of the whole batch, with its first image
   estimate::LowerBound bound;    // of the whole batch
 
@@ -45,18 +43,12 @@ struct ImageReport {
 };
 
 /// Sums over images of the commands with the same block and operation.
-struct BreakdownRow {
+struct BreakdownRow : soc::Counters {
   uint8_t block = 0;
   isa::Op op = isa::Op::kEnd;
-  uint64_t cycles = 0, macs = 0, tiles = 0;
-  uint64_t bytes_in = 0, bytes_weights = 0, bytes_out = 0, bytes_cpu = 0;  // DDR
-  uint64_t bytes_chip = 0;                                                 // to and from the memory on chip
   estimate::LowerBound bound;
-  std::array<modules::CauseCounts, modules::kUnits> units{};
 
-  uint64_t bytes() const { return bytes_in + bytes_weights + bytes_out + bytes_cpu; }
-  void add(const soc::CommandRecord& command);
-  void add(const BreakdownRow& other);
+  BreakdownRow& operator+=(const BreakdownRow& other);
 };
 
 struct LatencySummary {
@@ -66,7 +58,7 @@ struct LatencySummary {
 /// The hardware that ran: what resources, power and peaks follow from.
 struct HardwareReport {
   soc::SocConfig config;
-  std::optional<soc::Device> device;  // that it was held against
+  std::optional<soc::Fpga> device;  // that it was held against
 };
 
 class RunReport {

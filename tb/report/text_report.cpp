@@ -188,6 +188,16 @@ std::string operations_text(const RunReport& report, bool per_block) {
               : "the unit's\n  cycles in which it worked, then what it mostly waited for otherwise.\n");
 }
 
+std::string counters_text(const RunReport& report) {
+  const auto images = static_cast<double>(report.images().size());
+  const BreakdownRow total = report.total();
+  Table table({Align::kLeft, Align::kRight, Align::kLeft});
+  for (const soc::CounterField& field : soc::kCounterFields)
+    table.add({field.name, grouped(static_cast<uint64_t>(static_cast<double>(total.*field.value) / images + 0.5)),
+               field.unit});
+  return "\nCounters of an image" + std::string(images > 1 ? ", mean over the images" : "") + "\n" + table.text();
+}
+
 std::string units_text(const RunReport& report) {
   const BreakdownRow total = report.total();
   std::vector<size_t> causes;  // those that occur
@@ -238,7 +248,7 @@ std::string to_text(const RunReport& report, const std::vector<std::string>& cla
     }
   }
   if (report.images().size() > 1 && !copies) text += set_text(report);
-  text += operations_text(report, options.per_block);
+  text += operations_text(report, options.per_block) + counters_text(report);
   if (report.mode() != "analytic") text += units_text(report) + memory_text(report);  // closed forms know neither
   return text + resources_text(report) + power_text(report);
 }

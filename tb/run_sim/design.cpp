@@ -50,7 +50,7 @@ std::string Design::note() const {
 }
 
 Design resolve_design(const zoo::ModelSpec& spec, const std::vector<std::string>& files,
-                      const std::vector<Setting>& command_line, const std::optional<soc::Device>& device) {
+                      const std::vector<Setting>& command_line, const std::optional<soc::Fpga>& device) {
   ResolvedConfig resolved = resolve_sources(spec.base.empty() ? spec.name : spec.base, files, command_line);
   Design design{resolved.config, {}};
   const explore::OpenTiles open = open_tiles(resolved.stale_tiles);

@@ -23,6 +23,6 @@ struct Design {
 /// one, so that buffers stay of a size that is built). What was chosen is told with spdlog, as is a tile that was given
 /// and leaves more than a tenth of the array's cycles unused. Throws InputError as resolve_config does.
 Design resolve_design(const zoo::ModelSpec& spec, const std::vector<std::string>& files,
-                      const std::vector<Setting>& command_line, const std::optional<soc::Device>& device);
+                      const std::vector<Setting>& command_line, const std::optional<soc::Fpga>& device);
 
 }  // namespace heatvit::tb

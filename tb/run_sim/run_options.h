@@ -22,7 +22,7 @@ struct RunOptions {
   bool analytic = false;  // instead of a simulation; `mode` is timing then, whose options it shares
   soc::SocConfig config;
   std::vector<std::string> chosen_tiles;  // tile.* parameters that a search set (design.h)
-  std::optional<soc::Device> device;      // that the design fits; none: not asked
+  std::optional<soc::Fpga> device;        // that the design fits; none: not asked
   quant::PrepareOptions prepare;          // functional mode
   network::Pruning pruning;
   std::vector<RunItem> items;  // at least one
