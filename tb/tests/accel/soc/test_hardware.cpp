@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "accel/soc/power.h"
@@ -159,6 +160,49 @@ TEST(Energy, IsActivityTimesCoefficients) {
   for (const soc::EnergyPart& p : report.parts) sum += p.mj;
   EXPECT_DOUBLE_EQ(sum, report.energy_mj);
   EXPECT_DOUBLE_EQ(report.power_w, report.energy_mj / 10);
+}
+
+TEST(Energy, EveryUnitPaysForTheBuffersItReadsAndWrites) {
+  soc::SocConfig config;
+  config.accel.th = 2, config.accel.ti = 9, config.accel.to = 5, config.accel.tile_m = 10;
+  config.vector.lanes = 8;
+  config.mapping.lutram_depth = 0;  // all of them block RAM, a word 36 bits each
+  config.power.dsp_pj = config.power.lut_pj = 0;
+  config.power.bram_pj = 1;
+  soc::Activity activity;
+  activity.busy.fill(1);
+  std::map<std::string, double> pj;
+  for (const soc::EnergyPart& part : soc::power_of(config, activity).parts) pj[part.name] = part.mj * 1e9;
+  // Words of 144 (input), 720 (weight), 512 (record), 320 (accumulators), 128 bits (vector, output): 4, 20, 15, 9,
+  // 4, 4.
+  EXPECT_NEAR(pj["pe"], 4 + 2 * 9 + 20.0 / 10, 1e-9);
+  EXPECT_NEAR(pj["vector"], 15 + 9 + 4 + 4, 1e-9);
+  EXPECT_NEAR(pj["selector"], 4, 1e-9);
+  for (const char* engine : {"dma_in", "dma_weights", "dma_out"}) EXPECT_NEAR(pj[engine], 4, 1e-9);
+  EXPECT_EQ(pj["control"], 0);
+}
+
+TEST(Energy, EveryUnitPaysForItsOwnLogic) {
+  soc::SocConfig config;
+  config.accel.layernorm = isa::Placement::kPl;
+  config.power.dsp_pj = config.power.bram_pj = 0;
+  config.power.lut_pj = 1;
+  config.mapping.lutram_depth = 0;
+  soc::Activity activity;
+  activity.busy.fill(1);
+  const auto luts = [&](const char* start) {
+    int64_t sum = 0;
+    for (const soc::ModuleResources& m : soc::resources_of(config).modules)
+      if (m.name.rfind(start, 0) == 0) sum += m.count.lut;
+    return static_cast<double>(sum);
+  };
+  std::map<std::string, double> pj;
+  for (const soc::EnergyPart& part : soc::power_of(config, activity).parts) pj[part.name] = part.mj * 1e9;
+  for (const auto& [unit, module] :
+       {std::pair("pe", "PE array"), std::pair("vector", "vector unit"), std::pair("selector", "selector:"),
+        std::pair("dma_in", "DMA input"), std::pair("dma_weights", "DMA weights"), std::pair("dma_out", "DMA output"),
+        std::pair("control", "control unit")})
+    EXPECT_NEAR(pj[unit] / luts(module), 1, 1e-9) << unit;
 }
 
 }  // namespace

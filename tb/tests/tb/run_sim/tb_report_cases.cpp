@@ -116,9 +116,32 @@ TEST(Report, PercentilesAreNearestRank) {
 TEST(Report, CsvHasOneLineAnImage) {
   const std::string csv = to_csv(report_of({1, 2}));
   EXPECT_EQ(csv,
-            "file,label,top1,top2,top3,top4,top5,cycles,latency_ms,gmacs,kept,tokens,bound_ms,batch\n"
-            "image1,1,1,2,0,3,4,1000,1,2,137,197 139,0,1\n"
-            "image2,2,2,3,0,1,4,2000,2,2,137,197 139,0,1\n");
+            "file,label,top1,top2,top3,top4,top5,cycles,latency_ms,gmacs,kept,tokens,bound_ms,batch,"
+            "bytes_in,bytes_weights,bytes_out,bytes_cpu,bytes_on_chip,tiles,macs\n"
+            "image1,1,1,2,0,3,4,1000,1,2,137,197 139,0,1,30,0,0,9,0,0,0\n"
+            "image2,2,2,3,0,1,4,2000,2,2,137,197 139,0,1,30,0,0,9,0,0,0\n");
+}
+
+TEST(Report, EveryCounterReachesTextJsonAndCsv) {
+  soc::ImageResult result = sample(1);
+  result.commands.resize(1);
+  uint64_t value = 1'000'001;  // each its own
+  result.cycles = value;       // the column of the image's, which are the sum of its commands'
+  for (const soc::CounterField& field : soc::kCounterFields) result.commands[0].*field.value = value++;
+  RunReport report("deit-t", "timing", 12, {}, 1);
+  report.add(0, {{"-", -1}}, std::move(result));
+  const auto row = to_json(report)["breakdown"][0];
+  const std::string text = to_text(report, {}, {}), csv = to_csv(report);
+  value = 1'000'001;
+  for (const soc::CounterField& field : soc::kCounterFields) {
+    const std::string digits = std::to_string(value);
+    EXPECT_EQ(row.at(nlohmann::ordered_json::json_pointer(field.pointer)), value) << field.name;
+    EXPECT_THAT(text, HasSubstr(grouped(value))) << field.name;
+    EXPECT_THAT(text, HasSubstr(field.name));
+    EXPECT_THAT(csv, HasSubstr(field.name));
+    EXPECT_THAT(csv, HasSubstr("," + digits)) << field.name;
+    ++value;
+  }
 }
 
 TEST(Report, TextExplainsItself) {
