@@ -1,4 +1,5 @@
 // Token traces and labels. The first byte chooses which; what is read of a trace is written and read back the same.
+#include "models/zoo/zoo.h"
 #include "tb/run_sim/image_set.h"
 #include "tb/run_sim/token_trace.h"
 #include "tb/tests/fuzz/fuzz_support.h"
@@ -7,13 +8,14 @@ namespace {
 
 using heatvit::fuzz::InputFile;
 
-constexpr int kSelectors = 3, kPatches = 196, kClasses = 1000;
+constexpr int kSelectors = 3, kPatches = 196;
 
 void read_labels(const std::string& path) {
   std::vector<heatvit::tb::RunItem> items(1);
   items.front().name = "a.jpg";
-  heatvit::tb::attach_labels(items, path, kClasses);
-  if (items.front().label < 0 || items.front().label >= kClasses) std::abort();
+  const heatvit::zoo::ModelSpec& spec = heatvit::zoo::find("deit-t");
+  heatvit::tb::attach_labels(items, path, spec);
+  if (items.front().label < 0 || items.front().label >= spec.classes) std::abort();
 }
 
 void read_trace(const std::string& path) {

@@ -37,7 +37,7 @@ double against_reference(size_t count, const MakeRequest& make) {
 TEST(Reference, TotalTimesAgree) {
   EXPECT_NEAR(against_reference(40'000, sequential), 1.0, 0.03);
   // Streams take turns, 256 bytes at a time: in banks of their own, then all in the same bank of each group.
-  for (const size_t apart : {40960 + 512, 40960})
+  for (const size_t apart : {size_t{40960} + 512, size_t{40960}})
     for (const uint32_t writing : {0b000U, 0b100U, 0b111U}) {
       const auto streams = [=](size_t i) {
         const size_t burst = i / 4, stream = burst % 3;
