@@ -124,6 +124,8 @@ constexpr uint8_t kHeadBlock = 255;
 
 std::string_view name_of(Op op);
 std::string_view name_of(Opcode opcode);
+/// Of the token selector.
+constexpr bool of_selector(Op op) { return op >= Op::kSelNorm && op <= Op::kSelPack; }
 inline Op op_of(const Command& c) { return static_cast<Op>(c.op); }
 
 /// Multiply-accumulates of a GEMM command at `tokens` in the register; 0 for others.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <tuple>
 
 #include "accel/isa/layout.h"
 
@@ -35,12 +36,23 @@ struct AcceleratorConfig {
   int64_t vector_slot() const { return int64_t{tile_m} * tile_n * 2; }  // residual tiles and rows of vector operations
   int64_t output_slot() const { return int64_t{tile_m} * tile_n * 2; }
 
+  /// Input channels that are multiplied in a cycle: in attention each group works on a head of its own, with packed
+  /// weights the groups share the channels.
+  int k_lanes(LayoutB layout) const { return layout == LayoutB::kPacked ? th * ti : ti; }
+
   bool has_chip_memory() const { return fuse_attention || residual_on_chip; }
   int64_t chip_bytes() const { return int64_t{chip_kib} * 1024; }
 
   // Element types of activations and of attention probabilities.
   Element operand_type() const { return numerics_bits == 16 ? Element::kInt16 : Element::kInt8; }
   Element probability_type() const { return numerics_bits == 16 ? Element::kUint16 : Element::kUint8; }
+
+  /// Everything, in one place: two are the same hardware where this is equal.
+  auto fields() const {
+    return std::tie(th, ti, to, tile_m, tile_k, tile_n, order_nm, numerics_bits, residual_bits, layernorm, softmax,
+                    fuse_attention, residual_on_chip, chip_kib, batch);
+  }
+  friend bool operator==(const AcceleratorConfig& a, const AcceleratorConfig& b) { return a.fields() == b.fields(); }
 
   static constexpr int64_t record_slot() { return 1024 * 8; }  // channel records of one n tile or one LayerNorm
 };

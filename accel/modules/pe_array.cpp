@@ -88,8 +88,7 @@ void PeArray::run() {
 
 void PeArray::gemm(const Job& job) {
   const isa::AcceleratorConfig& hw = hardware_;
-  const bool attention = job.command.layout_b != isa::LayoutB::kPacked;
-  const int k_lanes = attention ? hw.ti : hw.th * hw.ti;
+  const int k_lanes = hw.k_lanes(job.command.layout_b);
   SlotView a, b;
   uint8_t* accumulator = nullptr;
   TileWalk walk(job);

@@ -31,14 +31,10 @@ lower::Program reduced_program(zoo::ModelSpec spec, const isa::AcceleratorConfig
   return lower::lower(spec, hw, pruning, nullptr);
 }
 
-bool is_selector(Op op) { return op >= Op::kSelNorm && op <= Op::kSelPack; }
-
-auto key_of(const isa::AcceleratorConfig& h) {
-  return std::tuple(h.th, h.ti, h.to, h.tile_m, h.tile_k, h.tile_n, h.order_nm, h.numerics_bits, h.residual_bits,
-                    h.layernorm, h.softmax, h.fuse_attention, h.residual_on_chip, h.chip_kib);
+auto key_of(const zoo::ModelSpec& s) {
+  return std::tuple(s.dim, s.heads, s.mlp_hidden, s.stem, s.aux_head, s.activation, s.image_size, s.patch_grid,
+                    s.classes, s.name);
 }
-
-auto key_of(const zoo::ModelSpec& s) { return std::tuple(s.dim, s.heads, s.mlp_hidden, s.stem, s.aux_head, s.name); }
 
 /// Commands [first, last) of the reduced program.
 struct Range {
@@ -51,7 +47,7 @@ using Queues = std::vector<RingTimes>;
 }  // namespace
 
 struct AnalyticModel::Walk {
-  using Key = std::tuple<decltype(key_of(isa::AcceleratorConfig{})), decltype(key_of(zoo::ModelSpec{})), Scorer>;
+  using Key = std::tuple<isa::AcceleratorConfig, decltype(key_of(zoo::ModelSpec{})), Scorer>;
 
   void prepare(const soc::SocConfig& config, const zoo::ModelSpec& spec, Scorer scorer);
   Range range(bool (*belongs)(const isa::Command&)) const;
@@ -69,13 +65,13 @@ Range AnalyticModel::Walk::range(bool (*belongs)(const isa::Command&)) const {
 }
 
 void AnalyticModel::Walk::prepare(const soc::SocConfig& config, const zoo::ModelSpec& spec, Scorer scorer) {
-  const Key wanted{key_of(config.accel), key_of(spec), scorer};
+  const Key wanted{config.accel, key_of(spec), scorer};
   if (key == wanted) return;
   key.reset();
   program = reduced_program(spec, config.accel, scorer);
   embedding = range([](const isa::Command& c) { return c.block == 0; });
   block = range([](const isa::Command& c) { return c.block == 1; });
-  selector = range([](const isa::Command& c) { return is_selector(isa::op_of(c)); });
+  selector = range([](const isa::Command& c) { return isa::of_selector(isa::op_of(c)); });
   head = range([](const isa::Command& c) { return c.block == isa::kHeadBlock && c.opcode != Opcode::kEnd; });
   key = wanted;
 }

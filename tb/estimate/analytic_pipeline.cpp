@@ -161,7 +161,7 @@ Pipeline::GemmCosts Pipeline::gemm_costs(const Job& job) const {
   costs.has_records = c.records != 0;
   costs.window = c.conv.size != 0 && !c.conv.split;
   const isa::AcceleratorConfig& hw = config_.accel;
-  const int k_lanes = c.layout_b != isa::LayoutB::kPacked ? hw.ti : hw.th * hw.ti;
+  const int k_lanes = hw.k_lanes(c.layout_b);
 
   const auto tile_at = [&](int g, int m, int n, int k) {
     Tile t;

@@ -28,8 +28,6 @@ lower::Program probe_program(const TableRequest& request) {
   return lower::lower(probe, request.config.accel, pruning, nullptr);
 }
 
-bool of_selector(Op op) { return op >= Op::kSelNorm && op <= Op::kSelPack; }
-
 /// Cycles of the commands that `part` accepts.
 template <typename Accept>
 uint64_t cycles_of(const soc::ImageResult& run, Accept part) {
@@ -41,7 +39,7 @@ uint64_t cycles_of(const soc::ImageResult& run, Accept part) {
 }
 
 uint64_t selector_cycles(const soc::ImageResult& run) {
-  return cycles_of(run, [](const auto& c) { return c.block == kNextBlock && of_selector(c.op); });
+  return cycles_of(run, [](const auto& c) { return c.block == kNextBlock && isa::of_selector(c.op); });
 }
 
 TableRow measure(soc::Simulator& simulator, const zoo::ModelSpec& spec, int tokens) {
@@ -51,7 +49,7 @@ TableRow measure(soc::Simulator& simulator, const zoo::ModelSpec& spec, int toke
   input.kept.back() = 0;
   const soc::ImageResult narrow = simulator.run(input);
   const auto block = [&](uint8_t number) {
-    return cycles_of(wide, [number](const auto& c) { return c.block == number && !of_selector(c.op); });
+    return cycles_of(wide, [number](const auto& c) { return c.block == number && !isa::of_selector(c.op); });
   };
   TableRow row;
   row.tokens = tokens;

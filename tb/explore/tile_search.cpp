@@ -222,7 +222,7 @@ double tile_waste(const soc::SocConfig& config, const zoo::ModelSpec& spec) {
     if (c.opcode != isa::Opcode::kGemm) continue;
     const int tokens = spec.max_tokens();
     const int m = c.m.at(tokens), k = c.k.at(tokens), n = c.n.at(tokens);
-    const int k_lanes = c.layout_b == isa::LayoutB::kPacked ? hw.th * hw.ti : hw.ti;
+    const int k_lanes = hw.k_lanes(c.layout_b);
     // Beats of a token row over a dimension that is cut into tiles.
     const auto beats = [](int extent, int tile, int lanes) {
       return extent / tile * ceil_div(tile, lanes) + ceil_div(extent % tile, lanes);
