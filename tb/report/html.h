@@ -14,7 +14,7 @@ namespace heatvit::tb {
 constexpr size_t kPictures = 20;  // images drawn with the tokens kept, the first of a run
 
 /// The network that a run was of, as its report describes it. Throws InputError where it says no network.
-zoo::ModelSpec network_of(const nlohmann::json& run);
+zoo::ModelSpec network_of(const nlohmann::ordered_json& run);
 
 /// A page of a run's JSON (docs/cli.md). `run_folder`: where its file lies; image paths are tried as given, then from
 /// there. An image that is not found is left out and noted on the page. Throws InputError when keys are missing or the
