@@ -95,6 +95,18 @@ void read_embedding(FloatModel& model, const WeightSource& source) {
   model.position.assign(position.begin() + dim, position.end());
 }
 
+// y = gamma * (W x + b) is one linear layer; in double, so that a float comes out as exact as it can be.
+void fold_layer_scale(FloatLinear& linear, const WeightSource& source, const std::string& name) {
+  if (!source.shape(name)) return;
+  const std::vector<float> gamma = source.read(name, {linear.n});
+  for (size_t row = 0; row < size_t(linear.n); ++row) {
+    const double factor = gamma[row];
+    float* weight = linear.weight.data() + row * size_t(linear.k);
+    for (int i = 0; i < linear.k; ++i) weight[i] = static_cast<float>(weight[i] * factor);
+    linear.bias[row] = static_cast<float>(linear.bias[row] * factor);
+  }
+}
+
 FloatBlock read_block(const WeightSource& source, const zoo::ModelSpec& spec, int index) {
   const std::string name = "blocks." + std::to_string(index) + ".";
   FloatBlock block;
@@ -104,12 +116,15 @@ FloatBlock read_block(const WeightSource& source, const zoo::ModelSpec& spec, in
   block.norm2 = read_norm(source, name + "norm2", spec.dim);
   block.fc1 = read_linear(source, name + "mlp.fc1", spec.mlp_hidden, spec.dim);
   block.fc2 = read_linear(source, name + "mlp.fc2", spec.dim, spec.mlp_hidden);
+  fold_layer_scale(block.proj, source, name + "ls1.gamma");
+  fold_layer_scale(block.fc2, source, name + "ls2.gamma");
   return block;
 }
 
 }  // namespace
 
 FloatModel load_float_model(const WeightSource& source, const zoo::ModelSpec& spec) {
+  source.expect_known();
   FloatModel model;
   model.spec = spec;
   read_embedding(model, source);
@@ -117,6 +132,7 @@ FloatModel load_float_model(const WeightSource& source, const zoo::ModelSpec& sp
   model.norm = read_norm(source, "norm", spec.dim);
   model.head = read_linear(source, "head", spec.classes, spec.dim);
   if (spec.aux_head) model.aux_head = read_linear(source, "aux_head", spec.classes, spec.dim);
+  source.expect_all_read();
   return model;
 }
 

@@ -62,7 +62,8 @@ struct FloatModel {
 ///   LV-ViT  patch_embed.conv{1,2,3}.weight, patch_embed.bn{1,2,3}.{weight,bias,running_mean,running_var},
 ///           patch_embed.proj.{weight [D,64,8,8], bias}, aux_head.{weight,bias}
 ///   both    cls_token [1,1,D], pos_embed [1,N0+1,D], norm.{weight,bias}, head.{weight [classes,D], bias}
-/// Throws InputError as WeightSource::read does.
+/// blocks.N.ls{1,2}.gamma (LayerScale), where there, are folded into proj and fc2. Throws InputError as
+/// WeightSource::read does, and for a tensor that is not computed here or that the description has no place for.
 FloatModel load_float_model(const weights::WeightSource& source, const zoo::ModelSpec& spec);
 
 /// Reads `selectors.S.*` (models/selectors/README.md), S from 0 to count - 1.

@@ -98,6 +98,8 @@ using Corrections = std::map<std::string, std::vector<float>>;
 struct Calibration {
   Ranges ranges;
   Corrections corrections;
+  std::string fingerprint;  // of the weights they were made from (WeightSource::fingerprint); empty: not known
+  std::string origin;       // where they came from: "calibrated", "weights", "selectors", "shipped", "synthetic"
 };
 
 }  // namespace heatvit::network

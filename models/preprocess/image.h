@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "models/zoo/zoo.h"
+
 namespace heatvit::preprocess {
 
 /// A square of pixels, HWC, RGB.
@@ -14,15 +16,21 @@ struct Image {
 
 constexpr int kImageNetSide = 224;  // pixels a side of DeiT's and LV-ViT's input
 
-constexpr float kMean[3] = {0.485F, 0.456F, 0.406F};  // of pixel / 255
-constexpr float kStd[3] = {0.229F, 0.224F, 0.225F};
+using zoo::Interpolation;
 
-/// Decodes, resizes the short side to floor(side / crop) with PIL's (antialiased) bicubic, crops the centre.
-/// Throws InputError naming the file: unreadable, no image, truncated, zero or absurd size.
-Image load_image(const std::string& path, double crop, int side = kImageNetSide);
+/// Decodes (decode.h), resizes and crops. Throws InputError naming the file: unreadable, no image, truncated, zero or
+/// absurd size.
+Image load_image(const std::string& path, double crop, int side = kImageNetSide,
+                 Interpolation interpolation = Interpolation::kBicubic);
 
-/// The same from pixels already in memory (RGB, HWC).
-Image resize_and_crop(const uint8_t* rgb, int width, int height, double crop, int side = kImageNetSide);
+/// What the model's description asks for.
+Image load_image(const std::string& path, const zoo::ModelSpec& spec);
+
+/// timm's evaluation transform on pixels in memory (RGB, HWC), with its roundings: the short side becomes
+/// floor(side / crop), the long one int(short * long / short side of the picture), with PIL's antialiased resize; the
+/// centre crop starts at round((length - side) / 2), half to even.
+Image resize_and_crop(const uint8_t* rgb, int width, int height, double crop, int side = kImageNetSide,
+                      Interpolation interpolation = Interpolation::kBicubic);
 
 /// A procedural picture (gradients, discs, stripes, noise) that depends on the seed alone: calibration and tests
 /// without any file.

@@ -145,7 +145,7 @@ std::vector<preprocess::Image> calibration_images(const std::string& folder, con
   const size_t count = std::min(paths.size(), size_t{kMaxCalibrationImages});
   std::vector<preprocess::Image> images;
   for (size_t i = 0; i < count; ++i) {
-    images.push_back(preprocess::load_image(paths[i * paths.size() / count], spec.crop, spec.image_size));
+    images.push_back(preprocess::load_image(paths[i * paths.size() / count], spec));
   }
   return images;
 }

@@ -8,11 +8,12 @@
 #include <utility>
 
 #include "accel/isa/errors.h"
+#include "models/network/fit.h"
 #include "models/quant/bias_correction.h"
 #include "models/quant/calibration.h"
 #include "models/quant/model_file.h"
 #include "models/quant/quantize.h"
-#include "models/weights/safetensors.h"
+#include "models/weights/weight_source.h"
 
 namespace heatvit::quant {
 namespace {
@@ -27,8 +28,6 @@ bool starts_with(const std::string& text, const std::string& prefix) { return te
 bool is_synthetic(const PrepareOptions& options) { return starts_with(options.weights, kSynthetic); }
 
 using Metadata = std::map<std::string, std::string>;
-
-Metadata metadata_in(const std::string& path) { return weights::Safetensors::open(path).metadata(); }
 
 // Whether PrepareOptions::selectors names a file.
 bool is_file(const std::string& selectors) { return !selectors.empty() && !starts_with(selectors, kRandom); }
@@ -65,10 +64,10 @@ std::vector<preprocess::Image> synthetic_images(uint32_t count, int side) {
 /// One run of prepare(): what several of its steps need, read once.
 class Preparation {
  public:
-  explicit Preparation(const PrepareOptions& options) : options_(options), spec_(zoo::find(options.model)) {
-    if (!is_synthetic(options_)) metadata_ = metadata_in(options_.weights);
+  explicit Preparation(const PrepareOptions& options) : options_(options), spec_(spec_of(options)) {
+    if (!is_synthetic(options_)) metadata_ = weights::metadata_of(options_.weights);
     if (is_file(options_.selectors)) {
-      selector_metadata_ = metadata_in(options_.selectors);
+      selector_metadata_ = weights::metadata_of(options_.selectors);
       tuned_ = weights::has_tuning(options_.selectors);
     }
     quantize_.delta1 = options_.delta1.value_or(parse_delta(metadata_, kDelta1Key, options_.weights));
@@ -82,7 +81,9 @@ class Preparation {
   }
 
   network::FloatModel load() {
-    network::FloatModel model = network::load_float_model(*backbone_weights(), spec_);
+    const auto backbone = backbone_weights();
+    network::FloatModel model = network::load_float_model(*backbone, spec_);
+    fingerprint_ = backbone->fingerprint();
     if (starts_with(options_.selectors, kRandom)) {
       add_random_selectors(model, parse_seed(options_.selectors), selector_images());
     } else if (is_file(options_.selectors)) {
@@ -99,6 +100,7 @@ class Preparation {
 
   network::QuantModel quantize(const network::FloatModel& model, network::Calibration* used) {
     network::Calibration calibration = calibrate_backbone(model);
+    calibration.fingerprint = fingerprint_;
     if (!model.selectors.empty()) add_selector_ranges(model, calibration.ranges);
     network::QuantModel quantized = build(model, calibration.ranges, quantize_, calibration.corrections);
     if (!model.selectors.empty()) quantized.positions = selector_positions(options_.selectors, spec_);
@@ -115,12 +117,14 @@ class Preparation {
     return calibration_.empty() ? synthetic_images(kSelectorImages, spec_.image_size) : calibration_;
   }
   network::Calibration calibrate_backbone(const network::FloatModel& model) const;
+  network::Calibration shipped_ranges() const;
   void add_selector_ranges(const network::FloatModel& model, network::Ranges& ranges) const;
 
   const PrepareOptions& options_;
-  const zoo::ModelSpec& spec_;
+  const zoo::ModelSpec spec_;
   Metadata metadata_, selector_metadata_;
-  bool tuned_ = false;  // the selector file has differences for the backbone
+  std::string fingerprint_;  // of the backbone, once loaded
+  bool tuned_ = false;       // the selector file has differences for the backbone
   QuantizeOptions quantize_;
   reference::FloatOptions activations_;
   std::vector<preprocess::Image> calibration_;
@@ -128,26 +132,48 @@ class Preparation {
 
 network::Calibration Preparation::calibrate_backbone(const network::FloatModel& model) const {
   if (!calibration_.empty()) {
-    network::Calibration calibration{calibrate(model, calibration_, {}, activations_), {}};
+    network::Calibration calibration;
+    calibration.ranges = calibrate(model, calibration_, {}, activations_);
+    calibration.origin = "calibrated";
     // Weights trained with the polynomials expect them as they are.
     if (!activations_.polynomial) calibration.corrections = correct_biases(model, calibration_, calibration.ranges);
     return calibration;
   }
   if (const auto found = selector_metadata_.find(kRangesKey); tuned_ && found != selector_metadata_.end()) {
     network::Calibration tuned = parse_calibration(found->second, ranges_origin(options_.selectors), spec_);
+    tuned.origin = "selectors";
     if (tuned.ranges.count("residual") != 0) return tuned;
   }
   if (const auto found = metadata_.find(kRangesKey); found != metadata_.end()) {
-    return parse_calibration(found->second, ranges_origin(options_.weights), spec_);
+    network::Calibration given = parse_calibration(found->second, ranges_origin(options_.weights), spec_);
+    given.origin = "weights";
+    return given;
   }
-  if (is_synthetic(options_))
-    return {calibrate(model, synthetic_images(kSyntheticImages, spec_.image_size), {}, activations_), {}};
+  if (is_synthetic(options_)) {
+    network::Calibration calibration;
+    calibration.ranges = calibrate(model, synthetic_images(kSyntheticImages, spec_.image_size), {}, activations_);
+    calibration.origin = "synthetic";
+    return calibration;
+  }
+  return shipped_ranges();
+}
+
+// Ranges belong to weights: what the project ships for a model is of one checkpoint.
+network::Calibration Preparation::shipped_ranges() const {
   const char* const environment = std::getenv("HEATVIT_HOME");
   const std::string home = !options_.home.empty() ? options_.home : environment != nullptr ? environment : "";
   const std::string path = home + "/models/zoo/scales/" + std::string(spec_.name) + ".json";
-  if (!home.empty() && std::filesystem::exists(path)) return read_calibration(path, spec_);
-  throw InputError("no activation ranges for " + std::string(spec_.name) +
-                   ": none in the weight file and none shipped; give up to 32 photographs with --calibrate DIR");
+  const bool shipped = !home.empty() && std::filesystem::exists(path);
+  if (shipped) {
+    network::Calibration calibration = read_calibration(path, spec_);
+    calibration.origin = "shipped";
+    if (calibration.fingerprint == fingerprint_) return calibration;
+  }
+  throw InputError(options_.weights + ": no activation ranges for these weights (fingerprint " + fingerprint_ +
+                   "): none in the file, " +
+                   (shipped ? "and those shipped for " + std::string(spec_.name) + " are of another checkpoint"
+                            : "and none shipped for " + std::string(spec_.name)) +
+                   "; give up to 32 photographs with --calibrate DIR");
 }
 
 void Preparation::add_selector_ranges(const network::FloatModel& model, network::Ranges& ranges) const {
@@ -197,6 +223,17 @@ network::QuantModel load_quantized(const PrepareOptions& options) {
 
 }  // namespace
 
+zoo::ModelSpec spec_of(const PrepareOptions& options) {
+  if (!is_synthetic(options) && is_quantized_model(options.weights)) return load_model(options.weights).spec;
+  zoo::ModelSpec spec = network::fit_to(*weights::open_weights(options.weights), zoo::find(options.model));
+  const InputOptions& input = options.input;
+  spec.mean = input.mean.value_or(spec.mean);
+  spec.deviation = input.deviation.value_or(spec.deviation);
+  spec.crop = input.crop.value_or(spec.crop);
+  spec.interpolation = input.interpolation.value_or(spec.interpolation);
+  return spec;
+}
+
 network::QuantModel prepare(const PrepareOptions& options, network::Calibration* used) {
   if (!is_synthetic(options) && is_quantized_model(options.weights)) return load_quantized(options);
   Preparation preparation(options);
@@ -206,7 +243,7 @@ network::QuantModel prepare(const PrepareOptions& options, network::Calibration*
 std::vector<int> selector_positions(const std::string& selectors, const zoo::ModelSpec& spec) {
   const std::vector<int> usual(spec.selectors.begin(), spec.selectors.end());
   if (!is_file(selectors) || !std::filesystem::exists(selectors)) return usual;
-  const Metadata metadata = metadata_in(selectors);
+  const Metadata metadata = weights::metadata_of(selectors);
   const auto found = metadata.find(kPositionsKey);
   return found == metadata.end() ? usual : parse_positions(found->second, selectors, spec);
 }

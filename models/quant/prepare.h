@@ -1,6 +1,7 @@
 // From names on a command line to the quantised model: the one entry point for programs.
 #pragma once
 
+#include <array>
 #include <memory>
 #include <optional>
 #include <string>
@@ -17,6 +18,13 @@ constexpr char kRangesKey[] = "heatvit.ranges";  // a ranges file as text (calib
 constexpr char kDelta1Key[] = "heatvit.delta1";  // decimal number: the regularisation factor of GELU in training
 constexpr char kDelta2Key[] = "heatvit.delta2";  // that of softmax
 
+/// What is given beside the model's description about the pictures.
+struct InputOptions {
+  std::optional<std::array<float, 3>> mean, deviation;
+  std::optional<double> crop;
+  std::optional<zoo::Interpolation> interpolation;
+};
+
 struct PrepareOptions {
   std::string model;      // zoo name; empty is allowed for a quantised file, which knows its own
   std::string weights;    // float safetensors, quantised file of ours, or "synthetic:SEED"
@@ -24,15 +32,19 @@ struct PrepareOptions {
   std::string calibrate;  // folder of calibration images, or empty
   std::string home;       // project root for models/zoo/scales; empty: environment HEATVIT_HOME
   std::optional<double> delta1, delta2;  // empty: of the weight file, else 1.0
-  int bits = 8;                          // of weights and activations
+  InputOptions input;
+  int bits = 8;  // of weights and activations
   int residual_bits = 16;
 };
+
+/// The network that the options name, as the weight file has it: classes and image size are the file's.
+zoo::ModelSpec spec_of(const PrepareOptions& options);
 
 /// A selector file may hold differences for the backbone (weights/weight_source.h, kTunedPrefix), which are added to
 /// it. Activation ranges and bias corrections come from the first of: options.calibrate; the metadata of a selector
 /// file with differences, where they have the backbone's ranges; the weight file's metadata;
-/// models/zoo/scales/MODEL.json under home (not for synthetic weights, which are another network); for synthetic
-/// weights, two procedural pictures, without corrections. Selector ranges: options.calibrate, the selector file's
+/// models/zoo/scales/MODEL.json under home, where its fingerprint is that of the weights; for synthetic weights, two
+/// procedural pictures, without corrections. Selector ranges: options.calibrate, the selector file's
 /// metadata, else four procedural pictures. Throws InputError for everything that does not fit; it names --calibrate
 /// where no ranges are to be had.
 /// `used`, where given, receives ranges and corrections; a file that is quantised already leaves it alone.

@@ -60,15 +60,15 @@ float max_abs(const float* x, size_t count) {
 
 // Folds (pixel / 255 - mean) / deviation into the first layer: x = q / (255 s) + (128 / 255 - mean) / s with
 // q = pixel - 128. Exact but where a convolution pads: there the hardware's zero is pixel 128, the network's the mean.
-FloatLinear fold_pixels(const FloatLinear& linear) {
+FloatLinear fold_pixels(const FloatLinear& linear, const zoo::ModelSpec& spec) {
   FloatLinear folded = linear;
   for (size_t row = 0; row < size_t(linear.n); ++row) {
     double bias = linear.bias[row];
     for (size_t i = row * size_t(linear.k); i < (row + 1) * size_t(linear.k); ++i) {
       const size_t c = i % 3;  // k is a multiple of 3 and c runs fastest
       const double weight = linear.weight[i];
-      bias += weight * (double{kCentre} / 255 - double{preprocess::kMean[c]}) / double{preprocess::kStd[c]};
-      folded.weight[i] = static_cast<float>(weight / (255 * double{preprocess::kStd[c]}));
+      bias += weight * (double{kCentre} / 255 - double{spec.mean[c]}) / double{spec.deviation[c]};
+      folded.weight[i] = static_cast<float>(weight / (255 * double{spec.deviation[c]}));
     }
     folded.bias[row] = static_cast<float>(bias);
   }
@@ -113,12 +113,13 @@ void Quantizer::embedding(network::QuantModel& out) const {
     const double out_scale = scale(next);
     network::QuantConv quantised{conv.in_size, conv.out_size, conv.channels, conv.kernel, conv.stride, conv.pad, {}};
     quantised.linear =
-        linear(i == 0 ? fold_pixels(conv.linear) : conv.linear, in_scale, {out_scale}, "stem convolution");
+        linear(i == 0 ? fold_pixels(conv.linear, model_.spec) : conv.linear, in_scale, {out_scale}, "stem convolution");
     out.stem.push_back(std::move(quantised));
     in_scale = out_scale;
   }
   const FloatLinear& embed = model_.embed.linear;
-  out.embed = linear(model_.stem.empty() ? fold_pixels(embed) : embed, in_scale, {residual_}, "patch embedding");
+  out.embed =
+      linear(model_.stem.empty() ? fold_pixels(embed, model_.spec) : embed, in_scale, {residual_}, "patch embedding");
 
   const double top = options_.residual_bits == 16 ? 32767 : 127;
   for (const float value : model_.cls) out.cls.push_back(to_int16(value / residual_, top));

@@ -66,6 +66,7 @@ network::Calibration parse_calibration(const std::string& text, const std::strin
   const auto values = file.find("ranges");
   if (values == file.end() || !values->is_object()) throw InputError(origin + ": 'ranges' must be an object");
   network::Calibration calibration;
+  calibration.fingerprint = text_at("fingerprint");
   calibration.ranges = parse_ranges(*values, origin);
   if (const auto found = file.find("corrections"); found != file.end()) {
     if (!found->is_object()) throw InputError(origin + ": 'corrections' must be an object");
@@ -88,6 +89,7 @@ void write_calibration(const std::string& path, const zoo::ModelSpec& spec, cons
   file["schema"] = kSchema;
   file["model"] = spec.name;
   file["source"] = source;
+  if (!calibration.fingerprint.empty()) file["fingerprint"] = calibration.fingerprint;
   auto& values = file["ranges"] = nlohmann::ordered_json::object();
   for (const auto& [name, value] : calibration.ranges) values[name] = rounded(value, 7);
   auto& lists = file["corrections"] = nlohmann::ordered_json::object();

@@ -17,11 +17,11 @@ struct PackedBlock {
   PackedLinear qkv, proj, fc1, fc2;
 };
 
-std::vector<float> normalise(const preprocess::Image& image) {
+std::vector<float> normalise(const preprocess::Image& image, const zoo::ModelSpec& spec) {
   std::vector<float> out(image.pixels.size());
   for (size_t i = 0; i < out.size(); ++i) {
     const size_t c = i % 3;
-    out[i] = (static_cast<float>(image.pixels[i]) / 255.0F - preprocess::kMean[c]) / preprocess::kStd[c];
+    out[i] = (static_cast<float>(image.pixels[i]) / 255.0F - spec.mean[c]) / spec.deviation[c];
   }
   return out;
 }
@@ -114,7 +114,7 @@ class FloatExecutor::Run {
 };
 
 void FloatExecutor::Run::embed(const preprocess::Image& image) {
-  std::vector<float> pixels = normalise(image);
+  std::vector<float> pixels = normalise(image, model_.spec);
   for (size_t i = 0; i < model_.stem.size(); ++i) {
     const network::FloatConv& conv = model_.stem[i];
     pixels = packed_.stem[i].run(conv.out_size * conv.out_size, im2col(pixels, conv));

@@ -178,8 +178,9 @@ std::vector<float> Safetensors::read_float(std::string_view name) const {
   if (tensor.dtype == "I8") return widen<int8_t>(bytes, count, to_float);
   if (tensor.dtype == "I16") return widen<int16_t>(bytes, count, to_float);
   if (tensor.dtype == "I32") return widen<int32_t>(bytes, count, to_float);
+  if (tensor.dtype == "F64") return widen<double>(bytes, count, to_float);
   throw InputError(path_ + ": dtype " + in_quotes(tensor.dtype) + " cannot be read as float, tensor " +
-                   in_quotes(name) + " (allowed: F32, F16, BF16, I8, I16, I32)");
+                   in_quotes(name) + " (allowed: F64, F32, F16, BF16, I8, I16, I32)");
 }
 
 template <typename T>

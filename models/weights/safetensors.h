@@ -25,7 +25,7 @@ namespace heatvit::weights {
 constexpr uint64_t kMaxHeaderBytes = 100'000'000;  // as the reference implementation has it
 
 struct TensorInfo {
-  std::string dtype;   // "F32", "F16", "BF16", "I8", "I16", "I32"; others can be listed but not read
+  std::string dtype;   // "F64", "F32", "F16", "BF16", "I8", "I16", "I32"; others can be listed but not read
   Shape shape;         // empty: a scalar
   uint64_t begin = 0;  // first byte, counted from the start of the tensor data
   uint64_t end = 0;    // one past the last
@@ -59,7 +59,7 @@ class Safetensors {
   /// The tensor's bytes, info(name).end - info(name).begin of them, in no particular alignment.
   const uint8_t* raw(std::string_view name) const;
 
-  /// F32, F16, BF16, I8, I16 and I32 as float. Integers beyond 2^24 round to nearest.
+  /// F64, F32, F16, BF16, I8, I16 and I32 as float. Integers beyond 2^24 and doubles round to nearest.
   std::vector<float> read_float(std::string_view name) const;
 
   /// Exactly this dtype, no conversion.

@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "models/weights/foreign_file.h"
+
 namespace heatvit::weights {
 namespace {
 
@@ -213,6 +215,8 @@ std::string in_quotes(std::string_view name) {
 }
 
 SafetensorsHeader parse_safetensors_header(const std::string& path, const uint8_t* file, uint64_t size) {
+  if (const std::string advice = foreign_file_advice(file, size); !advice.empty())
+    throw InputError(path + ": " + advice);
   if (size < kLengthBytes) {
     throw InputError(path + ": no safetensors file, " + std::to_string(size) + " bytes where at least 8 are needed");
   }

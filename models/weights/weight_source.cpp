@@ -1,12 +1,19 @@
 #include "models/weights/weight_source.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
+#include <cinttypes>
 #include <cmath>
+#include <cstdio>
+#include <cstring>
+#include <set>
 #include <string_view>
 #include <utility>
 
-#include "models/weights/safetensors.h"
+#include "models/weights/naming.h"
+#include "models/weights/safetensors_header.h"
+#include "models/weights/tensor_files.h"
 
 namespace heatvit::weights {
 namespace {
@@ -27,36 +34,6 @@ size_t first_non_finite(const std::vector<float>& values) {
   return index;
 }
 
-class FileSource final : public WeightSource {
- public:
-  explicit FileSource(const std::string& path) : file_(Safetensors::open(path)) {
-    if (file_.metadata().count(kQuantizedKey) != 0) {
-      throw InputError(path + ": is a quantised model (metadata '" + kQuantizedKey + "'), float weights are needed");
-    }
-  }
-
-  bool has(const std::string& name) const override { return file_.has(name); }
-
-  std::vector<float> read(const std::string& name, const Shape& shape) const override {
-    const TensorInfo& info = file_.info(name);
-    if (info.shape != shape) {
-      throw InputError(file_.path() + ": shape " + to_string(info.shape) + " where " + to_string(shape) +
-                       " is needed, tensor '" + name + "'");
-    }
-    std::vector<float> values = file_.read_float(name);
-    if (const size_t index = first_non_finite(values); index != values.size()) {
-      throw InputError(file_.path() + ": " + (std::isnan(values[index]) ? "NaN" : "infinity") + " at element " +
-                       std::to_string(index) + ", tensor '" + name + "'");
-    }
-    return values;
-  }
-
-  std::string describe() const override { return file_.path(); }
-
- private:
-  Safetensors file_;
-};
-
 /// FNV-1a, 64 bit.
 uint64_t hash_name(std::string_view name) {
   uint64_t hash = 0xCBF29CE484222325U;
@@ -70,6 +47,138 @@ uint64_t mix(uint64_t x) {
   x = (x ^ (x >> 27)) * 0x94D049BB133111EBU;
   return x ^ (x >> 31);
 }
+
+/// Another classifier over the same network leaves every activation as it is.
+bool is_classifier(std::string_view name) {
+  for (const std::string_view start : {"head.", "head_dist.", "aux_head."}) {
+    if (name.substr(0, start.size()) == start) return true;
+  }
+  return false;
+}
+
+/// A hash of 64-bit words in order: FNV-1a's step with SplitMix64's spread, eight bytes at a time.
+class Fingerprint {
+ public:
+  void add(std::string_view text) { add_word(hash_name(text)); }
+  void add(const std::vector<float>& values) {
+    add_word(values.size());
+    for (size_t i = 0; i < values.size(); i += 2) {
+      uint64_t word = 0;
+      std::memcpy(&word, values.data() + i, std::min<size_t>(2, values.size() - i) * sizeof(float));
+      add_word(word);
+    }
+  }
+  std::string text() const {
+    std::array<char, 17> digits{};
+    std::snprintf(digits.data(), digits.size(), "%016" PRIx64, mix(hash_));
+    return digits.data();
+  }
+
+ private:
+  void add_word(uint64_t word) { hash_ = mix(hash_ ^ word); }
+  uint64_t hash_ = 0xCBF29CE484222325U;
+};
+
+class FileSource final : public WeightSource {
+ public:
+  explicit FileSource(const std::string& path) : files_(TensorFiles::open(path)) {
+    if (files_.metadata().count(kQuantizedKey) != 0) {
+      throw InputError(path + ": is a quantised model (metadata '" + kQuantizedKey + "'), float weights are needed");
+    }
+    naming_ = recognise(files_.names(), path);
+  }
+
+  bool has(const std::string& name) const override { return naming_.tensors.count(name) != 0 || files_.has(name); }
+
+  std::optional<Shape> shape(const std::string& name) const override {
+    if (!has(name)) return std::nullopt;
+    return joined_shape(name, parts_of(name));
+  }
+
+  std::vector<float> read(const std::string& name, const Shape& shape) const override {
+    const std::vector<std::string> parts = parts_of(name);
+    if (const Shape there = joined_shape(name, parts); there != shape) {
+      throw InputError(files_.path() + ": shape " + to_string(there) + " where " + to_string(shape) +
+                       " is needed, tensor " + in_file(name, parts));
+    }
+    read_.insert(name);
+    return values_of(parts);
+  }
+
+  std::string describe() const override { return files_.path(); }
+
+  void expect_known() const override {
+    if (naming_.unknown.empty()) return;
+    const auto& [name, meaning] = naming_.unknown.front();
+    const size_t others = naming_.unknown.size() - 1;
+    throw InputError(files_.path() + ": tensor " + in_quotes(name) +
+                     (others == 0 ? "" : " (and " + std::to_string(others) + " more)") +
+                     " is of something that is not computed here" + (meaning.empty() ? "" : ": " + meaning));
+  }
+
+  void expect_all_read() const override {
+    for (const auto& [name, parts] : naming_.tensors) {
+      if (read_.count(name) == 0) {
+        throw InputError(files_.path() + ": tensor " + in_file(name, parts) +
+                         " belongs to nothing that the model's description has");
+      }
+    }
+  }
+
+  std::string fingerprint() const override {
+    Fingerprint fingerprint;
+    for (const auto& [name, parts] : naming_.tensors) {
+      if (is_classifier(name)) continue;
+      fingerprint.add(name);
+      fingerprint.add(values_of(parts));
+    }
+    return fingerprint.text();
+  }
+
+ private:
+  std::vector<std::string> parts_of(const std::string& name) const {
+    const auto found = naming_.tensors.find(name);
+    return found == naming_.tensors.end() ? std::vector<std::string>{name} : found->second;
+  }
+
+  // The name as it stands in the file, for messages.
+  static std::string in_file(const std::string& name, const std::vector<std::string>& parts) {
+    return parts.size() == 1 ? in_quotes(parts.front()) : "'" + name + "' (of " + in_quotes(parts.front()) + ")";
+  }
+
+  Shape joined_shape(const std::string& name, const std::vector<std::string>& parts) const {
+    Shape shape = files_.info(parts.front()).shape;
+    for (size_t i = 1; i < parts.size(); ++i) {
+      const Shape& next = files_.info(parts[i]).shape;
+      if (next.empty() || next.size() != shape.size() || !std::equal(next.begin() + 1, next.end(), shape.begin() + 1)) {
+        throw InputError(files_.path() + ": shapes of the parts of '" + name + "' do not go together");
+      }
+      shape[0] += next[0];
+    }
+    return shape;
+  }
+
+  std::vector<float> values_of(const std::vector<std::string>& parts) const {
+    std::vector<float> values;
+    for (const std::string& part : parts) {
+      std::vector<float> read = files_.read_float(part);
+      if (const size_t index = first_non_finite(read); index != read.size()) {
+        throw InputError(files_.path() + ": " + (std::isnan(read[index]) ? "NaN" : "infinity") + " at element " +
+                         std::to_string(index) + ", tensor '" + part + "'");
+      }
+      if (values.empty()) {
+        values = std::move(read);
+      } else {
+        values.insert(values.end(), read.begin(), read.end());
+      }
+    }
+    return values;
+  }
+
+  TensorFiles files_;
+  Naming naming_;
+  mutable std::set<std::string> read_;
+};
 
 /// Counter-based: value i is a function of (seed, name, i). The normal deviate is the sum of eight 16-bit uniforms
 /// (Irwin-Hall, within 4.9 standard deviations), which unlike Box-Muller needs no library function and is therefore
@@ -121,6 +230,7 @@ class SyntheticSource final : public WeightSource {
   explicit SyntheticSource(uint64_t seed) : seed_(seed) {}
 
   bool has(const std::string&) const override { return true; }
+  std::optional<Shape> shape(const std::string&) const override { return std::nullopt; }
 
   std::vector<float> read(const std::string& name, const Shape& shape) const override {
     const Distribution distribution = distribution_of(name, shape);
@@ -151,6 +261,9 @@ class TunedSource final : public WeightSource {
   }
 
   bool has(const std::string& name) const override { return base_->has(name); }
+  std::optional<Shape> shape(const std::string& name) const override { return base_->shape(name); }
+  void expect_known() const override { base_->expect_known(); }
+  void expect_all_read() const override { base_->expect_all_read(); }
 
   std::vector<float> read(const std::string& name, const Shape& shape) const override {
     std::vector<float> values = base_->read(name, shape);
@@ -162,6 +275,17 @@ class TunedSource final : public WeightSource {
   }
 
   std::string describe() const override { return base_->describe() + " tuned by " + tuning_.describe(); }
+
+  // Another network than the backbone alone: its ranges are not the backbone's.
+  std::string fingerprint() const override {
+    Fingerprint fingerprint;
+    fingerprint.add(base_->fingerprint());
+    for (const std::string& name : tuned_) {
+      fingerprint.add(name);
+      fingerprint.add(tuning_.read(kTunedPrefix + name, *tuning_.shape(kTunedPrefix + name)));
+    }
+    return fingerprint.text();
+  }
 
   /// Names of the backbone's tensors, in alphabetical order.
   static std::vector<std::string> tuned_tensors(const std::string& path) {
@@ -194,6 +318,11 @@ uint64_t parse_seed(const std::string& spec) {
 std::unique_ptr<WeightSource> open_weights(const std::string& spec) {
   if (spec.rfind(kSyntheticPrefix, 0) == 0) return std::make_unique<SyntheticSource>(parse_seed(spec));
   return std::make_unique<FileSource>(spec);
+}
+
+std::map<std::string, std::string> metadata_of(const std::string& spec) {
+  if (spec.rfind(kSyntheticPrefix, 0) == 0) return {};
+  return TensorFiles::open(spec).metadata();
 }
 
 bool has_tuning(const std::string& path) { return !TunedSource::tuned_tensors(path).empty(); }

@@ -1,8 +1,11 @@
-// Where float weights come from: a file with timm's tensor names, or a seed.
+// Where float weights come from: a checkpoint, whatever names its tensors have (naming.h), or a seed. Tensors are asked
+// for by timm's names.
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,13 +25,31 @@ class WeightSource {
   /// shape, of a type that does not convert, or holds a NaN or infinity.
   virtual std::vector<float> read(const std::string& name, const Shape& shape) const = 0;
 
+  /// Of a tensor that is there; nothing for a source that makes what it is asked for.
+  virtual std::optional<Shape> shape(const std::string& name) const = 0;
+
   /// For messages and reports: the path, or "synthetic:7".
   virtual std::string describe() const = 0;
+
+  /// Throws InputError naming the first tensor that belongs to nothing that is computed here.
+  virtual void expect_known() const {}
+
+  /// Throws InputError naming a tensor that has been read by nobody and would change the result. What is left out
+  /// knowingly is listed in naming.h.
+  virtual void expect_all_read() const {}
+
+  /// 16 hexadecimal digits over the values (as float32) and canonical names of a network's tensors up to the
+  /// classifier, all that activations depend on: the same weights under other names, in other files or in a wider type
+  /// have the same. Empty for synthetic weights.
+  virtual std::string fingerprint() const { return {}; }
 };
 
-/// `spec` is a path of a safetensors file or "synthetic:SEED". Synthetic tensors depend on seed and name alone; weights
-/// are normal with variance 1/fan_in, so that activations stay in a sane range at any depth.
+/// `spec` is a path as TensorFiles::open takes it or "synthetic:SEED". Synthetic tensors depend on seed and name alone;
+/// weights are normal with variance 1/fan_in, so that activations stay in a sane range at any depth.
 std::unique_ptr<WeightSource> open_weights(const std::string& spec);
+
+/// Metadata of a checkpoint's file; empty for synthetic weights and shards. Throws InputError as open_weights does.
+std::map<std::string, std::string> metadata_of(const std::string& spec);
 
 /// Prefix of a difference: `tuned.blocks.3.norm1.weight` is added to the backbone's `blocks.3.norm1.weight`.
 constexpr char kTunedPrefix[] = "tuned.";

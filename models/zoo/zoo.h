@@ -20,14 +20,8 @@ struct StemConv {
   }
 };
 
-/// From a photograph to the network's input (docs/cli.md).
-struct InputTransform {
-  std::array<float, 3> mean = {0.485F, 0.456F, 0.406F};  // of pixel / 255; ImageNet's, as timm writes them
-  std::array<float, 3> std = {0.229F, 0.224F, 0.225F};
-  std::string interpolation = "bicubic";  // or bilinear
-};
-
-enum class Activation { kGelu, kSilu };  // of the MLP
+enum class Interpolation { kBicubic, kBilinear };  // of the resize in front of the network
+enum class Activation { kGelu, kSilu };            // of the MLP
 
 struct ModelSpec {
   std::string name;
@@ -47,8 +41,10 @@ struct ModelSpec {
   // Files under the project's folder. The first line of a class list names its columns: "class" first, the name last.
   // Empty: classes have numbers alone.
   std::string class_list = "models/zoo/imagenet_classes.csv";
-  std::string weights = {};  // backbone and selectors, where the project ships them
-  InputTransform input;
+  std::string weights = {};                                   // backbone and selectors, where the project ships them
+  std::array<float, 3> mean = {0.485F, 0.456F, 0.406F};       // of pixel / 255, by colour
+  std::array<float, 3> deviation = {0.229F, 0.224F, 0.225F};  // what it is divided by
+  Interpolation interpolation = Interpolation::kBicubic;
   Activation activation = Activation::kGelu;
   std::string base = {};  // the network whose hardware configuration is its own; empty: by its name
 

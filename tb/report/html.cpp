@@ -109,12 +109,18 @@ zoo::ModelSpec network_of(const Json& run) {
 std::string run_page(Json run, const fs::path& run_folder, const std::vector<std::string>& class_names) {
   expect_run(run);
   try {
-    const zoo::ModelSpec spec = network_of(run);
+    zoo::ModelSpec spec = network_of(run);
+    if (const Json size = run.at("config").value("image_size", Json()); size.is_number_integer()) {  // the checkpoint's
+      const int patch = spec.patch_size();
+      spec.image_size = std::clamp(size.get<int>(), patch, 64 * patch);
+      spec.patch_grid = spec.image_size / patch;
+    }
+    const bool named = run["config"].value("classes", Json(spec.classes)) == Json(spec.classes);
     add_pictures(run, spec, run_folder);
     run["patch_grid"] = spec.patch_grid;
     Json names = Json::object();  // of the classes that appear
     const auto note = [&](const Json& index) {
-      if (!index.is_number_integer() || index < 0 || index >= class_names.size()) return;
+      if (!index.is_number_integer() || index < 0 || index >= class_names.size() || !named) return;
       names[std::to_string(index.get<int>())] = class_names[index.get<size_t>()];
     };
     for (const Json& image : run["images"]) {

@@ -58,7 +58,7 @@ std::vector<uint8_t> shrunk(const std::vector<uint8_t>& pixels, size_t side, siz
 }  // namespace
 
 std::string thumbnail(const std::string& path, const zoo::ModelSpec& spec) {
-  const preprocess::Image image = preprocess::load_image(path, spec.crop, spec.image_size);
+  const preprocess::Image image = preprocess::load_image(path, spec);
   const int factor = std::max(1, spec.image_size / kSide), side = spec.image_size / factor;
   const std::vector<uint8_t> small =
       shrunk(image.pixels, static_cast<size_t>(spec.image_size), static_cast<size_t>(factor));

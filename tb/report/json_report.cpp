@@ -24,17 +24,19 @@ Json bound_json(const estimate::LowerBound& bound) {
 Json image_json(const ImageReport& image) {
   Json top = Json::array();
   for (const TopClass& c : image.top) top.push_back({{"class", c.index}, {"score", c.score}});
-  return {{"file", image.name},
-          {"label", image.label < 0 ? Json(nullptr) : Json(image.label)},
-          {"top5", std::move(top)},
-          {"tokens", image.tokens},
-          {"kept_counts", image.kept_counts},
-          {"kept", image.kept},
-          {"batch", {{"first", image.first}, {"images", image.batch}}},
-          {"cycles", image.cycles},
-          {"latency_ms", image.latency_ms},
-          {"bound", bound_json(image.bound)},
-          {"gmacs", static_cast<double>(image.macs) / 1e9}};
+  Json json = {{"file", image.name},
+               {"label", image.label < 0 ? Json(nullptr) : Json(image.label)},
+               {"top5", std::move(top)},
+               {"tokens", image.tokens},
+               {"kept_counts", image.kept_counts},
+               {"kept", image.kept},
+               {"batch", {{"first", image.first}, {"images", image.batch}}},
+               {"cycles", image.cycles},
+               {"latency_ms", image.latency_ms},
+               {"bound", bound_json(image.bound)},
+               {"gmacs", static_cast<double>(image.macs) / 1e9}};
+  if (!image.class_logits.empty()) json["logits"] = image.class_logits;
+  return json;
 }
 
 /// Causes that took no cycle are left out, "busy" never.
@@ -105,6 +107,7 @@ std::string joined(const std::vector<T>& values) {
 Json to_json(const RunReport& report) {
   Json json = {
       {"schema", "heatvit-sim/run/1"}, {"model", report.model()}, {"mode", report.mode()}, {"config", report.config()}};
+  if (!report.ranges().is_null()) json["ranges"] = report.ranges();
   Json images = Json::array();
   for (const ImageReport& image : report.images()) images.push_back(image_json(image));
   json["images"] = std::move(images);

@@ -42,6 +42,9 @@ void RunReport::add(size_t first, const std::vector<ImageName>& names, soc::Imag
     image.name = names[i].name;
     image.label = names[i].label;
     image.top = top_classes(image.logits);
+    image.class_logits.clear();
+    if (keep_logits_)
+      for (const int32_t logit : image.logits) image.class_logits.push_back(logit_value(logit));
     image.logits = {};
     image.first = first;
     image.batch = names.size();
@@ -51,6 +54,26 @@ void RunReport::add(size_t first, const std::vector<ImageName>& names, soc::Imag
     image.memory = i == 0 ? result.memory : soc::MemoryStatistics{};
     image.bound = estimate::total(bounds);
   }
+}
+
+std::string logits_npy(const RunReport& report) {
+  const size_t classes = report.images().empty() ? 0 : report.images().front().class_logits.size();
+  std::string header = "{'descr': '<f4', 'fortran_order': False, 'shape': (" + std::to_string(report.images().size()) +
+                       ", " + std::to_string(classes) + "), }";
+  constexpr size_t kAlignment = 64, kMagic = 10;  // of the data; "\x93NUMPY", version, length
+  header.resize((kMagic + header.size()) / kAlignment * kAlignment + kAlignment - kMagic - 1, ' ');
+  header += '\n';
+  std::string text("\x93NUMPY\x01\x00", 8);
+  text += static_cast<char>(header.size() & 0xFF);
+  text += static_cast<char>(header.size() >> 8);
+  text += header;
+  for (const ImageReport& image : report.images()) {
+    for (const double logit : image.class_logits) {
+      const auto value = static_cast<float>(logit);
+      text.append(reinterpret_cast<const char*>(&value), sizeof value);
+    }
+  }
+  return text;
 }
 
 std::vector<BreakdownRow> RunReport::rows() const {

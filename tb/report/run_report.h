@@ -30,14 +30,15 @@ struct ImageName {
 /// The outcome without its logits, of which the best stay.
 struct ImageReport : soc::ImageOutcome {
   std::string name;
-  int label = -1;                // -1: not known
-  std::vector<TopClass> top;     // best first, five of them; none in timing mode
-  size_t first = 0, batch = 1;   // of its batch: place of the first image, images
-  uint64_t cycles = 0;           // of its batch: an image waits for the others
-  double latency_ms = 0;         // likewise
-  soc::Counters counters;        // of the whole batch
-  soc::MemoryStatistics memory;  // of the whole batch, with its first image
-  estimate::LowerBound bound;    // of the whole batch
+  int label = -1;                    // -1: not known
+  std::vector<TopClass> top;         // best first, five of them; none in timing mode
+  size_t first = 0, batch = 1;       // of its batch: place of the first image, images
+  uint64_t cycles = 0;               // of its batch: an image waits for the others
+  double latency_ms = 0;             // likewise
+  soc::Counters counters;            // of the whole batch
+  soc::MemoryStatistics memory;      // of the whole batch, with its first image
+  estimate::LowerBound bound;        // of the whole batch
+  std::vector<double> class_logits;  // of every class, where they were asked for
 
   double own_ms() const { return latency_ms / static_cast<double>(batch); }  // its share of the batch's time
 };
@@ -67,6 +68,13 @@ class RunReport {
   RunReport(std::string model, std::string mode, int depth, nlohmann::ordered_json config, size_t images);
 
   void set_hardware(HardwareReport hardware) { hardware_ = std::move(hardware); }
+
+  /// Where activation ranges came from: {"origin", "fingerprint"}; functional mode.
+  void set_ranges(nlohmann::ordered_json ranges) { ranges_ = std::move(ranges); }
+  const nlohmann::ordered_json& ranges() const { return ranges_; }
+
+  /// Keep the logits of every class, from here on.
+  void keep_logits() { keep_logits_ = true; }
 
   /// Results may come in any order; `first` is the place of the batch's first image. The commands are summed and
   /// dropped. `bounds`: of each command, where they are known.
@@ -108,7 +116,8 @@ class RunReport {
  private:
   std::string model_, mode_;
   int depth_;
-  nlohmann::ordered_json config_;
+  nlohmann::ordered_json config_, ranges_;
+  bool keep_logits_ = false;
   std::optional<HardwareReport> hardware_;
   std::vector<ImageReport> images_;
   std::map<std::pair<uint8_t, isa::Op>, BreakdownRow> rows_;
@@ -119,6 +128,12 @@ class RunReport {
 
 /// The five best of the logits (Q16), best first, ties to the lower class.
 std::vector<TopClass> top_classes(const std::vector<int32_t>& logits);
+
+/// A logit as the hardware leaves it.
+constexpr double logit_value(int32_t q16) { return q16 / 65536.0; }
+
+/// Logits of all images as a NumPy file (format 1.0): float32, images x classes.
+std::string logits_npy(const RunReport& report);
 
 /// The smallest value with at least `percent` per cent of all values at or below it. `sorted` rises, is not empty.
 double percentile(const std::vector<double>& sorted, double percent);

@@ -71,6 +71,7 @@ std::string header_text(const RunReport& report) {
           " (groups x inputs x outputs) at " + value("pl.clock_mhz") + " MHz, tiles " + value("tile.m") + " x " +
           value("tile.k") + " x " + value("tile.n") + " (m x k x n), " + value("numerics.bits") + "-bit";
   if (report.batched()) text += ", batches of " + value("accel.batch");
+  if (!report.ranges().is_null()) text += "\n  activation ranges: " + report.ranges().at("text").get<std::string>();
   text += "\n  pruning: ";
   if (value("scorer") == "none") return text + "none\n";
   text += value("scorer") + ", selectors before blocks " + value("selectors");

@@ -3,6 +3,7 @@
 #include <array>
 #include <cinttypes>
 #include <cstdio>
+#include <map>
 #include <memory>
 #include <optional>
 
@@ -44,6 +45,7 @@ class Outputs {
     timeline_ = open(options.timeline);
     roofline_ = open(options.roofline);
     memory_trace_ = open(options.mem_trace);
+    logits_ = open(options.logits_out);
   }
 
   void write(const RunReport& report, const Recordings& recordings) {
@@ -53,8 +55,9 @@ class Outputs {
     if (timeline_) timeline_->write(recordings.timeline);
     if (roofline_) roofline_->write(roofline_svg(report));
     if (memory_trace_) memory_trace_->write(recordings.memory_trace);
-    for (AtomicFile* file :
-         {json_.get(), csv_.get(), trace_.get(), timeline_.get(), roofline_.get(), memory_trace_.get()}) {
+    if (logits_) logits_->write(logits_npy(report));
+    for (AtomicFile* file : {json_.get(), csv_.get(), trace_.get(), timeline_.get(), roofline_.get(),
+                             memory_trace_.get(), logits_.get()}) {
       if (file != nullptr) file->commit();
     }
   }
@@ -70,7 +73,7 @@ class Outputs {
     return token_trace_text(rows);
   }
 
-  std::unique_ptr<AtomicFile> json_, csv_, trace_, timeline_, roofline_, memory_trace_;
+  std::unique_ptr<AtomicFile> json_, csv_, trace_, timeline_, roofline_, memory_trace_, logits_;
 };
 
 /// Command lists for the batches of a run: all of them but the last are of `accel.batch` images; the last has the
@@ -86,13 +89,16 @@ class Batches {
     if (items_ % size_ != 0) rest_ = lowered(options, items_ % size_, model);
   }
 
+  /// Where the activation ranges came from; null without any.
+  const nlohmann::ordered_json& ranges() const { return ranges_; }
+
   size_t count() const { return (items_ + size_ - 1) / size_; }
   size_t first(size_t batch) const { return batch * size_; }
   size_t images(size_t batch) const { return std::min(size_, items_ - first(batch)); }
   const lower::Program& program(size_t batch) const { return images(batch) == size_ ? whole_ : rest_; }
 
  private:
-  static network::QuantModel prepared(const RunOptions& options);
+  network::QuantModel prepared(const RunOptions& options);
   static lower::Program lowered(const RunOptions& options, size_t images,
                                 const std::optional<network::QuantModel>& model) {
     isa::AcceleratorConfig hardware = options.config.accel;
@@ -101,11 +107,28 @@ class Batches {
   }
 
   size_t size_, items_;
+  nlohmann::ordered_json ranges_;
   lower::Program whole_, rest_;
 };
 
+/// "origin": calibrated, weights (in the file), selectors (in their file), shipped, synthetic or quantised.
+nlohmann::ordered_json ranges_json(const RunOptions& options, const network::Calibration& used) {
+  const std::map<std::string, std::string> texts = {{"calibrated", "calibrated on " + options.prepare.calibrate},
+                                                    {"weights", "in the weight file"},
+                                                    {"selectors", "in the selector file"},
+                                                    {"shipped", "shipped with the program for these weights"},
+                                                    {"synthetic", "calibrated on procedural pictures"},
+                                                    {"quantised", "in the quantised file"}};
+  const std::string origin = used.origin.empty() ? "quantised" : used.origin;
+  nlohmann::ordered_json json = {{"origin", origin}, {"text", texts.at(origin)}};
+  if (!used.fingerprint.empty()) json["fingerprint"] = used.fingerprint;
+  return json;
+}
+
 network::QuantModel Batches::prepared(const RunOptions& options) {
-  network::QuantModel model = quant::prepare(options.prepare);
+  network::Calibration used;
+  network::QuantModel model = quant::prepare(options.prepare, &used);
+  ranges_ = ranges_json(options, used);
   if (model.residual_bits != options.config.accel.residual_bits) {
     throw InputError(options.prepare.weights + ": was quantised with numerics.residual_bits = " +
                      std::to_string(model.residual_bits) + "; ask for the same");
@@ -121,7 +144,7 @@ soc::ImageResult simulate(soc::Simulator& simulator, const RunOptions& options, 
     inputs[i].seed = options.seed;
     inputs[i].kept = item.kept;
     if (options.mode != soc::Mode::kFunctional) continue;
-    pixels[i] = preprocess::to_int8(preprocess::load_image(item.path, options.spec.crop, options.spec.image_size));
+    pixels[i] = preprocess::to_int8(preprocess::load_image(item.path, options.spec));
     inputs[i].pixels = &pixels[i];
     inputs[i].seed = image_seed(pixels[i], options.seed);
   }
@@ -147,6 +170,8 @@ void add_images(RunReport& report, const RunOptions& options, const lower::Progr
 
 RunReport run_all(const RunOptions& options, const Batches& batches, Recordings& recordings) {
   RunReport report = empty_report(options);
+  report.set_ranges(batches.ranges());
+  if (options.logits || options.logits_out) report.keep_logits();
   Progress progress(batches.count(), !options.quiet);
   std::unique_ptr<VectorDump> vectors;
   if (options.dump_vectors)
@@ -221,7 +246,7 @@ int run_command(const Arguments& arguments) {
   if (!options.quiet) {
     TextOptions text;
     text.per_block = options.per_block;
-    print(to_text(report, class_names(options.spec), text));
+    print(to_text(report, class_names(options.spec, options.class_list), text));
   }
   return 0;
 }

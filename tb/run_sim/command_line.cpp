@@ -96,7 +96,11 @@ OptionGroup model_group() {
        {"delta1", "X",
         "factor of GELU's polynomial that the weights were trained with; default: the weight "
         "file's, else 1"},
-       {"delta2", "X", "the same for softmax"}}};
+       {"delta2", "X", "the same for softmax"},
+       {"mean", "R,G,B", "what is taken off pixel / 255; default: the model's"},
+       {"std", "R,G,B", "what that is divided by; default: the model's"},
+       {"crop", "SHARE", "of the short side that the centre crop keeps, (0, 1]; default: the model's"},
+       {"interpolation", "NAME", "of the resize: bicubic or bilinear; default: the model's"}}};
   for (Option& option : model_shape_options()) group.options.push_back(std::move(option));
   return group;
 }

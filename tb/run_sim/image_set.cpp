@@ -168,10 +168,10 @@ void attach_labels(std::vector<RunItem>& items, const std::string& csv_path, con
   labels.expect_told_apart(items);
 }
 
-std::vector<std::string> class_names(const zoo::ModelSpec& spec) {
-  if (spec.class_list.empty()) return {};
-  const std::string path = (project_home() / spec.class_list).string();
+std::vector<std::string> class_names(const zoo::ModelSpec& spec, const std::optional<std::string>& list) {
   std::vector<std::string> names(static_cast<size_t>(spec.classes));
+  if (!list && spec.class_list.empty()) return names;
+  const std::string path = list ? *list : (project_home() / spec.class_list).string();
   for (const CsvRow& row : read_csv(path, {"class"})) {
     const std::string where = path + ":" + std::to_string(row.line);
     const int64_t index = parse_integer(where + ": class", row.fields[0], 0, spec.classes - 1);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,8 +29,8 @@ std::vector<RunItem> collect_images(const std::vector<std::string>& files, const
 /// line, lines that contradict each other.
 void attach_labels(std::vector<RunItem>& items, const std::string& csv_path, const zoo::ModelSpec& spec);
 
-/// Names of the model's classes, from its list.
-std::vector<std::string> class_names(const zoo::ModelSpec& spec);
+/// Names of the model's classes, from `list` or else its own; empty ones where there is neither.
+std::vector<std::string> class_names(const zoo::ModelSpec& spec, const std::optional<std::string>& list = {});
 
 /// Seed of the random scorer for one image: FNV-1a (32 bit) of its pixels, exclusive-or `seed`. So it depends on
 /// neither order nor file name.

@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <array>
 #include <limits>
 #include <utility>
 
@@ -59,7 +60,8 @@ soc::Mode resolve_mode(const CommandLine& line, const zoo::ModelSpec& spec) {
     return soc::Mode::kFunctional;
   }
   if (mode == "timing" || mode == "analytic") {
-    for (const char* name : {"image", "images", "weights", "labels", "calibrate", "delta1", "delta2"}) {
+    for (const char* name : {"image", "images", "weights", "labels", "calibrate", "delta1", "delta2", "mean", "std",
+                             "crop", "interpolation", "logits", "logits-out"}) {
       if (line.has(name)) {
         throw InputError("--" + std::string(name) + ": no effect in " + mode + " mode" +
                          (images ? "; leave --mode out to run the images" : "; give --image or --images as well"));
@@ -125,13 +127,15 @@ Json resolved_json(const CommandLine& line, const RunOptions& options) {
   Json json = {{"model", options.spec.name},
                {"network", Json::parse(zoo::describe(options.spec))},
                {"mode", mode_name(options)}};
-  for (const char* name :
-       {"weights", "calibrate", "delta1", "delta2", "selector-weights", "images", "labels", "token-trace"}) {
+  for (const char* name : {"weights", "calibrate", "delta1", "delta2", "mean", "std", "crop", "interpolation",
+                           "selector-weights", "images", "labels", "token-trace"}) {
     std::string key = name;
     std::replace(key.begin(), key.end(), '-', '_');
     json[key] = or_null(line.maybe(name));
   }
   if (options.mode == soc::Mode::kFunctional && !line.has("weights")) json["weights"] = options.spec.weights;
+  json["image_size"] = options.spec.image_size;
+  json["classes"] = options.spec.classes;
   Json rates = Json::array();
   for (const std::string& rate :
        line.has("prune-rates") ? split_list(line.text("prune-rates")) : std::vector<std::string>()) {
@@ -176,7 +180,9 @@ void expect_inputs_kept(RunOptions& options) {
   add("timeline", options.timeline);
   add("roofline", options.roofline);
   add("mem-trace", options.mem_trace);
+  add("logits-out", options.logits_out);
   std::vector<std::string> inputs = {options.prepare.weights, options.prepare.selectors};
+  if (options.class_list) inputs.push_back(*options.class_list);
   for (const RunItem& item : options.items) inputs.push_back(item.path);
   check_outputs(outputs, inputs);
 }
@@ -193,6 +199,7 @@ CommandLine run_command_line() {
       {{"image", "FILE", "a photograph; may be repeated", true},
        {"images", "DIR", "every .jpg, .jpeg, .png and .bmp of a folder"},
        {"labels", "CSV", "file,class[,name]: the right class of each image"},
+       {"class-list", "CSV", "names of the classes: columns class first, name last; default: the model's"},
        {"limit", "N", "the first N images by name only"},
        {"token-trace", "CSV", "timing mode: image,kept1,kept2,kept3; one run a line, see traces/"},
        {"mode", "NAME",
@@ -202,6 +209,8 @@ CommandLine run_command_line() {
       "Output and execution",
       {{"json", "FILE", "the whole report"},
        {"csv", "FILE", "one line an image"},
+       {"logits", "", "the logits of every class in the JSON report"},
+       {"logits-out", "FILE", "the same as a NumPy file (.npy): float32, images x classes"},
        {"token-trace-out", "CSV", "tokens kept, as --token-trace reads them"},
        {"roofline", "FILE", "operations against the peaks of array and memory, as SVG"},
        {"timeline", "FILE", "what every unit did when, of the first image: JSON for Perfetto"},
@@ -220,6 +229,47 @@ CommandLine run_command_line() {
        {"quiet", "", "no report on stdout, no progress; errors and files remain"}}};
   return {kIntro, {input, model_group(), pruning_group(), hardware_group(), output}, true};
 }
+
+namespace {
+
+/// "0.5,0.5,0.5" or, for all colours, "0.5".
+std::optional<std::array<float, 3>> resolve_colours(const CommandLine& line, const char* name, double low) {
+  if (!line.has(name)) return std::nullopt;
+  std::vector<std::string> parts = split_list(line.text(name));
+  if (parts.size() == 1) parts.resize(3, parts.front());
+  std::array<float, 3> values{};
+  for (size_t c = 0; c < values.size(); ++c) {
+    const auto value = parts.size() == values.size() ? parse_number(parts[c]) : std::nullopt;
+    if (!value || !(*value >= low) || *value > 255) {
+      throw InputError("--" + std::string(name) + ": '" + line.text(name) +
+                       "' is not allowed; allowed: R,G,B of pixel / 255, or one number for all three");
+    }
+    values[c] = static_cast<float>(*value);
+  }
+  return values;
+}
+
+quant::InputOptions resolve_input(const CommandLine& line) {
+  quant::InputOptions input;
+  input.mean = resolve_colours(line, "mean", 0);
+  input.deviation = resolve_colours(line, "std", 1e-3);
+  if (line.has("crop")) {
+    input.crop = parse_number(line.text("crop"));
+    if (!input.crop || !(*input.crop > 0) || *input.crop > 1) {
+      throw InputError("--crop: '" + line.text("crop") + "' is not allowed; allowed: a number in (0, 1]");
+    }
+  }
+  if (line.has("interpolation")) {
+    const std::string text = line.text("interpolation");
+    if (text != "bicubic" && text != "bilinear") {
+      throw InputError("--interpolation: '" + text + "' is not allowed; allowed: bicubic, bilinear");
+    }
+    input.interpolation = text == "bilinear" ? zoo::Interpolation::kBilinear : zoo::Interpolation::kBicubic;
+  }
+  return input;
+}
+
+}  // namespace
 
 quant::PrepareOptions prepare_options(const CommandLine& line, const isa::AcceleratorConfig& hardware) {
   quant::PrepareOptions prepare;
@@ -241,6 +291,7 @@ quant::PrepareOptions prepare_options(const CommandLine& line, const isa::Accele
   prepare.home = project_home().string();
   prepare.delta1 = resolve_delta(line, "delta1");
   prepare.delta2 = resolve_delta(line, "delta2");
+  prepare.input = resolve_input(line);
   prepare.bits = hardware.numerics_bits;
   prepare.residual_bits = hardware.residual_bits;
   return prepare;
@@ -267,6 +318,8 @@ RunOptions resolve_run(const CommandLine& line) {
   options.analytic = named_mode(line) == "analytic";
   options.quiet = line.has("quiet");
   if (options.quiet) spdlog::set_level(spdlog::level::err);
+  if (options.mode == soc::Mode::kFunctional)
+    options.spec = quant::spec_of(prepare_options(line, options.config.accel));
   options.device = find_device(line.has("device") ? line.text("device") : kDefaultDevice);
   Design design = resolve_design(options.spec, line.list("config"), line.settings(), options.device);
   options.config = design.config;
@@ -289,6 +342,9 @@ RunOptions resolve_run(const CommandLine& line) {
   options.timeline = line.maybe("timeline");
   options.roofline = line.maybe("roofline");
   options.mem_trace = line.maybe("mem-trace");
+  options.class_list = line.maybe("class-list");
+  options.logits_out = line.maybe("logits-out");
+  options.logits = line.has("logits");
   options.dump_vectors = line.maybe("dump-vectors");
   if (options.dump_vectors && options.mode != soc::Mode::kFunctional) {
     throw InputError("--dump-vectors: only functional mode computes values; give --weights and --image");

@@ -30,7 +30,8 @@ struct RunOptions {
   int jobs = 1;
   bool quiet = false;
   bool per_block = false;
-  std::optional<std::string> json, csv, token_trace_out, timeline, mem_trace, roofline;
+  std::optional<std::string> json, csv, token_trace_out, timeline, mem_trace, roofline, logits_out, class_list;
+  bool logits = false;                      // of every class, in the JSON report
   std::optional<std::string> dump_vectors;  // folder; functional mode
   int vectors = 8;                          // calls of each unit
   nlohmann::ordered_json resolved;          // "config" of the JSON report

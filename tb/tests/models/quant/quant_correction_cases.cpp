@@ -151,7 +151,7 @@ TEST_F(ShippedCalibration, ShrinksTheMeanErrorOfAPhotographItHasNotSeen) {
   model_.blocks.resize(1);
   const std::string path = (data_ / "images/0002_n01484850.jpg").string();
   const preprocess::Image image = preprocess::load_image(path, model_.spec.crop);
-  const double before = mean_error(model_, {shipped_.ranges, {}}, image);
+  const double before = mean_error(model_, {shipped_.ranges, {}, {}, {}}, image);
   const double after = mean_error(model_, shipped_, image);
   RecordProperty("before", std::to_string(before));
   RecordProperty("after", std::to_string(after));

@@ -211,13 +211,14 @@ TEST(RangesFile, RoundTripAndRefusals) {
   const network::Ranges ranges = {{"residual", 28.5}, {"block.1.q", 0.125}};
   const std::string path = folder.path("r.json");
   const network::Corrections corrections = {{"block.1.fc2.out", {0.25F, -0.5F}}};
-  write_calibration(path, spec, "a test", {ranges, corrections});
+  write_calibration(path, spec, "a test", {ranges, corrections, {}, {}});
   EXPECT_EQ(read_calibration(path, spec).ranges, ranges);
   EXPECT_EQ(read_calibration(path, spec).corrections, corrections);
   EXPECT_EQ(folder.entries(), 1U);  // no temporary file left
   EXPECT_THROW(read_calibration(path, zoo::find("deit-s")), InputError);
   EXPECT_THROW(read_calibration(folder.path("missing.json"), spec), InputError);
-  EXPECT_THROW(write_calibration(folder.path("no/such/folder/r.json"), spec, "a test", {ranges, {}}), WriteError);
+  EXPECT_THROW(write_calibration(folder.path("no/such/folder/r.json"), spec, "a test", {ranges, {}, {}, {}}),
+               WriteError);
   const std::string head = R"({"schema": "heatvit-sim/ranges/1", "model": "deit-t", )";
   for (const std::string& text :
        {std::string("{"), std::string("[]"), std::string(R"({"schema": "other/1"})"), head + R"("ranges": 3})",
