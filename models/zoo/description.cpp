@@ -142,10 +142,11 @@ void read_input(Fields& fields, const std::string& origin, ModelSpec& spec) {
   if (object == nullptr) return;
   Fields f(*object, origin, "input");
   spec.crop = f.real("crop", 0.05, 1.0, spec.crop);
-  spec.input.mean = read_three(f, "mean", spec.input.mean, 0);
-  spec.input.std = read_three(f, "std", spec.input.std, 1e-3);
-  spec.input.interpolation =
-      f.choice("interpolation", spec.input.interpolation, {"bicubic", "bilinear"}, "\"bicubic\" or \"bilinear\"");
+  spec.mean = read_three(f, "mean", spec.mean, 0);
+  spec.deviation = read_three(f, "std", spec.deviation, 1e-3);
+  const std::string interpolation =
+      f.choice("interpolation", "bicubic", {"bicubic", "bilinear"}, "\"bicubic\" or \"bilinear\"");
+  spec.interpolation = interpolation == "bilinear" ? Interpolation::kBilinear : Interpolation::kBicubic;
   f.finish();
 }
 
@@ -258,8 +259,10 @@ std::string describe(const ModelSpec& s) {
   d["activation"] = s.activation == Activation::kSilu ? "silu" : "gelu";
   d["classifier"] = s.aux_head ? "auxiliary" : "one";
   d["selectors"] = s.selectors;
-  d["input"] = {
-      {"crop", s.crop}, {"mean", s.input.mean}, {"std", s.input.std}, {"interpolation", s.input.interpolation}};
+  d["input"] = {{"crop", s.crop},
+                {"mean", s.mean},
+                {"std", s.deviation},
+                {"interpolation", s.interpolation == Interpolation::kBilinear ? "bilinear" : "bicubic"}};
   return d.dump(2);
 }
 

@@ -159,7 +159,7 @@ TEST(Silu, ErrorOverTheWholeRange) {
 
 TEST(Silu, RowsRequantiseTwice) {
   const int32_t acc[4] = {0, 1 << 20, -(1 << 20), 1 << 24};
-  const isa::ChannelRecord record{5, 1024, 20, 0};
+  const heatvit::isa::ChannelRecord record{5, 1024, 20, 0};
   int8_t out[4];
   finish_silu_row(acc, &record, 0, 4, 50000, 22, out);
   for (int i = 0; i < 4; ++i) {
