@@ -12,4 +12,5 @@
 #include "accel/kernels/requantize.h"
 #include "accel/kernels/selector.h"
 #include "accel/kernels/sigmoid.h"
+#include "accel/kernels/silu.h"
 #include "accel/kernels/softmax.h"

@@ -51,7 +51,7 @@ TEST(HlsVectors, EveryUnitReproducesWhatTheSystemComputed) {
       ++calls[tb::read_vectors(entry.path().string()).unit];
     }
   for (const tb::UnitSignature& s : tb::unit_signatures()) {
-    if (s.unit == "column_max") continue;  // only LV-ViT has that: test_hls
+    if (s.unit == "column_max" || s.unit == "silu") continue;  // only others have them: test_hls
     EXPECT_GE(calls[s.unit], 1) << s.unit;
   }
   EXPECT_EQ(calls["gelu"], 10);
