@@ -122,6 +122,7 @@ class Loader {
     if (at != end) fail("metadata '" + name + "' is '" + value + "'");
     return result;
   }
+  bool has_text(const std::string& name) const { return file_.metadata().count(name) != 0; }
   uint64_t number(const std::string& name, uint64_t top) const { return numbers<1>(name, top)[0]; }
   double positive(const std::string& name) const {
     const std::string value = text(name);
@@ -299,6 +300,48 @@ std::string comma_separated(const std::vector<int>& values) {
   return text;
 }
 
+// What a checkpoint may have otherwise than the model it is named after; mean and std are in the first layer's weights.
+constexpr char kClassesKey[] = "heatvit.classes";
+constexpr char kImageSizeKey[] = "heatvit.image_size";
+constexpr char kCropKey[] = "heatvit.crop";
+constexpr char kInterpolationKey[] = "heatvit.interpolation";
+
+void save_input(Saver& file, const zoo::ModelSpec& spec) {
+  const zoo::ModelSpec& named = zoo::find(spec.name);
+  if (spec.classes != named.classes) file.text(kClassesKey, std::to_string(spec.classes));
+  if (spec.image_size != named.image_size) file.text(kImageSizeKey, std::to_string(spec.image_size));
+  if (spec.crop != named.crop) file.text(kCropKey, exact(spec.crop));
+  if (spec.interpolation != named.interpolation) {
+    file.text(kInterpolationKey, spec.interpolation == zoo::Interpolation::kBilinear ? "bilinear" : "bicubic");
+  }
+}
+
+void load_input(const Loader& file, zoo::ModelSpec& spec) {
+  constexpr uint64_t kMaxClasses = 1'000'000, kMaxSide = 4096;
+  if (file.has_text(kClassesKey)) {
+    spec.classes = static_cast<int>(file.number(kClassesKey, kMaxClasses));
+    spec.class_list = {};
+    if (spec.classes < 1) file.fail("metadata 'heatvit.classes' must be at least 1");
+  }
+  if (file.has_text(kImageSizeKey)) {
+    const int patch = spec.patch_size();
+    spec.image_size = static_cast<int>(file.number(kImageSizeKey, kMaxSide));
+    spec.patch_grid = spec.image_size / patch;
+    if (spec.image_size < patch || spec.image_size % patch != 0) {
+      file.fail("metadata 'heatvit.image_size' must be a multiple of " + std::to_string(patch));
+    }
+  }
+  if (file.has_text(kCropKey)) {
+    spec.crop = file.positive(kCropKey);
+    if (spec.crop > 1) file.fail("metadata 'heatvit.crop' must be at most 1");
+  }
+  if (file.has_text(kInterpolationKey)) {
+    const std::string name = file.text(kInterpolationKey);
+    if (name != "bicubic" && name != "bilinear") file.fail("metadata 'heatvit.interpolation' is '" + name + "'");
+    spec.interpolation = name == "bilinear" ? zoo::Interpolation::kBilinear : zoo::Interpolation::kBicubic;
+  }
+}
+
 // Nothing for a file that is not safetensors.
 std::map<std::string, std::string> metadata_of(const std::string& path) {
   try {
@@ -314,6 +357,7 @@ void save_model(const network::QuantModel& model, const std::string& path) {
   Saver file(model.bits);
   file.text(kQuantizedKey, kVersion);
   file.text("heatvit.model", std::string(model.spec.name));
+  save_input(file, model.spec);
   if (model.bits != 8) file.text("heatvit.bits", std::to_string(model.bits));
   file.text("heatvit.residual_bits", std::to_string(model.residual_bits));
   file.text("heatvit.residual_scale", exact(model.residual_scale));
@@ -337,6 +381,7 @@ network::QuantModel load_model(const std::string& path) {
   } catch (const InputError& error) {
     file.fail(error.what());
   }
+  load_input(file, model.spec);
   model.bits = file.bits();
   model.residual_bits = static_cast<int>(file.number("heatvit.residual_bits", 16));
   if (model.residual_bits != 8 && model.residual_bits != 16)

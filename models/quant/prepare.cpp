@@ -224,9 +224,14 @@ network::QuantModel load_quantized(const PrepareOptions& options) {
 }  // namespace
 
 zoo::ModelSpec spec_of(const PrepareOptions& options) {
-  if (!is_synthetic(options) && is_quantized_model(options.weights)) return load_model(options.weights).spec;
-  zoo::ModelSpec spec = network::fit_to(*weights::open_weights(options.weights), zoo::find(options.model));
+  const bool quantised = !is_synthetic(options) && is_quantized_model(options.weights);
   const InputOptions& input = options.input;
+  if (quantised && (input.mean || input.deviation)) {
+    throw InputError(options.weights +
+                     ": is quantised already, with mean and std in its weights; leave --mean and --std out");
+  }
+  zoo::ModelSpec spec = quantised ? load_model(options.weights).spec
+                                  : network::fit_to(*weights::open_weights(options.weights), zoo::find(options.model));
   spec.mean = input.mean.value_or(spec.mean);
   spec.deviation = input.deviation.value_or(spec.deviation);
   spec.crop = input.crop.value_or(spec.crop);

@@ -7,8 +7,10 @@
 #include <vector>
 
 #include "accel/isa/errors.h"
+#include "models/quant/calibration.h"
 #include "models/quant/model_file.h"
 #include "models/quant/prepare.h"
+#include "models/quant/quantize.h"
 #include "tb/tests/models/network/random_model.h"
 #include "tb/tests/support/temporary_folder.h"
 
@@ -76,6 +78,32 @@ void expect_same(const network::QuantModel& a, const network::QuantModel& b) {
   EXPECT_TRUE(same(a.head, b.head));
   EXPECT_TRUE(same(a.aux_head, b.aux_head));
   EXPECT_TRUE(same(a.selectors, b.selectors));
+}
+
+TEST(ModelFile, KeepsWhatACheckpointHasOtherwiseThanItsModel) {
+  const TemporaryFolder folder;
+  zoo::ModelSpec spec = zoo::find("deit-micro");
+  spec.classes = 10;
+  spec.image_size += 4 * spec.patch_size();
+  spec.patch_grid += 4;
+  spec.crop = 0.9;
+  spec.interpolation = zoo::Interpolation::kBilinear;
+  const network::FloatModel model = network::load_float_model(*weights::open_weights("synthetic:5"), spec);
+  const network::Ranges ranges = calibrate(model, {preprocess::synthetic_image(1, spec.image_size)});
+  const network::QuantModel saved = build(model, ranges, {});
+  save_model(saved, folder.path("q"));
+  const network::QuantModel loaded = load_model(folder.path("q"));
+  expect_same(saved, loaded);
+  EXPECT_EQ(loaded.spec.classes, 10);
+  EXPECT_EQ(loaded.spec.max_tokens(), spec.max_tokens());
+  EXPECT_EQ(loaded.spec.crop, 0.9);
+  EXPECT_EQ(loaded.spec.interpolation, zoo::Interpolation::kBilinear);
+  PrepareOptions options;
+  options.model = "deit-micro";
+  options.weights = folder.path("q");
+  EXPECT_EQ(spec_of(options).image_size, spec.image_size);
+  options.input.mean = {0.5F, 0.5F, 0.5F};  // it is folded already
+  EXPECT_THROW(spec_of(options), InputError);
 }
 
 TEST(ModelFile, LoadsBitIdenticalForEveryStructure) {
