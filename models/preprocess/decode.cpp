@@ -92,7 +92,7 @@ void expect_sane(const std::string& path, const Picture& picture) {
   throw InputError(path + ": no image that can be decoded (" + reason + "; allowed: JPEG, PNG, BMP)");
 }
 
-Picture decode_by_stb(const std::string& path, const std::vector<uint8_t>& bytes) {
+Picture decode_bmp(const std::string& path, const std::vector<uint8_t>& bytes) {
   const stbi_io_callbacks callbacks = ByteFeed::callbacks();
   ByteFeed header(bytes), feed(bytes);
   Picture picture;
@@ -115,8 +115,8 @@ Picture decode_by_stb(const std::string& path, const std::vector<uint8_t>& bytes
 
 Picture decode_image(const std::string& path) {
   const std::vector<uint8_t> bytes = read_file(path);
+  if (starts_with(bytes, {'B', 'M'})) return decode_bmp(path, bytes);
   const bool jpeg = starts_with(bytes, {0xFF, 0xD8, 0xFF});
-  if (starts_with(bytes, {'B', 'M'}) || (jpeg && !is_cmyk_jpeg(bytes))) return decode_by_stb(path, bytes);
   if (!jpeg && !starts_with(bytes, {0x89, 'P', 'N', 'G', '\r', '\n', 0x1A, '\n'})) no_image(path, "unknown image type");
   Picture picture;
   std::string error;

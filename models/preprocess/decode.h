@@ -1,5 +1,4 @@
-// Image files to pixels, as PIL's Image.open(path).convert("RGB") gives them but for a few levels of stb's JPEG
-// decoder.
+// Image files to pixels, as PIL's Image.open(path).convert("RGB") gives them.
 #pragma once
 
 #include <cstdint>
@@ -13,16 +12,14 @@ struct Picture {
   int width = 0, height = 0;
 };
 
-/// JPEG (stb; libjpeg where it has four components), PNG (libpng) and BMP (stb), told by their first bytes. Alpha is
-/// dropped and 16-bit samples are cut to their high byte; CMYK is taken as inverted, with Adobe's marker or without;
-/// EXIF's orientation is not applied. Throws InputError naming the file: unreadable, no image, truncated, zero or
-/// absurd size.
+/// JPEG (libjpeg), PNG (libpng) and BMP (stb), told by their first bytes. Alpha is dropped and 16-bit samples are cut
+/// to their high byte; CMYK is taken as inverted, with Adobe's marker or without; EXIF's orientation is not applied.
+/// Throws InputError naming the file: unreadable, no image, truncated, zero or absurd size.
 Picture decode_image(const std::string& path);
 
 /// Decoders of the parts of a file; `bytes` holds all of it. False: `error` says why. Dimensions are checked by
 /// `allowed` before memory is taken.
 using SizeCheck = bool (*)(int64_t width, int64_t height);
-bool is_cmyk_jpeg(const std::vector<uint8_t>& bytes);
 bool decode_jpeg(const std::vector<uint8_t>& bytes, SizeCheck allowed, Picture& picture, std::string& error);
 bool decode_png(const std::vector<uint8_t>& bytes, SizeCheck allowed, Picture& picture, std::string& error);
 

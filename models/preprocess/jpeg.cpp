@@ -62,22 +62,6 @@ void cmyk_to_rgb(const uint8_t* cmyk, uint8_t* rgb, size_t count) {
 
 }  // namespace
 
-bool is_cmyk_jpeg(const std::vector<uint8_t>& bytes) {
-  // The frame header's number of components: 0xFF, SOF, length (2), precision, height (2), width (2), components.
-  constexpr size_t kComponents = 9;
-  for (size_t at = 2; at + kComponents < bytes.size() && bytes[at] == 0xFF;) {
-    const int marker = bytes[at + 1];
-    if (marker == 0xFF) {  // a fill byte
-      ++at;
-      continue;
-    }
-    const bool frame = marker >= 0xC0 && marker <= 0xCF && marker != 0xC4 && marker != 0xC8 && marker != 0xCC;
-    if (frame) return bytes[at + kComponents] == 4;
-    at += 2 + size_t{bytes[at + 2]} * 256 + bytes[at + 3];
-  }
-  return false;
-}
-
 bool decode_jpeg(const std::vector<uint8_t>& bytes, SizeCheck allowed, Picture& picture, std::string& error) {
   // Nothing with a destructor may be made between setjmp and longjmp.
   jpeg_decompress_struct info{};

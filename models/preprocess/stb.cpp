@@ -1,6 +1,5 @@
 // stb_image is a header that becomes code in exactly one file: this one, compiled without our warnings.
-// PNG and CMYK JPEG have libraries of their own (decode.h).
-#define STBI_ONLY_JPEG
+// BMP alone: JPEG and PNG have libraries of their own (decode.h), which are better kept and decode as PIL does.
 #define STBI_ONLY_BMP
 #define STBI_NO_STDIO
 #define STBI_NO_LINEAR
