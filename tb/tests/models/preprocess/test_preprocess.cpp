@@ -287,6 +287,23 @@ TEST_F(ImageFile, CmykIsTakenAsInvertedWithAndWithoutAdobesMarker) {
   }
 }
 
+/// Damaged Huffman tables made decoders read out of bounds: whatever stands there, an image or a refusal comes of it.
+TEST_F(ImageFile, DamagedHuffmanTablesAreSurvived) {
+  const std::string whole = cmyk_jpeg({200, 100, 50, 230}, false);
+  const size_t table = whole.find("\xFF\xC4");
+  ASSERT_NE(table, std::string::npos);
+  for (size_t i = table + 2; i < std::min(table + 40, whole.size()); ++i) {
+    std::string damaged = whole;
+    damaged[i] = '\xFF';
+    const std::string path = write("damaged.jpg", damaged);
+    try {
+      EXPECT_EQ(load_image(path, 1.0, 16).pixels.size(), 16U * 16 * 3);
+    } catch (const InputError& error) {
+      EXPECT_THAT(error.what(), HasSubstr("damaged.jpg"));
+    }
+  }
+}
+
 TEST_F(ImageFile, MissingFilesAndFolders) {
   const auto message = [&](const std::string& path) { return message_of([&] { load_image(path, kDeitCrop); }); };
   EXPECT_THAT(message((folder_ / "none.jpg").string()), HasSubstr("no such file"));
