@@ -65,7 +65,13 @@ void execute(const int8_t* activations, const int8_t* weights, int8_t* results, 
     case isa::Opcode::kSoftmax: run_softmax(activations, results, job, state.scores); break;
     case isa::Opcode::kLayerNorm: run_layernorm(activations, weights, results, job); break;
     case isa::Opcode::kCopy: run_copy(activations, results, job); break;
-    case isa::Opcode::kTokenMean: run_token_mean(activations, results, job); break;
+    case isa::Opcode::kTokenMean:
+      if (job.a_type == isa::Element::kInt16) {
+        run_token_mean<int16_t>(activations, results, job);
+      } else {
+        run_token_mean<int8_t>(activations, results, job);
+      }
+      break;
     case isa::Opcode::kHeadMean: run_head_mean(activations, results, job); break;
     case isa::Opcode::kTokenScore: run_token_score(activations, job, state.scores); break;
     case isa::Opcode::kColumnMaxAdd: run_column_max(activations, results, job); break;

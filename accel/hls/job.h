@@ -58,14 +58,14 @@ struct Job {
   uint64_t immediate;  // a channel record
   uint16_t multiplier, multiplier2, delta;
   int shift, shift2;
-  int keep;
+  int keep, front;
   uint32_t threshold;
   uint64_t epsilon;
   bool conv;
   kernels::ConvShape shape;
   bool batch;  // of several images: counts and rows of one of them, or its images in place of heads
 
-  int candidates() const { return tokens - 1 - (package ? 1 : 0); }
+  int candidates() const { return tokens - front - (package ? 1 : 0); }
 };
 
 inline int smaller(int a, int b) { return a < b ? a : b; }
@@ -150,10 +150,11 @@ inline Job decode_job(const uint32_t* words, const SelectorState& state) {
   job.shift2 = number_at(words, f::kShift2);
   job.delta = static_cast<uint16_t>(isa::get_field(words, f::kDelta));
   job.keep = number_at(words, f::kKeep);
+  job.front = number_at(words, f::kFront);
   job.threshold = isa::get_field(words, f::kThreshold);
   job.epsilon = uint64_t{isa::get_field(words, f::kEpsilonLow)} | uint64_t{isa::get_field(words, f::kEpsilonHigh)}
                                                                       << 32;
-  job.batch = words[f::kImage.word] != 0 ||
+  job.batch = (words[f::kImage.word] & f::kBatchMask) != 0 ||
               (job.opcode == isa::Opcode::kGemm && job.heads > 1 && job.layout_b == isa::LayoutB::kPacked);
   job.conv = flag_at(words, f::kConvSize);
   job.shape.size = number_at(words, f::kConvSize);

@@ -99,9 +99,10 @@ slice_rows:
   }
 }
 
+template <class T>
 inline void run_token_mean(const int8_t* activations, int8_t* results, const Job& job) {
-  int8_t slice[kernels::kMaxTokens * kSlice];
-  int8_t mean[kernels::kMaxRow];
+  T slice[kernels::kMaxTokens * kSlice];
+  T mean[kernels::kMaxRow];
 mean_heads:
   for (int h = 0; h < job.heads; ++h) {
 #pragma HLS loop_tripcount min = 1 max = 16
@@ -109,12 +110,12 @@ mean_heads:
     for (int column = 0; column < job.n; column += kSlice) {
 #pragma HLS loop_tripcount min = 1 max = 16
       const int columns = smaller(kSlice, job.n - column);
-      load_slice<int8_t>(activations, job.a, h, job.tokens, column, columns, slice);
-      kernels::token_mean_slice(slice, job.tokens, columns, 1, 1 + job.candidates(), mean);
+      load_slice<T>(activations, job.a, h, job.tokens, column, columns, slice);
+      kernels::token_mean_slice(slice, job.tokens, columns, job.front, job.front + job.candidates(), mean);
     mean_copies:
       for (int i = 0; i < job.m; ++i) {
 #pragma HLS loop_tripcount min = 1 max = 256
-        store_row<int8_t>(mean, columns, results, address_of(job.c, h, i, column));
+        store_row<T>(mean, columns, results, address_of(job.c, h, i, column * static_cast<int>(sizeof(T))));
       }
     }
   }
@@ -149,15 +150,15 @@ scored_tokens:
 
 /// Sets mask and token-count register; returns the patch tokens kept.
 inline int run_token_select(const Job& job, SelectorState& state) {
-  const int end = 1 + job.candidates();
+  const int first = job.front, end = first + job.candidates();
   if (job.random_scores) kernels::random_scores(state.seed, job.stage, job.tokens, state.scores);
   const int kept = job.by_threshold
-                       ? kernels::select_threshold(state.scores, 1, end, job.threshold, state.mask, job.tokens)
-                       : kernels::select_count(state.scores, 1, end, job.keep, state.mask, job.tokens);
+                       ? kernels::select_threshold(state.scores, first, end, job.threshold, state.mask, job.tokens)
+                       : kernels::select_count(state.scores, first, end, job.keep, state.mask, job.tokens);
   state.tokens_before = state.tokens;
   state.package_before = state.package;
   state.package = state.package || kept < job.candidates();
-  state.tokens = 1 + kept + (state.package ? 1 : 0);
+  state.tokens = job.front + kept + (state.package ? 1 : 0);
   return kept;
 }
 

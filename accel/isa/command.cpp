@@ -94,7 +94,8 @@ void put_batch(CommandWords& w, const Command& c) {
 }
 
 void get_batch(Command& c, const CommandWords& w) {
-  if (get_flag(w, f::kReservedBatch)) throw std::invalid_argument("bad command: reserved batch bits are set");
+  if (get_flag(w, f::kReservedBatch) || get_flag(w, f::kReservedFront))
+    throw std::invalid_argument("bad command: reserved batch bits are set");
   c.image = get8(w, f::kImage);
   c.a_behind = get_flag(w, f::kBehindA);
   c.b_behind = get_flag(w, f::kBehindB);
@@ -159,6 +160,7 @@ CommandWords encode(const Command& c) {
   put(w, f::kWaitA, c.wait_a);
   put(w, f::kWaitB, c.wait_b);
   put_batch(w, c);
+  put(w, f::kFront, c.front);
   w[f::kChecksumWord] = command_checksum(w.data());
   return w;
 }
@@ -197,6 +199,7 @@ Command decode(const CommandWords& w) {
   c.wait_a = get16(w, f::kWaitA);
   c.wait_b = get16(w, f::kWaitB);
   get_batch(c, w);
+  c.front = get8(w, f::kFront);
   check(c);
   return c;
 }

@@ -77,6 +77,7 @@ struct Command {
   ScoreSource score_source = ScoreSource::kMemory;
   SelectRule select_rule = SelectRule::kCount;
   uint16_t keep = 0;       // kCount: patch tokens that stay
+  uint8_t front = 1;       // tokens in front of the candidates (class, distillation, registers), which always stay
   uint32_t threshold = 0;  // kThreshold: keep where score >= threshold
   uint64_t epsilon = 0;    // LayerNorm: n^2 eps / scale^2
   Dependency wait_a = 0;   // operand A and R (and the command as a whole for select): after this command's stores

@@ -12,16 +12,16 @@ constexpr int kCommandWords = 32;
 constexpr int kCommandBytes = 4 * kCommandWords;
 
 enum class Opcode : uint8_t {
-  kEnd = 0,            // raise the interrupt
-  kGemm = 1,           // C = post(A x B), tiles on the PE array
-  kSoftmax = 2,        // rows of int16 scores (Q8) -> uint8 / uint16 probabilities
-  kLayerNorm = 3,      // rows of the residual stream -> activations, in the fabric or on the host CPU
-  kCopy = 4,           // m rows of n bytes each
-  kTokenMean = 5,      // mean over candidate tokens, written beside every token (the selector's global feature)
-  kHeadMean = 6,       // mean of each row of n values -> an activation (the selector's head statistics)
-  kTokenScore = 7,     // per-head keep probabilities and head weights -> the selector's score memory
-  kTokenSelect = 8,    // scores -> keep list, token-count register
-  kTokenPack = 9,      // compact the residual stream, append the package token
+  kEnd = 0,          // raise the interrupt
+  kGemm = 1,         // C = post(A x B), tiles on the PE array
+  kSoftmax = 2,      // rows of int16 scores (Q8) -> uint8 / uint16 probabilities
+  kLayerNorm = 3,    // rows of the residual stream -> activations, in the fabric or on the host CPU
+  kCopy = 4,         // m rows of n bytes each
+  kTokenMean = 5,    // mean over candidate tokens, written beside every token (the selector's global feature, pooling)
+  kHeadMean = 6,     // mean of each row of n values -> an activation (the selector's head statistics)
+  kTokenScore = 7,   // per-head keep probabilities and head weights -> the selector's score memory
+  kTokenSelect = 8,  // scores -> keep list, token-count register
+  kTokenPack = 9,    // compact the residual stream, append the package token
   kColumnMaxAdd = 10,  // C[0][j] = R[0][j] + max over rows A[i][j] (int32; LV-ViT's auxiliary head)
 };
 constexpr int kOpcodes = 11;
@@ -82,7 +82,8 @@ constexpr Field kThreshold{26, 0, 32};
 constexpr Field kEpsilonLow{27, 0, 32}, kEpsilonHigh{28, 0, 32};
 constexpr Field kWaitA{29, 0, 16}, kWaitB{29, 16, 16};
 constexpr Field kImage{30, 0, 8}, kBehindA{30, 8, 1}, kBehindC{30, 9, 1}, kBehindB{30, 10, 1},
-    kReservedBatch{30, 11, 21};
+    kReservedBatch{30, 11, 5}, kFront{30, 16, 8}, kReservedFront{30, 24, 8};
+constexpr uint32_t kBatchMask = 0xFFFF;  // of word 30: what only batches have
 
 // Extents: a word each, the fixed part (signed) below, the part per token above.
 constexpr int kWordM = 2, kWordK = 3, kWordN = 4;

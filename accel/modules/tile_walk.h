@@ -23,8 +23,8 @@ struct Job {
   /// The image that a command of one image works on.
   int image() const { return command.image == 0 ? 0 : command.image - 1; }
 
-  /// Patch tokens: without CLS and package.
-  int candidates() const { return tokens - 1 - (package ? 1 : 0); }
+  /// Patch tokens: without those in front and the package.
+  int candidates() const { return tokens - command.front - (package ? 1 : 0); }
 };
 
 /// The command where the register says `tokens`, and said `before_select` before the last selection: packing reads the

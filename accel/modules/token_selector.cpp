@@ -1,7 +1,5 @@
 #include "accel/modules/token_selector.h"
 
-#include <numeric>
-
 #include "accel/kernels/selector.h"
 #include "accel/modules/operation.h"
 #include "accel/modules/plan.h"
@@ -21,11 +19,7 @@ void TokenSelector::reset(int tokens, std::vector<ImageSettings> images) {
   scores_.assign(static_cast<size_t>(tokens_.rows()), 0);
   mask_.assign(static_cast<size_t>(tokens_.rows()), 1);
   images_.clear();
-  for (ImageSettings& settings : images) {
-    std::vector<int> patches(static_cast<size_t>(tokens));
-    std::iota(patches.begin(), patches.end(), -1);  // row 0 is CLS
-    images_.push_back({std::move(settings), std::move(patches), {}, {}});
-  }
+  for (ImageSettings& settings : images) images_.push_back({std::move(settings), {}, {}, {}});
 }
 
 void TokenSelector::add_cls_scores(int head, const uint16_t* probabilities, int first_row, int tokens) {
@@ -82,7 +76,7 @@ void TokenSelector::select(const Job& job) {
   const isa::Command& c = job.command;
   ports_.scoreboard.wait_for(c.wait_a, ports_.account);
   ports_.account.enter(Cause::kBusy);
-  const int tokens = job.tokens, candidates = job.candidates();
+  const int candidates = job.candidates();
 
   ImageState& image = images_.at(static_cast<size_t>(job.image()));
   int kept = 0;
@@ -91,12 +85,11 @@ void TokenSelector::select(const Job& job) {
     kept = rank(job);
     tap_selection(job, kept);
     const uint8_t* mask = mask_.data() + job.first_row;
-    std::vector<int> patches = {-1};
-    for (int t = 1; t <= candidates; ++t)
-      if (mask[t] != 0) patches.push_back(image.patch_of_token[static_cast<size_t>(t)]);
-    image.kept.emplace_back(patches.begin() + 1, patches.end());
-    patches.resize(static_cast<size_t>(tokens), -1);
-    image.patch_of_token = std::move(patches);
+    std::vector<int> patches;
+    for (int i = 0; i < candidates; ++i)
+      if (mask[c.front + i] != 0) patches.push_back(image.kept.empty() ? i : image.patches[static_cast<size_t>(i)]);
+    image.kept.push_back(patches);
+    image.patches = std::move(patches);
   } else {
     const size_t stage = image.kept_counts.size();
     const std::vector<int>& forced = image.settings.forced_keep;
@@ -105,16 +98,17 @@ void TokenSelector::select(const Job& job) {
   image.kept_counts.push_back(kept);
   ports_.clock.wait_cycles(static_cast<uint64_t>(operation_of(c).cycles(job, {}, config_)));
   const bool package = job.package || kept < candidates;
-  tokens_.of(job.image()) = {1 + kept + (package ? 1 : 0), package};
+  tokens_.of(job.image()) = {c.front + kept + (package ? 1 : 0), package};
 }
 
 int TokenSelector::rank(const Job& job) {
   const isa::Command& c = job.command;
   const uint32_t* scores = scores_.data() + job.first_row;
   uint8_t* mask = mask_.data() + job.first_row;
+  const int first = c.front, end = first + job.candidates();
   return c.select_rule == isa::SelectRule::kCount
-             ? kernels::select_count(scores, 1, 1 + job.candidates(), c.keep, mask, job.tokens)
-             : kernels::select_threshold(scores, 1, 1 + job.candidates(), c.threshold, mask, job.tokens);
+             ? kernels::select_count(scores, first, end, c.keep, mask, job.tokens)
+             : kernels::select_threshold(scores, first, end, c.threshold, mask, job.tokens);
 }
 
 void TokenSelector::draw_scores(const Job& job, uint32_t seed) {
@@ -130,13 +124,15 @@ void TokenSelector::tap_selection(const Job& job, int kept) {
   const isa::Command& c = job.command;
   const bool by_count = c.select_rule == isa::SelectRule::kCount;
   const char* unit = by_count ? "token_select_count" : "token_select_threshold";
-  if (!ports_.tap.tapped(unit)) return;
-  const auto count = static_cast<size_t>(job.tokens);
+  if (c.front < 1 || !ports_.tap.tapped(unit)) return;
+  // The unit has one row in front of the candidates: of more it sees the last.
+  const int first_row = job.first_row + c.front - 1, tokens = job.tokens - c.front + 1;
+  const auto count = static_cast<size_t>(tokens);
   const TapScalar rule = by_count ? TapScalar{"keep", c.keep} : TapScalar{"threshold", c.threshold};
   ports_.tap.take({unit,
-                   {{"tokens", job.tokens}, {"candidates", job.candidates()}, rule, {"return", kept}},
-                   {tap_array("scores", false, scores_.data() + job.first_row, count),
-                    tap_array("mask", true, mask_.data() + job.first_row, count)}});
+                   {{"tokens", tokens}, {"candidates", job.candidates()}, rule, {"return", kept}},
+                   {tap_array("scores", false, scores_.data() + first_row, count),
+                    tap_array("mask", true, mask_.data() + first_row, count)}});
 }
 
 void TokenSelector::tap_slice(const Job& job, const Chunk& chunk, const uint8_t* in, const uint8_t* out) {

@@ -96,7 +96,7 @@ class TokenSelector : public sc_core::sc_module {
 
   struct ImageState {
     ImageSettings settings;
-    std::vector<int> patch_of_token;  // index memory: original patch of each row; -1 for CLS and package
+    std::vector<int> patches;  // index memory: original patch of each candidate, once some are dropped
     std::vector<std::vector<int>> kept;
     std::vector<int> kept_counts;
   };

@@ -267,7 +267,7 @@ template <class T>
 void VectorUnit::mean_tokens(const Job& job, const Chunk& k, const T* in, T* out) {
   mean_row_.resize(static_cast<size_t>(k.columns) * sizeof(T));
   auto* mean = reinterpret_cast<T*>(mean_row_.data());
-  kernels::token_mean_slice(in, job.tokens, k.columns, 1, 1 + job.candidates(), mean);
+  kernels::token_mean_slice(in, job.tokens, k.columns, job.command.front, job.command.front + job.candidates(), mean);
   kernels::copy_rows(mean, 0, out, k.columns, k.rows, k.columns);
 }
 
@@ -313,11 +313,14 @@ void VectorUnit::compute_chunk(const Job& job, const Chunk& k, const uint8_t* in
     case Opcode::kTokenMean:
       if (wide_in) return mean_tokens(job, k, in16, out16);
       mean_tokens(job, k, in8, out8);
-      if (ports_.tap.tapped("token_mean"))
+      if (c.front >= 1 && ports_.tap.tapped("token_mean")) {
+        // The unit leaves out one row in front: of more it sees the last.
+        const auto seen = static_cast<size_t>(job.tokens - c.front + 1);
         ports_.tap.take({"token_mean",
-                         {{"tokens", job.tokens}, {"columns", k.columns}, {"candidates", job.candidates()}},
-                         {tap_array("x", false, in8, static_cast<size_t>(job.tokens) * columns),
+                         {{"tokens", static_cast<int>(seen)}, {"columns", k.columns}, {"candidates", job.candidates()}},
+                         {tap_array("x", false, in8 + (c.front - size_t{1}) * columns, seen * columns),
                           tap_array("mean", true, reinterpret_cast<const int8_t*>(mean_row_.data()), columns)}});
+      }
       break;
     case Opcode::kColumnMaxAdd:
       kernels::column_max_add(reinterpret_cast<const int32_t*>(in), k.rows, k.columns,

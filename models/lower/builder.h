@@ -60,8 +60,11 @@ class Builder {
     }
   }
 
-  /// Row 0 of every image of a batch, dense: CLS tokens.
-  View gather_cls(const View& rows);
+  /// The first `count` rows of every image of a batch, dense: what a head looks at.
+  View gather_front(const View& rows, int count);
+
+  /// The mean over the patch tokens of every image, dense.
+  View pooled();
 
   /// A command whose operands are activations.
   isa::Command command(isa::Opcode opcode, uint8_t block, isa::Op op) const;
@@ -85,7 +88,7 @@ class Builder {
   std::map<uint32_t, isa::Dependency> writer_;  // region address -> last command that writes it, plus one
   bool fused_softmax_ = false;
 
-  View image_, x_, cls_, normed_, qkv_, scores_, probabilities_, attended_, hidden_, logits_;
+  View image_, x_, cls_, pooled_, normed_, qkv_, scores_, probabilities_, attended_, hidden_, logits_;
   View stem_[2], head_logits_, aux_logits_;
   View sel_features_, sel_mlp1_, sel_mlp2_, sel_keep_, sel_mean_, sel_head1_, sel_weight_;
 };

@@ -32,6 +32,7 @@ void check(const zoo::ModelSpec& spec, const network::Pruning& pruning, const ne
   if (hw.residual_on_chip && hw.layernorm == isa::Placement::kCpu)
     throw InputError("accel.residual = chip needs accel.layernorm = pl: the host does not reach the memory on chip");
   if (!pruning.enabled()) return;
+  network::expect_scorer(spec, pruning);
   int previous = 0;
   for (int position : pruning.positions) {
     if (position <= previous || position > spec.depth)
@@ -176,7 +177,11 @@ void Builder::reserve_activations() {
   attended_ = view("attended", rows, d);
   hidden_ = view("hidden", rows, spec_.mlp_hidden * operand_bytes());
   logits_ = view("logits", images, spec_.classes * 4);
-  if (images > 1) cls_ = view("cls_rows", images, spec_.dim * std::max(residual_bytes(), operand_bytes()));
+  if (images > 1)
+    cls_ =
+        view("cls_rows", images * (spec_.two_heads() ? 2 : 1), spec_.dim * std::max(residual_bytes(), operand_bytes()));
+  if (spec_.pooling == zoo::Pooling::kMean)  // a row a token of the last image, behind one of each before it
+    pooled_ = view("pooled", t + images - 1, spec_.dim * residual_bytes());
   if (!spec_.stem.empty()) {  // two maps in turn, each as large as the largest that comes to lie there
     int size = spec_.image_size, pixels[2] = {}, row_bytes[2] = {};
     for (size_t i = 0; i < spec_.stem.size(); ++i) {
@@ -188,7 +193,7 @@ void Builder::reserve_activations() {
     for (size_t i = 0; i < 2; ++i)
       if (pixels[i] != 0) stem_[i] = view("stem", pixels[i], row_bytes[i], pixels[i] * row_bytes[i], images);
   }
-  if (spec_.aux_head) {
+  if (spec_.aux_head()) {
     head_logits_ = view("head_logits", images, spec_.classes * 4);
     aux_logits_ = view("aux_logits", rows, spec_.classes * 4);
   }
@@ -250,17 +255,21 @@ void Builder::embedding() {
                       0, x_.pitch, 0};
   const uint32_t image_rows = hw_.batch == 1 ? 0 : x_.pitch * static_cast<uint32_t>(spec_.max_tokens());
   View patches = x_, first_rows = x_;
-  patches.offset = x_.pitch;  // row 0 is CLS
+  const int front = spec_.front_tokens();
+  patches.offset = static_cast<uint32_t>(front) * x_.pitch;
   patches.head_stride = first_rows.head_stride = image_rows;
   linear(c, "embed", model_ != nullptr ? &model_->embed : nullptr, source, patches, &position);
 
+  if (front == 0) return;
   Command cls = command(Opcode::kCopy, 0, Op::kCls);
   cls.a_type = cls.c_type = Element::kInt8;  // rows of bytes
   cls.heads = c.heads;
-  cls.m = fixed_extent(1);
+  cls.m = fixed_extent(front);
   cls.n = fixed_extent(static_cast<int>(x_.pitch));
-  tile_rows(cls, hw_, static_cast<int>(x_.pitch), static_cast<int>(x_.pitch), 1);
-  const View constant{place_residual("cls", model_ != nullptr ? &model_->cls : nullptr, dim), 0, x_.pitch, 0};
+  tile_rows(cls, hw_, static_cast<int>(x_.pitch), static_cast<int>(x_.pitch), front);
+  const View constant{
+      place_residual("cls", model_ != nullptr ? &model_->front : nullptr, static_cast<uint64_t>(front) * dim), 0,
+      x_.pitch, 0};
   emit(cls, &constant, nullptr, nullptr, &first_rows);
 }
 
@@ -357,7 +366,7 @@ void Builder::block(int index, const network::QuantBlock* w) {
   linear(fc2, prefix + "fc2", w != nullptr ? &w->fc2 : nullptr, hidden_, x_, &x_);
 }
 
-View Builder::gather_cls(const View& rows) {
+View Builder::gather_front(const View& rows, int count) {
   if (hw_.batch == 1) return rows;
   View dense = cls_;
   dense.pitch = rows.pitch;
@@ -366,33 +375,59 @@ View Builder::gather_cls(const View& rows) {
     copy.image = image;
     copy.a_behind = true;
     copy.a_type = copy.c_type = Element::kInt8;  // rows of bytes
-    copy.m = fixed_extent(1);
+    copy.m = fixed_extent(count);
     copy.n = fixed_extent(static_cast<int>(rows.pitch));
-    tile_rows(copy, hw_, static_cast<int>(rows.pitch), static_cast<int>(rows.pitch), 1);
+    tile_rows(copy, hw_, static_cast<int>(rows.pitch), static_cast<int>(rows.pitch), count);
     View to = dense;
-    to.offset = (image - 1U) * rows.pitch;
+    to.offset = (image - 1U) * static_cast<uint32_t>(count) * rows.pitch;
     emit(copy, &rows, nullptr, nullptr, &to);
   });
   return dense;
+}
+
+View Builder::pooled() {
+  // The operation writes the mean beside every row that it reads: images follow each other, a row each, so that the
+  // first row of each stays.
+  uint32_t row = 0;
+  for_each_image(x_.region, [&](uint8_t image) {
+    Command mean = command(Opcode::kTokenMean, isa::kHeadBlock, Op::kCls);
+    mean.image = image;
+    mean.a_behind = image != 0;
+    mean.a_type = mean.c_type = residual_type();
+    mean.m = kTokens;
+    mean.front = static_cast<uint8_t>(spec_.front_tokens());
+    mean.n = fixed_extent(spec_.dim);
+    tile_columns(mean, hw_, residual_bytes(), spec_.max_tokens(), spec_.dim);
+    View to = pooled_;
+    to.offset = row++ * pooled_.pitch;
+    emit(mean, &x_, nullptr, nullptr, &to);
+  });
+  return pooled_;
 }
 
 void Builder::classifier() {
   const auto* norm = model_ != nullptr ? &model_->norm : nullptr;
   const isa::Extent images = fixed_extent(hw_.batch);
   View cls_rows = normed_;
-  if (spec_.aux_head) {
+  if (spec_.aux_head()) {
     layernorm(isa::kHeadBlock, Op::kNorm, kTokens, spec_.dim, norm, x_, normed_);
-    cls_rows = gather_cls(normed_);
+    cls_rows = gather_front(normed_, 1);
+  } else if (spec_.pooling == zoo::Pooling::kMean) {
+    layernorm(isa::kHeadBlock, Op::kNorm, images, spec_.dim, norm, pooled(), normed_);
   } else {
-    layernorm(isa::kHeadBlock, Op::kNorm, images, spec_.dim, norm, gather_cls(x_), normed_);
+    const int tokens = spec_.two_heads() ? 2 : 1;
+    layernorm(isa::kHeadBlock, Op::kNorm, fixed_extent(tokens * hw_.batch), spec_.dim, norm, gather_front(x_, tokens),
+              normed_);
+    cls_rows.pitch *= static_cast<uint32_t>(tokens);  // side by side
   }
   Command head = command(Opcode::kGemm, isa::kHeadBlock, Op::kHead);
   head.m = images;
-  head.k = fixed_extent(spec_.dim);
+  head.k = fixed_extent(spec_.head_inputs());
   head.n = fixed_extent(spec_.classes);
   head.c_type = Element::kInt32;
-  linear(head, "head", model_ != nullptr ? &model_->head : nullptr, cls_rows, spec_.aux_head ? head_logits_ : logits_);
-  if (spec_.aux_head) auxiliary_head(head);
+  linear(head, "head", model_ != nullptr ? &model_->head : nullptr, cls_rows,
+         spec_.aux_head() ? head_logits_ : logits_);
+  if (spec_.aux_head()) auxiliary_head(head);
 }
 
 void Builder::auxiliary_head(Command aux) {

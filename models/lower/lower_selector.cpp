@@ -36,6 +36,7 @@ void Builder::heatvit_scores(int stage, uint8_t block) {
   Command mean = command(Opcode::kTokenMean, block, Op::kSelGlobal);
   mean.heads = static_cast<uint8_t>(heads);
   mean.m = kTokens;
+  mean.front = static_cast<uint8_t>(spec_.front_tokens());
   mean.n = fixed_extent(d / 2);
   tile_columns(mean, hw_, operand_bytes(), spec_.max_tokens(), d / 2);
   View local = sel_features_;
@@ -92,6 +93,7 @@ void Builder::selector(int stage, int before_block) {
 
   Command select = command(Opcode::kTokenSelect, block, Op::kSelSelect);
   select.m = kTokens;
+  select.front = static_cast<uint8_t>(spec_.front_tokens());
   select.stage = static_cast<uint8_t>(stage);
   select.score_source =
       pruning_.scorer == network::Scorer::kRandom ? isa::ScoreSource::kRandom : isa::ScoreSource::kMemory;
@@ -108,6 +110,7 @@ void Builder::selector(int stage, int before_block) {
   Command pack = command(Opcode::kTokenPack, block, Op::kSelPack);
   pack.stage = select.stage;
   pack.m = kTokens;
+  pack.front = select.front;
   pack.n = fixed_extent(spec_.dim);
   pack.a_type = pack.c_type = residual_type();
   tile_columns(pack, hw_, residual_bytes(), spec_.max_tokens(), spec_.dim);

@@ -1,9 +1,11 @@
 #include "models/network/fit.h"
 
+#include <array>
 #include <cmath>
 #include <string>
 
 #include "accel/isa/errors.h"
+#include "accel/isa/layout.h"
 
 namespace heatvit::network {
 namespace {
@@ -21,6 +23,40 @@ void expect(const WeightSource& source, const zoo::ModelSpec& spec, const char* 
   if (there == 0 || there == wanted) return;  // a tensor that is missing is named when it is read
   throw InputError(source.describe() + ": " + what + " is " + std::to_string(there) + " where " +
                    std::string(spec.name) + " has " + std::to_string(wanted));
+}
+
+/// The numbers of tokens in front that pos_embed may have rows for, the usual first.
+std::array<int, 3> placings(const zoo::ModelSpec& spec) {
+  return {spec.front_tokens() - spec.registers, spec.front_tokens(), 0};
+}
+
+/// The grid of patches that goes with `rows` of pos_embed: the description's where it can be, else another square.
+int grid_of(int64_t rows, const zoo::ModelSpec& spec) {
+  for (const int placed : placings(spec))
+    if (rows == placed + spec.patches()) return spec.patch_grid;
+  for (const int placed : placings(spec)) {
+    if (rows <= placed) continue;
+    const auto grid = static_cast<int>(std::lround(std::sqrt(static_cast<double>(rows - placed))));
+    if (int64_t{grid} * grid == rows - placed) return grid;
+  }
+  return spec.patch_grid;
+}
+
+/// What stands in front, how logits come from it, LayerScale: where there is a tensor, there is the part. A description
+/// that has more than the tensors is refused when they are read.
+void fit_parts(const WeightSource& source, zoo::ModelSpec& spec) {
+  if (source.shape("dist_token") && spec.class_token) spec.distillation_token = true;
+  if (spec.distillation_token && source.shape("head_dist.weight") && spec.classifier == zoo::Classifier::kOne &&
+      spec.pooling == zoo::Pooling::kClass)
+    spec.classifier = zoo::Classifier::kTwo;
+  if (const int64_t registers = extent(source, "reg_token", 1); registers > 0 && registers < isa::kMaxSequence)
+    spec.registers = static_cast<int>(registers);
+  if (source.shape("blocks.0.ls1.gamma")) spec.layer_scale = true;
+  if (spec.pooling == zoo::Pooling::kClass && source.shape("fc_norm.weight") && !source.shape("norm.weight"))
+    throw InputError(
+        source.describe() +
+        ": has fc_norm in place of norm, as where the mean over the patches is classified: its description "
+        "needs \"pooling\": \"mean\" (docs/networks.md)");
 }
 
 int64_t depth_of(const WeightSource& source) {
@@ -43,15 +79,21 @@ zoo::ModelSpec fit_to(const WeightSource& source, zoo::ModelSpec spec) {
     spec.classes = static_cast<int>(classes);
     spec.class_list = {};
   }
-  const int64_t tokens = extent(source, "pos_embed", 1);
-  if (tokens > 1 && tokens != spec.max_tokens()) {
-    const int grid = static_cast<int>(std::lround(std::sqrt(static_cast<double>(tokens - 1))));
-    if (int64_t{grid} * grid == tokens - 1) {
-      spec.image_size = grid * spec.patch_size();
-      spec.patch_grid = grid;
-    }
+  fit_parts(source, spec);
+  if (const int64_t rows = extent(source, "pos_embed", 1); rows > 0) {
+    const int grid = grid_of(rows, spec);
+    spec.image_size = grid * spec.patch_size();
+    spec.patch_grid = grid;
   }
+  zoo::check(spec, source.describe());
   return spec;
+}
+
+int placed_tokens(const WeightSource& source, const zoo::ModelSpec& spec) {
+  const int64_t rows = extent(source, "pos_embed", 1);
+  for (const int placed : placings(spec))
+    if (rows == placed + spec.patches()) return placed;
+  return placings(spec).front();
 }
 
 }  // namespace heatvit::network

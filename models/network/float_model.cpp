@@ -5,6 +5,7 @@
 #include <cstddef>
 
 #include "accel/isa/errors.h"
+#include "models/network/fit.h"
 
 namespace heatvit::network {
 namespace {
@@ -76,6 +77,24 @@ void fold_batch_norm(FloatLinear& linear, const WeightSource& source, const std:
   }
 }
 
+// Tokens in front, and the positions of them and of the patches.
+void read_tokens(FloatModel& model, const WeightSource& source) {
+  const zoo::ModelSpec& spec = model.spec;
+  const auto append = [&](const char* name, int count) {
+    if (count == 0) return;
+    const std::vector<float> tokens = source.read(name, {1, count, spec.dim});
+    model.front.insert(model.front.end(), tokens.begin(), tokens.end());
+  };
+  append("cls_token", spec.class_token ? 1 : 0);
+  append("dist_token", spec.distillation_token ? 1 : 0);
+  append("reg_token", spec.registers);
+  const int placed = placed_tokens(source, spec);
+  const std::vector<float> position = source.read("pos_embed", {1, spec.patches() + placed, spec.dim});
+  const auto patches = static_cast<std::ptrdiff_t>(placed) * spec.dim;
+  for (size_t i = 0; i < static_cast<size_t>(patches); ++i) model.front[i] += position[i];
+  model.position.assign(position.begin() + patches, position.end());
+}
+
 void read_embedding(FloatModel& model, const WeightSource& source) {
   const int dim = model.spec.dim;
   int side = model.spec.image_size, channels = 3;
@@ -89,15 +108,11 @@ void read_embedding(FloatModel& model, const WeightSource& source) {
   }
   const int kernel = model.spec.projection_kernel();
   model.embed = read_conv(source, "patch_embed.proj", dim, {side, channels, kernel, kernel, 0}, true);
-  model.cls = source.read("cls_token", {1, 1, dim});
-  const std::vector<float> position = source.read("pos_embed", {1, model.spec.max_tokens(), dim});
-  for (size_t c = 0; c < size_t(dim); ++c) model.cls[c] += position[c];
-  model.position.assign(position.begin() + dim, position.end());
+  read_tokens(model, source);
 }
 
 // y = gamma * (W x + b) is one linear layer; in double, so that a float comes out as exact as it can be.
 void fold_layer_scale(FloatLinear& linear, const WeightSource& source, const std::string& name) {
-  if (!source.shape(name)) return;
   const std::vector<float> gamma = source.read(name, {linear.n});
   for (size_t row = 0; row < size_t(linear.n); ++row) {
     const double factor = gamma[row];
@@ -105,6 +120,19 @@ void fold_layer_scale(FloatLinear& linear, const WeightSource& source, const std
     for (int i = 0; i < linear.k; ++i) weight[i] = static_cast<float>(weight[i] * factor);
     linear.bias[row] = static_cast<float>(linear.bias[row] * factor);
   }
+}
+
+// (W x + b + V y + c) / 2 as one layer over [x | y].
+FloatLinear mean_of(const FloatLinear& x, const FloatLinear& y) {
+  FloatLinear both{x.n, x.k + y.k, {}, {}};
+  for (size_t row = 0; row < size_t(x.n); ++row) {
+    for (const FloatLinear* part : {&x, &y}) {
+      const float* weight = part->weight.data() + row * size_t(part->k);
+      for (int i = 0; i < part->k; ++i) both.weight.push_back(0.5F * weight[i]);
+    }
+    both.bias.push_back(0.5F * (x.bias[row] + y.bias[row]));
+  }
+  return both;
 }
 
 FloatBlock read_block(const WeightSource& source, const zoo::ModelSpec& spec, int index) {
@@ -116,8 +144,10 @@ FloatBlock read_block(const WeightSource& source, const zoo::ModelSpec& spec, in
   block.norm2 = read_norm(source, name + "norm2", spec.dim);
   block.fc1 = read_linear(source, name + "mlp.fc1", spec.mlp_hidden, spec.dim);
   block.fc2 = read_linear(source, name + "mlp.fc2", spec.dim, spec.mlp_hidden);
-  fold_layer_scale(block.proj, source, name + "ls1.gamma");
-  fold_layer_scale(block.fc2, source, name + "ls2.gamma");
+  if (spec.layer_scale) {
+    fold_layer_scale(block.proj, source, name + "ls1.gamma");
+    fold_layer_scale(block.fc2, source, name + "ls2.gamma");
+  }
   return block;
 }
 
@@ -129,9 +159,10 @@ FloatModel load_float_model(const WeightSource& source, const zoo::ModelSpec& sp
   model.spec = spec;
   read_embedding(model, source);
   for (int index = 0; index < spec.depth; ++index) model.blocks.push_back(read_block(source, spec, index));
-  model.norm = read_norm(source, "norm", spec.dim);
+  model.norm = read_norm(source, spec.pooling == zoo::Pooling::kMean ? "fc_norm" : "norm", spec.dim);
   model.head = read_linear(source, "head", spec.classes, spec.dim);
-  if (spec.aux_head) model.aux_head = read_linear(source, "aux_head", spec.classes, spec.dim);
+  if (spec.two_heads()) model.head = mean_of(model.head, read_linear(source, "head_dist", spec.classes, spec.dim));
+  if (spec.aux_head()) model.aux_head = read_linear(source, "aux_head", spec.classes, spec.dim);
   source.expect_all_read();
   return model;
 }

@@ -47,11 +47,11 @@ struct FloatModel {
   zoo::ModelSpec spec{};
   std::vector<FloatConv> stem;  // LV-ViT: three convolutions with ReLU; empty for DeiT
   FloatConv embed;              // -> N0 tokens
-  std::vector<float> cls;       // D: cls_token + pos_embed[0]
-  std::vector<float> position;  // N0 x D: pos_embed[1..]
+  std::vector<float> front;     // F x D: the tokens in front, with the positions that they have
+  std::vector<float> position;  // N0 x D: of the patches
   std::vector<FloatBlock> blocks;
   FloatNorm norm;
-  FloatLinear head;
+  FloatLinear head;                      // of two heads their mean, over class and distillation token side by side
   FloatLinear aux_head;                  // LV-ViT; n = 0 otherwise
   std::vector<FloatSelector> selectors;  // empty, or one a stage
 };
@@ -62,8 +62,10 @@ struct FloatModel {
 ///   LV-ViT  patch_embed.conv{1,2,3}.weight, patch_embed.bn{1,2,3}.{weight,bias,running_mean,running_var},
 ///           patch_embed.proj.{weight [D,64,8,8], bias}, aux_head.{weight,bias}
 ///   both    cls_token [1,1,D], pos_embed [1,N0+1,D], norm.{weight,bias}, head.{weight [classes,D], bias}
-/// blocks.N.ls{1,2}.gamma (LayerScale), where there, are folded into proj and fc2. Throws InputError as
-/// WeightSource::read does, and for a tensor that is not computed here or that the description has no place for.
+/// As the description says: dist_token [1,1,D]; reg_token [1,R,D]; fc_norm in place of norm where the mean is pooled;
+/// head_dist.{weight,bias} of two heads; blocks.N.ls{1,2}.gamma [D], folded into proj and fc2. pos_embed has a row for
+/// each token, or none for registers, or none for any in front. Throws InputError as WeightSource::read does, and for a
+/// tensor that is not computed here or that the description has no place for.
 FloatModel load_float_model(const weights::WeightSource& source, const zoo::ModelSpec& spec);
 
 /// Reads `selectors.S.*` (models/selectors/README.md), S from 0 to count - 1.

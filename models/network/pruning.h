@@ -4,6 +4,9 @@
 #include <cstdint>
 #include <vector>
 
+#include "accel/isa/errors.h"
+#include "models/zoo/zoo.h"
+
 namespace heatvit::network {
 
 enum class Scorer { kNone, kHeatvit, kClsAttention, kRandom };
@@ -14,5 +17,11 @@ struct Pruning {
   std::vector<int> keep;       // patch tokens that stay after each selector; empty: threshold (score >= 0.5)
   bool enabled() const { return scorer != Scorer::kNone && !positions.empty(); }
 };
+
+/// Throws InputError where patches are scored by the class token's attention and there is no class token.
+inline void expect_scorer(const zoo::ModelSpec& spec, const Pruning& pruning) {
+  if (pruning.scorer == Scorer::kClsAttention && !spec.class_token)
+    throw InputError("scorer cls-attention needs a class token; " + spec.name + " has none");
+}
 
 }  // namespace heatvit::network

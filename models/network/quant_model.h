@@ -77,11 +77,11 @@ struct QuantModel {
 
   std::vector<QuantConv> stem;    // LV-ViT: three convolutions before the embedding
   QuantLinear embed;              // patch embedding, k = (ky, kx, c) -> residual
-  std::vector<int16_t> cls;       // D: cls_token + pos_embed[0], at residual_scale
-  std::vector<int16_t> position;  // N0 x D: pos_embed[1..], at residual_scale
+  std::vector<int16_t> front;     // F x D: the tokens in front with their positions, at residual_scale
+  std::vector<int16_t> position;  // N0 x D: of the patches, at residual_scale
   std::vector<QuantBlock> blocks;
   QuantLayerNorm norm;
-  QuantLinear head;                      // -> int32 Q16
+  QuantLinear head;                      // -> int32 Q16; of two heads over class and distillation token
   QuantLinear aux_head;                  // LV-ViT; n = 0 otherwise
   std::vector<QuantSelector> selectors;  // empty, or one a stage
   std::vector<int> positions;            // blocks, counting from 1, before which they stand

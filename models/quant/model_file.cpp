@@ -182,7 +182,7 @@ class Loader {
     value = {static_cast<uint16_t>(multiplier), static_cast<uint8_t>(shift)};
   }
   void conv(const std::string& name, network::QuantConv& conv, int outputs) {
-    const auto geometry = numbers<6>(name + ".geometry", 1024);
+    const auto geometry = numbers<6>(name + ".geometry", 4096);
     int* const fields[] = {&conv.in_size, &conv.out_size, &conv.channels, &conv.kernel, &conv.stride, &conv.pad};
     for (size_t i = 0; i < geometry.size(); ++i) *fields[i] = static_cast<int>(geometry[i]);
     const bool fits = conv.stride > 0 && conv.kernel > 0 && conv.in_size + 2 * conv.pad >= conv.kernel &&
@@ -273,12 +273,12 @@ void visit(Archive& archive, Model& model) {
   for (size_t i = 0; i < model.stem.size(); ++i)
     archive.conv("stem." + std::to_string(i + 1), model.stem[i], spec.stem[i].channels);
   archive.linear("embed", model.embed, spec.dim, spec.projection_inputs());
-  archive.vector("cls", model.cls, size_t(spec.dim));
+  archive.vector("cls", model.front, size_t(spec.front_tokens()) * size_t(spec.dim));
   archive.vector("position", model.position, size_t(spec.patches()) * size_t(spec.dim));
   for (size_t i = 0; i < model.blocks.size(); ++i) visit_block(archive, numbered("block.", i), model.blocks[i], spec);
   archive.norm("norm", model.norm, spec.dim);
-  archive.linear("head", model.head, spec.classes, spec.dim);
-  if (spec.aux_head) archive.linear("aux_head", model.aux_head, spec.classes, spec.dim);
+  archive.linear("head", model.head, spec.classes, spec.head_inputs());
+  if (spec.aux_head()) archive.linear("aux_head", model.aux_head, spec.classes, spec.dim);
   for (size_t i = 0; i < model.selectors.size(); ++i) {
     visit_selector(archive, numbered("selector.", i), model.selectors[i], spec);
   }
@@ -287,7 +287,7 @@ void visit(Archive& archive, Model& model) {
 // Rows at the residual scale must lie in the residual's type, or an 8-bit stream would start saturated.
 void check_residual_rows(const Loader& file, const network::QuantModel& model) {
   if (model.residual_bits == 16) return;
-  for (const auto* rows : {&model.cls, &model.position}) {
+  for (const auto* rows : {&model.front, &model.position}) {
     for (const int16_t value : *rows) {
       if (value < -128 || value > 127) file.fail("cls or position holds a value beyond the 8-bit residual stream");
     }
@@ -300,46 +300,25 @@ std::string comma_separated(const std::vector<int>& values) {
   return text;
 }
 
-// What a checkpoint may have otherwise than the model it is named after; mean and std are in the first layer's weights.
-constexpr char kClassesKey[] = "heatvit.classes";
-constexpr char kImageSizeKey[] = "heatvit.image_size";
-constexpr char kCropKey[] = "heatvit.crop";
-constexpr char kInterpolationKey[] = "heatvit.interpolation";
+// The description of a network that its name does not say: not shipped, or a checkpoint's classes, size, crop, tokens.
+// Mean and std are in the first layer's weights.
+constexpr char kNetworkKey[] = "heatvit.network";
+constexpr char kBaseKey[] = "heatvit.base";  // whose hardware configuration it has
 
-void save_input(Saver& file, const zoo::ModelSpec& spec) {
-  const zoo::ModelSpec& named = zoo::find(spec.name);
-  if (spec.classes != named.classes) file.text(kClassesKey, std::to_string(spec.classes));
-  if (spec.image_size != named.image_size) file.text(kImageSizeKey, std::to_string(spec.image_size));
-  if (spec.crop != named.crop) file.text(kCropKey, exact(spec.crop));
-  if (spec.interpolation != named.interpolation) {
-    file.text(kInterpolationKey, spec.interpolation == zoo::Interpolation::kBilinear ? "bilinear" : "bicubic");
-  }
+bool is_shipped(const zoo::ModelSpec& spec) {
+  const std::vector<zoo::ModelSpec>& all = zoo::models();
+  return std::any_of(all.begin(), all.end(),
+                     [&](const zoo::ModelSpec& model) { return zoo::describe(model) == zoo::describe(spec); });
 }
 
-void load_input(const Loader& file, zoo::ModelSpec& spec) {
-  constexpr uint64_t kMaxClasses = 1'000'000, kMaxSide = 4096;
-  if (file.has_text(kClassesKey)) {
-    spec.classes = static_cast<int>(file.number(kClassesKey, kMaxClasses));
-    spec.class_list = {};
-    if (spec.classes < 1) file.fail("metadata 'heatvit.classes' must be at least 1");
-  }
-  if (file.has_text(kImageSizeKey)) {
-    const int patch = spec.patch_size();
-    spec.image_size = static_cast<int>(file.number(kImageSizeKey, kMaxSide));
-    spec.patch_grid = spec.image_size / patch;
-    if (spec.image_size < patch || spec.image_size % patch != 0) {
-      file.fail("metadata 'heatvit.image_size' must be a multiple of " + std::to_string(patch));
-    }
-  }
-  if (file.has_text(kCropKey)) {
-    spec.crop = file.positive(kCropKey);
-    if (spec.crop > 1) file.fail("metadata 'heatvit.crop' must be at most 1");
-  }
-  if (file.has_text(kInterpolationKey)) {
-    const std::string name = file.text(kInterpolationKey);
-    if (name != "bicubic" && name != "bilinear") file.fail("metadata 'heatvit.interpolation' is '" + name + "'");
-    spec.interpolation = name == "bilinear" ? zoo::Interpolation::kBilinear : zoo::Interpolation::kBicubic;
-  }
+zoo::ModelSpec load_spec(const Loader& file) {
+  const std::string name = file.text("heatvit.model");
+  if (!file.has_text(kNetworkKey)) return zoo::find(name);
+  zoo::ModelSpec spec = zoo::read_description(file.text(kNetworkKey), std::string("metadata '") + kNetworkKey + "'");
+  if (spec.name != name)
+    throw InputError("metadata 'heatvit.model' is '" + name + "', the description's name '" + spec.name + "'");
+  if (file.has_text(kBaseKey)) spec.base = file.text(kBaseKey);
+  return spec;
 }
 
 // Nothing for a file that is not safetensors.
@@ -356,8 +335,9 @@ std::map<std::string, std::string> metadata_of(const std::string& path) {
 void save_model(const network::QuantModel& model, const std::string& path) {
   Saver file(model.bits);
   file.text(kQuantizedKey, kVersion);
-  file.text("heatvit.model", std::string(model.spec.name));
-  save_input(file, model.spec);
+  file.text("heatvit.model", model.spec.name);
+  if (!is_shipped(model.spec)) file.text(kNetworkKey, zoo::describe(model.spec));
+  if (!model.spec.base.empty()) file.text(kBaseKey, model.spec.base);
   if (model.bits != 8) file.text("heatvit.bits", std::to_string(model.bits));
   file.text("heatvit.residual_bits", std::to_string(model.residual_bits));
   file.text("heatvit.residual_scale", exact(model.residual_scale));
@@ -377,11 +357,10 @@ network::QuantModel load_model(const std::string& path) {
   }
   network::QuantModel model;
   try {
-    model.spec = zoo::find(file.text("heatvit.model"));
+    model.spec = load_spec(file);
   } catch (const InputError& error) {
     file.fail(error.what());
   }
-  load_input(file, model.spec);
   model.bits = file.bits();
   model.residual_bits = static_cast<int>(file.number("heatvit.residual_bits", 16));
   if (model.residual_bits != 8 && model.residual_bits != 16)

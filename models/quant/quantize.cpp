@@ -122,7 +122,7 @@ void Quantizer::embedding(network::QuantModel& out) const {
       linear(model_.stem.empty() ? fold_pixels(embed, model_.spec) : embed, in_scale, {residual_}, "patch embedding");
 
   const double top = options_.residual_bits == 16 ? 32767 : 127;
-  for (const float value : model_.cls) out.cls.push_back(to_int16(value / residual_, top));
+  for (const float value : model_.front) out.front.push_back(to_int16(value / residual_, top));
   for (const float value : model_.position) out.position.push_back(to_int16(value / residual_, top));
 }
 
@@ -197,7 +197,7 @@ network::QuantModel Quantizer::run() {
   out.norm = norm(model_.norm, head_in);
   out.head = linear(model_.head, head_in, {kLogitScale}, "head");
   // logits = head + 0.5 x maximum of aux_head: the factor goes into the ratio.
-  if (model_.spec.aux_head) out.aux_head = linear(model_.aux_head, head_in, {2 * kLogitScale}, "aux_head");
+  if (model_.spec.aux_head()) out.aux_head = linear(model_.aux_head, head_in, {2 * kLogitScale}, "aux_head");
   for (size_t stage = 0; stage < model_.selectors.size(); ++stage) out.selectors.push_back(selector(stage));
   return out;
 }

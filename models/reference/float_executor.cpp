@@ -42,6 +42,7 @@ void check_pruning(const network::FloatModel& model, const network::Pruning& pru
   if (pruning.scorer == network::Scorer::kHeatvit && model.selectors.size() < pruning.positions.size()) {
     throw InputError("scorer heatvit needs selector weights (--selector-weights FILE or random:SEED)");
   }
+  network::expect_scorer(model.spec, pruning);
   if (pruning.scorer == network::Scorer::kClsAttention && pruning.positions.front() < 2) {
     throw InputError("scorer cls-attention needs a block before the first selector");
   }
@@ -100,6 +101,7 @@ class FloatExecutor::Run {
   void attend_head(const std::vector<float>& qkv, int head, std::vector<float>& out);
   void mlp(int block);
   void add_branch(const std::vector<float>& branch);
+  void pool();
   void classify();
 
   const network::FloatModel& model_;
@@ -121,14 +123,14 @@ void FloatExecutor::Run::embed(const preprocess::Image& image) {
     for (float& value : pixels) value = std::max(value, 0.0F);
     observe(i + 1 < model_.stem.size() ? "stem." + std::to_string(i + 2) + ".in" : "embed.in", pixels);
   }
-  const size_t dim = size_t(model_.spec.dim);
   const std::vector<float> patches = packed_.embed.run(model_.spec.patches(), im2col(pixels, model_.embed));
   state_.dim = model_.spec.dim;
+  state_.front = model_.spec.front_tokens();
   state_.patches.resize(size_t(model_.spec.patches()));
   std::iota(state_.patches.begin(), state_.patches.end(), 0);
-  state_.x = model_.cls;
-  state_.x.resize(dim + patches.size());
-  for (size_t i = 0; i < patches.size(); ++i) state_.x[dim + i] = patches[i] + model_.position[i];
+  state_.x = model_.front;
+  state_.x.reserve(state_.x.size() + patches.size());
+  for (size_t i = 0; i < patches.size(); ++i) state_.x.push_back(patches[i] + model_.position[i]);
   observe("residual", state_.x);
 }
 
@@ -216,12 +218,23 @@ void FloatExecutor::Run::add_branch(const std::vector<float>& branch) {
   observe("residual", state_.x);
 }
 
+// The mean over the patch tokens becomes the only row.
+void FloatExecutor::Run::pool() {
+  const size_t dim = size_t(model_.spec.dim), count = state_.patches.size();
+  std::vector<float> mean(dim, 0.0F);
+  const size_t first = size_t(state_.front) * dim;
+  for (size_t i = 0; i < count * dim; ++i) mean[i % dim] += state_.x[first + i];
+  for (float& value : mean) value /= static_cast<float>(std::max<size_t>(count, 1));
+  state_.x = std::move(mean);
+}
+
 void FloatExecutor::Run::classify() {
-  const int rows = model_.spec.aux_head ? state_.tokens() : 1;
+  if (model_.spec.pooling == zoo::Pooling::kMean) pool();
+  const int rows = model_.spec.aux_head() ? state_.tokens() : model_.spec.two_heads() ? 2 : 1;
   std::vector<float> normed = layer_norm(state_.x.data(), rows, state_.dim, model_.norm, model_.spec.ln_eps);
   observe("head.in", normed);
   result_.logits = packed_.head.run(1, normed);
-  if (!model_.spec.aux_head) return;
+  if (!model_.spec.aux_head()) return;
   normed.erase(normed.begin(), normed.begin() + state_.dim);
   const std::vector<float> aux = packed_.aux_head.run(rows - 1, normed);
   for (size_t c = 0; c < result_.logits.size(); ++c) {

@@ -14,12 +14,13 @@ void observe(const Observer& observer, const std::string& name, const std::vecto
 
 // Mean of the local features over the candidates, written beside the local features of every token.
 // z: tokens x heads rows of 2 * half values, local features in the first half.
-void fill_global(std::vector<float>& z, int tokens, int candidates, int heads, int half) {
+void fill_global(std::vector<float>& z, const TokenState& state, int heads, int half) {
+  const int tokens = state.tokens(), candidates = static_cast<int>(state.patches.size());
   const size_t pitch = size_t(heads) * size_t(half) * 2;
   for (int h = 0; h < heads; ++h) {
     float* column = z.data() + size_t(h) * size_t(half) * 2;
     std::vector<float> mean(size_t(half), 0.0F);
-    for (int t = 1; t <= candidates; ++t) {
+    for (int t = state.front; t < state.front + candidates; ++t) {
       for (size_t c = 0; c < mean.size(); ++c) mean[c] += column[size_t(t) * pitch + c];
     }
     for (float& value : mean) value /= static_cast<float>(std::max(candidates, 1));
@@ -36,11 +37,11 @@ std::vector<float> head_means(const std::vector<float>& x, int rows, int n) {
   return means;
 }
 
-// Rows of the tokens that stay, in order: positions in the residual stream (row 0 is CLS and not among them).
+// Rows of the tokens that stay, in order: positions in the residual stream (those in front are not among them).
 std::vector<int> select(const TokenState& state, const std::vector<float>& scores, int keep) {
   const int candidates = static_cast<int>(state.patches.size());
   std::vector<int> rows(size_t(candidates), 0);
-  std::iota(rows.begin(), rows.end(), 1);
+  std::iota(rows.begin(), rows.end(), state.front);
   if (keep < 0) {
     const auto dropped = [&](int row) { return scores[size_t(row)] < 32768.0F / 65535.0F; };
     rows.erase(std::remove_if(rows.begin(), rows.end(), dropped), rows.end());
@@ -79,7 +80,7 @@ std::vector<float> selector_scores(const PackedSelector& selector, const TokenSt
   std::vector<float> z(size_t(rows) * size_t(d));
   for (int r = 0; r < rows; ++r)
     std::copy_n(local.data() + size_t(r) * size_t(d / 2), d / 2, z.data() + size_t(r) * size_t(d));
-  fill_global(z, tokens, static_cast<int>(state.patches.size()), spec.heads, d / 2);
+  fill_global(z, state, spec.heads, d / 2);
   observe(observer, name + "mlp1.in", z);
 
   std::vector<float> hidden = selector.mlp1.run(rows, z);
@@ -130,22 +131,22 @@ void prune(TokenState& state, const std::vector<float>& scores, int keep) {
   const std::vector<int> kept = select(state, scores, keep);
   const int candidates = static_cast<int>(state.patches.size());
   std::vector<int> dropped;
-  for (int row = 1, next = 0; row <= candidates; ++row) {
+  for (int row = state.front, next = 0; row < state.front + candidates; ++row) {
     if (next < static_cast<int>(kept.size()) && kept[size_t(next)] == row) {
       ++next;
     } else {
       dropped.push_back(row);
     }
   }
-  if (state.package) dropped.push_back(candidates + 1);
+  if (state.package) dropped.push_back(state.front + candidates);
 
   const size_t dim = size_t(state.dim);
-  std::vector<float> x(state.x.begin(), state.x.begin() + state.dim);
+  std::vector<float> x(state.x.begin(), state.x.begin() + static_cast<std::ptrdiff_t>(state.front) * state.dim);
   std::vector<int> patches;
   for (const int row : kept) {
     const auto from = state.x.begin() + static_cast<std::ptrdiff_t>(size_t(row) * dim);
     x.insert(x.end(), from, from + state.dim);
-    patches.push_back(state.patches[size_t(row - 1)]);
+    patches.push_back(state.patches[size_t(row - state.front)]);
   }
   if (!dropped.empty()) {
     const std::vector<float> package = package_of(state, scores, dropped);

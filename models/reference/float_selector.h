@@ -22,11 +22,12 @@ struct PackedSelector {
 /// The residual stream while tokens come and go.
 struct TokenState {
   int dim = 0;
-  std::vector<float> x;      // tokens x dim: CLS, candidates, package if there is one
+  int front = 1;             // tokens in front of the candidates, which always stay
+  std::vector<float> x;      // tokens x dim: front, candidates, package if there is one
   std::vector<int> patches;  // original index of each candidate
   bool package = false;
 
-  int tokens() const { return 1 + static_cast<int>(patches.size()) + (package ? 1 : 0); }
+  int tokens() const { return front + static_cast<int>(patches.size()) + (package ? 1 : 0); }
 };
 
 /// Keep score of every token in [0, 1]. The observer is told the tensors of calibration.h under `name` ("selector.S."),

@@ -34,6 +34,7 @@ class Pass {
 
  private:
   uint64_t& macs() { return result_.macs; }
+  int front() const { return model_.spec.front_tokens(); }
 
   bool selector_before(int block) const {
     return pruning_.enabled() &&
@@ -57,8 +58,8 @@ class Pass {
   const uint32_t seed_;
   const bool checkpoints_;
 
-  Matrix<int16_t> x_;         // the residual stream: CLS, patches, package token if any
-  std::vector<int> patches_;  // patch index of rows 1, 2, ...
+  Matrix<int16_t> x_;         // the residual stream: front (CLS), patches, package token if any
+  std::vector<int> patches_;  // patch index of the rows behind the front
   bool has_package_ = false;
   std::vector<uint32_t> cls_scores_;  // CLS attention of the last block that was asked for it, one a token
   IntegerResult result_;
@@ -87,8 +88,8 @@ void Pass<A, P>::embed(const std::vector<int8_t>& image) {
   const Matrix<int16_t> patches = with_residual(q, position, model_.residual_bits);
 
   x_ = Matrix<int16_t>(model_.spec.max_tokens(), model_.spec.dim);
-  std::copy_n(model_.cls.begin(), x_.cols, x_.row(0));
-  std::copy(patches.data.begin(), patches.data.end(), x_.row(1));
+  std::copy(model_.front.begin(), model_.front.end(), x_.data.begin());
+  std::copy(patches.data.begin(), patches.data.end(), x_.row(front()));
   for (int p = 0; p < model_.spec.patches(); ++p) patches_.push_back(p);
 }
 
@@ -148,7 +149,8 @@ template <typename A, typename P>
 std::vector<uint32_t> Pass<A, P>::scores_at(size_t stage) {
   switch (pruning_.scorer) {
     case network::Scorer::kHeatvit:
-      return heatvit_scores<A>(x_, has_package_, model_.selectors[stage - 1], model_.spec.heads, model_.delta1, macs());
+      return heatvit_scores<A>(x_, has_package_, model_.selectors[stage - 1], model_.spec.heads, model_.delta1, macs(),
+                               front());
     case network::Scorer::kClsAttention: return cls_scores_;
     case network::Scorer::kRandom: return random_scores(x_.rows, static_cast<int>(stage), seed_);
     case network::Scorer::kNone: break;
@@ -162,22 +164,35 @@ void Pass<A, P>::select(size_t stage) {
   checkpoint(name + ".in");
   const std::vector<uint32_t> scores = scores_at(stage);
   const int candidates = static_cast<int>(patches_.size());
-  const std::vector<int> rows = pruning_.keep.empty() ? select_threshold(scores, candidates, kKeepThreshold)
-                                                      : select_best(scores, candidates, pruning_.keep[stage - 1]);
-  x_ = pack_tokens(x_, scores, rows);
+  const std::vector<int> rows = pruning_.keep.empty()
+                                    ? select_threshold(scores, candidates, kKeepThreshold, front())
+                                    : select_best(scores, candidates, pruning_.keep[stage - 1], front());
+  x_ = pack_tokens(x_, scores, rows, front());
   std::vector<int> kept;
-  for (int row : rows) kept.push_back(patches_[static_cast<size_t>(row - 1)]);
+  for (int row : rows) kept.push_back(patches_[static_cast<size_t>(row - front())]);
   patches_ = kept;
-  has_package_ = x_.rows > 1 + static_cast<int>(kept.size());
+  has_package_ = x_.rows > front() + static_cast<int>(kept.size());
   result_.kept.push_back(std::move(kept));
   checkpoint(name + ".out", scores);
 }
 
+// Each column's mean over the rows [first, first + count), rounded as section 8 rounds the selector's.
+Matrix<int16_t> mean_of_rows(const Matrix<int16_t>& x, int first, int count) {
+  Matrix<int16_t> mean(1, x.cols);
+  for (int c = 0; c < x.cols; ++c) {
+    int64_t sum = 0;
+    for (int t = first; t < first + count; ++t) sum += x.row(t)[c];
+    mean.row(0)[c] = count == 0 ? int16_t{0} : static_cast<int16_t>(div_round(sum, count));
+  }
+  return mean;
+}
+
 template <typename A, typename P>
 void Pass<A, P>::classify() {
+  if (model_.spec.pooling == zoo::Pooling::kMean) x_ = mean_of_rows(x_, front(), static_cast<int>(patches_.size()));
   const Matrix<A> normalised = layer_norm<A>(x_, model_.norm);
-  Matrix<A> cls(1, normalised.cols);
-  std::copy_n(normalised.row(0), normalised.cols, cls.row(0));
+  Matrix<A> cls(1, model_.head.k);  // of two heads class and distillation token, side by side
+  std::copy_n(normalised.data.begin(), cls.data.size(), cls.data.begin());
   result_.logits = saturated<int32_t>(linear(cls, model_.head, macs())).data;
   if (model_.aux_head.n == 0 || x_.rows < 2) return;
 
@@ -220,6 +235,7 @@ void check_keep(const network::Pruning& pruning, int patches) {
 
 void check(const network::QuantModel& model, const network::Pruning& pruning) {
   if (!pruning.enabled()) return;
+  network::expect_scorer(model.spec, pruning);
   check_positions(model, pruning);
   if (!pruning.keep.empty()) check_keep(pruning, model.spec.patches());
   if (pruning.scorer == network::Scorer::kHeatvit && model.selectors.size() < pruning.positions.size()) {

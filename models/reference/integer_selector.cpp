@@ -6,17 +6,17 @@
 namespace heatvit::reference {
 namespace {
 
-int candidates_of(int tokens, bool has_package) { return tokens - 1 - (has_package ? 1 : 0); }
+int candidates_of(int tokens, int front, bool has_package) { return tokens - front - (has_package ? 1 : 0); }
 
 // Steps 2 and 3: each row is (local | global), local its own feature, global the mean over the candidate tokens, head
 // by head. Row t * heads + h.
 template <typename A>
-Matrix<A> with_global(const Matrix<A>& local, int heads, int candidates) {
+Matrix<A> with_global(const Matrix<A>& local, int heads, int front, int candidates) {
   const int half = local.cols;
   Matrix<A> z(local.rows, 2 * half);
   for (int h = 0; h < heads; ++h) {
     std::vector<int64_t> sums(static_cast<size_t>(half), 0);
-    for (int t = 1; t <= candidates; ++t) {
+    for (int t = front; t < front + candidates; ++t) {
       for (int c = 0; c < half; ++c) sums[static_cast<size_t>(c)] += local.row(t * heads + h)[c];
     }
     for (int r = h; r < local.rows; r += heads) {
@@ -80,11 +80,11 @@ void package(const Matrix<int16_t>& x, const std::vector<uint32_t>& scores, cons
 
 template <typename Activation>
 std::vector<uint32_t> heatvit_scores(const Matrix<int16_t>& x, bool has_package, const network::QuantSelector& selector,
-                                     int heads, uint16_t delta1, uint64_t& macs) {
+                                     int heads, uint16_t delta1, uint64_t& macs, int front) {
   const Matrix<Activation> normalised = layer_norm<Activation>(x, selector.norm);  // (T H) x d
   const Matrix<Activation> local =
       with_gelu<Activation>(linear(normalised, selector.local, macs), delta1, selector.local_gelu);
-  const Matrix<Activation> z = with_global(local, heads, candidates_of(x.rows, has_package));
+  const Matrix<Activation> z = with_global(local, heads, front, candidates_of(x.rows, front, has_package));
   const Matrix<uint16_t> keep = keep_probabilities(z, selector, heads, delta1, macs);
   const Matrix<uint16_t> weight = head_weights<Activation>(x, selector, heads, delta1, macs);
 
@@ -101,9 +101,9 @@ std::vector<uint32_t> heatvit_scores(const Matrix<int16_t>& x, bool has_package,
   return scores;
 }
 template std::vector<uint32_t> heatvit_scores<int8_t>(const Matrix<int16_t>&, bool, const network::QuantSelector&, int,
-                                                      uint16_t, uint64_t&);
+                                                      uint16_t, uint64_t&, int);
 template std::vector<uint32_t> heatvit_scores<int16_t>(const Matrix<int16_t>&, bool, const network::QuantSelector&, int,
-                                                       uint16_t, uint64_t&);
+                                                       uint16_t, uint64_t&, int);
 
 std::vector<uint32_t> random_scores(int tokens, int stage, uint32_t seed) {
   uint32_t state = seed + 0x9E3779B9U * static_cast<uint32_t>(stage);
@@ -118,9 +118,9 @@ std::vector<uint32_t> random_scores(int tokens, int stage, uint32_t seed) {
   return scores;
 }
 
-std::vector<int> select_best(const std::vector<uint32_t>& scores, int candidates, int keep) {
+std::vector<int> select_best(const std::vector<uint32_t>& scores, int candidates, int keep, int front) {
   std::vector<int> rows(static_cast<size_t>(candidates));
-  std::iota(rows.begin(), rows.end(), 1);
+  std::iota(rows.begin(), rows.end(), front);
   std::stable_sort(rows.begin(), rows.end(), [&](int a, int b) {  // stable: equal scores stay in row order
     return scores[static_cast<size_t>(a)] > scores[static_cast<size_t>(b)];
   });
@@ -129,25 +129,25 @@ std::vector<int> select_best(const std::vector<uint32_t>& scores, int candidates
   return rows;
 }
 
-std::vector<int> select_threshold(const std::vector<uint32_t>& scores, int candidates, uint32_t threshold) {
+std::vector<int> select_threshold(const std::vector<uint32_t>& scores, int candidates, uint32_t threshold, int front) {
   std::vector<int> rows;
-  for (int t = 1; t <= candidates; ++t) {
+  for (int t = front; t < front + candidates; ++t) {
     if (scores[static_cast<size_t>(t)] >= threshold) rows.push_back(t);
   }
   return rows;
 }
 
-Matrix<int16_t> pack_tokens(const Matrix<int16_t>& x, const std::vector<uint32_t>& scores,
-                            const std::vector<int>& kept) {
-  std::vector<int> packaged;  // all but CLS that was not kept: dropped candidates, the package token of before
-  for (int t = 1; t < x.rows; ++t) {
+Matrix<int16_t> pack_tokens(const Matrix<int16_t>& x, const std::vector<uint32_t>& scores, const std::vector<int>& kept,
+                            int front) {
+  std::vector<int> packaged;  // all behind the front that was not kept: dropped candidates, the package token of before
+  for (int t = front; t < x.rows; ++t) {
     if (!std::binary_search(kept.begin(), kept.end(), t)) packaged.push_back(t);
   }
   const int kept_count = static_cast<int>(kept.size());
-  Matrix<int16_t> out(1 + kept_count + (packaged.empty() ? 0 : 1), x.cols);
-  std::copy_n(x.row(0), x.cols, out.row(0));
-  for (int i = 0; i < kept_count; ++i) std::copy_n(x.row(kept[static_cast<size_t>(i)]), x.cols, out.row(1 + i));
-  if (!packaged.empty()) package(x, scores, packaged, out.row(1 + kept_count));
+  Matrix<int16_t> out(front + kept_count + (packaged.empty() ? 0 : 1), x.cols);
+  std::copy_n(x.data.begin(), static_cast<size_t>(front) * static_cast<size_t>(x.cols), out.data.begin());
+  for (int i = 0; i < kept_count; ++i) std::copy_n(x.row(kept[static_cast<size_t>(i)]), x.cols, out.row(front + i));
+  if (!packaged.empty()) package(x, scores, packaged, out.row(front + kept_count));
   return out;
 }
 

@@ -213,14 +213,16 @@ struct Distribution {
 };
 
 Distribution distribution_of(std::string_view name, const Shape& shape) {
-  if (name == "cls_token" || name == "pos_embed") return {0.0F, 0.5F};  // against patch embeddings of about 1
+  for (const std::string_view token : {"cls_token", "dist_token", "reg_token", "pos_embed"})
+    if (name == token) return {0.0F, 0.5F};  // against patch embeddings of about 1
   if (shape.size() >= 2) {
     double fan_in = 1;
     for (size_t i = 1; i < shape.size(); ++i) fan_in *= static_cast<double>(shape[i]);
     return {0.0F, static_cast<float>(1.0 / std::sqrt(std::max(fan_in, 1.0)))};
   }
   // Vectors: a normalisation's parameters, or the bias of a linear layer.
-  if (ends_with(name, ".weight") || ends_with(name, ".running_var")) return {1.0F, 0.1F};  // stays above 0.5
+  for (const std::string_view factor : {".weight", ".running_var", ".gamma"})
+    if (ends_with(name, factor)) return {1.0F, 0.1F};  // stays above 0.5
   const bool of_norm = name.find("norm") != std::string_view::npos || name.find("bn") != std::string_view::npos;
   return {0.0F, of_norm ? 0.05F : 0.02F};
 }

@@ -14,6 +14,7 @@ namespace {
 
 using Json = nlohmann::json;
 
+constexpr int kMostRegisters = 64;
 constexpr int kMostRow = 1024;  // values of a row that LayerNorm takes (accel/kernels/limits.h)
 
 /// The fields of a JSON object. Each is taken once; what nobody took is unknown.
@@ -163,16 +164,37 @@ std::vector<int> read_selectors(Fields& fields) {
 
 /// Fields that say what the network's parts are: one value of each is computed.
 void read_kinds(Fields& f, ModelSpec& spec) {
-  const std::string classifier = f.choice("classifier", "one", {"one", "auxiliary"},
-                                          "\"one\" (a head on the class token) or \"auxiliary\" (LV-ViT's) "
-                                          "(the mean of two heads is not computed)");
-  spec.aux_head = classifier == "auxiliary";
-  f.choice("pooling", "class", {"class"}, "\"class\" (the mean over tokens is not computed)");
+  const std::string classifier = f.choice(
+      "classifier", "one", {"one", "two", "auxiliary"},
+      "\"one\" (a head on what is pooled), \"two\" (on class and distillation token) or \"auxiliary\" (LV-ViT's)");
+  if (classifier != "one") spec.classifier = classifier == "two" ? Classifier::kTwo : Classifier::kAuxiliary;
+  const std::string pooling = f.choice("pooling", "class", {"class", "mean"}, "\"class\" or \"mean\"");
+  if (pooling == "mean") spec.pooling = Pooling::kMean;
   const std::string activation = f.choice("activation", "gelu", {"gelu", "silu"},
                                           "\"gelu\" or \"silu\" (no other activation of the MLP is computed)");
   spec.activation = activation == "silu" ? Activation::kSilu : Activation::kGelu;
-  if (const Json* tokens = f.array("tokens"); tokens != nullptr && *tokens != Json::array({"class"}))
-    f.fail("tokens", "[\"class\"] (distillation and register tokens are not computed)");
+  spec.layer_scale = f.flag("layer_scale", false);
+}
+
+/// ["class", "distillation", "register", ...], each where it is, registers as often as there are of them.
+void read_tokens(Fields& f, ModelSpec& spec) {
+  if (const Json* list = f.array("tokens"); list != nullptr) {
+    constexpr const char* kAllowed =
+        "a list of \"class\", \"distillation\" and any number of \"register\", in this order,";
+    spec.class_token = false;
+    for (const Json& item : *list) {
+      if (item == "class" && spec.front_tokens() == 0)
+        spec.class_token = true;
+      else if (item == "distillation" && !spec.distillation_token && spec.registers == 0)
+        spec.distillation_token = true;
+      else if (item == "register")
+        ++spec.registers;
+      else
+        f.fail("tokens", kAllowed);
+    }
+  }
+  if (f.has("registers") && spec.registers > 0) f.fail("registers", "either this or \"register\" in \"tokens\"");
+  spec.registers = f.integer("registers", 0, kMostRegisters, spec.registers);
 }
 
 }  // namespace
@@ -190,6 +212,14 @@ void check(const ModelSpec& s, const std::string& origin) {
   if (s.max_tokens() > isa::kMaxSequence)
     refuse("patch_size",
            std::to_string(s.max_tokens()) + " tokens an image, at most " + std::to_string(isa::kMaxSequence));
+  if (s.registers < 0 || s.registers > kMostRegisters)
+    refuse("tokens", "at most " + std::to_string(kMostRegisters) + " registers");
+  if (s.distillation_token && !s.class_token) refuse("tokens", "\"distillation\" needs \"class\" before it");
+  if (s.pooling == Pooling::kClass && !s.class_token) refuse("pooling", "\"class\" needs \"class\" in \"tokens\"");
+  if (s.pooling == Pooling::kMean && s.classifier != Classifier::kOne)
+    refuse("classifier", "\"one\" is needed where \"pooling\" is \"mean\"");
+  if (s.two_heads() && !s.distillation_token) refuse("classifier", "\"two\" needs \"distillation\" in \"tokens\"");
+  if (s.aux_head() && s.front_tokens() != 1) refuse("classifier", "\"auxiliary\" needs \"tokens\" to be [\"class\"]");
   int size = s.image_size;
   for (size_t i = 0; i < s.stem.size(); ++i) {
     const std::string name = "stem[" + std::to_string(i) + "]";
@@ -232,6 +262,7 @@ ModelSpec read_description(const std::string& json, const std::string& origin) {
   spec.residual_divisor = f.real("residual_divisor", 0.1, 100, 1.0);
   spec.stem = read_stem(f, origin);
   read_kinds(f, spec);
+  read_tokens(f, spec);
   spec.selectors = read_selectors(f);
   read_input(f, origin, spec);
   f.finish();
@@ -257,13 +288,33 @@ std::string describe(const ModelSpec& s) {
   for (const StemConv& c : s.stem)
     d["stem"].push_back({{"channels", c.channels}, {"kernel", c.kernel}, {"stride", c.stride}, {"pad", c.pad}});
   d["activation"] = s.activation == Activation::kSilu ? "silu" : "gelu";
-  d["classifier"] = s.aux_head ? "auxiliary" : "one";
+  d["tokens"] = nlohmann::ordered_json::array();
+  if (s.class_token) d["tokens"].push_back("class");
+  if (s.distillation_token) d["tokens"].push_back("distillation");
+  for (int i = 0; i < s.registers; ++i) d["tokens"].push_back("register");
+  d["pooling"] = s.pooling == Pooling::kMean ? "mean" : "class";
+  d["classifier"] = s.aux_head() ? "auxiliary" : s.two_heads() ? "two" : "one";
+  d["layer_scale"] = s.layer_scale;
   d["selectors"] = s.selectors;
   d["input"] = {{"crop", s.crop},
                 {"mean", s.mean},
                 {"std", s.deviation},
                 {"interpolation", s.interpolation == Interpolation::kBilinear ? "bilinear" : "bicubic"}};
   return d.dump(2);
+}
+
+std::string parts_text(const ModelSpec& s) {
+  std::string text;
+  const auto add = [&](bool is, const std::string& what) {
+    if (is) text += (text.empty() ? "" : ", ") + what;
+  };
+  add(!s.class_token, "no class token");
+  add(s.distillation_token, "distillation token");
+  add(s.registers > 0, std::to_string(s.registers) + (s.registers == 1 ? " register" : " registers"));
+  add(s.pooling == Pooling::kMean, "mean of the patches");
+  add(s.two_heads(), "mean of two heads");
+  add(s.layer_scale, "LayerScale folded");
+  return text;
 }
 
 }  // namespace heatvit::zoo

@@ -23,6 +23,17 @@ struct StemConv {
 enum class Interpolation { kBicubic, kBilinear };  // of the resize in front of the network
 enum class Activation { kGelu, kSilu };            // of the MLP
 
+enum class Pooling {
+  kClass,  // the last LayerNorm, then the class token
+  kMean,   // the mean over the patch tokens, then a LayerNorm (timm's fc_norm)
+};
+
+enum class Classifier {
+  kOne,        // a head on what is pooled
+  kTwo,        // head on the class token, head_dist on the distillation token: the mean of their logits
+  kAuxiliary,  // LV-ViT's: head on the class token, plus half the maximum over the other tokens of aux_head
+};
+
 struct ModelSpec {
   std::string name;
   int depth = 0, dim = 0, heads = 0;
@@ -31,9 +42,9 @@ struct ModelSpec {
   double ln_eps = 1e-6;
   std::vector<StemConv> stem;     // empty: the patches are cut out of the image
   double residual_divisor = 1.0;  // each residual branch is divided by it (LV-ViT's skip_lam)
-  bool aux_head = false;          // logits = head(CLS) + 0.5 max over tokens of aux_head
-  double crop = 0.875;            // share of the short side that the centre crop keeps (image_size / resize)
-  std::vector<int> selectors;     // before these blocks, counting from 1
+  Classifier classifier = Classifier::kOne;
+  double crop = 0.875;         // share of the short side that the centre crop keeps (image_size / resize)
+  std::vector<int> selectors;  // before these blocks, counting from 1
 
   int image_size = 224;  // pixels a side
   int patch_grid = 14;   // patches a side
@@ -46,12 +57,22 @@ struct ModelSpec {
   std::array<float, 3> deviation = {0.229F, 0.224F, 0.225F};  // what it is divided by
   Interpolation interpolation = Interpolation::kBicubic;
   Activation activation = Activation::kGelu;
-  std::string base = {};  // the network whose hardware configuration is its own; empty: by its name
+  // In front of the patches, in this order.
+  bool class_token = true;
+  bool distillation_token = false;
+  int registers = 0;
+  Pooling pooling = Pooling::kClass;
+  bool layer_scale = false;  // blocks.N.ls{1,2}.gamma, folded into proj and fc2 when weights are read
+  std::string base = {};     // the network whose hardware configuration is its own; empty: by its name
 
   int head_dim() const { return dim / heads; }
   int patch_size() const { return image_size / patch_grid; }  // pixels a side
   int patches() const { return patch_grid * patch_grid; }     // N0
-  int max_tokens() const { return patches() + 1; }
+  int front_tokens() const { return (class_token ? 1 : 0) + (distillation_token ? 1 : 0) + registers; }
+  int max_tokens() const { return patches() + front_tokens(); }
+  bool two_heads() const { return classifier == Classifier::kTwo; }
+  bool aux_head() const { return classifier == Classifier::kAuxiliary; }
+  int head_inputs() const { return two_heads() ? 2 * dim : dim; }  // of two heads both tokens, side by side
   size_t image_bytes() const { return size_t(image_size) * size_t(image_size) * 3; }
 
   /// What the projection of the patches sees: the image, or the stem's last map.
@@ -63,7 +84,8 @@ struct ModelSpec {
   /// Patch tokens that stay at a cumulative rate: floor(N0 (1 - r) + 1e-9).
   int kept_at(double rate) const;
 
-  /// Tokens after a selector that keeps `kept` of the patches: CLS, kept, and the package token if any was dropped.
+  /// Tokens after a selector that keeps `kept` of the patches: those in front, kept, and the package token if any was
+  /// dropped.
   int tokens_for(int kept) const;
 };
 
@@ -82,6 +104,9 @@ ModelSpec read_description(const std::string& json, const std::string& origin);
 
 /// The description of a network as JSON; read_description() gives the same network.
 std::string describe(const ModelSpec& spec);
+
+/// In words, what a network has beside a class token in front and a head on it; empty where it has nothing else.
+std::string parts_text(const ModelSpec& spec);
 
 /// Throws InputError where the fields do not fit each other or exceed what the hardware's commands can say.
 void check(const ModelSpec& spec, const std::string& origin);

@@ -32,8 +32,8 @@ lower::Program reduced_program(zoo::ModelSpec spec, const isa::AcceleratorConfig
 }
 
 auto key_of(const zoo::ModelSpec& s) {
-  return std::tuple(s.dim, s.heads, s.mlp_hidden, s.stem, s.aux_head, s.activation, s.image_size, s.patch_grid,
-                    s.classes, s.name);
+  return std::tuple(s.dim, s.heads, s.mlp_hidden, s.stem, s.classifier, s.pooling, s.class_token, s.distillation_token,
+                    s.registers, s.activation, s.image_size, s.patch_grid, s.classes, s.name);
 }
 
 /// Commands [first, last) of the reduced program.
@@ -204,7 +204,7 @@ double Pass::select(const Job& job, double start) {
   const int kept = std::min(keep_, job.candidates());
   const bool package = package_ || kept < job.candidates();
   before_select_ = tokens_;
-  tokens_ = 1 + kept + (package ? 1 : 0);
+  tokens_ = job.command.front + kept + (package ? 1 : 0);
   package_ = package;
   pipeline_.busy().unit[static_cast<size_t>(Unit::kSelector)] += static_cast<double>(cycles);
   return start + static_cast<double>(cycles);

@@ -97,7 +97,7 @@ std::array<int, 3> random_keep(std::mt19937& random, int patches) {
 }  // namespace
 
 int kept_for(const zoo::ModelSpec& spec, int tokens) {
-  return tokens == spec.max_tokens() ? spec.patches() : tokens - 2;
+  return tokens == spec.max_tokens() ? spec.patches() : tokens - spec.front_tokens() - 1;
 }
 
 void measure_rows(const TableRequest& request, const std::vector<int>& tokens, int jobs,

@@ -86,7 +86,7 @@ void ImageEstimate::select(const Job& job) {
   const int kept = by_count ? std::min<int>(c.keep, job.candidates()) : job.candidates();
   before_select_ = tokens_;
   package_ = package_ || kept < job.candidates();
-  tokens_ = 1 + kept + (package_ ? 1 : 0);
+  tokens_ = c.front + kept + (package_ ? 1 : 0);
 }
 
 void ImageEstimate::add(HlsEstimate& estimate, const std::string& unit, const Extents& e) {

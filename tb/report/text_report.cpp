@@ -67,6 +67,7 @@ std::string header_text(const RunReport& report) {
   if (report.mode() == "functional") text += ", weights " + value("weights");
   if (report.mode() == "analytic")
     text += " (closed forms, nothing simulated; " + estimate::analytic_error_text() + ")";
+  if (config.contains("network_parts")) text += "\n  network: " + value("network_parts");
   text += "\n  hardware: PE array " + value("pe.th") + " x " + value("pe.ti") + " x " + value("pe.to") +
           " (groups x inputs x outputs) at " + value("pl.clock_mhz") + " MHz, tiles " + value("tile.m") + " x " +
           value("tile.k") + " x " + value("tile.n") + " (m x k x n), " + value("numerics.bits") + "-bit";

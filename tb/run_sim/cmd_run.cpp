@@ -153,8 +153,10 @@ soc::ImageResult simulate(soc::Simulator& simulator, const RunOptions& options, 
 }
 
 RunReport empty_report(const RunOptions& options) {
+  nlohmann::ordered_json config = options.resolved;
+  if (const std::string parts = zoo::parts_text(options.spec); !parts.empty()) config["network_parts"] = parts;
   RunReport report(std::string(options.spec.name), std::string(mode_name(options)), options.spec.depth,
-                   options.resolved, options.items.size());
+                   std::move(config), options.items.size());
   report.set_hardware({options.config, options.device});
   return report;
 }

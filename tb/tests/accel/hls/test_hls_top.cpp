@@ -62,9 +62,9 @@ TopResult run_top(const lower::Program& program, const std::vector<int8_t>& imag
   uint32_t kept[8] = {}, stages = 0;
   ::testing::internal::CaptureStderr();
   const std::clock_t begin = std::clock();
-  result.status =
-      heatvit_top(memory.bytes(), memory.bytes(), memory.bytes(), memory.words.data(), program.command_list.address,
-                  static_cast<uint32_t>(program.commands.size()), 197, seed, kept, &stages);
+  result.status = heatvit_top(memory.bytes(), memory.bytes(), memory.bytes(), memory.words.data(),
+                              program.command_list.address, static_cast<uint32_t>(program.commands.size()),
+                              static_cast<uint32_t>(program.tokens), seed, kept, &stages);
   result.seconds = static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC;
   result.reports = ::testing::internal::GetCapturedStderr();  // of streams: deadlock, left-over elements
   result.kept.assign(kept, kept + stages);
@@ -120,6 +120,27 @@ TEST(HlsTop, LvVit) {  // convolutions and the auxiliary head
   const zoo::ModelSpec& spec = zoo::find("lv-vit-s");
   const network::QuantModel model = network::random_quant_model(spec, 3, true);
   EXPECT_EQ(compare(model, synthesised(), pruning_of(spec, Scorer::kHeatvit, {137, 96, 67}), random_image(6)), "");
+}
+
+TEST(HlsTop, TokensInFrontAndTheMean) {
+  zoo::ModelSpec spec = small_spec();
+  spec.distillation_token = true;
+  spec.registers = 2;
+  for (const bool mean : {false, true}) {
+    spec.classifier = mean ? zoo::Classifier::kOne : zoo::Classifier::kTwo;
+    spec.pooling = mean ? zoo::Pooling::kMean : zoo::Pooling::kClass;
+    const network::QuantModel model = network::random_quant_model(spec, 7, true);
+    EXPECT_EQ(compare(model, synthesised(), {}, random_image(1)), "") << mean;
+    EXPECT_EQ(compare(model, synthesised(), pruning_of(spec, Scorer::kHeatvit, {150, 80}), random_image(2)), "")
+        << mean;
+  }
+}
+
+TEST(HlsTop, RefusesMoreTokensThanItHolds) {
+  zoo::ModelSpec spec = small_spec();
+  spec.registers = 60;  // 257 tokens
+  const network::QuantModel model = network::random_quant_model(spec, 7, false);
+  EXPECT_EQ(run_top(lower::lower(spec, synthesised(), {}, &model), random_image(1), 1).status, hls::kTooLarge);
 }
 
 TEST(HlsTop, RefusesWhatIsNoCommand) {

@@ -74,13 +74,16 @@ std::string audit(const lower::Program& program, const soc::ImageResult& r) {
 namespace {
 
 /// Names of the points that the residual stream is at when a command completes.
-std::vector<std::string> points_after(const isa::Command& c, const network::Pruning& pruning) {
+std::vector<std::string> points_after(const isa::Command& c, const lower::Program& program) {
+  const network::Pruning& pruning = program.pruning;
   const auto entering = [&](int block) {
     for (size_t s = 0; pruning.enabled() && s < pruning.positions.size(); ++s)
       if (pruning.positions[s] == block) return "selector." + std::to_string(s + 1) + ".in";
     return "block." + std::to_string(block) + ".in";
   };
   switch (isa::op_of(c)) {
+    case Op::kEmbed:
+      return program.spec.front_tokens() == 0 ? std::vector<std::string>{entering(1)} : std::vector<std::string>{};
     case Op::kCls:
       return c.block == 0 ? std::vector<std::string>{entering(1)} : std::vector<std::string>{};  // else: gathered
     case Op::kFc2: return {"block." + std::to_string(c.block) + ".out", entering(c.block + 1)};
@@ -124,7 +127,7 @@ class Comparison {
       check_scores(c.stage, c.image == 0 ? 0 : c.image - 1U);
     else if (isa::op_of(c) != Op::kSelPack)
       before_ = counts;
-    for (const std::string& name : points_after(c, program_.pruning))
+    for (const std::string& name : points_after(c, program_))
       for (size_t image = 0; image < expected_.size(); ++image) {
         const auto found = expected_[image].find(name);
         if ((c.image != 0 && c.image != image + 1) || found == expected_[image].end() || !difference_.empty()) continue;
@@ -202,7 +205,7 @@ std::string compare_exactly(const network::QuantModel& model, const ExactCase& t
   const auto batch = static_cast<size_t>(test.config.accel.batch);
   // CLS rows pass through the auxiliary head where rows of several images meet.
   const auto extra = static_cast<uint64_t>(
-      batch > 1 && model.spec.aux_head ? int64_t{model.spec.classes} * model.spec.dim : int64_t{0});
+      batch > 1 && model.spec.aux_head() ? int64_t{model.spec.classes} * model.spec.dim : int64_t{0});
   for (size_t first = 0; first < test.images.size(); first += batch) {
     std::vector<reference::IntegerResult> expected;
     std::vector<soc::ImageInput> inputs(batch);

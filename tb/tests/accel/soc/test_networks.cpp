@@ -24,10 +24,21 @@ zoo::ModelSpec spec_of(const Shape& s) {
       "shape");
 }
 
-/// As compare_exactly, then the same token counts in timing mode; "" or what differs.
-std::string compare(const zoo::ModelSpec& spec, const network::Pruning& pruning, uint32_t seed) {
-  const network::QuantModel model = network::random_quant_model(spec, seed, spec.head_dim() % 4 == 0);
-  ExactCase test{soc::SocConfig{}, pruning, {random_image(seed, spec.image_size)}};
+struct Numbers {
+  int bits = 8, residual_bits = 16, batch = 1;
+};
+
+/// As compare_exactly; "" or what differs.
+std::string compare(const zoo::ModelSpec& spec, const network::Pruning& pruning, uint32_t seed,
+                    const Numbers& numbers = {}) {
+  const network::QuantModel model =
+      network::random_quant_model(spec, seed, spec.head_dim() % 4 == 0, numbers.residual_bits, numbers.bits);
+  ExactCase test{soc::SocConfig{}, pruning, {}};
+  for (int i = 0; i < numbers.batch; ++i)
+    test.images.push_back(random_image(seed + 100 * static_cast<uint32_t>(i), spec.image_size));
+  test.config.accel.numerics_bits = numbers.bits;
+  test.config.accel.residual_bits = numbers.residual_bits;
+  test.config.accel.batch = numbers.batch;
   test.config.accel.tile_m = 130;
   test.config.accel.tile_k = 192;
   test.config.accel.tile_n = 96;
@@ -83,8 +94,48 @@ TEST(Networks, PrunedShapesAreTheExecutorsBitForBit) {
   }
 }
 
+constexpr const char* kFronts[] = {R"(, "tokens": ["class", "distillation"], "classifier": "two")",
+                                   R"(, "tokens": ["class", "distillation"], "layer_scale": true)",
+                                   R"(, "tokens": ["class", "register", "register", "register", "register"])",
+                                   R"(, "tokens": ["class", "distillation"], "registers": 2, "classifier": "two")",
+                                   R"(, "tokens": ["class"], "pooling": "mean")",
+                                   R"(, "tokens": [], "pooling": "mean")",
+                                   R"(, "tokens": [], "registers": 3, "pooling": "mean")",
+                                   R"(, "tokens": ["class", "distillation", "register"], "pooling": "mean")"};
+
+TEST(Networks, WhateverStandsInFrontIsTheExecutorsBitForBit) {
+  uint32_t seed = 20;
+  for (const char* front : kFronts) {
+    const zoo::ModelSpec spec = spec_of({2, 48, 3, 96, 12, front});
+    EXPECT_EQ(compare(spec, {}, ++seed), "") << front;
+    EXPECT_EQ(compare(spec, {}, ++seed, {16, 16, 1}), "") << front;
+    EXPECT_EQ(compare(spec, {}, ++seed, {8, 8, 2}), "") << front;
+    EXPECT_EQ(compare(spec, {}, ++seed, {8, 16, 2}), "") << front;
+  }
+  EXPECT_EQ(compare(spec_of({1, 32, 2, 448, 14, kFronts[4]}), {}, ++seed), "");  // a mean of 1024 rows
+}
+
+TEST(Networks, WhateverStandsInFrontIsNeverPruned) {
+  uint32_t seed = 60;
+  for (const char* front : kFronts) {
+    zoo::ModelSpec spec = spec_of({3, 64, 4, 80, 10, front});
+    spec.selectors = {2, 3};
+    for (const Scorer scorer : {Scorer::kHeatvit, Scorer::kClsAttention, Scorer::kRandom}) {
+      const network::Pruning pruning = pruning_of(spec, scorer, {40, 17});
+      if (scorer == Scorer::kClsAttention && !spec.class_token) {
+        EXPECT_NE(compare(spec, pruning, ++seed).find("needs a class token"), std::string::npos) << front;
+        continue;
+      }
+      EXPECT_EQ(compare(spec, pruning, ++seed, {8, 16, 1 + static_cast<int>(seed % 2)}), "") << front;
+    }
+    EXPECT_EQ(compare(spec, pruning_of(spec, Scorer::kHeatvit, {}), ++seed, {8, 16, 2}), "") << front;  // threshold
+    EXPECT_EQ(compare(spec, pruning_of(spec, Scorer::kRandom, {0, 0}), ++seed), "") << front;           // nothing stays
+  }
+}
+
 TEST(Networks, TimingModeHasTheCyclesOfTheNumbers) {
-  for (const Shape& shape : {Shape{2, 64, 4, 192, 8, ""}, Shape{1, 32, 2, 448, 14, ", \"activation\": \"silu\""}}) {
+  for (const Shape& shape : {Shape{2, 64, 4, 192, 8, ""}, Shape{1, 32, 2, 448, 14, ", \"activation\": \"silu\""},
+                             Shape{2, 48, 3, 96, 12, kFronts[3]}, Shape{2, 48, 3, 96, 12, kFronts[6]}}) {
     const zoo::ModelSpec spec = spec_of(shape);
     const uint64_t functional = cycles(spec, {}, 5, soc::Mode::kFunctional);
     EXPECT_GT(functional, 0U);

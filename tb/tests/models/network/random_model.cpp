@@ -141,7 +141,7 @@ void Generator::embedding(network::QuantModel& model) {
   }
   const int patch = size / spec_.patch_grid;
   model.embed = linear(spec_.dim, patch * patch * channels, in_rms, start_rms_);
-  model.cls = stream_values(spec_.dim);
+  model.front = stream_values(spec_.front_tokens() * spec_.dim);
   model.position = stream_values(spec_.patches() * spec_.dim);
 }
 
@@ -181,8 +181,8 @@ network::QuantSelector Generator::selector() {
 
 void Generator::classifier(network::QuantModel& model) {
   model.norm = norm(spec_.dim);
-  model.head = linear(spec_.classes, spec_.dim, activation_, kLogitRms);
-  if (spec_.aux_head) model.aux_head = linear(spec_.classes, spec_.dim, activation_, kLogitRms / 2);
+  model.head = linear(spec_.classes, spec_.head_inputs(), activation_, kLogitRms);
+  if (spec_.aux_head()) model.aux_head = linear(spec_.classes, spec_.dim, activation_, kLogitRms / 2);
 }
 
 }  // namespace

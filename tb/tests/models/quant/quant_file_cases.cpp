@@ -69,7 +69,7 @@ void expect_same(const network::QuantModel& a, const network::QuantModel& b) {
   EXPECT_EQ(a.delta2, b.delta2);
   EXPECT_EQ(a.residual_scale, b.residual_scale);
   EXPECT_EQ(a.logit_scale, b.logit_scale);
-  EXPECT_EQ(a.cls, b.cls);
+  EXPECT_EQ(a.front, b.front);
   EXPECT_EQ(a.position, b.position);
   EXPECT_TRUE(same(a.stem, b.stem));
   EXPECT_TRUE(same(a.embed, b.embed));
@@ -104,6 +104,25 @@ TEST(ModelFile, KeepsWhatACheckpointHasOtherwiseThanItsModel) {
   EXPECT_EQ(spec_of(options).image_size, spec.image_size);
   options.input.mean = {0.5F, 0.5F, 0.5F};  // it is folded already
   EXPECT_THROW(spec_of(options), InputError);
+}
+
+TEST(ModelFile, KeepsTheDescriptionOfANetworkOfOnesOwn) {
+  const TemporaryFolder folder;
+  const zoo::ModelSpec spec = zoo::read_description(
+      R"({"name": "own", "depth": 2, "dim": 32, "heads": 2, "image_size": 64, "patch_size": 8, "classes": 5, "registers": 2,
+          "tokens": ["class", "distillation"], "classifier": "two", "layer_scale": true, "activation": "silu"})",
+      "own");
+  for (const bool mean : {false, true}) {
+    zoo::ModelSpec own = spec;
+    if (mean) own.pooling = zoo::Pooling::kMean, own.classifier = zoo::Classifier::kOne;
+    const network::FloatModel model = network::load_float_model(*weights::open_weights("synthetic:5"), own);
+    const network::QuantModel saved =
+        build(model, calibrate(model, {preprocess::synthetic_image(1, own.image_size)}), {});
+    save_model(saved, folder.path("q"));
+    const network::QuantModel loaded = load_model(folder.path("q"));
+    expect_same(saved, loaded);
+    EXPECT_EQ(zoo::describe(loaded.spec), zoo::describe(own));
+  }
 }
 
 TEST(ModelFile, LoadsBitIdenticalForEveryStructure) {
@@ -194,7 +213,7 @@ TEST_F(Corrupt, ValuesOutOfRange) {
   expect_refused("residual_bits", [](network::QuantModel& m) { m.residual_bits = 12; });
   expect_refused("8-bit", [](network::QuantModel& m) {
     m.residual_bits = 8;
-    m.cls[0] = 200;
+    m.front[0] = 200;
   });
 }
 

@@ -16,9 +16,11 @@ namespace heatvit::reference {
 namespace {
 
 // Small enough for the naive computation: 197 tokens of 32, two heads of 16.
-const zoo::ModelSpec kTiny{"tiny", 3, 32, 2, 48, true, 1e-6, {}, 1.0, false, 0.875, {2, 3, 3}};
-const zoo::ModelSpec kTinyAux{"tiny-aux", 2, 32, 2, 48, false, 1e-5, {}, 2.0, true, 0.9, {1, 2, 2}};
-const zoo::ModelSpec kTinyConv{"tiny-conv", 1, 32, 2, 48, false, 1e-5, zoo::lv_stem(), 2.0, true, 0.9, {1, 1, 1}};
+const zoo::ModelSpec kTiny{"tiny", 3, 32, 2, 48, true, 1e-6, {}, 1.0, zoo::Classifier::kOne, 0.875, {2, 3, 3}};
+const zoo::ModelSpec kTinyAux{"tiny-aux", 2,        32, 2, 48, false, 1e-5, {}, 2.0, zoo::Classifier::kAuxiliary,
+                              0.9,        {1, 2, 2}};
+const zoo::ModelSpec kTinyConv{
+    "tiny-conv", 1, 32, 2, 48, false, 1e-5, zoo::lv_stem(), 2.0, zoo::Classifier::kAuxiliary, 0.9, {1, 1, 1}};
 
 std::vector<int8_t> noise_image(uint32_t seed) {
   std::vector<int8_t> image(size_t{224} * 224 * 3);
@@ -86,7 +88,7 @@ TEST(Executor, ConvolutionStemMatchesTheNaiveComputationAtTheCorners) {
   const std::vector<int8_t> image = noise_image(8);
   const IntegerResult result = IntegerExecutor(model, {}).run(image, 1, true);
   const Checkpoint& in = checkpoint_of(result, "block.1.in");
-  EXPECT_EQ(std::vector<int16_t>(in.x.begin(), in.x.begin() + 32), model.cls);
+  EXPECT_EQ(std::vector<int16_t>(in.x.begin(), in.x.begin() + 32), model.front);
   for (int patch : {0, 13, 100, 195}) {
     const naive::Row expected = naive::embed_patch(model, image, patch / 14, patch % 14);
     const auto row = in.x.begin() + (1 + patch) * 32;

@@ -232,7 +232,7 @@ Row embed_patch(const network::QuantModel& model, const std::vector<int8_t>& ima
 Result run(const network::QuantModel& model, const network::Pruning& pruning, const std::vector<int8_t>& image) {
   Result result;
   Rows& x = result.x;
-  x.emplace_back(model.cls.begin(), model.cls.end());
+  x.emplace_back(model.front.begin(), model.front.end());
   std::vector<int> patches;
   for (int p = 0; p < 196; ++p) {
     patches.push_back(p);

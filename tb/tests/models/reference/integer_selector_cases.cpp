@@ -83,7 +83,8 @@ class HeatvitScores : public ::testing::Test {
   Scores scores(bool has_package) {
     return heatvit_scores(x_, has_package, model_.selectors[0], kSpec.heads, model_.delta1, macs_);
   }
-  inline static const zoo::ModelSpec kSpec{"tiny", 2, 64, 2, 96, true, 1e-6, {}, 1.0, false, 1.0, {1, 2, 2}};
+  inline static const zoo::ModelSpec kSpec{"tiny", 2,        64, 2, 96, true, 1e-6, {}, 1.0, zoo::Classifier::kOne,
+                                           1.0,    {1, 2, 2}};
   network::QuantModel model_;
   Matrix<int16_t> x_;
   uint64_t macs_ = 0;

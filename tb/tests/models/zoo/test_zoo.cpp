@@ -43,7 +43,7 @@ TEST(Description, ShippedNetworksAreTheOnesTheyWere) {
   EXPECT_EQ(lv.stem, lv_stem());
   EXPECT_EQ(lv.map_size(), 112);
   EXPECT_EQ(lv.projection_kernel(), 8);
-  EXPECT_TRUE(lv.aux_head);
+  EXPECT_TRUE(lv.aux_head());
   EXPECT_EQ(lv.selectors, (std::vector<int>{6, 11, 16}));
   EXPECT_EQ(find("deit-t").max_tokens(), 197);
   EXPECT_EQ(find("deit-micro").classes, 16);
@@ -52,6 +52,19 @@ TEST(Description, ShippedNetworksAreTheOnesTheyWere) {
 
 TEST(Description, WhatIsWrittenIsReadBack) {
   for (const ModelSpec& spec : models()) EXPECT_EQ(describe(read(describe(spec))), describe(spec));
+}
+
+TEST(Description, TokensInFront) {
+  const ModelSpec spec = read(with(R"("tokens": ["class", "distillation", "register"], "classifier": "two")"));
+  EXPECT_EQ(spec.front_tokens(), 3);
+  EXPECT_EQ(spec.max_tokens(), 19);
+  EXPECT_EQ(spec.head_inputs(), 128);
+  EXPECT_EQ(spec.tokens_for(5), 9);
+  EXPECT_EQ(describe(read(describe(spec))), describe(spec));
+  const ModelSpec mean = read(with(R"("tokens": [], "registers": 4, "pooling": "mean", "layer_scale": true)"));
+  EXPECT_EQ(mean.front_tokens(), 4);
+  EXPECT_FALSE(mean.class_token);
+  EXPECT_EQ(describe(read(describe(mean))), describe(mean));
 }
 
 TEST(Description, AFileIsANetworkByItsPath) {
@@ -74,8 +87,19 @@ TEST(Description, RefusalsNameFileFieldAndWhatIsAllowed) {
       {with(R"("classes": 2.5)"), "field 'classes': a whole number in"},
       {with(R"("classes": 100000)"), "field 'classes': a whole number in"},
       {with(R"("activation": "relu")"), "field 'activation': \"gelu\" or \"silu\""},
-      {with(R"("pooling": "mean")"), "field 'pooling': \"class\""},
-      {with(R"("tokens": ["class", "distillation"])"), "field 'tokens': [\"class\"]"},
+      {with(R"("pooling": "max")"), "field 'pooling': \"class\" or \"mean\" is needed, found \"max\""},
+      {with(R"("classifier": "three")"), "field 'classifier': \"one\""},
+      {with(R"("classifier": "two")"), "field 'classifier': \"two\" needs \"distillation\""},
+      {with(R"("tokens": ["distillation", "class"])"), "field 'tokens': a list of \"class\""},
+      {with(R"("tokens": ["class", "register", "distillation"])"), "field 'tokens': a list of"},
+      {with(R"("tokens": ["distillation"], "pooling": "mean")"), "field 'tokens': \"distillation\" needs"},
+      {with(R"("tokens": ["mask"])"), "field 'tokens': a list of"},
+      {with(R"("tokens": [])"), "field 'pooling': \"class\" needs"},
+      {with(R"("tokens": ["class", "register"], "registers": 2)"), "field 'registers': either this or"},
+      {with(R"("registers": 65)"), "field 'registers': a whole number in 0.0..64.0"},
+      {with(R"("pooling": "mean", "classifier": "auxiliary")"), "field 'classifier': \"one\" is needed"},
+      {with(R"("registers": 1, "classifier": "auxiliary")"), "field 'classifier': \"auxiliary\" needs"},
+      {with(R"("layer_scale": 1)"), "field 'layer_scale': true or false"},
       {with(R"("selectors": [3])"), "field 'selectors': rising blocks of 1..2"},
       {with(R"("selectors": [2, 1])"), "field 'selectors': rising"},
       {with(R"("input": {"mean": [0.5, 0.5]})"), "field 'input.mean': three numbers"},
