@@ -45,6 +45,8 @@ build_checks() {
 # Tests of everything that reads what a person hands in, computes addresses or moves bytes. The rest with --all: it
 # runs the same code for longer.
 tests_that_matter=(weights preprocess isa kernels hls dataflow soc memory quant tb)
+# Of them, left to --all: they run whole networks in float or a million requests, a minute each under the sanitizers.
+slow_tests='quant[.](Real|ShippedCalibration|Prepare[.](Synthetic|Random)|ModelFile[.]LoadsBitIdenticalForEvery)|memory[.]Reference[.]TotalTimes'
 
 check_format() { "$home/tb/tests/format.sh"; }
 check_tidy() { python3 "$home/tb/tests/tidy.py" "$folder" $all; }
@@ -52,7 +54,7 @@ check_sanitizers() {
   local targets=(all) only=()
   if [[ -z $all ]]; then
     targets=("${tests_that_matter[@]/#/test_}")
-    only=(-R "^($(IFS='|'; echo "${tests_that_matter[*]}"))[.]")
+    only=(-R "^($(IFS='|'; echo "${tests_that_matter[*]}"))[.]" -E "$slow_tests")
   fi
   build_checks "${targets[@]}" || return 1
   ctest --test-dir "$folder" -j2 --output-on-failure --test-output-size-passed 65536 "${only[@]}" \

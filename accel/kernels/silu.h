@@ -13,7 +13,7 @@ namespace kernels {
 /// SiLU of x (Q10) in Q12. |result| <= 2^17. The sigmoid's argument is x in Q12, saturated where it is 0 or 1 anyway.
 inline int32_t silu_q12(int16_t x) {
   const int32_t wide = x;
-  const int16_t argument = saturate<int16_t>(static_cast<int64_t>(4 * wide));
+  const int16_t argument = saturate<int16_t>(int64_t{4} * wide);
   const Int<33> product = static_cast<Int<33>>(static_cast<int64_t>(wide) * sigmoid_q16(argument));  // Q26
   return static_cast<int32_t>(round_shift(native(product), 14));
 }

@@ -1,18 +1,20 @@
 #include "accel/modules/control_unit.h"
 
+#include <utility>
+
 #include "accel/modules/operation.h"
 
 namespace heatvit::modules {
 
 using isa::Opcode;
 
-ControlUnit::ControlUnit(sc_core::sc_module_name name, const ControlConfig& config, const Ports& ports)
+ControlUnit::ControlUnit(sc_core::sc_module_name name, const ControlConfig& config, Ports ports)
     : sc_module(name),
       registers("registers"),
       fetch_port("fetch_port"),
       interrupt("interrupt"),
       config_(config),
-      ports_(ports) {
+      ports_(std::move(ports)) {
   registers.register_b_transport(this, &ControlUnit::access_register);
   SC_THREAD(run);
   SC_THREAD(serve_host_commands);

@@ -44,7 +44,7 @@ class ControlUnit : public sc_core::sc_module {
   };
 
   SC_HAS_PROCESS(ControlUnit);
-  ControlUnit(sc_core::sc_module_name name, const ControlConfig& config, const Ports& ports);
+  ControlUnit(sc_core::sc_module_name name, const ControlConfig& config, Ports ports);
 
   uint64_t register_accesses() const { return register_accesses_; }
 

@@ -24,7 +24,7 @@ void TokenSelector::reset(int tokens, std::vector<ImageSettings> images) {
 
 void TokenSelector::add_cls_scores(int head, const uint16_t* probabilities, int first_row, int tokens) {
   for (int t = 0; t < tokens; ++t) {
-    uint32_t& score = scores_[static_cast<size_t>(first_row + t)];
+    uint32_t& score = scores_[static_cast<size_t>(first_row) + static_cast<size_t>(t)];
     score = (head == 0 ? 0 : score) + probabilities[t];
   }
 }

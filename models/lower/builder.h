@@ -32,14 +32,14 @@ class Builder {
   void attention(int index, const network::QuantBlock* weights);
   void classifier();
   void attend(uint8_t block, uint8_t image, const network::QuantBlock* weights);
-  void auxiliary_head(isa::Command head);
+  void auxiliary_head(isa::Command aux);
   // lower_selector.cpp
   void selector(int stage, int before_block);
   void heatvit_scores(int stage, uint8_t block);
 
   /// Row-wise normalisation of `rows` rows of n residual values.
   void layernorm(uint8_t block, isa::Op op, isa::Extent rows, int n, const network::QuantLayerNorm* weights,
-                 const View& from, const View& to);
+                 const View& source, const View& to);
 
   /// A fully connected layer or convolution; fills operand B, records and tiles. `c` carries everything else.
   void linear(isa::Command c, const std::string& name, const network::QuantLinear* weights, const View& a,

@@ -25,7 +25,7 @@ Region MemoryMap::reserve_on_chip(const std::string& name, uint64_t bytes) {
 }
 
 Region MemoryMap::place(const std::string& name, const void* data, uint64_t bytes) {
-  const Region region = reserve(name, bytes);
+  Region region = reserve(name, bytes);
   if (with_data_) fill(region, data, bytes);
   return region;
 }
@@ -50,7 +50,7 @@ std::vector<T> packed(const int16_t* weights, int n, int k, int tile_n, int tile
 
 Region MemoryMap::place_packed(const std::string& name, const int16_t* weights, int element_bytes, int n, int k,
                                int tile_n, int tile_k) {
-  const Region region =
+  Region region =
       reserve(name, static_cast<uint64_t>(n) * static_cast<uint64_t>(k) * static_cast<uint64_t>(element_bytes));
   if (!with_data_) return region;
   if (element_bytes == 1)

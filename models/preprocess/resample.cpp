@@ -11,10 +11,10 @@ constexpr int kChannels = 3;
 constexpr int kPrecision = 32 - 8 - 2;  // fraction bits of a weight: 8-bit pixels, two bits for sums beyond 1
 
 double bicubic(double x) {
-  constexpr double a = -0.5;
+  constexpr double kA = -0.5;
   x = std::fabs(x);
-  if (x < 1.0) return ((a + 2.0) * x - (a + 3.0)) * x * x + 1;
-  if (x < 2.0) return (((x - 5) * x + 8) * x - 4) * a;
+  if (x < 1.0) return ((kA + 2.0) * x - (kA + 3.0)) * x * x + 1;
+  if (x < 2.0) return (((x - 5) * x + 8) * x - 4) * kA;
   return 0.0;
 }
 
@@ -39,8 +39,11 @@ std::vector<Taps> taps_of(const Axis& axis, Interpolation interpolation) {
   std::vector<double> weights;
   for (size_t i = 0; i < all.size(); ++i) {
     const double centre = (static_cast<double>(axis.first + static_cast<int64_t>(i)) + 0.5) * scale;
+    // As PIL rounds: half up, towards zero below it.
+    // NOLINTBEGIN(bugprone-incorrect-roundings)
     const int begin = std::max(static_cast<int>(centre - support + 0.5), 0);
     const int end = std::min(static_cast<int>(centre + support + 0.5), axis.source);
+    // NOLINTEND(bugprone-incorrect-roundings)
     weights.clear();
     double sum = 0;
     for (int pixel = begin; pixel < end; ++pixel) {

@@ -246,7 +246,7 @@ network::QuantModel prepare(const PrepareOptions& options, network::Calibration*
 }
 
 std::vector<int> selector_positions(const std::string& selectors, const zoo::ModelSpec& spec) {
-  const std::vector<int> usual(spec.selectors.begin(), spec.selectors.end());
+  std::vector<int> usual(spec.selectors.begin(), spec.selectors.end());
   if (!is_file(selectors) || !std::filesystem::exists(selectors)) return usual;
   const Metadata metadata = weights::metadata_of(selectors);
   const auto found = metadata.find(kPositionsKey);

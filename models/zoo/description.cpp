@@ -51,7 +51,7 @@ class Fields {
   }
   std::string choice(const std::string& name, const std::string& otherwise, const std::vector<std::string>& allowed,
                      const std::string& computed) {
-    const std::string value = text(name, otherwise);
+    std::string value = text(name, otherwise);
     for (const std::string& a : allowed)
       if (a == value) return value;
     fail(name, computed);

@@ -24,7 +24,7 @@ std::filesystem::path project_home() {
   }
   std::error_code error;
   std::filesystem::path folder = std::filesystem::read_symlink("/proc/self/exe", error).parent_path();
-  if (const auto installed = folder.parent_path() / "share" / "heatvit"; !error && is_home(installed)) return installed;
+  if (auto installed = folder.parent_path() / "share" / "heatvit"; !error && is_home(installed)) return installed;
   while (!error && !folder.empty()) {
     if (is_home(folder)) return folder;
     if (folder == folder.root_path()) break;

@@ -106,7 +106,7 @@ class Child {
 
  private:
   bool take_frame(const ChildWork& work) {
-    Frame kind;
+    Frame kind{};
     uint64_t size = 0;
     constexpr size_t kHead = sizeof kind + sizeof size;
     if (buffer_.size() < kHead) return false;

@@ -265,10 +265,10 @@ class Check {
   }
 
   void call(CXCursor cursor, const Place& at, const Block& inside) {
-    static const std::set<std::string> heap = {"malloc", "calloc", "realloc", "free"};
+    static const std::set<std::string> kHeap = {"malloc", "calloc", "realloc", "free"};
     const CXCursor callee = clang_getCursorReferenced(cursor);
     const std::string name = text_of(clang_getCursorSpelling(cursor));
-    if (heap.count(name) != 0) report(at, name + ": there is no heap");
+    if (kHeap.count(name) != 0) report(at, name + ": there is no heap");
     if (clang_Cursor_isNull(callee) || inside.function.empty()) return;
     const std::string symbol = text_of(clang_getCursorUSR(callee));
     if (!symbol.empty()) calls_[inside.function].push_back({symbol, name, at});
@@ -339,8 +339,8 @@ class Check {
 
   /// Where a pragma stands, and what it names.
   void place(const Pragma& p, const Place& at, const Scope& scope, const Scope& function) {
-    static const std::set<std::string> of_loops = {"unroll", "loop_tripcount", "loop_flatten"};
-    if (of_loops.count(p.name) != 0 && scope.kind != Scope::kLoop) report(at, "pragma " + p.name + " outside a loop");
+    static const std::set<std::string> kOfLoops = {"unroll", "loop_tripcount", "loop_flatten"};
+    if (kOfLoops.count(p.name) != 0 && scope.kind != Scope::kLoop) report(at, "pragma " + p.name + " outside a loop");
     if (p.name == "interface" && !function.top) report(at, "pragma interface in a function that is no top");
     for (const char* option : {"variable", "port"}) {
       const std::string name = p.value(option);

@@ -106,13 +106,13 @@ std::vector<LoopCycles> HlsEstimate::loops(const std::string& unit, const Extent
 
 HlsEstimate::Reader HlsEstimate::without_pragmas(const Reader& reader) {
   return [reader](const std::string& path) {
-    static const std::regex line("#pragma HLS[^\n]*\n");
-    return std::regex_replace(reader(path), line, "");
+    static const std::regex kLine("#pragma HLS[^\n]*\n");
+    return std::regex_replace(reader(path), kLine, "");
   };
 }
 
 /// Rows around a pipelined loop: flattened, the pipeline runs through; otherwise it drains at the end of each row.
-int64_t HlsEstimate::nest(const LoopPromise& outer, int64_t rows, int64_t beats_of_row, int64_t depth) const {
+int64_t HlsEstimate::nest(const LoopPromise& outer, int64_t rows, int64_t beats_of_row, int64_t depth) {
   return outer.flattened ? rows * beats_of_row + depth : rows * (beats_of_row + depth);
 }
 

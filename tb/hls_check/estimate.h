@@ -71,7 +71,7 @@ class HlsEstimate {
   LoopPromise promise_of(const std::string& pragma_lines) const;
   int constant(const std::string& name) const;
   int64_t beats(const std::string& path, const std::string& label, int occurrence, int64_t trips, int64_t depth);
-  int64_t nest(const LoopPromise& outer, int64_t rows, int64_t beats_of_row, int64_t depth) const;
+  static int64_t nest(const LoopPromise& outer, int64_t rows, int64_t beats_of_row, int64_t depth);
   int64_t beat_loop(const std::string& path, const std::string& label, const std::string& lane_label, int64_t rows,
                     int64_t n, int lanes, int64_t depth);
   /// A divider or root unit: its latency, and how often it takes operands.

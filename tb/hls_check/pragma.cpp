@@ -25,7 +25,7 @@ Option word(std::vector<std::string> words, bool required = false) {
 }
 
 const std::map<std::string, Options>& grammar() {
-  static const std::map<std::string, Options> table = {
+  static const std::map<std::string, Options> kTable = {
       {"pipeline", {{"II", kNumber}, {"rewind", kFlag}, {"off", kFlag}, {"style", word({"stp", "flp", "frp"})}}},
       {"unroll", {{"factor", kNumber}, {"skip_exit_check", kFlag}}},
       {"array_partition",
@@ -70,7 +70,7 @@ const std::map<std::string, Options>& grammar() {
       {"loop_flatten", {{"off", kFlag}}},
       {"aggregate", {{"variable", kNeedName}}},
       {"stable", {{"variable", kNeedName}}}};
-  return table;
+  return kTable;
 }
 
 bool is_name(const std::string& text) {

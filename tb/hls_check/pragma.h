@@ -22,7 +22,7 @@ struct Pragma {
 Pragma parse_pragma(const std::string& line);
 
 /// All HLS pragmas of a source text, in order; lines in comments do not count.
-std::vector<Pragma> pragmas_of(const std::string& text);
+std::vector<Pragma> pragmas_of(const std::string& source);
 
 /// What is wrong by grammar alone: unknown or deprecated pragma, unknown or missing option, impossible value.
 std::vector<std::string> grammar_errors(const Pragma& pragma);

@@ -66,8 +66,8 @@ std::vector<UnitSignature> all_units() {
 }  // namespace
 
 const std::vector<UnitSignature>& unit_signatures() {
-  static const std::vector<UnitSignature> units = all_units();
-  return units;
+  static const std::vector<UnitSignature> kUnits = all_units();
+  return kUnits;
 }
 
 const UnitSignature* find_signature(const std::string& unit) {

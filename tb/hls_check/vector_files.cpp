@@ -22,9 +22,9 @@ constexpr const char* kMagic = "heatvit-vectors 2";
 constexpr size_t kValuesOfALine = 32;
 
 size_t bytes_of_type(const std::string& type) {
-  static const std::map<std::string, size_t> sizes = {{"int8", 1},  {"uint8", 1},  {"int16", 2}, {"uint16", 2},
-                                                      {"int32", 4}, {"uint32", 4}, {"int64", 8}, {"uint64", 8}};
-  return sizes.at(type);
+  static const std::map<std::string, size_t> kSizes = {{"int8", 1},  {"uint8", 1},  {"int16", 2}, {"uint16", 2},
+                                                       {"int32", 4}, {"uint32", 4}, {"int64", 8}, {"uint64", 8}};
+  return kSizes.at(type);
 }
 
 std::string values_text(const std::vector<uint8_t>& bytes, const std::string& type) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <numeric>
 
 #include "tb/config/numbers.h"
@@ -195,7 +196,8 @@ std::string counters_text(const RunReport& report) {
   const BreakdownRow total = report.total();
   Table table({Align::kLeft, Align::kRight, Align::kLeft});
   for (const soc::CounterField& field : soc::kCounterFields)
-    table.add({field.name, grouped(static_cast<uint64_t>(static_cast<double>(total.*field.value) / images + 0.5)),
+    table.add({field.name,
+               grouped(static_cast<uint64_t>(std::llround(static_cast<double>(total.*field.value) / images))),
                field.unit});
   return "\nCounters of an image" + std::string(images > 1 ? ", mean over the images" : "") + "\n" + table.text();
 }

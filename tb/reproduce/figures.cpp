@@ -54,7 +54,7 @@ ResultTable latency_table(const std::vector<ModelOutcomes>& models) {
   }
   for (const ModelOutcomes& m : models) {
     std::vector<Cell> row = {word(m.model)};
-    for (const Outcome* o : {&m.baseline, &m.dense, &m.pruned[0], &m.pruned[1]}) {
+    for (const Outcome* o : {&m.baseline, &m.dense, m.pruned.data(), &m.pruned[1]}) {
       row.push_back(number(o->latency_ms, 2));
       row.push_back(number(o->bound_ms, 2));
     }

@@ -70,7 +70,7 @@ int report_command(const Arguments& arguments) {
   CommandLine line(kIntro, {{"Report", {{"html", "PAGE", "the page to write"}}}}, false);
   Arguments options = arguments;
   std::string input;
-  if (!options.empty() && options.front().rfind("-", 0) != 0) {
+  if (!options.empty() && options.front().rfind('-', 0) != 0) {
     input = options.front();
     options.erase(options.begin());
   }

@@ -40,12 +40,12 @@ class BareHost : public sc_core::sc_module {
     job.images = 1;
     job.image = &image;
     heatvit_configure(&device_, &job);
-    const sc_core::sc_time start = sc_core::sc_time_stamp();
+    const uint64_t start = sc_core::sc_time_stamp().value();
     heatvit_start(&device_);
     for (uint32_t command = 0, tokens = 0;;) {
       while (!interrupt.read()) sc_core::wait(interrupt.posedge_event());
       const heatvit_event event = heatvit_handle_interrupt(&device_, &command, &tokens);
-      if (event == HEATVIT_EVENT_DONE) return sc_core::sc_time_stamp() - start;
+      if (event == HEATVIT_EVENT_DONE) return sc_core::sc_time::from_value(sc_core::sc_time_stamp().value() - start);
       if (event == HEATVIT_EVENT_HOST_COMMAND) throw std::runtime_error("this host does no LayerNorm");
       sc_core::wait(sc_core::SC_ZERO_TIME);
     }

@@ -165,7 +165,7 @@ SocConfig random_dataflow(std::mt19937& random) {
   c.buffers.input = pick({1, 2, 3});
   c.buffers.weight = pick({1, 2, 3});
   c.control.queue = pick({1, 4});
-  c.debug.stall_seed = pick({0, 0, 5});
+  c.debug.stall_seed = static_cast<uint32_t>(pick({0, 0, 5}));
   c.accel.batch = pick({1, 1, 2, 3});
   c.accel.numerics_bits = pick({8, 8, 16});
   return c;
