@@ -10,6 +10,7 @@
 #include "tb/run_sim/command_line.h"
 #include "tb/run_sim/commands.h"
 #include "tb/run_sim/design.h"
+#include "tb/run_sim/model_option.h"
 
 namespace heatvit::tb {
 namespace {
@@ -84,9 +85,10 @@ std::string totals_table(const CommandLine& line) {
                Align::kRight});
   table.add({"model", "PE array, by pragmas", "charged", "vector unit", "charged", "token selector", "charged",
              "PE array, ms"});
-  for (const zoo::ModelSpec& spec : zoo::models()) {
-    const std::string name(spec.name);
-    if (line.has("model") && line.text("model") != name) continue;
+  const std::vector<zoo::ModelSpec> specs =
+      line.has("model") ? std::vector<zoo::ModelSpec>{resolve_model(line)} : zoo::models();
+  for (const zoo::ModelSpec& spec : specs) {
+    const std::string& name = spec.name;
     const soc::SocConfig config = resolve_design(spec, line.list("config"), line.settings(), {}).config;
     lower::expect_single_images(config.accel, "hls-estimate");
     const ImageEstimate image(config, lower::lower(spec, config.accel, pruning_of(line, spec), nullptr), read_source);
@@ -101,14 +103,15 @@ std::string totals_table(const CommandLine& line) {
 }  // namespace
 
 int hls_estimate_command(const Arguments& arguments) {
-  const OptionGroup what = {"Input", {{"model", "NAME", "one model; default: all"}}};
+  OptionGroup what = {"Input", {{"model", "NAME|FILE", "one model; default: all"}}};
+  for (Option& option : model_shape_options()) what.options.push_back(std::move(option));
   const OptionGroup pruning = {"Token pruning",
                                {{"prune-rates", "R1,R2,..", "share of the patch tokens gone after each selector"}}};
   CommandLine line(kIntro, {what, pruning, hardware_group()}, true);
   line.parse(arguments);
   if (answered(line)) return 0;
-  const std::string model = line.has("model") ? line.text("model") : "deit-t";
-  const zoo::ModelSpec& spec = zoo::find(model);
+  const zoo::ModelSpec& spec = line.has("model") ? resolve_model(line) : zoo::find("deit-t");
+  const std::string& model = spec.name;
   const soc::SocConfig config = resolve_design(spec, line.list("config"), line.settings(), {}).config;
   print("cycles of a call (" + model + "'s configuration; m x k x n, or rows x 1 x values)\n" +
         unit_table(config, spec) + "\ntheir loops\n" + loop_table(config, spec) + "\nbusy cycles of an image, " +

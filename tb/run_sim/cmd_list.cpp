@@ -84,6 +84,13 @@ std::string configs_text() {
   return table.text();
 }
 
+/// A list of descriptions (docs/networks.md).
+std::string models_json() {
+  std::string text;
+  for (const zoo::ModelSpec& spec : zoo::models()) text += (text.empty() ? "[" : ",\n") + zoo::describe(spec);
+  return text + "]\n";
+}
+
 std::string as_text() {
   Table models({Align::kLeft, Align::kRight, Align::kRight, Align::kRight, Align::kRight, Align::kRight, Align::kRight,
                 Align::kRight, Align::kLeft, Align::kLeft});
@@ -152,13 +159,18 @@ std::string as_json() {
 }  // namespace
 
 int list_command(const Arguments& arguments) {
-  CommandLine line(
-      kIntro,
-      {{"Form", {{"json", "", "as JSON"}, {"markdown", "", "the parameters as the table of docs/parameters.md"}}}},
-      false);
+  CommandLine line(kIntro,
+                   {{"Form",
+                     {{"json", "", "as JSON"},
+                      {"markdown", "", "the parameters as the table of docs/parameters.md"},
+                      {"models", "", "the networks alone, each as the description that --model FILE.json reads"}}}},
+                   false);
   line.parse(arguments);
   if (answered(line)) return 0;
-  print(line.has("json") ? as_json() : line.has("markdown") ? parameters_markdown() : as_text());
+  print(line.has("models")     ? models_json()
+        : line.has("json")     ? as_json()
+        : line.has("markdown") ? parameters_markdown()
+                               : as_text());
   return 0;
 }
 
