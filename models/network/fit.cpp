@@ -78,6 +78,7 @@ zoo::ModelSpec fit_to(const WeightSource& source, zoo::ModelSpec spec) {
   if (const int64_t classes = extent(source, "head.weight", 0); classes != 0 && classes != spec.classes) {
     spec.classes = static_cast<int>(classes);
     spec.class_list = {};
+    spec.class_names = {};
   }
   fit_parts(source, spec);
   if (const int64_t rows = extent(source, "pos_embed", 1); rows > 0) {

@@ -11,15 +11,16 @@ namespace heatvit::preprocess {
 namespace {
 
 /// Where the network's `side` pixels lie in an axis of `length` pixels, `other` the other axis's.
-Axis axis_of(int length, int other, int64_t short_side, int side) {
+Axis axis_of(int length, int other, int64_t short_side, int side, bool squash) {
   // As torchvision has it: int(size * long / short), and round() to even in the centre crop.
-  const int64_t resized = length <= other ? short_side : short_side * length / other;
+  const int64_t resized = squash || length <= other ? short_side : short_side * length / other;
   return {length, resized, std::llrint(static_cast<double>(resized - side) / 2.0), side};
 }
 
 }  // namespace
 
-Image resize_and_crop(const uint8_t* rgb, int width, int height, double crop, int side, Interpolation interpolation) {
+Image resize_and_crop(const uint8_t* rgb, int width, int height, double crop, int side, Interpolation interpolation,
+                      bool squash) {
   if (!(crop > 0.0 && crop <= 1.0)) {
     throw InputError("crop share " + std::to_string(crop) + " is not allowed, it must be above 0 and at most 1");
   }
@@ -27,8 +28,8 @@ Image resize_and_crop(const uint8_t* rgb, int width, int height, double crop, in
     throw InputError("image of " + std::to_string(width) + " x " + std::to_string(height) + " pixels has no content");
   }
   const auto short_side = static_cast<int64_t>(std::floor(side / crop));
-  return {
-      resample(rgb, axis_of(width, height, short_side, side), axis_of(height, width, short_side, side), interpolation)};
+  return {resample(rgb, axis_of(width, height, short_side, side, squash),
+                   axis_of(height, width, short_side, side, squash), interpolation)};
 }
 
 Image load_image(const std::string& path, double crop, int side, Interpolation interpolation) {
@@ -37,7 +38,9 @@ Image load_image(const std::string& path, double crop, int side, Interpolation i
 }
 
 Image load_image(const std::string& path, const zoo::ModelSpec& spec) {
-  return load_image(path, spec.crop, spec.image_size, spec.interpolation);
+  const Picture picture = decode_image(path);
+  return resize_and_crop(picture.rgb.data(), picture.width, picture.height, spec.crop, spec.image_size,
+                         spec.interpolation, spec.squash);
 }
 
 std::vector<int8_t> to_int8(const Image& image) {

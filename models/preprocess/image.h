@@ -28,9 +28,10 @@ Image load_image(const std::string& path, const zoo::ModelSpec& spec);
 
 /// timm's evaluation transform on pixels in memory (RGB, HWC), with its roundings: the short side becomes
 /// floor(side / crop), the long one int(short * long / short side of the picture), with PIL's antialiased resize; the
-/// centre crop starts at round((length - side) / 2), half to even.
+/// centre crop starts at round((length - side) / 2), half to even. With `squash` both sides become floor(side / crop),
+/// as Hugging Face's processors and timm's crop mode "squash" have it.
 Image resize_and_crop(const uint8_t* rgb, int width, int height, double crop, int side = kImageNetSide,
-                      Interpolation interpolation = Interpolation::kBicubic);
+                      Interpolation interpolation = Interpolation::kBicubic, bool squash = false);
 
 /// A procedural picture (gradients, discs, stripes, noise) that depends on the seed alone: calibration and tests
 /// without any file.

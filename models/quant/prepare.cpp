@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "accel/isa/errors.h"
-#include "models/network/fit.h"
+#include "models/network/checkpoint.h"
 #include "models/quant/bias_correction.h"
 #include "models/quant/calibration.h"
 #include "models/quant/model_file.h"
@@ -162,10 +162,12 @@ network::Calibration Preparation::calibrate_backbone(const network::FloatModel& 
 network::Calibration Preparation::shipped_ranges() const {
   const char* const environment = std::getenv("HEATVIT_HOME");
   const std::string home = !options_.home.empty() ? options_.home : environment != nullptr ? environment : "";
-  const std::string path = home + "/models/zoo/scales/" + std::string(spec_.name) + ".json";
+  zoo::ModelSpec owner = spec_;  // a network of the same blocks as one of ours may have its weights
+  if (!spec_.base.empty()) owner.name = spec_.base;
+  const std::string path = home + "/models/zoo/scales/" + owner.name + ".json";
   const bool shipped = !home.empty() && std::filesystem::exists(path);
   if (shipped) {
-    network::Calibration calibration = read_calibration(path, spec_);
+    network::Calibration calibration = read_calibration(path, owner);
     calibration.origin = "shipped";
     if (calibration.fingerprint == fingerprint_) return calibration;
   }
@@ -230,8 +232,9 @@ zoo::ModelSpec spec_of(const PrepareOptions& options) {
     throw InputError(options.weights +
                      ": is quantised already, with mean and std in its weights; leave --mean and --std out");
   }
-  zoo::ModelSpec spec = quantised ? load_model(options.weights).spec
-                                  : network::fit_to(*weights::open_weights(options.weights), zoo::find(options.model));
+  zoo::ModelSpec spec = quantised               ? load_model(options.weights).spec
+                        : is_synthetic(options) ? zoo::find(options.model)
+                                                : network::fit_to_checkpoint(options.weights, zoo::find(options.model));
   spec.mean = input.mean.value_or(spec.mean);
   spec.deviation = input.deviation.value_or(spec.deviation);
   spec.crop = input.crop.value_or(spec.crop);

@@ -107,6 +107,18 @@ class FileSource final : public WeightSource {
 
   std::string describe() const override { return files_.path(); }
 
+  std::string form() const override {
+    return naming_.layout + (naming_.prefix.empty() ? "" : ", prefix '" + naming_.prefix + "'");
+  }
+
+  std::vector<std::string> names() const override {
+    std::vector<std::string> names;
+    for (const auto& [name, parts] : naming_.tensors) names.push_back(name);
+    for (const std::string& name : naming_.without_effect)
+      if (name.rfind("selectors.", 0) == 0 || name.rfind(kTunedPrefix, 0) == 0) names.push_back(name);
+    return names;
+  }
+
   void expect_known() const override {
     if (naming_.unknown.empty()) return;
     const auto& [name, meaning] = naming_.unknown.front();

@@ -31,6 +31,13 @@ class WeightSource {
   /// For messages and reports: the path, or "synthetic:7".
   virtual std::string describe() const = 0;
 
+  /// What names the tensors have: "timm", "Hugging Face, prefix 'vit.'"; empty for synthetic weights.
+  virtual std::string form() const { return {}; }
+
+  /// Tensors under their canonical names, selectors (and their tuning of the backbone) too; empty for synthetic
+  /// weights.
+  virtual std::vector<std::string> names() const { return {}; }
+
   /// Throws InputError naming the first tensor that belongs to nothing that is computed here.
   virtual void expect_known() const {}
 

@@ -147,6 +147,8 @@ void read_input(Fields& fields, const std::string& origin, ModelSpec& spec) {
   spec.deviation = read_three(f, "std", spec.deviation, 1e-3);
   const std::string interpolation =
       f.choice("interpolation", "bicubic", {"bicubic", "bilinear"}, "\"bicubic\" or \"bilinear\"");
+  spec.squash = f.choice("resize", "short_side", {"short_side", "both_sides"},
+                         "\"short_side\" (the shape stays) or \"both_sides\" (to a square)") == "both_sides";
   spec.interpolation = interpolation == "bilinear" ? Interpolation::kBilinear : Interpolation::kBicubic;
   f.finish();
 }
@@ -160,6 +162,19 @@ std::vector<int> read_selectors(Fields& fields) {
     }
   }
   return positions;
+}
+
+std::vector<std::string> read_class_names(Fields& fields, int classes) {
+  std::vector<std::string> names;
+  const Json* list = fields.array("class_names");
+  if (list == nullptr) return names;
+  if (list->size() != static_cast<size_t>(classes))
+    fields.fail("class_names", "a list of " + std::to_string(classes) + " texts");
+  for (const Json& name : *list) {
+    if (!name.is_string()) fields.fail("class_names", "a list of " + std::to_string(classes) + " texts");
+    names.push_back(name.get<std::string>());
+  }
+  return names;
 }
 
 /// Fields that say what the network's parts are: one value of each is computed.
@@ -256,6 +271,7 @@ ModelSpec read_description(const std::string& json, const std::string& origin) {
   spec.patch_grid = spec.image_size / patch;
   spec.classes = f.integer("classes", 1, 32767, 1000);
   spec.class_list = f.text("class_list", "");
+  spec.class_names = read_class_names(f, spec.classes);
   spec.weights = f.text("weights", "");
   spec.qkv_bias = f.flag("qkv_bias", true);
   spec.ln_eps = f.real("layernorm_epsilon", 1e-12, 1e-2, 1e-6);
@@ -281,6 +297,7 @@ std::string describe(const ModelSpec& s) {
   d["patch_size"] = s.patch_size();
   d["classes"] = s.classes;
   if (!s.class_list.empty()) d["class_list"] = s.class_list;
+  if (!s.class_names.empty()) d["class_names"] = s.class_names;
   if (!s.weights.empty()) d["weights"] = s.weights;
   d["qkv_bias"] = s.qkv_bias;
   d["layernorm_epsilon"] = s.ln_eps;
@@ -300,6 +317,7 @@ std::string describe(const ModelSpec& s) {
                 {"mean", s.mean},
                 {"std", s.deviation},
                 {"interpolation", s.interpolation == Interpolation::kBilinear ? "bilinear" : "bicubic"}};
+  if (s.squash) d["input"]["resize"] = "both_sides";
   return d.dump(2);
 }
 

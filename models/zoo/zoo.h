@@ -62,8 +62,10 @@ struct ModelSpec {
   bool distillation_token = false;
   int registers = 0;
   Pooling pooling = Pooling::kClass;
-  bool layer_scale = false;  // blocks.N.ls{1,2}.gamma, folded into proj and fc2 when weights are read
-  std::string base = {};     // the network whose hardware configuration is its own; empty: by its name
+  bool layer_scale = false;                   // blocks.N.ls{1,2}.gamma, folded into proj and fc2 when weights are read
+  bool squash = false;                        // the resize makes a square of the picture, whatever its shape
+  std::vector<std::string> class_names = {};  // by class, in place of a class list; all or none
+  std::string base = {};                      // the network whose hardware configuration is its own; empty: by its name
 
   int head_dim() const { return dim / heads; }
   int patch_size() const { return image_size / patch_grid; }  // pixels a side

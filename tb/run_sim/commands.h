@@ -10,6 +10,7 @@ namespace heatvit::tb {
 using Arguments = std::vector<std::string>;
 
 int run_command(const Arguments& arguments);
+int import_command(const Arguments& arguments);
 int quantize_command(const Arguments& arguments);
 int disasm_command(const Arguments& arguments);
 int list_command(const Arguments& arguments);

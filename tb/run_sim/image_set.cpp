@@ -170,6 +170,7 @@ void attach_labels(std::vector<RunItem>& items, const std::string& csv_path, con
 
 std::vector<std::string> class_names(const zoo::ModelSpec& spec, const std::optional<std::string>& list) {
   std::vector<std::string> names(static_cast<size_t>(spec.classes));
+  if (!list && !spec.class_names.empty()) return spec.class_names;
   if (!list && spec.class_list.empty()) return names;
   const std::string path = list ? *list : (project_home() / spec.class_list).string();
   for (const CsvRow& row : read_csv(path, {"class"})) {

@@ -3,6 +3,8 @@
 #include <cmath>
 
 #include "accel/isa/errors.h"
+#include "models/network/checkpoint.h"
+#include "models/quant/model_file.h"
 #include "tb/config/numbers.h"
 
 namespace heatvit::tb {
@@ -17,7 +19,31 @@ std::vector<Option> model_shape_options() {
           {"classes", "N", "classes; vit: 1000"}};
 }
 
+namespace {
+
+/// The network that a weight file is of: a name, a description in the file, or what tensors and configuration say.
+const zoo::ModelSpec& model_of_weights(const std::string& path) {
+  if (quant::is_quantized_model(path)) {
+    const zoo::ModelSpec spec = quant::load_model(path).spec;
+    for (const zoo::ModelSpec& known : zoo::models())
+      if (known.name == spec.name) return known;
+    return zoo::add(spec, path);
+  }
+  zoo::ModelSpec spec = network::recognise_checkpoint(path).spec;
+  for (const zoo::ModelSpec& known : zoo::models())
+    if (known.name == spec.name) spec.name += " of " + path;
+  return zoo::add(std::move(spec), path);
+}
+
+}  // namespace
+
 const zoo::ModelSpec& resolve_model(const CommandLine& line) {
+  const std::string weights = line.text("weights");
+  if (!line.has("model") && !weights.empty() && weights.rfind("synthetic:", 0) != 0) {
+    for (const Option& option : model_shape_options())
+      if (line.has(option.name)) throw InputError("--" + option.name + ": needs --model, whose size it changes");
+    return model_of_weights(weights);
+  }
   const std::string name = line.required("model");
   std::string changes;
   for (const Option& option : model_shape_options())

@@ -8,7 +8,8 @@ namespace heatvit::tb {
 
 /// --model NAME, FILE.json or vit; with --depth, --dim ... a copy of it with those fields, known to zoo::find() by a
 /// name that says them ("deit-s image-size=384"). `vit` has no depth, dim and heads of its own: they must be given.
-/// Throws InputError.
+/// Without --model the network is that of --weights, where the file says what it is (network/checkpoint.h). Throws
+/// InputError.
 const zoo::ModelSpec& resolve_model(const CommandLine& line);
 
 /// The options that resolve_model() reads beside --model.

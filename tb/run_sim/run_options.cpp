@@ -124,9 +124,10 @@ Json or_null(const std::optional<T>& value) {
 }
 
 Json resolved_json(const CommandLine& line, const RunOptions& options) {
-  Json json = {{"model", options.spec.name},
-               {"network", Json::parse(zoo::describe(options.spec))},
-               {"mode", mode_name(options)}};
+  zoo::ModelSpec network = options.spec;
+  network.class_names.clear();  // a thousand lines that change nothing
+  Json json = {
+      {"model", options.spec.name}, {"network", Json::parse(zoo::describe(network))}, {"mode", mode_name(options)}};
   for (const char* name : {"weights", "calibrate", "delta1", "delta2", "mean", "std", "crop", "interpolation",
                            "selector-weights", "images", "labels", "token-trace"}) {
     std::string key = name;
@@ -249,6 +250,8 @@ std::optional<std::array<float, 3>> resolve_colours(const CommandLine& line, con
   return values;
 }
 
+}  // namespace
+
 quant::InputOptions resolve_input(const CommandLine& line) {
   quant::InputOptions input;
   input.mean = resolve_colours(line, "mean", 0);
@@ -269,11 +272,9 @@ quant::InputOptions resolve_input(const CommandLine& line) {
   return input;
 }
 
-}  // namespace
-
 quant::PrepareOptions prepare_options(const CommandLine& line, const isa::AcceleratorConfig& hardware) {
   quant::PrepareOptions prepare;
-  prepare.model = line.has("model") ? resolve_model(line).name : "";
+  prepare.model = line.has("model") || line.has("weights") ? resolve_model(line).name : "";
   prepare.weights = line.text("weights");
   prepare.selectors = line.text("selector-weights");
   const zoo::ModelSpec* spec = line.has("weights") || !line.has("model") ? nullptr : &zoo::find(prepare.model);

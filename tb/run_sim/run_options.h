@@ -47,6 +47,9 @@ RunOptions resolve_run(const CommandLine& line);
 /// ships for the model, if any, with their selectors (unless --scorer names another one). Throws InputError.
 quant::PrepareOptions prepare_options(const CommandLine& line, const isa::AcceleratorConfig& hardware);
 
+/// --mean, --std, --crop, --interpolation. Throws InputError.
+quant::InputOptions resolve_input(const CommandLine& line);
+
 /// "functional", "timing".
 std::string_view name_of(soc::Mode mode);
 

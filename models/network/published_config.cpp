@@ -1,0 +1,262 @@
+#include "models/network/published_config.h"
+
+#include <array>
+#include <cmath>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "accel/isa/errors.h"
+
+namespace heatvit::network {
+namespace {
+
+using nlohmann::json;
+
+constexpr uintmax_t kMaxBytes = 10'000'000;
+constexpr int kMaxDepth = 16;               // of nesting
+constexpr int kBilinear = 2, kBicubic = 3;  // PIL's numbers of its filters
+
+/// The object in a file, or null where there is no such file.
+json read_object(const std::string& path) {
+  std::error_code error;
+  const uintmax_t size = std::filesystem::file_size(path, error);
+  if (error) return nullptr;
+  if (size > kMaxBytes) throw InputError(path + ": is too large for a configuration");
+  std::ifstream stream(path, std::ios::binary);
+  const std::string text(std::istreambuf_iterator<char>(stream), {});
+  const auto shallow = [](int depth, json::parse_event_t, json&) { return depth <= kMaxDepth; };
+  json object = json::parse(text, shallow, false);
+  if (!object.is_object()) throw InputError(path + ": no JSON object");
+  return object;
+}
+
+bool is_there(const json& object, const char* key) {
+  const auto found = object.find(key);
+  return found != object.end() && !found->is_null();
+}
+
+/// The fields of one file. Its methods name file and field in what they throw.
+class Reader {
+ public:
+  Reader(std::string path, const json& object, zoo::ModelSpec& spec)
+      : path_(std::move(path)), object_(object), spec_(spec) {}
+
+  zoo::ModelSpec& spec() const { return spec_; }
+  const json& object() const { return object_; }
+  Reader within(const json& inner) const { return {path_, inner, spec_}; }
+  bool has(const char* key) const { return is_there(object_, key); }
+
+  [[noreturn]] void fail(const std::string& what) const { throw InputError(path_ + ": " + what); }
+
+  double number(const char* key, double low, double high) const {
+    const json& value = object_.at(key);
+    if (!value.is_number() || !(value.get<double>() >= low && value.get<double>() <= high)) {
+      fail(std::string("'") + key + "' must be a number in " + json(low).dump() + ".." + json(high).dump());
+    }
+    return value.get<double>();
+  }
+  std::string text(const char* key) const {
+    return has(key) && object_.at(key).is_string() ? object_.at(key).get<std::string>() : std::string();
+  }
+  bool flag(const char* key, bool otherwise) const {
+    return has(key) && object_.at(key).is_boolean() ? object_.at(key).get<bool>() : otherwise;
+  }
+  void colours(const char* key, std::array<float, 3>& to, double low) const {
+    if (!has(key)) return;
+    const json& values = object_.at(key);
+    if (!values.is_array() || values.size() != to.size()) fail(std::string("'") + key + "' must be three numbers");
+    for (size_t c = 0; c < to.size(); ++c) {
+      if (!values[c].is_number() || !(values[c].get<double>() >= low && values[c].get<double>() <= 255)) {
+        fail(std::string("'") + key + "' must be three numbers");
+      }
+      to[c] = values[c].get<float>();
+    }
+  }
+  /// A number that the network has already, from its tensors or its description.
+  void expect(const char* key, double wanted) const {
+    if (!has(key)) return;
+    if (std::lround(number(key, 0, 1e9)) != std::lround(wanted)) {
+      fail(std::string("'") + key + "' is " + object_.at(key).dump() + " where " + spec_.name + " has " +
+           std::to_string(std::lround(wanted)));
+    }
+  }
+  void heads(const char* key) const {
+    if (has(key) && spec_.heads == 0) spec_.heads = static_cast<int>(number(key, 1, 1024));
+    expect(key, spec_.heads);
+  }
+  void activation(const char* key) const {
+    const std::string name = text(key);
+    if (name.empty()) return;
+    if (name != "gelu" && name != "silu" && name != "swish") {
+      fail(std::string("'") + key + "': the activation '" + name + "' is not computed here; gelu and silu are");
+    }
+    spec_.activation = name == "gelu" ? zoo::Activation::kGelu : zoo::Activation::kSilu;
+  }
+  void interpolation(const char* key) const {
+    const std::string name = text(key);
+    if (name.empty() || name == "random") return;
+    if (name != "bicubic" && name != "bilinear") fail("interpolation '" + name + "' is not computed here");
+    spec_.interpolation = name == "bilinear" ? zoo::Interpolation::kBilinear : zoo::Interpolation::kBicubic;
+  }
+  /// Names of all classes, or none.
+  void class_names(std::vector<std::string> names) const {
+    if (names.size() == static_cast<size_t>(spec_.classes)) spec_.class_names = std::move(names);
+  }
+
+ private:
+  std::string path_;
+  const json& object_;
+  zoo::ModelSpec& spec_;
+};
+
+void read_id2label(const Reader& reader) {
+  if (!reader.has("id2label") || !reader.object().at("id2label").is_object()) return;
+  const json& labels = reader.object().at("id2label");
+  std::vector<std::string> names(labels.size());
+  for (const auto& [key, value] : labels.items()) {
+    const size_t index = std::strtoul(key.c_str(), nullptr, 10);
+    if (index >= names.size() || !value.is_string()) return;  // not a list of all classes
+    names[index] = value.get<std::string>();
+    if (names[index] == "LABEL_" + key) return;  // transformers' placeholder
+  }
+  reader.class_names(std::move(names));
+}
+
+/// ViTConfig, DeiTConfig, Dinov2Config.
+void read_hugging_face(const Reader& reader) {
+  zoo::ModelSpec& spec = reader.spec();
+  const std::string family = reader.text("model_type");
+  const bool dino = family == "dinov2" || family == "dinov2_with_registers";
+  if (!dino && family != "vit" && family != "deit") {
+    reader.fail("'model_type' is '" + family + "', which is not computed here; vit, deit and dinov2 are");
+  }
+  reader.expect("hidden_size", spec.dim);
+  reader.expect("num_hidden_layers", spec.depth);
+  reader.heads("num_attention_heads");
+  reader.expect("intermediate_size", spec.mlp_hidden);
+  if (reader.has("mlp_ratio")) {
+    const double ratio = reader.number("mlp_ratio", 0.1, 64);
+    if (std::lround(ratio * spec.dim) != spec.mlp_hidden) reader.fail("'mlp_ratio' is not that of the weights");
+  }
+  reader.expect("patch_size", spec.patch_size());
+  reader.expect("num_channels", 3);
+  if (reader.flag("use_swiglu_ffn", false)) reader.fail("'use_swiglu_ffn': a SwiGLU MLP is not computed here");
+  if (reader.has("qkv_bias") && reader.flag("qkv_bias", true) != spec.qkv_bias) {
+    reader.fail("'qkv_bias' is not that of the weights");
+  }
+  reader.activation("hidden_act");
+  // The defaults of transformers' classes.
+  spec.ln_eps = reader.has("layer_norm_eps") ? reader.number("layer_norm_eps", 1e-12, 1e-2) : dino ? 1e-6 : 1e-12;
+  read_id2label(reader);
+}
+
+/// Heads of timm's networks by the first words of their names: 64 values each.
+void heads_by_name(const Reader& reader) {
+  constexpr std::pair<const char*, int> kWidths[] = {
+      {"tiny_patch", 192}, {"small_patch", 384}, {"medium_patch", 512}, {"base_patch", 768}, {"large_patch", 1024}};
+  zoo::ModelSpec& spec = reader.spec();
+  const std::string name = reader.text("architecture");
+  for (const char* family : {"vit_", "deit_", "deit3_"}) {
+    for (const auto& [size, width] : kWidths) {
+      if (spec.heads == 0 && spec.dim == width && name.rfind(std::string(family) + size, 0) == 0) {
+        spec.heads = width / 64;
+      }
+    }
+  }
+}
+
+/// timm's config.json: what the name, model_args and pretrained_cfg say.
+void read_timm(const Reader& reader) {
+  zoo::ModelSpec& spec = reader.spec();
+  if (reader.has("model_args") && reader.object().at("model_args").is_object()) {
+    const Reader arguments = reader.within(reader.object().at("model_args"));
+    arguments.heads("num_heads");
+    arguments.expect("embed_dim", spec.dim);
+    arguments.expect("depth", spec.depth);
+    arguments.activation("act_layer");
+  }
+  heads_by_name(reader);
+  const bool nested = reader.has("pretrained_cfg") && reader.object().at("pretrained_cfg").is_object();
+  const Reader input = nested ? reader.within(reader.object().at("pretrained_cfg")) : reader;
+  input.colours("mean", spec.mean, 0);
+  input.colours("std", spec.deviation, 1e-3);
+  if (input.has("crop_pct")) spec.crop = input.number("crop_pct", 0.05, 1);
+  input.interpolation("interpolation");
+  const std::string mode = input.text("crop_mode");
+  if (!mode.empty() && mode != "center" && mode != "squash")
+    reader.fail("crop_mode '" + mode + "' is not computed here");
+  spec.squash = mode == "squash";
+  for (const Reader& level : {reader, input}) {
+    if (!level.has("label_names") || !level.object().at("label_names").is_array()) continue;
+    std::vector<std::string> names;
+    for (const json& name : level.object().at("label_names"))
+      names.push_back(name.is_string() ? name.get<std::string>() : "");
+    level.class_names(std::move(names));
+  }
+}
+
+/// A side of "size" or "crop_size": a number, {"shortest_edge"} or {"height", "width"}; 0 where there is none.
+int side_of(const Reader& reader, const char* key, bool* squash) {
+  if (!reader.has(key)) return 0;
+  constexpr double kTop = 4096;
+  const json& value = reader.object().at(key);
+  if (value.is_number()) return static_cast<int>(reader.number(key, 1, kTop));
+  if (!value.is_object()) reader.fail(std::string("'") + key + "' must be a size");
+  const Reader size = reader.within(value);
+  if (size.has("shortest_edge")) return static_cast<int>(size.number("shortest_edge", 1, kTop));
+  if (!size.has("height") || !size.has("width") || value["height"] != value["width"]) {
+    reader.fail(std::string("'") + key + "' must be a square");
+  }
+  if (squash != nullptr) *squash = true;
+  return static_cast<int>(size.number("height", 1, kTop));
+}
+
+/// ViTImageProcessor, DeiTImageProcessor, BitImageProcessor.
+void read_preprocessor(const Reader& reader) {
+  zoo::ModelSpec& spec = reader.spec();
+  reader.colours("image_mean", spec.mean, 0);
+  reader.colours("image_std", spec.deviation, 1e-3);
+  if (!reader.flag("do_normalize", true)) {
+    spec.mean = {0, 0, 0};
+    spec.deviation = {1, 1, 1};
+  }
+  if (reader.has("resample")) {
+    const auto filter = static_cast<int>(reader.number("resample", 0, 5));
+    if (filter != kBilinear && filter != kBicubic) reader.fail("'resample' must be 2 (bilinear) or 3 (bicubic)");
+    spec.interpolation = filter == kBilinear ? zoo::Interpolation::kBilinear : zoo::Interpolation::kBicubic;
+  }
+  bool squash = false;
+  const int size = side_of(reader, "size", &squash);
+  const bool crops = reader.flag("do_center_crop", reader.has("crop_size"));
+  const int cropped = crops ? side_of(reader, "crop_size", nullptr) : size;
+  if (size == 0 || cropped == 0) return;
+  if (cropped > size) reader.fail("'crop_size' is larger than 'size'");
+  spec.squash = squash;
+  spec.crop = static_cast<double>(cropped) / size;
+  // The resize is floor(side / crop), which a rounded quotient must not take one below.
+  if (std::floor(cropped / spec.crop) < size) spec.crop = std::nextafter(spec.crop, 0.0);
+}
+
+}  // namespace
+
+zoo::ModelSpec with_published_config(const std::string& folder, zoo::ModelSpec spec, std::vector<std::string>* read) {
+  const auto path_of = [&](const char* name) { return (std::filesystem::path(folder) / name).string(); };
+  const std::string network = path_of("config.json"), input = path_of("preprocessor_config.json");
+  const json described = read_object(network), pictures = read_object(input);
+  const bool hugging_face = described.is_object() && described.contains("model_type");
+  const bool timm = described.is_object() && !hugging_face && described.contains("architecture");
+  if (hugging_face) read_hugging_face(Reader(network, described, spec));
+  if (timm) read_timm(Reader(network, described, spec));
+  if (pictures.is_object()) read_preprocessor(Reader(input, pictures, spec));
+  if (read != nullptr) {
+    if (hugging_face || timm) read->push_back(network);
+    if (pictures.is_object()) read->push_back(input);
+  }
+  return spec;
+}
+
+}  // namespace heatvit::network
