@@ -52,6 +52,9 @@ zoo::ModelSpec shape_of(const WeightSource& source) {
   spec.mlp_hidden = extent(source, "blocks.0.mlp.fc1.weight", 0);
   spec.classes = extent(source, "head.weight", 0);
   spec.qkv_bias = source.shape("blocks.0.attn.qkv.bias").has_value();
+  spec.class_token = source.has("cls_token");
+  // timm's networks that classify the mean of the patches have their last norm behind it.
+  if (source.has("fc_norm.weight") && !source.has("norm.weight")) spec.pooling = zoo::Pooling::kMean;
   if (source.has("patch_embed.conv1.weight")) {
     throw InputError(source.describe() +
                      ": has convolutions before its patches, whose strides no tensor tells; name the network with "

@@ -180,6 +180,12 @@ void read_timm(const Reader& reader) {
     arguments.activation("act_layer");
   }
   heads_by_name(reader);
+  const std::string pooling = reader.text("global_pool");
+  const bool mean = spec.pooling == zoo::Pooling::kMean;
+  if (!pooling.empty() && pooling != (mean ? "avg" : "token")) {
+    reader.fail("'global_pool' is '" + pooling + "', which is not computed here for this network; " +
+                (mean ? "'avg' is" : "'token' is, and 'avg' where fc_norm is in place of norm"));
+  }
   const bool nested = reader.has("pretrained_cfg") && reader.object().at("pretrained_cfg").is_object();
   const Reader input = nested ? reader.within(reader.object().at("pretrained_cfg")) : reader;
   input.colours("mean", spec.mean, 0);

@@ -80,6 +80,8 @@ class Preparation {
     if (!options_.calibrate.empty()) calibration_ = calibration_images(options_.calibrate, spec_);
   }
 
+  const reference::FloatOptions& functions() const { return activations_; }
+
   network::FloatModel load() {
     const auto backbone = backbone_weights();
     network::FloatModel model = network::load_float_model(*backbone, spec_);
@@ -255,6 +257,8 @@ std::vector<int> selector_positions(const std::string& selectors, const zoo::Mod
   const auto found = metadata.find(kPositionsKey);
   return found == metadata.end() ? usual : parse_positions(found->second, selectors, spec);
 }
+
+reference::FloatOptions float_functions(const PrepareOptions& options) { return Preparation(options).functions(); }
 
 network::FloatModel prepare_float(const PrepareOptions& options) { return Preparation(options).load(); }
 

@@ -10,6 +10,7 @@
 #include "models/network/float_model.h"
 #include "models/network/quant_model.h"
 #include "models/preprocess/image.h"
+#include "models/reference/float_executor.h"
 
 namespace heatvit::quant {
 
@@ -57,6 +58,10 @@ std::vector<int> selector_positions(const std::string& selectors, const zoo::Mod
 
 /// The float network of the same options, selectors included (random ones with their bias calibrated).
 network::FloatModel prepare_float(const PrepareOptions& options);
+
+/// The functions that the weights of the same options were trained for: the polynomials with their factors where one is
+/// not 1, else the exact ones.
+reference::FloatOptions float_functions(const PrepareOptions& options);
 
 /// The selectors of seed `seed`: random weights; the last layer's bias is set on `images` so that about half of the
 /// tokens that reach a selector score >= 0.5. Each compares a token with the mean of its image, which keeps the share

@@ -57,9 +57,18 @@ void RunReport::add(size_t first, const std::vector<ImageName>& names, soc::Imag
 }
 
 std::string logits_npy(const RunReport& report) {
-  const size_t classes = report.images().empty() ? 0 : report.images().front().class_logits.size();
-  std::string header = "{'descr': '<f4', 'fortran_order': False, 'shape': (" + std::to_string(report.images().size()) +
-                       ", " + std::to_string(classes) + "), }";
+  std::vector<std::vector<float>> rows;
+  for (const ImageReport& image : report.images()) {
+    rows.emplace_back();
+    for (const double logit : image.class_logits) rows.back().push_back(static_cast<float>(logit));
+  }
+  return logits_npy(rows);
+}
+
+std::string logits_npy(const std::vector<std::vector<float>>& rows) {
+  const size_t classes = rows.empty() ? 0 : rows.front().size();
+  std::string header = "{'descr': '<f4', 'fortran_order': False, 'shape': (" + std::to_string(rows.size()) + ", " +
+                       std::to_string(classes) + "), }";
   constexpr size_t kAlignment = 64, kMagic = 10;  // of the data; "\x93NUMPY", version, length
   header.resize((kMagic + header.size()) / kAlignment * kAlignment + kAlignment - kMagic - 1, ' ');
   header += '\n';
@@ -67,12 +76,8 @@ std::string logits_npy(const RunReport& report) {
   text += static_cast<char>(header.size() & 0xFF);
   text += static_cast<char>(header.size() >> 8);
   text += header;
-  for (const ImageReport& image : report.images()) {
-    for (const double logit : image.class_logits) {
-      const auto value = static_cast<float>(logit);
-      text.append(reinterpret_cast<const char*>(&value), sizeof value);
-    }
-  }
+  for (const std::vector<float>& row : rows)
+    text.append(reinterpret_cast<const char*>(row.data()), row.size() * sizeof(float));
   return text;
 }
 

@@ -134,6 +134,7 @@ constexpr double logit_value(int32_t q16) { return q16 / 65536.0; }
 
 /// Logits of all images as a NumPy file (format 1.0): float32, images x classes.
 std::string logits_npy(const RunReport& report);
+std::string logits_npy(const std::vector<std::vector<float>>& rows);  // of equal length
 
 /// The smallest value with at least `percent` per cent of all values at or below it. `sorted` rises, is not empty.
 double percentile(const std::vector<double>& sorted, double percent);

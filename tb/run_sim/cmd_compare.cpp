@@ -23,6 +23,7 @@ constexpr const char* kIntro =
 
 Example
   run_sim compare before.json after.json --tolerance 1
+  run_sim compare float.json int8.json          of --mode float --logits and --logits: how far the numbers are apart
 
 Exit codes: 0 compared, and within --tolerance where one is given; 3 the mean latencies differ by more; 2 a file is not as
 run_sim writes it.
@@ -141,6 +142,45 @@ std::string comparison_text(const Json& a, const Json& b) {
          resources.text() + "\nEnergy, mJ\n" + energy.text();
 }
 
+bool has_latency(const Json& run) { return run.at("summary").contains("latency_ms"); }
+
+bool has_logits(const Json& run) { return !run.at("images").empty() && run.at("images").at(0).contains("logits"); }
+
+std::string share(const Json& value) { return value.is_number() ? fixed(100 * value.get<double>(), 1) + " %" : "-"; }
+
+size_t best_of(const std::vector<double>& logits) {
+  return static_cast<size_t>(std::max_element(logits.begin(), logits.end()) - logits.begin());
+}
+
+/// How far the numbers of two runs over the same images are apart.
+std::string logits_text(const Json& a, const Json& b) {
+  const Json &left = a.at("images"), &right = b.at("images");
+  if (left.size() != right.size()) throw InputError("compare: the runs are over different numbers of images");
+  size_t agree = 0, count = 0;
+  double largest = 0, sum = 0;
+  for (size_t i = 0; i < left.size(); ++i) {
+    const auto x = left[i].at("logits").get<std::vector<double>>(),
+               y = right[i].at("logits").get<std::vector<double>>();
+    if (left[i].at("file") != right[i].at("file") || x.size() != y.size() || x.empty())
+      throw InputError("compare: image " + std::to_string(i + 1) + " is not the same in both runs");
+    agree += best_of(x) == best_of(y) ? 1 : 0;
+    for (size_t c = 0; c < x.size(); ++c) {
+      largest = std::max(largest, std::abs(x[c] - y[c]));
+      sum += std::abs(x[c] - y[c]);
+    }
+    count += x.size();
+  }
+  Table table({Align::kLeft, Align::kRight});
+  table.add({"figure", "value"});
+  table.add({"images", std::to_string(left.size())});
+  table.add({"same first class", fixed(100 * static_cast<double>(agree) / static_cast<double>(left.size()), 1) + " %"});
+  table.add({"top-1 of A", share(a.at("summary").at("top1"))});
+  table.add({"top-1 of B", share(b.at("summary").at("top1"))});
+  table.add({"largest difference of a logit", fixed(largest, 4)});
+  table.add({"mean difference of a logit", fixed(sum / static_cast<double>(count), 4)});
+  return table.text();
+}
+
 }  // namespace
 
 int compare_command(const Arguments& arguments) {
@@ -168,8 +208,17 @@ int compare_command(const Arguments& arguments) {
   std::string text;
   double before = 0, after = 0;
   try {
-    text = comparison_text(a, b);
-    before = latency_of(a), after = latency_of(b);
+    const bool timed = has_latency(a) && has_latency(b), logits = has_logits(a) && has_logits(b);
+    if (!timed && !logits)
+      throw InputError("compare: no latencies in both files (float mode has none) and no logits; run with --logits");
+    if (!timed && tolerance) throw InputError("--tolerance: not both files have latencies (float mode has none)");
+    if (timed) {
+      text = comparison_text(a, b);
+      before = latency_of(a), after = latency_of(b);
+    } else {
+      text = "Options that differ\n" + options_text(a.at("config"), b.at("config"));
+    }
+    if (logits) text += "\nLogits\n" + logits_text(a, b);
   } catch (const Json::exception& error) {
     throw InputError("'" + files[0] + "' or '" + files[1] + "' is not as run_sim writes it: " + error.what());
   }

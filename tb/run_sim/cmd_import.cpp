@@ -90,6 +90,7 @@ std::string recognised_text(const network::Checkpoint& checkpoint) {
          line("activation", spec.activation == zoo::Activation::kSilu ? "silu" : "gelu") +
          line("epsilon", number_text(spec.ln_eps)) + line("classes", std::to_string(spec.classes) + names) +
          line("tokens", std::to_string(spec.max_tokens())) +
+         (zoo::parts_text(spec).empty() ? "" : line("parts", zoo::parts_text(spec))) +
          line("input", side + " x " + side + " pixels, patches of " + std::to_string(spec.patch_size())) +
          line("mean", colours_text(spec.mean)) + line("std", colours_text(spec.deviation)) +
          line("crop", number_text(spec.crop) + (spec.squash ? " of a square that the picture is resized to" : "")) +

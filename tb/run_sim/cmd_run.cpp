@@ -20,6 +20,7 @@
 #include "tb/report/text_report.h"
 #include "tb/report/timeline.h"
 #include "tb/run_sim/commands.h"
+#include "tb/run_sim/float_run.h"
 #include "tb/run_sim/run_options.h"
 #include "tb/run_sim/token_trace.h"
 #include "tb/run_sim/workers.h"
@@ -231,6 +232,22 @@ RunReport execute(const RunOptions& options, Recordings& recordings) {
   return options.analytic ? estimate_all(options, batches) : run_all(options, batches, recordings);
 }
 
+void run_float(const RunOptions& options) {
+  std::unique_ptr<AtomicFile> json, logits;
+  if (options.json) json = std::make_unique<AtomicFile>(*options.json);
+  if (options.logits_out) logits = std::make_unique<AtomicFile>(*options.logits_out);
+  const std::vector<reference::FloatResult> results = run_in_float(options);
+  if (json) json->write(float_json(options, results).dump(1, ' ', false, Json::error_handler_t::replace) + "\n");
+  if (logits) {
+    std::vector<std::vector<float>> rows;
+    for (const reference::FloatResult& result : results) rows.push_back(result.logits);
+    logits->write(logits_npy(rows));
+  }
+  for (AtomicFile* file : {json.get(), logits.get()})
+    if (file != nullptr) file->commit();
+  if (!options.quiet) print(float_text(options, results, class_names(options.spec, options.class_list)));
+}
+
 }  // namespace
 
 int run_command(const Arguments& arguments) {
@@ -241,6 +258,10 @@ int run_command(const Arguments& arguments) {
     return 0;
   }
   const RunOptions options = resolve_run(line);
+  if (options.in_float) {
+    run_float(options);
+    return 0;
+  }
   Outputs outputs(options);
   Recordings recordings;
   const RunReport report = execute(options, recordings);

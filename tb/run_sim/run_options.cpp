@@ -50,12 +50,12 @@ std::string named_mode(const CommandLine& line) {
 soc::Mode resolve_mode(const CommandLine& line, const zoo::ModelSpec& spec) {
   const bool images = line.has("image") || line.has("images");
   const std::string mode = named_mode(line);
-  if (mode == "functional") {
-    if (!images) throw InputError("--mode functional: needs --image or --images");
+  if (mode == "functional" || mode == "float") {
+    if (!images) throw InputError("--mode " + mode + ": needs --image or --images");
     if (!line.has("weights") && spec.weights.empty())
-      throw InputError("--weights is missing: functional mode needs FILE or synthetic:SEED");
+      throw InputError("--weights is missing: " + mode + " mode needs FILE or synthetic:SEED");
     if (line.has("token-trace")) {
-      throw InputError("--token-trace: no effect in functional mode; the images decide how many tokens stay");
+      throw InputError("--token-trace: no effect in " + mode + " mode; the images decide how many tokens stay");
     }
     return soc::Mode::kFunctional;
   }
@@ -69,7 +69,7 @@ soc::Mode resolve_mode(const CommandLine& line, const zoo::ModelSpec& spec) {
     }
     return soc::Mode::kTiming;
   }
-  throw InputError("--mode: '" + mode + "' is not allowed; allowed: functional, timing or analytic");
+  throw InputError("--mode: '" + mode + "' is not allowed; allowed: functional, timing, analytic or float");
 }
 
 network::Pruning resolve_pruning(const CommandLine& line, const zoo::ModelSpec& spec, soc::Mode mode,
@@ -192,7 +192,9 @@ void expect_inputs_kept(RunOptions& options) {
 
 std::string_view name_of(soc::Mode mode) { return mode == soc::Mode::kFunctional ? "functional" : "timing"; }
 
-std::string_view mode_name(const RunOptions& options) { return options.analytic ? "analytic" : name_of(options.mode); }
+std::string_view mode_name(const RunOptions& options) {
+  return options.analytic ? "analytic" : options.in_float ? "float" : name_of(options.mode);
+}
 
 CommandLine run_command_line() {
   const OptionGroup input = {
@@ -205,10 +207,14 @@ CommandLine run_command_line() {
        {"token-trace", "CSV", "timing mode: image,kept1,kept2,kept3; one run a line, see traces/"},
        {"mode", "NAME",
         "functional (numbers and cycles), timing (the same cycles without numbers) or analytic (closed forms, no "
-        "simulation, a few per cent off); default: functional when an image is given, else timing"}}};
+        "simulation, a few per cent off), or float (the network in float32, no accelerator); default: functional when "
+        "an image is given, else timing"}}};
   const OptionGroup output = {
       "Output and execution",
       {{"json", "FILE", "the whole report"},
+       {"functions", "NAME",
+        "float mode: exact, or polynomial (GELU and softmax as the hardware's); default: exact, but polynomial for "
+        "weights with a delta factor other than 1"},
        {"csv", "FILE", "one line an image"},
        {"logits", "", "the logits of every class in the JSON report"},
        {"logits-out", "FILE", "the same as a NumPy file (.npy): float32, images x classes"},
@@ -312,11 +318,29 @@ void apply_shorthands(const CommandLine& line, soc::SocConfig& config) {
   set_parameter(config, *find_parameter("ddr.traffic_gbs"), text.substr(4), "--traffic");
 }
 
+void resolve_float(const CommandLine& line, RunOptions& options) {
+  const std::string functions = line.text("functions");
+  if (!options.in_float) {
+    if (line.has("functions")) throw InputError("--functions: no effect without --mode float");
+    return;
+  }
+  if (line.has("functions") && functions != "exact" && functions != "polynomial")
+    throw InputError("--functions: '" + functions + "' is not allowed; allowed: exact or polynomial");
+  for (const char* name : {"csv", "timeline", "roofline", "mem-trace", "token-trace-out", "dump-vectors", "per-block",
+                           "batch", "traffic"}) {
+    if (line.has(name))
+      throw InputError("--" + std::string(name) + ": no effect in float mode, which has no accelerator");
+  }
+  options.functions = quant::float_functions(options.prepare);
+  if (line.has("functions")) options.functions.polynomial = functions == "polynomial";
+}
+
 RunOptions resolve_run(const CommandLine& line) {
   RunOptions options;
   options.spec = resolve_model(line);
   options.mode = resolve_mode(line, options.spec);
   options.analytic = named_mode(line) == "analytic";
+  options.in_float = named_mode(line) == "float";
   options.quiet = line.has("quiet");
   if (options.quiet) spdlog::set_level(spdlog::level::err);
   if (options.mode == soc::Mode::kFunctional)
@@ -359,6 +383,7 @@ RunOptions resolve_run(const CommandLine& line) {
   }
   if (options.mem_trace && options.analytic)
     throw InputError("--mem-trace: analytic mode simulates nothing; leave --mode out");
+  resolve_float(line, options);
   options.items = resolve_items(line, options);
   expect_inputs_kept(options);
   if (options.analytic) lower::expect_single_images(options.config.accel, "--mode analytic");

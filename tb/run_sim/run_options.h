@@ -11,6 +11,7 @@
 #include "accel/soc/simulator.h"
 #include "models/network/pruning.h"
 #include "models/quant/prepare.h"
+#include "models/reference/float_executor.h"
 #include "tb/run_sim/command_line.h"
 #include "tb/run_sim/image_set.h"
 
@@ -19,7 +20,9 @@ namespace heatvit::tb {
 struct RunOptions {
   zoo::ModelSpec spec{};
   soc::Mode mode = soc::Mode::kTiming;
-  bool analytic = false;  // instead of a simulation; `mode` is timing then, whose options it shares
+  bool analytic = false;              // instead of a simulation; `mode` is timing then, whose options it shares
+  bool in_float = false;              // likewise; `mode` is functional then
+  reference::FloatOptions functions;  // of float mode
   soc::SocConfig config;
   std::vector<std::string> chosen_tiles;  // tile.* parameters that a search set (design.h)
   std::optional<soc::Fpga> device;        // that the design fits; none: not asked
