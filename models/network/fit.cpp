@@ -75,6 +75,11 @@ zoo::ModelSpec fit_to(const WeightSource& source, zoo::ModelSpec spec) {
   if (spec.stem.empty()) {
     expect(source, spec, "the patch size", extent(source, "patch_embed.proj.weight", 3), spec.patch_size());
   }
+  if (extent(source, "head.weight", 1) == 2 * int64_t{spec.dim})
+    throw InputError(
+        source.describe() +
+        ": its head looks at the class token and the mean over the patches side by side (DINOv2's), which is "
+        "not computed here");
   if (const int64_t classes = extent(source, "head.weight", 0); classes != 0 && classes != spec.classes) {
     spec.classes = static_cast<int>(classes);
     spec.class_list = {};

@@ -1,6 +1,7 @@
 #include "tb/run_sim/model_option.h"
 
 #include <cmath>
+#include <nlohmann/json.hpp>
 
 #include "accel/isa/errors.h"
 #include "models/network/checkpoint.h"
@@ -16,7 +17,10 @@ std::vector<Option> model_shape_options() {
           {"mlp-ratio", "X", "width of the MLP over --dim; vit: 4"},
           {"image-size", "N", "pixels a side"},
           {"patch-size", "N", "pixels a side of a patch, which divide --image-size; vit: 16"},
-          {"classes", "N", "classes; vit: 1000"}};
+          {"classes", "N", "classes; vit: 1000"},
+          {"tokens", "LIST", "in front of the patches: class, distillation, register,register...; none"},
+          {"pooling", "KIND", "class, or the mean of the patches: mean"},
+          {"classifier", "KIND", "one, or the mean of two heads: two; auxiliary: LV-ViT's"}};
 }
 
 namespace {
@@ -33,6 +37,19 @@ const zoo::ModelSpec& model_of_weights(const std::string& path) {
   for (const zoo::ModelSpec& known : zoo::models())
     if (known.name == spec.name) spec.name += " of " + path;
   return zoo::add(std::move(spec), path);
+}
+
+/// What a description says in words, from options.
+zoo::ModelSpec with_parts(const CommandLine& line, const zoo::ModelSpec& spec, const std::string& origin) {
+  nlohmann::ordered_json description = nlohmann::ordered_json::parse(zoo::describe(spec));
+  if (line.has("tokens"))
+    description["tokens"] =
+        line.text("tokens") == "none" ? std::vector<std::string>() : split_list(line.text("tokens"));
+  for (const char* field : {"pooling", "classifier"})
+    if (line.has(field)) description[field] = line.text(field);
+  zoo::ModelSpec changed = zoo::read_description(description.dump(), origin);
+  changed.base = spec.base;
+  return changed;
 }
 
 }  // namespace
@@ -89,6 +106,8 @@ const zoo::ModelSpec& resolve_model(const CommandLine& line) {
   if (spec.classes != classes_before) spec.class_list.clear();
   spec.name = name + changes;
   while (!spec.selectors.empty() && spec.selectors.back() > spec.depth) spec.selectors.pop_back();
+  if (line.has("tokens") || line.has("pooling") || line.has("classifier"))
+    spec = with_parts(line, spec, "--model " + name);
   return zoo::add(std::move(spec), "--model " + name);
 }
 

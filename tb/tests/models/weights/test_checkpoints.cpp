@@ -268,6 +268,39 @@ TEST_F(Checkpoint, ClassesAndImageSizeAreTheFiles) {
   EXPECT_THAT(message_of([&] { network::fit_to(*source, zoo::find("deit-t")); }), HasSubstr("the depth is 6"));
 }
 
+TEST_F(Checkpoint, TokensAndHeadsAreTheFiles) {
+  const auto fitted = [&](const Tensors& tensors) {
+    write(file("fitted.safetensors"), tensors);
+    return network::fit_to(*open_weights(file("fitted.safetensors")), spec());
+  };
+  const int64_t dim = spec().dim;
+  Tensors tensors = network_;
+  const auto put = [&](const char* name, const Shape& shape) {
+    size_t count = 1;
+    for (const int64_t extent : shape) count *= static_cast<size_t>(extent);
+    tensors[name] = {shape, std::vector<float>(count, 0.1F)};
+  };
+  put("dist_token", {1, 1, dim});
+  put("pos_embed", {1, spec().max_tokens() + 1, dim});
+  EXPECT_EQ(fitted(tensors).classifier, zoo::Classifier::kOne);  // as Hugging Face's without its teacher
+  EXPECT_EQ(fitted(tensors).max_tokens(), spec().max_tokens() + 1);
+  put("head_dist.weight", {spec().classes, dim});
+  put("head_dist.bias", {spec().classes});
+  EXPECT_EQ(fitted(tensors).classifier, zoo::Classifier::kTwo);
+  put("reg_token", {1, 4, dim});
+  EXPECT_EQ(fitted(tensors).max_tokens(), spec().max_tokens() + 5);
+  EXPECT_EQ(fitted(tensors).image_size, spec().image_size);
+  EXPECT_FALSE(fitted(tensors).layer_scale);
+  put("blocks.0.ls1.gamma", {dim});
+  EXPECT_TRUE(fitted(tensors).layer_scale);
+  put("head.weight", {spec().classes, 2 * dim});
+  EXPECT_THAT(message_of([&] { fitted(tensors); }), HasSubstr("side by side"));
+  tensors = network_;
+  tensors["fc_norm.weight"] = tensors["norm.weight"];
+  tensors.erase("norm.weight");
+  EXPECT_THAT(message_of([&] { fitted(tensors); }), HasSubstr("\"pooling\": \"mean\""));
+}
+
 TEST_F(Checkpoint, FingerprintIsOfValuesUpToTheClassifier) {
   write(file("a.safetensors"), network_);
   const std::string fingerprint = open_weights(file("a.safetensors"))->fingerprint();
