@@ -119,7 +119,7 @@ TEST_F(Cli, RefusesUnknownAndImpossibleValues) {
   expect_refused({"--model", "deit-t", "--tile.m", "-5"}, "tile.m = '-5'");
   expect_refused({"--model", "deit-t", "--tile.n", "1e9"}, "tile.n = '1e9'");
   expect_refused({"--model", "deit-t", "--tile.m", "1", "--tile.n", "64"}, "tile.m");
-  expect_refused({"--model", "deit-t", "--mode", "fast"}, "functional, timing or analytic");
+  expect_refused({"--model", "deit-t", "--mode", "fast"}, "functional, timing, analytic or float");
 }
 
 TEST_F(Cli, TimelineIsTheSameWhicheverProcessHadTheImage) {
