@@ -98,8 +98,9 @@ using Corrections = std::map<std::string, std::vector<float>>;
 struct Calibration {
   Ranges ranges;
   Corrections corrections;
-  std::string fingerprint;  // of the weights they were made from (WeightSource::fingerprint); empty: not known
-  std::string origin;       // where they came from: "calibrated", "weights", "selectors", "shipped", "synthetic"
+  std::string fingerprint;         // of the weights they were made from (WeightSource::fingerprint); empty: not known
+  std::string origin;              // where they came from: "calibrated", "weights", "selectors", "shipped", "synthetic"
+  std::array<double, 8> sketch{};  // of the network they were made from (sketch.h); zeros: not known
 };
 
 }  // namespace heatvit::network

@@ -48,9 +48,9 @@ network::Ranges calibrate(const network::FloatModel& model, const std::vector<pr
 std::vector<preprocess::Image> calibration_images(const std::string& folder, const zoo::ModelSpec& spec);
 
 /// A ranges file: {"schema": "heatvit-sim/ranges/1", "model", "source", "fingerprint", "ranges": {tensor: value},
-/// "corrections": {tensor: [values]}}; fingerprint (WeightSource::fingerprint) and corrections are optional. Throws
-/// InputError: unreadable, another schema or model, a range that is not a positive number, a correction that is not a
-/// list of finite numbers.
+/// "corrections": {tensor: [values]}}; fingerprint (WeightSource::fingerprint), "sketch" (network/sketch.h, eight
+/// numbers: the same up to rounding) and corrections are optional. Throws InputError: unreadable, another schema or
+/// model, a range that is not a positive number, a correction that is not a list of finite numbers.
 network::Calibration read_calibration(const std::string& path, const zoo::ModelSpec& spec);
 
 /// The same from text; `origin` names it in messages.

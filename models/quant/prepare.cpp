@@ -9,6 +9,7 @@
 
 #include "accel/isa/errors.h"
 #include "models/network/checkpoint.h"
+#include "models/network/sketch.h"
 #include "models/quant/bias_correction.h"
 #include "models/quant/calibration.h"
 #include "models/quant/model_file.h"
@@ -103,6 +104,7 @@ class Preparation {
   network::QuantModel quantize(const network::FloatModel& model, network::Calibration* used) {
     network::Calibration calibration = calibrate_backbone(model);
     calibration.fingerprint = fingerprint_;
+    if (calibration.origin == "calibrated") calibration.sketch = network::sketch_of(model);
     if (!model.selectors.empty()) add_selector_ranges(model, calibration.ranges);
     network::QuantModel quantized = build(model, calibration.ranges, quantize_, calibration.corrections);
     if (!model.selectors.empty()) quantized.positions = selector_positions(options_.selectors, spec_);
@@ -119,7 +121,7 @@ class Preparation {
     return calibration_.empty() ? synthetic_images(kSelectorImages, spec_.image_size) : calibration_;
   }
   network::Calibration calibrate_backbone(const network::FloatModel& model) const;
-  network::Calibration shipped_ranges() const;
+  network::Calibration shipped_ranges(const network::FloatModel& model) const;
   void add_selector_ranges(const network::FloatModel& model, network::Ranges& ranges) const;
 
   const PrepareOptions& options_;
@@ -157,11 +159,11 @@ network::Calibration Preparation::calibrate_backbone(const network::FloatModel& 
     calibration.origin = "synthetic";
     return calibration;
   }
-  return shipped_ranges();
+  return shipped_ranges(model);
 }
 
 // Ranges belong to weights: what the project ships for a model is of one checkpoint.
-network::Calibration Preparation::shipped_ranges() const {
+network::Calibration Preparation::shipped_ranges(const network::FloatModel& model) const {
   const char* const environment = std::getenv("HEATVIT_HOME");
   const std::string home = !options_.home.empty() ? options_.home : environment != nullptr ? environment : "";
   zoo::ModelSpec owner = spec_;  // a network of the same blocks as one of ours may have its weights
@@ -172,6 +174,8 @@ network::Calibration Preparation::shipped_ranges() const {
     network::Calibration calibration = read_calibration(path, owner);
     calibration.origin = "shipped";
     if (calibration.fingerprint == fingerprint_) return calibration;
+    // The same network in other words: LayerScale beside its layer, or folded.
+    if (network::same_weights(calibration.sketch, network::sketch_of(model))) return calibration;
   }
   throw InputError(options_.weights + ": no activation ranges for these weights (fingerprint " + fingerprint_ +
                    "): none in the file, " +

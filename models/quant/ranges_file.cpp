@@ -67,6 +67,14 @@ network::Calibration parse_calibration(const std::string& text, const std::strin
   if (values == file.end() || !values->is_object()) throw InputError(origin + ": 'ranges' must be an object");
   network::Calibration calibration;
   calibration.fingerprint = text_at("fingerprint");
+  if (const auto found = file.find("sketch"); found != file.end()) {
+    if (!found->is_array() || found->size() != calibration.sketch.size())
+      throw InputError(origin + ": 'sketch' must be " + std::to_string(calibration.sketch.size()) + " numbers");
+    for (size_t i = 0; i < calibration.sketch.size(); ++i) {
+      if (!(*found)[i].is_number()) throw InputError(origin + ": 'sketch' holds something that is no number");
+      calibration.sketch[i] = (*found)[i].get<double>();
+    }
+  }
   calibration.ranges = parse_ranges(*values, origin);
   if (const auto found = file.find("corrections"); found != file.end()) {
     if (!found->is_object()) throw InputError(origin + ": 'corrections' must be an object");
@@ -90,6 +98,9 @@ void write_calibration(const std::string& path, const zoo::ModelSpec& spec, cons
   file["model"] = spec.name;
   file["source"] = source;
   if (!calibration.fingerprint.empty()) file["fingerprint"] = calibration.fingerprint;
+  if (calibration.sketch != decltype(calibration.sketch){}) {
+    for (const double value : calibration.sketch) file["sketch"].push_back(rounded(value, 10));
+  }
   auto& values = file["ranges"] = nlohmann::ordered_json::object();
   for (const auto& [name, value] : calibration.ranges) values[name] = rounded(value, 7);
   auto& lists = file["corrections"] = nlohmann::ordered_json::object();

@@ -33,6 +33,9 @@ Json read_run(const std::string& path) {
   Json run = read_json(path);
   if (!run.is_object() || run.value("schema", Json()) != "heatvit-sim/run/1")
     throw InputError("'" + path + "' is no result of run_sim run --json (schema heatvit-sim/run/1)");
+  for (const char* part : {"config", "summary"})
+    if (!run.value(part, Json()).is_object())
+      throw InputError("'" + path + "' is not as run_sim writes it: no object \"" + part + "\"");
   return run;
 }
 

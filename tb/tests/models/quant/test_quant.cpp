@@ -6,6 +6,7 @@
 #include <set>
 
 #include "accel/isa/errors.h"
+#include "models/network/sketch.h"
 #include "models/quant/calibration.h"
 #include "models/quant/quantize.h"
 #include "tb/tests/support/temporary_folder.h"
@@ -205,6 +206,31 @@ TEST_F(Tiny, AnEightBitStreamHasItsRowsInEightBits) {
   for (const int16_t value : quantised.position) ASSERT_LE(std::abs(int{value}), 127);
 }
 
+// The same weights in other words, rounded otherwise, are still those that ranges were made from; others are not,
+// though they compute the same function: a factor moved from one layer into the next moves the activations between.
+TEST_F(Tiny, TheSketchKnowsWeightsUpToRounding) {
+  const network::Sketch sketch = network::sketch_of(model());
+  network::FloatModel other = model();
+  for (network::FloatBlock& block : other.blocks)
+    for (float& weight : block.proj.weight) weight = weight * 0.37F / 0.37F;
+  EXPECT_TRUE(network::same_weights(sketch, network::sketch_of(other)));
+  EXPECT_FALSE(network::same_weights(sketch, {}));
+
+  const auto changed = [&](auto&& change) {
+    network::FloatModel copy = model();
+    change(copy);
+    return !network::same_weights(sketch, network::sketch_of(copy));
+  };
+  EXPECT_TRUE(changed([](network::FloatModel& m) {
+    for (float& gamma : m.blocks[3].norm2.gamma) gamma *= 1.01F;
+    for (float& beta : m.blocks[3].norm2.beta) beta *= 1.01F;
+    for (float& weight : m.blocks[3].fc1.weight) weight /= 1.01F;
+  }));
+  EXPECT_TRUE(changed([](network::FloatModel& m) { std::swap(m.blocks[2], m.blocks[7]); }));
+  EXPECT_TRUE(changed([](network::FloatModel& m) { m.blocks[11].fc2.bias[5] += 0.01F; }));
+  EXPECT_TRUE(changed([](network::FloatModel& m) { std::swap(m.position[0], m.position[1]); }));
+}
+
 TEST(RangesFile, RoundTripAndRefusals) {
   const TemporaryFolder folder;
   const zoo::ModelSpec& spec = zoo::find("deit-t");
@@ -215,6 +241,10 @@ TEST(RangesFile, RoundTripAndRefusals) {
   EXPECT_EQ(read_calibration(path, spec).ranges, ranges);
   EXPECT_EQ(read_calibration(path, spec).corrections, corrections);
   EXPECT_EQ(folder.entries(), 1U);  // no temporary file left
+  network::Calibration sketched = {ranges, corrections, {}, {}};
+  sketched.sketch = {1.5, -2, 3, 4, 5, 6, 7, 8};
+  write_calibration(path, spec, "a test", sketched);
+  EXPECT_EQ(read_calibration(path, spec).sketch, sketched.sketch);
   EXPECT_THROW(read_calibration(path, zoo::find("deit-s")), InputError);
   EXPECT_THROW(read_calibration(folder.path("missing.json"), spec), InputError);
   EXPECT_THROW(write_calibration(folder.path("no/such/folder/r.json"), spec, "a test", {ranges, {}, {}, {}}),
@@ -224,7 +254,8 @@ TEST(RangesFile, RoundTripAndRefusals) {
        {std::string("{"), std::string("[]"), std::string(R"({"schema": "other/1"})"), head + R"("ranges": 3})",
         head + R"("ranges": {}, "corrections": [1]})", head + R"("ranges": {}, "corrections": {"a": {"b": 1}}})",
         head + R"("ranges": {}, "corrections": {"a": [1, "2"]}})", head + R"("ranges": {}, "corrections": {"a": 1}})",
-        head + R"("ranges": {"residual": -1}})", head + R"("ranges": {"residual": "1"}})"}) {
+        head + R"("ranges": {"residual": 1}, "sketch": [1, 2]})", head + R"("ranges": {"residual": -1}})",
+        head + R"("ranges": {"residual": "1"}})"}) {
     EXPECT_THROW(parse_calibration(text, "test", spec), InputError) << text;
   }
   // Corrections may be missing.

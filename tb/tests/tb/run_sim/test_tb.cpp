@@ -308,7 +308,7 @@ TEST(RunOptions, ModesAndTheirInputs) {
               HasSubstr("no effect in analytic mode"));
   EXPECT_THAT(run_error({"--model", "deit-t", "--mode", "analytic", "--timeline", "t"}),
               HasSubstr("simulates nothing"));
-  EXPECT_THAT(run_error({"--model", "deit-t", "--mode", "fast"}), HasSubstr("functional, timing or analytic"));
+  EXPECT_THAT(run_error({"--model", "deit-t", "--mode", "fast"}), HasSubstr("functional, timing, analytic or float"));
   EXPECT_THAT(run_error({"--model", "deit-t", "--image", "a.jpg"}), HasSubstr("--weights is missing"));
   EXPECT_THAT(run_error({"--model", "deit-t", "--mode", "functional"}), HasSubstr("needs --image"));
   EXPECT_THAT(run_error({"--model", "deit-t", "--mode", "timing", "--image", "a"}),
