@@ -34,10 +34,11 @@ Accelerator::Accelerator(sc_core::sc_module_name name, const AcceleratorParamete
       scoreboard_(p.control.dependency == DependencyGrain::kTile),
       accounts_{UnitAccount(clock_), UnitAccount(clock_), UnitAccount(clock_), UnitAccount(clock_),
                 UnitAccount(clock_), UnitAccount(clock_), UnitAccount(clock_), UnitAccount(clock_)},
+      turn_(p.control.overlap),
       tap_(p.hardware.numerics_bits),
-      selector_(
-          "selector", p.vector, p.functional,
-          {clock_, to_selector_, scoreboard_, vector_buffer_, output_buffer_, account(Unit::kSelector), tap_, guard_}),
+      selector_("selector", p.vector, p.functional,
+                {clock_, to_selector_, scoreboard_, vector_buffer_, output_buffer_, account(Unit::kSelector), turn_,
+                 tap_, guard_}),
       control_("control", p.control,
                {clock_, to_dma_in_, to_dma_weights_, to_pe_, to_vector_, to_selector_, to_dma_out_, to_cpu_,
                 scoreboard_, selector_, account(Unit::kControl), account(Unit::kCpu), record_, guard_,
@@ -50,11 +51,11 @@ Accelerator::Accelerator(sc_core::sc_module_name name, const AcceleratorParamete
                    {engine(Unit::kDmaWeights), to_dma_weights_, weight_buffer_, record_buffer_}),
       dma_out_("dma_out", p.dma, p.debug, {engine(Unit::kDmaOut), to_dma_out_, output_buffer_}),
       pe_array_("pe_array", p.hardware, p.debug, p.functional,
-                {clock_, to_pe_, input_buffer_, weight_buffer_, accumulators_, account(Unit::kPeArray), record_, tap_,
-                 guard_}),
+                {clock_, to_pe_, input_buffer_, weight_buffer_, accumulators_, account(Unit::kPeArray), turn_, record_,
+                 tap_, guard_}),
       vector_unit_("vector_unit", p.vector, p.functional,
                    {clock_, to_vector_, accumulators_, record_buffer_, vector_buffer_, output_buffer_, selector_,
-                    account(Unit::kVector), tap_, guard_}) {
+                    account(Unit::kVector), turn_, tap_, guard_}) {
   registers.bind(control_.registers);
   control_.interrupt.bind(interrupt);
   control_.fetch_port.bind(fetch);
@@ -66,7 +67,7 @@ Accelerator::Accelerator(sc_core::sc_module_name name, const AcceleratorParamete
   dma_out_.second_port.socket.bind(output2);
 }
 
-DmaEngine::Common Accelerator::engine(Unit unit) { return {clock_, scoreboard_, chip_, account(unit), guard_}; }
+DmaEngine::Common Accelerator::engine(Unit unit) { return {clock_, scoreboard_, chip_, account(unit), turn_, guard_}; }
 
 void Accelerator::reset(uint64_t time_zero, size_t commands) {
   clock_.set_epoch(time_zero);

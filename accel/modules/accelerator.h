@@ -56,6 +56,7 @@
 #include "accel/modules/token_selector.h"
 #include "accel/modules/unit_tap.h"
 #include "accel/modules/vector_unit.h"
+#include "accel/modules/work_turn.h"
 
 namespace heatvit::modules {
 
@@ -114,6 +115,7 @@ class Accelerator : public sc_core::sc_module {
   JobQueue to_dma_in_, to_dma_weights_, to_pe_, to_vector_, to_selector_, to_dma_out_, to_cpu_;
   Scoreboard scoreboard_;
   std::array<UnitAccount, kUnits> accounts_;
+  WorkTurn turn_;
   RunRecord record_;
   TapPoint tap_;
   ProcessGuard guard_;

@@ -18,11 +18,16 @@ struct DmaConfig {  // read or write channels of fabric ports that an engine dea
 /// What a load waits for: all stores of the operations it depends on, or those of the tiles that it reads.
 enum class DependencyGrain : uint8_t { kOperation, kTile };
 
+/// What may go on at the same time. Nothing: one unit works at a time. Within a layer: load, compute and store of one
+/// operation. All: operations, too, as far as their operands are there.
+enum class Overlap : uint8_t { kNone, kLayer, kAll };
+
 struct ControlConfig {
   int queue = 4;        // decoded commands a unit holds
   int fetch_batch = 8;  // commands fetched by one train
   int decode_cycles = 8;
   DependencyGrain dependency = DependencyGrain::kOperation;
+  Overlap overlap = Overlap::kAll;
 };
 
 struct VectorConfig {

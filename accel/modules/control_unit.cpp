@@ -139,6 +139,8 @@ void ControlUnit::issue(const isa::Command& c, uint32_t index) {
                              std::to_string(job.tokens) + " tokens");
 
   ports_.scoreboard.issued(job);
+  if (config_.overlap != Overlap::kAll)
+    ports_.scoreboard.wait_for(static_cast<isa::Dependency>(index), ports_.account);  // all before this one
   for (const Unit unit : operation.units) queue_of(ports_, unit).push(job, ports_.account);
   // What follows the selections of all images depends on the counts that they write.
   if (operation.tokens == TokenEffect::kSets && (c.image == 0 || c.image == batch_))

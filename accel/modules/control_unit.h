@@ -2,7 +2,7 @@
 // order, hands LayerNorm to the host where the command says so, raises the interrupt.
 //
 // Registers: accel/modules/registers.h. Costs: a fetch train for `ctrl.fetch_batch` commands, `ctrl.decode_cycles`
-// each.
+// each. Unless accel.overlap is all, a command is issued when those before it are complete.
 #pragma once
 
 #include <tlm_utils/simple_initiator_socket.h>

@@ -51,6 +51,7 @@ DmaEngine::DmaEngine(sc_core::sc_module_name name, Unit unit, Purpose purpose, i
       socket("socket"),
       second_port("second_port", common.guard),
       common_(common),
+      unit_(unit),
       purpose_(purpose),
       lanes_(lanes),
       debug_(debug),
@@ -61,7 +62,7 @@ void DmaEngine::transfer(BurstTrain train, uint8_t* data, uint32_t command) {
     common_.account.enter(Cause::kInjected);
     common_.clock.wait_cycles(stalls_.next());
   }
-  common_.account.enter(Cause::kBusy);
+  const Working working(common_.turn, unit_, common_.account);
   if (debug_.fault == Fault::kDropInput && purpose_ == Purpose::kInput && trains_++ == debug_.fault_at) return;
   train.purpose = purpose_;
   train.command = command;

@@ -28,6 +28,7 @@
 #include "accel/modules/stall_source.h"
 #include "accel/modules/tile_walk.h"
 #include "accel/modules/train_split.h"
+#include "accel/modules/work_turn.h"
 
 namespace heatvit::modules {
 
@@ -65,6 +66,7 @@ class DmaEngine : public sc_core::sc_module {
     Scoreboard& scoreboard;
     ChipMemory& chip;
     UnitAccount& account;
+    WorkTurn& turn;
     ProcessGuard& guard;
   };
 
@@ -79,6 +81,7 @@ class DmaEngine : public sc_core::sc_module {
   const Common common_;
 
  private:
+  const Unit unit_;
   Purpose purpose_;
   int lanes_;
   const DebugConfig debug_;

@@ -100,9 +100,10 @@ void PeArray::gemm(const Job& job) {
     if (tile.b_new) b = ports_.weight.front(ports_.account, Cause::kWaitWeights);
     const bool early = debug_.fault == Fault::kEarlyRelease && tile.a_last && uses_++ == debug_.fault_at;
     if (early) ports_.input.release();
-    ports_.account.enter(Cause::kBusy);
+    ports_.turn.take(Unit::kPeArray, ports_.account);
     if (functional_) multiply(job, tile, a, b, accumulator);
     ports_.clock.wait_cycles(static_cast<uint64_t>(kernels::gemm_tile_cycles(tile.m, tile.k, tile.n, k_lanes, hw.to)));
+    ports_.turn.give();
     ++ports_.record.tiles;
     ++ports_.record.tiles_of_command[job.index];
     if (tile.a_last && !early) ports_.input.release();

@@ -18,6 +18,7 @@
 #include "accel/modules/run_record.h"
 #include "accel/modules/slot_ring.h"
 #include "accel/modules/unit_tap.h"
+#include "accel/modules/work_turn.h"
 
 namespace heatvit::modules {
 
@@ -29,6 +30,7 @@ class PeArray : public sc_core::sc_module {
     SlotRing &input, &weight;  // operands
     SlotRing& accumulator;     // sums
     UnitAccount& account;
+    WorkTurn& turn;
     RunRecord& record;
     const TapPoint& tap;
     ProcessGuard& guard;

@@ -52,7 +52,7 @@ void TokenSelector::score(const Job& job) {
   ChunkWalk walk(job);
   for (Chunk chunk; walk.next(chunk);) {
     const uint8_t* slot = ports_.vector.front(ports_.account, Cause::kWaitInput, Consumer::kSelector).data;
-    ports_.account.enter(Cause::kBusy);
+    ports_.turn.take(Unit::kSelector, ports_.account);
     if (functional_) {
       const auto rows = static_cast<size_t>(chunk.rows);
       const auto* keep = reinterpret_cast<const uint16_t*>(slot);
@@ -68,6 +68,7 @@ void TokenSelector::score(const Job& job) {
               tap_array("scores", true, scores_.data() + chunk.row0, rows)}});
     }
     ports_.clock.wait_cycles(static_cast<uint64_t>(cycles(job, chunk, config_)));
+    ports_.turn.give();
     ports_.vector.release();
   }
 }
@@ -75,7 +76,7 @@ void TokenSelector::score(const Job& job) {
 void TokenSelector::select(const Job& job) {
   const isa::Command& c = job.command;
   ports_.scoreboard.wait_for(c.wait_a, ports_.account);
-  ports_.account.enter(Cause::kBusy);
+  ports_.turn.take(Unit::kSelector, ports_.account);
   const int candidates = job.candidates();
 
   ImageState& image = images_.at(static_cast<size_t>(job.image()));
@@ -97,6 +98,7 @@ void TokenSelector::select(const Job& job) {
   }
   image.kept_counts.push_back(kept);
   ports_.clock.wait_cycles(static_cast<uint64_t>(operation_of(c).cycles(job, {}, config_)));
+  ports_.turn.give();
   const bool package = job.package || kept < candidates;
   tokens_.of(job.image()) = {c.front + kept + (package ? 1 : 0), package};
 }
@@ -153,7 +155,7 @@ void TokenSelector::pack(const Job& job) {
     const uint8_t* in = ports_.vector.front(ports_.account, Cause::kWaitInput, Consumer::kSelector).data;
     const MatrixBlock block = plan_output(job, chunk);
     uint8_t* out = ports_.output.acquire_free(ports_.account, static_cast<int64_t>(block.train.bytes()));
-    ports_.account.enter(Cause::kBusy);
+    ports_.turn.take(Unit::kSelector, ports_.account);
     if (functional_) {
       const uint8_t* mask = mask_.data() + job.first_row;
       const uint32_t* scores = scores_.data() + job.first_row;
@@ -166,6 +168,7 @@ void TokenSelector::pack(const Job& job) {
       if (job.command.a_type == isa::Element::kInt16 && ports_.tap.tapped("token_pack")) tap_slice(job, chunk, in, out);
     }
     ports_.clock.wait_cycles(static_cast<uint64_t>(cycles(job, chunk, config_)));
+    ports_.turn.give();
     ports_.vector.release();
     ports_.output.publish();
   }

@@ -17,6 +17,7 @@
 #include "accel/modules/scoreboard.h"
 #include "accel/modules/slot_ring.h"
 #include "accel/modules/unit_tap.h"
+#include "accel/modules/work_turn.h"
 
 namespace heatvit::modules {
 
@@ -63,6 +64,7 @@ class TokenSelector : public sc_core::sc_module {
     SlotRing& vector;  // classifier outputs, rows to pack
     SlotRing& output;  // packed rows
     UnitAccount& account;
+    WorkTurn& turn;
     const TapPoint& tap;
     ProcessGuard& guard;
   };

@@ -56,9 +56,10 @@ void VectorUnit::finish_gemm(const Job& job) {
     }
     const MatrixBlock block = plan_output(job, tile);
     uint8_t* out = ports_.output.acquire_free(ports_.account, static_cast<int64_t>(block.train.bytes()));
-    ports_.account.enter(Cause::kBusy);
+    ports_.turn.take(Unit::kVector, ports_.account);
     if (functional_) finish_tile(job, tile, from, out, block.layout);
     ports_.clock.wait_cycles(static_cast<uint64_t>(finish.cycles(int64_t{tile.heads} * tile.m, tile.out_n, config_)));
+    ports_.turn.give();
     ports_.accumulator.release();
     if (job.command.residual) ports_.vector.release();
     if (has_records && tile.records_last) {
@@ -228,9 +229,10 @@ void VectorUnit::vector_operation(const Job& job) {
     const uint8_t* in = ports_.vector.front(ports_.account, Cause::kWaitInput, Consumer::kVector).data;
     uint8_t* out =
         ports_.output.acquire_free(ports_.account, static_cast<int64_t>(plan_output(job, chunk).train.bytes()));
-    ports_.account.enter(Cause::kBusy);
+    ports_.turn.take(Unit::kVector, ports_.account);
     if (functional_) compute_chunk(job, chunk, in, records, out);
     ports_.clock.wait_cycles(static_cast<uint64_t>(operation.cycles(job, chunk, config_)));
+    ports_.turn.give();
     ports_.vector.release();
     ports_.output.publish();
   }

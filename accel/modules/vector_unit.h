@@ -16,6 +16,7 @@
 #include "accel/modules/slot_ring.h"
 #include "accel/modules/token_selector.h"
 #include "accel/modules/unit_tap.h"
+#include "accel/modules/work_turn.h"
 
 namespace heatvit::modules {
 
@@ -28,6 +29,7 @@ class VectorUnit : public sc_core::sc_module {
     SlotRing& output;
     TokenSelector& selector;  // takes CLS attention
     UnitAccount& account;
+    WorkTurn& turn;
     const TapPoint& tap;
     ProcessGuard& guard;
   };

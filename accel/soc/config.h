@@ -17,6 +17,7 @@ using modules::DebugConfig;
 using modules::DependencyGrain;
 using modules::DmaConfig;
 using modules::Fault;
+using modules::Overlap;
 using modules::VectorConfig;
 
 struct AxiConfig {               // the fabric's master ports

@@ -184,6 +184,7 @@ class Pass {
 double Pass::issue(const modules::UnitList& units) {
   if (executed_++ % config_.control.fetch_batch == 0) issued_ += fetch_cycles_;
   issued_ += config_.control.decode_cycles;
+  if (config_.control.overlap != soc::Overlap::kAll) issued_ = std::max(issued_, completed_);
   for (const Unit unit : units) issued_ = std::max(issued_, queues_[static_cast<size_t>(unit)].free());
   return issued_;
 }

@@ -327,7 +327,16 @@ double Pipeline::run(const Job& job, double issued, const Stores& a, const Store
   pe_ = std::max(pe_, issued);
   vector_ = std::max(vector_, issued);
   out_ = std::max(out_, issued);
-  return modules::operation_of(job.command).walk == Walk::kTiles ? gemm(job) : chunks(job);
+  const double done = modules::operation_of(job.command).walk == Walk::kTiles ? gemm(job) : chunks(job);
+  return config_.control.overlap == soc::Overlap::kNone ? in_turn(issued) : done;
+}
+
+/// One unit after the other: the command takes the sum of what each of them works.
+double Pipeline::in_turn(double issued) {
+  double end = issued;
+  for (const double cycles : busy_.unit) end += cycles;
+  in_ = weights_ = pe_ = vector_ = out_ = first_store_ = end;
+  return end;
 }
 
 uint32_t Pipeline::host_chunk(const Job& job, int dim) const {

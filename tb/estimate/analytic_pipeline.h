@@ -86,6 +86,7 @@ class Pipeline {
   void gemm_step(const GemmCosts& c, int m, int n, int k, int g);
   void store(double cycles);
   double chunks(const modules::Job& job);
+  double in_turn(double issued);
   template <class Body>
   void periodic(int count, bool stores, const Body& body);
   void shift_front(double cycles);
