@@ -56,7 +56,7 @@ network::Calibration read_calibration(const std::string& path, const zoo::ModelS
 /// The same from text; `origin` names it in messages.
 network::Calibration parse_calibration(const std::string& text, const std::string& origin, const zoo::ModelSpec& spec);
 
-/// Written aside and renamed. `source`: how the values came about, in a sentence. Throws WriteError.
+/// Complete or absent (weights/atomic_file.h). `source`: how the values came about, in a sentence.
 void write_calibration(const std::string& path, const zoo::ModelSpec& spec, const std::string& source,
                        const network::Calibration& calibration);
 

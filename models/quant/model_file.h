@@ -15,7 +15,7 @@ constexpr char kPositionsKey[] = "heatvit.positions";
 /// "4,7,10" as {4, 7, 10}; path: for messages. Throws InputError for anything but rising blocks of the model.
 std::vector<int> parse_positions(const std::string& text, const std::string& path, const zoo::ModelSpec& spec);
 
-/// Written aside and renamed. Throws WriteError.
+/// Complete or absent (weights/atomic_file.h).
 void save_model(const network::QuantModel& model, const std::string& path);
 
 /// Bit-identical to what was saved. Throws InputError (file, what is wrong) for every inconsistency.

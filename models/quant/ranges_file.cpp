@@ -1,14 +1,12 @@
 // Calibrated ranges and bias corrections as JSON (calibration.h).
-#include <unistd.h>
-
 #include <cmath>
-#include <cstdio>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "accel/isa/errors.h"
 #include "models/quant/calibration.h"
+#include "models/weights/atomic_file.h"
 
 namespace heatvit::quant {
 namespace {
@@ -108,14 +106,9 @@ void write_calibration(const std::string& path, const zoo::ModelSpec& spec, cons
     for (const float value : list) lists[name].push_back(rounded(double{value}, 4));
   }
 
-  const std::string temporary = path + "." + std::to_string(getpid()) + ".tmp";
-  std::ofstream out(temporary, std::ios::binary | std::ios::trunc);
-  out << file.dump(2) << '\n';
-  out.close();
-  if (!out || std::rename(temporary.c_str(), path.c_str()) != 0) {
-    std::remove(temporary.c_str());
-    throw WriteError(path + ": cannot be written");
-  }
+  weights::AtomicFile out(path);
+  out.write(file.dump(2) + "\n");
+  out.commit();
 }
 
 }  // namespace heatvit::quant

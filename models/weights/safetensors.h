@@ -94,8 +94,7 @@ class SafetensorsWriter {
   void add(const std::string& name, const Shape& shape, const std::vector<int16_t>& values);  // I16
   void add(const std::string& name, const Shape& shape, const std::vector<int32_t>& values);  // I32
 
-  /// Writes a temporary file beside `path` and renames it: there is a whole file at `path`, or what was there before.
-  /// Throws WriteError; the temporary file is removed.
+  /// There is a whole file at `path` afterwards, or what was there before. Throws what AtomicFile does.
   void write(const std::string& path) const;
 
  private:

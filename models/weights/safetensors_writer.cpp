@@ -1,70 +1,17 @@
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <cstdio>
 #include <cstring>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
-#include <system_error>
 #include <utility>
 
+#include "models/weights/atomic_file.h"
 #include "models/weights/safetensors.h"
 
 namespace heatvit::weights {
 namespace {
-
 constexpr size_t kAlignment = 8;
-
-/// A file under a temporary name that takes its final name on commit() and disappears without it.
-class PendingFile {
- public:
-  explicit PendingFile(const std::string& path) : path_(path) {
-    const std::string stem = path + ".tmp." + std::to_string(::getpid()) + ".";
-    for (int attempt = 0; descriptor_ < 0; ++attempt) {
-      temporary_ = stem + std::to_string(attempt);
-      descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-      if (descriptor_ < 0 && errno != EEXIST) fail("cannot be created");
-    }
-  }
-  PendingFile(const PendingFile&) = delete;
-  PendingFile& operator=(const PendingFile&) = delete;
-  ~PendingFile() {
-    if (descriptor_ >= 0) ::close(descriptor_);
-    if (!committed_) ::unlink(temporary_.c_str());
-  }
-
-  void write(const void* data, size_t size) {
-    const char* bytes = static_cast<const char*>(data);
-    while (size != 0) {
-      const ssize_t written = ::write(descriptor_, bytes, size);
-      if (written < 0 && errno == EINTR) continue;
-      if (written < 0) fail("cannot be written");
-      bytes += written;
-      size -= static_cast<size_t>(written);
-    }
-  }
-
-  void commit() {
-    const int descriptor = std::exchange(descriptor_, -1);
-    if (::close(descriptor) != 0) fail("cannot be written");  // network file systems report a full disk only here
-    if (std::rename(temporary_.c_str(), path_.c_str()) != 0) fail("cannot be replaced");
-    committed_ = true;
-  }
-
- private:
-  [[noreturn]] void fail(const char* what) const {
-    throw WriteError(path_ + ": " + what + ", " + std::generic_category().message(errno));
-  }
-
-  std::string path_, temporary_;
-  int descriptor_ = -1;
-  bool committed_ = false;
-};
-
-}  // namespace
+}
 
 template <typename T>
 void SafetensorsWriter::add_entry(const std::string& name, const char* dtype, const Shape& shape,
@@ -131,7 +78,7 @@ std::string SafetensorsWriter::header() const {
 void SafetensorsWriter::write(const std::string& path) const {
   const std::string text = header();
   const uint64_t length = text.size();
-  PendingFile file(path);
+  AtomicFile file(path);
   file.write(&length, sizeof length);
   file.write(text.data(), text.size());
   for (const auto* entry : in_file_order()) file.write(entry->second.bytes.data(), entry->second.bytes.size());

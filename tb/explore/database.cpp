@@ -1,6 +1,7 @@
 #include "tb/explore/database.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <iterator>
 
 #include "accel/isa/errors.h"
@@ -13,6 +14,10 @@ constexpr int kBusyMilliseconds = 60'000;  // another process's transaction is o
 Database::Database(const std::string& path, bool writable) : path_(path) {
   if (path.empty() || path.rfind(":memory:", 0) == 0)  // SQLite would keep it to itself
     throw InputError("cannot open '" + path + "': no name of a file");
+  std::error_code error;
+  const auto status = std::filesystem::status(path, error);
+  if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status))  // SQLite writes into devices
+    throw InputError("cannot open '" + path + "': is no regular file");
   const int flags = writable ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READWRITE;
   // Reading needs the right to write as well: a journal that a killed process left is rolled back on opening. A file
   // that cannot be written has no such journal of ours.

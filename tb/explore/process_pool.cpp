@@ -18,6 +18,7 @@
 
 #include "accel/isa/errors.h"
 #include "tb/config/atomic_file.h"
+#include "tb/config/signals.h"
 
 namespace heatvit::explore {
 namespace {

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "accel/isa/errors.h"
+#include "tb/config/atomic_file.h"
 #include "tb/explore/database.h"
 
 namespace heatvit::explore {
@@ -142,8 +143,9 @@ Store::Store(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Store::Store(Store&&) noexcept = default;
 Store::~Store() = default;
 
-Store::Store(const std::string& path, const SweepSpec& spec, const std::string& version)
-    : impl_(std::make_unique<Impl>(path, true)) {
+Store::Store(const std::string& path, const SweepSpec& spec, const std::string& version) : impl_(nullptr) {
+  const tb::SignalHold hold;  // a signal must not leave half a file and its journal
+  impl_ = std::make_unique<Impl>(path, true);
   Impl& s = *impl_;
   s.prepare_for_writing();
   s.database.execute("BEGIN IMMEDIATE");  // of two processes that begin together one creates, the other compares
@@ -177,6 +179,7 @@ Store Store::open(const std::string& path) {
 
 Store Store::create_like(const std::string& path, const std::string& original) {
   const Store model = open(original);
+  const tb::SignalHold hold;
   auto impl = std::make_unique<Impl>(path, true);
   impl->prepare_for_writing();
   impl->database.execute("BEGIN IMMEDIATE");

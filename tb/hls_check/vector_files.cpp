@@ -1,6 +1,9 @@
 #include "tb/hls_check/vector_files.h"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -157,6 +160,19 @@ void append_rows(UnitCall& call, UnitCall more) {
   }
 }
 
+/// The folder, or the nearest one above it that exists, can be written to.
+void expect_makeable(const std::string& folder) {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  fs::path there = fs::absolute(folder, error);
+  while (!error && !fs::exists(fs::status(there, error)) && there != there.root_path()) {
+    if (error == std::errc::no_such_file_or_directory) error.clear();
+    there = there.parent_path();
+  }
+  if (folder.empty() || error || !fs::is_directory(there, error) || access(there.c_str(), W_OK | X_OK) != 0)
+    throw InputError(folder + ": cannot make this folder");
+}
+
 }  // namespace
 
 std::string value_of(const std::string& type, const std::vector<uint8_t>& bytes, size_t index) {
@@ -212,9 +228,7 @@ VectorFile read_vectors(const std::string& path) {
 
 VectorDump::VectorDump(std::string folder, int limit, const TileExtents& buffers)
     : folder_(std::move(folder)), limit_(limit), buffers_(buffers) {
-  std::error_code error;
-  std::filesystem::create_directories(folder_, error);
-  if (!std::filesystem::is_directory(folder_)) throw InputError(folder_ + ": cannot make this folder");
+  expect_makeable(folder_);
 }
 
 bool VectorDump::wants(const char* unit) const {
@@ -226,37 +240,53 @@ void VectorDump::take(const UnitCall& call) {
   UnitCall whole = call;
   if (std::string(call.unit) == "pe_array_tile") {
     if (!fill_buffers(whole, buffers_)) return;
-    write(whole);
+    spool(whole);
     whole.unit = "pe_array_tile_packed";  // the same numbers
   }
   const auto waiting = waiting_.find(call.unit);
   if (waiting != waiting_.end() && !same_call(waiting->second, whole)) {
     const UnitCall complete = std::move(waiting->second);
     waiting_.erase(waiting);
-    write(complete);
+    spool(complete);
   }
   const TapScalar* rows = rows_of(whole);
-  if (rows == nullptr || rows->value >= kRowsOfACall) return write(whole);
+  if (rows == nullptr || rows->value >= kRowsOfACall) return spool(whole);
   const auto [at, fresh] = waiting_.try_emplace(call.unit, whole);
   if (!fresh) append_rows(at->second, std::move(whole));
   if (rows_of(at->second)->value < kRowsOfACall) return;
-  write(at->second);
+  spool(at->second);
   waiting_.erase(at);
 }
 
 void VectorDump::finish() {
-  for (const auto& [unit, call] : waiting_) write(call);
+  for (const auto& [unit, call] : waiting_) spool(call);
   waiting_.clear();
+  const SignalHold hold;  // all of them or none
+  std::error_code error;
+  std::filesystem::create_directories(folder_, error);
+  if (error) throw WriteError(folder_ + ": cannot make this folder: " + error.message());
+  if (spool_) std::rewind(spool_.get());
+  for (const Entry& entry : spooled_) {
+    std::string text(entry.size, '\0');
+    if (std::fread(text.data(), 1, text.size(), spool_.get()) != text.size())
+      throw WriteError("a temporary file cannot be read again");
+    AtomicFile file((std::filesystem::path(folder_) / entry.name).string());
+    file.write(text);
+    file.commit();
+  }
 }
 
-void VectorDump::write(const UnitCall& call) {
+void VectorDump::spool(const UnitCall& call) {
   int& index = written_[call.unit];
   if (index >= limit_) return;
+  if (!spool_) spool_.reset(std::tmpfile());  // here, as a worker process must not share it
+  if (!spool_) throw WriteError(std::string("cannot make a temporary file: ") + std::strerror(errno));
   std::string number = std::to_string(index++);
   number.insert(0, number.size() < 3 ? 3 - number.size() : 0, '0');
-  AtomicFile file((std::filesystem::path(folder_) / (std::string(call.unit) + "-" + number + ".vec")).string());
-  file.write(vector_text(call));
-  file.commit();
+  const std::string text = vector_text(call);
+  if (std::fwrite(text.data(), 1, text.size(), spool_.get()) != text.size() || std::fflush(spool_.get()) != 0)
+    throw WriteError(std::string("writing a temporary file failed: ") + std::strerror(errno));
+  spooled_.push_back({std::string(call.unit) + "-" + number + ".vec", text.size()});
 }
 
 }  // namespace heatvit::tb

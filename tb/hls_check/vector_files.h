@@ -2,7 +2,9 @@
 // docs/hls.md.
 #pragma once
 
+#include <cstdio>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -48,29 +50,42 @@ bool fill_buffers(modules::UnitCall& call, const TileExtents& buffers);
 /// Throws InputError with one line when the file is none.
 VectorFile read_vectors(const std::string& path);
 
-/// Writes the first `limit` calls of each unit to DIR/UNIT-NNN.vec, each complete or absent. Calls of single rows that
-/// follow each other with the same records and scalars are put together, up to kRowsOfACall.
+/// Writes the first `limit` calls of each unit to DIR/UNIT-NNN.vec. Calls of single rows that follow each other with
+/// the same records and scalars are put together, up to kRowsOfACall. Until finish() they lie in a file without a name,
+/// so that a run that does not get there leaves nothing.
 class VectorDump : public modules::UnitTap {
  public:
   static constexpr int64_t kRowsOfACall = 4;
 
-  /// Creates the folder; throws InputError where that is not possible.
+  /// Throws InputError where the folder is none, and cannot be made.
   VectorDump(std::string folder, int limit, const TileExtents& buffers);
 
   bool wants(const char* unit) const override;
   void take(const modules::UnitCall& call) override;
 
-  /// Writes what still waits for more rows.
+  /// Makes the folder and writes the files. Throws WriteError.
   void finish();
 
+  /// No call was taken: another process had them.
+  bool empty() const { return written_.empty() && waiting_.empty(); }
+
  private:
-  void write(const modules::UnitCall& call);
+  struct Entry {
+    std::string name;
+    size_t size = 0;
+  };
+  struct Closer {
+    void operator()(std::FILE* file) const { std::fclose(file); }
+  };
+  void spool(const modules::UnitCall& call);
 
   std::string folder_;
   int limit_;
   TileExtents buffers_;
   std::map<std::string, int> written_;
   std::map<std::string, modules::UnitCall> waiting_;
+  std::unique_ptr<std::FILE, Closer> spool_;
+  std::vector<Entry> spooled_;  // in the order of the spool
 };
 
 }  // namespace heatvit::tb

@@ -208,9 +208,9 @@ RunReport run_all(const RunOptions& options, const Batches& batches, Recordings&
     add_images(report, options, batches.program(index), batches.first(index), std::move(result));
     progress.step();
   });
+  const bool unseen = (options.timeline && recordings.timeline.empty()) || (vectors && vectors->empty());
+  if (unseen) run(*build(), 0);  // a worker had that image; it runs the same here
   if (vectors) vectors->finish();
-  if (options.timeline && recordings.timeline.empty())
-    run(*build(), 0);  // a worker had that image; it runs the same here
   return report;
 }
 

@@ -9,7 +9,7 @@
 #include <filesystem>
 
 #include "accel/isa/errors.h"
-#include "tb/config/atomic_file.h"
+#include "tb/config/signals.h"
 #include "tb/run_sim/command_line.h"
 #include "tb/run_sim/commands.h"
 

@@ -249,7 +249,7 @@ TEST_F(Corrupt, TruncatedFilesAndOthersAreNoModels) {
   expect_load_fails("m: ");
   EXPECT_FALSE(is_quantized_model(folder_.path("m")));
   EXPECT_FALSE(is_quantized_model(folder_.path("missing")));
-  EXPECT_THROW(save_model(model_, folder_.path("no/such/folder/m")), WriteError);
+  EXPECT_THROW(save_model(model_, folder_.path("no/such/folder/m")), InputError);
 }
 
 }  // namespace

@@ -148,9 +148,9 @@ TEST_F(SafetensorsFile, WriterRefusesWhatTheReaderWouldRefuse) {
 TEST_F(SafetensorsFile, FailedWriteLeavesNothingBehind) {
   SafetensorsWriter writer;
   writer.add("a", {2}, std::vector<float>{1, 2});
-  EXPECT_THROW(writer.write(file("no/such/folder/x")), WriteError);
+  EXPECT_THROW(writer.write(file("no/such/folder/x")), InputError);
   fs::create_directory(folder_ / "folder");
-  EXPECT_THROW(writer.write(file("folder")), WriteError);  // rename onto a directory
+  EXPECT_THROW(writer.write(file("folder")), InputError);
   EXPECT_EQ(files_in_folder(), 1U);
 }
 

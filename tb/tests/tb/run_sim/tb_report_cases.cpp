@@ -10,6 +10,7 @@
 #include "accel/isa/errors.h"
 #include "tb/config/atomic_file.h"
 #include "tb/config/csv.h"
+#include "tb/config/signals.h"
 #include "tb/config/text_table.h"
 #include "tb/report/run_report.h"
 #include "tb/report/text_report.h"
@@ -218,6 +219,13 @@ TEST(AtomicFile, FollowsSymbolicLinks) {
   file.commit();
   EXPECT_TRUE(std::filesystem::is_symlink(folder.path("link")));
   EXPECT_EQ(read_file(folder.path("target")), "new");
+  std::filesystem::create_symlink("not-yet", folder.path("dangling"));
+  std::filesystem::create_symlink("dangling", folder.path("twice"));
+  AtomicFile made(folder.path("twice"));
+  made.write("new");
+  made.commit();
+  EXPECT_TRUE(std::filesystem::is_symlink(folder.path("dangling")));
+  EXPECT_EQ(read_file(folder.path("not-yet")), "new");
 }
 
 TEST(AtomicFile, RefusesWhatCannotBeWrittenAndReportsAFullDisk) {
@@ -225,6 +233,13 @@ TEST(AtomicFile, RefusesWhatCannotBeWrittenAndReportsAFullDisk) {
   EXPECT_THROW(AtomicFile(folder.path("")), InputError);
   EXPECT_THROW(AtomicFile(folder.path("none/out")), InputError);
   EXPECT_THROW(AtomicFile(""), InputError);
+  EXPECT_THROW(AtomicFile(folder.path(std::string(300, 'x'))), InputError);
+  std::filesystem::create_symlink("b", folder.path("a"));
+  std::filesystem::create_symlink("a", folder.path("b"));
+  EXPECT_THROW(AtomicFile(folder.path("a")), InputError);
+  EXPECT_TRUE(std::filesystem::is_symlink(folder.path("a")));
+  std::filesystem::remove(folder.path("a"));
+  std::filesystem::remove(folder.path("b"));
   AtomicFile full("/dev/full");
   EXPECT_THROW(full.write("text"), WriteError);
   EXPECT_TRUE(std::filesystem::is_character_file("/dev/full"));
@@ -232,7 +247,7 @@ TEST(AtomicFile, RefusesWhatCannotBeWrittenAndReportsAFullDisk) {
 }
 
 TEST(AtomicFile, LeavesNothingBehindOnInterrupt) {
-  for (const int signal : {SIGINT, SIGTERM}) {
+  for (const int signal : weights::kEndingSignals) {
     const TemporaryFolder folder;
     const pid_t child = fork();
     if (child == 0) {

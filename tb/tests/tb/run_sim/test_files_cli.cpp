@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sqlite3.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -118,6 +120,66 @@ TEST_F(FilesCli, ResultStoresThatAreDamaged) {
   expect_refused({"sweep", "--config", spec, "--out", ""}, "no name of a file");
   expect_refused({"sweep", "--config", spec, "--out", ":memory:"}, "no name of a file");
   expect_refused({"sweep", "--config", spec, "--out", spec}, "is an input as well");
+}
+
+/// Everything that writes: the words before the path of its output.
+std::vector<std::vector<std::string>> writers() {
+  return {{"--model", "deit-micro", "--quiet", "--json"},
+          {"--model", "deit-micro", "--quiet", "--roofline"},
+          {"quantize", "--model", "deit-micro", "--out"},
+          {"hls-config", "--output"}};
+}
+
+TEST_F(FilesCli, LinksAreFollowedAndKept) {
+  for (std::vector<std::string> words : writers()) {
+    std::filesystem::create_symlink("target", folder_.path("link"));
+    words.push_back(folder_.path("link"));
+    EXPECT_EQ(run_sim(words).code, 0) << words.front();
+    EXPECT_TRUE(std::filesystem::is_symlink(folder_.path("link"))) << words.front();
+    EXPECT_TRUE(std::filesystem::is_regular_file(folder_.path("target"))) << words.front();
+    std::filesystem::remove(folder_.path("link"));
+    std::filesystem::remove(folder_.path("target"));
+    std::filesystem::create_symlink("b", folder_.path("a"));
+    std::filesystem::create_symlink("a", folder_.path("b"));
+    words.back() = folder_.path("a");
+    EXPECT_EQ(run_sim(words).code, 2) << words.front();
+    EXPECT_TRUE(std::filesystem::is_symlink(folder_.path("a")));
+    std::filesystem::remove(folder_.path("a"));
+    std::filesystem::remove(folder_.path("b"));
+  }
+}
+
+// Devices of its own: the machine's must not depend on whether this works.
+TEST_F(FilesCli, DevicesAreWrittenIntoNotReplaced) {
+  const std::string device = folder_.path("null");
+  if (mknod(device.c_str(), S_IFCHR | 0600, makedev(1, 3)) != 0) GTEST_SKIP() << "only root makes devices";
+  for (std::vector<std::string> words : writers()) {
+    words.push_back(device);
+    EXPECT_EQ(run_sim(words).code, 0) << words.front();
+    EXPECT_TRUE(std::filesystem::is_character_file(device)) << words.front();
+  }
+  const std::string spec = folder_.file("s.ini", "[sweep]\nmodel = deit-micro\n[axis]\npl.clock_mhz = 100; 150\n");
+  expect_refused({"sweep", "--config", spec, "--out", device}, "is no regular file");
+  EXPECT_EQ(folder_.entries(), 2U);  // no journal beside it
+}
+
+TEST_F(FilesCli, VectorsOfARunThatFailsLeaveNoFolder) {
+  folder_.file("a.bmp", bmp(64, 64, 1));
+  folder_.file("b.bmp", "BM, but nothing else");
+  expect_refused(
+      {"--model", "deit-micro", "--images", folder_.path(""), "--quiet", "--dump-vectors", folder_.path("v")}, "b.bmp");
+  EXPECT_EQ(folder_.entries(), 2U);
+  std::filesystem::remove(folder_.path("b.bmp"));
+  for (const char* jobs : {"1", "2"}) {
+    folder_.file("c.bmp", bmp(64, 64, 2));
+    const std::string to = folder_.path("v" + std::string(jobs));
+    EXPECT_EQ(run_sim({"--model", "deit-micro", "--images", folder_.path(""), "--quiet", "--jobs", jobs,
+                       "--dump-vectors", to, "--vectors", "1"})
+                  .code,
+              0);
+    EXPECT_GT(std::distance(std::filesystem::directory_iterator(to), {}), 8) << jobs;
+  }
+  EXPECT_EQ(read_file(folder_.path("v1/softmax-000.vec")), read_file(folder_.path("v2/softmax-000.vec")));
 }
 
 TEST_F(FilesCli, NamesThatAreTooLong) {
