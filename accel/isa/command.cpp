@@ -59,6 +59,7 @@ void put_flags(CommandWords& w, const Command& c) {
   put(w, f::kOnCpu, c.on_cpu ? 1 : 0);
   put(w, f::kScoreSource, static_cast<uint32_t>(c.score_source));
   put(w, f::kSelectRule, static_cast<uint32_t>(c.select_rule));
+  put(w, f::kRestream, c.restream ? 1 : 0);
 }
 
 void get_flags(Command& c, const CommandWords& w) {
@@ -74,6 +75,7 @@ void get_flags(Command& c, const CommandWords& w) {
   c.on_cpu = get_flag(w, f::kOnCpu);
   c.score_source = static_cast<ScoreSource>(get(w, f::kScoreSource));
   c.select_rule = static_cast<SelectRule>(get(w, f::kSelectRule));
+  c.restream = get_flag(w, f::kRestream);
 }
 
 void put_convolution(CommandWords& w, const Im2col& v) {

@@ -68,7 +68,8 @@ struct Command {
   Element c_type = Element::kInt8;
   LayoutB layout_b = LayoutB::kPacked;
   Activation activation = Activation::kNone;
-  bool residual = false;         // GEMM: add r (same type as c) before saturation
+  bool residual = false;  // GEMM: add r (same type as c) before saturation
+  bool restream = false;  // GEMM: operand A is loaded again for every column of tiles, be it in its buffer or not
   bool keep_cls_scores = false;  // softmax: add row 0's 16-bit probabilities, head by head, to the score memory
   bool on_cpu = false;           // LayerNorm: interrupt the host, which does it
   Im2col conv;

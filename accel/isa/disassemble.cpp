@@ -39,6 +39,7 @@ std::string gemm(const Command& c) {
   if (c.heads > 1) text += format(" heads=%u/%u", c.heads, c.head_group);
   text += format(" %s->%s", kElementNames[static_cast<int>(c.a_type)], kElementNames[static_cast<int>(c.c_type)]);
   text += kActivationNames[static_cast<int>(c.activation)];
+  if (c.restream) text += " restream";
   if (c.residual) text += " +residual";
   if (c.keep_cls_scores) text += " cls_scores";
   if (c.conv.size != 0)

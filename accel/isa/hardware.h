@@ -15,6 +15,7 @@ struct AcceleratorConfig {
   int th = 6, ti = 16, to = 32;                  // PE array: Th groups x Ti inputs x To outputs, MACs a cycle
   int tile_m = 197, tile_k = 384, tile_n = 128;  // buffer tiles, elements
   bool order_nm = true;                          // n outermost: a weight tile is loaded once
+  bool restream = false;                         // A is loaded again for every column of tiles
   int numerics_bits = 8;                         // activations and weights: 8, or 16 (the baseline)
   int residual_bits = 16;                        // residual stream: 16 or 8
   Placement layernorm = Placement::kCpu;         // the paper's placement (two independent notes)
@@ -49,8 +50,8 @@ struct AcceleratorConfig {
 
   /// Everything, in one place: two are the same hardware where this is equal.
   auto fields() const {
-    return std::tie(th, ti, to, tile_m, tile_k, tile_n, order_nm, numerics_bits, residual_bits, layernorm, softmax,
-                    fuse_attention, residual_on_chip, chip_kib, batch);
+    return std::tie(th, ti, to, tile_m, tile_k, tile_n, order_nm, restream, numerics_bits, residual_bits, layernorm,
+                    softmax, fuse_attention, residual_on_chip, chip_kib, batch);
   }
   friend bool operator==(const AcceleratorConfig& a, const AcceleratorConfig& b) { return a.fields() == b.fields(); }
 

@@ -96,7 +96,7 @@ class TileWalk {
 
   bool holds_window() const { return job_.command.conv.size != 0 && !job_.command.conv.split; }
   bool same_a(const Index& x, const Index& y) const {
-    return x.g == y.g && x.m == y.m && (holds_window() || x.k == y.k);
+    return x.g == y.g && x.m == y.m && (!job_.command.restream || x.n == y.n) && (holds_window() || x.k == y.k);
   }
   bool same_b(const Index& x, const Index& y) const { return (shared_b_ || x.g == y.g) && x.n == y.n && x.k == y.k; }
 

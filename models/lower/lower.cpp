@@ -104,6 +104,7 @@ void Builder::emit(Command c, const View* a, const View* b, const View* r, const
     c.b = b->operand();
     c.wait_b = last_writer(b);
   }
+  c.restream = hw_.restream && c.opcode == Opcode::kGemm;
   commands_.push_back(c);
   if (writes != nullptr) writer_[writes->region.address] = static_cast<isa::Dependency>(commands_.size());
 }

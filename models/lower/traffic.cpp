@@ -42,11 +42,11 @@ struct Passes {
 Passes passes(const Command& c, int64_t mt, int64_t kt, int64_t nt) {
   const bool window = c.conv.size != 0 && !c.conv.split;  // stays for all of k
   if (c.order == LoopOrder::kMN) {
-    const int64_t a = window || kt == 1 ? 1 : nt;
+    const int64_t a = !c.restream && (window || kt == 1) ? 1 : nt;
     const int64_t b = kt == 1 && nt == 1 ? 1 : mt;
     return {a, b, nt == 1 ? 1 : mt};
   }
-  const bool a_stays = mt == 1 && (window || kt == 1);
+  const bool a_stays = !c.restream && mt == 1 && (window || kt == 1);
   return {a_stays ? 1 : nt, kt == 1 ? 1 : mt, 1};
 }
 

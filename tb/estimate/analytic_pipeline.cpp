@@ -219,7 +219,7 @@ void Pipeline::gemm_step(const GemmCosts& c, int m, int n, int k, int g) {
   const bool first_m = m == 0, first_n = n == 0, first_k = k == 0, one_k = c.k.count == 1 || c.window;
   const bool one_m = c.m.count == 1, one_n = c.n.count == 1;
   bool a_new = true, a_last = true, b_new = true, b_last = true;
-  if (c.m_outer ? one_k : one_m && one_k) {
+  if (!c.job.command.restream && (c.m_outer ? one_k : one_m && one_k)) {
     a_new = first_n && (!c.window || first_k);
     a_last = ni && (!c.window || ki);
   } else if (c.window) {

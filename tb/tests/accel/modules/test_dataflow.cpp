@@ -154,6 +154,7 @@ SocConfig random_dataflow(std::mt19937& random) {
   c.accel.tile_k = pick({29, 48, 64, 160});
   c.accel.tile_n = pick({23, 40, 64, 192});
   c.accel.order_nm = pick({0, 1}) == 1;
+  c.accel.restream = pick({0, 0, 1}) == 1;
   c.accel.layernorm = pick({0, 1}) == 1 ? isa::Placement::kPl : isa::Placement::kCpu;
   c.control.dependency = pick({0, 1}) == 1 ? soc::DependencyGrain::kTile : soc::DependencyGrain::kOperation;
   c.accel.fuse_attention = pick({0, 1}) == 1;
@@ -333,6 +334,25 @@ std::pair<uint64_t, uint64_t> bytes_of_op(isa::Op op, const SocConfig& config) {
   unsigned long long ddr = 0, chip = 0;
   EXPECT_EQ(std::sscanf(text.c_str(), "%llu %llu", &ddr, &chip), 2) << text;
   return {ddr, chip};
+}
+
+TEST(Restream, EveryColumnOfTilesLoadsItsActivationsAgain) {
+  // Tiles of A that hold a whole operand: it stays for all columns, or comes once for each. Bytes are the closed form's
+  // (audit) and by hand here.
+  const auto fc1 = [](bool order_nm, bool restream) {
+    SocConfig config;
+    config.accel.tile_m = 197, config.accel.tile_k = 384, config.accel.tile_n = 128;
+    config.accel.order_nm = order_nm;
+    config.accel.restream = restream;
+    return bytes_of_op(isa::Op::kFc1, config).first;
+  };
+  const uint64_t a = 12ULL * 197 * 384, out = 12ULL * 197 * 1536;
+  for (const bool order_nm : {false, true}) {
+    EXPECT_EQ(fc1(order_nm, false), a + out) << order_nm;
+    EXPECT_EQ(fc1(order_nm, true), 12 * a + out) << order_nm;
+  }
+  const uint64_t kept = deit_s([](SocConfig&) {}).cycles;
+  EXPECT_GT(deit_s([](SocConfig& c) { c.accel.restream = true; }).cycles, kept);
 }
 
 TEST(OnChip, ScoresAndResidualStreamLeaveDdr) {

@@ -36,6 +36,7 @@ soc::SocConfig random_config(std::mt19937& random) {
   c.accel.tile_k = pick({96, 192, 384});
   c.accel.tile_n = pick({64, 128, 256});
   c.accel.order_nm = pick({0, 1}) == 1;
+  c.accel.restream = pick({0, 0, 1}) == 1;
   c.accel.layernorm = pick({0, 1}) == 1 ? isa::Placement::kPl : isa::Placement::kCpu;
   c.pl_clock_mhz = pick({100, 150, 300});
   c.vector.lanes = pick({8, 16, 32});
