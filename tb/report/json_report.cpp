@@ -1,6 +1,7 @@
 #include "tb/config/csv.h"
 #include "tb/config/numbers.h"
 #include "tb/estimate/analytic.h"
+#include "tb/report/bottleneck.h"
 #include "tb/report/run_report.h"
 
 namespace heatvit::tb {
@@ -116,6 +117,8 @@ Json to_json(const RunReport& report) {
   if (report.mode() == "analytic") {
     json["analytic"] = {{"median_error_percent", estimate::analytic_error().median},
                         {"p95_error_percent", estimate::analytic_error().p95}};
+  } else {
+    json["bottleneck"] = bottleneck_json(bottleneck_of(report));
   }
   json.update(hardware_json(report));
   json["memory"] = memory_json(report);

@@ -14,7 +14,9 @@
 #include "tb/config/progress.h"
 #include "tb/estimate/analytic.h"
 #include "tb/estimate/bound.h"
+#include "tb/explore/what_if.h"
 #include "tb/hls_check/vector_files.h"
+#include "tb/report/bottleneck.h"
 #include "tb/report/roofline.h"
 #include "tb/report/run_report.h"
 #include "tb/report/text_report.h"
@@ -49,8 +51,11 @@ class Outputs {
     logits_ = open(options.logits_out);
   }
 
-  void write(const RunReport& report, const Recordings& recordings) {
-    if (json_) json_->write(to_json(report).dump(1, ' ', false, Json::error_handler_t::replace) + "\n");
+  void write(const RunReport& report, const Recordings& recordings,
+             const std::optional<explore::WhatIfAnswer>& neighbours) {
+    Json json = to_json(report);
+    if (neighbours) json["what_if"] = explore::what_if_json(*neighbours);
+    if (json_) json_->write(json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n");
     if (csv_) csv_->write(to_csv(report));
     if (trace_) trace_->write(trace_text(report));
     if (timeline_) timeline_->write(recordings.timeline);
@@ -204,10 +209,13 @@ RunReport run_all(const RunOptions& options, const Batches& batches, Recordings&
   const MakeSimulate make = [&]() -> Simulate {
     return [&run, simulator = build()](size_t index) { return run(*simulator, index); };
   };
-  run_jobs(batches.count(), options.jobs, make, [&](size_t index, soc::ImageResult&& result) {
-    add_images(report, options, batches.program(index), batches.first(index), std::move(result));
-    progress.step();
-  });
+  run_jobs(
+      batches.count(), options.jobs, make,
+      [&](size_t index, soc::ImageResult&& result) {
+        add_images(report, options, batches.program(index), batches.first(index), std::move(result));
+        progress.step();
+      },
+      options.what_if);
   const bool unseen = (options.timeline && recordings.timeline.empty()) || (vectors && vectors->empty());
   if (unseen) run(*build(), 0);  // a worker had that image; it runs the same here
   if (vectors) vectors->finish();
@@ -230,6 +238,32 @@ RunReport estimate_all(const RunOptions& options, const Batches& batches) {
 RunReport execute(const RunOptions& options, Recordings& recordings) {
   const Batches batches(options);
   return options.analytic ? estimate_all(options, batches) : run_all(options, batches, recordings);
+}
+
+/// Images that stand for all of them: some batches, evenly spread.
+std::vector<std::vector<int>> sample_of(const RunReport& report, int batch) {
+  constexpr size_t kImages = 8;
+  const size_t all = report.images().size(), size = std::min(static_cast<size_t>(batch), all), batches = all / size,
+               taken = std::min(batches, std::max<size_t>(1, kImages / size));
+  std::vector<std::vector<int>> kept;
+  for (size_t b = 0; b < taken; ++b)
+    for (size_t i = 0; i < size; ++i) kept.push_back(report.images()[b * batches / taken * size + i].kept_counts);
+  return kept;
+}
+
+explore::WhatIfAnswer ask_what_if(const RunOptions& options, const RunReport& report) {
+  const explore::WhatIfQuestion question{options.spec, options.pruning, options.config,
+                                         sample_of(report, options.config.accel.batch), options.device};
+  Progress progress(1 + explore::neighbours(options.config).size(), !options.quiet, "simulations");
+  return explore::what_if(question, options.what_if_jobs, [&progress] { progress.step(); });
+}
+
+/// The last line of the report: what stands in the way, and what would help, where that was simulated.
+std::string closing_sentence(const RunReport& report, const std::optional<explore::WhatIfAnswer>& neighbours) {
+  if (report.mode() == "analytic") return "";  // closed forms know no waiting
+  return "\n" + bottleneck_text(bottleneck_of(report)) +
+         (neighbours ? ": " + explore::what_if_sentence(*neighbours) + ".\n"
+                     : "; --what-if simulates what one change would bring.\n");
 }
 
 void run_float(const RunOptions& options) {
@@ -265,11 +299,14 @@ int run_command(const Arguments& arguments) {
   Outputs outputs(options);
   Recordings recordings;
   const RunReport report = execute(options, recordings);
-  outputs.write(report, recordings);
+  std::optional<explore::WhatIfAnswer> neighbours;
+  if (options.what_if) neighbours = ask_what_if(options, report);
+  outputs.write(report, recordings, neighbours);
   if (!options.quiet) {
     TextOptions text;
     text.per_block = options.per_block;
-    print(to_text(report, class_names(options.spec, options.class_list), text));
+    print(to_text(report, class_names(options.spec, options.class_list), text) +
+          (neighbours ? explore::what_if_text(*neighbours) : "") + closing_sentence(report, neighbours));
   }
   return 0;
 }

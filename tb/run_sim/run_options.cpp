@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <limits>
+#include <thread>
 #include <utility>
 
 #include "accel/isa/errors.h"
@@ -226,6 +227,9 @@ CommandLine run_command_line() {
         "image, for C-simulation and RTL (docs/hls.md)"},
        {"vectors", "N", "calls of each unit for --dump-vectors; default 8"},
        {"per-block", "", "the table of operations block by block"},
+       {"what-if", "",
+        "simulate what one changed parameter would bring (ports, slots, tiles, lanes, array, placements, clock), on "
+        "--jobs processes, default one a core"},
        {"jobs", "N", "processes that share the images; default 1. Changes no result"},
        {"mem-trace", "FILE", "every 64-byte request the DDR controller saw, for `run_sim mem --trace`; one image"},
        {"device", "NAME|FILE",
@@ -327,12 +331,23 @@ void resolve_float(const CommandLine& line, RunOptions& options) {
   if (line.has("functions") && functions != "exact" && functions != "polynomial")
     throw InputError("--functions: '" + functions + "' is not allowed; allowed: exact or polynomial");
   for (const char* name : {"csv", "timeline", "roofline", "mem-trace", "token-trace-out", "dump-vectors", "per-block",
-                           "batch", "traffic"}) {
+                           "what-if", "batch", "traffic"}) {
     if (line.has(name))
       throw InputError("--" + std::string(name) + ": no effect in float mode, which has no accelerator");
   }
   options.functions = quant::float_functions(options.prepare);
   if (line.has("functions")) options.functions.polynomial = functions == "polynomial";
+}
+
+void resolve_what_if(const CommandLine& line, RunOptions& options) {
+  options.what_if = line.has("what-if");
+  if (!options.what_if) return;
+  if (options.analytic) throw InputError("--what-if: analytic mode simulates nothing; leave --mode out");
+  for (const char* name : {"timeline", "mem-trace", "dump-vectors"})
+    if (line.has(name))
+      throw InputError("--what-if: simulates in processes of its own; leave --" + std::string(name) + " out");
+  options.what_if_jobs =
+      line.has("jobs") ? options.jobs : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
 }
 
 RunOptions resolve_run(const CommandLine& line) {
@@ -362,6 +377,7 @@ RunOptions resolve_run(const CommandLine& line) {
     options.seed = static_cast<uint32_t>(parse_integer("--seed", line.text("seed"), 0, kLargestSeed));
   if (line.has("jobs")) options.jobs = static_cast<int>(parse_integer("--jobs", line.text("jobs"), 1, 256));
   options.per_block = line.has("per-block");
+  resolve_what_if(line, options);
   options.json = line.maybe("json");
   options.csv = line.maybe("csv");
   options.timeline = line.maybe("timeline");

@@ -33,6 +33,8 @@ struct RunOptions {
   int jobs = 1;
   bool quiet = false;
   bool per_block = false;
+  bool what_if = false;  // simulate the neighbours of the design, too
+  int what_if_jobs = 1;
   std::optional<std::string> json, csv, token_trace_out, timeline, mem_trace, roofline, logits_out, class_list;
   bool logits = false;                      // of every class, in the JSON report
   std::optional<std::string> dump_vectors;  // folder; functional mode

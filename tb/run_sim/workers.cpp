@@ -44,9 +44,9 @@ soc::ImageResult deserialise(const std::string& bytes) {
   return rest_of(reader);
 }
 
-void run_jobs(size_t count, int jobs, const MakeSimulate& make, const TakeResult& take) {
+void run_jobs(size_t count, int jobs, const MakeSimulate& make, const TakeResult& take, bool apart) {
   const size_t step = std::min(count, static_cast<size_t>(jobs));
-  if (step <= 1) {
+  if (step <= 1 && !apart) {
     const Simulate simulate = make();
     for (size_t index = 0; index < count; ++index) take(index, simulate(index));
     return;

@@ -20,8 +20,8 @@ using TakeResult = std::function<void(size_t index, soc::ImageResult&& result)>;
 
 /// Item i runs in process i mod jobs; jobs = 1 runs here, without a fork. Errors of a worker are thrown here as what
 /// they were there (InputError, std::runtime_error); one that dies is a std::runtime_error saying how. The others are
-/// ended.
-void run_jobs(size_t count, int jobs, const MakeSimulate& make, const TakeResult& take);
+/// ended. `apart`: never here, so that this process can fork simulations afterwards.
+void run_jobs(size_t count, int jobs, const MakeSimulate& make, const TakeResult& take, bool apart = false);
 
 /// One result as bytes, between processes of the same program.
 std::string serialise(const soc::ImageResult& result);
