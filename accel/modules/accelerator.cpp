@@ -3,6 +3,13 @@
 #include <stdexcept>
 
 namespace heatvit::modules {
+namespace {
+
+void bind_more(DmaEngine& engine, sc_core::sc_vector<Accelerator::BulkSocket>& sockets) {
+  for (size_t i = 0; i < sockets.size(); ++i) engine.more_ports[i].socket.bind(sockets[i]);
+}
+
+}  // namespace
 
 Accelerator::Accelerator(sc_core::sc_module_name name, const AcceleratorParameters& p)
     : sc_module(name),
@@ -12,11 +19,11 @@ Accelerator::Accelerator(sc_core::sc_module_name name, const AcceleratorParamete
       interrupt("interrupt"),
       fetch("fetch"),
       input("input"),
-      input2("input2"),
       weight("weight"),
-      weight2("weight2"),
       output("output"),
-      output2("output2"),
+      more_input("more_input", static_cast<size_t>(p.dma.input_ports - 1)),
+      more_weight("more_weight", static_cast<size_t>(p.dma.weight_ports - 1)),
+      more_output("more_output", static_cast<size_t>(p.dma.output_ports - 1)),
       input_buffer_("input", p.buffers.input, p.hardware.input_slot(), p.functional, p.debug.poison),
       weight_buffer_("weight", p.buffers.weight, p.hardware.weight_slot(), p.functional, p.debug.poison),
       record_buffer_("record", p.buffers.record, isa::AcceleratorConfig::record_slot(), p.functional, p.debug.poison),
@@ -60,11 +67,11 @@ Accelerator::Accelerator(sc_core::sc_module_name name, const AcceleratorParamete
   control_.interrupt.bind(interrupt);
   control_.fetch_port.bind(fetch);
   dma_in_.socket.bind(input);
-  dma_in_.second_port.socket.bind(input2);
+  bind_more(dma_in_, more_input);
   dma_weights_.socket.bind(weight);
-  dma_weights_.second_port.socket.bind(weight2);
+  bind_more(dma_weights_, more_weight);
   dma_out_.socket.bind(output);
-  dma_out_.second_port.socket.bind(output2);
+  bind_more(dma_out_, more_output);
 }
 
 DmaEngine::Common Accelerator::engine(Unit unit) { return {clock_, scoreboard_, chip_, account(unit), turn_, guard_}; }

@@ -8,10 +8,10 @@
 //                     | a queue of commands for each unit   |
 //              +------v-----+ +-v-----------+         +-----v------+
 //   input <----| input DMA  | | weight DMA  |---+     | output DMA |----> output
-//  input2 <----|            | |             |   |     |            |----> output2
+//              |            | |             |   |     |            |
 //              +--+------+--+ +--+--------+-+   |     +-----^------+
 //                 |      |       |        |     +> weight   |
-//            input|      |weight |        |       weight2   | output buffer
+//            input|      |weight |        |                 | output buffer
 //           buffer|      |vector |records |                 |
 //              +--v------|----+  |        |                 |
 //              | PE array |<-----+        |                 |
@@ -28,8 +28,8 @@
 // Sockets. `registers`: 32-bit accesses of accel/modules/registers.h, plain generic payloads, LT (b_transport). The
 // bulk sockets carry burst trains (burst_train.h) under their own protocol traits: a read or write of rows at a pitch
 // is one transaction, which returns when its last beat has arrived. `fetch`, `input`, `weight` read, `output` writes;
-// the second of a pair is used where DmaConfig says so and may stay unbound otherwise. `interrupt` is written by
-// several processes: bind it to an sc_signal<bool, SC_MANY_WRITERS>.
+// an engine of several ports (DmaConfig) has the others as `more_input`, `more_weight`, `more_output`. `interrupt` is
+// written by several processes: bind it to an sc_signal<bool, SC_MANY_WRITERS>.
 //
 // Time. Cycles count from time zero of a run: the start write, or an earlier moment that the platform sets by reset().
 // Set the time resolution to 1 fs before anything is built. A failure in a process stops the simulation: call check()
@@ -80,7 +80,8 @@ class Accelerator : public sc_core::sc_module {
 
   tlm::tlm_target_socket<32> registers;
   sc_core::sc_out<bool> interrupt;
-  BulkSocket fetch, input, input2, weight, weight2, output, output2;
+  BulkSocket fetch, input, weight, output;
+  sc_core::sc_vector<BulkSocket> more_input, more_weight, more_output;  // one less than DmaConfig says
 
   Accelerator(sc_core::sc_module_name name, const AcceleratorParameters& parameters);
 

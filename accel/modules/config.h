@@ -11,7 +11,7 @@ struct BufferConfig {  // slots; 2 is ping-pong
   int chip_width = 64;  // bytes a cycle, each way, of the memory on chip
 };
 
-struct DmaConfig {  // read or write channels of fabric ports that an engine deals its trains over, 1 or 2
+struct DmaConfig {  // read or write channels of fabric ports that an engine deals its trains over, 1 to 4
   int input_ports = 1, weight_ports = 1, output_ports = 1;
 };
 

@@ -49,7 +49,8 @@ DmaEngine::DmaEngine(sc_core::sc_module_name name, Unit unit, Purpose purpose, i
                      const Common& common)
     : sc_module(name),
       socket("socket"),
-      second_port("second_port", common.guard),
+      more_ports("port", static_cast<size_t>(lanes - 1),
+                 [&common](const char* lane, size_t) { return new DmaLane(lane, common.guard); }),
       common_(common),
       unit_(unit),
       purpose_(purpose),
@@ -74,9 +75,14 @@ void DmaEngine::transfer(BurstTrain train, uint8_t* data, uint32_t command) {
   if (lanes_ == 1) return send(socket, transaction_, train, data);
   const TrainShares dealt = split_train(train, lanes_);
   if (dealt.count == 1) return send(socket, transaction_, train, data);
-  second_port.start(dealt.share[1], data == nullptr ? nullptr : data + dealt.share[0].bytes());
+  const auto others = static_cast<size_t>(dealt.count - 1);
+  uint64_t before = 0;
+  for (size_t i = 0; i < others; ++i) {
+    before += dealt.share[i].bytes();
+    more_ports[i].start(dealt.share[i + 1], data == nullptr ? nullptr : data + before);
+  }
   send(socket, transaction_, dealt.share[0], data);
-  second_port.finish();
+  for (size_t i = 0; i < others; ++i) more_ports[i].finish();
 }
 
 InputDma::InputDma(sc_core::sc_module_name name, const DmaConfig& config, const DebugConfig& debug, const Ports& ports)

@@ -5,8 +5,8 @@
 //   weights (HP1, HP3): operand B -> weight buffer; channel and norm records -> record buffer
 //   output  (HP3, HP0): output buffer -> DDR; the last store of a command completes it
 //
-// Addresses on chip (isa/layout.h) go to the memory there (chip_memory.h). An engine uses its second port where
-// DmaConfig says so: the train is dealt over both (train_split.h) and is through when both shares are. Cost: what the
+// Addresses on chip (isa/layout.h) go to the memory there (chip_memory.h). An engine uses further ports where
+// DmaConfig says so: the train is dealt over them (train_split.h) and is through when all shares are. Cost: what the
 // ports and the DDR controller take; setup is the port's.
 #pragma once
 
@@ -32,7 +32,7 @@
 
 namespace heatvit::modules {
 
-/// An engine's second port: moves its share of a train while the engine moves the first.
+/// A further port of an engine: moves its share of a train while the engine moves the first.
 class DmaLane : public sc_core::sc_module {
  public:
   tlm_utils::simple_initiator_socket_optional<DmaLane, 128, BulkProtocol> socket;
@@ -58,7 +58,7 @@ class DmaLane : public sc_core::sc_module {
 class DmaEngine : public sc_core::sc_module {
  public:
   tlm_utils::simple_initiator_socket<DmaEngine, 128, BulkProtocol> socket;
-  DmaLane second_port;
+  sc_core::sc_vector<DmaLane> more_ports;  // behind the first
 
   /// What all engines use.
   struct Common {
@@ -70,7 +70,7 @@ class DmaEngine : public sc_core::sc_module {
     ProcessGuard& guard;
   };
 
-  /// `lanes`: read or write channels that trains are dealt over, 1 or 2.
+  /// `lanes`: read or write channels that trains are dealt over, 1 to kEnginePorts.
   DmaEngine(sc_core::sc_module_name name, Unit unit, Purpose purpose, int lanes, const DebugConfig& debug,
             const Common& common);
 

@@ -8,7 +8,7 @@
 
 namespace heatvit::modules {
 
-constexpr int kEnginePorts = 2;           // at most, of one DMA engine
+constexpr int kEnginePorts = 4;           // at most, of one DMA engine
 constexpr uint32_t kPortUnitBytes = 256;  // one row is dealt in such units: a burst of 16 beats of 16 bytes
 
 /// Shares of a train, contiguous in its dense order: the data of share i follow those of share i - 1. Planes are dealt

@@ -7,21 +7,30 @@
 namespace heatvit::soc {
 
 AxiPortConfig fabric_port(const AxiConfig& c, bool coherent) {
-  AxiPortConfig port{c.beat_bytes,           c.max_beats,    c.outstanding,    c.read_latency_cycles,
-                     c.write_latency_cycles, c.setup_cycles, c.crossing_cycles};
+  AxiPortConfig port;
+  for (size_t p = 0; p < port.beat_bytes.size(); ++p) port.beat_bytes[p] = c.bytes_of(static_cast<modules::Purpose>(p));
+  port.max_beats = c.max_beats, port.outstanding = c.outstanding;
+  port.read_latency_cycles = c.read_latency_cycles, port.write_latency_cycles = c.write_latency_cycles;
+  port.setup_cycles = c.setup_cycles, port.crossing_cycles = c.crossing_cycles;
   if (coherent) port.extra_ns = c.coherent_ns;
   return port;
 }
 
-AxiPortConfig host_port(const AxiConfig& c) { return {16, 4, c.outstanding}; }
+AxiPortConfig host_port(const AxiConfig& c) {
+  AxiPortConfig port;
+  port.max_beats = 4, port.outstanding = c.outstanding;
+  return port;
+}
 
 AxiPort::AxiPort(sc_core::sc_module_name name, const AxiPortConfig& config, const modules::ClockDomain& clock)
     : sc_module(name), master("master"), memory("memory"), config_(config) {
-  if ((config.beat_bytes & (config.beat_bytes - 1)) != 0)
-    throw InputError("axi.beat_bytes must be a power of two, got " + std::to_string(config.beat_bytes));
+  constexpr std::array<const char*, modules::kPurposes> kNames = {
+      "axi.beat_bytes", "axi.input_bytes", "axi.weight_bytes", "axi.output_bytes", "axi.beat_bytes"};
+  for (size_t p = 0; p < kNames.size(); ++p)
+    if (const int bytes = config.beat_bytes[p]; (bytes & (bytes - 1)) != 0)
+      throw InputError(std::string(kNames[p]) + " must be a power of two, got " + std::to_string(bytes));
   timing_.clock = &clock;
   timing_.beat_fs = static_cast<uint64_t>(1e15 / clock.hertz());
-  timing_.beat_bytes = static_cast<uint32_t>(config.beat_bytes);
   timing_.max_beats = static_cast<uint32_t>(config.max_beats);
   timing_.outstanding = static_cast<uint32_t>(config.outstanding);
   master.register_b_transport(this, &AxiPort::transport);
@@ -33,6 +42,7 @@ void AxiPort::transport(int, tlm::tlm_generic_payload& payload, sc_core::sc_time
   const int there = latency / 2;  // half of it before the controller, half behind
   const auto extra = static_cast<uint64_t>(config_.extra_ns * 1e6);
   extension->port = timing_;
+  extension->port.beat_bytes = static_cast<uint32_t>(config_.beat_bytes[static_cast<size_t>(extension->train.purpose)]);
   extension->port.lead_fs =
       static_cast<uint64_t>(config_.setup_cycles + there + config_.crossing_cycles) * timing_.beat_fs + extra / 2;
   extension->port.tail_fs =

@@ -5,6 +5,7 @@
 #include <tlm_utils/multi_passthrough_target_socket.h>
 #include <tlm_utils/simple_initiator_socket.h>
 
+#include <array>
 #include <systemc>
 #include <tlm>
 
@@ -15,7 +16,8 @@
 namespace heatvit::soc {
 
 struct AxiPortConfig {
-  int beat_bytes = 16, max_beats = 16, outstanding = 8;
+  std::array<int, modules::kPurposes> beat_bytes{16, 16, 16, 16, 16};  // of a master, by what it moves
+  int max_beats = 16, outstanding = 8;
   int read_latency_cycles = 0, write_latency_cycles = 0;  // address to controller and data back, together
   int setup_cycles = 0;                                   // descriptor to first address
   int crossing_cycles = 0;                                // clock-domain crossing, each way
@@ -30,8 +32,10 @@ AxiPortConfig host_port(const AxiConfig& config);
 
 class AxiPort : public sc_core::sc_module {
  public:
-  /// Masters; a port's read and write channels are independent, so a reader and a writer may share it.
-  tlm_utils::multi_passthrough_target_socket<AxiPort, 128, modules::BulkProtocol> master;
+  /// Masters, none where nobody uses the port; read and write channels are independent, so a reader and a writer may
+  /// share it.
+  tlm_utils::multi_passthrough_target_socket<AxiPort, 128, modules::BulkProtocol, 0, sc_core::SC_ZERO_OR_MORE_BOUND>
+      master;
   tlm_utils::simple_initiator_socket<AxiPort, 128, modules::BulkProtocol> memory;
 
   /// `clock`: the master's domain; a beat takes one of its cycles. Throws InputError for beats of no power of two.

@@ -8,6 +8,7 @@
 
 #include "accel/isa/hardware.h"
 #include "accel/modules/config.h"
+#include "accel/modules/train.h"
 
 namespace heatvit::soc {
 
@@ -20,16 +21,26 @@ using modules::Fault;
 using modules::Overlap;
 using modules::VectorConfig;
 
-struct AxiConfig {               // the fabric's master ports
-  int beat_bytes = 16;           // 128 bit
-  int max_beats = 16;            // AXI3 limit of the PS ports
-  int outstanding = 8;           // bursts in flight on a port, of each direction
+struct AxiConfig {                                          // the fabric's master ports
+  int beat_bytes = 16;                                      // 128 bit
+  int input_bytes = 0, weight_bytes = 0, output_bytes = 0;  // of an engine's ports, where not as above
+  int max_beats = 16;                                       // AXI3 limit of the PS ports
+  int outstanding = 8;                                      // bursts in flight on a port, of each direction
   int read_latency_cycles = 12;  // PL cycles: address to first beat through the PS interconnect, DDR excluded
   int write_latency_cycles = 8;
   int setup_cycles = 4;       // DMA descriptor to first address
   int crossing_cycles = 2;    // PL cycles, clock-domain crossing, each way (two flip-flops)
   double coherent_ns = 40.0;  // HPC0/1: additional way through the coherent interconnect, there and back
   double path_mhz = 533.0;    // clock of the 128-bit path that HP1 and HP2 share to the DDR controller
+
+  /// Bytes a beat of what serves this purpose.
+  int bytes_of(modules::Purpose purpose) const {
+    const int own = purpose == modules::Purpose::kInput     ? input_bytes
+                    : purpose == modules::Purpose::kWeights ? weight_bytes
+                    : purpose == modules::Purpose::kOutput  ? output_bytes
+                                                            : 0;
+    return own != 0 ? own : beat_bytes;
+  }
 };
 
 enum class PagePolicyKind : uint8_t { kOpen, kClosed, kTimeout };

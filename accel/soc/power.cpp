@@ -45,8 +45,10 @@ std::array<double, modules::kUnits> busy_cycle(const SocConfig& config) {
   of(Unit::kPeArray) += word(BufferKind::kInput) + 2 * sums + word(BufferKind::kWeight) / config.accel.tile_m;
   of(Unit::kVector) += word(BufferKind::kRecord) + sums + rows + word(BufferKind::kOutput);
   of(Unit::kSelector) += rows;
-  const double beat = spend({0, kernels::ceil_div(8 * config.axi.beat_bytes, 36), 0, 0});
-  for (const Unit unit : {Unit::kDmaIn, Unit::kDmaWeights, Unit::kDmaOut}) of(unit) += beat;
+  for (const auto& [unit, purpose] :
+       {std::pair(Unit::kDmaIn, modules::Purpose::kInput), std::pair(Unit::kDmaWeights, modules::Purpose::kWeights),
+        std::pair(Unit::kDmaOut, modules::Purpose::kOutput)})
+    of(unit) += spend({0, kernels::ceil_div(8 * config.axi.bytes_of(purpose), 36), 0, 0});
   return pj;
 }
 

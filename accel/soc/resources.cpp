@@ -125,8 +125,8 @@ std::vector<ModuleResources> selector_modules(const SocConfig& config) {
 
 // A DMA engine and an AXI master a port: address generator, burst splitter, FIFO of the bursts in flight. LUT and FF
 // are our choice, in the order of AMD's data mover (PG022) at 128 bit.
-ResourceCount dma_engine(const SocConfig& config, int ports) {
-  const int64_t width = int64_t{8} * config.axi.beat_bytes;
+ResourceCount dma_engine(const SocConfig& config, int ports, modules::Purpose purpose) {
+  const int64_t width = int64_t{8} * config.axi.bytes_of(purpose);
   const int64_t fifo = bram18k_of(width, int64_t{config.axi.max_beats} * config.axi.outstanding);
   return {0, ports * fifo, 600 + ports * (600 + 4 * width), 800 + ports * (800 + 6 * width)};
 }
@@ -227,9 +227,12 @@ ResourceReport resources_of(const SocConfig& config) {
   report.modules.push_back({"vector unit", vector_lanes(config), modules::Unit::kVector});
   if (config.accel.layernorm == isa::Placement::kPl)
     report.modules.push_back({"vector unit: LayerNorm", layernorm_lanes(config), modules::Unit::kVector});
-  report.modules.push_back({"DMA input", dma_engine(config, config.dma.input_ports), modules::Unit::kDmaIn});
-  report.modules.push_back({"DMA weights", dma_engine(config, config.dma.weight_ports), modules::Unit::kDmaWeights});
-  report.modules.push_back({"DMA output", dma_engine(config, config.dma.output_ports), modules::Unit::kDmaOut});
+  report.modules.push_back(
+      {"DMA input", dma_engine(config, config.dma.input_ports, modules::Purpose::kInput), modules::Unit::kDmaIn});
+  report.modules.push_back({"DMA weights", dma_engine(config, config.dma.weight_ports, modules::Purpose::kWeights),
+                            modules::Unit::kDmaWeights});
+  report.modules.push_back(
+      {"DMA output", dma_engine(config, config.dma.output_ports, modules::Purpose::kOutput), modules::Unit::kDmaOut});
   report.modules.push_back({"control unit", control_unit(config), modules::Unit::kControl});
   for (ModuleResources& module : selector_modules(config)) report.modules.push_back(std::move(module));
   return report;

@@ -1,5 +1,12 @@
 #include "accel/soc/zcu102.h"
 
+#include <algorithm>
+#include <initializer_list>
+#include <string>
+#include <vector>
+
+#include "accel/isa/errors.h"
+
 namespace heatvit::soc {
 namespace {
 
@@ -18,6 +25,7 @@ Zcu102::Zcu102(sc_core::sc_module_name name, const SocConfig& config, bool funct
       hp2("hp2", fabric_port(config.axi, false), accelerator.clock()),
       hp3("hp3", fabric_port(config.axi, false), accelerator.clock()),
       hpc0("hpc0", fabric_port(config.axi, true), accelerator.clock()),
+      hpc1("hpc1", fabric_port(config.axi, true), accelerator.clock()),
       cpu_port("cpu_port", host_port(config.axi), cpu_bus_clock),
       traffic_port("traffic_port", host_port(config.axi), cpu_bus_clock),
       hp12_path(config.axi.path_mhz, 16),
@@ -27,6 +35,7 @@ Zcu102::Zcu102(sc_core::sc_module_name name, const SocConfig& config, bool funct
            {MemoryPort::kHp2, &hp12_path},
            {MemoryPort::kHp3},
            {MemoryPort::kHpc0},
+           {MemoryPort::kHpc1},
            {MemoryPort::kCpu},
            {MemoryPort::kTraffic}}),
       host("host", config.cpu, functional, config.control.dependency == DependencyGrain::kTile),
@@ -35,9 +44,7 @@ Zcu102::Zcu102(sc_core::sc_module_name name, const SocConfig& config, bool funct
   accelerator.input.bind(hp0.master);
   accelerator.weight.bind(hp1.master);
   accelerator.output.bind(hp3.master);
-  accelerator.input2.bind(hp2.master);
-  accelerator.weight2.bind(hp3.master);  // its read channel
-  accelerator.output2.bind(hp0.master);  // its write channel
+  wire_more_ports(config.dma);
   accelerator.fetch.bind(hpc0.master);
   host.memory.bind(cpu_port.master);
   hp0.memory.bind(ddr.port(MemoryPort::kHp0));
@@ -45,6 +52,7 @@ Zcu102::Zcu102(sc_core::sc_module_name name, const SocConfig& config, bool funct
   hp2.memory.bind(ddr.port(MemoryPort::kHp2));
   hp3.memory.bind(ddr.port(MemoryPort::kHp3));
   hpc0.memory.bind(ddr.port(MemoryPort::kHpc0));
+  hpc1.memory.bind(ddr.port(MemoryPort::kHpc1));
   cpu_port.memory.bind(ddr.port(MemoryPort::kCpu));
   traffic.memory.bind(traffic_port.master);
   traffic_port.memory.bind(ddr.port(MemoryPort::kTraffic));
@@ -52,6 +60,26 @@ Zcu102::Zcu102(sc_core::sc_module_name name, const SocConfig& config, bool funct
   accelerator.interrupt.bind(interrupt);
   host.interrupt.bind(interrupt);
   host.on_start([this](size_t commands) { reset(commands); });
+}
+
+/// Each port has one reader and one writer. Readers take the ports of their list that are free, inputs first.
+void Zcu102::wire_more_ports(const DmaConfig& dma) {
+  if (dma.input_ports + dma.weight_ports > kReadPorts)
+    throw InputError("accel.input_ports + accel.weight_ports = " + std::to_string(dma.input_ports + dma.weight_ports) +
+                     "; allowed: at most " + std::to_string(kReadPorts) + " read channels (HP0 to HP3, HPC1)");
+  std::vector<AxiPort*> taken;
+  const auto wire = [&taken](auto& sockets, std::initializer_list<AxiPort*> ports) {
+    const auto* port = ports.begin();
+    for (auto& socket : sockets) {
+      while (std::find(taken.begin(), taken.end(), *port) != taken.end()) ++port;
+      socket.bind((*port)->master);
+      taken.push_back(*port);
+    }
+  };
+  wire(accelerator.more_input, {&hp2, &hpc1, &hp3});
+  wire(accelerator.more_weight, {&hp3, &hpc1, &hp2});
+  taken.clear();  // writers
+  wire(accelerator.more_output, {&hp0, &hp1, &hp2});
 }
 
 void Zcu102::reset(size_t commands) {

@@ -1,8 +1,9 @@
 // The board: accelerator in the fabric, host and DDR4 in the processing system, and the wires between them.
 //
-//   HP0 activations (and HP2), HP1 weights (and HP3's read channel), HP3 results (and HP0's write channel), HPC0
+//   HP0 activations (then HP2, HPC1, HP3), HP1 weights (then HP3, HPC1, HP2), HP3 results (then HP0, HP1, HP2), HPC0
 //   command fetch; the CPU cluster has a port of its own, and so has what else runs on it (`traffic`). In brackets:
-//   second ports, used where DmaConfig says so. HP1 and HP2 share a 128-bit path to the controller.
+//   further ports, used where DmaConfig says so; a port has one reader and one writer. HP1 and HP2 share a 128-bit path
+//   to the controller.
 #pragma once
 
 #include <systemc>
@@ -26,12 +27,15 @@ struct Zcu102 : sc_core::sc_module {
   modules::Accelerator accelerator;
 
   // PS
-  AxiPort hp0, hp1, hp2, hp3, hpc0, cpu_port, traffic_port;
+  AxiPort hp0, hp1, hp2, hp3, hpc0, hpc1, cpu_port, traffic_port;
   SharedPath hp12_path;
   DdrController ddr;
   HostCpu host;
   TrafficGenerator traffic;
   sc_core::sc_signal<bool, sc_core::SC_MANY_WRITERS> interrupt;
+
+  static constexpr int kReadPorts = 5;  // for inputs and weights; HPC0 fetches commands
+  void wire_more_ports(const DmaConfig& dma);
 
   /// The present is time zero of a run of so many commands, everywhere.
   void reset(size_t commands);

@@ -94,7 +94,7 @@ class Pass {
         before_select_(tokens_) {
     modules::BurstTrain fetch;
     fetch.row_bytes = static_cast<uint32_t>(config.control.fetch_batch) * isa::kCommandBytes;
-    fetch_cycles_ = pipeline_.fabric_path().cost(fetch, false);
+    fetch_cycles_ = pipeline_.fetch_path().cost(fetch, false);
     issued_ = std::ceil(config.cpu.register_ns / pl_ns_);
   }
 

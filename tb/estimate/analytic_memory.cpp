@@ -11,11 +11,11 @@ constexpr int kPage = 4096;       // AXI bursts do not cross it
 
 }  // namespace
 
-MemoryPath MemoryPath::fabric(const soc::SocConfig& c) {
+MemoryPath MemoryPath::fabric(const soc::SocConfig& c, modules::Purpose purpose) {
   MemoryPath path;
   path.pl_ns_ = path.beat_ns_ = 1000.0 / c.pl_clock_mhz;
-  path.beat_bytes_ = c.axi.beat_bytes;
-  path.burst_bytes_ = std::min(c.axi.beat_bytes * c.axi.max_beats, kPage);
+  path.beat_bytes_ = c.axi.bytes_of(purpose);
+  path.burst_bytes_ = std::min(path.beat_bytes_ * c.axi.max_beats, kPage);
   path.outstanding_ = c.axi.outstanding;
   const int read_there = c.axi.read_latency_cycles / 2, write_there = c.axi.write_latency_cycles / 2;
   path.read_lead_ns_ = (c.axi.setup_cycles + read_there) * path.pl_ns_;
@@ -30,7 +30,7 @@ MemoryPath MemoryPath::fabric(const soc::SocConfig& c) {
 }
 
 MemoryPath MemoryPath::host(const soc::SocConfig& c) {
-  MemoryPath path = fabric(c);
+  MemoryPath path = fabric(c, modules::Purpose::kCpu);
   path.beat_ns_ = 1000.0 / c.cpu.bus_mhz;
   path.beat_bytes_ = 16;
   path.burst_bytes_ = 64;

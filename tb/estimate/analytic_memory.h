@@ -11,8 +11,8 @@ namespace heatvit::estimate {
 /// One port and the controller behind it.
 class MemoryPath {
  public:
-  /// A fabric port (HP0, HP1, HP3, HPC0).
-  static MemoryPath fabric(const soc::SocConfig& config);
+  /// A fabric port (HP, HPC) and what moves through it.
+  static MemoryPath fabric(const soc::SocConfig& config, modules::Purpose purpose);
   /// The CPU cluster's port: 64-byte lines, no interconnect latency.
   static MemoryPath host(const soc::SocConfig& config);
 

@@ -93,7 +93,10 @@ struct Pipeline::GemmCosts {
 
 Pipeline::Pipeline(const soc::SocConfig& config)
     : config_(config),
-      fabric_(MemoryPath::fabric(config)),
+      fetch_(MemoryPath::fabric(config, modules::Purpose::kCommands)),
+      input_(MemoryPath::fabric(config, modules::Purpose::kInput)),
+      weight_(MemoryPath::fabric(config, modules::Purpose::kWeights)),
+      output_(MemoryPath::fabric(config, modules::Purpose::kOutput)),
       host_(MemoryPath::host(config)),
       input_ring_(config.buffers.input),
       weight_ring_(config.buffers.weight),
@@ -108,11 +111,12 @@ double Pipeline::train_cycles(Unit unit, const BurstTrain& train) const {
   const soc::DmaConfig& dma = config_.dma;
   const bool write = unit == Unit::kDmaOut;
   const int ports = write ? dma.output_ports : unit == Unit::kDmaIn ? dma.input_ports : dma.weight_ports;
-  if (ports == 1) return fabric_.cost(train, write);
+  const MemoryPath& path = write ? output_ : unit == Unit::kDmaIn ? input_ : weight_;
+  if (ports == 1) return path.cost(train, write);
   const modules::TrainShares dealt = modules::split_train(train, ports);
   double cycles = 0;
   for (int i = 0; i < dealt.count; ++i)
-    cycles = std::max(cycles, fabric_.cost(dealt.share[static_cast<size_t>(i)], write));
+    cycles = std::max(cycles, path.cost(dealt.share[static_cast<size_t>(i)], write));
   return cycles;
 }
 

@@ -68,7 +68,7 @@ class Pipeline {
   uint32_t host_chunk(const modules::Job& job, int dim) const;
 
   BusyCycles& busy() { return busy_; }
-  const MemoryPath& fabric_path() const { return fabric_; }
+  const MemoryPath& fetch_path() const { return fetch_; }
   double input_free() const { return in_; }
   double weights_free() const { return weights_; }
   double pe_free() const { return pe_; }
@@ -98,7 +98,7 @@ class Pipeline {
   void work(modules::Unit unit, double cycles) { busy_.unit[static_cast<size_t>(unit)] += cycles * times_; }
 
   const soc::SocConfig& config_;
-  MemoryPath fabric_, host_;
+  MemoryPath fetch_, input_, weight_, output_, host_;
   double in_ = 0, weights_ = 0, pe_ = 0, vector_ = 0, out_ = 0;
   double a_ready_ = 0, b_ready_ = 0, records_ready_ = 0;
   RingTimes input_ring_, weight_ring_, record_ring_, accumulator_ring_, vector_ring_, output_ring_;

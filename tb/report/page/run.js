@@ -145,8 +145,9 @@ if (document.body.dataset.kind === 'run') (() => {
 
   function roofline() {
     const peak = config['pe.th'] * config['pe.ti'] * config['pe.to'] * clock / 1000;  // GMAC/s
-    const count = ['input', 'weight', 'output'].map(n => config['accel.' + n + '_ports'] || 1);
-    const ports = sum(count) * config['axi.beat_bytes'] * clock / 1000;  // GB/s
+    const widths = ['input', 'weight', 'output'].map(n =>
+      (config['accel.' + n + '_ports'] || 1) * (config['axi.' + n + '_bytes'] || config['axi.beat_bytes']));
+    const ports = sum(widths) * clock / 1000;  // GB/s
     const memory = config['ddr.mega_transfers'] * config['ddr.bus_bytes'] / 1000;
     const points = by_operation().filter(g => g.macs > 0 && g.bytes > 0 && g.cycles > 0)
       .map(g => ({x: g.macs / g.bytes, y: g.macs / (g.cycles / clock * 1000), op: g.op, kind: kind_of(g.op)}));

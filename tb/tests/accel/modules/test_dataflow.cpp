@@ -34,14 +34,16 @@ TEST(TrainSplit, SharesFollowEachOtherAndAreTheTrain) {
   for (const BurstTrain& train :
        {BurstTrain{64, 5000}, BurstTrain{64, 256}, BurstTrain{64, 257}, BurstTrain{0, 48, 7, 96},
         BurstTrain{0, 48, 1, 96, 5, 1000}, BurstTrain{0, 48, 6, 96, 2, 1000}, BurstTrain{0, 1}}) {
-    const modules::TrainShares dealt = modules::split_train(train, 2);
-    std::vector<uint32_t> all;
-    for (int i = 0; i < dealt.count; ++i) {
-      EXPECT_GT(dealt.share[static_cast<size_t>(i)].bytes(), 0U);
-      const std::vector<uint32_t> part = addresses(dealt.share[static_cast<size_t>(i)]);
-      all.insert(all.end(), part.begin(), part.end());
+    for (const int ports : {2, 3, 4}) {
+      const modules::TrainShares dealt = modules::split_train(train, ports);
+      std::vector<uint32_t> all;
+      for (int i = 0; i < dealt.count; ++i) {
+        EXPECT_GT(dealt.share[static_cast<size_t>(i)].bytes(), 0U);
+        const std::vector<uint32_t> part = addresses(dealt.share[static_cast<size_t>(i)]);
+        all.insert(all.end(), part.begin(), part.end());
+      }
+      EXPECT_EQ(all, addresses(train));
     }
-    EXPECT_EQ(all, addresses(train));
     EXPECT_EQ(modules::split_train(train, 1).count, 1);
   }
   EXPECT_EQ(modules::split_train({64, 256}, 2).count, 1) << "one burst is not worth two ports";
@@ -160,9 +162,11 @@ SocConfig random_dataflow(std::mt19937& random) {
   c.accel.fuse_attention = pick({0, 1}) == 1;
   c.accel.residual_on_chip = c.accel.layernorm == isa::Placement::kPl && pick({0, 1}) == 1;
   c.buffers.chip_width = pick({8, 64});
-  c.dma.input_ports = pick({1, 2});
+  c.dma.input_ports = pick({1, 2, 3});
   c.dma.weight_ports = pick({1, 2});
-  c.dma.output_ports = pick({1, 2});
+  c.dma.output_ports = pick({1, 2, 4});
+  c.axi.input_bytes = pick({0, 8, 32});
+  c.axi.output_bytes = pick({0, 4});
   c.buffers.input = pick({1, 2, 3});
   c.buffers.weight = pick({1, 2, 3});
   c.control.queue = pick({1, 4});
@@ -414,6 +418,68 @@ TEST(Ports, SecondPortsCarryHalfAndSaveTime) {
     EXPECT_NEAR(static_cast<double>(bytes_of(two, second, purpose)), 0.5 * static_cast<double>(all),
                 0.05 * static_cast<double>(all));
   }
+}
+
+TEST(Ports, UpToFourOfAnEngineCarryAboutEqualShares) {
+  using modules::Purpose;
+  using soc::MemoryPort;
+  struct Case {
+    soc::DmaConfig dma;
+    Purpose purpose;
+    std::vector<MemoryPort> ports;
+  };
+  const std::vector<Case> cases = {
+      {{4, 1, 1}, Purpose::kInput, {MemoryPort::kHp0, MemoryPort::kHp2, MemoryPort::kHpc1, MemoryPort::kHp3}},
+      {{1, 4, 1}, Purpose::kWeights, {MemoryPort::kHp1, MemoryPort::kHp3, MemoryPort::kHpc1, MemoryPort::kHp2}},
+      {{3, 2, 1}, Purpose::kInput, {MemoryPort::kHp0, MemoryPort::kHp2, MemoryPort::kHpc1}},
+      {{3, 2, 1}, Purpose::kWeights, {MemoryPort::kHp1, MemoryPort::kHp3}},
+      {{2, 3, 1}, Purpose::kWeights, {MemoryPort::kHp1, MemoryPort::kHp3, MemoryPort::kHpc1}},
+      {{1, 1, 4}, Purpose::kOutput, {MemoryPort::kHp3, MemoryPort::kHp0, MemoryPort::kHp1, MemoryPort::kHp2}}};
+  for (const Case& c : cases) {
+    const soc::ImageResult r = deit_s([&](SocConfig& config) { config.dma = c.dma; });
+    uint64_t all = 0, here = 0;
+    for (size_t port = 0; port < soc::kMemoryPorts; ++port)
+      all += bytes_of(r, static_cast<MemoryPort>(port), c.purpose);
+    for (const MemoryPort port : c.ports) {
+      const uint64_t bytes = bytes_of(r, port, c.purpose);
+      here += bytes;
+      EXPECT_NEAR(static_cast<double>(bytes), static_cast<double>(all) / static_cast<double>(c.ports.size()),
+                  0.1 * static_cast<double>(all));
+    }
+    EXPECT_EQ(here, all);
+  }
+}
+
+TEST(Ports, MoreOfThemAreNeverSlowerByMuchAndSixReadersAreRefused) {
+  const auto cycles = [](int input, int weight) {
+    return static_cast<double>(deit_s([&](SocConfig& c) { c.dma = {input, weight, 1}; }).cycles);
+  };
+  EXPECT_LT(cycles(1, 4), cycles(1, 2));
+  EXPECT_LT(cycles(3, 1), 1.01 * cycles(2, 1));
+  SocConfig config;
+  config.dma = {3, 3, 1};
+  const std::string refusal = isolated([&] {
+    const lower::Program program = lower::lower(zoo::find("deit-t"), config.accel, {}, nullptr);
+    soc::Simulator(config, program, soc::Mode::kTiming).run({});
+    return std::string("accepted");
+  });
+  EXPECT_NE(refusal.find("accel.input_ports + accel.weight_ports = 6; allowed: at most 5"), std::string::npos)
+      << refusal;
+}
+
+TEST(Ports, AnEngineMayHaveAWidthOfItsOwn) {
+  const auto cycles = [](int all, int input, int weight, int output) {
+    return deit_s([&](SocConfig& c) {
+             c.axi.beat_bytes = all;
+             c.axi.input_bytes = input, c.axi.weight_bytes = weight, c.axi.output_bytes = output;
+           })
+        .cycles;
+  };
+  EXPECT_EQ(cycles(16, 0, 0, 0), cycles(16, 16, 16, 16));
+  EXPECT_LT(cycles(16, 0, 0, 0), cycles(16, 4, 0, 0));
+  EXPECT_LT(cycles(16, 0, 0, 0), cycles(16, 0, 4, 0));
+  EXPECT_LT(cycles(16, 0, 0, 0), cycles(16, 0, 0, 4));
+  EXPECT_GE(cycles(8, 16, 16, 16), cycles(16, 0, 0, 0)) << "the commands' port stays narrow";
 }
 
 }  // namespace

@@ -46,6 +46,8 @@ soc::SocConfig random_config(std::mt19937& random) {
   c.control.dependency = pick({0, 1}) == 1 ? soc::DependencyGrain::kTile : soc::DependencyGrain::kOperation;
   c.dma.weight_ports = pick({1, 2});
   c.dma.input_ports = pick({1, 2});
+  c.axi.output_bytes = pick({0, 8});
+  c.axi.input_bytes = pick({0, 8});
   return c;
 }
 
