@@ -96,6 +96,7 @@ struct System : sc_core::sc_module {
   std::vector<Slice> dma_slices, sums_slices;
   Scoreboard scoreboard{false};
   ChipMemory chip{0, 16, true};
+  WorkTurn turn{Overlap::kAll};  // everyone may work at once
   ProcessGuard guard;
   Memory memory{"memory", clock};
   InputDma dma;
@@ -107,7 +108,7 @@ struct System : sc_core::sc_module {
       : sc_module(name),
         operands("operands", 2, 0, true, true),
         rows("rows", slots, kChunk * kColumns, true, true),
-        dma("dma", {}, {}, {{clock, scoreboard, chip, dma_account, guard}, to_dma, operands, rows}) {
+        dma("dma", {}, {}, {{clock, scoreboard, chip, dma_account, turn, guard}, to_dma, operands, rows}) {
     dma.socket.bind(memory.socket);
     scoreboard.reset(1);
     dma_account.record(&dma_slices);
