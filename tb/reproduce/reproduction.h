@@ -15,13 +15,15 @@ namespace heatvit::reproduce {
 /// Runs experiments; the sections below hand theirs over.
 using Runner = std::function<std::vector<Outcome>(const std::vector<Experiment>&)>;
 
-/// One published figure against one simulated one; a range where low < high.
+/// One published figure beside what the reconstruction of the paper's machine and ours give; a range where low < high.
 struct Figure {
   std::string name, model, condition, source;
-  double low = 0, high = 0, simulated = 0;
+  double low = 0, high = 0, simulated = 0;  // ours
   std::string unit;
   int digits = 2;
-  double error_percent() const;  // 0 inside the range, else from its nearer end
+  double reconstructed = 0;
+  double error_percent() const { return error_of(simulated); }
+  double error_of(double value) const;  // 0 inside the range, else from its nearer end
 };
 ResultTable figures_table(const std::vector<Figure>& figures);
 nlohmann::ordered_json figures_json(const std::vector<Figure>& figures);
@@ -31,7 +33,8 @@ struct Reproduction {
   std::vector<ResultTable> tables;
 };
 
-/// Latency, power, speedups, compute reduction, selector hardware; both sets of keep ratios as they are.
+/// Latency, power, speedups, compute reduction, selector hardware: published, reconstructed, ours; keep ratios as they
+/// are.
 void add_figures(Reproduction& r, const Runner& run);
 /// Ratios at which published latencies and speedups are met: inferred, and what follows from them.
 void add_inferred(Reproduction& r, const Runner& run);
@@ -49,6 +52,8 @@ void add_other_designs(Reproduction& r, const Runner& run);
 /// configs/heatvit-MODEL.ini; with the baseline's file on top, 16 bit.
 soc::SocConfig heatvit_config(const std::string& model);
 soc::SocConfig baseline_config(const std::string& model);
+/// configs/reconstructed-MODEL.ini, or -16.ini: the paper's machine as far as it can be reconstructed.
+soc::SocConfig reconstructed_config(const std::string& model, int bits);
 
 /// configuration with "key", "value" set. Throws InputError.
 soc::SocConfig with(soc::SocConfig config, const std::vector<std::pair<std::string, std::string>>& settings);
