@@ -249,7 +249,7 @@ soc::SocConfig baseline_config(const std::string& model) {
 }
 
 soc::SocConfig reconstructed_config(const std::string& model, int bits) {
-  const std::string file = "reconstructed-" + model + (bits == 16 ? "-16" : "") + ".ini";
+  const std::string file = std::string("reconstructed-") + (bits == 16 ? "16-" : "") + model + ".ini";
   return tb::resolve_config(model, {(tb::project_home() / "configs" / file).string()}, {});
 }
 

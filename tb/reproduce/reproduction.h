@@ -52,7 +52,8 @@ void add_other_designs(Reproduction& r, const Runner& run);
 /// configs/heatvit-MODEL.ini; with the baseline's file on top, 16 bit.
 soc::SocConfig heatvit_config(const std::string& model);
 soc::SocConfig baseline_config(const std::string& model);
-/// configs/reconstructed-MODEL.ini, or -16.ini: the paper's machine as far as it can be reconstructed.
+/// configs/reconstructed-MODEL.ini, or reconstructed-16-MODEL.ini: the paper's machine as far as it can be
+/// reconstructed.
 soc::SocConfig reconstructed_config(const std::string& model, int bits);
 
 /// configuration with "key", "value" set. Throws InputError.

@@ -124,9 +124,9 @@ TEST(Reproduction, PrintsEveryFigureAndRenewsThePage) {
 TEST(Reconstruction, IsCompleteAndDiffersWhereABitstreamMay) {
   const std::string folder = (tb::project_home() / "configs").string() + "/";
   for (const auto& model : reproduce::published::kModels)
-    for (const std::string bits : {"", "-16"}) {
+    for (const std::string bits : {"", "16-"}) {
       std::set<std::string> own;
-      for (const tb::IniEntry& entry : tb::read_ini(folder + "reconstructed-" + model.model + bits + ".ini"))
+      for (const tb::IniEntry& entry : tb::read_ini(folder + "reconstructed-" + bits + model.model + ".ini"))
         own.insert(entry.name());
       for (const tb::IniEntry& entry : tb::read_ini(folder + "heatvit-" + model.model + ".ini"))
         EXPECT_EQ(own.count(entry.name()), 1U) << entry.name() << " of our machine shows through in " << model.model;
