@@ -1,5 +1,7 @@
 #include "accel/modules/plan.h"
 
+#include <algorithm>
+
 #include "accel/modules/operation.h"
 
 namespace heatvit::modules {
@@ -105,6 +107,98 @@ BurstTrain plan_records(const Job& job, int n0, int n) {
   train.address = job.command.records + static_cast<uint32_t>(n0) * 8;
   train.row_bytes = static_cast<uint32_t>(n) * 8;
   return train;
+}
+
+namespace {
+
+/// The result of a command as it lies in memory.
+struct Result {
+  uint64_t address = 0, pitch = 0, head_stride = 0;
+  uint32_t heads = 1, rows = 0, row_bytes = 0;
+  bool side_by_side = false;  // heads within a row
+
+  explicit Result(const Job& job) {
+    const isa::Command& c = job.command;
+    address = c.c.address;
+    pitch = c.c.pitch;
+    head_stride = c.c.head_stride;
+    heads = c.heads;
+    rows = static_cast<uint32_t>(job.m);
+    row_bytes =
+        static_cast<uint32_t>(operation_of(c).c.columns ? job.n : 1) * static_cast<uint32_t>(bytes_of(c.c_type));
+    side_by_side = heads > 1 && head_stride < pitch;
+  }
+
+  uint64_t end() const { return address + (heads - 1) * head_stride + (rows - 1) * pitch + row_bytes; }
+};
+
+struct Position {
+  uint32_t head = 0, row = 0, byte = 0;  // byte within the head's row
+};
+
+Position locate(const Result& result, uint64_t address) {
+  uint64_t offset = address - result.address;
+  Position p;
+  if (result.heads > 1 && !result.side_by_side) {
+    p.head = static_cast<uint32_t>(offset / result.head_stride);
+    offset %= result.head_stride;
+  }
+  p.row = static_cast<uint32_t>(offset / result.pitch);
+  offset %= result.pitch;
+  if (result.side_by_side) {
+    p.head = std::min(static_cast<uint32_t>(offset / result.head_stride), result.heads - 1);
+    offset -= p.head * result.head_stride;
+  }
+  p.byte = std::min(static_cast<uint32_t>(offset), result.row_bytes - 1);
+  return p;
+}
+
+/// The last element of a block that is a rectangle of the result (in each of its heads); of any other block an element
+/// that is stored no earlier than all of it.
+Position last_position(const Result& result, const BurstTrain& block, uint64_t last_address) {
+  const Position first = locate(result, block.address);
+  const Position row_end = locate(result, uint64_t{block.address} + block.row_bytes - 1);
+  Position last = locate(result, last_address);
+  const bool rectangle = row_end.row == first.row && (block.rows == 1 || block.pitch == result.pitch) &&
+                         (block.planes == 1 || block.plane_pitch == result.head_stride);
+  const bool one_row = first.row == last.row && first.head == last.head;
+  if (rectangle ? row_end.head == first.head : one_row) return last;
+  last.byte = result.row_bytes - 1;
+  if (!rectangle && result.side_by_side) last.head = result.heads - 1;
+  if (!rectangle && !result.side_by_side && first.head != last.head) last.row = result.rows - 1;
+  return last;
+}
+
+uint32_t count(uint32_t extent, uint32_t tile) { return (extent + tile - 1) / tile; }
+
+/// Index of the output tile of a GEMM that holds an element, in the order of TileWalk.
+uint32_t tile_index(const Job& job, const Position& p) {
+  const isa::Command& c = job.command;
+  const auto column = p.byte / static_cast<uint32_t>(bytes_of(c.c_type));
+  const uint32_t mt = count(static_cast<uint32_t>(job.m), c.tile_m);
+  const uint32_t nt = c.panel ? 1 : count(static_cast<uint32_t>(job.n), c.tile_n);
+  const uint32_t g = p.head / c.head_group, m = p.row / c.tile_m, n = c.panel ? 0 : column / c.tile_n;
+  const bool m_outer = c.panel || c.order == isa::LoopOrder::kMN;
+  if (!m_outer && c.layout_b == isa::LayoutB::kPacked) return (n * count(c.heads, c.head_group) + g) * mt + m;
+  return m_outer ? (g * mt + m) * nt + n : (g * nt + n) * mt + m;
+}
+
+}  // namespace
+
+uint32_t stores_needed(const Job& producer, const BurstTrain& block) {
+  const isa::Command& c = producer.command;
+  const Result result(producer);
+  const uint64_t end = uint64_t{block.address} + uint64_t{block.planes - 1} * block.plane_pitch +
+                       uint64_t{block.rows - 1} * block.pitch + block.row_bytes;
+  if (end <= result.address || block.address >= result.end()) return 0;
+  if (block.address < result.address || end > result.end()) return kAllStores;
+  const Position last = last_position(result, block, end - 1);
+  const Operation& operation = operation_of(c);
+  if (operation.walk == Walk::kTiles) return tile_index(producer, last) + 1;
+  if (operation.on_host()) return last.row + 1;
+  if (operation.walk == Walk::kRows && operation.c.rows == Block::Rows::kChunk)
+    return last.head * count(result.rows, c.tile_m) + last.row / c.tile_m + 1;
+  return kAllStores;
 }
 
 }  // namespace heatvit::modules

@@ -44,4 +44,11 @@ ChunkInput plan_input(const Job& job, const Chunk& chunk);
 MatrixBlock plan_output(const Job& job, const Tile& tile);
 MatrixBlock plan_output(const Job& job, const Chunk& chunk);
 
+constexpr uint32_t kAllStores = UINT32_MAX;
+
+/// Stores of `producer`, in its order, after which `block` is in memory: 0 where the producer writes none of it,
+/// kAllStores where only its completion tells (operations that write column by column, blocks that lie partly outside
+/// its result). A host command counts rows in place of stores.
+uint32_t stores_needed(const Job& producer, const BurstTrain& block);
+
 }  // namespace heatvit::modules

@@ -13,17 +13,9 @@
 #include <vector>
 
 #include "accel/modules/accounting.h"
-#include "accel/modules/tile_walk.h"
-#include "accel/modules/train.h"
+#include "accel/modules/plan.h"
 
 namespace heatvit::modules {
-
-constexpr uint32_t kAllStores = UINT32_MAX;
-
-/// Stores of `producer`, in its order, after which `block` is in memory: 0 where the producer writes none of it,
-/// kAllStores where only its completion tells (operations that write column by column, blocks that lie partly outside
-/// its result). A host command counts rows in place of stores.
-uint32_t stores_needed(const Job& producer, const BurstTrain& block);
 
 class Scoreboard {
  public:

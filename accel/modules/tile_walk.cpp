@@ -3,27 +3,46 @@
 #include "accel/modules/operation.h"
 
 namespace heatvit::modules {
+
+Job resolve(const isa::Command& command, int tokens, int before_select) {
+  Job job;
+  job.command = command;
+  job.tokens = operation_of(command).tokens == TokenEffect::kMoves ? before_select : tokens;
+  job.tokens_after = tokens;
+  job.m = command.m.at(job.tokens);
+  job.k = command.k.at(job.tokens);
+  job.n = command.n.at(job.tokens);
+  return job;
+}
+
+int ChunkWalk::rows(const Job& job) {
+  return operation_of(job.command).tokens == TokenEffect::kMoves ? job.tokens : job.m;
+}
+
 ChunkWalk::ChunkWalk(const Job& job)
-    : job_(job),
-      by_columns_(operation_of(job.command).walk == Walk::kColumns),
-      rows_(operation_of(job.command).tokens == TokenEffect::kMoves ? job.tokens : job.m) {
+    : job_(job), by_columns_(operation_of(job.command).walk == Walk::kColumns), rows_(rows(job)) {
   const int extent = by_columns_ ? job.n : rows_;
   const int tile = by_columns_ ? job.command.tile_n : job.command.tile_m;
-  steps_ = int64_t{job.command.heads} * ((extent + tile - 1) / tile);
+  per_head_ = (extent + tile - 1) / tile;
+}
+
+Chunk ChunkWalk::at(int head, int index) const {
+  const isa::Command& c = job_.command;
+  Chunk chunk;
+  chunk.head = head;
+  chunk.row0 = by_columns_ ? 0 : index * c.tile_m;
+  chunk.rows = by_columns_ ? rows_ : std::min<int>(c.tile_m, rows_ - chunk.row0);
+  chunk.column0 = by_columns_ ? index * c.tile_n : 0;
+  chunk.columns = by_columns_ ? std::min<int>(c.tile_n, job_.n - chunk.column0) : job_.n;
+  return chunk;
 }
 
 bool ChunkWalk::next(Chunk& chunk) {
-  if (at_.head >= job_.command.heads) return false;
-  const isa::Command& c = job_.command;
-  chunk = at_;
-  chunk.rows = by_columns_ ? rows_ : std::min<int>(c.tile_m, rows_ - at_.row0);
-  chunk.columns = by_columns_ ? std::min<int>(c.tile_n, job_.n - at_.column0) : job_.n;
-  int& position = by_columns_ ? at_.column0 : at_.row0;
-  position += by_columns_ ? chunk.columns : chunk.rows;
-  if (position >= (by_columns_ ? job_.n : rows_)) {
-    position = 0;
-    ++at_.head;
-  }
+  if (head_ >= job_.command.heads) return false;
+  chunk = at(head_, index_);
+  if (++index_ < per_head_) return true;
+  index_ = 0;
+  ++head_;
   return true;
 }
 

@@ -29,16 +29,7 @@ struct Job {
 
 /// The command where the register says `tokens`, and said `before_select` before the last selection: packing reads the
 /// rows of then. index and the package tokens are the caller's.
-inline Job resolve(const isa::Command& command, int tokens, int before_select) {
-  Job job;
-  job.command = command;
-  job.tokens = command.opcode == isa::Opcode::kTokenPack ? before_select : tokens;
-  job.tokens_after = tokens;
-  job.m = command.m.at(job.tokens);
-  job.k = command.k.at(job.tokens);
-  job.n = command.n.at(job.tokens);
-  return job;
-}
+Job resolve(const isa::Command& command, int tokens, int before_select);
 
 /// One step of the walk. Extents are clipped to the operand.
 struct Tile {
@@ -150,14 +141,20 @@ class ChunkWalk {
  public:
   explicit ChunkWalk(const Job& job);
   bool next(Chunk& chunk);
-  int64_t steps() const { return steps_; }
+  int64_t steps() const { return int64_t{job_.command.heads} * per_head_; }
+
+  /// Chunks of a head, and one of them.
+  int per_head() const { return per_head_; }
+  Chunk at(int head, int index) const;
+
+  /// Rows of a head that are walked.
+  static int rows(const Job& job);
 
  private:
   const Job& job_;
   bool by_columns_;
-  int rows_;
-  int64_t steps_;
-  Chunk at_;
+  int rows_, per_head_;
+  int head_ = 0, index_ = 0;
 };
 
 /// The part of a convolution's input that a tile needs, clipped to the image: all kernel rows, or those of its k

@@ -27,8 +27,7 @@ Program lower(const zoo::ModelSpec& spec, const isa::AcceleratorConfig& hw, cons
 /// For what knows single images alone. Throws InputError ("WHO: is of single images ...") where accel.batch is not 1.
 void expect_single_images(const isa::AcceleratorConfig& hw, const std::string& who);
 
-/// Bytes that a command moves between DDR and the fabric (payload, without AXI padding) for `tokens` in the register
-/// before it and `tokens_after` behind it.
+/// Bytes that a command moves between DDR and the fabric (payload, without AXI padding).
 struct Traffic {
   uint64_t input = 0;    // DMA in: activations, residual tiles, rows of vector operations
   uint64_t weights = 0;  // DMA weights: operand B and records
@@ -37,13 +36,14 @@ struct Traffic {
   uint64_t chip = 0;     // to and from the memory on chip, beside these
   uint64_t total() const { return input + weights + output + cpu; }  // of DDR
 };
-Traffic announced_traffic(const Program& program, const isa::Command& command, int tokens, int tokens_after);
 
-/// The same of a GEMM, from the command alone.
+/// Of a GEMM as it is tiled, and the least that any schedule must move: every operand once, the result once. Of all
+/// commands: tb/estimate/traffic.h.
 Traffic gemm_traffic(const isa::Command& command, int tokens);
+Traffic compulsory_gemm_traffic(const isa::Command& command, int tokens);
 
-/// The least any schedule without on-chip forwarding must move: every operand once, every result once.
-Traffic compulsory_traffic(const Program& program, const isa::Command& command, int tokens, int tokens_after);
+/// Bytes of operand A (or the rows of a vector operation), R and C, to where each of them lies.
+Traffic sort_traffic(const isa::Command& command, int64_t a, int64_t r, int64_t out);
 
 /// The constants' layout as text for `run_sim disasm`: one region a line.
 std::string memory_map(const Program& program);

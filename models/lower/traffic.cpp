@@ -1,4 +1,4 @@
-// Bytes by closed form, from extents and tiles alone: what the simulation's counters are checked against.
+// Bytes of a GEMM by closed form, from extents and tiles alone: what the simulation's counters are checked against.
 #include <algorithm>
 
 #include "models/lower/program.h"
@@ -8,7 +8,6 @@ namespace {
 
 using isa::Command;
 using isa::LoopOrder;
-using isa::Opcode;
 
 uint64_t u(int64_t value) { return static_cast<uint64_t>(std::max<int64_t>(value, 0)); }
 int64_t tiles(int64_t extent, int64_t tile) { return (extent + tile - 1) / tile; }
@@ -50,8 +49,12 @@ Passes passes(const Command& c, int64_t mt, int64_t kt, int64_t nt) {
   return {a_stays ? 1 : nt, kt == 1 ? 1 : mt, 1};
 }
 
-/// Operand A (or the rows of a vector operation), R and C, in DDR or on chip.
-Traffic sort(const Command& c, int64_t a, int64_t r, int64_t out) {
+/// Operand B's matrices: of packed weights one for all heads.
+int64_t matrices_b(const Command& c) { return c.layout_b == isa::LayoutB::kPacked ? 1 : c.heads; }
+
+}  // namespace
+
+Traffic sort_traffic(const Command& c, int64_t a, int64_t r, int64_t out) {
   Traffic t;
   (isa::on_chip(c.a.address) ? t.chip : t.input) += u(a);
   (isa::on_chip(c.r.address) ? t.chip : t.input) += u(r);
@@ -59,61 +62,24 @@ Traffic sort(const Command& c, int64_t a, int64_t r, int64_t out) {
   return t;
 }
 
-/// Operand B's matrices: of packed weights one for all heads.
-int64_t matrices_b(const Command& c) { return c.layout_b == isa::LayoutB::kPacked ? 1 : c.heads; }
-
-}  // namespace
-
 Traffic gemm_traffic(const Command& c, int tokens) {
   const int64_t m = c.m.at(tokens), k = c.k.at(tokens), n = c.n.at(tokens), heads = c.heads;
   const int64_t row_tiles = tiles(m, c.tile_m) * heads / matrices_b(c);  // that one matrix of B meets
   const Passes pass = passes(c, row_tiles, tiles(k, c.tile_k), tiles(n, c.tile_n));
   const int64_t out = m * n * heads * isa::bytes_of(c.c_type);
   const int64_t size = isa::bytes_of(c.a_type);  // of A and of B
-  Traffic t = sort(c, (c.conv.size != 0 ? conv_input(c) : m * k) * heads * size * pass.a, c.residual ? out : 0, out);
+  Traffic t =
+      sort_traffic(c, (c.conv.size != 0 ? conv_input(c) : m * k) * heads * size * pass.a, c.residual ? out : 0, out);
   t.weights = u(n * k * matrices_b(c) * size * pass.b + (c.records != 0 ? n * 8 * pass.records : 0));
   return t;
 }
 
-namespace {
-
-Traffic vector_operation(const Command& c, int tokens, int tokens_after) {
-  const int64_t cells = int64_t{c.m.at(tokens)} * c.n.at(tokens) * c.heads;
-  const int64_t in = isa::bytes_of(c.a_type), out = isa::bytes_of(c.c_type), n = c.n.at(tokens);
-  Traffic t;
-  switch (c.opcode) {
-    case Opcode::kLayerNorm:
-      if (c.on_cpu) {
-        t.cpu = u(cells * in + cells * out + n * 8);
-      } else {
-        t = sort(c, cells * in, 0, cells * out), t.weights = u(n * 8);
-      }
-      break;
-    case Opcode::kHeadMean: t = sort(c, cells * in, 0, c.m.at(tokens) * out); break;
-    case Opcode::kTokenScore: t.input = u(cells * 6); break;
-    case Opcode::kTokenPack: t = sort(c, tokens * n * in, 0, tokens_after * n * in); break;
-    case Opcode::kColumnMaxAdd: t.input = u(cells * 4 + n * 4), t.output = u(n * 4); break;
-    case Opcode::kSoftmax:
-    case Opcode::kCopy:
-    case Opcode::kTokenMean: t = sort(c, cells * in, 0, cells * out); break;
-    default: break;  // no data
-  }
-  return t;
-}
-
-}  // namespace
-
-Traffic announced_traffic(const Program&, const Command& c, int tokens, int tokens_after) {
-  return c.opcode == Opcode::kGemm ? gemm_traffic(c, tokens) : vector_operation(c, tokens, tokens_after);
-}
-
-Traffic compulsory_traffic(const Program& program, const Command& c, int tokens, int tokens_after) {
-  if (c.opcode != Opcode::kGemm) return announced_traffic(program, c, tokens, tokens_after);
+Traffic compulsory_gemm_traffic(const Command& c, int tokens) {
   const int64_t m = c.m.at(tokens), k = c.k.at(tokens), n = c.n.at(tokens), heads = c.heads;
   const int64_t out = m * n * heads * isa::bytes_of(c.c_type), size = isa::bytes_of(c.a_type);
   const int64_t a = (c.conv.size != 0 ? int64_t{c.conv.size} * c.conv.size * c.conv.channels : m * k) * heads;
   const int64_t r = c.r.head_stride == 0 ? out / heads : out;  // the same rows for every head
-  Traffic t = sort(c, a * size, c.residual ? r : 0, out);
+  Traffic t = sort_traffic(c, a * size, c.residual ? r : 0, out);
   t.weights = u(n * k * matrices_b(c) * size);
   return t;
 }

@@ -10,6 +10,7 @@
 #include "accel/modules/operation.h"
 #include "models/lower/program.h"
 #include "tb/estimate/analytic_pipeline.h"
+#include "tb/estimate/traffic.h"
 
 namespace heatvit::estimate {
 namespace {
@@ -269,7 +270,7 @@ void Pass::note(const Job& job, int block, double before) {
   op.tokens_after = job.tokens_after;
   op.cycles = completed_ - before;
   op.busy = pipeline_.busy().unit;
-  op.bytes = lower::announced_traffic(program_, c, job.tokens, job.tokens_after);
+  op.bytes = announced_traffic(c, job.tokens, job.tokens_after);
   op.macs = isa::macs(c, job.tokens);
   if (modules::operation_of(c).walk == Walk::kTiles) op.tiles = static_cast<uint64_t>(modules::TileWalk(job).steps());
   detail_->operations.push_back(op);

@@ -7,7 +7,6 @@
 #include "accel/modules/chip_memory.h"
 #include "accel/modules/operation.h"
 #include "accel/modules/plan.h"
-#include "accel/modules/scoreboard.h"
 #include "accel/modules/train_split.h"
 
 namespace heatvit::estimate {
@@ -37,17 +36,6 @@ struct Level {
     even = extent[0] == extent[1];
   }
 };
-
-/// Input of chunk i of a head.
-BurstTrain chunk_train(const Job& job, int head, int i, bool by_columns, int rows) {
-  const isa::Command& c = job.command;
-  Chunk k;
-  k.head = head;
-  k.row0 = by_columns ? 0 : i * c.tile_m, k.rows = by_columns ? rows : std::min<int>(c.tile_m, rows - k.row0);
-  k.column0 = by_columns ? i * c.tile_n : 0,
-  k.columns = by_columns ? std::min<int>(c.tile_n, job.n - k.column0) : job.n;
-  return modules::plan_input(job, k).rows.train;
-}
 
 }  // namespace
 
@@ -280,17 +268,14 @@ double Pipeline::gemm(const Job& job) {
 double Pipeline::chunks(const Job& job) {
   const isa::Command& c = job.command;
   const modules::Operation& operation = modules::operation_of(c);
-  const bool by_columns = operation.walk == Walk::kColumns;
-  const int rows = operation.tokens == modules::TokenEffect::kMoves ? job.tokens : job.m;
-  const Level level(by_columns ? job.n : rows, by_columns ? c.tile_n : c.tile_m);
+  const modules::ChunkWalk walk(job);
+  const int count = walk.per_head();
   const Unit unit = operation.in_selector() ? Unit::kSelector : Unit::kVector;
   struct Costs {
     double in = 0, second = 0, out = 0, compute = 0;
   } costs[2];
   for (int last = 0; last < 2; ++last) {
-    Chunk k;
-    k.row0 = by_columns ? 0 : level.begin[last], k.rows = by_columns ? rows : level.extent[last];
-    k.column0 = by_columns ? level.begin[last] : 0, k.columns = by_columns ? level.extent[last] : job.n;
+    const Chunk k = walk.at(0, last != 0 ? count - 1 : count > 2 ? 1 : 0);
     Costs& cost = costs[last];
     const modules::ChunkInput in = modules::plan_input(job, k);
     cost.in = train_cycles(Unit::kDmaIn, in.rows.train);
@@ -305,9 +290,10 @@ double Pipeline::chunks(const Job& job) {
   }
   double end = 0;
   periodic(c.heads, true, [&](int h) {
-    periodic(level.count, true, [&](int i) {
-      const Costs& cost = costs[i + 1 == level.count];
-      if (from_a_->job != nullptr) in_ = std::max(in_, from_a_->ready(chunk_train(job, h, i, by_columns, rows)));
+    periodic(count, true, [&](int i) {
+      const Costs& cost = costs[i + 1 == count];
+      if (from_a_->job != nullptr)
+        in_ = std::max(in_, from_a_->ready(modules::plan_input(job, walk.at(h, i)).rows.train));
       in_ = std::max(in_, vector_ring_.free()) + cost.in + cost.second;
       vector_ = std::max({vector_, in_, records, operation.stores() ? output_ring_.free() : 0.0}) + cost.compute;
       vector_ring_.release(vector_);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "accel/modules/operation.h"
+#include "tb/estimate/traffic.h"
 
 namespace heatvit::estimate {
 namespace {
@@ -10,9 +11,8 @@ namespace {
 /// Rounded down: it stays a bound.
 uint64_t picoseconds(double seconds) { return static_cast<uint64_t>(seconds * 1e12); }
 
-LowerBound bound_of(const lower::Program& program, const soc::SocConfig& config, const isa::Command& c, int tokens,
-                    int tokens_after) {
-  const lower::Traffic bytes = lower::compulsory_traffic(program, c, tokens, tokens_after);
+LowerBound bound_of(const soc::SocConfig& config, const isa::Command& c, int tokens, int tokens_after) {
+  const lower::Traffic bytes = compulsory_traffic(c, tokens, tokens_after);
   LowerBound bound;
   bound.compute_ps = picoseconds(static_cast<double>(isa::macs(c, tokens)) / peak_macs(config));
   bound.memory_ps = picoseconds(static_cast<double>(bytes.total()) / peak_bytes(config));
@@ -39,7 +39,7 @@ std::vector<LowerBound> lower_bounds(const lower::Program& program, const soc::S
   const size_t count = std::min(program.commands.size(), result.commands.size());
   for (size_t i = 0; i < count; ++i) {
     const soc::CommandRecord& record = result.commands[i];
-    bounds.push_back(bound_of(program, config, program.commands[i], record.tokens, record.tokens_after));
+    bounds.push_back(bound_of(config, program.commands[i], record.tokens, record.tokens_after));
   }
   return bounds;
 }

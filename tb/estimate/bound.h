@@ -15,7 +15,7 @@ namespace heatvit::estimate {
 /// In whole picoseconds, so that sums do not depend on the order of images.
 struct LowerBound {
   uint64_t compute_ps = 0;  // MACs / (th x ti x to a PL cycle)
-  uint64_t memory_ps = 0;   // compulsory bytes (models/lower/traffic.cpp) / (data rate x bus width)
+  uint64_t memory_ps = 0;   // compulsory bytes (traffic.h) / (data rate x bus width)
   uint64_t cpu_ps = 0;      // elements x cpu.layernorm_cycles_per_element
 
   double compute_ms() const { return 1e-9 * static_cast<double>(compute_ps); }

@@ -35,14 +35,14 @@ EstimateTotal sum(const std::map<std::string, EstimateTotal>& units, Belongs bel
 
 }  // namespace
 
-LaneCounts lanes_of(const soc::SocConfig& c, bool attention) {
-  return {attention ? c.accel.ti : c.accel.th * c.accel.ti, c.accel.to, c.vector.lanes, c.vector.select_lanes,
-          c.vector.division_interval};
+LaneCounts lanes_of(const soc::SocConfig& c, isa::LayoutB layout) {
+  return {c.accel.k_lanes(layout), c.accel.to, c.vector.lanes, c.vector.select_lanes, c.vector.division_interval};
 }
 
 ImageEstimate::ImageEstimate(const soc::SocConfig& config, const lower::Program& program,
                              const HlsEstimate::Reader& reader)
-    : dense_(reader, lanes_of(config, false)), attention_(reader, lanes_of(config, true)) {
+    : dense_(reader, lanes_of(config, isa::LayoutB::kPacked)),
+      attention_(reader, lanes_of(config, isa::LayoutB::kRowsN)) {
   tokens_ = before_select_ = program.spec.max_tokens();
   for (const isa::Command& c : program.commands) command(c);
 }

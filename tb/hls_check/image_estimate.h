@@ -14,7 +14,7 @@
 namespace heatvit::tb {
 
 /// Lanes of the PE array: all groups on one output, or a head each.
-LaneCounts lanes_of(const soc::SocConfig& config, bool attention);
+LaneCounts lanes_of(const soc::SocConfig& config, isa::LayoutB layout);
 
 struct EstimateTotal {
   int64_t calls = 0, charged = 0, estimated = 0;

@@ -47,8 +47,8 @@ std::string number(int64_t cycles) { return grouped(static_cast<uint64_t>(cycles
 using Align = Table::Align;
 
 std::string unit_table(const soc::SocConfig& config, const zoo::ModelSpec& spec) {
-  HlsEstimate estimate(read_source, lanes_of(config, false));
-  HlsEstimate bare(HlsEstimate::without_pragmas(read_source), lanes_of(config, false));
+  HlsEstimate estimate(read_source, lanes_of(config, isa::LayoutB::kPacked));
+  HlsEstimate bare(HlsEstimate::without_pragmas(read_source), lanes_of(config, isa::LayoutB::kPacked));
   Table table({Align::kLeft, Align::kRight, Align::kRight, Align::kRight, Align::kRight, Align::kRight});
   table.add({"unit", "extents", "by pragmas", "charged", "difference", "without pragmas"});
   for (const std::string& unit : HlsEstimate::unit_names()) {
@@ -61,7 +61,7 @@ std::string unit_table(const soc::SocConfig& config, const zoo::ModelSpec& spec)
 }
 
 std::string loop_table(const soc::SocConfig& config, const zoo::ModelSpec& spec) {
-  HlsEstimate estimate(read_source, lanes_of(config, false));
+  HlsEstimate estimate(read_source, lanes_of(config, isa::LayoutB::kPacked));
   Table table({Align::kLeft, Align::kLeft, Align::kLeft, Align::kRight, Align::kRight, Align::kRight, Align::kRight,
                Align::kRight});
   table.add({"unit", "loop", "in", "trips", "unrolled by", "II", "depth", "cycles"});

@@ -9,6 +9,7 @@
 
 #include "models/lower/program.h"
 #include "models/reference/integer_executor.h"
+#include "tb/estimate/traffic.h"
 
 namespace heatvit::testing {
 
@@ -55,11 +56,11 @@ std::string audit(const lower::Program& program, const soc::ImageResult& r) {
       for (uint64_t count : c.units[u]) units[u] += count;
     const int after = c.tokens_after;
     const std::string where = isa::disassemble(program.commands[i], static_cast<int>(i));
-    const lower::Traffic announced = lower::announced_traffic(program, program.commands[i], c.tokens, after);
+    const lower::Traffic announced = estimate::announced_traffic(program.commands[i], c.tokens, after);
     if (announced.input != c.bytes_in || announced.weights != c.bytes_weights || announced.output != c.bytes_out ||
         announced.cpu != c.bytes_cpu || announced.chip != c.bytes_chip)
       return "bytes moved differ from bytes announced: " + where;
-    const lower::Traffic least = lower::compulsory_traffic(program, program.commands[i], c.tokens, after);
+    const lower::Traffic least = estimate::compulsory_traffic(program.commands[i], c.tokens, after);
     if (c.bytes_in < least.input || c.bytes_weights < least.weights || c.bytes_out < least.output)
       return "below the compulsory traffic: " + where;
   }
