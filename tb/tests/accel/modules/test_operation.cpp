@@ -1,8 +1,19 @@
 // The table of operations: complete, consistent in itself, and what the simulated units do.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <set>
+#include <tuple>
 
+#include "accel/kernels/copy.h"
+#include "accel/kernels/gelu.h"
+#include "accel/kernels/gemm.h"
+#include "accel/kernels/layernorm.h"
+#include "accel/kernels/requantize.h"
+#include "accel/kernels/selector.h"
+#include "accel/kernels/sigmoid.h"
+#include "accel/kernels/silu.h"
+#include "accel/kernels/softmax.h"
 #include "accel/modules/operation.h"
 #include "models/lower/program.h"
 #include "tb/tests/accel/soc/soc_support.h"
@@ -153,6 +164,267 @@ TEST(OperationTable, ComputeCyclesAreTheSumOverTheWalk) {
     return compared > 10 ? "" : "few operations compared";
   });
   EXPECT_EQ(verdict, "");
+}
+
+// What every opcode does, stated once more and by hand, without a look at the table: the order of its chunks, the unit
+// that computes them, the kernel whose cycles are charged and for which extents, the bytes that it moves.
+
+/// (head, first row, rows, first column, columns)
+using Step = std::tuple<int, int, int, int, int>;
+
+std::vector<Step> steps_of(Opcode opcode) {
+  modules::Job job;
+  job.command.opcode = opcode;
+  job.command.heads = 2;
+  job.command.tile_m = 4;
+  job.command.tile_n = 16;
+  job.tokens = 10, job.tokens_after = 6;
+  job.m = 10, job.n = 40;
+  std::vector<Step> steps;
+  modules::ChunkWalk walk(job);
+  for (modules::Chunk k; walk.next(k);) steps.emplace_back(k.head, k.row0, k.rows, k.column0, k.columns);
+  EXPECT_EQ(walk.steps(), static_cast<int64_t>(steps.size()));
+  return steps;
+}
+
+TEST(OperationByHand, ChunksComeInThisOrder) {
+  const std::vector<Step> rows = {{0, 0, 4, 0, 40}, {0, 4, 4, 0, 40}, {0, 8, 2, 0, 40},
+                                  {1, 0, 4, 0, 40}, {1, 4, 4, 0, 40}, {1, 8, 2, 0, 40}};
+  const std::vector<Step> columns = {{0, 0, 10, 0, 16}, {0, 0, 10, 16, 16}, {0, 0, 10, 32, 8},
+                                     {1, 0, 10, 0, 16}, {1, 0, 10, 16, 16}, {1, 0, 10, 32, 8}};
+  for (const Opcode by_rows :
+       {Opcode::kSoftmax, Opcode::kLayerNorm, Opcode::kCopy, Opcode::kHeadMean, Opcode::kTokenScore})
+    EXPECT_EQ(steps_of(by_rows), rows) << isa::name_of(by_rows);
+  for (const Opcode by_columns : {Opcode::kTokenMean, Opcode::kTokenPack, Opcode::kColumnMaxAdd})
+    EXPECT_EQ(steps_of(by_columns), columns) << isa::name_of(by_columns);
+}
+
+TEST(OperationByHand, PackingReadsTheRowsFromBeforeTheSelection) {
+  for (int i = 0; i < isa::kOpcodes; ++i) {
+    isa::Command c = command_of(i);
+    c.m = {1, 2};
+    const modules::Job job = modules::resolve(c, 6, 10);
+    EXPECT_EQ(job.tokens, c.opcode == Opcode::kTokenPack ? 10 : 6) << i;
+    EXPECT_EQ(job.tokens_after, 6) << i;
+    EXPECT_EQ(job.m, c.opcode == Opcode::kTokenPack ? 21 : 13) << i;
+  }
+}
+
+struct ByHand {
+  uint64_t array = 0, vector = 0, selector = 0;           // busy cycles
+  uint64_t input = 0, weights = 0, output = 0, host = 0;  // bytes
+};
+
+/// A command of a single image whose operands all lie in DDR.
+class HandCount {
+ public:
+  HandCount(const soc::SocConfig& config, const isa::Command& command, int tokens, int after)
+      : hw_(config.accel),
+        v_(config.vector),
+        c_(command),
+        tokens_(tokens),
+        after_(after),
+        m_(c_.m.at(tokens)),
+        n_(c_.n.at(tokens)),
+        in_(isa::bytes_of(c_.a_type)),
+        out_(isa::bytes_of(c_.c_type)) {}
+
+  ByHand count() const {
+    ByHand h;
+    const int64_t values = int64_t{c_.heads} * m_ * n_;
+    switch (c_.opcode) {
+      case Opcode::kEnd: break;
+      case Opcode::kGemm: gemm(h); break;
+      case Opcode::kSoftmax:
+        h.vector = rows([&](int rows) { return kernels::softmax_cycles(rows, n_, v_.lanes, v_.division_interval); });
+        bytes(h, values * in_, values * out_);
+        break;
+      case Opcode::kLayerNorm:
+        if (c_.on_cpu) {
+          h.host = static_cast<uint64_t>(values * in_ + values * out_ + 8 * n_);
+          break;
+        }
+        h.vector = rows([&](int rows) { return kernels::layernorm_cycles(rows, n_, v_.lanes, v_.division_interval); });
+        bytes(h, values * in_, values * out_);
+        h.weights = static_cast<uint64_t>(8 * n_);
+        break;
+      case Opcode::kCopy:
+        h.vector = rows([&](int rows) { return kernels::copy_cycles(rows, n_, v_.lanes); });
+        bytes(h, values * in_, values * out_);
+        break;
+      case Opcode::kTokenMean:  // of every token of the image, a mean beside each
+        EXPECT_EQ(m_, tokens_);
+        h.vector = columns([&](int width) { return kernels::token_mean_cycles(tokens_, width, v_.lanes); });
+        bytes(h, values * in_, values * out_);
+        break;
+      case Opcode::kHeadMean:  // one value of each row
+        h.vector = rows([&](int rows) { return kernels::head_mean_cycles(rows, n_, v_.lanes); });
+        bytes(h, values * in_, int64_t{m_} * out_);
+        break;
+      case Opcode::kTokenScore:  // a token: of each head two keep probabilities and a weight, 16 bits each
+        h.selector = rows([&](int rows) { return kernels::token_score_cycles(rows, n_, v_.division_interval); });
+        bytes(h, values * 6, 0);
+        break;
+      case Opcode::kTokenSelect:
+        h.selector = static_cast<uint64_t>(c_.select_rule == isa::SelectRule::kCount
+                                               ? kernels::select_count_cycles(tokens_, v_.select_lanes)
+                                               : kernels::select_threshold_cycles(tokens_, v_.select_lanes));
+        if (c_.score_source == isa::ScoreSource::kRandom)
+          h.selector += static_cast<uint64_t>(kernels::random_scores_cycles(tokens_));
+        break;
+      case Opcode::kTokenPack:  // rows of before in, rows of after out
+        h.selector = columns([&](int width) { return kernels::pack_slice_cycles(tokens_, after_, width, v_.lanes); });
+        bytes(h, int64_t{tokens_} * n_ * in_, int64_t{after_} * n_ * out_);
+        break;
+      case Opcode::kColumnMaxAdd:  // of every row the logits, the other head's once, one row out: 32 bits each
+        EXPECT_EQ(m_, tokens_ - 1);
+        h.vector = columns([&](int width) { return kernels::column_max_cycles(m_, width, v_.lanes); });
+        bytes(h, values * 4 + 4 * n_, 4 * n_);
+        break;
+    }
+    return h;
+  }
+
+ private:
+  static void bytes(ByHand& h, int64_t input, int64_t output) {
+    h.input = static_cast<uint64_t>(input), h.output = static_cast<uint64_t>(output);
+  }
+
+  template <class Cycles>
+  uint64_t rows(const Cycles& cycles) const {
+    int64_t sum = 0;
+    for (int row = 0; row < m_; row += c_.tile_m) sum += cycles(std::min<int>(c_.tile_m, m_ - row));
+    return static_cast<uint64_t>(c_.heads * sum);
+  }
+  template <class Cycles>
+  uint64_t columns(const Cycles& cycles) const {
+    int64_t sum = 0;
+    for (int column = 0; column < n_; column += c_.tile_n) sum += cycles(std::min<int>(c_.tile_n, n_ - column));
+    return static_cast<uint64_t>(c_.heads * sum);
+  }
+
+  /// Cycles alone: its bytes depend on what stays in the buffers, and have tests of their own.
+  void gemm(ByHand& h) const {
+    const int k_extent = c_.k.at(tokens_);
+    const int channels = c_.layout_b == isa::LayoutB::kPacked ? hw_.th * hw_.ti : hw_.ti;
+    for (int head = 0; head < c_.heads; head += c_.head_group)
+      for (int row = 0; row < m_; row += c_.tile_m) {
+        const int rows = std::min<int>(c_.tile_m, m_ - row);
+        for (int column = 0; column < n_; column += c_.tile_n) {
+          const int width = std::min<int>(c_.tile_n, n_ - column);
+          for (int k = 0; k < k_extent; k += c_.tile_k)
+            h.array += static_cast<uint64_t>(
+                kernels::gemm_tile_cycles(rows, std::min<int>(c_.tile_k, k_extent - k), width, channels, hw_.to));
+          if (!c_.panel) h.vector += finish(head, rows, width);
+        }
+        if (c_.panel) h.vector += finish(head, rows, n_);
+      }
+  }
+
+  uint64_t finish(int head, int rows, int width) const {
+    const int64_t all = int64_t{std::min<int>(c_.head_group, c_.heads - head)} * rows;
+    switch (c_.activation) {
+      case isa::Activation::kNone:
+      case isa::Activation::kRelu: return static_cast<uint64_t>(kernels::requantize_cycles(all, width, v_.lanes));
+      case isa::Activation::kGelu: return static_cast<uint64_t>(kernels::gelu_cycles(all, width, v_.lanes));
+      case isa::Activation::kSilu: return static_cast<uint64_t>(kernels::silu_cycles(all, width, v_.lanes));
+      case isa::Activation::kSigmoid: return static_cast<uint64_t>(kernels::sigmoid_cycles(all, width, v_.lanes));
+      case isa::Activation::kSoftmax:
+        return static_cast<uint64_t>(kernels::softmax_cycles(all, width, v_.lanes, v_.division_interval));
+    }
+    return 0;
+  }
+
+  const isa::AcceleratorConfig& hw_;
+  const modules::VectorConfig& v_;
+  const isa::Command& c_;
+  int tokens_, after_, m_, n_;
+  int64_t in_, out_;
+};
+
+/// Empty, or what the simulated command did otherwise.
+std::string difference_to_hand(const soc::SocConfig& config, const isa::Command& c, const soc::CommandRecord& r) {
+  const auto busy = [&](Unit unit) { return r.units[static_cast<size_t>(unit)][static_cast<size_t>(Cause::kBusy)]; };
+  const ByHand h = HandCount(config, c, r.tokens, r.tokens_after).count();
+  std::vector<std::tuple<const char*, uint64_t, uint64_t>> pairs = {
+      {"cycles of the array", busy(Unit::kPeArray), h.array},
+      {"cycles of the vector unit", busy(Unit::kVector), h.vector},
+      {"cycles of the selector", busy(Unit::kSelector), h.selector}};
+  if (c.opcode != Opcode::kGemm) {
+    pairs.emplace_back("bytes in", r.bytes_in, h.input);
+    pairs.emplace_back("bytes of weights", r.bytes_weights, h.weights);
+    pairs.emplace_back("bytes out", r.bytes_out, h.output);
+    pairs.emplace_back("bytes of the host", r.bytes_cpu, h.host);
+  }
+  for (const auto& [what, got, expected] : pairs)
+    if (got != expected)
+      return std::string(isa::name_of(c.opcode)) + ": " + what + ": " + std::to_string(got) + ", by hand " +
+             std::to_string(expected);
+  return "";
+}
+
+TEST(OperationByHand, SimulatedCommandsTakeTheseCyclesAndBytes) {
+  std::string seen;
+  for (int i = 0; i < 6; ++i)
+    seen += isolated([i]() -> std::string {
+      soc::SocConfig config = shape(2, 8, 8, 16, 64, 48);
+      config.vector.lanes = i % 2 == 0 ? 16 : 5;
+      config.vector.select_lanes = 7;
+      config.vector.division_interval = i % 3 == 0 ? 64 : 3;
+      config.accel.layernorm = i == 3 ? isa::Placement::kCpu : isa::Placement::kPl;
+      config.accel.softmax = i == 4 ? isa::SoftmaxPlacement::kAuto : isa::SoftmaxPlacement::kSeparate;
+      zoo::ModelSpec spec = small_spec();
+      if (i == 1) spec.classifier = zoo::Classifier::kAuxiliary;
+      if (i == 2) spec.pooling = zoo::Pooling::kMean;
+      if (i == 5) spec.activation = zoo::Activation::kSilu;
+      // Uneven counts: half of the tokens, or one more, would show.
+      const network::Pruning pruning =
+          pruning_of(spec, i == 5 ? Scorer::kRandom : Scorer::kHeatvit, {101 - i, 53 + 2 * i});
+      const lower::Program program = lower::lower(spec, config.accel, pruning, nullptr);
+      soc::Simulator simulator(config, program, soc::Mode::kTiming);
+      const soc::ImageResult result = simulator.run(soc::ImageInput{});
+      std::string names;
+      for (size_t k = 0; k < result.commands.size(); ++k) {
+        const std::string difference = difference_to_hand(config, program.commands[k], result.commands[k]);
+        if (!difference.empty())
+          return "\nrun " + std::to_string(i) + ", command " + std::to_string(k) + ": " + difference;
+        names += " " + std::string(isa::name_of(program.commands[k].opcode));
+      }
+      return names;
+    });
+  EXPECT_EQ(seen.find('\n'), std::string::npos) << seen.substr(std::min(seen.size(), seen.find('\n')));
+  for (int i = 0; i < isa::kOpcodes; ++i) {
+    const std::string name(isa::name_of(static_cast<Opcode>(i)));
+    EXPECT_NE((seen + ' ').find(' ' + name + ' '), std::string::npos) << name << " was not run";
+  }
+}
+
+/// Charged for another kernel or for other extents, an operation would take another time: no two of the costs that the
+/// table tells apart agree on these.
+TEST(OperationByHand, CostsAreTheirKernels) {
+  modules::VectorConfig v;
+  v.lanes = 8, v.select_lanes = 4, v.division_interval = 5;
+  modules::Job job;
+  job.tokens = 23, job.tokens_after = 14;
+  job.m = 11, job.n = 40;
+  modules::Chunk k;
+  k.rows = 9, k.columns = 24;
+  const std::vector<std::pair<Opcode, int64_t>> expected = {
+      {Opcode::kSoftmax, kernels::softmax_cycles(9, 40, 8, 5)},
+      {Opcode::kLayerNorm, kernels::layernorm_cycles(9, 40, 8, 5)},
+      {Opcode::kCopy, kernels::copy_cycles(9, 24, 8)},
+      {Opcode::kTokenMean, kernels::token_mean_cycles(23, 24, 8)},
+      {Opcode::kHeadMean, kernels::head_mean_cycles(9, 40, 8)},
+      {Opcode::kTokenScore, kernels::token_score_cycles(9, 40, 5)},
+      {Opcode::kTokenSelect, kernels::select_count_cycles(23, 4)},
+      {Opcode::kTokenPack, kernels::pack_slice_cycles(23, 14, 24, 8)},
+      {Opcode::kColumnMaxAdd, kernels::column_max_cycles(9, 24, 8)}};
+  std::set<int64_t> different;
+  for (const auto& [opcode, cycles] : expected) {
+    job.command.opcode = opcode;
+    EXPECT_EQ(modules::operation_of(job.command).cycles(job, k, v), cycles) << isa::name_of(opcode);
+    EXPECT_TRUE(different.insert(cycles).second) << isa::name_of(opcode) << " costs what another one does";
+  }
 }
 
 }  // namespace
