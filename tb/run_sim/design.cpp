@@ -28,6 +28,16 @@ explore::OpenTiles open_tiles(const std::vector<std::string>& keys) {
   return {has("tile.m"), has("tile.k"), has("tile.n"), has("tile.order")};
 }
 
+/// What tiles may take where no device is asked for: the default one's memory, beside the memory on chip, which may be
+/// larger than that device.
+soc::Fpga room_for_tiles(const soc::SocConfig& config) {
+  soc::Fpga room = *find_device(kDefaultDevice);
+  for (const soc::BufferShape& shape : soc::buffer_shapes(config))
+    if (shape.kind == soc::BufferKind::kChip)
+      room.has.bram18k += soc::buffer_resources(shape, config.mapping.lutram_depth).bram18k;
+  return room;
+}
+
 void warn_of_waste(const soc::SocConfig& config, const zoo::ModelSpec& spec) {
   try {
     const double waste = explore::tile_waste(config, spec);
@@ -55,7 +65,7 @@ Design resolve_design(const zoo::ModelSpec& spec, const std::vector<std::string>
   Design design{resolved.config, {}};
   const explore::OpenTiles open = open_tiles(resolved.stale_tiles);
   if (open.any()) {
-    explore::search_tiles(design.config, spec, open, device ? *device : *find_device(kDefaultDevice));
+    explore::search_tiles(design.config, spec, open, device ? *device : room_for_tiles(design.config));
     design.chosen = std::move(resolved.stale_tiles);
     spdlog::info("{}", design.note());
   }

@@ -112,6 +112,22 @@ TEST(Design, SearchFindsNothingWorseThanTheShippedTiles) {
   EXPECT_LT(simulated(searched, spec), 1.02 * simulated(shipped, spec));
 }
 
+// Without a device the memory on chip takes nothing from the tiles, however large it is.
+TEST(Design, AMemoryOnChipLargerThanTheDeviceLeavesRoomForTiles) {
+  const zoo::ModelSpec& spec = zoo::find("deit-b");
+  const auto with_kib = [&](const char* kib) {
+    return resolve_design(spec, {},
+                          line({{"pe.to", "24"},
+                                {"accel.layernorm", "pl"},
+                                {"accel.residual", "chip"},
+                                {"accel.fuse_attention", "on"},
+                                {"buffer.chip_kib", kib}}),
+                          std::nullopt)
+        .config;
+  };
+  EXPECT_LT(simulated(with_kib("4096"), spec), 1.05 * simulated(with_kib("1024"), spec));
+}
+
 TEST(Design, WhatIsGivenStays) {
   const zoo::ModelSpec& spec = zoo::find("deit-t");
   const Design design = resolve_design(
