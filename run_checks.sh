@@ -5,6 +5,7 @@
 #   ./run_checks.sh tidy fuzz         some of: format tidy sanitizers fuzz skips
 #   ./run_checks.sh --all             with the static analyzer, and every test under the sanitizers
 #   HEATVIT_FUZZ_SECONDS=600 ./run_checks.sh fuzz    longer than a minute each
+[ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@"  # "sh run_checks.sh" is dash on Debian
 set -euo pipefail
 home=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd)
 program=run_checks.sh

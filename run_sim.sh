@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Runs the simulator: installs and builds what is missing first, silently skips both when nothing is.
 #   ./run_sim.sh --model deit-s --prune-rates 0.3,0.51,0.657        ./run_sim.sh --help
+[ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@"  # "sh run_sim.sh" is dash on Debian
 set -euo pipefail
 home=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd)
 program=run_sim.sh

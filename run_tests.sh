@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs and builds what the tests need, then runs all of them. Arguments go to ctest:
 #   ./run_tests.sh        ./run_tests.sh -R cli
+[ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@"  # "sh run_tests.sh" is dash on Debian
 set -euo pipefail
 home=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd)
 program=run_tests.sh

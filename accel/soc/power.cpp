@@ -1,5 +1,8 @@
 #include "accel/soc/power.h"
 
+#include <sstream>
+
+#include "accel/isa/errors.h"
 #include "accel/kernels/cost.h"
 
 namespace heatvit::soc {
@@ -19,6 +22,12 @@ ResourceCount word_of(const BufferShape& shape, int lutram_depth) {
 double chip_picojoules(const SocConfig& config, double bytes) {
   const int width = config.buffers.chip_width;
   return bytes / width * static_cast<double>(kernels::ceil_div(8 * width, 36)) * config.power.bram_pj;
+}
+
+std::string milliamperes(double ma) {
+  std::ostringstream text;
+  text << ma;
+  return text.str();
 }
 
 double picojoules(const ResourceCount& r, const PowerConfig& p) {
@@ -52,7 +61,31 @@ std::array<double, modules::kUnits> busy_cycle(const SocConfig& config) {
   return pj;
 }
 
+/// mA ns of an ACT and its PRECHARGE, above what flows anyway.
+double activation_ma_ns(const SocConfig& config) {
+  const PowerConfig& p = config.power;
+  const DdrConfig& d = config.ddr;
+  return p.ddr_idd0_ma * d.t_rc_ns - p.ddr_idd3n_ma * d.t_ras_ns - p.ddr_idd2n_ma * (d.t_rc_ns - d.t_ras_ns);
+}
+
 }  // namespace
+
+void check_currents(const SocConfig& config) {
+  const PowerConfig& p = config.power;
+  const auto above = [&p](const char* name, double ma) {
+    if (ma < p.ddr_idd3n_ma)
+      throw InputError(std::string("power.") + name + ": " + milliamperes(ma) + " mA is below power.ddr_idd3n_ma, " +
+                       milliamperes(p.ddr_idd3n_ma) + " mA: what it is for would take negative energy");
+  };
+  above("ddr_idd4r_ma", p.ddr_idd4r_ma);
+  above("ddr_idd4w_ma", p.ddr_idd4w_ma);
+  above("ddr_idd5_ma", p.ddr_idd5_ma);
+  if (config.ddr.t_ras_ns <= config.ddr.t_rc_ns && activation_ma_ns(config) < 0)  // else: ddr/timing.h refuses it
+    throw InputError(
+        "power.ddr_idd0_ma: " + milliamperes(p.ddr_idd0_ma) +
+        " mA is below what flows anyway (power.ddr_idd3n_ma during tRAS, then power.ddr_idd2n_ma): opening "
+        "a row would take negative energy");
+}
 
 void add_bytes(Activity& activity, double in, double weights, double out, double cpu) {
   activity.read_bytes += in + weights + cpu / 2;
@@ -108,8 +141,7 @@ PowerReport power_of(const SocConfig& config, const Activity& activity) {
   const double mw_per_ma = p.ddr_vdd * p.ddr_devices;
   const DdrConfig& d = config.ddr;
   const double burst_ns = 4 * 2e3 / d.mega_transfers, column_bytes = 8.0 * d.bus_bytes;
-  const double open_ma = p.ddr_idd0_ma * d.t_rc_ns - p.ddr_idd3n_ma * d.t_ras_ns -
-                         p.ddr_idd2n_ma * (d.t_rc_ns - d.t_ras_ns);  // mA ns of an ACT and its PRECHARGE
+  const double open_ma = activation_ma_ns(config);
   const double io_mj_per_byte = 8 * p.ddr_io_pj_per_bit * kPicojouleToMillijoule;
   const auto columns = [&](double bytes, double ma) { return bytes / column_bytes * burst_ns * ma * mw_per_ma * 1e-9; };
   add("DDR, background", p.ddr_idd3n_ma * mw_per_ma * 1e-3 * ms);

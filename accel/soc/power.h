@@ -43,6 +43,9 @@ struct PowerReport {
   double power_w = 0;             // mean over the image's latency
 };
 
+/// Throws InputError for currents that would make a part of the memory's energy negative.
+void check_currents(const SocConfig& config);
+
 /// Parts: static fabric, clock and registers, each unit of the fabric, memory on chip (where there is one), processing
 /// system, DDR background, DDR rows
 /// (ACT and PRECHARGE), DDR reads, DDR writes, DDR refresh.

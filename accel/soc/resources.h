@@ -49,7 +49,8 @@ struct ResourceReport {
 /// What an FPGA has.
 struct Fpga {
   std::string name;
-  ResourceCount has;  // lutram: 0 where the file does not say
+  ResourceCount has;    // lutram: 0 where the file does not say
+  double port_mhz = 0;  // the most that the ports into the processing system take; 0: not known
 };
 
 /// Block RAMs of 18 Kbit for a memory: the best of 512 x 36, 1024 x 18, 2048 x 9, 4096 x 4, 8192 x 2, 16384 x 1 (AMD

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "accel/isa/errors.h"
+#include "accel/soc/power.h"
 #include "tb/config/home.h"
 #include "tb/config/ini.h"
 #include "tb/config/parameters.h"
@@ -44,6 +45,7 @@ ResolvedConfig resolve_sources(const std::string& model, const std::vector<std::
   if (std::filesystem::exists(shipped)) apply(read_config_file(shipped.string()));
   for (const std::string& file : files) apply(read_config_file(file));
   apply(command_line);
+  soc::check_currents(resolved.config);
   resolved.stale_tiles.assign(stale.begin(), stale.end());
   return resolved;
 }

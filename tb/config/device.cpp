@@ -55,12 +55,26 @@ std::optional<soc::Fpga> find_device(const std::string& name) {
   device.name = path.stem().string();
   device.has = {fact("dsp48e2"), fact("bram18k"), fact("lut"), fact("ff")};
   if (!value("lutram").empty()) device.has.lutram = fact("lutram");
+  for (const IniEntry& entry : facts) {
+    if (entry.name() != "ports.clock_mhz_max") continue;
+    const auto mhz = parse_number(entry.value);
+    if (!mhz || *mhz <= 0) throw InputError(entry.origin + ": clock_mhz_max is no number above 0");
+    device.port_mhz = *mhz;
+  }
   return device;
+}
+
+std::string lacking(const soc::SocConfig& config, const soc::Fpga& device) {
+  std::string text = soc::lacking(soc::resources_of(config).total(), device);
+  if (device.port_mhz > 0 && config.pl_clock_mhz > device.port_mhz)
+    text += (text.empty() ? "" : "; ") + std::string("pl.clock_mhz: ") + number_text(config.pl_clock_mhz) +
+            " asked, its ports take " + number_text(device.port_mhz);
+  return text;
 }
 
 void expect_fit(const soc::SocConfig& config, const std::optional<soc::Fpga>& device) {
   if (!device) return;
-  const std::string lack = soc::lacking(soc::resources_of(config).total(), *device);
+  const std::string lack = lacking(config, *device);
   if (!lack.empty())
     throw InputError("the design does not fit " + device->name + ": " + lack +
                      "; another --device, or --device none to simulate it all the same");

@@ -25,6 +25,9 @@ std::vector<ShippedDevice> shipped_devices();
 /// or file, [fabric] without dsp48e2, bram18k, lut or ff, a value that is no whole number above 0.
 std::optional<soc::Fpga> find_device(const std::string& name);
 
+/// Resources that the design needs and the device has not, and a clock that its ports do not take; "" if none.
+std::string lacking(const soc::SocConfig& config, const soc::Fpga& device);
+
 /// Throws InputError, one line, where the design does not fit.
 void expect_fit(const soc::SocConfig& config, const std::optional<soc::Fpga>& device);
 

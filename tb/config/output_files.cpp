@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "accel/isa/errors.h"
+#include "tb/config/atomic_file.h"
 
 namespace heatvit::tb {
 namespace {
@@ -19,6 +20,7 @@ class Identity {
     if (path != "-") path_ = std::filesystem::absolute(path_, error).lexically_normal().string();
   }
   bool exists() const { return exists_; }
+  bool is_special() const { return exists_ && !S_ISREG(status_.st_mode) && !S_ISDIR(status_.st_mode); }
   bool is_device() const { return exists_ && S_ISCHR(status_.st_mode); }
   bool operator==(const Identity& other) const {
     const bool one_file =
@@ -42,13 +44,16 @@ void check_outputs(const std::vector<OutputFile>& outputs, const std::vector<std
       if (identity == other && !identity.is_device()) throw InputError("two outputs go to '" + output.path + "'");
     written.push_back(std::move(identity));
   }
-  if (outputs.empty()) return;
   for (const std::string& input : inputs) {
     const Identity read(input);
     for (size_t i = 0; i < written.size(); ++i)
       if (read.exists() && written[i] == read && !read.is_device())
         throw InputError("--" + outputs[i].option + ": '" + outputs[i].path + "' is an input as well");
   }
+  // Told now, not after the work. A pipe must not be opened twice, as its reader sees the first one end.
+  for (size_t i = 0; i < outputs.size(); ++i)
+    if (!outputs[i].path.empty() && outputs[i].path != "-" && !written[i].is_special())
+      AtomicFile probe(outputs[i].path);
 }
 
 }  // namespace heatvit::tb

@@ -11,9 +11,9 @@ struct OutputFile {
   std::string path;    // "-": standard output
 };
 
-/// Throws InputError where two outputs are one file, or one is an input. Files are the same by device and number
-/// (links) or by their path without "." and "..", so "a" is "./a". Inputs that do not exist are none; devices such as
-/// /dev/null may be given more than once.
+/// Throws InputError where two outputs are one file, one is an input, or one cannot be written. Files are the same by
+/// device and number (links) or by their path without "." and "..", so "a" is "./a". Inputs that do not exist are none;
+/// devices such as /dev/null may be given more than once.
 void check_outputs(const std::vector<OutputFile>& outputs, const std::vector<std::string>& inputs);
 
 }  // namespace heatvit::tb

@@ -5,6 +5,7 @@
 #include "accel/isa/errors.h"
 #include "accel/soc/simulator.h"
 #include "models/lower/program.h"
+#include "tb/config/device.h"
 #include "tb/config/numbers.h"
 #include "tb/config/transfer.h"
 
@@ -46,7 +47,7 @@ std::string judge_resources(const SweepSpec& spec, const soc::SocConfig& config,
   metrics["lut"] = static_cast<double>(total.lut);
   metrics["ff"] = static_cast<double>(total.ff);
   const std::string limit = broken_limit(spec, metrics);
-  const std::string lack = spec.device ? soc::lacking(total, *spec.device) : "";
+  const std::string lack = spec.device ? tb::lacking(config, *spec.device) : "";
   return !limit.empty() || lack.empty() ? limit : "does not fit " + spec.device->name + ": " + lack;
 }
 

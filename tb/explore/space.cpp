@@ -75,10 +75,13 @@ std::vector<std::string> expand_values(const std::string& text, bool integral, c
   const bool range = text.find(';') == std::string::npos && text.find(':') != std::string::npos;
   std::vector<std::string> values = range ? expand_range(text, integral, origin) : split(text, ';');
   if (!range && values.size() > 1 && values.back().empty()) values.pop_back();  // "1; 2;"
-  for (auto value = values.begin(); value != values.end(); ++value) {
-    if (value->empty()) throw InputError(origin + ": '" + text + "' has an empty value");
-    if (std::find(values.begin(), value, *value) != value)
-      throw InputError(origin + ": " + *value + " stands there twice");
+  if (values.size() > kMostValues)
+    throw InputError(origin + ": " + std::to_string(values.size()) + " values; an axis has at most " +
+                     std::to_string(kMostValues));
+  std::unordered_set<std::string> seen;
+  for (const std::string& value : values) {
+    if (value.empty()) throw InputError(origin + ": '" + text + "' has an empty value");
+    if (!seen.insert(value).second) throw InputError(origin + ": " + value + " stands there twice");
   }
   return values;
 }
@@ -139,20 +142,19 @@ std::vector<uint64_t> random_plan(const Space& space, uint64_t samples, uint32_t
 
 std::vector<uint64_t> latin_plan(const Space& space, uint64_t samples, uint32_t seed) {
   std::mt19937_64 random(seed);
-  std::vector<std::vector<size_t>> points(samples, std::vector<size_t>(space.axes().size()));
+  std::vector<uint64_t> points(samples);  // numbers, axis by axis
   std::vector<uint64_t> strata(samples);
   for (size_t a = 0; a < space.axes().size(); ++a) {
     std::iota(strata.begin(), strata.end(), uint64_t{0});
     for (size_t i = strata.size(); i > 1; --i) std::swap(strata[i - 1], strata[draw(random, i)]);
     const uint64_t levels = space.axes()[a].values.size();
     for (size_t i = 0; i < points.size(); ++i)
-      points[i][a] = static_cast<size_t>((2 * strata[i] + 1) * levels / (2 * samples));
+      points[i] = points[i] * levels + (2 * strata[i] + 1) * levels / (2 * samples);
   }
   std::unordered_set<uint64_t> seen;
   std::vector<uint64_t> plan;
-  for (const std::vector<size_t>& point : points) {
-    if (seen.insert(space.number(point)).second) plan.push_back(space.number(point));
-  }
+  for (const uint64_t point : points)
+    if (seen.insert(point).second) plan.push_back(point);
   return plan;
 }
 

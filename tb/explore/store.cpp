@@ -10,6 +10,8 @@
 
 #include "accel/isa/errors.h"
 #include "tb/config/atomic_file.h"
+#include "tb/config/numbers.h"
+#include "tb/config/text_table.h"
 #include "tb/explore/database.h"
 
 namespace heatvit::explore {
@@ -165,8 +167,9 @@ Store::Store(const std::string& path, const SweepSpec& spec, const std::string& 
   const bool same = s.description("schema") == kSchema && s.description("identity") == identity;
   s.database.execute(same ? "COMMIT" : "ROLLBACK");
   if (!same)
-    throw InputError(path +
-                     ": holds results of another sweep (other axes, parameters, limits or version); take another file");
+    throw InputError(
+        path +
+        ": holds results of another sweep (other axes, parameters, limits, device or version); take another file");
 }
 
 Store Store::open(const std::string& path) {
@@ -195,6 +198,30 @@ Store Store::create_like(const std::string& path, const std::string& original) {
         .step();
   impl->database.execute("COMMIT");
   return Store(std::move(impl));
+}
+
+void Store::plan(uint64_t points) {
+  const uint64_t known = planned();
+  if (points <= known) return;
+  Statement(impl_->database, "INSERT OR REPLACE INTO sweep VALUES ('planned', ?)")
+      .bind(1, std::to_string(points))
+      .step();
+}
+
+uint64_t Store::planned() const {
+  const auto points = tb::parse_number(description("planned"));
+  return points && *points > 0 && *points < 1e18 ? static_cast<uint64_t>(*points) : 0;
+}
+
+size_t Store::completed() const {
+  Statement count(impl_->database, "SELECT count(*) FROM point WHERE state <> 'failed'");
+  return count.step() ? static_cast<size_t>(count.integer(0)) : 0;
+}
+
+std::string Store::completeness() const {
+  const uint64_t planned_points = planned(), there = completed();
+  if (there >= planned_points) return "";
+  return tb::grouped(there) + " of " + tb::grouped(planned_points);
 }
 
 std::string Store::description(const std::string& key) const { return impl_->description(key); }
@@ -255,6 +282,7 @@ std::optional<PointResult> Store::find(uint64_t number) const {
 
 void Store::merge(const std::string& path) {
   const Store other = open(path);  // refuses what is no store, and rolls back what a killed process left
+  other.results();                 // refuses points that are not as add() writes them
   if (other.description("identity") != description("identity"))
     throw InputError(path + ": holds another sweep than " + impl_->database.path());
   Database& db = impl_->database;
@@ -274,6 +302,7 @@ void Store::merge(const std::string& path) {
   db.execute("INSERT OR IGNORE INTO execution SELECT * FROM source.execution");
   db.execute("COMMIT");
   db.execute("DETACH source");
+  plan(other.planned());
 }
 
 }  // namespace heatvit::explore

@@ -46,6 +46,14 @@ class Store {
   /// Creates `path` as a copy of an existing file's description, without its points.
   static Store create_like(const std::string& path, const std::string& original);
 
+  /// Notes how many points the sweep plans, over all shards; the largest number stays.
+  void plan(uint64_t points);
+  uint64_t planned() const;  // 0: not known
+  size_t completed() const;  // points that are there and not failed
+
+  /// "21 of 42" where points of the plan are not there; else "".
+  std::string completeness() const;
+
   /// A line of the description: "identity", "version", "objectives", ...
   std::string description(const std::string& key) const;
 

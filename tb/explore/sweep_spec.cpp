@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "accel/isa/errors.h"
+#include "accel/soc/power.h"
 #include "models/lower/program.h"
 #include "tb/config/device.h"
 #include "tb/config/ini.h"
@@ -51,7 +52,7 @@ void read_sweep_line(SweepSpec& spec, const tb::IniEntry& line) {
   } else if (line.key == "method") {
     spec.method = method_of(line);
   } else if (line.key == "samples") {
-    spec.samples = static_cast<uint64_t>(whole(1, 10'000'000));
+    spec.samples = static_cast<uint64_t>(whole(1, 1'000'000));
   } else if (line.key == "seed") {
     spec.seed = static_cast<uint32_t>(whole(0, UINT32_MAX));
   } else if (line.key == "population") {
@@ -112,6 +113,7 @@ tb::PruningOptions pruning_options(const std::map<std::string, std::string>& run
   options.rates = maybe("prune-rates");
   options.scorer = maybe("scorer");
   options.selectors = maybe("selectors");
+  if (options.scorer == "none" || options.rates == "none") return {};  // the dense point beside pruned ones
   return options;
 }
 
@@ -143,6 +145,15 @@ void check_batches(const SweepSpec& spec) {
   for (const auto& [model, config] : spec.base) lower::expect_single_images(config.accel, "screen");
   for (const Axis& axis : spec.space.axes())
     if (axis.key == "accel.batch") throw InputError(axis.origin + ": screen is of single images; no axis accel.batch");
+}
+
+/// What feasibility depends on.
+std::string device_text(const std::optional<soc::Fpga>& device) {
+  if (!device) return tb::kNoDevice;
+  std::string text = device->name;
+  for (const int64_t has : {device->has.dsp, device->has.bram18k, device->has.lut, device->has.ff, device->has.lutram})
+    text += " " + std::to_string(has);
+  return text + " " + tb::number_text(device->port_mhz);
 }
 
 }  // namespace
@@ -207,6 +218,7 @@ DesignPoint resolve_point(const SweepSpec& spec, uint64_t number) {
     if (const tb::Parameter* parameter = tb::find_parameter(key))
       tb::set_parameter(point.config, *parameter, value, "[axis]");
   }
+  soc::check_currents(point.config);
   point.pruning = tb::make_pruning(point.spec, pruning_options(run));
   return point;
 }
@@ -234,6 +246,7 @@ std::string identity_of(const SweepSpec& spec, const std::string& version) {
     for (const std::string& value : axis.values) text += value + ";";
     text += "\n";
   }
+  text += "device=" + device_text(spec.device) + "\n";
   for (const auto& [key, value] : spec.limits) text += "limit " + key + "=" + tb::number_text(value) + "\n";
   for (const auto& [model, config] : spec.base) text += model_text(zoo::find(model)) + "\n" + config_text(config);
   return text;

@@ -58,8 +58,8 @@ std::string metric_name(const std::string& word);
 /// Throws InputError where the point's settings contradict each other.
 DesignPoint resolve_point(const SweepSpec& spec, uint64_t number);
 
-/// What results depend on besides the point's number: axes, fixed parameters, limits. Two stores can be merged when
-/// this is equal; method, samples and seed may differ.
+/// What results depend on besides the point's number: axes, fixed parameters, limits, device. Two stores can be merged
+/// when this is equal; method, samples and seed may differ.
 std::string identity_of(const SweepSpec& spec, const std::string& version);
 
 }  // namespace heatvit::explore

@@ -137,7 +137,7 @@ std::string run_page(Json run, const fs::path& run_folder, const std::vector<std
 }
 
 std::string sweep_page(const std::string& title, const std::vector<std::string>& objectives,
-                       const std::vector<SweepPoint>& points) {
+                       const std::vector<SweepPoint>& points, const std::string& completeness) {
   Json rows = Json::array();
   for (const SweepPoint& p : points)
     rows.push_back({{"number", p.number},
@@ -146,7 +146,7 @@ std::string sweep_page(const std::string& title, const std::vector<std::string>&
                     {"settings", p.settings},
                     {"metrics", p.metrics}});
   return assemble(title + " - HeatViT simulator", "sweep",
-                  {{"title", title}, {"objectives", objectives}, {"points", rows}});
+                  {{"title", title}, {"objectives", objectives}, {"completeness", completeness}, {"points", rows}});
 }
 
 }  // namespace heatvit::tb

@@ -33,7 +33,7 @@ struct SweepPoint {
 
 /// A page of a sweep. `objectives`: metrics, all of them minimised; the first two are drawn first.
 std::string sweep_page(const std::string& title, const std::vector<std::string>& objectives,
-                       const std::vector<SweepPoint>& points);
+                       const std::vector<SweepPoint>& points, const std::string& completeness = "");
 
 /// An image cut to the network's input, at most 223 pixels a side, as a data URI (JPEG). Throws InputError: no such
 /// image.

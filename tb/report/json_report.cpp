@@ -112,6 +112,7 @@ Json to_json(const RunReport& report) {
   Json images = Json::array();
   for (const ImageReport& image : report.images()) images.push_back(image_json(image));
   json["images"] = std::move(images);
+  if (!report.skipped().empty()) json["skipped"] = report.skipped();
   json["summary"] = summary_json(report);
   json["breakdown"] = breakdown_json(report);
   if (report.mode() == "analytic") {

@@ -73,6 +73,10 @@ class RunReport {
   void set_ranges(nlohmann::ordered_json ranges) { ranges_ = std::move(ranges); }
   const nlohmann::ordered_json& ranges() const { return ranges_; }
 
+  /// Images that were left out: [{"file", "reason"}].
+  void set_skipped(nlohmann::ordered_json skipped) { skipped_ = std::move(skipped); }
+  const nlohmann::ordered_json& skipped() const { return skipped_; }
+
   /// Keep the logits of every class, from here on.
   void keep_logits() { keep_logits_ = true; }
 
@@ -116,7 +120,7 @@ class RunReport {
  private:
   std::string model_, mode_;
   int depth_;
-  nlohmann::ordered_json config_, ranges_;
+  nlohmann::ordered_json config_, ranges_, skipped_;
   bool keep_logits_ = false;
   std::optional<HardwareReport> hardware_;
   std::vector<ImageReport> images_;

@@ -57,6 +57,28 @@ std::string config_text(const nlohmann::ordered_json& value) {
   return text;
 }
 
+/// The modes rank by different scorers where none is named, so their cycles differ.
+std::string scorer_note(const RunReport& report) {
+  if (!report.config().is_object() || !report.config().value("scorer_by_default", false)) return "";
+  return report.mode() == "functional" ? " (the default here; timing mode's is heatvit)"
+                                       : " (the default; functional mode without selector weights takes cls-attention)";
+}
+
+/// Rates are floored to whole tokens: "; keeps 104 of 196 patch tokens, rounded down from 104.9991".
+std::string kept_note(const nlohmann::ordered_json& config) {
+  if (!config.contains("keep") || !config.contains("patches")) return "";
+  std::string kept, exact;
+  bool whole = true;
+  for (size_t i = 0; i < config["keep"].size() && i < config["prune_rates"].size(); ++i) {
+    const double tokens = config["patches"].get<double>() * (1 - config["prune_rates"][i].get<double>());
+    whole = whole && std::abs(tokens - config["keep"][i].get<double>()) < 1e-6;
+    kept += (i == 0 ? "" : ", ") + config_text(config["keep"][i]);
+    exact += (i == 0 ? "" : ", ") + number_text(std::round(tokens * 1e4) / 1e4);
+  }
+  return "; keeps " + kept + " of " + config_text(config["patches"]) + " patch tokens" +
+         (whole ? "" : ", rounded down from " + exact);
+}
+
 std::string header_text(const RunReport& report) {
   const auto& config = report.config();
   const auto value = [&config](const char* key) {
@@ -76,9 +98,9 @@ std::string header_text(const RunReport& report) {
   if (!report.ranges().is_null()) text += "\n  activation ranges: " + report.ranges().at("text").get<std::string>();
   text += "\n  pruning: ";
   if (value("scorer") == "none") return text + "none\n";
-  text += value("scorer") + ", selectors before blocks " + value("selectors");
+  text += value("scorer") + scorer_note(report) + ", selectors before blocks " + value("selectors");
   const bool by_rate = config.contains("prune_rates") && !config["prune_rates"].is_null();
-  if (by_rate) return text + ", cumulative rates " + value("prune_rates") + "\n";
+  if (by_rate) return text + ", cumulative rates " + value("prune_rates") + kept_note(config) + "\n";
   return text + (report.mode() != "functional" ? ", token counts from " + value("token_trace") : ", threshold 0.5") +
          "\n";
 }
@@ -252,6 +274,11 @@ std::string to_text(const RunReport& report, const std::vector<std::string>& cla
     }
   }
   if (report.images().size() > 1 && !copies) text += set_text(report);
+  for (const auto& image : report.skipped())
+    text += "\n  left out: " + image.at("file").get<std::string>() + ": " + image.at("reason").get<std::string>();
+  if (!report.skipped().empty())
+    text += "\n  " + std::to_string(report.skipped().size()) + " of " +
+            std::to_string(report.skipped().size() + report.images().size()) + " images left out (--skip-bad)\n";
   text += operations_text(report, options.per_block) + counters_text(report);
   if (report.mode() != "analytic") text += units_text(report) + memory_text(report);  // closed forms know neither
   return text + resources_text(report) + power_text(report);

@@ -1,24 +1,21 @@
 // run_sim mem: the memory alone, under a recorded trace or under fabric masters.
 #include <algorithm>
-#include <cerrno>
-#include <cstdlib>
 #include <limits>
 
 #include "accel/isa/errors.h"
 #include "accel/soc/ddr/scheduler.h"
 #include "tb/config/numbers.h"
-#include "tb/config/text_lines.h"
 #include "tb/config/text_table.h"
 #include "tb/report/run_report.h"
 #include "tb/run_sim/command_line.h"
 #include "tb/run_sim/commands.h"
 #include "tb/run_sim/mem_ports.h"
+#include "tb/run_sim/memory_trace.h"
 
 namespace heatvit::tb {
 namespace {
 
 using Json = nlohmann::ordered_json;
-constexpr uint32_t kRequestBytes = 64;
 
 constexpr const char* kIntro =
     R"(run_sim mem: the DDR4 controller and its ports alone
@@ -28,63 +25,11 @@ Examples
   run_sim mem --trace F --timed --config configs/ddr/ddr4-2400-x8.ini  CYCLE is the earliest arrival, memory clocks
   run_sim mem --ports 0,1,3 --burst 192 --kind copy --pl.clock_mhz 300 --bytes 64M
 
-A trace has lines `0xADDR READ|WRITE CYCLE`, each 64 bytes; # starts a comment. Ports are HP0 to HP3.
+A trace has lines `0xADDR READ|WRITE CYCLE`, each 64 bytes; # starts a comment. Those of DRAMsim3, Ramulator 1 and 2,
+DRAMSys, gem5 and k6 are told by their first line (docs/memory.md). Ports are HP0 to HP3.
 )";
 
-struct TraceLine {
-  uint64_t address = 0, cycle = 0;
-  bool write = false;
-};
-
-[[noreturn]] void refuse(const std::string& path, size_t line, const std::string& why) {
-  throw InputError(path + ":" + std::to_string(line) + ": " + why);
-}
-
-TraceLine parse_line(const std::string& text, const std::string& path, size_t number, uint64_t memory) {
-  char* at = nullptr;
-  TraceLine line;
-  const char* begin = text.c_str();
-  if (text.rfind("0x", 0) != 0 && text.rfind("0X", 0) != 0)
-    refuse(path, number, "'" + text + "' does not start with a 0x address");
-  errno = 0;
-  line.address = std::strtoull(begin, &at, 16);
-  if (errno != 0 || at - begin < 3) refuse(path, number, "'" + text + "' has no address");
-  while (*at == ' ' || *at == '\t') ++at;
-  const std::string_view rest(at);
-  if (rest.rfind("READ", 0) == 0) {
-    at += 4;
-  } else if (rest.rfind("WRITE", 0) == 0) {
-    line.write = true;
-    at += 5;
-  } else {
-    refuse(path, number, "neither READ nor WRITE behind the address");
-  }
-  const char* cycle = at;
-  while (*cycle == ' ' || *cycle == '\t') ++cycle;
-  if (cycle == at || *cycle < '0' || *cycle > '9') refuse(path, number, "no cycle; lines are 0xADDR READ|WRITE CYCLE");
-  line.cycle = std::strtoull(cycle, &at, 10);
-  if (errno != 0 || at != begin + text.size() || line.cycle > (uint64_t{1} << 56))
-    refuse(path, number, "'" + std::string(cycle) + "' is no cycle");
-  if (line.address > memory - kRequestBytes)  // the sum could wrap
-    refuse(path, number,
-           "address " + text.substr(0, text.find_first_of(" \t")) + " is beyond the memory of " +
-               std::to_string(memory) + " bytes");
-  line.address &= ~uint64_t{kRequestBytes - 1};
-  return line;
-}
-
-std::vector<TraceLine> read_trace(const std::string& path, uint64_t memory) {
-  std::vector<TraceLine> lines;
-  for (const TextLine& line : read_text_lines(path)) {
-    const std::string text = trimmed(line.text);
-    if (!text.empty() && text.front() != '#')
-      lines.push_back(parse_line(text, path, static_cast<size_t>(line.number), memory));
-  }
-  if (lines.empty()) throw InputError(path + ": holds no request");
-  return lines;
-}
-
-MemoryRun replay(soc::ddr::Scheduler& scheduler, const std::vector<TraceLine>& lines, bool timed) {
+MemoryRun replay(soc::ddr::Scheduler& scheduler, const std::vector<TraceRequest>& lines, bool timed) {
   MemoryRun run;
   uint64_t arrival = 0, now = 0, end = 0;
   const auto serve = [&] {
@@ -95,10 +40,10 @@ MemoryRun replay(soc::ddr::Scheduler& scheduler, const std::vector<TraceLine>& l
       run.read_latency_ns.push_back(
           static_cast<double>((served.last_data - served.arrival) * scheduler.timing().clock_fs) * 1e-6);
   };
-  for (const TraceLine& line : lines) {
+  for (const TraceRequest& line : lines) {
     soc::ddr::Request request;
     request.address = line.address;
-    request.bytes = request.pitch = kRequestBytes;
+    request.bytes = request.pitch = kTraceRequestBytes;
     request.write = line.write;
     const uint32_t columns = scheduler.columns_of(request);
     if (timed) arrival = std::max(arrival, line.cycle);
@@ -111,7 +56,7 @@ MemoryRun replay(soc::ddr::Scheduler& scheduler, const std::vector<TraceLine>& l
     scheduler.admit(request, columns);
   }
   while (!scheduler.empty()) serve();
-  run.bytes = lines.size() * kRequestBytes;
+  run.bytes = lines.size() * kTraceRequestBytes;
   run.cycles = end;
   run.row_hits = scheduler.device().row_hits();
   run.row_misses = scheduler.device().row_misses();
@@ -193,6 +138,8 @@ int mem_command(const Arguments& arguments) {
   CommandLine line(kIntro,
                    {{"Trace",
                      {{"trace", "FILE", "replay 64-byte requests straight at the controller"},
+                      {"trace-format", "NAME", trace_format_names() + "; default: told by the first line"},
+                      {"wrap", "", "addresses beyond the memory start again from 0; else they are refused"},
                       {"timed", "", "no request before its CYCLE"}}},
                     {"Ports",
                      {{"ports", "P1,P2", "HP ports that drive, 0 to 3"},
@@ -211,9 +158,15 @@ int mem_command(const Arguments& arguments) {
     for (const char* name : {"ports", "burst", "kind", "bytes"})
       if (line.has(name)) throw InputError("--" + std::string(name) + ": no effect with --trace");
     soc::ddr::Scheduler scheduler(config.ddr);
-    run = replay(scheduler, read_trace(line.text("trace"), scheduler.map().bytes()), line.has("timed"));
+    TraceOptions options;
+    if (line.has("trace-format")) options.format = parse_trace_format(line.text("trace-format"));
+    options.memory = scheduler.map().bytes();
+    options.wrap = line.has("wrap");
+    options.clock_fs = timing.clock_fs;
+    run = replay(scheduler, read_memory_trace(line.text("trace"), options), line.has("timed"));
   } else {
-    if (line.has("timed")) throw InputError("--timed: no effect without --trace");
+    for (const char* name : {"timed", "trace-format", "wrap"})
+      if (line.has(name)) throw InputError("--" + std::string(name) + ": no effect without --trace");
     if (!line.has("ports")) throw InputError("--trace or --ports is missing; --help shows examples");
     run = drive_ports(config, resolve_pattern(line));
   }

@@ -74,11 +74,13 @@ struct Front {
   std::vector<PointResult> results;  // feasible ones
   std::vector<Objectives> values;
   std::vector<size_t> front;
+  std::string part;  // "21 of 42" points of the sweep are there
 };
 
 Front front_of(const explore::Store& store, const std::vector<std::string>& names) {
   Front f;
   f.names = names;
+  f.part = store.completeness();
   for (PointResult& result : store.results()) {
     if (result.state != explore::PointState::kDone) continue;
     Objectives values;
@@ -115,7 +117,8 @@ std::string as_text(const Front& f) {
     cells.push_back(settings_text(f.results[index], "  "));
     table.add(cells);
   }
-  return table.text() + "\n  " + grouped(f.front.size()) + " of " + grouped(f.results.size()) + " feasible points\n";
+  return table.text() + "\n  " + grouped(f.front.size()) + " of " + grouped(f.results.size()) + " feasible points\n" +
+         (f.part.empty() ? "" : "  " + f.part + " points of the sweep are in this file\n");
 }
 
 std::string as_csv(const Front& f) {
@@ -132,7 +135,8 @@ std::string as_csv(const Front& f) {
 
 std::string as_svg(const Front& f) {
   explore::FrontPlot plot;
-  plot.title = grouped(f.front.size()) + " of " + grouped(f.results.size()) + " points on the front";
+  plot.title = grouped(f.front.size()) + " of " + grouped(f.results.size()) + " points on the front" +
+               (f.part.empty() ? "" : ", of " + f.part + " points of the sweep");
   plot.x_name = f.names[0];
   plot.y_name = f.names[1];
   plot.points = f.values;

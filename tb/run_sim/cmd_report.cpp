@@ -44,7 +44,7 @@ std::string page_of_sweep(const std::string& path) {
     points.push_back(std::move(p));
   }
   return sweep_page(std::filesystem::path(path).filename().string(), split_list(store.description("objectives")),
-                    points);
+                    points, store.completeness());
 }
 
 std::string page_of(const std::string& path) {

@@ -164,6 +164,7 @@ RunReport empty_report(const RunOptions& options) {
   RunReport report(std::string(options.spec.name), std::string(mode_name(options)), options.spec.depth,
                    std::move(config), options.items.size());
   report.set_hardware({options.config, options.device});
+  report.set_skipped(skipped_json(options.skipped));
   return report;
 }
 

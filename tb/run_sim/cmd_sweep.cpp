@@ -2,10 +2,10 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
-#include <filesystem>
 
 #include "accel/isa/errors.h"
 #include "tb/config/numbers.h"
+#include "tb/config/output_files.h"
 #include "tb/config/progress.h"
 #include "tb/config/text_table.h"
 #include "tb/explore/nsga2.h"
@@ -105,6 +105,7 @@ explore::SweepCounts run_sweep(SweepSpec spec, Store& store, const Shard& shard,
   if (spec.method == explore::Method::kNsga2 && spec.screen_percent == 0) {
     spec.seed += static_cast<uint32_t>(shard.index);
     spec.samples = (spec.samples + shard.count - 1) / shard.count;
+    store.plan(std::min<uint64_t>(spec.samples * shard.count, spec.space.size()));
     Progress progress(std::min<uint64_t>(spec.samples, spec.space.size()), !quiet, "points");
     SweepRunner runner(spec, store, jobs, [&](const PointResult&) { progress.step(); });
     explore::search_nsga2(spec, spec.seed, [&](const auto& numbers) { return look_up(runner, store, numbers); });
@@ -112,6 +113,7 @@ explore::SweepCounts run_sweep(SweepSpec spec, Store& store, const Shard& shard,
   }
   std::vector<uint64_t> plan = plan_of(spec, quiet);
   if (spec.screen_percent > 0) plan = screened(spec, plan, quiet);  // all shards agree about the whole plan
+  store.plan(plan.size());
   const std::vector<uint64_t> missing =
       explore::missing_points(store, explore::shard_of(plan, shard.index, shard.count));
   Progress progress(missing.size(), !quiet, "points");
@@ -120,11 +122,12 @@ explore::SweepCounts run_sweep(SweepSpec spec, Store& store, const Shard& shard,
   return runner.counts();
 }
 
-std::string summary(const explore::SweepCounts& counts, size_t stored, double seconds) {
+std::string summary(const explore::SweepCounts& counts, const Store& store, double seconds) {
+  const std::string part = store.completeness();
   return "  " + grouped(counts.total()) + " points in " + fixed(seconds, 1) + " s: " + grouped(counts.done) +
          " done, " + grouped(counts.infeasible) + " infeasible, " + grouped(counts.failed) + " failed; " +
-         grouped(stored) + " in the file. Largest worker: " + fixed(static_cast<double>(counts.peak_kib) / 1024, 1) +
-         " MiB\n";
+         (part.empty() ? grouped(store.states().size()) : part) +
+         " in the file. Largest worker: " + fixed(static_cast<double>(counts.peak_kib) / 1024, 1) + " MiB\n";
 }
 
 int merge(Arguments words) {
@@ -140,14 +143,16 @@ int merge(Arguments words) {
   if (answered(line)) return 0;
   const std::string out = line.required("out");
   if (inputs.empty()) throw InputError("sweep merge: no file to merge; run_sim sweep merge --out FILE PART...");
+  check_outputs({{"out", out}}, inputs);
   for (const std::string& input : inputs) {
-    std::error_code none;
-    if (std::filesystem::equivalent(input, out, none)) throw InputError(input + ": is the output as well");
-    Store::open(input);  // all are looked at before one is written
+    Store::open(input).results();  // all are looked at before one is written
   }
   Store store = Store::create_like(out, inputs.front());
   for (const std::string& input : inputs) store.merge(input);
-  if (!line.has("quiet")) print("  " + grouped(store.states().size()) + " points in " + out + "\n");
+  const std::string part = store.completeness();
+  if (!line.has("quiet"))
+    print("  " + (part.empty() ? grouped(store.states().size()) : part) + " points in " + out +
+          (part.empty() ? "" : "; the others are in no file that was merged") + "\n");
   return 0;
 }
 
@@ -170,7 +175,7 @@ int sweep_command(const Arguments& arguments) {
   const auto begin = std::chrono::steady_clock::now();
   const explore::SweepCounts counts = run_sweep(spec, store, shard, jobs, line.has("quiet"));
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-  if (!line.has("quiet")) print(summary(counts, store.states().size(), seconds));
+  if (!line.has("quiet")) print(summary(counts, store, seconds));
   return 0;
 }
 

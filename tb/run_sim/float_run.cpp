@@ -95,14 +95,17 @@ Json float_json(const RunOptions& options, const std::vector<FloatResult>& resul
   Json images = Json::array();
   for (size_t i = 0; i < results.size(); ++i)
     images.push_back(image_json(options.items[i], results[i], options.logits || options.logits_out));
-  return {{"schema", "heatvit-sim/run/1"},
-          {"model", options.spec.name},
-          {"mode", "float"},
-          {"functions", options.functions.polynomial ? "polynomial" : "exact"},
-          {"config", options.resolved},
-          {"images", std::move(images)},
-          {"summary",
-           {{"images", results.size()}, {"top1", top(options, results, 1)}, {"top5", top(options, results, kTop)}}}};
+  Json json = {
+      {"schema", "heatvit-sim/run/1"},
+      {"model", options.spec.name},
+      {"mode", "float"},
+      {"functions", options.functions.polynomial ? "polynomial" : "exact"},
+      {"config", options.resolved},
+      {"images", std::move(images)},
+      {"summary",
+       {{"images", results.size()}, {"top1", top(options, results, 1)}, {"top5", top(options, results, kTop)}}}};
+  if (!options.skipped.empty()) json["skipped"] = skipped_json(options.skipped);
+  return json;
 }
 
 std::string float_text(const RunOptions& options, const std::vector<FloatResult>& results,

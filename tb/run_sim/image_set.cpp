@@ -1,9 +1,14 @@
 #include "tb/run_sim/image_set.h"
 
+#include <spdlog/spdlog.h>
+
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <cmath>
 #include <filesystem>
+#include <functional>
+#include <iterator>
 #include <map>
 
 #include "accel/isa/errors.h"
@@ -25,17 +30,39 @@ bool is_image_name(const fs::path& path) {
   return std::find(kExtensions.begin(), kExtensions.end(), extension) != kExtensions.end();
 }
 
+bool is_hidden(const fs::path& path) { return path.filename().string().front() == '.'; }  // macOS: "._a.jpg"
+
+bool is_image(const fs::directory_entry& entry) {
+  std::error_code dangling;
+  return !is_hidden(entry.path()) && is_image_name(entry.path()) && entry.is_regular_file(dangling);
+}
+
+[[noreturn]] void refuse_folder(const std::string& folder, const std::error_code& error) {
+  throw InputError("--images: cannot read the folder '" + folder + "': " + error.message());
+}
+
+/// Of a folder of a folder a class, as ImageNet's and torchvision's are: at any depth below the classes' folders.
+std::vector<std::string> images_below(const std::string& folder) {
+  std::vector<std::string> paths;
+  std::error_code error;
+  fs::recursive_directory_iterator entry(folder, error);
+  for (const fs::recursive_directory_iterator end; !error && entry != end; entry.increment(error)) {
+    std::error_code dangling;
+    if (entry->is_directory(dangling) && is_hidden(entry->path())) entry.disable_recursion_pending();
+    if (entry.depth() > 0 && is_image(*entry)) paths.push_back(entry->path().string());
+  }
+  if (error) refuse_folder(folder, error);
+  return paths;
+}
+
 std::vector<std::string> images_in(const std::string& folder) {
   std::error_code error;
   if (!fs::is_directory(folder, error)) throw InputError("--images: '" + folder + "' is not a folder");
   std::vector<std::string> paths;
-  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
-    const bool hidden = entry->path().filename().string().front() == '.';  // macOS puts "._a.jpg" beside "a.jpg"
-    std::error_code dangling;
-    if (!hidden && is_image_name(entry->path()) && entry->is_regular_file(dangling))
-      paths.push_back(entry->path().string());
-  }
-  if (error) throw InputError("--images: cannot read the folder '" + folder + "': " + error.message());
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error))
+    if (is_image(*entry)) paths.push_back(entry->path().string());
+  if (error) refuse_folder(folder, error);
+  if (paths.empty()) paths = images_below(folder);
   if (paths.empty()) throw InputError("--images: no .jpg, .jpeg, .png or .bmp file in '" + folder + "'");
   return paths;
 }
@@ -88,8 +115,9 @@ class LabelIndex {
 
   /// The line whose folders fit the item best.
   int find(const RunItem& item) const {
-    auto lines = by_name_.find(item.name);
-    if (lines == by_name_.end()) lines = by_name_.find(fs::path(item.name).stem().string());
+    const fs::path name(item.name);  // with its class's folder, where there is one
+    auto lines = by_name_.find(name.filename().string());
+    if (lines == by_name_.end()) lines = by_name_.find(name.stem().string());
     if (lines == by_name_.end()) throw InputError(path_ + ": no line for '" + item.name + "'");
     const Label* best = nullptr;
     size_t most = 0;
@@ -106,12 +134,13 @@ class LabelIndex {
 
   /// Two images of one name must not share a line that names no folder.
   void expect_told_apart(const std::vector<RunItem>& items) const {
-    for (size_t i = 1; i < items.size(); ++i) {  // sorted by name
-      const RunItem &a = items[i - 1], &b = items[i];
-      if (a.name != b.name || a.path == b.path) continue;
-      const auto lines = by_name_.find(a.name);
-      if (lines == by_name_.end() || lines->second.size() < 2)
-        throw InputError(path_ + ": one line for '" + a.path + "' and '" + b.path +
+    std::map<std::string, std::string> paths;
+    for (const RunItem& item : items) {
+      const std::string name = fs::path(item.name).filename().string();
+      const auto [other, fresh] = paths.emplace(name, item.path);
+      const auto lines = by_name_.find(name);
+      if (!fresh && other->second != item.path && (lines == by_name_.end() || lines->second.size() < 2))
+        throw InputError(path_ + ": one line for '" + other->second + "' and '" + item.path +
                          "'; put the folder in front of the names");
     }
   }
@@ -135,9 +164,12 @@ std::vector<RunItem> collect_images(const std::vector<std::string>& files, const
   }
   std::vector<RunItem> items;
   items.reserve(paths.size());
-  for (const std::string& path : paths) {
+  for (size_t i = 0; i < paths.size(); ++i) {
+    const fs::path path(paths[i]);
+    fs::path name = path.filename();
+    if (i >= files.size()) name = path.lexically_relative(folder);  // "n01440764/1.JPEG" of a folder a class
     // Reports, labels and traces are UTF-8, whatever bytes a name on disk has.
-    items.push_back({valid_utf8(fs::path(path).filename().string()), path, kNoLabel, {}});
+    items.push_back({valid_utf8(name.string()), paths[i], kNoLabel, {}});
   }
   std::sort(items.begin(), items.end(),
             [](const RunItem& a, const RunItem& b) { return std::tie(a.name, a.path) < std::tie(b.name, b.path); });
@@ -166,6 +198,52 @@ void attach_labels(std::vector<RunItem>& items, const std::string& csv_path, con
   }
   for (RunItem& item : items) item.label = labels.find(item);
   labels.expect_told_apart(items);
+}
+
+void attach_folder_labels(std::vector<RunItem>& items, const zoo::ModelSpec& spec,
+                          const std::optional<std::string>& class_list) {
+  const auto folder_of = [](const RunItem& item) {
+    const fs::path name(item.name);
+    return name.has_parent_path() ? name.begin()->string() : std::string();
+  };
+  std::map<std::string, int> labels;  // by folder; in the order that torchvision counts
+  for (const RunItem& item : items)
+    if (const std::string folder = folder_of(item); !folder.empty()) labels.emplace(folder, kNoLabel);
+  if (labels.empty()) return;
+  const std::map<std::string, int> ids = wordnet_ids(spec);
+  const std::vector<std::string> names = class_names(spec, class_list);
+  using Meaning = std::function<int(const std::string&)>;
+  const Meaning meanings[] = {[&](const std::string& folder) {
+                                const auto id = ids.find(folder);
+                                return id == ids.end() ? kNoLabel : id->second;
+                              },
+                              [&](const std::string& folder) {
+                                const auto name = std::find(names.begin(), names.end(), folder);
+                                return name == names.end() ? kNoLabel : static_cast<int>(name - names.begin());
+                              },
+                              [&](const std::string& folder) {
+                                const auto number = parse_number(folder);
+                                return number && *number >= 0 && *number < spec.classes &&
+                                               *number == std::floor(*number)
+                                           ? static_cast<int>(*number)
+                                           : kNoLabel;
+                              }};
+  const auto all_known = [&labels](const Meaning& meaning) {
+    for (auto& [folder, label] : labels)
+      if ((label = meaning(folder)) == kNoLabel) return false;
+    return true;
+  };
+  if (std::none_of(std::begin(meanings), std::end(meanings), all_known)) {
+    if (labels.size() != static_cast<size_t>(spec.classes)) {
+      spdlog::warn("--images: the folders' names are no classes of {} (WordNet ids, names or numbers): no labels",
+                   spec.name);
+      return;
+    }
+    int next = 0;
+    for (auto& [folder, label] : labels) label = next++;
+  }
+  for (RunItem& item : items)
+    if (const auto label = labels.find(folder_of(item)); label != labels.end()) item.label = label->second;
 }
 
 std::vector<std::string> class_names(const zoo::ModelSpec& spec, const std::optional<std::string>& list) {

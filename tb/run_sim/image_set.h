@@ -13,13 +13,14 @@ namespace heatvit::tb {
 constexpr int kNoLabel = -1;
 
 struct RunItem {
-  std::string name;       // the file's own name, without folders; a trace row's name
+  std::string name;       // the file's own name, behind that of its class's folder; a trace row's name
   std::string path;       // empty in timing mode
   int label = kNoLabel;   // class of the model's list
   std::vector<int> kept;  // timing mode with a trace
 };
 
-/// Every file given and every *.jpg, *.jpeg, *.png, *.bmp (any case) of `folder`, sorted by name, at most `limit`.
+/// Every file given and every *.jpg, *.jpeg, *.png, *.bmp (any case) of `folder`, or where it has none of the folders
+/// in it, sorted by name, at most `limit`.
 /// Throws InputError: no such file or folder, a folder without images.
 std::vector<RunItem> collect_images(const std::vector<std::string>& files, const std::string& folder, size_t limit);
 
@@ -28,6 +29,12 @@ std::vector<RunItem> collect_images(const std::vector<std::string>& files, const
 /// images of one name, and may lack the extension. Throws InputError: unreadable, no such class, an item without a
 /// line, lines that contradict each other.
 void attach_labels(std::vector<RunItem>& items, const std::string& csv_path, const zoo::ModelSpec& spec);
+
+/// Labels of images in a folder a class: folders named by WordNet ids of the model's list, by its classes' names or by
+/// their numbers; as many folders as classes are counted by name, as torchvision does. Where that does not tell, there
+/// are no labels, and a warning says so. Other images keep theirs.
+void attach_folder_labels(std::vector<RunItem>& items, const zoo::ModelSpec& spec,
+                          const std::optional<std::string>& class_list = {});
 
 /// Names of the model's classes, from `list` or else its own; empty ones where there is neither.
 std::vector<std::string> class_names(const zoo::ModelSpec& spec, const std::optional<std::string>& list = {});

@@ -92,9 +92,16 @@ std::vector<RunItem> resolve_items(const CommandLine& line, RunOptions& options)
                         : std::numeric_limits<int>::max());
   if (options.mode == soc::Mode::kFunctional) {
     std::vector<RunItem> items = collect_images(line.list("image"), line.text("images"), limit);
-    if (line.has("labels")) attach_labels(items, line.text("labels"), options.spec);
+    options.skipped = check_images(items, options.skip_bad);
+    for (const SkippedImage& image : options.skipped) spdlog::warn("{}; left out", image.reason);
+    if (line.has("labels")) {
+      attach_labels(items, line.text("labels"), options.spec);
+    } else {
+      attach_folder_labels(items, options.spec, options.class_list);
+    }
     return items;
   }
+  if (options.skip_bad) throw InputError("--skip-bad: no effect without --images");
   if (!line.has("token-trace")) {
     if (line.has("limit")) throw InputError("--limit: no effect without --images or --token-trace");
     return std::vector<RunItem>(static_cast<size_t>(options.config.accel.batch), {"-", "", kNoLabel, {}});
@@ -145,8 +152,10 @@ Json resolved_json(const CommandLine& line, const RunOptions& options) {
   }
   json["prune_rates"] = rates.empty() ? Json(nullptr) : rates;
   json["scorer"] = name_of(options.pruning.scorer);
+  json["scorer_by_default"] = options.pruning.enabled() && !line.has("scorer");
   json["selectors"] = options.pruning.positions;
   json["keep"] = options.pruning.keep;
+  json["patches"] = options.spec.patches();
   std::vector<std::string> files = line.list("image");
   std::sort(files.begin(), files.end());
   json["image"] = files;
@@ -201,8 +210,9 @@ CommandLine run_command_line() {
   const OptionGroup input = {
       "Input",
       {{"image", "FILE", "a photograph; may be repeated", true},
-       {"images", "DIR", "every .jpg, .jpeg, .png and .bmp of a folder"},
-       {"labels", "CSV", "file,class[,name]: the right class of each image"},
+       {"images", "DIR", "every .jpg, .jpeg, .png and .bmp of a folder, or of a folder of a folder a class"},
+       {"labels", "CSV", "file,class[,name]: the right class of each image; default: the names of a folder's folders"},
+       {"skip-bad", "", "leave out images that cannot be read, and say which"},
        {"class-list", "CSV", "names of the classes: columns class first, name last; default: the model's"},
        {"limit", "N", "the first N images by name only"},
        {"token-trace", "CSV", "timing mode: image,kept1,kept2,kept3; one run a line, see traces/"},
@@ -361,11 +371,11 @@ RunOptions resolve_run(const CommandLine& line) {
   if (options.mode == soc::Mode::kFunctional)
     options.spec = quant::spec_of(prepare_options(line, options.config.accel));
   options.device = find_device(line.has("device") ? line.text("device") : kDefaultDevice);
-  Design design = resolve_design(options.spec, line.list("config"), line.settings(), options.device);
-  options.config = design.config;
-  options.chosen_tiles = std::move(design.chosen);
+  // Tiles are searched for when all else is known to be right.
+  options.config = resolve_sources(options.spec.base.empty() ? options.spec.name : options.spec.base,
+                                   line.list("config"), line.settings())
+                       .config;
   apply_shorthands(line, options.config);
-  expect_fit(options.config, options.device);
   options.prepare = prepare_options(line, options.config.accel);
   options.pruning = resolve_pruning(line, options.spec, options.mode, options.prepare);
   options.token_trace_out = line.maybe("token-trace-out");
@@ -378,6 +388,7 @@ RunOptions resolve_run(const CommandLine& line) {
   if (line.has("jobs")) options.jobs = static_cast<int>(parse_integer("--jobs", line.text("jobs"), 1, 256));
   options.per_block = line.has("per-block");
   resolve_what_if(line, options);
+  options.skip_bad = line.has("skip-bad");
   options.json = line.maybe("json");
   options.csv = line.maybe("csv");
   options.timeline = line.maybe("timeline");
@@ -408,6 +419,11 @@ RunOptions resolve_run(const CommandLine& line) {
     throw InputError("--mem-trace: records one image, or one batch, in one process; use --limit " +
                      std::to_string(options.config.accel.batch) + " and leave --jobs out");
   }
+  Design design = resolve_design(options.spec, line.list("config"), line.settings(), options.device);
+  options.config = design.config;
+  options.chosen_tiles = std::move(design.chosen);
+  apply_shorthands(line, options.config);
+  expect_fit(options.config, options.device);
   options.resolved = resolved_json(line, options);
   return options;
 }

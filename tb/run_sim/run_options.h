@@ -13,6 +13,7 @@
 #include "models/quant/prepare.h"
 #include "models/reference/float_executor.h"
 #include "tb/run_sim/command_line.h"
+#include "tb/run_sim/image_check.h"
 #include "tb/run_sim/image_set.h"
 
 namespace heatvit::tb {
@@ -29,6 +30,8 @@ struct RunOptions {
   quant::PrepareOptions prepare;          // functional mode
   network::Pruning pruning;
   std::vector<RunItem> items;  // at least one
+  bool skip_bad = false;       // images that cannot be read
+  std::vector<SkippedImage> skipped;
   uint32_t seed = 1;
   int jobs = 1;
   bool quiet = false;

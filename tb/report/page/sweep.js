@@ -14,6 +14,8 @@ if (document.body.dataset.kind === 'sweep') (() => {
   page.append(element('h1', {}, 'Design space: ' + data.title));
   page.append(element('p', {class: 'soft'}, 'All figures are better when they are smaller. A point is on the Pareto front ' +
     'when no other shown point is at least as good in both figures and better in one.'));
+  if (data.completeness) page.append(element('p', {class: 'note'}, 'Only ' + data.completeness + ' points of the sweep are ' +
+    'in this file: the front is that of a part.'));
   const cards = element('div', {class: 'cards'});
   const card = (value, what, key) => cards.append(element('div', {class: 'card'},
     element('b', {'data-key': key, 'data-value': value}, whole(value)), element('span', {}, what)));

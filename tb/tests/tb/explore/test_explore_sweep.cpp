@@ -254,7 +254,7 @@ TEST_F(Sweeps, RefuseToMixSweeps) {
   expect_refused({"sweep", "--config", ini(kSweep), "--out", a, "--vec.lanes", "8"}, "another sweep");
   sweep(ini(other), b);
   expect_refused({"sweep", "merge", "--out", folder_.path("c.sqlite"), a, b}, "another sweep");
-  expect_refused({"sweep", "merge", "--out", a, a}, "the output as well");
+  expect_refused({"sweep", "merge", "--out", a, a}, "is an input as well");
   expect_refused({"sweep", "merge", "--out", a, folder_.path("none")}, "none");
   expect_refused({"sweep", "merge", "--out", folder_.path("d.sqlite")}, "no file to merge");
   // Two files that contradict each other are a fault of the program or the files, not merged in silence.
@@ -438,7 +438,7 @@ TEST_F(Sweeps, RunAsASlurmArrayWithATaskKilledAndRequeued) {
   ASSERT_EQ(status, 0);
   // The task that was killed found its earlier points again: 48 in its file, fewer of them from its last run.
   const std::string log = read_file(cluster + "/log/task-1.log");
-  EXPECT_THAT(log, HasSubstr("48 in the file"));
+  EXPECT_THAT(log, HasSubstr("48 of 384 in the file"));
   EXPECT_EQ(log.find("48 points"), std::string::npos) << log;
   sweep(config, whole, {"--jobs", "2"});
   EXPECT_THAT(query(whole, "SELECT count(*) FROM point WHERE state = 'done'"), ElementsAre("384"));

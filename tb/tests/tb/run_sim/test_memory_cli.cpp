@@ -176,6 +176,42 @@ TEST_F(MemoryCli, TracesOfOtherEditorsAndAddressesThatWrap) {
   expect_trace_refused("0xffffffffffffffff READ 0\n", "bad.trace:1: address 0xffffffffffffffff is beyond");
 }
 
+// The same two requests in every form: a read of 0x1A2B3C0, then a write of the block behind it.
+TEST_F(MemoryCli, FormsOfOtherSimulators) {
+  const std::vector<std::pair<std::string, std::string>> forms = {
+      {"ours.trace", "0x1A2B3C0 READ 0\n0x1A2B400 WRITE 4\n"},
+      {"lower.trace", "0x1a2b3c0 read 0\n0x1a2b400 write 4\n"},
+      {"bare.trace", "1A2B3C0 READ 0\n1A2B400 WRITE 4\n"},
+      {"ramulator1.trace", "0x1A2B3C0 R\n0x1A2B400 W\n"},
+      {"decimal.trace", "27440064 R\n27440128 W\n"},
+      {"ramulator2.trace", "LD 0x1A2B3C0\nST 27440128\n"},
+      {"k6.trc", "0x1A2B3C0 P_FETCH 0\n0x1A2B400 P_MEM_WR 4\n"},
+      {"a.stl", "# generated\n0:\tread\t0x1A2B3C0\n4:\twrite\t0x1A2B400\t0xff\n"},
+      {"a.rstl", "0: read 0x1A2B3C0\n4: (64) write 0x1A2B400\n"},
+      {"gem5.csv", "r,27440064,64,0,1000\nw,27440128,64,0,4750\n"}};
+  for (const auto& [name, text] : forms) {
+    const json r = mem({"--trace", folder_.file(name, text), "--timed"});
+    EXPECT_EQ(r["cycles"], 90) << name;
+    EXPECT_EQ(r["bytes"], 128) << name;
+    EXPECT_FALSE(r["read_latency_ns"].is_null()) << name;
+  }
+  const std::string either = folder_.file("either.trace", "27440064 READ 0\n");
+  expect_refused({"--trace", either}, "either.trace:1: an address without 0x: hexadecimal or decimal?");
+  EXPECT_EQ(mem({"--trace", either, "--trace-format", "dramsim3"})["bytes"], 64);
+  expect_refused({"--trace", either, "--trace-format", "gem5"}, "either.trace:1: lines are r|w,ADDR");
+  expect_refused({"--trace", either, "--trace-format", "valgrind"}, "allowed: dramsim3, ramulator1");
+  EXPECT_EQ(mem({"--trace", folder_.file("long.csv", "r,96,128,0,5\n")})["bytes"], 192);  // three blocks are touched
+}
+
+TEST_F(MemoryCli, AddressesBeyondTheMemoryWrapOnRequest) {
+  const std::string far = folder_.file("far.trace", "0x7ffde0689840 READ 0\n0xffffffffffffffff WRITE 0\n");
+  expect_refused({"--trace", far}, "far.trace:1: address 0x7ffde0689840 is beyond");
+  EXPECT_EQ(mem({"--trace", far, "--wrap"})["bytes"], 128);
+  const std::string near = folder_.file("near.trace", "0xe0689840 READ 0\n0xffffffc0 WRITE 0\n");
+  EXPECT_EQ(mem({"--trace", far, "--wrap"}), mem({"--trace", near}));
+  expect_refused({"--ports", "0", "--wrap"}, "--wrap: no effect without --trace");
+}
+
 TEST_F(MemoryCli, RefusesMalformedTraces) {
   expect_trace_refused("", "holds no request");
   expect_trace_refused("0x0 READ 0\nhello\n", "bad.trace:2");
