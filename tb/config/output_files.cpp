@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include <cctype>
 #include <filesystem>
 
 #include "accel/isa/errors.h"
@@ -54,6 +55,14 @@ void check_outputs(const std::vector<OutputFile>& outputs, const std::vector<std
   for (size_t i = 0; i < outputs.size(); ++i)
     if (!outputs[i].path.empty() && outputs[i].path != "-" && !written[i].is_special())
       AtomicFile probe(outputs[i].path);
+}
+
+void expect_extension(const OutputFile& output, const std::string& extension) {
+  std::string given = std::filesystem::path(output.path).extension().string();
+  for (char& c : given) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  if (given.empty() || given == extension || Identity(output.path).is_special()) return;
+  throw InputError("--" + output.option + ": '" + output.path + "' is written as " + extension.substr(1) +
+                   "; name it so, or convert it afterwards");
 }
 
 }  // namespace heatvit::tb

@@ -16,4 +16,8 @@ struct OutputFile {
 /// devices such as /dev/null may be given more than once.
 void check_outputs(const std::vector<OutputFile>& outputs, const std::vector<std::string>& inputs);
 
+/// Throws InputError where the name has the extension of another kind of file than `extension` (".svg"): a picture
+/// named .png would not be one. No extension, "-" and what is no regular file are all right.
+void expect_extension(const OutputFile& output, const std::string& extension);
+
 }  // namespace heatvit::tb

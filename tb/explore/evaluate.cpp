@@ -12,6 +12,8 @@
 namespace heatvit::explore {
 namespace {
 
+constexpr const char* kExceeds = " exceeds the limit ";
+
 void simulate(const DesignPoint& point, PointResult& result) {
   const lower::Program program = lower::lower(point.spec, point.config.accel, point.pruning, nullptr);
   soc::Simulator simulator(point.config, program, soc::Mode::kTiming);
@@ -32,7 +34,7 @@ void evaluate(const SweepSpec& spec, PointResult& result) {
   result.reason = judge_resources(spec, point.config, result.metrics);  // what does not fit need not be simulated
   if (result.reason.empty()) {
     simulate(point, result);
-    result.reason = broken_limit(spec, result.metrics);
+    result.reason = broken_limit(spec.limits, result.metrics);
   }
   result.state = result.reason.empty() ? PointState::kDone : PointState::kInfeasible;
 }
@@ -46,7 +48,7 @@ std::string judge_resources(const SweepSpec& spec, const soc::SocConfig& config,
   metrics["bram18k"] = static_cast<double>(total.bram18k);
   metrics["lut"] = static_cast<double>(total.lut);
   metrics["ff"] = static_cast<double>(total.ff);
-  const std::string limit = broken_limit(spec, metrics);
+  const std::string limit = broken_limit(spec.limits, metrics);
   const std::string lack = spec.device ? tb::lacking(config, *spec.device) : "";
   return !limit.empty() || lack.empty() ? limit : "does not fit " + spec.device->name + ": " + lack;
 }
@@ -57,14 +59,16 @@ void add_power(const soc::SocConfig& config, const soc::Activity& activity, std:
   metrics["energy_mj"] = power.energy_mj;
 }
 
-std::string broken_limit(const SweepSpec& spec, const std::map<std::string, double>& metrics) {
-  for (const auto& [name, most] : spec.limits) {
+std::string broken_limit(const std::map<std::string, double>& limits, const std::map<std::string, double>& metrics) {
+  for (const auto& [name, most] : limits) {
     const auto metric = metrics.find(name);
     if (metric != metrics.end() && metric->second > most)
-      return name + " " + tb::number_text(metric->second) + " exceeds the limit " + tb::number_text(most);
+      return name + " " + tb::number_text(metric->second) + kExceeds + tb::number_text(most);
   }
   return "";
 }
+
+bool is_limit(const std::string& reason) { return reason.find(kExceeds) != std::string::npos; }
 
 PointResult evaluate_point(const SweepSpec& spec, uint64_t number) {
   const auto begin = std::chrono::steady_clock::now();

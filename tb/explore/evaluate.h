@@ -30,7 +30,10 @@ struct PointResult {
 PointResult evaluate_point(const SweepSpec& spec, uint64_t number);
 
 /// The first limit that the metrics at hand break, in words; "" if none.
-std::string broken_limit(const SweepSpec& spec, const std::map<std::string, double>& metrics);
+std::string broken_limit(const std::map<std::string, double>& limits, const std::map<std::string, double>& metrics);
+
+/// Whether a reason is one of broken_limit(): the design can be built.
+bool is_limit(const std::string& reason);
 
 /// Adds dsp, bram18k, lut and ff of a design. What is wrong with them in words, without a simulation: more than the
 /// device has, or than a limit allows; "" if nothing.

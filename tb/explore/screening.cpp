@@ -58,7 +58,7 @@ PointResult estimated_point(const SweepSpec& spec, uint64_t number, estimate::An
   PointResult result;
   result.number = number;
   result.metrics = estimate_metrics(spec, number, model);
-  const bool feasible = result.metrics.count("latency_ms") != 0 && broken_limit(spec, result.metrics).empty();
+  const bool feasible = result.metrics.count("latency_ms") != 0 && broken_limit(spec.limits, result.metrics).empty();
   result.state = feasible ? PointState::kDone : PointState::kInfeasible;
   return result;
 }
@@ -94,7 +94,7 @@ std::vector<uint64_t> screened_plan(const SweepSpec& spec, const std::vector<uin
     if (metrics.count("latency_ms") == 0) continue;
     Metrics optimistic = metrics;
     optimistic["latency_ms"] *= fast;
-    if (!broken_limit(spec, optimistic).empty()) continue;
+    if (!broken_limit(spec.limits, optimistic).empty()) continue;
     numbers.push_back(number);
     worst.push_back(objectives_of(spec, metrics, slow));
     best.push_back(objectives_of(spec, metrics, fast));

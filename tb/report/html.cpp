@@ -43,7 +43,8 @@ std::string assemble(const std::string& title, const char* kind, const Json& dat
           "</noscript></main>\n<script type=\"application/json\" id=\"data\">";
   text += embeddable(data) + "</script>\n<script>\n";
   text.append(page::chart_library());
-  for (const std::string_view script : {page::common_script(), page::run_script(), page::sweep_script()}) {
+  for (const std::string_view script :
+       {page::common_script(), page::run_script(), page::sweep_script(), page::compare_script()}) {
     text += "\n</script>\n<script>\n";
     text.append(script);
   }
@@ -147,6 +148,13 @@ std::string sweep_page(const std::string& title, const std::vector<std::string>&
                     {"metrics", p.metrics}});
   return assemble(title + " - HeatViT simulator", "sweep",
                   {{"title", title}, {"objectives", objectives}, {"completeness", completeness}, {"points", rows}});
+}
+
+std::string compare_page(const Json& comparison) {
+  std::string title;
+  for (const Json& run : comparison.at("runs"))
+    title += (title.empty() ? "" : ", ") + fs::path(run.at("file").get<std::string>()).filename().string();
+  return assemble(title + " - HeatViT simulator", "compare", comparison);
 }
 
 }  // namespace heatvit::tb

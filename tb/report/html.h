@@ -35,6 +35,9 @@ struct SweepPoint {
 std::string sweep_page(const std::string& title, const std::vector<std::string>& objectives,
                        const std::vector<SweepPoint>& points, const std::string& completeness = "");
 
+/// A page of what run_sim compare writes as JSON.
+std::string compare_page(const nlohmann::ordered_json& comparison);
+
 /// An image cut to the network's input, at most 223 pixels a side, as a data URI (JPEG). Throws InputError: no such
 /// image.
 std::string thumbnail(const std::string& path, const zoo::ModelSpec& spec);

@@ -2,6 +2,7 @@
 #include "tb/config/numbers.h"
 #include "tb/estimate/analytic.h"
 #include "tb/report/bottleneck.h"
+#include "tb/report/roofline.h"
 #include "tb/report/run_report.h"
 
 namespace heatvit::tb {
@@ -122,6 +123,7 @@ Json to_json(const RunReport& report) {
     json["bottleneck"] = bottleneck_json(bottleneck_of(report));
   }
   json.update(hardware_json(report));
+  if (report.hardware()) json["roofline"] = roofline_json(report);
   json["memory"] = memory_json(report);
   json["simulation"] = {
       {"wall_s", report.wall_s()}, {"transactions", report.transactions()}, {"tiles", report.tiles()}};

@@ -194,7 +194,7 @@ std::string operations_text(const RunReport& report, bool per_block) {
                                       fixed(static_cast<double>(row.bytes()) / images / 1024, 0)};
     for (const modules::Unit unit : units) {
       const modules::CauseCounts& causes = row.units[static_cast<size_t>(unit)];
-      cells.push_back(unit_cell(causes, analytic ? row.cycles : sum(causes)));
+      cells.push_back(unit_cell(causes, analytic ? std::max(row.cycles, sum(causes)) : sum(causes)));
     }
     table.add(cells);
   };
@@ -208,9 +208,8 @@ std::string operations_text(const RunReport& report, bool per_block) {
          "bytes\n"
          "  or the CPU's arithmetic; operations overlap, so cycles may lie below it, their total cannot. dma_in ... "
          "cpu: per cent of " +
-         (analytic
-              ? "these\n  cycles in which the unit works; weights that are fetched ahead can make it more than 100.\n"
-              : "the unit's\n  cycles in which it worked, then what it mostly waited for otherwise.\n");
+         (analytic ? "these\n  cycles in which the unit works (all of them where it works ahead of others).\n"
+                   : "the unit's\n  cycles in which it worked, then what it mostly waited for otherwise.\n");
 }
 
 std::string counters_text(const RunReport& report) {

@@ -1,12 +1,18 @@
-// run_sim compare: two runs side by side.
+// run_sim compare: runs side by side.
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "accel/isa/errors.h"
+#include "tb/config/atomic_file.h"
 #include "tb/config/json_file.h"
 #include "tb/config/numbers.h"
+#include "tb/config/output_files.h"
+#include "tb/config/text_lines.h"
 #include "tb/config/text_table.h"
+#include "tb/explore/store.h"
+#include "tb/report/html.h"
 #include "tb/run_sim/command_line.h"
 #include "tb/run_sim/commands.h"
 
@@ -19,17 +25,54 @@ using Json = nlohmann::ordered_json;
 constexpr int kExitDiffers = 3;
 
 constexpr const char* kIntro =
-    R"(run_sim compare A.json B.json: two runs (run_sim run --json) side by side
+    R"(run_sim compare A B [C ...]: runs side by side
 
-Example
+A run is a JSON file (run_sim run --json), or a point of a sweep: R.sqlite:17. The first one is what the others are held
+against. Where clocks differ, operations and units are compared in microseconds instead of cycles.
+
+Examples
   run_sim compare before.json after.json --tolerance 1
+  run_sim compare a.json b.json R.sqlite:17 --json c.json --html c.html
   run_sim compare float.json int8.json          of --mode float --logits and --logits: how far the numbers are apart
 
-Exit codes: 0 compared, and within --tolerance where one is given; 3 the mean latencies differ by more; 2 a file is not as
-run_sim writes it.
+Exit codes: 0 compared, and within --tolerance where one is given; 3 a mean latency differs from the first one's by
+more; 2 a file is not as run_sim writes it.
 )";
 
+/// A point of a sweep in the form of a run; it has no breakdown.
+Json point_as_run(const std::string& path, uint64_t number) {
+  const explore::Store store = explore::Store::open(path);
+  const auto point = store.find(number);
+  if (!point) throw InputError("'" + path + "' has no point " + std::to_string(number));
+  if (!point->metrics.count("latency_ms"))
+    throw InputError("'" + path + "': point " + std::to_string(number) + " was not simulated: " + point->reason);
+  const auto metric = [&](const char* name) { return point->metrics.at(name); };
+  Json config = parse_json(point->resolved, path);
+  Json resources = {
+      {"dsp", metric("dsp")}, {"bram18", metric("bram18k")}, {"lut", metric("lut")}, {"ff", metric("ff")}};
+  const double ms = metric("latency_ms");
+  return {{"schema", "heatvit-sim/run/1"},
+          {"model", config.value("model", "")},
+          {"mode", "timing"},
+          {"config", std::move(config)},
+          {"images", Json::array({Json::object()})},
+          {"summary", {{"latency_ms", {{"mean", ms}}}, {"fps", 1000 / ms}, {"gmacs_mean", metric("gmacs")}}},
+          {"breakdown", Json::array()},
+          {"resources", std::move(resources)},
+          {"power_w", metric("power_w")},
+          {"energy_mj", metric("energy_mj")}};
+}
+
 Json read_run(const std::string& path) {
+  const size_t colon = path.rfind(':');
+  std::error_code ignored;
+  if (colon != std::string::npos && !std::filesystem::exists(path, ignored)) {
+    const auto number = parse_number(path.substr(colon + 1));
+    if (number && *number >= 0 && *number < 1e18 && *number == std::floor(*number))
+      return point_as_run(path.substr(0, colon), static_cast<uint64_t>(*number));
+  }
+  if (std::filesystem::exists(path, ignored) && read_bytes(path).rfind("SQLite format 3", 0) == 0)
+    throw InputError("'" + path + "' holds the points of a sweep; which one? " + path + ":17");
   Json run = read_json(path);
   if (!run.is_object() || run.value("schema", Json()) != "heatvit-sim/run/1")
     throw InputError("'" + path + "' is no result of run_sim run --json (schema heatvit-sim/run/1)");
@@ -46,23 +89,69 @@ std::string change(double a, double b) {
   return (percent > 0 ? "+" : "") + fixed(percent, 1) + " %";
 }
 
-/// A table of two columns of numbers and their difference; what both lack is left out.
-class Comparison {
- public:
-  explicit Comparison(const std::string& what)
-      : table_({Align::kLeft, Align::kRight, Align::kRight, Align::kRight, Align::kRight}) {
-    table_.add({what, "A", "B", "B - A", "change"});
-  }
-  void add(const std::string& name, double a, double b, int digits) {
-    table_.add({name, fixed(a, digits), fixed(b, digits), fixed(b - a, digits), change(a, b)});
-  }
-  std::string text() const { return table_.text(); }
-
- private:
-  Table table_;
+/// Figures of all runs, a column each.
+struct Section {
+  std::string title, what;
+  int digits = 0;
+  struct Row {
+    std::string group, name;  // group: a heading above rows that belong together; "" none
+    std::vector<double> values;
+  };
+  std::vector<Row> rows;
 };
 
-/// Sums over blocks by name, names in the order of A, then those only B has.
+std::string name_of_run(size_t index) {
+  return index < 26 ? std::string(1, static_cast<char>('A' + index)) : "run " + std::to_string(index + 1);
+}
+
+std::string text_of(const Section& section, size_t runs) {
+  if (section.rows.empty()) return "";
+  const bool two = runs == 2;
+  std::vector<Align> columns(1 + (two ? 4 : 2 * runs - 1), Align::kRight);
+  columns[0] = Align::kLeft;
+  Table table(columns);
+  std::vector<std::string> head = {section.what};
+  for (size_t r = 0; r < runs; ++r) {
+    head.push_back(name_of_run(r));
+    if (!two && r > 0) head.emplace_back("to A");
+  }
+  if (two) head.insert(head.end(), {"B - A", "change"});
+  table.add(head);
+  std::string group;
+  for (const Section::Row& row : section.rows) {
+    if (row.group != group) {
+      std::vector<std::string> heading(columns.size());
+      heading[0] = group = row.group;
+      table.add(heading);
+    }
+    std::vector<std::string> cells = {(row.group.empty() ? "" : "  ") + row.name};
+    for (size_t r = 0; r < runs; ++r) {
+      cells.push_back(fixed(row.values[r], section.digits));
+      if (!two && r > 0) cells.push_back(change(row.values[0], row.values[r]));
+    }
+    if (two) {
+      cells.push_back(fixed(row.values[1] - row.values[0], section.digits));
+      cells.push_back(change(row.values[0], row.values[1]));
+    }
+    table.add(cells);
+  }
+  return "\n" + section.title + "\n" + table.text();
+}
+
+Json json_of(const Section& section) {
+  Json rows = Json::array();
+  for (const Section::Row& row : section.rows) {
+    Json changes = Json::array();
+    for (const double value : row.values)
+      changes.push_back(row.values[0] == 0 ? Json(nullptr) : Json(100 * (value - row.values[0]) / row.values[0]));
+    Json json = {{"name", row.name}, {"values", row.values}, {"change_percent", std::move(changes)}};
+    if (!row.group.empty()) json["group"] = row.group;
+    rows.push_back(std::move(json));
+  }
+  return {{"title", section.title}, {"what", section.what}, {"digits", section.digits}, {"rows", std::move(rows)}};
+}
+
+/// Sums over blocks by name, in the order of their first appearance.
 using Sums = std::vector<std::pair<std::string, double>>;
 
 double& slot(Sums& sums, const std::string& name) {
@@ -71,26 +160,65 @@ double& slot(Sums& sums, const std::string& name) {
   return sums.emplace_back(name, 0).second;
 }
 
-void add_both(Comparison& table, Sums a, Sums b, int digits) {
-  for (const auto& [name, value] : b) slot(a, name);
-  for (const auto& [name, value] : a) {
-    const double other = slot(b, name);
-    if (value != 0 || other != 0) table.add(name, value, other, digits);
+/// Rows of what any run has; those that are 0 everywhere are left out.
+void add_all(Section& section, std::vector<Sums> runs, const std::string& group = "") {
+  std::vector<std::string> names;
+  for (const Sums& sums : runs)
+    for (const auto& [name, value] : sums)
+      if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+  for (const std::string& name : names) {
+    Section::Row row{group, name, {}};
+    for (Sums& sums : runs) row.values.push_back(slot(sums, name));
+    if (std::any_of(row.values.begin(), row.values.end(), [](double v) { return v != 0; }))
+      section.rows.push_back(std::move(row));
   }
 }
 
-Sums by_operation(const Json& run, const char* key) {
+template <typename Figures>
+std::vector<Sums> of_each(const std::vector<Json>& runs, const Figures& figures) {
+  std::vector<Sums> all;
+  for (const Json& run : runs) all.push_back(figures(run));
+  return all;
+}
+
+double clock_of(const Json& run) {
+  const Json& value = run.at("config").value("pl.clock_mhz", Json());
+  const double mhz = value.is_number()   ? value.get<double>()
+                     : value.is_string() ? parse_number(value.get<std::string>()).value_or(0)
+                                         : 0;
+  if (mhz <= 0) throw InputError("compare: a run has no pl.clock_mhz");
+  return mhz;
+}
+
+/// What a cycle is counted in: 1, or microseconds where clocks differ.
+struct TimeUnit {
+  bool cycles = true;
+  double of(const Json& run) const { return cycles ? 1 : 1 / clock_of(run); }
+  std::string name() const { return cycles ? "cycles" : "microseconds"; }
+};
+
+Sums by_operation(const Json& run, double scale) {
   Sums sums;
-  for (const Json& row : run.at("breakdown")) slot(sums, row.at("op")) += row.at(key).get<double>();
+  for (const Json& row : run.at("breakdown")) slot(sums, row.at("op")) += scale * row.at("cycles").get<double>();
   return sums;
 }
 
-/// "pe busy", "pe wait_weights", ...
-Sums by_unit(const Json& run) {
+std::vector<std::string> units_of(const std::vector<Json>& runs) {
+  std::vector<std::string> units;
+  for (const Json& run : runs)
+    for (const Json& row : run.at("breakdown"))
+      for (const auto& [unit, causes] : row.at("units").items())
+        if (std::find(units.begin(), units.end(), unit) == units.end()) units.push_back(unit);
+  return units;
+}
+
+/// "busy", "wait_weights", ... of a unit.
+Sums by_cause(const Json& run, const std::string& unit, double scale) {
   Sums sums;
-  for (const Json& row : run.at("breakdown"))
-    for (const auto& [unit, causes] : row.at("units").items())
-      for (const auto& [cause, cycles] : causes.items()) slot(sums, unit + " " + cause) += cycles.get<double>();
+  for (const Json& row : run.at("breakdown")) {
+    const Json causes = row.at("units").value(unit, Json::object());
+    for (const auto& [cause, cycles] : causes.items()) slot(sums, unit + " " + cause) += scale * cycles.get<double>();
+  }
   return sums;
 }
 
@@ -108,17 +236,52 @@ Sums energy_of(const Json& run) {
   return sums;
 }
 
-std::string options_text(const Json& a, const Json& b) {
-  Table table({Align::kLeft, Align::kLeft, Align::kLeft});
-  table.add({"option", "A", "B"});
-  bool any = false;
-  for (const auto& [key, value] : b.items()) {
-    const Json other = a.value(key, Json());
-    if (other == value) continue;
-    any = true;
-    table.add({key, other.dump(), value.dump()});
+/// A number and its text are the same value: points of a sweep have texts.
+Json plain(const Json& value) {
+  if (!value.is_string()) return value;
+  const auto number = parse_number(value.get<std::string>());
+  if (!number) return value;
+  return *number == std::floor(*number) && std::abs(*number) < 1e15 ? Json(static_cast<int64_t>(*number))
+                                                                    : Json(*number);
+}
+
+/// [{"option", "values"}] of the options that are not the same in all runs.
+Json differing_options(const std::vector<Json>& runs) {
+  std::vector<std::string> keys;
+  for (const Json& run : runs)
+    for (const auto& [key, value] : run.at("config").items())
+      if (std::find(keys.begin(), keys.end(), key) == keys.end()) keys.push_back(key);
+  Json options = Json::array();
+  for (const std::string& key : keys) {
+    Json values = Json::array();
+    bool same = true;
+    const auto lacks = [&key](const Json& run) { return !run.at("config").contains(key); };
+    if (std::any_of(runs.begin(), runs.end(), lacks)) continue;  // points of a sweep have fewer
+    for (const Json& run : runs) {
+      values.push_back(plain(run.at("config").value(key, Json())));
+      same = same && values.back() == values.front();
+    }
+    if (!same) options.push_back({{"option", key}, {"values", std::move(values)}});
   }
-  return any ? table.text() : "  none\n";
+  return options;
+}
+
+std::string options_text(const Json& options, size_t runs) {
+  if (options.empty()) return "  none\n";
+  Table table(std::vector<Align>(runs + 1, Align::kLeft));
+  std::vector<std::string> head = {"option"};
+  for (size_t r = 0; r < runs; ++r) head.push_back(name_of_run(r));
+  table.add(head);
+  for (const Json& option : options) {
+    std::vector<std::string> cells = {option["option"].get<std::string>()};
+    for (const Json& value : option["values"]) {
+      constexpr size_t kLongest = 60;
+      const std::string text = value.dump();
+      cells.push_back(text.size() > kLongest ? text.substr(0, kLongest) + " ..." : text);
+    }
+    table.add(cells);
+  }
+  return table.text();
 }
 
 double latency_of(const Json& run) { return run.at("summary").at("latency_ms").at("mean"); }
@@ -127,22 +290,34 @@ double latency_of(const Json& run) { return run.at("summary").at("latency_ms").a
 double ms_per_image(const Json& run) { return run.at("summary").value("ms_per_image", latency_of(run)); }
 bool batched(const Json& run) { return ms_per_image(run) != latency_of(run); }
 
-std::string comparison_text(const Json& a, const Json& b) {
-  Comparison summary("figure"), operations("operation"), units("unit and cause"), resources("resource"), energy("part");
-  summary.add("latency, ms", latency_of(a), latency_of(b), 3);
-  if (batched(a) || batched(b)) summary.add("ms an image", ms_per_image(a), ms_per_image(b), 3);
-  summary.add("images/s", a.at("summary").at("fps"), b.at("summary").at("fps"), 1);
-  summary.add("GMAC", a.at("summary").at("gmacs_mean"), b.at("summary").at("gmacs_mean"), 3);
-  add_both(summary, {{"power, W", a.value("power_w", 0.0)}, {"energy, mJ", a.value("energy_mj", 0.0)}},
-           {{"power, W", b.value("power_w", 0.0)}, {"energy, mJ", b.value("energy_mj", 0.0)}}, 3);
-  add_both(operations, by_operation(a, "cycles"), by_operation(b, "cycles"), 0);
-  add_both(units, by_unit(a), by_unit(b), 0);
-  add_both(resources, numbers_of(a.value("resources", Json::object())),
-           numbers_of(b.value("resources", Json::object())), 0);
-  add_both(energy, energy_of(a), energy_of(b), 3);
-  return "Options that differ\n" + options_text(a.at("config"), b.at("config")) + "\nSummary\n" + summary.text() +
-         "\nCycles by operation\n" + operations.text() + "\nCycles by unit\n" + units.text() + "\nResources\n" +
-         resources.text() + "\nEnergy, mJ\n" + energy.text();
+std::vector<Section> sections_of(const std::vector<Json>& runs) {
+  TimeUnit time;
+  for (const Json& run : runs) time.cycles = time.cycles && clock_of(run) == clock_of(runs.front());
+  const bool batches = std::any_of(runs.begin(), runs.end(), batched);
+  Section summary{"Summary", "figure", 3, {}}, resources{"Resources", "resource", 0, {}},
+      energy{"Energy, mJ", "part", 3, {}};
+  const std::string of = time.cycles ? "Cycles" : "Microseconds";
+  Section operations{of + " by operation", "operation", time.cycles ? 0 : 2, {}};
+  Section units{of + " by unit", "unit and cause", time.cycles ? 0 : 2, {}};
+  add_all(summary, of_each(runs, [batches](const Json& run) {
+            Sums sums = {{"latency, ms", latency_of(run)}};
+            if (batches) sums.emplace_back("ms an image", ms_per_image(run));
+            sums.emplace_back("images/s", run.at("summary").at("fps"));
+            sums.emplace_back("GMAC", run.at("summary").at("gmacs_mean"));
+            sums.emplace_back("power, W", run.value("power_w", 0.0));
+            sums.emplace_back("energy, mJ", run.value("energy_mj", 0.0));
+            return sums;
+          }));
+  const bool detailed =
+      std::none_of(runs.begin(), runs.end(), [](const Json& run) { return run.at("breakdown").empty(); });
+  if (detailed) {
+    add_all(operations, of_each(runs, [time](const Json& run) { return by_operation(run, time.of(run)); }));
+    for (const std::string& unit : units_of(runs))
+      add_all(units, of_each(runs, [&](const Json& run) { return by_cause(run, unit, time.of(run)); }), unit);
+    add_all(energy, of_each(runs, energy_of));
+  }
+  add_all(resources, of_each(runs, [](const Json& run) { return numbers_of(run.value("resources", Json::object())); }));
+  return {summary, operations, units, resources, energy};
 }
 
 bool has_latency(const Json& run) { return run.at("summary").contains("latency_ms"); }
@@ -184,14 +359,90 @@ std::string logits_text(const Json& a, const Json& b) {
   return table.text();
 }
 
+struct Request {
+  std::vector<std::string> names;
+  std::vector<Json> runs;
+  std::optional<double> tolerance;
+};
+
+struct Answer {
+  Json json;
+  std::string text;
+  bool differs = false;  // by more than the tolerance
+};
+
+Answer compare(const Request& request) {
+  const std::vector<Json>& runs = request.runs;
+  const bool timed = std::all_of(runs.begin(), runs.end(), has_latency);
+  const bool logits = runs.size() == 2 && std::all_of(runs.begin(), runs.end(), has_logits);
+  if (!timed && !logits)
+    throw InputError("compare: no latencies in both files (float mode has none) and no logits; run with --logits");
+  if (!timed && request.tolerance) throw InputError("--tolerance: not both files have latencies (float mode has none)");
+  Answer answer;
+  Json names = Json::array(), tables = Json::array();
+  for (size_t r = 0; r < runs.size(); ++r) {
+    answer.text += name_of_run(r) + ": " + request.names[r] + "\n";
+    names.push_back({{"name", name_of_run(r)},
+                     {"file", valid_utf8(request.names[r])},
+                     {"model", runs[r].value("model", Json())},
+                     {"mode", runs[r].value("mode", Json())}});
+  }
+  const Json options = differing_options(runs);
+  answer.text += "\nOptions that differ\n" + options_text(options, runs.size());
+  if (timed) {
+    for (const Section& section : sections_of(runs)) {
+      answer.text += text_of(section, runs.size());
+      if (!section.rows.empty()) tables.push_back(json_of(section));
+    }
+    const double first = latency_of(runs.front());
+    for (const Json& run : runs)
+      answer.differs =
+          answer.differs || (request.tolerance && std::abs(latency_of(run) - first) > *request.tolerance / 100 * first);
+  }
+  answer.json = {{"schema", "heatvit-sim/compare/1"},
+                 {"runs", std::move(names)},
+                 {"options", options},
+                 {"tables", std::move(tables)}};
+  if (logits) {
+    const std::string text = logits_text(runs[0], runs[1]);
+    answer.text += "\nLogits\n" + text;
+    answer.json["logits"] = text;
+  }
+  return answer;
+}
+
+CommandLine compare_command_line() {
+  return {kIntro,
+          {{"Compare",
+            {{"tolerance", "PERCENT", "exit code 3 where a mean latency differs from the first one's by more"},
+             {"json", "FILE", "all of it as JSON"},
+             {"html", "PAGE", "all of it as a page"},
+             {"quiet", "", "nothing on stdout"}}}},
+          false};
+}
+
+Request resolve_request(const CommandLine& line, const std::vector<std::string>& files) {
+  if (files.size() < 2) throw InputError("compare: two files are needed at least: run_sim compare A.json B.json");
+  Request request{files, {}, {}};
+  if (line.has("tolerance")) {
+    request.tolerance = parse_number(line.text("tolerance"));
+    if (!request.tolerance || *request.tolerance < 0)
+      throw InputError("--tolerance: '" + line.text("tolerance") + "' is not allowed; allowed: per cent, 0 or more");
+  }
+  std::vector<OutputFile> outputs;
+  for (const char* option : {"json", "html"})
+    if (line.has(option)) outputs.push_back({option, line.text(option)});
+  std::vector<std::string> inputs = files;
+  for (const std::string& file : files) inputs.push_back(file.substr(0, file.rfind(':')));
+  check_outputs(outputs, inputs);
+  for (const std::string& file : files) request.runs.push_back(read_run(file));
+  return request;
+}
+
 }  // namespace
 
 int compare_command(const Arguments& arguments) {
-  CommandLine line(kIntro,
-                   {{"Compare",
-                     {{"tolerance", "PERCENT", "exit code 3 where the mean latencies differ by more"},
-                      {"quiet", "", "nothing on stdout"}}}},
-                   false);
+  CommandLine line = compare_command_line();
   Arguments options = arguments;
   std::vector<std::string> files;
   while (!options.empty() && options.front().rfind('-', 0) != 0) {
@@ -200,33 +451,25 @@ int compare_command(const Arguments& arguments) {
   }
   line.parse(options);
   if (answered(line)) return 0;
-  if (files.size() != 2) throw InputError("compare: two files are needed: run_sim compare A.json B.json");
-  std::optional<double> tolerance;
-  if (line.has("tolerance")) {
-    tolerance = parse_number(line.text("tolerance"));
-    if (!tolerance || *tolerance < 0)
-      throw InputError("--tolerance: '" + line.text("tolerance") + "' is not allowed; allowed: per cent, 0 or more");
-  }
-  const Json a = read_run(files[0]), b = read_run(files[1]);
-  std::string text;
-  double before = 0, after = 0;
+  const Request request = resolve_request(line, files);
+  Answer answer;
   try {
-    const bool timed = has_latency(a) && has_latency(b), logits = has_logits(a) && has_logits(b);
-    if (!timed && !logits)
-      throw InputError("compare: no latencies in both files (float mode has none) and no logits; run with --logits");
-    if (!timed && tolerance) throw InputError("--tolerance: not both files have latencies (float mode has none)");
-    if (timed) {
-      text = comparison_text(a, b);
-      before = latency_of(a), after = latency_of(b);
-    } else {
-      text = "Options that differ\n" + options_text(a.at("config"), b.at("config"));
-    }
-    if (logits) text += "\nLogits\n" + logits_text(a, b);
+    answer = compare(request);
   } catch (const Json::exception& error) {
-    throw InputError("'" + files[0] + "' or '" + files[1] + "' is not as run_sim writes it: " + error.what());
+    std::string names;
+    for (const std::string& name : request.names) names += (names.empty() ? "'" : "' or '") + name;
+    throw InputError(names + "' is not as run_sim writes it: " + error.what());
   }
-  if (!line.has("quiet")) print("A: " + files[0] + "\nB: " + files[1] + "\n\n" + text);
-  return tolerance && std::abs(after - before) > *tolerance / 100 * before ? kExitDiffers : 0;
+  bool to_stdout = false;
+  for (const char* option : {"json", "html"}) {
+    if (!line.has(option)) continue;
+    to_stdout = to_stdout || line.text(option) == "-";
+    AtomicFile file(line.text(option));
+    file.write(option == std::string("json") ? answer.json.dump(1) + "\n" : compare_page(answer.json));
+    file.commit();
+  }
+  if (!line.has("quiet") && !to_stdout) print(answer.text);
+  return answer.differs ? kExitDiffers : 0;
 }
 
 }  // namespace heatvit::tb

@@ -12,6 +12,7 @@
 #include "tb/explore/store.h"
 #include "tb/run_sim/command_line.h"
 #include "tb/run_sim/commands.h"
+#include "tb/run_sim/sweep_points.h"
 
 namespace heatvit::tb {
 namespace {
@@ -34,7 +35,9 @@ CommandLine pareto_command_line() {
   return {
       kIntro,
       {{"Pareto front",
-        {{"objectives", "A,B,...", "of latency_ms, dsp, bram18k, gmacs, tiles; default: those of the sweep"},
+        {{"objectives", "A,B,...",
+          "of latency_ms, dsp, bram18k, lut, ff, power_w, energy_mj, gmacs, tiles; default: those of the sweep"},
+         {"limit", "METRIC=MOST", "these limits instead of the sweep's, without simulating again", true},
          {"svg", "FILE", "a picture of the first two objectives"},
          {"csv", "FILE", "the front as a table"},
          {"reference", "X,Y,...", "one number an objective: prints the hypervolume that the points dominate below it"},
@@ -74,14 +77,18 @@ struct Front {
   std::vector<PointResult> results;  // feasible ones
   std::vector<Objectives> values;
   std::vector<size_t> front;
-  std::string part;  // "21 of 42" points of the sweep are there
+  std::string part;    // "21 of 42" points of the sweep are there
+  size_t unknown = 0;  // points that broke a limit of the sweep before they were simulated
 };
 
-Front front_of(const explore::Store& store, const std::vector<std::string>& names) {
+Front front_of(const explore::Store& store, const std::vector<std::string>& names,
+               const std::vector<std::string>& limits) {
   Front f;
   f.names = names;
   f.part = store.completeness();
-  for (PointResult& result : store.results()) {
+  std::vector<PointResult> results = store.results();
+  if (!limits.empty()) f.unknown = apply_limits(results, parse_limits(limits));
+  for (PointResult& result : results) {
     if (result.state != explore::PointState::kDone) continue;
     Objectives values;
     for (const std::string& name : names) values.push_back(result.metrics.at(name));
@@ -118,7 +125,11 @@ std::string as_text(const Front& f) {
     table.add(cells);
   }
   return table.text() + "\n  " + grouped(f.front.size()) + " of " + grouped(f.results.size()) + " feasible points\n" +
-         (f.part.empty() ? "" : "  " + f.part + " points of the sweep are in this file\n");
+         (f.part.empty() ? "" : "  " + f.part + " points of the sweep are in this file\n") +
+         (f.unknown == 0 ? ""
+                         : "  " + grouped(f.unknown) +
+                               " points broke a limit of the sweep before they were simulated, so they are not among "
+                               "these\n");
 }
 
 std::string as_csv(const Front& f) {
@@ -162,9 +173,10 @@ int pareto_command(const Arguments& arguments) {
   if (!named) throw InputError("pareto: a file is needed first: run_sim pareto R.sqlite");
   for (const char* option : {"svg", "csv"})
     if (line.has(option)) check_outputs({{option, line.text(option)}}, {arguments.front()});
+  if (line.has("svg")) expect_extension({"svg", line.text("svg")}, ".svg");
   const bool quiet = line.has("quiet") || line.text("svg") == "-" || line.text("csv") == "-";
   const explore::Store store = explore::Store::open(arguments.front());
-  const Front front = front_of(store, resolve_objectives(line, store));
+  const Front front = front_of(store, resolve_objectives(line, store), line.list("limit"));
   Objectives reference;
   if (line.has("reference")) reference = resolve_reference(line.text("reference"), front.names.size());
   if (line.has("svg")) write_file(line.text("svg"), as_svg(front));

@@ -15,6 +15,7 @@
 #include "tb/explore/sweep_spec.h"
 #include "tb/run_sim/command_line.h"
 #include "tb/run_sim/commands.h"
+#include "tb/run_sim/sweep_points.h"
 
 namespace heatvit::tb {
 namespace {
@@ -41,6 +42,8 @@ Examples
   run_sim sweep --config S.ini --out R.sqlite --jobs 2
   run_sim sweep --config S.ini --out part3.sqlite --shard 3/8            the fourth of eight parts
   run_sim sweep merge --out R.sqlite part0.sqlite part1.sqlite ...
+  run_sim sweep export R.sqlite --csv all.csv                            a column an axis and a column a metric
+  run_sim sweep show R.sqlite 17; run_sim sweep ini R.sqlite 17 --out P.ini    one point; the point as --config
   run_sim pareto R.sqlite
 )";
 
@@ -159,7 +162,16 @@ int merge(Arguments words) {
 }  // namespace
 
 int sweep_command(const Arguments& arguments) {
-  if (!arguments.empty() && arguments.front() == "merge") return merge({arguments.begin() + 1, arguments.end()});
+  if (!arguments.empty()) {
+    const Arguments rest(arguments.begin() + 1, arguments.end());
+    const std::string& action = arguments.front();
+    if (action == "merge") return merge(rest);
+    if (action == "export") return sweep_export(rest);
+    if (action == "show") return sweep_show(rest);
+    if (action == "ini") return sweep_ini(rest);
+    if (action.rfind('-', 0) != 0)
+      throw InputError("sweep: '" + action + "' is not allowed; allowed: options, merge, export, show or ini");
+  }
   CommandLine line = sweep_command_line();
   line.parse(arguments);
   if (answered(line)) return 0;

@@ -39,7 +39,7 @@ constexpr Subcommand kSubcommands[] = {
     {"sweep", "many design points, stored as they get ready", sweep_command},
     {"pareto", "the front of a sweep's results", pareto_command},
     {"report", "a page of a run or of a sweep", report_command},
-    {"compare", "two runs side by side", compare_command},
+    {"compare", "runs side by side", compare_command},
     {"reproduce", "published figures against simulated ones", reproduce_command},
     {"mem", "the memory alone, under a trace or under fabric masters", mem_command},
     {"hls-config", "the C++ header that fixes the sizes of a synthesis", hls_config_command},

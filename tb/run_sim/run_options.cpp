@@ -393,6 +393,7 @@ RunOptions resolve_run(const CommandLine& line) {
   options.csv = line.maybe("csv");
   options.timeline = line.maybe("timeline");
   options.roofline = line.maybe("roofline");
+  if (options.roofline) expect_extension({"roofline", *options.roofline}, ".svg");
   options.mem_trace = line.maybe("mem-trace");
   options.class_list = line.maybe("class-list");
   options.logits_out = line.maybe("logits-out");

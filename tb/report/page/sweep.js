@@ -20,8 +20,10 @@ if (document.body.dataset.kind === 'sweep') (() => {
   const card = (value, what, key) => cards.append(element('div', {class: 'card'},
     element('b', {'data-key': key, 'data-value': value}, whole(value)), element('span', {}, what)));
   card(data.points.length, 'points', 'points');
-  card(feasible.length, 'can be built', 'feasible');
-  card(refused.length, 'cannot', 'infeasible');
+  card(feasible.length, 'feasible', 'feasible');
+  const beyond = refused.filter(p => p.reason.includes(' exceeds the limit '));
+  if (beyond.length > 0) card(beyond.length, 'beyond a limit', 'beyond');
+  card(refused.length - beyond.length, 'cannot be built', 'infeasible');
   page.append(cards);
 
   // Points that no other beats in both figures, by rising x.
