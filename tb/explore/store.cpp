@@ -200,6 +200,8 @@ Store Store::create_like(const std::string& path, const std::string& original) {
   return Store(std::move(impl));
 }
 
+void Store::describe_origin(const std::string& text) { impl_->describe("provenance", text); }
+
 void Store::plan(uint64_t points) {
   const uint64_t known = planned();
   if (points <= known) return;

@@ -46,6 +46,9 @@ class Store {
   /// Creates `path` as a copy of an existing file's description, without its points.
   static Store create_like(const std::string& path, const std::string& original);
 
+  /// Notes where the file comes from; what is there already stays.
+  void describe_origin(const std::string& text);
+
   /// Notes how many points the sweep plans, over all shards; the largest number stays.
   void plan(uint64_t points);
   uint64_t planned() const;  // 0: not known

@@ -138,7 +138,7 @@ std::string run_page(Json run, const fs::path& run_folder, const std::vector<std
 }
 
 std::string sweep_page(const std::string& title, const std::vector<std::string>& objectives,
-                       const std::vector<SweepPoint>& points, const std::string& completeness) {
+                       const std::vector<SweepPoint>& points, const std::string& completeness, const Json& provenance) {
   Json rows = Json::array();
   for (const SweepPoint& p : points)
     rows.push_back({{"number", p.number},
@@ -147,7 +147,11 @@ std::string sweep_page(const std::string& title, const std::vector<std::string>&
                     {"settings", p.settings},
                     {"metrics", p.metrics}});
   return assemble(title + " - HeatViT simulator", "sweep",
-                  {{"title", title}, {"objectives", objectives}, {"completeness", completeness}, {"points", rows}});
+                  {{"title", title},
+                   {"objectives", objectives},
+                   {"completeness", completeness},
+                   {"provenance", provenance},
+                   {"points", rows}});
 }
 
 std::string compare_page(const Json& comparison) {

@@ -33,7 +33,8 @@ struct SweepPoint {
 
 /// A page of a sweep. `objectives`: metrics, all of them minimised; the first two are drawn first.
 std::string sweep_page(const std::string& title, const std::vector<std::string>& objectives,
-                       const std::vector<SweepPoint>& points, const std::string& completeness = "");
+                       const std::vector<SweepPoint>& points, const std::string& completeness = "",
+                       const nlohmann::ordered_json& provenance = nullptr);
 
 /// A page of what run_sim compare writes as JSON.
 std::string compare_page(const nlohmann::ordered_json& comparison);

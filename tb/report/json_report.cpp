@@ -109,6 +109,7 @@ std::string joined(const std::vector<T>& values) {
 Json to_json(const RunReport& report) {
   Json json = {
       {"schema", "heatvit-sim/run/1"}, {"model", report.model()}, {"mode", report.mode()}, {"config", report.config()}};
+  if (!report.provenance().is_null()) json["provenance"] = report.provenance();
   if (!report.ranges().is_null()) json["ranges"] = report.ranges();
   Json images = Json::array();
   for (const ImageReport& image : report.images()) images.push_back(image_json(image));
@@ -134,7 +135,8 @@ std::string to_csv(const RunReport& report) {
   std::string text = "file,label,top1,top2,top3,top4,top5,cycles,latency_ms,gmacs,kept,tokens,bound_ms,batch";
   for (const soc::CounterField& field : soc::kCounterFields)
     if (field.value != &soc::Counters::cycles) text += std::string(",") + field.name;  // cycles are there already
-  text += "\n";
+  const std::string& from = report.provenance_line();
+  text += from.empty() ? "\n" : ",provenance\n";
   for (const ImageReport& image : report.images()) {
     text += csv_field(image.name) + "," + (image.label < 0 ? "" : std::to_string(image.label));
     for (size_t i = 0; i < 5; ++i) text += "," + (i < image.top.size() ? std::to_string(image.top[i].index) : "");
@@ -143,7 +145,7 @@ std::string to_csv(const RunReport& report) {
             joined(image.tokens) + "," + number_text(image.bound.ms()) + "," + std::to_string(image.batch);
     for (const soc::CounterField& field : soc::kCounterFields)
       if (field.value != &soc::Counters::cycles) text += "," + std::to_string(image.counters.*field.value);
-    text += "\n";
+    text += (from.empty() ? "" : "," + csv_field(from)) + "\n";
   }
   return text;
 }

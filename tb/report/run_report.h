@@ -77,6 +77,14 @@ class RunReport {
   void set_skipped(nlohmann::ordered_json skipped) { skipped_ = std::move(skipped); }
   const nlohmann::ordered_json& skipped() const { return skipped_; }
 
+  /// Where the run comes from (docs/cli.md, "Provenance"), and the same in a line.
+  void set_provenance(nlohmann::ordered_json provenance, std::string line) {
+    provenance_ = std::move(provenance);
+    provenance_line_ = std::move(line);
+  }
+  const nlohmann::ordered_json& provenance() const { return provenance_; }
+  const std::string& provenance_line() const { return provenance_line_; }
+
   /// Keep the logits of every class, from here on.
   void keep_logits() { keep_logits_ = true; }
 
@@ -120,7 +128,8 @@ class RunReport {
  private:
   std::string model_, mode_;
   int depth_;
-  nlohmann::ordered_json config_, ranges_, skipped_;
+  nlohmann::ordered_json config_, ranges_, skipped_, provenance_;
+  std::string provenance_line_;
   bool keep_logits_ = false;
   std::optional<HardwareReport> hardware_;
   std::vector<ImageReport> images_;

@@ -15,6 +15,7 @@
 #include "tb/report/html.h"
 #include "tb/run_sim/command_line.h"
 #include "tb/run_sim/commands.h"
+#include "tb/run_sim/provenance.h"
 
 namespace heatvit::tb {
 namespace {
@@ -403,6 +404,9 @@ Answer compare(const Request& request) {
                  {"runs", std::move(names)},
                  {"options", options},
                  {"tables", std::move(tables)}};
+  Inputs inputs;
+  for (const std::string& name : request.names) inputs.files.emplace_back("run", name);
+  answer.json["provenance"] = provenance(inputs);
   if (logits) {
     const std::string text = logits_text(runs[0], runs[1]);
     answer.text += "\nLogits\n" + text;

@@ -4,6 +4,7 @@
 
 #include "accel/isa/errors.h"
 #include "tb/config/atomic_file.h"
+#include "tb/config/csv.h"
 #include "tb/config/numbers.h"
 #include "tb/config/output_files.h"
 #include "tb/config/text_table.h"
@@ -12,6 +13,7 @@
 #include "tb/explore/store.h"
 #include "tb/run_sim/command_line.h"
 #include "tb/run_sim/commands.h"
+#include "tb/run_sim/provenance.h"
 #include "tb/run_sim/sweep_points.h"
 
 namespace heatvit::tb {
@@ -135,11 +137,12 @@ std::string as_text(const Front& f) {
 std::string as_csv(const Front& f) {
   std::string text = "point";
   for (const std::string& name : f.names) text += "," + name;
-  text += ",axes\n";
+  const std::string from = csv_field(provenance_line(provenance()));
+  text += ",axes,provenance\n";
   for (const size_t index : f.front) {
     text += std::to_string(f.results[index].number);
     for (const double value : f.values[index]) text += "," + number_text(value);
-    text += ",\"" + settings_text(f.results[index], "; ") + "\"\n";
+    text += ",\"" + settings_text(f.results[index], "; ") + "\"," + from + "\n";
   }
   return text;
 }

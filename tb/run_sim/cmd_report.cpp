@@ -44,7 +44,7 @@ std::string page_of_sweep(const std::string& path) {
     points.push_back(std::move(p));
   }
   return sweep_page(std::filesystem::path(path).filename().string(), split_list(store.description("objectives")),
-                    points, store.completeness());
+                    points, store.completeness(), Json::parse(store.description("provenance"), nullptr, false));
 }
 
 std::string page_of(const std::string& path) {

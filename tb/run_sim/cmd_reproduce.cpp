@@ -13,6 +13,7 @@
 #include "tb/reproduce/reproduction.h"
 #include "tb/run_sim/command_line.h"
 #include "tb/run_sim/commands.h"
+#include "tb/run_sim/provenance.h"
 
 namespace heatvit::tb {
 namespace {
@@ -49,6 +50,7 @@ std::string json_of(const Reproduction& r, double seconds, size_t simulations) {
   json["tables"] = Json::array();
   for (const reproduce::ResultTable& table : r.tables) json["tables"].push_back(table.json());
   json["execution"] = {{"wall_s", seconds}, {"simulations", simulations}};
+  json["provenance"] = provenance();
   return json.dump(1) + "\n";
 }
 

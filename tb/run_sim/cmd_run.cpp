@@ -23,6 +23,7 @@
 #include "tb/report/timeline.h"
 #include "tb/run_sim/commands.h"
 #include "tb/run_sim/float_run.h"
+#include "tb/run_sim/provenance.h"
 #include "tb/run_sim/run_options.h"
 #include "tb/run_sim/token_trace.h"
 #include "tb/run_sim/workers.h"
@@ -241,6 +242,24 @@ RunReport execute(const RunOptions& options, Recordings& recordings) {
   return options.analytic ? estimate_all(options, batches) : run_all(options, batches, recordings);
 }
 
+/// What a run read: files of options, and what the project ships where it took that.
+Inputs inputs_of(const RunOptions& options) {
+  Inputs inputs;
+  for (const char* key : {"config", "labels", "token_trace"}) {
+    const Json& value = options.resolved.at(key);
+    for (const Json& path : value.is_array() ? value : Json::array({value}))
+      if (path.is_string()) inputs.files.emplace_back(key, path.get<std::string>());
+  }
+  if (!options.prepare.weights.empty()) inputs.files.emplace_back("weights", options.prepare.weights);
+  if (!options.prepare.selectors.empty() && options.prepare.selectors != options.prepare.weights)
+    inputs.files.emplace_back("selector_weights", options.prepare.selectors);
+  if (!options.prepare.calibrate.empty()) inputs.files.emplace_back("calibrate", options.prepare.calibrate);
+  if (options.class_list) inputs.files.emplace_back("class_list", *options.class_list);
+  for (const RunItem& item : options.items)
+    if (!item.path.empty()) inputs.images.push_back(item.path);
+  return inputs;
+}
+
 /// Images that stand for all of them: some batches, evenly spread.
 std::vector<std::vector<int>> sample_of(const RunReport& report, int batch) {
   constexpr size_t kImages = 8;
@@ -272,7 +291,9 @@ void run_float(const RunOptions& options) {
   if (options.json) json = std::make_unique<AtomicFile>(*options.json);
   if (options.logits_out) logits = std::make_unique<AtomicFile>(*options.logits_out);
   const std::vector<reference::FloatResult> results = run_in_float(options);
-  if (json) json->write(float_json(options, results).dump(1, ' ', false, Json::error_handler_t::replace) + "\n");
+  nlohmann::ordered_json report = float_json(options, results);
+  report["provenance"] = provenance(inputs_of(options));
+  if (json) json->write(report.dump(1, ' ', false, Json::error_handler_t::replace) + "\n");
   if (logits) {
     std::vector<std::vector<float>> rows;
     for (const reference::FloatResult& result : results) rows.push_back(result.logits);
@@ -299,7 +320,11 @@ int run_command(const Arguments& arguments) {
   }
   Outputs outputs(options);
   Recordings recordings;
-  const RunReport report = execute(options, recordings);
+  RunReport report = execute(options, recordings);
+  if (options.json || options.csv) {
+    const Json from = provenance(inputs_of(options));
+    report.set_provenance(from, provenance_line(from));
+  }
   std::optional<explore::WhatIfAnswer> neighbours;
   if (options.what_if) neighbours = ask_what_if(options, report);
   outputs.write(report, recordings, neighbours);

@@ -15,6 +15,7 @@
 #include "tb/explore/sweep_spec.h"
 #include "tb/run_sim/command_line.h"
 #include "tb/run_sim/commands.h"
+#include "tb/run_sim/provenance.h"
 #include "tb/run_sim/sweep_points.h"
 
 namespace heatvit::tb {
@@ -184,6 +185,7 @@ int sweep_command(const Arguments& arguments) {
   if (spec.method != explore::Method::kNsga2)
     plan_of(spec, true);  // refuses a grid beyond all bounds before a file is made
   Store store(out, spec, HEATVIT_VERSION);
+  store.describe_origin(provenance({{{"config", files.front()}}, {}}).dump());
   const auto begin = std::chrono::steady_clock::now();
   const explore::SweepCounts counts = run_sweep(spec, store, shard, jobs, line.has("quiet"));
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();

@@ -22,6 +22,7 @@ int hls_config_command(const Arguments& arguments);
 int hls_estimate_command(const Arguments& arguments);
 int report_command(const Arguments& arguments);
 int compare_command(const Arguments& arguments);
+int rerun_command(const Arguments& arguments);
 int reproduce_command(const Arguments& arguments);
 
 /// Results go to stdout through this: throws WriteError when they do not arrive.

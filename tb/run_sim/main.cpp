@@ -40,6 +40,7 @@ constexpr Subcommand kSubcommands[] = {
     {"pareto", "the front of a sweep's results", pareto_command},
     {"report", "a page of a run or of a sweep", report_command},
     {"compare", "runs side by side", compare_command},
+    {"rerun", "a run again from its JSON: identical or not", rerun_command},
     {"reproduce", "published figures against simulated ones", reproduce_command},
     {"mem", "the memory alone, under a trace or under fabric masters", mem_command},
     {"hls-config", "the C++ header that fixes the sizes of a synthesis", hls_config_command},

@@ -11,6 +11,7 @@
 #include "tb/config/parameters.h"
 #include "tb/config/text_table.h"
 #include "tb/run_sim/commands.h"
+#include "tb/run_sim/provenance.h"
 
 namespace heatvit::tb {
 namespace {
@@ -134,7 +135,8 @@ int sweep_export(const std::vector<std::string>& arguments) {
   for (const std::string& axis : axes) text += "," + csv_field(axis);
   text += ",cycles";
   for (const std::string& metric : explore::metric_names()) text += "," + metric;
-  text += "\n";
+  const std::string from = csv_field(provenance_line(provenance()));
+  text += ",provenance\n";
   for (const PointResult& point : points) {
     const Json settings = Json::parse(point.settings);
     text += std::to_string(point.number) + "," + state_text(point) + "," + csv_field(point.reason);
@@ -144,7 +146,7 @@ int sweep_export(const std::vector<std::string>& arguments) {
       const auto value = point.metrics.find(metric);
       text += "," + (value == point.metrics.end() ? "" : number_text(value->second));
     }
-    text += "\n";
+    text += "," + from + "\n";
   }
   write_or_print(out, text);
   return 0;

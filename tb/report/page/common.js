@@ -55,6 +55,15 @@ const report = (() => {
 
   const axis = (title, more) => Object.assign({title: {display: true, text: title}}, more);
 
+  // Where the numbers come from.
+  function origin(p) {
+    if (!p || !p.command) return;
+    section('provenance', 'Where this comes from', null, table(['what', 'value'], [['program', p.program + ' ' + p.version],
+      ['commit', p.commit], ['command', p.command.join(' ')], ['in', p.folder], ['host', p.host], ['date', p.date],
+      ...(p.inputs || []).map(i => [i.what, i.file + ', SHA-256 ' + i.sha256]),
+      ...(p.images ? [['images', p.images.count + ', SHA-256 of their sums ' + p.images.sha256]] : [])]));
+  }
+
   // Counts of values in equal bins from the least to the largest.
   function histogram(values, most) {
     const least = Math.min(...values), largest = Math.max(...values);
@@ -71,5 +80,5 @@ const report = (() => {
     return {labels, counts};
   }
 
-  return {data, page, colours, element, section, fixed, whole, share, sum, table, chart, axis, histogram};
+  return {data, page, colours, element, section, fixed, whole, share, sum, table, chart, axis, origin, histogram};
 })();

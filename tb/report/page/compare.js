@@ -34,5 +34,6 @@ if (document.body.dataset.kind === 'compare') (() => {
     place.append(table(head, lines));
   }
   if (data.logits) section('logits', 'Logits', null, element('pre', {}, data.logits));
+  report.origin(data.provenance);
   document.body.dataset.ready = 'yes';
 })();

@@ -284,5 +284,6 @@ if (document.body.dataset.kind === 'run') (() => {
   histograms();
   operations();
   configuration();
+  report.origin(data.provenance);
   document.body.dataset.ready = 'yes';
 })();

@@ -93,5 +93,6 @@ if (document.body.dataset.kind === 'sweep') (() => {
     section('refused', 'What cannot be built', 'Points by reason, the most frequent first.',
       table(['reason', 'points'], rows.map(([r, n]) => [r, {text: whole(n), value: n, key: 'reason'}])));
   }
+  report.origin(data.provenance);
   document.body.dataset.ready = 'yes';
 })();

