@@ -101,7 +101,7 @@ void tell_changed_inputs(const Json& run, const fs::path& folder) {
 
 /// Without what differs between any two runs.
 Json result_of(Json run) {
-  for (const char* key : {"provenance", "simulation", "neighbours"}) run.erase(key);
+  for (const char* key : {"provenance", "simulation", "what_if"}) run.erase(key);
   if (run.contains("config")) run["config"].erase("jobs");
   return run;
 }
