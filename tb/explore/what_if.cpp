@@ -212,11 +212,24 @@ Json what_if_json(const WhatIfAnswer& answer) {
           {"best", best != nullptr ? row_json(*best, answer.base) : Json(nullptr)}};
 }
 
+namespace {
+
+/// "a second weight port (accel.weight_ports = 2)", "vec.lanes = 32 instead of 16".
+std::string words_of(const Change& change) {
+  for (const char* engine : {"input", "weight", "output"})
+    for (const auto& [count, ordinal] : {std::pair("2", "second"), std::pair("3", "third"), std::pair("4", "fourth")})
+      if (change.key == "accel." + std::string(engine) + "_ports" && change.to == count && change.from < change.to)
+        return "a " + std::string(ordinal) + " " + engine + " port (" + change.key + " = " + count + ")";
+  return change.key + " = " + change.to + " instead of " + change.from;
+}
+
+}  // namespace
+
 std::string what_if_sentence(const WhatIfAnswer& answer) {
   const WhatIf* best = answer.best();
   if (best == nullptr) return "no single change that fits saves half a per cent";
-  return best->change.key + " = " + best->change.to + " instead of " + best->change.from + " would give " +
-         fixed(best->latency_ms, 3) + " ms (" + change_percent(best->latency_ms, answer.base.latency_ms) + ")";
+  return words_of(best->change) + " would give " + fixed(best->latency_ms, 3) + " ms (" +
+         change_percent(best->latency_ms, answer.base.latency_ms) + ")";
 }
 
 }  // namespace heatvit::explore

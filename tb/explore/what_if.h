@@ -55,7 +55,7 @@ WhatIfAnswer what_if(const WhatIfQuestion& question, int jobs, const std::functi
 std::string what_if_text(const WhatIfAnswer& answer);
 nlohmann::ordered_json what_if_json(const WhatIfAnswer& answer);
 
-/// "accel.weight_ports = 2 instead of 1 would give 8.900 ms (-10.7 %)".
+/// "a second weight port (accel.weight_ports = 2) would give 8.900 ms (-10.7 %)".
 std::string what_if_sentence(const WhatIfAnswer& answer);
 
 }  // namespace heatvit::explore

@@ -73,6 +73,7 @@ std::vector<Variant> variants_of(const soc::SocConfig& base) {
                "LayerNorm in the fabric, residual stream on chip",
                {{"accel.layernorm", "pl"}, {"accel.residual", "chip"}}});
   add_other_values(v, base, "dependency", "accel.dependency", {"operation", "tile"});
+  add_other_values(v, base, "overlap", "accel.overlap", {"none", "layer", "all"});
   add_other_values(v, base, "loop order", "tile.order", {"mn", "nm"});
   for (const std::vector<int>& positions : {std::vector<int>{3, 6, 9}, {3, 5, 7}, {5, 8, 11}, {2, 3, 4}}) {
     std::string text;

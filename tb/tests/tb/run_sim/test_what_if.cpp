@@ -105,6 +105,15 @@ TEST(WhatIf, TheSentenceQuotesTheBestThatWasSimulated) {
   EXPECT_THAT(last_line(text.out), HasSubstr(std::string("vec.lanes = 4 instead of 2 would give ") + number));
 }
 
+TEST(WhatIf, APortIsSaidInWords) {
+  const Outcome run = run_sim({"--model", "deit-s", "--accel.weight_ports", "1", "--accel.input_ports", "1",
+                               "--axi.beat_bytes", "4", "--device", "none", "--what-if"});
+  ASSERT_EQ(run.code, 0) << run.err;
+  EXPECT_THAT(last_line(run.out),
+              testing::ContainsRegex("a second (weight|input) port \\(accel\\.(weight|input)_ports = 2\\) "
+                                     "would give [0-9.]+ ms"));
+}
+
 TEST(WhatIf, TakesTheCountsOfAFunctionalRun) {
   const json report = report_of(
       {"--model", "deit-micro", "--images", "models/zoo/micro/images", "--limit", "3", "--what-if", "--jobs", "2"});
