@@ -54,6 +54,10 @@ class UnitAccount {
 
   const std::vector<CauseCounts>& commands() const { return commands_; }
 
+  /// What the unit does, and since which cycle.
+  Cause cause() const { return cause_; }
+  uint64_t since() const { return since_; }
+
   /// From the next reset on, every stretch goes to `slices`, too, in order of time; null: none (the default, which
   /// costs nothing). The cycles do not depend on it.
   void record(std::vector<Slice>* slices) { slices_ = slices; }

@@ -5,6 +5,7 @@
 #include <sanitizer/asan_interface.h>
 #endif
 
+#include <algorithm>
 #include <chrono>
 
 #include "accel/isa/errors.h"
@@ -28,8 +29,10 @@ struct Simulator::Impl {
   void collect_images(ImageResult& result);
   void collect(ImageResult& result);
   void simulate();
-  uint64_t calls() const;
-  std::string stuck() const;
+  uint64_t moved();
+  bool works();
+  uint64_t patience_fs() const;
+  std::string stuck();
 
   SocConfig config;
   const isa::Program* program;
@@ -160,28 +163,72 @@ void Simulator::Impl::complete(uint32_t index) {
            });
 }
 
-std::string Simulator::Impl::stuck() const {
-  for (size_t i = 0; i < completed.size(); ++i)
-    if (completed[i] == UINT64_MAX)
-      return "the accelerator stopped without an interrupt; first command not completed: " +
-             isa::disassemble(program->commands[i], static_cast<int>(i));
-  return "the accelerator stopped without an interrupt";
+std::string Simulator::Impl::stuck() {
+  std::string text =
+      "the accelerator stopped without an interrupt, at cycle " + std::to_string(board.accelerator.clock().now());
+  const auto first = std::find(completed.begin(), completed.end(), UINT64_MAX);
+  if (first != completed.end()) {
+    const auto index = static_cast<size_t>(first - completed.begin());
+    text += "; first command not completed: " + isa::disassemble(program->commands[index], static_cast<int>(index));
+  }
+  text += "; ";
+  for (size_t u = 0; u < modules::kUnits; ++u) {
+    const modules::UnitAccount& account = board.accelerator.account(static_cast<modules::Unit>(u));
+    text += (u == 0 ? "" : ", ") + std::string(name_of(static_cast<modules::Unit>(u))) + " " +
+            std::string(name_of(account.cause())) + " since cycle " + std::to_string(account.since());
+  }
+  return text;
 }
 
-/// TLM calls by the accelerator and its driver.
-uint64_t Simulator::Impl::calls() const {
-  return board.ddr.transactions() + board.accelerator.register_accesses() - board.traffic.pages();
+/// Differs from what it was where anything has moved: a byte of the accelerator's or the host's, a register, a unit
+/// from one cause to another. The load beside them does not count: it always goes on.
+uint64_t Simulator::Impl::moved() {
+  uint64_t sum = board.ddr.transactions() - board.traffic.pages() + board.accelerator.register_accesses();
+  const MemoryStatistics memory = board.ddr.statistics();
+  for (size_t port = 0; port < memory.bytes.size(); ++port)
+    if (static_cast<MemoryPort>(port) != MemoryPort::kTraffic)
+      for (const uint64_t bytes : memory.bytes[port]) sum += bytes;
+  for (size_t u = 0; u < modules::kUnits; ++u) sum += board.accelerator.account(static_cast<modules::Unit>(u)).since();
+  return sum;
 }
 
-/// Until the host pauses the simulation, or nothing can happen any more. A host load always goes on: then until no one
-/// else has moved anything for a second.
+/// Does a unit compute? That ends after a number of cycles, however large.
+bool Simulator::Impl::works() {
+  for (const modules::Unit unit : {modules::Unit::kPeArray, modules::Unit::kVector, modules::Unit::kSelector})
+    if (board.accelerator.account(unit).cause() == modules::Cause::kBusy) return true;
+  for (size_t u = 0; u < modules::kUnits; ++u)
+    if (board.accelerator.account(static_cast<modules::Unit>(u)).cause() == modules::Cause::kInjected) return true;
+  return false;
+}
+
+/// Longer than anything takes in which nothing moves: an access with all its latencies, a slot of the memory on chip,
+/// a chunk of rows on the host.
+uint64_t Simulator::Impl::patience_fs() const {
+  const isa::AcceleratorConfig& hw = config.accel;
+  const auto slot = static_cast<double>(std::max({hw.input_slot(), hw.weight_slot(), hw.output_slot()}));
+  const double cycles = 200e3 + slot / config.buffers.chip_width + config.axi.read_latency_cycles +
+                        config.axi.write_latency_cycles + config.axi.setup_cycles + 2.0 * config.axi.crossing_cycles +
+                        config.control.decode_cycles;
+  const double rows = static_cast<double>(config.cpu.rows_per_chunk) * std::max<double>(program->dim, 1);
+  const double host_ns = rows * (config.cpu.layernorm_cycles_per_element + config.cpu.cache_cycles_per_line) * 1000 /
+                             config.cpu.clock_mhz +
+                         config.cpu.interrupt_ns + 8 * config.cpu.register_ns + 64e3 * 1000 / config.cpu.bus_mhz;
+  const DdrConfig& d = config.ddr;
+  const double memory_ns = config.axi.coherent_ns + 64e3 * 1000 / config.axi.path_mhz + d.controller_ns + d.t_rfc_ns +
+                           100 * (d.t_rc_ns + d.t_rcd_ns + d.t_rp_ns + d.t_cl_ns + d.t_cwl_ns + d.t_wr_ns) +
+                           20 * d.age_limit_ns + d.idle_switch_ns + d.page_timeout_ns +
+                           64e3 * 1000 / (d.mega_transfers * d.bus_bytes);
+  return static_cast<uint64_t>(4e6 * (cycles * 1000 / config.pl_clock_mhz + host_ns + memory_ns));
+}
+
+/// Until the host pauses the simulation, nothing can happen any more, or time passes in which nothing moves.
 void Simulator::Impl::simulate() {
-  if (config.ddr.traffic_gbs <= 0) return sc_core::sc_start();
+  const sc_core::sc_time patience = sc_core::sc_time::from_value(patience_fs());
   uint64_t before = 0;
   do {
-    before = calls();
-    sc_core::sc_start(sc_core::sc_time(1, sc_core::SC_SEC));
-  } while (sc_core::sc_get_status() == sc_core::SC_PAUSED && !board.host.finished() && calls() != before);
+    before = moved();
+    sc_core::sc_start(patience);
+  } while (sc_core::sc_get_status() == sc_core::SC_PAUSED && !board.host.finished() && (moved() != before || works()));
 }
 
 ImageResult Simulator::run(const ImageInput& input) {

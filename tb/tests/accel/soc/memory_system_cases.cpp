@@ -2,6 +2,8 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <cstring>
+
 #include "tb/tests/accel/soc/soc_support.h"
 
 namespace heatvit::testing {
@@ -92,6 +94,54 @@ TEST(HostLoad, GoesThroughThePortOfTheCluster) {
   EXPECT_LT(load_of(config), 3.2);
   config.cpu.bus_mhz = 533;
   EXPECT_GT(load_of(config), 6);
+}
+
+/// Deit-micro with a command that waits for itself; what the simulation says of it.
+std::string stuck_text(const soc::SocConfig& config, isa::Opcode opcode) {
+  return isolated([&] {
+    alarm(60);
+    lower::Program program = lower::lower(zoo::find("deit-micro"), config.accel, {}, nullptr);
+    size_t at = 20;
+    while (program.commands[at].opcode != opcode) ++at;
+    program.commands[at].wait_a = static_cast<isa::Dependency>(at + 1);
+    const isa::CommandWords words = isa::encode(program.commands[at]);
+    std::memcpy(program.constants.data() + program.command_list.address + at * isa::kCommandBytes, words.data(),
+                isa::kCommandBytes);
+    soc::Simulator simulator(config, program, soc::Mode::kTiming);
+    return std::to_string(simulator.run({}).cycles);
+  });
+}
+
+TEST(Watchdog, AStuckAcceleratorSaysWhichUnitWaitsForWhat) {
+  for (const double gbs : {0.0, 0.5, 20.0})
+    for (const double clock : {5.0, 300.0}) {
+      soc::SocConfig config = micro();
+      config.pl_clock_mhz = clock;
+      config.ddr.traffic_gbs = gbs;
+      const std::string text = stuck_text(config, isa::Opcode::kGemm);
+      EXPECT_NE(text.find("stopped without an interrupt"), std::string::npos) << text;
+      EXPECT_NE(text.find("first command not completed: "), std::string::npos) << text;
+      EXPECT_NE(text.find("dma_in wait_dependency since cycle "), std::string::npos) << text;
+      EXPECT_NE(text.find("pe wait_input since cycle "), std::string::npos) << text;
+      // The host's command waits, too.
+      EXPECT_NE(stuck_text(config, isa::Opcode::kLayerNorm).find("wait_dependency"), std::string::npos);
+    }
+}
+
+/// What is slow on purpose is not stuck: long waits of every kind beside a load that never ends.
+TEST(Watchdog, LetsSlowHardwareGoOn) {
+  const auto slow = [](const std::function<void(soc::SocConfig&)>& change) {
+    soc::SocConfig config = micro();
+    config.ddr.traffic_gbs = 0.05;
+    change(config);
+    EXPECT_GT(cycles_of(config), 0);
+  };
+  slow([](soc::SocConfig& c) { c.control.decode_cycles = 10000, c.pl_clock_mhz = 5; });
+  slow([](soc::SocConfig& c) { c.cpu.layernorm_cycles_per_element = 1000, c.cpu.clock_mhz = 10; });
+  slow([](soc::SocConfig& c) { c.cpu.interrupt_ns = 1e6, c.cpu.register_ns = 1e6; });
+  slow([](soc::SocConfig& c) { c.axi.read_latency_cycles = c.axi.write_latency_cycles = 10000; });
+  slow([](soc::SocConfig& c) { c.accel.th = c.accel.ti = c.accel.to = 1, c.pl_clock_mhz = 20; });
+  slow([](soc::SocConfig& c) { c.debug.stall_seed = 3, c.debug.stall_cycles = 100000; });
 }
 
 }  // namespace
