@@ -1,6 +1,9 @@
 #include "tb/explore/database.h"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 #include <iterator>
 
@@ -8,8 +11,66 @@
 
 namespace heatvit::explore {
 namespace {
+
+namespace fs = std::filesystem;
+
 constexpr int kBusyMilliseconds = 60'000;  // another process's transaction is over long before
+
+/// As a URI, which knows more than a name: nothing in it may mean something else.
+std::string source_of(const std::string& path) {
+  std::error_code error;
+  const std::string name = fs::absolute(path, error).lexically_normal().string();
+  constexpr const char* kDigits = "0123456789ABCDEF";
+  std::string uri = "file:";
+  for (const char c : error ? path : name) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '?' || c == '#' || c == '%' || byte < 0x20 || byte > 0x7e)
+      uri += {'%', kDigits[byte >> 4], kDigits[byte & 15]};
+    else
+      uri += c;
+  }
+  return uri;
 }
+
+bool may_write(const std::string& path) {
+  const fs::path folder = fs::path(path).parent_path();
+  return access(path.c_str(), W_OK) == 0 && access(folder.empty() ? "." : folder.c_str(), W_OK) == 0;
+}
+
+bool has_log(const std::string& path) {
+  std::error_code error;
+  return fs::file_size(path + "-wal", error) > 0 && !error;
+}
+}  // namespace
+
+/// The file and its log in a folder of its own, which goes with it.
+class Database::Copy {
+ public:
+  explicit Copy(const std::string& path) {
+    std::string folder = (fs::temp_directory_path() / "heatvit-store-XXXXXX").string();
+    if (mkdtemp(folder.data()) == nullptr) throw WriteError("cannot make a temporary folder");
+    folder_ = folder;
+    std::error_code error;
+    fs::copy_file(path, this->path(), error);
+    if (!error) fs::copy_file(path + "-wal", this->path() + "-wal", error);
+    fs::permissions(this->path(), fs::perms::owner_read | fs::perms::owner_write, error);
+    fs::permissions(this->path() + "-wal", fs::perms::owner_read | fs::perms::owner_write, error);
+    if (error) {
+      fs::remove_all(folder_, error);
+      throw InputError("cannot open '" + path + "': it cannot be copied: " + error.message());
+    }
+  }
+  ~Copy() {
+    std::error_code ignored;
+    fs::remove_all(folder_, ignored);
+  }
+  Copy(const Copy&) = delete;
+  Copy& operator=(const Copy&) = delete;
+  std::string path() const { return (folder_ / "store.sqlite").string(); }
+
+ private:
+  fs::path folder_;
+};
 
 Database::Database(const std::string& path, bool writable) : path_(path) {
   if (path.empty() || path.rfind(":memory:", 0) == 0)  // SQLite would keep it to itself
@@ -18,14 +79,21 @@ Database::Database(const std::string& path, bool writable) : path_(path) {
   const auto status = std::filesystem::status(path, error);
   if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status))  // SQLite writes into devices
     throw InputError("cannot open '" + path + "': is no regular file");
-  const int flags = writable ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READWRITE;
-  // Reading needs the right to write as well: a journal that a killed process left is rolled back on opening. A file
-  // that cannot be written has no such journal of ours.
-  int code = sqlite3_open_v2(path.c_str(), &handle_, flags, nullptr);
-  if (code != SQLITE_OK && !writable) {
-    sqlite3_close(handle_);
-    code = sqlite3_open_v2(path.c_str(), &handle_, SQLITE_OPEN_READONLY, nullptr);
+  source_ = source_of(path);
+  // Reading needs the right to write as well: a journal that a killed process left is rolled back on opening, and a
+  // write-ahead log has an index beside it. Who may not write reads the file as it lies there, or a copy with its log.
+  if (!writable && !may_write(path)) {
+    if (has_log(path)) {
+      copy_ = std::make_unique<Copy>(path);
+      source_ = source_of(copy_->path());
+    } else {
+      source_ += "?immutable=1";
+    }
   }
+  const int flags = SQLITE_OPEN_URI | (writable ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
+                                       : source_.find('?') == std::string::npos ? SQLITE_OPEN_READWRITE
+                                                                                : SQLITE_OPEN_READONLY);
+  const int code = sqlite3_open_v2(source_.c_str(), &handle_, flags, nullptr);
   if (code != SQLITE_OK) {
     const std::string reason = handle_ != nullptr ? sqlite3_errmsg(handle_) : "out of memory";
     sqlite3_close(handle_);

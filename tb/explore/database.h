@@ -4,6 +4,7 @@
 #include <sqlite3.h>
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -21,13 +22,20 @@ class Database {
   void execute(const std::string& sql);
 
   sqlite3* handle() const { return handle_; }
+
+  /// For ATTACH: the same file, opened in the same way.
+  const std::string& source() const { return source_; }
+
   const std::string& path() const { return path_; }
 
   /// InputError when the file is no database, else WriteError with SQLite's words.
   [[noreturn]] void fail() const;
 
  private:
-  std::string path_;
+  class Copy;
+
+  std::string path_, source_;  // as given; as a URI
+  std::unique_ptr<Copy> copy_;
   sqlite3* handle_ = nullptr;
 };
 

@@ -288,7 +288,7 @@ void Store::merge(const std::string& path) {
   if (other.description("identity") != description("identity"))
     throw InputError(path + ": holds another sweep than " + impl_->database.path());
   Database& db = impl_->database;
-  Statement(db, "ATTACH ? AS source").bind(1, path).step();
+  Statement(db, "ATTACH ? AS source").bind(1, other.impl_->database.source()).step();
   {
     Statement conflict(db,
                        "SELECT a.number FROM point a JOIN source.point b USING (number) WHERE a.state <> 'failed' AND "

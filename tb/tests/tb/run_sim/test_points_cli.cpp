@@ -2,12 +2,17 @@
 // side; rooflines.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sqlite3.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
+#include <fstream>
 #include <nlohmann/json.hpp>
 #include <regex>
 #include <sstream>
@@ -98,6 +103,50 @@ TEST_F(PointsCli, OtherLimitsNeedNoOtherSimulation) {
   EXPECT_THAT(done({"sweep", "export", store, "--limit", "latency=10"}).out, Not(HasSubstr("beyond")));
   expect_refused({"pareto", store, "--limit", "speed=3"}, "--limit");
   expect_refused({"pareto", store, "--limit", "dsp"}, "--limit");
+}
+
+/// What a person sees who may read, but neither write the file nor the folder. Root may write everywhere, so this runs
+/// as nobody then.
+TEST_F(PointsCli, FilesThatCannotBeWrittenAreRead) {
+  const std::string store = sweep(), folder = folder_.path("locked");
+  const std::string front = done({"pareto", store}).out;
+  std::filesystem::create_directory(folder);
+  std::filesystem::copy_file(store, folder + "/a?b#%.sqlite");
+  std::filesystem::copy_file(store, folder + "/logged.sqlite");
+  // A log that has not been put back: an open transaction's neighbour keeps it there.
+  sqlite3* handle = nullptr;
+  ASSERT_EQ(sqlite3_open((folder + "/logged.sqlite").c_str(), &handle), SQLITE_OK);
+  sqlite3_exec(handle, "PRAGMA journal_mode = WAL; UPDATE point SET latency_ms = latency_ms / 2;", nullptr, nullptr,
+               nullptr);
+  for (const char* name : {"a?b#%.sqlite", "logged.sqlite", "logged.sqlite-wal", "logged.sqlite-shm"})
+    ASSERT_EQ(chmod((folder + "/" + name).c_str(), 0444), 0) << name;
+  ASSERT_EQ(chmod(folder.c_str(), 0555), 0);
+  ASSERT_EQ(chmod(folder_.path("").c_str(), 0777), 0);
+  const auto as_nobody = [&](const std::vector<std::string>& words) {
+    if (geteuid() != 0) return run_sim(words);
+    const pid_t child = fork();  // run_sim() of a process that is nobody
+    if (child == 0) {
+      if (setgid(65534) != 0 || setuid(65534) != 0) _exit(99);
+      const Outcome outcome = run_sim(words);
+      std::ofstream(folder_.path("outcome")) << outcome.out << outcome.err;
+      _exit(outcome.code);
+    }
+    int status = 0;
+    waitpid(child, &status, 0);
+    return Outcome{WEXITSTATUS(status), read_file(folder_.path("outcome")), ""};
+  };
+  const Outcome read = as_nobody({"pareto", folder + "/a?b#%.sqlite"});
+  EXPECT_EQ(read.code, 0) << read.out;
+  EXPECT_EQ(read.out, front);
+  const Outcome logged = as_nobody({"pareto", folder + "/logged.sqlite"});
+  EXPECT_EQ(logged.code, 0) << logged.out;
+  EXPECT_NE(logged.out, front);  // what stands in the log counts
+  EXPECT_THAT(logged.out, HasSubstr("of 2 feasible points"));
+  const Outcome merged = as_nobody({"sweep", "merge", folder + "/a?b#%.sqlite", "--out", folder_.path("m.sqlite")});
+  EXPECT_EQ(merged.code, 0) << merged.out;
+  EXPECT_EQ(as_nobody({"report", folder + "/a?b#%.sqlite", "--html", folder_.path("p.html")}).code, 0);
+  sqlite3_close(handle);
+  chmod(folder.c_str(), 0755);
 }
 
 TEST_F(PointsCli, APointIsARunAgain) {
