@@ -43,8 +43,8 @@ std::string assemble(const std::string& title, const char* kind, const Json& dat
           "</noscript></main>\n<script type=\"application/json\" id=\"data\">";
   text += embeddable(data) + "</script>\n<script>\n";
   text.append(page::chart_library());
-  for (const std::string_view script :
-       {page::common_script(), page::run_script(), page::sweep_script(), page::compare_script()}) {
+  for (const std::string_view script : {page::common_script(), page::board_script(), page::run_script(),
+                                        page::sweep_script(), page::compare_script()}) {
     text += "\n</script>\n<script>\n";
     text.append(script);
   }

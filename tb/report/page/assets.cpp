@@ -11,6 +11,7 @@ HEATVIT_INCLUDE_BYTES(heatvit_page_common, HEATVIT_PAGE "/common.js");
 HEATVIT_INCLUDE_BYTES(heatvit_page_run, HEATVIT_PAGE "/run.js");
 HEATVIT_INCLUDE_BYTES(heatvit_page_sweep, HEATVIT_PAGE "/sweep.js");
 HEATVIT_INCLUDE_BYTES(heatvit_page_compare, HEATVIT_PAGE "/compare.js");
+HEATVIT_INCLUDE_BYTES(heatvit_page_board, HEATVIT_PAGE "/board.js");
 HEATVIT_INCLUDE_BYTES(heatvit_page_chart, HEATVIT_CHART_JS);
 
 namespace heatvit::tb::page {
@@ -25,6 +26,7 @@ std::string_view common_script() { return between(heatvit_page_common_begin, hea
 std::string_view run_script() { return between(heatvit_page_run_begin, heatvit_page_run_end); }
 std::string_view sweep_script() { return between(heatvit_page_sweep_begin, heatvit_page_sweep_end); }
 std::string_view compare_script() { return between(heatvit_page_compare_begin, heatvit_page_compare_end); }
+std::string_view board_script() { return between(heatvit_page_board_begin, heatvit_page_board_end); }
 std::string_view chart_library() { return between(heatvit_page_chart_begin, heatvit_page_chart_end); }
 
 }  // namespace heatvit::tb::page

@@ -48,7 +48,9 @@ const report = (() => {
     const canvas = element('canvas', {role: 'img', 'aria-label': label});
     parent.append(element('div', {class: 'chart', style: 'height:' + height + 'px'}, canvas));
     Chart.defaults.font.size = 13;
-    Chart.defaults.color = '#1b1f24';
+    const style = getComputedStyle(document.body);
+    Chart.defaults.color = style.getPropertyValue('--ink').trim();
+    Chart.defaults.borderColor = style.getPropertyValue('--line').trim();
     config.options = Object.assign({animation: false, maintainAspectRatio: false, responsive: true}, config.options);
     return new Chart(canvas, config);
   }

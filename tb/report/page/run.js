@@ -67,6 +67,19 @@ if (document.body.dataset.kind === 'run') (() => {
     page.append(cards);
   }
 
+  // The first picture that an architect looks for.
+  function board_diagram() {
+    const place = section('board', 'The board', 'What each unit of the accelerator did, and what moved between them and the ' +
+      'memory' + (images.length > 1 ? ', mean over the images.' : '.'));
+    const picture = board.draw(data);
+    place.append(element('div', {class: 'scroll'}, picture));
+    const style = getComputedStyle(document.body), colour = name => style.getPropertyValue(name).trim();
+    const source = new XMLSerializer().serializeToString(picture).replace(/var\((--\w+)\)/g, (_, name) => colour(name))
+      .replaceAll('currentColor', colour('--ink'));
+    place.append(element('a', {class: 'download', download: data.model + '-board.svg',
+      href: 'data:image/svg+xml;charset=utf-8,' + encodeURIComponent(source)}, 'Download as SVG'));
+  }
+
   function latency_by_block() {
     const place = section('blocks', 'Where the time goes', 'Time of every block, by operation' +
       (images.length > 1 ? ', mean over the images' : '') + '. An operation counts from the end of the one before to ' +
@@ -161,7 +174,7 @@ if (document.body.dataset.kind === 'run') (() => {
       '. Dots far below it wait for something.');
     const datasets = kinds.map(([name], k) => ({label: name, data: points.filter(p => p.kind === k), pointRadius: 6,
       pointHoverRadius: 8, backgroundColor: colours[k]})).filter(d => d.data.length > 0);
-    datasets.push({label: 'limit', data: roof(bandwidth), type: 'line', borderColor: '#1b1f24', borderWidth: 2, pointRadius: 0,
+    datasets.push({label: 'limit', data: roof(bandwidth), type: 'line', borderColor: getComputedStyle(document.body).getPropertyValue('--ink').trim(), borderWidth: 2, pointRadius: 0,
       fill: false, tension: 0});
     chart(place, 380, 'Roofline: billion MACs a second over MACs a byte', {type: 'scatter', data: {datasets},
       options: {scales: {x: axis('MACs a byte moved', {type: 'logarithmic'}),
@@ -274,6 +287,7 @@ if (document.body.dataset.kind === 'run') (() => {
 
   heading();
   cards();
+  board_diagram();
   latency_by_block();
   units();
   roofline();

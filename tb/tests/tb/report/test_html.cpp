@@ -22,14 +22,18 @@ using Json = nlohmann::ordered_json;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-constexpr const char* kBrowser = "/usr/bin/chromium";
+/// HEATVIT_BROWSER, a Chromium or a script that starts one, else Debian's.
+std::string browser() {
+  const char* given = std::getenv("HEATVIT_BROWSER");
+  return given != nullptr ? given : "/usr/bin/chromium";
+}
 
-bool has_browser() { return std::ifstream(kBrowser).good(); }
+bool has_browser() { return std::ifstream(browser()).good(); }
 
 /// The document as it stands once the page's scripts have run.
-std::string rendered(const std::string& page, const std::string& profile) {
-  const std::string command = std::string(kBrowser) +
-                              " --headless --no-sandbox --disable-gpu --disable-quic --no-first-run "
+std::string rendered(const std::string& page, const std::string& profile, int width = 1200) {
+  const std::string command = browser() + " --window-size=" + std::to_string(width) +
+                              ",900 --headless --no-sandbox --disable-gpu --disable-quic --no-first-run "
                               "--disable-background-networking --disable-component-update --disable-sync "
                               "--virtual-time-budget=2000 --user-data-dir=" +
                               profile + " --dump-dom file://" + page + " 2>/dev/null";
@@ -125,8 +129,55 @@ TEST_F(Html, ShowsTheNumbersAndPicturesOfASetOfImages) {
   const std::regex cover("fill-opacity=\"0.88\"|<path d=\"([^\"]*)\"");
   std::vector<size_t> squares;
   for (std::sregex_iterator it(dom.begin(), dom.end(), cover), end; it != end; ++it)
-    if ((*it)[1].matched) squares.push_back(count((*it)[1], "h1v1h-1z"));
+    if (const size_t covered = count((*it)[1], "h1v1h-1z"); covered > 0) squares.push_back(covered);  // else a wire
   EXPECT_EQ(squares, (std::vector<size_t>{59, 98, 138, 59, 98, 138, 59, 98, 138}));
+}
+
+/// Looks at what is drawn: texts that begin in a box of the board's diagram end in it, no two texts of it cover each
+/// other, no share is above 1, and the page is not wider than the window.
+constexpr const char* kLook = R"(<script>
+  const faults = [], box = e => { const b = e.getBBox(); return {l: b.x, r: b.x + b.width, t: b.y, b: b.y + b.height}; };
+  const svg = document.getElementById('board-picture'), frames = [...svg.querySelectorAll('rect.unit')].map(box);
+  const texts = [...svg.querySelectorAll('text')].map(e => ({words: e.textContent, ...box(e)}));
+  for (const t of texts) {
+    for (const f of frames)
+      if (t.l >= f.l && t.l <= f.r && t.t >= f.t && t.t <= f.b && (t.r > f.r || t.b > f.b)) faults.push('outside: ' + t.words);
+    if (t.l < 0 || t.r > 1000 || t.b > 470) faults.push('beyond: ' + t.words);
+    for (const o of texts)
+      if (o !== t && t.l < o.r && o.l < t.r && t.t + 2 < o.b && o.t + 2 < t.b) faults.push(t.words + ' on ' + o.words);
+  }
+  for (const e of document.querySelectorAll('[data-key^="board."]'))
+    if (!(e.dataset.value >= 0 && e.dataset.value <= 1)) faults.push(e.dataset.key + ' ' + e.dataset.value);
+  for (const e of document.querySelectorAll('[data-key$=".pe_share"]'))
+    if (!(e.dataset.value >= 0 && e.dataset.value <= 1)) faults.push(e.dataset.key + ' ' + e.dataset.value);
+  const wide = document.documentElement.scrollWidth - document.documentElement.clientWidth;
+  if (wide > 0) faults.push('page too wide by ' + wide);
+  document.body.dataset.faults = frames.length + ' boxes; ' + faults.join('; ');
+</script>)";
+
+TEST_F(Html, TheBoardsDiagramIsWholeAtEveryWidth) {
+  if (!has_browser()) GTEST_SKIP() << "no chromium";
+  const std::vector<std::vector<std::string>> runs = {
+      {"--model", "deit-t", "--prune-rates", "0.3,0.5,0.7"},
+      {"--model", "deit-b"},
+      {"--model", "deit-micro", "--mode", "analytic"},
+      {"--model", "deit-micro", "--accel.layernorm", "pl", "--ddr.mega_transfers", "800", "--device", "none"}};
+  for (std::vector<std::string> words : runs) {
+    const std::string json = folder_.path("look.json"), page = folder_.path("look.html");
+    words.insert(words.end(), {"--quiet", "--json", json});
+    ASSERT_EQ(tests::run_sim(words).code, 0);
+    ASSERT_EQ(tests::run_sim({"report", json, "--html", page}).code, 0);
+    std::string text = tests::read_file(page);
+    text.insert(text.rfind("</body>"), kLook);
+    std::ofstream(page) << text;
+    for (const int width : {390, 800, 1400}) {
+      const std::string dom = rendered(page, folder_.path("profile"), width);
+      std::smatch found;
+      ASSERT_TRUE(std::regex_search(dom, found, std::regex("data-faults=\"([^\"]*)\""))) << words[1];
+      EXPECT_THAT(found[1].str(), testing::MatchesRegex("[0-9]+ boxes; ")) << words[1] << ", " << width;
+      EXPECT_THAT(dom, HasSubstr("data-ready=\"yes\""));
+    }
+  }
 }
 
 TEST_F(Html, NeedsNoNetworkAndStaysSmall) {
