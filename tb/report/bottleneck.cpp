@@ -70,7 +70,7 @@ Bottleneck bottleneck_of(const RunReport& report) {
   const auto all = static_cast<double>(std::accumulate(array.begin(), array.end(), uint64_t{0}));
   Bottleneck b;
   if (all == 0) return b;
-  const auto worst = std::max_element(array.begin() + 1, array.end());
+  const auto* worst = std::max_element(array.begin() + 1, array.end());
   b.busy = static_cast<double>(array[0]) / all;
   b.cause = static_cast<Cause>(worst - array.begin());
   b.share = static_cast<double>(*worst) / all;
