@@ -37,6 +37,12 @@ struct Level {
   }
 };
 
+/// Of all ports that an engine may have.
+std::array<MemoryPath, modules::kEnginePorts> paths(const soc::SocConfig& config, modules::Purpose purpose) {
+  return {MemoryPath::fabric(config, purpose, 0), MemoryPath::fabric(config, purpose, 1),
+          MemoryPath::fabric(config, purpose, 2), MemoryPath::fabric(config, purpose, 3)};
+}
+
 }  // namespace
 
 double Stores::ready(const BurstTrain& block) const {
@@ -82,9 +88,9 @@ struct Pipeline::GemmCosts {
 Pipeline::Pipeline(const soc::SocConfig& config)
     : config_(config),
       fetch_(MemoryPath::fabric(config, modules::Purpose::kCommands)),
-      input_(MemoryPath::fabric(config, modules::Purpose::kInput)),
-      weight_(MemoryPath::fabric(config, modules::Purpose::kWeights)),
-      output_(MemoryPath::fabric(config, modules::Purpose::kOutput)),
+      input_(paths(config, modules::Purpose::kInput)),
+      weight_(paths(config, modules::Purpose::kWeights)),
+      output_(paths(config, modules::Purpose::kOutput)),
       host_(MemoryPath::host(config)),
       input_ring_(config.buffers.input),
       weight_ring_(config.buffers.weight),
@@ -99,12 +105,12 @@ double Pipeline::train_cycles(Unit unit, const BurstTrain& train) const {
   const soc::DmaConfig& dma = config_.dma;
   const bool write = unit == Unit::kDmaOut;
   const int ports = write ? dma.output_ports : unit == Unit::kDmaIn ? dma.input_ports : dma.weight_ports;
-  const MemoryPath& path = write ? output_ : unit == Unit::kDmaIn ? input_ : weight_;
-  if (ports == 1) return path.cost(train, write);
+  const auto& path = write ? output_ : unit == Unit::kDmaIn ? input_ : weight_;
+  if (ports == 1) return path[0].cost(train, write);
   const modules::TrainShares dealt = modules::split_train(train, ports);
-  double cycles = 0;
-  for (int i = 0; i < dealt.count; ++i)
-    cycles = std::max(cycles, path.cost(dealt.share[static_cast<size_t>(i)], write));
+  double cycles = path[0].bus_cycles(static_cast<double>(train.bytes()));  // the shares meet at the memory
+  for (size_t i = 0; i < static_cast<size_t>(dealt.count); ++i)
+    cycles = std::max(cycles, path[i].cost(dealt.share[i], write));
   return cycles;
 }
 
@@ -309,21 +315,22 @@ double Pipeline::chunks(const Job& job) {
   return end;
 }
 
-double Pipeline::run(const Job& job, double issued, const Stores& a, const Stores& b) {
+double Pipeline::run(const Job& job, const IssueTimes& issued, const Stores& a, const Stores& b) {
   from_a_ = &a, from_b_ = &b;
   first_store_ = 0;
-  in_ = std::max({in_, issued, a.job == nullptr ? a.done : a.before});
-  weights_ = std::max({weights_, issued, b.job == nullptr ? b.done : b.before});
-  pe_ = std::max(pe_, issued);
-  vector_ = std::max(vector_, issued);
-  out_ = std::max(out_, issued);
+  const auto at = [&issued](Unit unit) { return issued[static_cast<size_t>(unit)]; };
+  in_ = std::max({in_, at(Unit::kDmaIn), a.job == nullptr ? a.done : a.before});
+  weights_ = std::max({weights_, at(Unit::kDmaWeights), b.job == nullptr ? b.done : b.before});
+  pe_ = std::max(pe_, at(Unit::kPeArray));
+  vector_ = std::max({vector_, at(Unit::kVector), at(Unit::kSelector)});
+  out_ = std::max(out_, at(Unit::kDmaOut));
   const double done = modules::operation_of(job.command).walk == Walk::kTiles ? gemm(job) : chunks(job);
   return config_.control.overlap == soc::Overlap::kNone ? in_turn(issued) : done;
 }
 
 /// One unit after the other: the command takes the sum of what each of them works.
-double Pipeline::in_turn(double issued) {
-  double end = issued;
+double Pipeline::in_turn(const IssueTimes& issued) {
+  double end = *std::max_element(issued.begin(), issued.end());
   for (const double cycles : busy_.unit) end += cycles;
   in_ = weights_ = pe_ = vector_ = out_ = first_store_ = end;
   return end;

@@ -9,6 +9,7 @@
 
 #include "accel/modules/accounting.h"
 #include "accel/modules/tile_walk.h"
+#include "accel/modules/train_split.h"
 #include "accel/soc/config.h"
 #include "models/lower/program.h"
 #include "tb/estimate/analytic_memory.h"
@@ -51,13 +52,16 @@ struct Stores {
   double ready(const modules::BurstTrain& block) const;
 };
 
+/// When each unit has a command in its queue.
+using IssueTimes = std::array<double, modules::kUnits>;
+
 class Pipeline {
  public:
   explicit Pipeline(const soc::SocConfig& config);
 
   /// Runs a command whose operands depend on `a` and `b` and that was issued at `issued`; returns the time of its
   /// completion. Not for TOKEN_SELECT, host commands and END.
-  double run(const modules::Job& job, double issued, const Stores& a, const Stores& b);
+  double run(const modules::Job& job, const IssueTimes& issued, const Stores& a, const Stores& b);
   /// End of the first store of the command run last.
   double first_store() const { return first_store_; }
 
@@ -86,7 +90,7 @@ class Pipeline {
   void gemm_step(const GemmCosts& c, int m, int n, int k, int g);
   void store(double cycles);
   double chunks(const modules::Job& job);
-  double in_turn(double issued);
+  double in_turn(const IssueTimes& issued);
   template <class Body>
   void periodic(int count, bool stores, const Body& body);
   void shift_front(double cycles);
@@ -98,7 +102,9 @@ class Pipeline {
   void work(modules::Unit unit, double cycles) { busy_.unit[static_cast<size_t>(unit)] += cycles * times_; }
 
   const soc::SocConfig& config_;
-  MemoryPath fetch_, input_, weight_, output_, host_;
+  MemoryPath fetch_;
+  std::array<MemoryPath, modules::kEnginePorts> input_, weight_, output_;
+  MemoryPath host_;
   double in_ = 0, weights_ = 0, pe_ = 0, vector_ = 0, out_ = 0;
   double a_ready_ = 0, b_ready_ = 0, records_ready_ = 0;
   RingTimes input_ring_, weight_ring_, record_ring_, accumulator_ring_, vector_ring_, output_ring_;
