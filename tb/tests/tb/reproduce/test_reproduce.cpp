@@ -104,7 +104,7 @@ TEST(Reproduction, PrintsEveryFigureAndRenewsThePage) {
   const std::vector<std::string> batch = {"--model", "deit-t", "--prune-rates", "0.383,0.631,0.863", "--batch", "6"};
   EXPECT_DOUBLE_EQ(by_hand(batch), six["simulated"].get<double>());
   std::vector<std::string> theirs = batch;
-  theirs.insert(theirs.end(), {"--config", "configs/reconstructed-deit-t.ini"});
+  theirs.insert(theirs.end(), {"--config", (tb::project_home() / "configs/reconstructed-deit-t.ini").string()});
   EXPECT_DOUBLE_EQ(by_hand(theirs), six["reconstructed"].get<double>());
   EXPECT_DOUBLE_EQ(by_hand({"--model", "deit-s"}), one["simulated"].get<double>());
   // What the reconstruction is held to.

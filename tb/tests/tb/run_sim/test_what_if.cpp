@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "tb/config/home.h"
 #include "tb/explore/what_if.h"
 #include "tb/tests/support/temporary_folder.h"
 #include "tb/tests/tb/run_sim/cli_support.h"
@@ -115,8 +116,9 @@ TEST(WhatIf, APortIsSaidInWords) {
 }
 
 TEST(WhatIf, TakesTheCountsOfAFunctionalRun) {
-  const json report = report_of(
-      {"--model", "deit-micro", "--images", "models/zoo/micro/images", "--limit", "3", "--what-if", "--jobs", "2"});
+  const json report =
+      report_of({"--model", "deit-micro", "--images", (tb::project_home() / "models/zoo/micro/images").string(),
+                 "--limit", "3", "--what-if", "--jobs", "2"});
   EXPECT_EQ(report["what_if"]["images"], 3);
   EXPECT_NEAR(report["what_if"]["base"]["latency_ms"].get<double>(),
               report["summary"]["latency_ms"]["mean"].get<double>(), 1e-9);
