@@ -60,6 +60,8 @@ void put_flags(CommandWords& w, const Command& c) {
   put(w, f::kScoreSource, static_cast<uint32_t>(c.score_source));
   put(w, f::kSelectRule, static_cast<uint32_t>(c.select_rule));
   put(w, f::kRestream, c.restream ? 1 : 0);
+  put(w, f::kChain, c.chain ? 1 : 0);
+  put(w, f::kFollows, c.follows ? 1 : 0);
 }
 
 void get_flags(Command& c, const CommandWords& w) {
@@ -76,6 +78,8 @@ void get_flags(Command& c, const CommandWords& w) {
   c.score_source = static_cast<ScoreSource>(get(w, f::kScoreSource));
   c.select_rule = static_cast<SelectRule>(get(w, f::kSelectRule));
   c.restream = get_flag(w, f::kRestream);
+  c.chain = get_flag(w, f::kChain);
+  c.follows = get_flag(w, f::kFollows);
 }
 
 void put_convolution(CommandWords& w, const Im2col& v) {

@@ -72,6 +72,8 @@ struct Command {
   bool restream = false;  // GEMM: operand A is loaded again for every column of tiles, be it in its buffer or not
   bool keep_cls_scores = false;  // softmax: add row 0's 16-bit probabilities, head by head, to the score memory
   bool on_cpu = false;           // LayerNorm: interrupt the host, which does it
+  bool chain = false;            // the next command is done together with this one, row tile by row tile
+  bool follows = false;          // in a chain: A are the rows that the vector unit has just finished, and is not loaded
   Im2col conv;
 
   uint8_t stage = 0;  // selector 1..3 (select and pack)

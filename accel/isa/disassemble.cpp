@@ -84,6 +84,8 @@ std::string disassemble(const Command& c, int index) {
   if (c.image != 0)
     text += format(" image=%d%s%s%s", c.image - 1, c.a_behind ? " a+rows" : "", c.b_behind ? " b+rows" : "",
                    c.c_behind ? " c+rows" : "");
+  if (c.follows) text += " follows";
+  if (c.chain) text += " chain";
   if (c.wait_a != 0) text += format(" wait_a=%d", c.wait_a - 1);
   if (c.wait_b != 0) text += format(" wait_b=%d", c.wait_b - 1);
   return text;

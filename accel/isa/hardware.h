@@ -24,6 +24,8 @@ struct AcceleratorConfig {
   bool fuse_attention = false;    // attention probabilities, between Q K^T with its softmax and A x V
   bool residual_on_chip = false;  // the residual stream
   int chip_kib = 512;
+  // Chains (accel/modules/chain_walk.h): A V row tile by row tile behind its softmax, LayerNorm on a row just finished.
+  bool chain_attention = false, chain_layernorm = false;
   int batch = 1;  // images of one inference: rows of all follow each other in every matrix with a row a token
 
   // Capacities in bytes of one slot of each buffer.
@@ -51,7 +53,7 @@ struct AcceleratorConfig {
   /// Everything, in one place: two are the same hardware where this is equal.
   auto fields() const {
     return std::tie(th, ti, to, tile_m, tile_k, tile_n, order_nm, restream, numerics_bits, residual_bits, layernorm,
-                    softmax, fuse_attention, residual_on_chip, chip_kib, batch);
+                    softmax, fuse_attention, residual_on_chip, chip_kib, chain_attention, chain_layernorm, batch);
   }
   friend bool operator==(const AcceleratorConfig& a, const AcceleratorConfig& b) { return a.fields() == b.fields(); }
 

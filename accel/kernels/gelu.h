@@ -38,7 +38,7 @@ inline void gelu_row(const int16_t* x, int n, uint16_t delta1, int32_t* g) {
 values:
   for (int i = 0; i < n; ++i) {
 #pragma HLS pipeline II = 1
-#pragma HLS unroll factor = kVectorLanes
+#pragma HLS unroll factor = kGeluLanes
 #pragma HLS loop_tripcount min = 1 max = 1024
     g[i] = gelu_q12(x[i], delta1);
   }
@@ -49,7 +49,7 @@ inline void gelu_rescale(const int32_t* g, int n, int64_t multiplier, int shift,
 values:
   for (int i = 0; i < n; ++i) {
 #pragma HLS pipeline II = 1
-#pragma HLS unroll factor = kVectorLanes
+#pragma HLS unroll factor = kGeluLanes
 #pragma HLS loop_tripcount min = 1 max = 1024
     const Int<36> product = static_cast<Int<36>>(g[i] * multiplier);
     out[i] = saturate<Out>(round_shift(native(product), shift));

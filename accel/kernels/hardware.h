@@ -18,8 +18,9 @@ constexpr int kTileM = 197;  // buffer tiles, elements
 constexpr int kTileK = 192;
 constexpr int kTileN = 192;
 
-constexpr int kVectorLanes = 16;  // values a cycle of the vector unit
-constexpr int kSelectLanes = 16;  // comparators of the token selector
+constexpr int kVectorLanes = 16;                                     // values a cycle of the vector unit
+constexpr int kSoftmaxLanes = 16, kGeluLanes = 16, kNormLanes = 16;  // of softmax; GELU, SiLU; LayerNorm
+constexpr int kSelectLanes = 16;                                     // comparators of the token selector
 
 constexpr int kDivisionInterval = 64;  // cycles between divisions (or roots) that a row-wise unit takes; from the
                                        // latency on: one after another

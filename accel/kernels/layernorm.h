@@ -112,7 +112,7 @@ inline RowStatistics row_statistics(const In* x, int n, uint64_t epsilon) {
 values:
   for (int i = 0; i < n; ++i) {
 #pragma HLS pipeline II = 1
-#pragma HLS unroll factor = kVectorLanes
+#pragma HLS unroll factor = kNormLanes
 #pragma HLS loop_tripcount min = 32 max = 1024
     const int32_t v = x[i];
     sum += v;
@@ -139,7 +139,7 @@ void layernorm_row(const In* x, int n, const Record* records, int shift, uint64_
 values:
   for (int i = 0; i < n; ++i) {
 #pragma HLS pipeline II = 1
-#pragma HLS unroll factor = kVectorLanes
+#pragma HLS unroll factor = kNormLanes
 #pragma HLS loop_tripcount min = 32 max = 1024
     const Int<28> centred = static_cast<Int<28>>(n * static_cast<int32_t>(x[i]) - static_cast<int32_t>(row.sum));
     const Int<61> product = static_cast<Int<61>>(static_cast<int64_t>(centred) * static_cast<int64_t>(row.reciprocal));

@@ -24,7 +24,7 @@ inline void silu_row(const int16_t* x, int n, int32_t* g) {
 values:
   for (int i = 0; i < n; ++i) {
 #pragma HLS pipeline II = 1
-#pragma HLS unroll factor = kVectorLanes
+#pragma HLS unroll factor = kGeluLanes
 #pragma HLS loop_tripcount min = 1 max = 1024
     g[i] = silu_q12(x[i]);
   }

@@ -50,7 +50,7 @@ inline int16_t row_max(const int16_t* x, int n) {
 scores:
   for (int i = 0; i < n; ++i) {
 #pragma HLS pipeline II = 1
-#pragma HLS unroll factor = kVectorLanes
+#pragma HLS unroll factor = kSoftmaxLanes
 #pragma HLS loop_tripcount min = 2 max = 256
     largest = x[i] > largest ? x[i] : largest;
   }
@@ -62,7 +62,7 @@ inline UInt<kSoftmaxSumBits> row_exp(const int16_t* x, int n, int16_t largest, u
 scores:
   for (int i = 0; i < n; ++i) {
 #pragma HLS pipeline II = 1
-#pragma HLS unroll factor = kVectorLanes
+#pragma HLS unroll factor = kSoftmaxLanes
 #pragma HLS loop_tripcount min = 2 max = 256
     e[i] = exp_q24(largest - x[i]);
     sum += e[i];
@@ -75,7 +75,7 @@ inline void row_scale(const uint32_t* e, int n, UInt<kSoftmaxReciprocalBits> rec
 scores:
   for (int i = 0; i < n; ++i) {
 #pragma HLS pipeline II = 1
-#pragma HLS unroll factor = kVectorLanes
+#pragma HLS unroll factor = kSoftmaxLanes
 #pragma HLS loop_tripcount min = 2 max = 256
     const UInt<55> share = static_cast<UInt<55>>(static_cast<uint64_t>(e[i]) * static_cast<uint64_t>(reciprocal));
     const UInt<33> q = static_cast<UInt<33>>(share >> 22);  // Q32; 1.0 itself has 33 bits

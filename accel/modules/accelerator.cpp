@@ -24,8 +24,10 @@ Accelerator::Accelerator(sc_core::sc_module_name name, const AcceleratorParamete
       more_input("more_input", static_cast<size_t>(p.dma.input_ports - 1)),
       more_weight("more_weight", static_cast<size_t>(p.dma.weight_ports - 1)),
       more_output("more_output", static_cast<size_t>(p.dma.output_ports - 1)),
-      input_buffer_("input", p.buffers.input, p.hardware.input_slot(), p.functional, p.debug.poison),
-      weight_buffer_("weight", p.buffers.weight, p.hardware.weight_slot(), p.functional, p.debug.poison),
+      input_buffer_("input", p.buffers.input, p.hardware.input_slot(), p.functional, p.debug.poison,
+                    p.buffers.shared_input),
+      weight_buffer_("weight", p.buffers.weight, p.hardware.weight_slot(), p.functional, p.debug.poison,
+                     p.buffers.shared_weights),
       record_buffer_("record", p.buffers.record, isa::AcceleratorConfig::record_slot(), p.functional, p.debug.poison),
       accumulators_("accumulator", p.buffers.accumulator, p.hardware.accumulator_slot(), p.functional, p.debug.poison),
       vector_buffer_("vector", p.buffers.vector, p.hardware.vector_slot(), p.functional, p.debug.poison),
@@ -46,14 +48,16 @@ Accelerator::Accelerator(sc_core::sc_module_name name, const AcceleratorParamete
       selector_("selector", p.vector, p.functional,
                 {clock_, to_selector_, scoreboard_, vector_buffer_, output_buffer_, account(Unit::kSelector), turn_,
                  tap_, guard_}),
-      control_("control", p.control,
-               {clock_, to_dma_in_, to_dma_weights_, to_pe_, to_vector_, to_selector_, to_dma_out_, to_cpu_,
-                scoreboard_, selector_, account(Unit::kControl), account(Unit::kCpu), record_, guard_,
-                [this](size_t commands) {
-                  if (!reset_) reset(sc_core::sc_time_stamp().value(), commands);
-                  reset_ = false;
-                }}),
-      dma_in_("dma_in", p.dma, p.debug, {engine(Unit::kDmaIn), to_dma_in_, input_buffer_, vector_buffer_}),
+      control_(
+          "control", p.control,
+          {clock_, to_dma_in_, to_dma_weights_, to_pe_, to_vector_, to_selector_, to_dma_out_, to_cpu_, scoreboard_,
+           selector_, account(Unit::kControl), account(Unit::kCpu), record_, guard_, p.dma.input_loads_kv,
+           [this](size_t commands) {
+             if (!reset_) reset(sc_core::sc_time_stamp().value(), commands);
+             reset_ = false;
+           }}),
+      dma_in_("dma_in", p.dma, p.debug,
+              {engine(Unit::kDmaIn), to_dma_in_, input_buffer_, vector_buffer_, &weight_buffer_}),
       dma_weights_("dma_weights", p.dma, p.debug,
                    {engine(Unit::kDmaWeights), to_dma_weights_, weight_buffer_, record_buffer_}),
       dma_out_("dma_out", p.dma, p.debug, {engine(Unit::kDmaOut), to_dma_out_, output_buffer_}),

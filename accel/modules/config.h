@@ -9,10 +9,13 @@ namespace heatvit::modules {
 struct BufferConfig {  // slots; 2 is ping-pong
   int input = 2, weight = 2, record = 2, accumulator = 2, vector = 2, output = 2;
   int chip_width = 64;  // bytes a cycle, each way, of the memory on chip
+  // The slots of activations, of weights are one circular memory: a tile takes what it has.
+  bool shared_input = false, shared_weights = false;
 };
 
 struct DmaConfig {  // read or write channels of fabric ports that an engine deals its trains over, 1 to 4
   int input_ports = 1, weight_ports = 1, output_ports = 1;
+  bool input_loads_kv = false;  // K and V come through the input engine, so that no weight waits behind them
 };
 
 /// What a load waits for: all stores of the operations it depends on, or those of the tiles that it reads.
@@ -26,16 +29,23 @@ struct ControlConfig {
   int queue = 4;        // decoded commands a unit holds
   int fetch_batch = 8;  // commands fetched by one train
   int decode_cycles = 8;
+  bool prefetch = false;  // weights of what follows a selection are loaded before its counts are known
+  int chain_lag = 2;      // row tiles by which a GEMM follows another in a chain
   DependencyGrain dependency = DependencyGrain::kOperation;
   Overlap overlap = Overlap::kAll;
 };
 
 struct VectorConfig {
-  int lanes = 16;         // elements a cycle
-  int select_lanes = 16;  // comparators of the token selector
+  int lanes = 16;                                         // elements a cycle
+  int softmax_lanes = 0, gelu_lanes = 0, norm_lanes = 0;  // of softmax; GELU and SiLU; LayerNorm. 0: as many as lanes
+  int select_lanes = 16;                                  // comparators of the token selector
   // Cycles between the divisions (or square roots) that a row-wise operation's unit takes: softmax, LayerNorm, token
   // scores. 1: a row a cycle; from the latency of a division on: one after another.
   int division_interval = 64;
+
+  int softmax() const { return softmax_lanes != 0 ? softmax_lanes : lanes; }
+  int gelu() const { return gelu_lanes != 0 ? gelu_lanes : lanes; }
+  int norm() const { return norm_lanes != 0 ? norm_lanes : lanes; }
 };
 
 enum class Fault : uint8_t { kNone, kFlipWeightBit, kDropInput, kEarlyRelease };

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "accel/modules/chain_walk.h"
 #include "accel/modules/operation.h"
 
 namespace heatvit::modules {
@@ -43,11 +44,15 @@ void ControlUnit::run_list() {
   jobs_.clear();
   fetched_.clear();
   fetched_first_ = 0;
+  chain_ = nullptr;
+  ahead_.clear();
+  ahead_end_ = 0;
   before_select_ = ports_.selector.tokens();
   for (uint32_t index = 0; index < list_count_; ++index) {
-    if (index >= fetched_first_ + fetched_.size()) fetch(index);
+    for (; fetched_first_ < index && !fetched_.empty(); ++fetched_first_) fetched_.pop_front();
+    const isa::CommandWords& encoded = words(index);
     ports_.account.enter(Cause::kBusy);
-    const isa::Command command = isa::decode(fetched_[index - fetched_first_]);
+    const isa::Command command = isa::decode(encoded);
     ports_.clock.wait_cycles(static_cast<uint64_t>(config_.decode_cycles));
     if (command.opcode == Opcode::kEnd) {
       ports_.scoreboard.wait_for(static_cast<isa::Dependency>(index), ports_.account);
@@ -64,20 +69,26 @@ void ControlUnit::run_list() {
   throw std::runtime_error("command list has no END within " + std::to_string(list_count_) + " commands");
 }
 
-void ControlUnit::fetch(uint32_t first) {
+const isa::CommandWords& ControlUnit::words(uint32_t index) {
+  while (index >= fetched_first_ + fetched_.size()) fetch();
+  return fetched_[index - fetched_first_];
+}
+
+void ControlUnit::fetch() {
   ports_.account.enter(Cause::kBusy);
+  const auto first = fetched_first_ + static_cast<uint32_t>(fetched_.size());
   const uint32_t count = std::min(static_cast<uint32_t>(config_.fetch_batch), list_count_ - first);
-  fetched_.resize(count);
-  fetched_first_ = first;
+  std::vector<isa::CommandWords> batch(count);
   BurstTrain train;
   train.address = list_base_ + first * isa::kCommandBytes;
   train.row_bytes = count * isa::kCommandBytes;
   train.purpose = Purpose::kCommands;
   train.command = first;
-  tlm::tlm_generic_payload& payload = transaction_.prepare(train, reinterpret_cast<uint8_t*>(fetched_.data()));
+  tlm::tlm_generic_payload& payload = transaction_.prepare(train, reinterpret_cast<uint8_t*>(batch.data()));
   sc_core::sc_time delay = sc_core::SC_ZERO_TIME;
   fetch_port->b_transport(payload, delay);
   if (payload.is_response_error()) throw std::runtime_error("command list is not in DDR");
+  fetched_.insert(fetched_.end(), batch.begin(), batch.end());
 }
 
 Job ControlUnit::decode_extents(const isa::Command& c, uint32_t index) {
@@ -92,7 +103,7 @@ Job ControlUnit::decode_extents(const isa::Command& c, uint32_t index) {
   const int image = c.image == 0 ? 0 : c.image - 1;
   Job job = c.image == 0 ? resolve(c, now.rows(), before.rows())
                          : resolve(c, found.of(image).tokens, before.of(image).tokens);
-  job.index = index;
+  job.index = job.chain_first = index;
   job.package = found.of(image).package;
   job.package_after = now.of(image).package;
   if (c.image == 0) return job;
@@ -130,7 +141,7 @@ bool is_empty(const Job& job, Walk walk) {
 
 void ControlUnit::issue(const isa::Command& c, uint32_t index) {
   jobs_.push_back(decode_extents(c, index));
-  const Job& job = jobs_.back();
+  Job& job = jobs_.back();
   const Operation& operation = operation_of(c);
   ports_.record.tokens_of_command[index] = job.tokens;
   ports_.record.tokens_after_command[index] = job.tokens_after;
@@ -141,10 +152,78 @@ void ControlUnit::issue(const isa::Command& c, uint32_t index) {
   ports_.scoreboard.issued(job);
   if (config_.overlap != Overlap::kAll)
     ports_.scoreboard.wait_for(static_cast<isa::Dependency>(index), ports_.account);  // all before this one
-  for (const Unit unit : operation.units) queue_of(ports_, unit).push(job, ports_.account);
+  if (chain_ != nullptr) {
+    Job* last = chain_;
+    while (last->chained != nullptr) last = const_cast<Job*>(last->chained);
+    last->chained = &job;
+    job.chain_first = chain_->index;
+    job.lag = last->lag + (operation.walk == Walk::kTiles ? config_.chain_lag : 0);
+  } else {
+    chain_ = &job;
+  }
+  if (c.chain) return;
+  hand_out(*std::exchange(chain_, nullptr));
   // What follows the selections of all images depends on the counts that they write.
-  if (operation.tokens == TokenEffect::kSets && (c.image == 0 || c.image == batch_))
-    ports_.scoreboard.wait_for(static_cast<isa::Dependency>(index + 1), ports_.account);
+  if (operation.tokens != TokenEffect::kSets || (c.image != 0 && c.image != batch_)) return;
+  if (config_.prefetch && c.image == 0) load_ahead(index + 1);
+  ports_.scoreboard.wait_for(static_cast<isa::Dependency>(index + 1), ports_.account);
+}
+
+namespace {
+
+/// What the weight engine loads for a command is the same however many tokens there are.
+bool loads_are_known(const Job& job, bool input_loads_kv) {
+  const isa::Command& c = job.command;
+  if (operation_of(c).walk != Walk::kTiles) return true;
+  const TileWalk walk(job);
+  const bool kv = c.layout_b != isa::LayoutB::kPacked && c.wait_b != 0;
+  return kv ? input_loads_kv && walk.one_b() : walk.b_once();
+}
+
+}  // namespace
+
+void ControlUnit::load_ahead(uint32_t index) {
+  while (index + 1 < list_count_ && !ports_.to_dma_weights.full()) {
+    // A command with all that are chained to it.
+    const size_t begin = ahead_.size();
+    for (bool chained = true; chained;) {
+      ports_.account.enter(Cause::kBusy);
+      const isa::Command c = isa::decode(words(index));
+      ports_.clock.wait_cycles(static_cast<uint64_t>(config_.decode_cycles));
+      const TokenEffect effect = operation_of(c).tokens;
+      if (effect == TokenEffect::kSets) return;
+      ahead_.push_back(effect == TokenEffect::kNone ? decode_extents(c, index) : Job{});
+      ahead_.back().index = index;
+      if (effect == TokenEffect::kNone && !loads_are_known(ahead_.back(), ports_.input_loads_kv)) return;
+      chained = c.chain;
+      ++index;
+    }
+    for (size_t i = begin; i + 1 < ahead_.size(); ++i) {
+      Job &job = ahead_[i], &next = ahead_[i + 1];
+      job.chained = &next;
+      next.lag = job.lag + (operation_of(next.command).walk == Walk::kTiles ? config_.chain_lag : 0);
+    }
+    ahead_end_ = index;
+    if (operation_of(ahead_[begin].command).units.has(Unit::kDmaWeights))
+      ports_.to_dma_weights.push(ahead_[begin], ports_.account);
+  }
+}
+
+void ControlUnit::hand_out(const Job& first) {
+  const auto hand = [this](const Job& job) {
+    for (const Unit unit : operation_of(job.command).units)
+      if (unit != Unit::kDmaWeights || job.index >= ahead_end_) queue_of(ports_, unit).push(job, ports_.account);
+  };
+  if (first.chained == nullptr) {
+    hand(first);
+    return;
+  }
+  if (!ports_.scoreboard.by_tile())
+    throw std::runtime_error("command " + std::to_string(first.index) +
+                             " leads a chain, but loads wait for whole operations");
+  expect_chain(first);
+  // The first is a GEMM, which takes all units that any of them does.
+  hand(first);
 }
 
 namespace {
@@ -166,7 +245,7 @@ void ControlUnit::serve_host_commands() {
     for (;;) {
       const Job& job = ports_.to_cpu.front(ports_.cpu_account);
       const uint32_t index = job.index;
-      ports_.scoreboard.wait_for(job.command.wait_a, leading_rows(job, 1), ports_.cpu_account);
+      ports_.scoreboard.wait_for(job, job.command.wait_a, leading_rows(job, 1), ports_.cpu_account);
       cpu_job_ = &job;
       cpu_readable_ = 0;
       ports_.cpu_account.enter(Cause::kBusy);
@@ -188,7 +267,8 @@ void ControlUnit::watch_rows() {
     for (;;) {
       sc_core::wait(rows_wanted_);
       ports_.scoreboard.set_host_busy(false);
-      ports_.scoreboard.wait_for(cpu_job_->command.wait_a, leading_rows(*cpu_job_, cpu_wanted_), ports_.cpu_account);
+      ports_.scoreboard.wait_for(*cpu_job_, cpu_job_->command.wait_a, leading_rows(*cpu_job_, cpu_wanted_),
+                                 ports_.cpu_account);
       ports_.cpu_account.enter(Cause::kBusy);
       ports_.scoreboard.set_host_busy(true);
       status_ |= HEATVIT_STATUS_ROWS;

@@ -40,6 +40,7 @@ class ControlUnit : public sc_core::sc_module {
     UnitAccount &account, &cpu_account;
     RunRecord& record;
     ProcessGuard& guard;
+    bool input_loads_kv;                            // else loads of K and V hold back those of the weights behind them
     std::function<void(size_t commands)> starting;  // at the start write, before the first fetch
   };
 
@@ -51,8 +52,11 @@ class ControlUnit : public sc_core::sc_module {
  private:
   void run();
   void run_list();
-  void fetch(uint32_t first);
+  void fetch();
   void issue(const isa::Command& command, uint32_t index);
+  void hand_out(const Job& first);
+  void load_ahead(uint32_t index);
+  const isa::CommandWords& words(uint32_t index);
   Job decode_extents(const isa::Command& command, uint32_t index);
   void serve_host_commands();
   void watch_rows();
@@ -65,10 +69,13 @@ class ControlUnit : public sc_core::sc_module {
 
   const ControlConfig config_;
   const Ports ports_;
-  std::deque<Job> jobs_;                    // of this image; queues point into it
-  std::vector<isa::CommandWords> fetched_;  // command buffer
+  std::deque<Job> jobs_;                   // of this image; queues point into it
+  std::deque<isa::CommandWords> fetched_;  // command buffer
   uint32_t fetched_first_ = 0;
+  std::deque<Job> ahead_;    // of this image, whose weights are loaded before all else is known
+  uint32_t ahead_end_ = 0;   // commands before have their weights
   TokenFile before_select_;  // as the last selection stage found it
+  Job* chain_ = nullptr;     // the first of a chain whose last command is not decoded yet
 
   struct ImageBank {
     uint32_t seed = 1;

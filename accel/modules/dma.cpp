@@ -1,5 +1,6 @@
 #include "accel/modules/dma.h"
 
+#include "accel/modules/chain_walk.h"
 #include "accel/modules/operation.h"
 
 namespace heatvit::modules {
@@ -16,6 +17,9 @@ void send(Socket& socket, TrainTransaction& transaction, const BurstTrain& train
     throw std::runtime_error(std::string(socket.name()) + ": address " + std::to_string(train.address) +
                              " is not in DDR");
 }
+
+/// Operand B is K or V, which an earlier command wrote.
+bool is_kv(const isa::Command& c) { return c.layout_b != isa::LayoutB::kPacked && c.wait_b != 0; }
 
 }  // namespace
 
@@ -58,14 +62,14 @@ DmaEngine::DmaEngine(sc_core::sc_module_name name, Unit unit, Purpose purpose, i
       debug_(debug),
       stalls_(debug, static_cast<uint32_t>(unit)) {}
 
-void DmaEngine::transfer(BurstTrain train, uint8_t* data, uint32_t command) {
+void DmaEngine::transfer(BurstTrain train, uint8_t* data, uint32_t command, Purpose purpose) {
   if (stalls_.active()) {
     common_.account.enter(Cause::kInjected);
     common_.clock.wait_cycles(stalls_.next());
   }
   const Working working(common_.turn, unit_, common_.account);
   if (debug_.fault == Fault::kDropInput && purpose_ == Purpose::kInput && trains_++ == debug_.fault_at) return;
-  train.purpose = purpose_;
+  train.purpose = purpose;
   train.command = command;
   train.write = purpose_ == Purpose::kOutput;
   if (isa::on_chip(train.address)) {
@@ -86,7 +90,9 @@ void DmaEngine::transfer(BurstTrain train, uint8_t* data, uint32_t command) {
 }
 
 InputDma::InputDma(sc_core::sc_module_name name, const DmaConfig& config, const DebugConfig& debug, const Ports& ports)
-    : DmaEngine(name, Unit::kDmaIn, Purpose::kInput, config.input_ports, debug, ports.common), ports_(ports) {
+    : DmaEngine(name, Unit::kDmaIn, Purpose::kInput, config.input_ports, debug, ports.common),
+      loads_kv_(config.input_loads_kv),
+      ports_(ports) {
   SC_THREAD(run);
 }
 
@@ -94,35 +100,57 @@ void InputDma::run() {
   common_.guard.run([this] {
     for (;;) {
       const Job& job = ports_.jobs.front(common_.account);
-      if (operation_of(job.command).walk == Walk::kTiles)
-        load_gemm(job);
-      else
+      if (job.chained != nullptr) {
+        load_chain(job);
+      } else if (operation_of(job.command).walk == Walk::kTiles) {
+        TileWalk walk(job);
+        load_tiles(job, walk, false);
+      } else {
         load_chunks(job);
+      }
       common_.account.attribute(job.index);
       ports_.jobs.pop();
     }
   });
 }
 
-void InputDma::load_gemm(const Job& job) {
-  TileWalk walk(job);
+void InputDma::load_chain(const Job& first) {
+  ChainWalk chain(first);
+  while (ChainWalk::Member* turn = chain.next()) {
+    if (!turn->tiles) continue;  // its rows come from the vector unit
+    load_tiles(*turn->job, *turn->tiles, true);
+    common_.account.attribute(turn->job->index);
+  }
+}
+
+void InputDma::load_tiles(const Job& job, TileWalk& walk, bool one_row) {
   for (Tile tile; walk.next(tile);) {
+    if (tile.b_new && loads_kv_ && is_kv(job.command)) load_operand_b(job, tile);
     if (tile.a_new) load_operand_a(job, tile);
     if (tile.out_last && job.command.residual) load_residual(job, tile);
+    if (one_row && tile.row_last) return;
   }
 }
 
 void InputDma::load_operand_a(const Job& job, const Tile& tile) {
   const MatrixBlock block = plan_operand_a(job, tile);
-  common_.scoreboard.wait_for(job.command.wait_a, block.train, common_.account);
+  common_.scoreboard.wait_for(job, job.command.wait_a, block.train, common_.account);
   uint8_t* slot = ports_.input.acquire_free(common_.account, static_cast<int64_t>(block.train.bytes()));
   transfer(block.train, slot, job.index);
   ports_.input.publish(block.layout);
 }
 
+void InputDma::load_operand_b(const Job& job, const Tile& tile) {
+  const MatrixBlock block = plan_operand_b(job, tile);
+  common_.scoreboard.wait_for(job, job.command.wait_b, block.train, common_.account);
+  uint8_t* slot = ports_.weight->reserved(common_.account);
+  transfer(block.train, slot, job.index, Purpose::kWeights);  // operand B, whichever way it comes
+  ports_.weight->publish_reserved(block.layout);
+}
+
 void InputDma::load_residual(const Job& job, const Tile& tile) {
   const MatrixBlock block = plan_residual(job, tile);
-  common_.scoreboard.wait_for(job.command.wait_a, block.train, common_.account);
+  common_.scoreboard.wait_for(job, job.command.wait_a, block.train, common_.account);
   uint8_t* slot = ports_.vector.acquire_free(common_.account, static_cast<int64_t>(block.train.bytes()));
   transfer(block.train, slot, job.index);
   ports_.vector.publish(block.layout, Consumer::kVector);
@@ -135,8 +163,8 @@ void InputDma::load_chunks(const Job& job) {
   for (Chunk chunk; walk.next(chunk);) {
     const ChunkInput in = plan_input(job, chunk);
     const BurstTrain& rows = in.rows.train;
-    common_.scoreboard.wait_for(c.wait_a, rows, common_.account);
-    if (in.has_second()) common_.scoreboard.wait_for(c.wait_a, in.second, common_.account);
+    common_.scoreboard.wait_for(job, c.wait_a, rows, common_.account);
+    if (in.has_second()) common_.scoreboard.wait_for(job, c.wait_a, in.second, common_.account);
     uint8_t* slot = ports_.vector.acquire_free(common_.account, in.bytes());
     transfer(rows, slot, job.index);
     if (in.has_second()) transfer(in.second, slot != nullptr ? slot + rows.bytes() : nullptr, job.index);
@@ -146,7 +174,9 @@ void InputDma::load_chunks(const Job& job) {
 
 WeightDma::WeightDma(sc_core::sc_module_name name, const DmaConfig& config, const DebugConfig& debug,
                      const Ports& ports)
-    : DmaEngine(name, Unit::kDmaWeights, Purpose::kWeights, config.weight_ports, debug, ports.common), ports_(ports) {
+    : DmaEngine(name, Unit::kDmaWeights, Purpose::kWeights, config.weight_ports, debug, ports.common),
+      leaves_kv_(config.input_loads_kv),
+      ports_(ports) {
   SC_THREAD(run);
 }
 
@@ -154,21 +184,36 @@ void WeightDma::run() {
   common_.guard.run([this] {
     for (;;) {
       const Job& job = ports_.jobs.front(common_.account);
-      if (operation_of(job.command).walk == Walk::kTiles)
-        load_gemm(job);
-      else
+      if (job.chained != nullptr) {
+        load_chain(job);
+      } else if (operation_of(job.command).walk == Walk::kTiles) {
+        TileWalk walk(job);
+        load_tiles(job, walk, false);
+      } else {
         load_records(job, 0, job.n);
+      }
       common_.account.attribute(job.index);
       ports_.jobs.pop();
     }
   });
 }
 
-void WeightDma::load_gemm(const Job& job) {
-  TileWalk walk(job);
+void WeightDma::load_chain(const Job& first) {
+  ChainWalk chain(first);
+  while (ChainWalk::Member* turn = chain.next()) {
+    if (turn->tiles)
+      load_tiles(*turn->job, *turn->tiles, true);
+    else if (turn->first() && operation_of(turn->job->command).records)
+      load_records(*turn->job, 0, turn->job->n);
+    common_.account.attribute(turn->job->index);
+  }
+}
+
+void WeightDma::load_tiles(const Job& job, TileWalk& walk, bool one_row) {
   for (Tile tile; walk.next(tile);) {
     if (tile.records_new && job.command.records != 0) load_records(job, tile.n0, tile.n);
     if (tile.b_new) load_operand_b(job, tile);
+    if (one_row && tile.row_last) return;
   }
 }
 
@@ -181,7 +226,9 @@ void WeightDma::load_records(const Job& job, int n0, int n) {
 
 void WeightDma::load_operand_b(const Job& job, const Tile& tile) {
   const MatrixBlock block = plan_operand_b(job, tile);
-  common_.scoreboard.wait_for(job.command.wait_b, block.train, common_.account);
+  if (leaves_kv_ && is_kv(job.command))
+    return ports_.weight.reserve(common_.account, static_cast<int64_t>(block.train.bytes()));
+  common_.scoreboard.wait_for(job, job.command.wait_b, block.train, common_.account);
   uint8_t* slot = ports_.weight.acquire_free(common_.account, static_cast<int64_t>(block.train.bytes()));
   transfer(block.train, slot, job.index);
   ports_.weight.publish(block.layout);
@@ -197,10 +244,14 @@ void OutputDma::run() {
   common_.guard.run([this] {
     for (;;) {
       const Job& job = ports_.jobs.front(common_.account);
+      if (job.chained != nullptr) {
+        store_chain(job);
+        ports_.jobs.pop();
+        continue;
+      }
       if (operation_of(job.command).walk == Walk::kTiles) {
         TileWalk walk(job);
-        for (Tile tile; walk.next(tile);)
-          if (tile.out_last) store(job, plan_output(job, tile));
+        store_tiles(job, walk, false);
       } else {
         ChunkWalk walk(job);
         for (Chunk chunk; walk.next(chunk);) store(job, plan_output(job, chunk));
@@ -211,6 +262,27 @@ void OutputDma::run() {
       common_.scoreboard.complete(index);
     }
   });
+}
+
+void OutputDma::store_chain(const Job& first) {
+  ChainWalk chain(first);
+  while (ChainWalk::Member* turn = chain.next()) {
+    const Job& job = *turn->job;
+    Chunk chunk;
+    if (turn->tiles)
+      store_tiles(job, *turn->tiles, true);
+    else if (turn->chunks->next(chunk))
+      store(job, plan_output(job, chunk));
+    common_.account.attribute(job.index);
+    if (turn->last()) common_.scoreboard.complete(job.index);
+  }
+}
+
+void OutputDma::store_tiles(const Job& job, TileWalk& walk, bool one_row) {
+  for (Tile tile; walk.next(tile);) {
+    if (tile.out_last) store(job, plan_output(job, tile));
+    if (one_row && tile.row_last) return;
+  }
 }
 
 void OutputDma::store(const Job& job, const MatrixBlock& block) {

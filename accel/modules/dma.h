@@ -76,7 +76,8 @@ class DmaEngine : public sc_core::sc_module {
 
  protected:
   /// Blocks until the train is through; `data` may be null in timing mode.
-  void transfer(BurstTrain train, uint8_t* data, uint32_t command);
+  void transfer(BurstTrain train, uint8_t* data, uint32_t command) { transfer(train, data, command, purpose_); }
+  void transfer(BurstTrain train, uint8_t* data, uint32_t command, Purpose purpose);
 
   const Common common_;
 
@@ -95,8 +96,9 @@ class InputDma : public DmaEngine {
   struct Ports {
     Common common;
     JobQueue& jobs;
-    SlotRing& input;   // operand A
-    SlotRing& vector;  // residual tiles, rows of vector operations
+    SlotRing& input;             // operand A
+    SlotRing& vector;            // residual tiles, rows of vector operations
+    SlotRing* weight = nullptr;  // K and V, where this engine loads them
   };
 
   SC_HAS_PROCESS(InputDma);
@@ -104,11 +106,15 @@ class InputDma : public DmaEngine {
 
  private:
   void run();
-  void load_gemm(const Job& job);
+  void load_chain(const Job& first);
+  /// Steps of a walk: all, or those of a row tile.
+  void load_tiles(const Job& job, TileWalk& walk, bool one_row);
   void load_operand_a(const Job& job, const Tile& tile);
   void load_residual(const Job& job, const Tile& tile);
+  void load_operand_b(const Job& job, const Tile& tile);
   void load_chunks(const Job& job);
 
+  const bool loads_kv_;
   const Ports ports_;
 };
 
@@ -126,10 +132,12 @@ class WeightDma : public DmaEngine {
 
  private:
   void run();
-  void load_gemm(const Job& job);
+  void load_chain(const Job& first);
+  void load_tiles(const Job& job, TileWalk& walk, bool one_row);
   void load_records(const Job& job, int n0, int n);
   void load_operand_b(const Job& job, const Tile& tile);
 
+  const bool leaves_kv_;
   const Ports ports_;
 };
 
@@ -146,6 +154,8 @@ class OutputDma : public DmaEngine {
 
  private:
   void run();
+  void store_chain(const Job& first);
+  void store_tiles(const Job& job, TileWalk& walk, bool one_row);
   void store(const Job& job, const MatrixBlock& block);
 
   const Ports ports_;

@@ -37,6 +37,7 @@ class JobQueue {
     popped_.notify();
   }
 
+  bool full() const { return jobs_.size() == depth_; }
   bool empty() const { return jobs_.empty(); }
 
  private:

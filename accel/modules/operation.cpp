@@ -24,10 +24,10 @@ namespace {
 using isa::Opcode;
 
 int64_t softmax(const Job& job, const Chunk& k, const VectorConfig& v) {
-  return kernels::softmax_cycles(k.rows, job.n, v.lanes, v.division_interval);
+  return kernels::softmax_cycles(k.rows, job.n, v.softmax(), v.division_interval);
 }
 int64_t layernorm(const Job& job, const Chunk& k, const VectorConfig& v) {
-  return kernels::layernorm_cycles(k.rows, job.n, v.lanes, v.division_interval);
+  return kernels::layernorm_cycles(k.rows, job.n, v.norm(), v.division_interval);
 }
 int64_t copy(const Job&, const Chunk& k, const VectorConfig& v) {
   return kernels::copy_cycles(k.rows, k.columns, v.lanes);
@@ -104,17 +104,21 @@ template <int64_t (*kCycles)(int64_t rows, int n, int lanes)>
 int64_t streamed(int64_t rows, int n, const VectorConfig& v) {
   return kCycles(rows, n, v.lanes);
 }
+template <int64_t (*kCycles)(int64_t rows, int n, int lanes)>
+int64_t streamed_gelu(int64_t rows, int n, const VectorConfig& v) {
+  return kCycles(rows, n, v.gelu());
+}
 int64_t softmax_of_tile(int64_t rows, int n, const VectorConfig& v) {
-  return kernels::softmax_cycles(rows, n, v.lanes, v.division_interval);
+  return kernels::softmax_cycles(rows, n, v.softmax(), v.division_interval);
 }
 
 constexpr std::array<TileFinish, isa::kActivations> kFinishes{{
     {streamed<kernels::requantize_cycles>, "requantize"},  // kNone
     {streamed<kernels::requantize_cycles>, "requantize"},  // kRelu
-    {streamed<kernels::gelu_cycles>, "gelu"},
+    {streamed_gelu<kernels::gelu_cycles>, "gelu"},
     {streamed<kernels::sigmoid_cycles>, "sigmoid"},
     {softmax_of_tile, "softmax"},
-    {streamed<kernels::silu_cycles>, "silu"},
+    {streamed_gelu<kernels::silu_cycles>, "silu"},
 }};
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include "accel/kernels/gemm.h"
 #include "accel/kernels/im2col.h"
+#include "accel/modules/chain_walk.h"
 #include "accel/modules/plan.h"
 
 namespace heatvit::modules {
@@ -79,25 +80,41 @@ void PeArray::run() {
   ports_.guard.run([this] {
     for (;;) {
       const Job& job = ports_.jobs.front(ports_.account);
-      gemm(job);
-      ports_.account.attribute(job.index);
+      if (job.chained != nullptr) {
+        gemm_chain(job);
+      } else {
+        TileWalk walk(job);
+        Operands operands;
+        gemm(job, walk, operands, false);
+        ports_.account.attribute(job.index);
+      }
       ports_.jobs.pop();
     }
   });
 }
 
-void PeArray::gemm(const Job& job) {
+void PeArray::gemm_chain(const Job& first) {
+  ChainWalk chain(first);
+  std::vector<Operands> operands(chain.size());
+  while (ChainWalk::Member* turn = chain.next()) {
+    if (!turn->tiles) continue;
+    gemm(*turn->job, *turn->tiles, operands[turn->place], true);
+    ports_.account.attribute(turn->job->index);
+  }
+}
+
+void PeArray::gemm(const Job& job, TileWalk& walk, Operands& from, bool one_row) {
   const isa::AcceleratorConfig& hw = hardware_;
   const int k_lanes = hw.k_lanes(job.command.layout_b);
-  SlotView a, b;
-  uint8_t* accumulator = nullptr;
-  TileWalk walk(job);
+  SlotView &a = from.a, &b = from.b;
+  uint8_t*& accumulator = from.accumulator;
   for (Tile tile; walk.next(tile);) {
     if (tile.out_first)
       accumulator = ports_.accumulator.acquire_free(ports_.account,
                                                     int64_t{tile.heads} * tile.m * tile.out_n * hw.accumulator_bytes());
     if (tile.a_new) a = ports_.input.front(ports_.account, Cause::kWaitInput);
-    if (tile.b_new) b = ports_.weight.front(ports_.account, Cause::kWaitWeights);
+    // Of a chain, other commands may hold tiles of B that came before.
+    if (tile.b_new) b = ports_.weight.front(ports_.account, Cause::kWaitWeights, Consumer::kAny, weights_held_++);
     const bool early = debug_.fault == Fault::kEarlyRelease && tile.a_last && uses_++ == debug_.fault_at;
     if (early) ports_.input.release();
     ports_.turn.take(Unit::kPeArray, ports_.account);
@@ -107,8 +124,9 @@ void PeArray::gemm(const Job& job) {
     ++ports_.record.tiles;
     ++ports_.record.tiles_of_command[job.index];
     if (tile.a_last && !early) ports_.input.release();
-    if (tile.b_last) ports_.weight.release();
+    if (tile.b_last) ports_.weight.release(), --weights_held_;
     if (tile.out_last) ports_.accumulator.publish();
+    if (one_row && tile.row_last) return;
   }
 }
 

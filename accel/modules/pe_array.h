@@ -42,7 +42,14 @@ class PeArray : public sc_core::sc_module {
 
  private:
   void run();
-  void gemm(const Job& job);
+  /// What a command has in hand between its tiles.
+  struct Operands {
+    SlotView a, b;
+    uint8_t* accumulator = nullptr;
+  };
+  void gemm_chain(const Job& first);
+  /// Steps of a walk: all, or those of a row tile.
+  void gemm(const Job& job, TileWalk& walk, Operands& operands, bool one_row);
   void multiply(const Job& job, const Tile& tile, const SlotView& a, const SlotView& b, uint8_t* accumulator);
   template <class A, class B, class Acc>
   void multiply_as(const Job& job, const Tile& tile, const SlotView& a, const SlotView& b, uint8_t* accumulator);
@@ -51,6 +58,7 @@ class PeArray : public sc_core::sc_module {
   const DebugConfig debug_;
   const bool functional_;
   const Ports ports_;
+  size_t weights_held_ = 0;        // tiles of B in use
   uint64_t uses_ = 0;              // of input slots, for the early-release fault
   std::vector<uint8_t> unfolded_;  // im2col rows of one tile
 };

@@ -7,6 +7,7 @@
 // comparison is with an index that the walk gives.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <systemc>
@@ -68,11 +69,12 @@ class Scoreboard {
     return stored_[dependency - 1U] >= stores_needed(*jobs_[dependency - 1U], block);
   }
 
-  /// Waits until `block` is in memory, given that all of it was written by `dependency` or before.
-  void wait_for(isa::Dependency dependency, const BurstTrain& block, UnitAccount& account) {
+  /// Waits until `block` is in memory, given that all of it was written by `dependency` or before; within the chain of
+  /// the job that asks: by `dependency`.
+  void wait_for(const Job& job, isa::Dependency dependency, const BurstTrain& block, UnitAccount& account) {
     if (watermark_ >= dependency) return;
     if (!by_tile_) return wait_for(dependency, account);
-    wait_for(static_cast<isa::Dependency>(dependency - 1), account);
+    wait_for(static_cast<isa::Dependency>(std::min(dependency - 1U, job.chain_first)), account);
     if (watermark_ >= dependency) return;
     const uint32_t index = dependency - 1U, needed = stores_needed(*jobs_[index], block);
     while (watermark_ < dependency && stored_[index] < needed) wait(account);

@@ -1,10 +1,13 @@
 // An on-chip buffer of a few slots between one producer and its consumers: ping-pong at depth two. Slots are filled and
 // released in order, and each tells how what is in it lies. Functional mode: a slot holds the bytes, and a released
-// slot is poisoned.
+// slot is poisoned. Shared, the slots are one circular memory: a tile takes the words that it has, so that more of
+// smaller ones fit.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <deque>
 #include <stdexcept>
 #include <string>
 #include <systemc>
@@ -27,10 +30,19 @@ class SlotRing {
  public:
   static constexpr uint8_t kPoison = 0xA5;
 
-  /// `bytes` a slot; storage only with data.
-  SlotRing(std::string name, int depth, int64_t bytes, bool with_data, bool poison)
-      : name_(std::move(name)), bytes_(bytes), poison_(with_data && poison), slots_(static_cast<size_t>(depth)) {
-    if (with_data)
+  static constexpr int kSharedTiles = 32;    // descriptors of a shared memory
+  static constexpr int64_t kWordBytes = 64;  // tiles of a shared memory begin on such
+
+  /// `bytes` a slot, `depth` slots; storage only with data.
+  SlotRing(std::string name, int depth, int64_t bytes, bool with_data, bool poison, bool shared = false)
+      : name_(std::move(name)),
+        bytes_(bytes),
+        free_bytes_(depth * bytes),
+        poison_(with_data && poison),
+        with_data_(with_data),
+        shared_(shared),
+        slots_(static_cast<size_t>(shared ? std::max(depth, kSharedTiles) : depth)) {
+    if (with_data && !shared)
       for (Slot& slot : slots_) slot.data.assign(static_cast<size_t>(bytes), kPoison);
   }
 
@@ -40,37 +52,58 @@ class SlotRing {
     if (needed > bytes_)
       throw std::runtime_error("buffer " + name_ + " holds " + std::to_string(bytes_) + " bytes, a command needs " +
                                std::to_string(needed));
-    while (filled_ == slots_.size()) {
+    const int64_t words = taken_by(needed);
+    while (filled_ == slots_.size() || words > free_bytes_) {
       account.enter(Cause::kWaitSpace);
       sc_core::wait(changed_);
     }
     Slot& slot = slots_[tail_];
     slot.used = needed;
+    free_bytes_ -= words;
+    if (shared_ && with_data_) slot.data.assign(static_cast<size_t>(needed), kPoison);
     return slot.data.empty() ? nullptr : slot.data.data();
   }
 
   /// The slot acquired last is full, and lies as `layout` says where that is not for both sides to know.
   void publish(const SlotLayout& layout = {}, Consumer consumer = Consumer::kAny) {
-    slots_[tail_].layout = layout;
-    slots_[tail_].consumer = consumer;
-    tail_ = (tail_ + 1) % slots_.size();
-    ++filled_;
-    changed_.notify();
+    fill(take_tail(), layout, consumer);
   }
 
-  /// Waits until the oldest slot is full and meant for `consumer`.
-  SlotView front(UnitAccount& account, Cause cause, Consumer consumer = Consumer::kAny) {
-    while (filled_ == 0 || slots_[head_].consumer != consumer) {
+  /// The next slot in order, waited for as above, which another producer fills: those behind it need not wait for that.
+  void reserve(UnitAccount& account, int64_t needed) {
+    acquire_free(account, needed);
+    reserved_.push_back(take_tail());
+    changed_.notify();
+  }
+  /// The other producer: storage of the slot reserved longest ago, once there is one.
+  uint8_t* reserved(UnitAccount& account) {
+    while (reserved_.empty()) {
+      account.enter(Cause::kWaitSpace);
+      sc_core::wait(changed_);
+    }
+    Slot& slot = slots_[reserved_.front()];
+    return slot.data.empty() ? nullptr : slot.data.data();
+  }
+  void publish_reserved(const SlotLayout& layout) {
+    const size_t index = reserved_.front();
+    reserved_.pop_front();
+    fill(index, layout, Consumer::kAny);
+  }
+
+  /// Waits until the oldest slot is full and meant for `consumer`; `behind`: the slot so many behind it.
+  SlotView front(UnitAccount& account, Cause cause, Consumer consumer = Consumer::kAny, size_t behind = 0) {
+    while (filled_ <= behind || !at(behind).full || at(behind).consumer != consumer) {
       account.enter(cause);
       sc_core::wait(changed_);
     }
-    Slot& slot = slots_[head_];
+    Slot& slot = at(behind);
     return {slot.data.empty() ? nullptr : slot.data.data(), slot.layout};
   }
 
   void release() {
     Slot& slot = slots_[head_];
     if (poison_) std::memset(slot.data.data(), kPoison, static_cast<size_t>(slot.used));
+    free_bytes_ += taken_by(slot.used);
     head_ = (head_ + 1) % slots_.size();
     --filled_;
     changed_.notify();
@@ -85,13 +118,37 @@ class SlotRing {
     int64_t used = 0;
     SlotLayout layout;
     Consumer consumer = Consumer::kAny;
+    bool full = false;
   };
 
+  size_t take_tail() {
+    const size_t index = tail_;
+    slots_[index].full = false;
+    tail_ = (tail_ + 1) % slots_.size();
+    ++filled_;
+    return index;
+  }
+  void fill(size_t index, const SlotLayout& layout, Consumer consumer) {
+    Slot& slot = slots_[index];
+    slot.layout = layout;
+    slot.consumer = consumer;
+    slot.full = true;
+    changed_.notify();
+  }
+
+  Slot& at(size_t behind) { return slots_[(head_ + behind) % slots_.size()]; }
+  /// What a tile takes of a shared memory.
+  int64_t taken_by(int64_t bytes) const {
+    return shared_ ? std::min((bytes + kWordBytes - 1) / kWordBytes * kWordBytes, bytes_) : 0;
+  }
+
   std::string name_;
-  int64_t bytes_;
-  bool poison_;
+  int64_t bytes_;       // of a slot
+  int64_t free_bytes_;  // of a shared memory
+  bool poison_, with_data_, shared_;
   std::vector<Slot> slots_;
-  size_t head_ = 0, tail_ = 0, filled_ = 0;
+  std::deque<size_t> reserved_;
+  size_t head_ = 0, tail_ = 0, filled_ = 0;  // filled or reserved
   sc_core::sc_event changed_;
 };
 

@@ -18,7 +18,10 @@ struct Job {
   bool package = false;  // a package token is in the last row (of `tokens`)
   bool package_after = false;
   int m = 0, k = 0, n = 0;
-  int first_row = 0;  // of the command's image, among the rows of the batch
+  int first_row = 0;             // of the command's image, among the rows of the batch
+  const Job* chained = nullptr;  // done together with this one, row tile by row tile (chain_walk.h)
+  int lag = 0;                   // row tiles behind the first of the chain
+  uint32_t chain_first = 0;      // index of that one; without a chain its own
 
   /// The image that a command of one image works on.
   int image() const { return command.image == 0 ? 0 : command.image - 1; }
@@ -40,6 +43,7 @@ struct Tile {
   bool b_new = false, b_last = false;
   bool records_new = false, records_last = false;
   bool out_first = false, out_last = false;  // accumulators: first, last contribution
+  bool row_last = false;                     // the next step is of other rows or heads
 };
 
 class TileWalk {
@@ -55,6 +59,13 @@ class TileWalk {
         total_(int64_t{mt_} * kt_ * nt_ * gt_) {}
 
   int64_t steps() const { return total_; }
+  int64_t row_tiles() const { return int64_t{mt_} * gt_; }
+  /// A row tile is complete before the next one is begun.
+  bool row_by_row() const { return m_outer_ || nt_ == 1; }
+  /// How many rows there are does not matter to what is loaded of B.
+  bool b_once() const { return kt_ == 1 && (!m_outer_ || nt_ == 1); }
+  /// Each head group has one tile of B.
+  bool one_b() const { return kt_ == 1 && nt_ == 1; }
   int64_t output_tiles() const { return int64_t{mt_} * gt_ * (job_.command.panel ? 1 : nt_); }
 
   /// Fills the next step; false when the walk is over.
@@ -72,6 +83,7 @@ class TileWalk {
     const bool panel = job_.command.panel;
     tile.out_first = here.k == 0 && (!panel || here.n == 0);
     tile.out_last = here.k == kt_ - 1 && (!panel || here.n == nt_ - 1);
+    tile.row_last = last || after.g != here.g || after.m != here.m;
     previous_ = here;
     at_ = after;
     ++done_;

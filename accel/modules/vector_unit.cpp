@@ -10,6 +10,7 @@
 #include "accel/kernels/sigmoid.h"
 #include "accel/kernels/silu.h"
 #include "accel/kernels/softmax.h"
+#include "accel/modules/chain_walk.h"
 #include "accel/modules/operation.h"
 
 namespace heatvit::modules {
@@ -27,27 +28,72 @@ void VectorUnit::run() {
   ports_.guard.run([this] {
     for (;;) {
       const Job& job = ports_.jobs.front(ports_.account);
-      if (operation_of(job.command).walk == Walk::kTiles)
-        finish_gemm(job);
-      else
+      if (job.chained != nullptr) {
+        finish_chain(job);
+      } else if (operation_of(job.command).walk == Walk::kTiles) {
+        TileWalk walk(job);
+        Sources from;
+        finish_gemm(job, walk, from, false, false);
+      } else {
         vector_operation(job);
+      }
       ports_.account.attribute(job.index);
       ports_.jobs.pop();
     }
   });
 }
 
-void VectorUnit::finish_gemm(const Job& job) {
+const uint8_t* VectorUnit::next_records() {
+  return ports_.records.front(ports_.account, Cause::kWaitWeights, Consumer::kAny, records_held_++).data;
+}
+
+void VectorUnit::release_records() {
+  ports_.records.release();
+  --records_held_;
+}
+
+void VectorUnit::finish_chain(const Job& first) {
+  ChainWalk chain(first);
+  std::vector<Sources> sources(chain.size());
+  const uint8_t* rows = nullptr;  // finished last, where others take them
+  while (ChainWalk::Member* turn = chain.next()) {
+    const Job& job = *turn->job;
+    Sources& from = sources[turn->place];
+    const bool followed = job.chained != nullptr && !chain.member(turn->place + 1).tiles;
+    if (turn->tiles) {
+      rows = finish_gemm(job, *turn->tiles, from, true, followed);
+    } else {
+      const bool records = operation_of(job.command).records;
+      if (turn->first() && records) from.records = next_records();
+      Chunk chunk;
+      turn->chunks->next(chunk);
+      follow(job, chunk, rows, from.records);
+      if (!followed) ports_.output.publish_reserved({});
+      if (turn->last() && records) release_records();
+    }
+    ports_.account.attribute(job.index);
+  }
+}
+
+void VectorUnit::follow(const Job& job, const Chunk& chunk, const uint8_t* rows, const uint8_t* records) {
+  uint8_t* out =
+      ports_.output.acquire_free(ports_.account, static_cast<int64_t>(plan_output(job, chunk).train.bytes()));
+  ports_.turn.take(Unit::kVector, ports_.account);
+  if (functional_) compute_chunk(job, chunk, rows, records, out);
+  ports_.clock.wait_cycles(static_cast<uint64_t>(operation_of(job.command).cycles(job, chunk, config_)));
+  ports_.turn.give();
+  ports_.output.publish();
+}
+
+uint8_t* VectorUnit::finish_gemm(const Job& job, TileWalk& walk, Sources& from, bool one_row, bool stays) {
   const bool has_records = job.command.records != 0;
   const TileFinish& finish = finish_of(job.command.activation);
-  Sources from;
-  bool records_held = false;
-  TileWalk walk(job);
+  uint8_t* out = nullptr;
   for (Tile tile; walk.next(tile);) {
     if (!tile.out_last) continue;
-    if (has_records && !records_held) {
-      from.records = ports_.records.front(ports_.account, Cause::kWaitWeights).data;
-      records_held = true;
+    if (has_records && !from.holds_records) {
+      from.records = next_records();
+      from.holds_records = true;
     }
     from.accumulator = ports_.accumulator.front(ports_.account, Cause::kWaitResult).data;
     if (job.command.residual) {
@@ -55,7 +101,13 @@ void VectorUnit::finish_gemm(const Job& job) {
       from.residual = slot.data, from.residual_layout = slot.layout;
     }
     const MatrixBlock block = plan_output(job, tile);
-    uint8_t* out = ports_.output.acquire_free(ports_.account, static_cast<int64_t>(block.train.bytes()));
+    const auto bytes = static_cast<int64_t>(block.train.bytes());
+    if (stays) {
+      ports_.output.reserve(ports_.account, bytes);
+      out = ports_.output.reserved(ports_.account);
+    } else {
+      out = ports_.output.acquire_free(ports_.account, bytes);
+    }
     ports_.turn.take(Unit::kVector, ports_.account);
     if (functional_) finish_tile(job, tile, from, out, block.layout);
     ports_.clock.wait_cycles(static_cast<uint64_t>(finish.cycles(int64_t{tile.heads} * tile.m, tile.out_n, config_)));
@@ -63,11 +115,13 @@ void VectorUnit::finish_gemm(const Job& job) {
     ports_.accumulator.release();
     if (job.command.residual) ports_.vector.release();
     if (has_records && tile.records_last) {
-      ports_.records.release();
-      records_held = false;
+      release_records();
+      from.holds_records = false;
     }
-    ports_.output.publish();
+    if (!stays) ports_.output.publish();
+    if (one_row && tile.row_last) break;
   }
+  return out;
 }
 
 void VectorUnit::finish_tile(const Job& job, const Tile& tile, const Sources& from, uint8_t* out,
@@ -223,7 +277,7 @@ void VectorUnit::softmax_scores(const Job& job, const int16_t* scores, int row, 
 void VectorUnit::vector_operation(const Job& job) {
   const Operation& operation = operation_of(job.command);
   const bool has_records = operation.records;
-  const uint8_t* records = has_records ? ports_.records.front(ports_.account, Cause::kWaitWeights).data : nullptr;
+  const uint8_t* records = has_records ? next_records() : nullptr;
   ChunkWalk walk(job);
   for (Chunk chunk; walk.next(chunk);) {
     const uint8_t* in = ports_.vector.front(ports_.account, Cause::kWaitInput, Consumer::kVector).data;
@@ -236,7 +290,7 @@ void VectorUnit::vector_operation(const Job& job) {
     ports_.vector.release();
     ports_.output.publish();
   }
-  if (has_records) ports_.records.release();
+  if (has_records) release_records();
 }
 
 void VectorUnit::tap_layernorm(const isa::Command& c, const int16_t* x, const isa::NormRecord* records, size_t n,

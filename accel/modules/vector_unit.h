@@ -41,12 +41,19 @@ class VectorUnit : public sc_core::sc_module {
   struct Sources {
     const uint8_t* accumulator = nullptr;
     const uint8_t* records = nullptr;
+    bool holds_records = false;
     const uint8_t* residual = nullptr;
     SlotLayout residual_layout;
   };
 
   void run();
-  void finish_gemm(const Job& job);
+  void finish_chain(const Job& first);
+  /// Steps of a walk: all, or those of a row tile. `stays`: the result is read once more before it is published.
+  uint8_t* finish_gemm(const Job& job, TileWalk& walk, Sources& from, bool one_row, bool stays);
+  /// A row-wise operation on rows just finished.
+  void follow(const Job& job, const Chunk& chunk, const uint8_t* rows, const uint8_t* records);
+  const uint8_t* next_records();
+  void release_records();
   void finish_tile(const Job& job, const Tile& tile, const Sources& from, uint8_t* out, const SlotLayout& layout);
   template <class Acc>
   void finish_rows(const Job& job, const Tile& tile, const Sources& from, uint8_t* out, const SlotLayout& layout);
@@ -71,6 +78,7 @@ class VectorUnit : public sc_core::sc_module {
   const VectorConfig config_;
   const bool functional_;
   const Ports ports_;
+  size_t records_held_ = 0;  // slots in use
   std::vector<int16_t> score_row_;
   std::vector<uint16_t> wide_row_;
   std::vector<uint8_t> mean_row_;

@@ -68,24 +68,26 @@ ResourceCount pe_array(const SocConfig& config) {
 
 /// Requantiser, GELU and softmax of every lane, in the widths of the kernels.
 ResourceCount vector_lanes(const SocConfig& config) {
-  const int lanes = config.vector.lanes, bits = config.accel.accumulator_bits();
+  const int lanes = config.vector.lanes, gelu_lanes = config.vector.gelu(), rows = config.vector.softmax(),
+            bits = config.accel.accumulator_bits();
   const ResourceCount requantise = sum({multipliers(lanes, bits, 17), adders(lanes, bits), shifters(lanes, 48),
                                         adders(lanes, 48 + 17 + 16), pipeline(lanes, kernels::kRequantizeDepth, 1)});
-  const ResourceCount gelu = sum({multipliers(lanes, 17, 17), multipliers(lanes, 16, 16), multipliers(lanes, 31, 16),
-                                  multipliers(lanes, 17, 17), multipliers(lanes, 16, 18), multipliers(lanes, 19, 17),
-                                  adders(lanes, 16 + 16 + 16 + 32 + 18 + 8), shifters(lanes, 36),
-                                  pipeline(lanes, kernels::kGeluDepth - kernels::kRequantizeDepth, 6)});
+  const ResourceCount gelu =
+      sum({multipliers(gelu_lanes, 17, 17), multipliers(gelu_lanes, 16, 16), multipliers(gelu_lanes, 31, 16),
+           multipliers(gelu_lanes, 17, 17), multipliers(gelu_lanes, 16, 18), multipliers(gelu_lanes, 19, 17),
+           adders(gelu_lanes, 16 + 16 + 16 + 32 + 18 + 8), shifters(gelu_lanes, 36),
+           pipeline(gelu_lanes, kernels::kGeluDepth - kernels::kRequantizeDepth, 6)});
   const ResourceCount softmax = sum(
-      {multipliers(lanes, 17, 18), multipliers(lanes, 6, 17), multipliers(lanes, 18, 18), multipliers(lanes, 29, 16),
-       multipliers(lanes, 26, 31), multipliers(lanes, 33, 17), adders(lanes, 17 + 17 + 26 + 26 + 34 + 8),
-       shifters(lanes, 25),
+      {multipliers(rows, 17, 18), multipliers(rows, 6, 17), multipliers(rows, 18, 18), multipliers(rows, 29, 16),
+       multipliers(rows, 26, 31), multipliers(rows, 33, 17), adders(rows, 17 + 17 + 26 + 26 + 34 + 8),
+       shifters(rows, 25),
        row_dividers(1, 64, kernels::divide_cycles(kernels::kSoftmaxReciprocalBits), config.vector.division_interval),
-       pipeline(lanes, kernels::softmax_depth(lanes), 6)});
+       pipeline(rows, kernels::softmax_depth(rows), 6)});
   return sum({requantise, gelu, softmax});
 }
 
 ResourceCount layernorm_lanes(const SocConfig& config) {
-  const int lanes = config.vector.lanes;
+  const int lanes = config.vector.norm();
   return sum(
       {multipliers(lanes, 16, 16), multipliers(lanes, 11, 16), multipliers(lanes, 28, 34), multipliers(lanes, 20, 16),
        multipliers(1, 11, 40), multipliers(1, 27, 27), adders(lanes, 27 + 32 + 40 + 48 + 8), shifters(2 * lanes, 48),
@@ -197,10 +199,17 @@ std::vector<BufferShape> buffer_shapes(const SocConfig& config) {
   const auto shape = [](BufferKind kind, const char* name, int slots, int64_t slot_bytes, int64_t width) {
     return BufferShape{kind, name, slots, width, ceil_div(8 * slot_bytes, width)};
   };
+  // Shared, the slots are one memory.
+  const auto tiles = [&shape](BufferKind kind, const char* name, int slots, bool shared, int64_t slot_bytes,
+                              int64_t width) {
+    return shape(kind, name, shared ? 1 : slots, shared ? slots * slot_bytes : slot_bytes, width);
+  };
   const int64_t cells = int64_t{a.tile_m} * a.tile_n;
   std::vector<BufferShape> buffers = {
-      shape(BufferKind::kInput, "input buffer", b.input, a.input_slot(), int64_t{a.th} * a.ti * operand),
-      shape(BufferKind::kWeight, "weight buffer", b.weight, a.weight_slot(), int64_t{a.th} * a.ti * a.to * operand),
+      tiles(BufferKind::kInput, "input buffer", b.input, b.shared_input, a.input_slot(),
+            int64_t{a.th} * a.ti * operand),
+      tiles(BufferKind::kWeight, "weight buffer", b.weight, b.shared_weights, a.weight_slot(),
+            int64_t{a.th} * a.ti * a.to * operand),
       shape(BufferKind::kRecord, "record buffer", b.record, isa::AcceleratorConfig::record_slot(),
             int64_t{64} * config.vector.lanes),
       shape(BufferKind::kAccumulator, "accumulators", b.accumulator, cells * bits / 8, int64_t{a.th} * a.to * bits),

@@ -68,6 +68,37 @@ void prepare_kernel() {
   (void)kPrepared;
 }
 
+/// What a chain holds from its beginning to its end must fit, or it waits for itself.
+void check_chains(const SocConfig& config, const isa::Program& program) {
+  const auto expect = [](const char* buffer, int64_t needed, int64_t has) {
+    if (needed > has)
+      throw InputError("a chain of operations holds " + std::to_string(needed) + " slots of " + buffer +
+                       ", which has " + std::to_string(has));
+  };
+  int records = 0, operands = 0, results = 1;
+  int64_t bytes = 0;
+  bool chained = false;
+  for (const isa::Command& c : program.commands) {
+    if (!chained) records = operands = 0, results = 1, bytes = 0;
+    chained = chained || c.chain;
+    if (!chained) continue;
+    records += c.records != 0 ? 1 : 0;
+    results = c.follows ? results + 1 : 1;  // the rows, and what follows makes of them
+    if (!c.follows) {
+      const int64_t heads = c.layout_b == isa::LayoutB::kPacked ? 1 : c.head_group;
+      ++operands;
+      bytes += heads * c.tile_k * c.tile_n * program.hw.operand_bytes();
+    }
+    expect("buffer.record", records, config.buffers.record);
+    expect("buffer.output", results, config.buffers.output);
+    if (!config.buffers.shared_weights) expect("buffer.weight", operands, config.buffers.weight);
+    if (config.buffers.shared_weights && bytes > config.buffers.weight * program.hw.weight_slot())
+      throw InputError("a chain of operations holds " + std::to_string(bytes) +
+                       " bytes of weights, more than the buffer: enlarge buffer.weight, tile.k or tile.n");
+    chained = c.chain;
+  }
+}
+
 void check(const SocConfig& config, const isa::Program& program, Mode mode) {
   const isa::AcceleratorConfig &a = config.accel, &b = program.hw;
   if (a.tile_m != b.tile_m || a.tile_k != b.tile_k || a.tile_n != b.tile_n || a.th != b.th ||
@@ -77,6 +108,15 @@ void check(const SocConfig& config, const isa::Program& program, Mode mode) {
   if (b.batch < 1 || b.batch > a.batch)
     throw InputError("the program is for a batch of " + std::to_string(b.batch) + ", accel.batch is " +
                      std::to_string(a.batch));
+  if ((b.chain_attention || b.chain_layernorm) &&
+      (config.control.dependency != DependencyGrain::kTile || config.control.overlap != modules::Overlap::kAll))
+    throw InputError(
+        "accel.chain_attention and accel.chain_layernorm need accel.dependency = tile and accel.overlap = all");
+  const VectorConfig& v = config.vector;
+  if (std::max({v.softmax(), v.gelu(), v.norm()}) > v.lanes)
+    throw InputError("vec.softmax_lanes, vec.gelu_lanes and vec.norm_lanes are at most vec.lanes, " +
+                     std::to_string(v.lanes));
+  check_chains(config, program);
   if (mode == Mode::kFunctional && !program.with_data) throw InputError("functional mode needs a model with weights");
   if (config.axi.outstanding < 1 || config.axi.outstanding > 64) throw InputError("axi.outstanding must be in 1..64");
   if (program.memory_bytes > config.ddr.capacity) throw InputError("the model does not fit into DDR");

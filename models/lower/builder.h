@@ -36,10 +36,25 @@ class Builder {
   // lower_selector.cpp
   void selector(int stage, int before_block);
   void heatvit_scores(int stage, uint8_t block);
+  void chained_scores(const network::QuantSelector* weights, uint8_t block, const std::string& prefix);
+  isa::Command selector_layer(uint8_t block, isa::Op op, int k, int n, isa::Activation activation,
+                              const network::Requant* gelu) const;
+  isa::Command head_mean_command(uint8_t block, const network::QuantSelector* weights) const;
+  void emit_head_mean(const isa::Command& c);
+  void global_feature(uint8_t block);
+  void head_weights(const network::QuantSelector* weights, uint8_t block, const std::string& prefix);
+  void token_scores(uint8_t block);
+
+  isa::Command norm_command(uint8_t block, isa::Op op, isa::Extent rows, int n, const network::QuantLayerNorm* weights);
+  void emit_norm(const isa::Command& c, const View& source, const View& to);
 
   /// Row-wise normalisation of `rows` rows of n residual values.
   void layernorm(uint8_t block, isa::Op op, isa::Extent rows, int n, const network::QuantLayerNorm* weights,
                  const View& source, const View& to);
+
+  /// The same behind the rows of the GEMM emitted last, in a chain with it.
+  void layernorm_in_chain(uint8_t block, isa::Op op, int n, int rows_a_token, const network::QuantLayerNorm* weights,
+                          const View& source, const View& to);
 
   /// A fully connected layer or convolution; fills operand B, records and tiles. `c` carries everything else.
   void linear(isa::Command c, const std::string& name, const network::QuantLinear* weights, const View& a,
@@ -74,6 +89,7 @@ class Builder {
   isa::Element residual_type() const { return hw_.residual_bits == 16 ? isa::Element::kInt16 : isa::Element::kInt8; }
   Region place_residual(const std::string& name, const std::vector<int16_t>* values, uint64_t count);
   bool cls_scores_wanted(int block) const;
+  bool selector_before(int block) const;
   /// Rows of all images where nothing is pruned.
   int max_rows() const { return hw_.batch * spec_.max_tokens(); }
 
@@ -87,6 +103,7 @@ class Builder {
   std::vector<isa::Command> commands_;
   std::map<uint32_t, isa::Dependency> writer_;  // region address -> last command that writes it, plus one
   bool fused_softmax_ = false;
+  bool norm_done_ = false;  // of the next block, in the chain of this one
 
   View image_, x_, cls_, pooled_, normed_, qkv_, scores_, probabilities_, attended_, hidden_, logits_;
   View stem_[2], head_logits_, aux_logits_;

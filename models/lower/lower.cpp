@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <utility>
 
 #include "accel/isa/errors.h"
 #include "models/lower/builder.h"
@@ -68,15 +69,20 @@ Builder::Builder(const zoo::ModelSpec& spec, const isa::AcceleratorConfig& hw, c
                  const network::QuantModel* model)
     : spec_(spec), hw_(hw), pruning_(pruning), model_(model), tokens_(spec.max_tokens()), map_(model != nullptr) {
   check(spec, pruning, model, hw);
+  if (hw.chain_layernorm && (hw.layernorm == isa::Placement::kCpu || hw.tile_n < spec.dim))
+    throw InputError(
+        "accel.chain_layernorm needs accel.layernorm = pl and whole rows in a result: tile.n of at least " +
+        std::to_string(spec.dim));
   const bool fits = fits_fused_softmax(hw, spec.heads, spec.head_dim(), spec.max_tokens());
   if (hw.softmax == isa::SoftmaxPlacement::kFused && !fits)
     throw InputError("accel.softmax = fused needs a row of " + std::to_string(spec.max_tokens()) +
                      " scores in one output tile: enlarge tile.m x tile.n");
-  if (hw.fuse_attention && (!fits || hw.softmax == isa::SoftmaxPlacement::kSeparate))
-    throw InputError(
-        "accel.fuse_attention needs softmax behind the score product: accel.softmax not separate, a row of " +
-        std::to_string(spec.max_tokens()) + " scores in one output tile (tile.m x tile.n)");
-  fused_softmax_ = hw.softmax == isa::SoftmaxPlacement::kFused || hw.fuse_attention ||
+  if ((hw.fuse_attention || hw.chain_attention) && (!fits || hw.softmax == isa::SoftmaxPlacement::kSeparate))
+    throw InputError(std::string(hw.fuse_attention ? "accel.fuse_attention" : "accel.chain_attention") +
+                     " needs softmax behind the score product: accel.softmax not "
+                     "separate, a row of " +
+                     std::to_string(spec.max_tokens()) + " scores in one output tile (tile.m x tile.n)");
+  fused_softmax_ = hw.softmax == isa::SoftmaxPlacement::kFused || hw.fuse_attention || hw.chain_attention ||
                    (hw.softmax == isa::SoftmaxPlacement::kAuto &&
                     prefers_fused_softmax(hw, spec.heads, spec.head_dim(), spec.max_tokens()));
 }
@@ -109,8 +115,7 @@ void Builder::emit(Command c, const View* a, const View* b, const View* r, const
   if (writes != nullptr) writer_[writes->region.address] = static_cast<isa::Dependency>(commands_.size());
 }
 
-void Builder::layernorm(uint8_t block, Op op, isa::Extent rows, int n, const network::QuantLayerNorm* weights,
-                        const View& source, const View& to) {
+Command Builder::norm_command(uint8_t block, Op op, isa::Extent rows, int n, const network::QuantLayerNorm* weights) {
   Command c = command(Opcode::kLayerNorm, block, op);
   c.m = rows;
   c.n = fixed_extent(n);
@@ -122,9 +127,28 @@ void Builder::layernorm(uint8_t block, Op op, isa::Extent rows, int n, const net
   c.shift2 = weights != nullptr ? weights->shift : uint8_t{1};
   c.epsilon = weights != nullptr ? weights->epsilon : 1;
   tile_rows(c, hw_, n * residual_bytes(), n * operand_bytes(), rows.at(max_rows()));
+  return c;
+}
+
+void Builder::emit_norm(const Command& c, const View& source, const View& to) {
   View from = source;
-  from.pitch = static_cast<uint32_t>(n * residual_bytes());  // a token's heads are rows of their own in the selector
+  from.pitch = static_cast<uint32_t>(c.n.fixed * residual_bytes());  // in the selector a token's heads are rows
   emit(c, &from, nullptr, nullptr, &to);
+}
+
+void Builder::layernorm(uint8_t block, Op op, isa::Extent rows, int n, const network::QuantLayerNorm* weights,
+                        const View& source, const View& to) {
+  emit_norm(norm_command(block, op, rows, n, weights), source, to);
+}
+
+void Builder::layernorm_in_chain(uint8_t block, Op op, int n, int rows_a_token, const network::QuantLayerNorm* weights,
+                                 const View& source, const View& to) {
+  Command& leader = commands_.back();
+  leader.chain = true;
+  Command c = norm_command(block, op, {0, static_cast<uint16_t>(rows_a_token)}, n, weights);
+  c.follows = true;
+  c.tile_m = static_cast<uint16_t>(leader.tile_m * rows_a_token);
+  emit_norm(c, source, to);
 }
 
 void Builder::linear(Command c, const std::string& name, const network::QuantLinear* weights, const View& a,
@@ -279,6 +303,11 @@ bool Builder::cls_scores_wanted(int block) const {
   return std::find(pruning_.positions.begin(), pruning_.positions.end(), block + 1) != pruning_.positions.end();
 }
 
+bool Builder::selector_before(int block) const {
+  return pruning_.enabled() &&
+         std::find(pruning_.positions.begin(), pruning_.positions.end(), block) != pruning_.positions.end();
+}
+
 void Builder::attention(int index, const network::QuantBlock* weights) {
   for_each_image(attended_.region, [&](uint8_t image) { attend(static_cast<uint8_t>(index), image, weights); });
 }
@@ -302,30 +331,6 @@ void Builder::attend(uint8_t block, uint8_t image, const network::QuantBlock* we
   s.order = isa::LoopOrder::kMN;
   if (weights != nullptr) s.immediate = {0, weights->scores.multiplier, weights->scores.shift, 0};
   const uint16_t delta2 = model_ != nullptr ? model_->delta2 : uint16_t{32768};
-  if (fused_softmax_) {
-    s.panel = true;
-    s.activation = Activation::kSoftmax;
-    s.delta = delta2;
-    s.c_type = hw_.probability_type();
-    s.keep_cls_scores = cls_scores_wanted(block);
-    tile_gemm(s, hw_, spec_.max_tokens());
-    emit(s, &q, &k, nullptr, &probabilities_);
-  } else {
-    s.c_type = Element::kInt16;
-    tile_gemm(s, hw_, spec_.max_tokens());
-    emit(s, &q, &k, nullptr, &scores_);
-    Command softmax = command(Opcode::kSoftmax, block, Op::kSoftmax);
-    softmax.image = image;
-    softmax.heads = s.heads;
-    softmax.m = softmax.n = kTokens;
-    softmax.a_type = Element::kInt16;
-    softmax.c_type = hw_.probability_type();
-    softmax.delta = delta2;
-    softmax.keep_cls_scores = cls_scores_wanted(block);
-    tile_rows(softmax, hw_, 2 * spec_.max_tokens(), operand_bytes() * spec_.max_tokens(), spec_.max_tokens());
-    emit(softmax, &scores_, nullptr, nullptr, &probabilities_);
-  }
-
   Command a = command(Opcode::kGemm, block, Op::kAttend);
   a.image = image;
   a.b_behind = a.c_behind = several;
@@ -336,6 +341,33 @@ void Builder::attend(uint8_t block, uint8_t image, const network::QuantBlock* we
   a.order = isa::LoopOrder::kMN;
   a.a_type = hw_.probability_type();
   if (weights != nullptr) a.immediate = {0, weights->attend.multiplier, weights->attend.shift, 0};
+  if (fused_softmax_) {
+    s.panel = true;
+    s.activation = Activation::kSoftmax;
+    s.delta = delta2;
+    s.c_type = hw_.probability_type();
+    s.keep_cls_scores = cls_scores_wanted(block);
+    s.chain = hw_.chain_attention;
+    if (s.chain)
+      tile_attention_chain(s, a, hw_, spec_.max_tokens());
+    else
+      tile_gemm(s, hw_, spec_.max_tokens()), tile_gemm(a, hw_, spec_.max_tokens());
+    emit(s, &q, &k, nullptr, &probabilities_);
+    return emit(a, &probabilities_, &v, nullptr, &to);
+  }
+  s.c_type = Element::kInt16;
+  tile_gemm(s, hw_, spec_.max_tokens());
+  emit(s, &q, &k, nullptr, &scores_);
+  Command softmax = command(Opcode::kSoftmax, block, Op::kSoftmax);
+  softmax.image = image;
+  softmax.heads = s.heads;
+  softmax.m = softmax.n = kTokens;
+  softmax.a_type = Element::kInt16;
+  softmax.c_type = hw_.probability_type();
+  softmax.delta = delta2;
+  softmax.keep_cls_scores = cls_scores_wanted(block);
+  tile_rows(softmax, hw_, 2 * spec_.max_tokens(), operand_bytes() * spec_.max_tokens(), spec_.max_tokens());
+  emit(softmax, &scores_, nullptr, nullptr, &probabilities_);
   tile_gemm(a, hw_, spec_.max_tokens());
   emit(a, &probabilities_, &v, nullptr, &to);
 }
@@ -351,13 +383,18 @@ void Builder::block(int index, const network::QuantBlock* w) {
     return c;
   };
   const int d = spec_.dim;
-  layernorm(block, Op::kNorm1, kTokens, d, w != nullptr ? &w->norm1 : nullptr, x_, normed_);
+  if (!std::exchange(norm_done_, false))
+    layernorm(block, Op::kNorm1, kTokens, d, w != nullptr ? &w->norm1 : nullptr, x_, normed_);
   linear(layer(Op::kQkv, d, 3 * d), prefix + "qkv", w != nullptr ? &w->qkv : nullptr, normed_, qkv_);
   attention(index, w);
   Command proj = layer(Op::kProj, d, d);
   proj.c_type = residual_type();
   linear(proj, prefix + "proj", w != nullptr ? &w->proj : nullptr, attended_, x_, &x_);
-  layernorm(block, Op::kNorm2, kTokens, d, w != nullptr ? &w->norm2 : nullptr, x_, normed_);
+  const auto* norm2 = w != nullptr ? &w->norm2 : nullptr;
+  if (hw_.chain_layernorm)
+    layernorm_in_chain(block, Op::kNorm2, d, 1, norm2, x_, normed_);
+  else
+    layernorm(block, Op::kNorm2, kTokens, d, norm2, x_, normed_);
   Command fc1 = layer(Op::kFc1, d, spec_.mlp_hidden);
   fc1.activation = spec_.activation == zoo::Activation::kSilu ? Activation::kSilu : Activation::kGelu;
   if (w != nullptr) fc1.multiplier2 = w->gelu.multiplier, fc1.shift2 = w->gelu.shift;
@@ -365,6 +402,10 @@ void Builder::block(int index, const network::QuantBlock* w) {
   Command fc2 = layer(Op::kFc2, spec_.mlp_hidden, d);
   fc2.c_type = residual_type();
   linear(fc2, prefix + "fc2", w != nullptr ? &w->fc2 : nullptr, hidden_, x_, &x_);
+  if (!hw_.chain_layernorm || index == spec_.depth || selector_before(index + 1)) return;
+  layernorm_in_chain(static_cast<uint8_t>(index + 1), Op::kNorm1, d, 1, w != nullptr ? &(w + 1)->norm1 : nullptr, x_,
+                     normed_);
+  norm_done_ = true;
 }
 
 View Builder::gather_front(const View& rows, int count) {
@@ -465,9 +506,7 @@ Program Builder::build() {
   embedding();
   int stage = 0;
   for (int b = 1; b <= spec_.depth; ++b) {
-    if (pruning_.enabled() && static_cast<size_t>(stage) < pruning_.positions.size() &&
-        pruning_.positions[static_cast<size_t>(stage)] == b)
-      selector(++stage, b);
+    if (selector_before(b)) selector(++stage, b);
     block(b, model_ != nullptr ? &model_->blocks[static_cast<size_t>(b - 1)] : nullptr);
   }
   classifier();

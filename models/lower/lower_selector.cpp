@@ -12,27 +12,25 @@ using isa::Element;
 using isa::Op;
 using isa::Opcode;
 
-void Builder::heatvit_scores(int stage, uint8_t block) {
-  const network::QuantSelector* w = model_ != nullptr ? &model_->selectors[static_cast<size_t>(stage - 1)] : nullptr;
-  const int heads = spec_.heads, d = spec_.head_dim(), h = std::max(1, heads / 2);
-  const isa::Extent rows{0, static_cast<uint16_t>(heads)};  // token x head
-  const std::string prefix = "selector" + std::to_string(stage) + ".";
-  const auto layer = [&](Op op, isa::Extent m, int k, int n, Activation activation, const network::Requant* gelu) {
-    Command c = command(Opcode::kGemm, block, op);
-    c.m = m;
-    c.k = fixed_extent(k);
-    c.n = fixed_extent(n);
-    c.activation = activation;
-    if (gelu != nullptr) c.multiplier2 = gelu->multiplier, c.shift2 = gelu->shift;
-    return c;
-  };
+namespace {
 
-  View normed = normed_;
-  normed.pitch = static_cast<uint32_t>(d * operand_bytes());
-  layernorm(block, Op::kSelNorm, rows, d, w != nullptr ? &w->norm : nullptr, x_, normed);
-  linear(layer(Op::kSelLocal, rows, d, d / 2, Activation::kGelu, w != nullptr ? &w->local_gelu : nullptr),
-         prefix + "local", w != nullptr ? &w->local : nullptr, normed, sel_features_);
+std::string prefix_of(int stage) { return "selector" + std::to_string(stage) + "."; }
 
+}  // namespace
+
+Command Builder::selector_layer(uint8_t block, Op op, int k, int n, Activation activation,
+                                const network::Requant* gelu) const {
+  Command c = command(Opcode::kGemm, block, op);
+  c.m = kTokens;
+  c.k = fixed_extent(k);
+  c.n = fixed_extent(n);
+  c.activation = activation;
+  if (gelu != nullptr) c.multiplier2 = gelu->multiplier, c.shift2 = gelu->shift;
+  return c;
+}
+
+void Builder::global_feature(uint8_t block) {
+  const int heads = spec_.heads, d = spec_.head_dim();
   Command mean = command(Opcode::kTokenMean, block, Op::kSelGlobal);
   mean.heads = static_cast<uint8_t>(heads);
   mean.m = kTokens;
@@ -49,7 +47,135 @@ void Builder::heatvit_scores(int stage, uint8_t block) {
     mean.a_behind = mean.c_behind = image != 0;
     emit(mean, &local, nullptr, nullptr, &global);
   });
+}
 
+Command Builder::head_mean_command(uint8_t block, const network::QuantSelector* w) const {
+  Command c = command(Opcode::kHeadMean, block, Op::kSelHeadMean);
+  c.m = {0, static_cast<uint16_t>(spec_.heads)};
+  c.n = fixed_extent(spec_.head_dim());
+  c.a_type = residual_type();
+  if (w != nullptr) c.immediate = {0, w->head_mean.multiplier, w->head_mean.shift, 0};
+  return c;
+}
+
+void Builder::emit_head_mean(const Command& c) {
+  View x = x_;
+  x.pitch = static_cast<uint32_t>(spec_.head_dim() * residual_bytes());
+  View to = sel_mean_;
+  to.pitch = static_cast<uint32_t>(operand_bytes());
+  emit(c, &x, nullptr, nullptr, &to);
+}
+
+void Builder::head_weights(const network::QuantSelector* w, uint8_t block, const std::string& prefix) {
+  const int heads = spec_.heads, h = std::max(1, heads / 2);
+  Command head1 =
+      selector_layer(block, Op::kSelHead1, heads, h, Activation::kGelu, w != nullptr ? &w->head1_gelu : nullptr);
+  linear(head1, prefix + "head1", w != nullptr ? &w->head1 : nullptr, sel_mean_, sel_head1_);
+  Command head2 = selector_layer(block, Op::kSelHead2, h, heads, Activation::kSigmoid, nullptr);
+  head2.c_type = Element::kUint16;
+  linear(head2, prefix + "head2", w != nullptr ? &w->head2 : nullptr, sel_head1_, sel_weight_);
+}
+
+void Builder::token_scores(uint8_t block) {
+  const int heads = spec_.heads;
+  Command score = command(Opcode::kTokenScore, block, Op::kSelScore);
+  score.m = kTokens;
+  score.n = fixed_extent(heads);
+  score.a_type = Element::kUint16;
+  tile_rows(score, hw_, heads * 6, 0, max_rows());
+  View keep_rows = sel_keep_;
+  keep_rows.pitch = static_cast<uint32_t>(heads * 4);
+  emit(score, &keep_rows, nullptr, &sel_weight_, nullptr);
+}
+
+/// The same numbers in three passes: behind the block before, while its rows are at hand, norm, head means and local
+/// features; what all tokens have a part in; the rest of the classifier, row tile by row tile. Every head has a group
+/// of the array, all with the same weights.
+void Builder::chained_scores(const network::QuantSelector* w, uint8_t block, const std::string& prefix) {
+  const int heads = spec_.heads, d = spec_.head_dim(), bytes = operand_bytes();
+  const auto rows_of = [&](const View& region, int width) {  // of a head, `width` values
+    View v = region;
+    v.pitch = static_cast<uint32_t>(heads * width * bytes);
+    v.head_stride = static_cast<uint32_t>(width * bytes);
+    return v;
+  };
+  const auto by_head = [&](Command c, int tile_m, const char* name, const network::QuantLinear* weights, const View& a,
+                           const View& to) {
+    tile_by_head(c, hw_, tile_m);
+    const int n = c.n.fixed, k = c.k.fixed;
+    c.b.address = map_.place_packed(prefix + name + ".weight", weights != nullptr ? weights->weight.data() : nullptr,
+                                    bytes, n, k, n, k)
+                      .address;
+    c.b.pitch = static_cast<uint32_t>(k * bytes);
+    c.records = map_.place(prefix + name + ".records", weights != nullptr ? weights->channels.data() : nullptr,
+                           static_cast<uint64_t>(n) * sizeof(isa::ChannelRecord))
+                    .address;
+    emit(c, &a, nullptr, nullptr, &to);
+  };
+  const auto layer = [&](Op op, int k, int n, Activation activation, const network::Requant* gelu) {
+    Command c = selector_layer(block, op, k, n, activation, gelu);
+    c.heads = static_cast<uint8_t>(heads);
+    c.layout_b = isa::LayoutB::kRowsN;
+    c.order = isa::LoopOrder::kMN;
+    return c;
+  };
+  Command local = layer(Op::kSelLocal, d, d / 2, Activation::kGelu, w != nullptr ? &w->local_gelu : nullptr);
+  Command mlp1 = layer(Op::kSelMlp1, d, d / 2, Activation::kGelu, w != nullptr ? &w->mlp1_gelu : nullptr);
+  Command mlp2 = layer(Op::kSelMlp2, d / 2, d / 4, Activation::kGelu, w != nullptr ? &w->mlp2_gelu : nullptr);
+  Command keep = layer(Op::kSelKeep, d / 4, 2, Activation::kSoftmax, nullptr);
+  keep.panel = true;
+  keep.c_type = Element::kUint16;
+  mlp1.chain = mlp2.chain = true;
+  constexpr int kRows = 32;  // enough to fill the pipelines, few enough that array and vector unit take turns
+  const int rows =
+      std::min({kRows, most_rows_by_head(mlp1, hw_), most_rows_by_head(mlp2, hw_), most_rows_by_head(keep, hw_)});
+
+  const int tile_m = commands_.back().tile_m, most = most_rows_by_head(local, hw_);  // of the block before
+  View normed = normed_;
+  normed.pitch = static_cast<uint32_t>(d * bytes);
+  layernorm_in_chain(block, Op::kSelNorm, d, heads, w != nullptr ? &w->norm : nullptr, x_, normed);
+  commands_.back().chain = true;
+  Command head_mean = head_mean_command(block, w);
+  head_mean.follows = true;
+  head_mean.tile_m = static_cast<uint16_t>(tile_m * heads);
+  head_mean.chain = heads <= hw_.th && tile_m <= most;  // all heads at once, as its rows come
+  emit_head_mean(head_mean);
+  by_head(local, head_mean.chain ? tile_m : std::min(kRows, most), "local", w != nullptr ? &w->local : nullptr,
+          rows_of(normed_, d), rows_of(sel_features_, d));
+  global_feature(block);
+  head_weights(w, block, prefix);
+  by_head(mlp1, rows, "mlp1", w != nullptr ? &w->mlp1 : nullptr, rows_of(sel_features_, d), rows_of(sel_mlp1_, d / 2));
+  by_head(mlp2, rows, "mlp2", w != nullptr ? &w->mlp2 : nullptr, rows_of(sel_mlp1_, d / 2), rows_of(sel_mlp2_, d / 4));
+  View probabilities = sel_keep_;
+  probabilities.pitch = static_cast<uint32_t>(heads * 4);
+  probabilities.head_stride = 4;
+  by_head(keep, rows, "keep", w != nullptr ? &w->keep : nullptr, rows_of(sel_mlp2_, d / 4), probabilities);
+  token_scores(block);
+}
+
+void Builder::heatvit_scores(int stage, uint8_t block) {
+  const network::QuantSelector* w = model_ != nullptr ? &model_->selectors[static_cast<size_t>(stage - 1)] : nullptr;
+  const int heads = spec_.heads, d = spec_.head_dim();
+  const isa::Extent rows{0, static_cast<uint16_t>(heads)};  // token x head
+  const std::string prefix = prefix_of(stage);
+  const auto layer = [&](Op op, isa::Extent m, int k, int n, Activation activation, const network::Requant* gelu) {
+    Command c = command(Opcode::kGemm, block, op);
+    c.m = m;
+    c.k = fixed_extent(k);
+    c.n = fixed_extent(n);
+    c.activation = activation;
+    if (gelu != nullptr) c.multiplier2 = gelu->multiplier, c.shift2 = gelu->shift;
+    return c;
+  };
+
+  if (hw_.chain_layernorm) return chained_scores(w, block, prefix);
+  View normed = normed_;
+  normed.pitch = static_cast<uint32_t>(d * operand_bytes());
+  layernorm(block, Op::kSelNorm, rows, d, w != nullptr ? &w->norm : nullptr, x_, normed);
+  linear(layer(Op::kSelLocal, rows, d, d / 2, Activation::kGelu, w != nullptr ? &w->local_gelu : nullptr),
+         prefix + "local", w != nullptr ? &w->local : nullptr, normed, sel_features_);
+
+  global_feature(block);
   linear(layer(Op::kSelMlp1, rows, d, d / 2, Activation::kGelu, w != nullptr ? &w->mlp1_gelu : nullptr),
          prefix + "mlp1", w != nullptr ? &w->mlp1 : nullptr, sel_features_, sel_mlp1_);
   linear(layer(Op::kSelMlp2, rows, d / 2, d / 4, Activation::kGelu, w != nullptr ? &w->mlp2_gelu : nullptr),
@@ -59,32 +185,11 @@ void Builder::heatvit_scores(int stage, uint8_t block) {
   keep.c_type = Element::kUint16;
   linear(keep, prefix + "keep", w != nullptr ? &w->keep : nullptr, sel_mlp2_, sel_keep_);
 
-  Command head_mean = command(Opcode::kHeadMean, block, Op::kSelHeadMean);
-  head_mean.m = rows;
-  head_mean.n = fixed_extent(d);
-  head_mean.a_type = residual_type();
-  if (w != nullptr) head_mean.immediate = {0, w->head_mean.multiplier, w->head_mean.shift, 0};
+  Command head_mean = head_mean_command(block, w);
   tile_rows(head_mean, hw_, d * residual_bytes(), operand_bytes(), rows.at(max_rows()));
-  View x = x_;
-  x.pitch = static_cast<uint32_t>(d * residual_bytes());
-  View mean_out = sel_mean_;
-  mean_out.pitch = static_cast<uint32_t>(operand_bytes());
-  emit(head_mean, &x, nullptr, nullptr, &mean_out);
-
-  linear(layer(Op::kSelHead1, kTokens, heads, h, Activation::kGelu, w != nullptr ? &w->head1_gelu : nullptr),
-         prefix + "head1", w != nullptr ? &w->head1 : nullptr, sel_mean_, sel_head1_);
-  Command head2 = layer(Op::kSelHead2, kTokens, h, heads, Activation::kSigmoid, nullptr);
-  head2.c_type = Element::kUint16;
-  linear(head2, prefix + "head2", w != nullptr ? &w->head2 : nullptr, sel_head1_, sel_weight_);
-
-  Command score = command(Opcode::kTokenScore, block, Op::kSelScore);
-  score.m = kTokens;
-  score.n = fixed_extent(heads);
-  score.a_type = Element::kUint16;
-  tile_rows(score, hw_, heads * 6, 0, max_rows());
-  View keep_rows = sel_keep_;
-  keep_rows.pitch = static_cast<uint32_t>(heads * 4);
-  emit(score, &keep_rows, nullptr, &sel_weight_, nullptr);
+  emit_head_mean(head_mean);
+  head_weights(w, block, prefix);
+  token_scores(block);
 }
 
 void Builder::selector(int stage, int before_block) {

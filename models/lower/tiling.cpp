@@ -155,6 +155,43 @@ void tile_gemm(Command& c, const AcceleratorConfig& hw, int max_tokens) {
   c.tile_n = static_cast<uint16_t>(best.n);
 }
 
+int most_rows_by_head(const Command& c, const AcceleratorConfig& hw) {
+  const int64_t group = std::min<int>(hw.th, c.heads), k = c.k.fixed, n = c.n.fixed, operand = hw.operand_bytes();
+  if (group * k * n * operand > hw.weight_slot()) return 0;
+  return static_cast<int>(
+      std::min({hw.input_slot() / (group * k * operand), hw.accumulator_slot() / (group * n * hw.accumulator_bytes()),
+                hw.output_slot() / (group * n * isa::bytes_of(c.c_type)), int64_t{65535}}));
+}
+
+void tile_by_head(Command& c, const AcceleratorConfig& hw, int rows) {
+  if (rows < 1) too_small(c, "not one row of the heads fits; enlarge tile.m, tile.k or tile.n");
+  c.head_group = static_cast<uint8_t>(std::min<int>(hw.th, c.heads));
+  c.tile_m = static_cast<uint16_t>(rows);
+  c.tile_k = bounded(c.k.fixed, c.k.fixed);
+  c.tile_n = bounded(c.n.fixed, c.n.fixed);
+}
+
+void tile_attention_chain(Command& scores, Command& attend, const AcceleratorConfig& hw, int tokens) {
+  const int64_t head_dim = attend.n.fixed, operand = hw.operand_bytes();
+  for (int64_t group = std::min<int>(hw.th, scores.heads); group >= 1; --group) {
+    const int64_t widest = std::max<int64_t>(tokens, head_dim);  // of a row: probabilities, results
+    if (group * tokens * head_dim * operand > hw.weight_slot()) continue;
+    const int64_t rows = std::min({hw.input_slot() / operand / group / widest,
+                                   hw.accumulator_slot() / hw.accumulator_bytes() / group / widest,
+                                   hw.output_slot() / operand / group / widest, int64_t{tokens}});
+    if (rows < 1) continue;
+    for (Command* c : {&scores, &attend}) {
+      c->head_group = static_cast<uint8_t>(group);
+      c->tile_m = static_cast<uint16_t>(ceil_div(tokens, ceil_div(tokens, rows)));  // even
+      c->tile_k = bounded(c->k.at(tokens), 65535);
+      c->tile_n = bounded(c->n.at(tokens), 65535);
+    }
+    return;
+  }
+  too_small(scores, "accel.chain_attention needs K and V of a head in a weight tile each, a row of " +
+                        std::to_string(tokens) + " scores in a tile of sums");
+}
+
 bool fits_fused_softmax(const AcceleratorConfig& hw, int heads, int head_dim, int max_tokens) {
   return best_attention_tiles(score_command(hw, heads, head_dim, true), hw, max_tokens).group != 0;
 }

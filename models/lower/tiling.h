@@ -6,6 +6,14 @@
 
 namespace heatvit::lower {
 
+/// Q K^T with its softmax and A V in a chain: equal row tiles, one tile of K and of V a head group.
+void tile_attention_chain(isa::Command& scores, isa::Command& attend, const isa::AcceleratorConfig& hw, int tokens);
+
+/// A small layer that every head does with the same weights, on a group each: one tile of B, row tiles of `rows`, of at
+/// most so many rows.
+int most_rows_by_head(const isa::Command& command, const isa::AcceleratorConfig& hw);
+void tile_by_head(isa::Command& command, const isa::AcceleratorConfig& hw, int rows);
+
 /// Sets head_group, tile_m, tile_k, tile_n of a GEMM whose other fields are final. `max_tokens` bounds T.
 /// Throws InputError naming the parameter that is too small.
 void tile_gemm(isa::Command& command, const isa::AcceleratorConfig& hw, int max_tokens);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "accel/kernels/gemm.h"
 #include "accel/modules/chip_memory.h"
@@ -37,12 +38,6 @@ struct Level {
   }
 };
 
-/// Of all ports that an engine may have.
-std::array<MemoryPath, modules::kEnginePorts> paths(const soc::SocConfig& config, modules::Purpose purpose) {
-  return {MemoryPath::fabric(config, purpose, 0), MemoryPath::fabric(config, purpose, 1),
-          MemoryPath::fabric(config, purpose, 2), MemoryPath::fabric(config, purpose, 3)};
-}
-
 }  // namespace
 
 double Stores::ready(const BurstTrain& block) const {
@@ -77,7 +72,16 @@ struct Pipeline::GemmCosts {
   const Job& job;
   Level g, m, n, k;
   bool panel = false, residual = false, m_outer = false, has_records = false;
-  bool window = false;                           // operand A stays for all of k
+  bool window = false;       // operand A stays for all of k
+  bool kv_by_input = false;  // operand B is K or V, which the input engine loads
+  int64_t operand = 1;       // bytes
+  int64_t a_bytes(int gi, int mi, int ki) const {
+    return int64_t{g.extent[gi]} * m.extent[mi] * k.extent[ki] * operand;
+  }
+  int64_t b_bytes(int gi, int ni, int ki) const {
+    const int64_t heads = job.command.layout_b == isa::LayoutB::kPacked ? 1 : g.extent[gi];
+    return heads * n.extent[ni] * k.extent[ki] * operand;
+  }
   double a[2][2][2] = {}, b[2][2][2] = {};       // [g][m][k], [g][n][k]: trains
   double out[2][2][2] = {}, plus[2][2][2] = {};  // [g][m][n]; residual
   double records[2] = {};                        // [n]
@@ -88,12 +92,14 @@ struct Pipeline::GemmCosts {
 Pipeline::Pipeline(const soc::SocConfig& config)
     : config_(config),
       fetch_(MemoryPath::fabric(config, modules::Purpose::kCommands)),
-      input_(paths(config, modules::Purpose::kInput)),
-      weight_(paths(config, modules::Purpose::kWeights)),
-      output_(paths(config, modules::Purpose::kOutput)),
+      input_(MemoryPath::fabric(config, modules::Purpose::kInput)),
+      weight_(MemoryPath::fabric(config, modules::Purpose::kWeights)),
+      output_(MemoryPath::fabric(config, modules::Purpose::kOutput)),
       host_(MemoryPath::host(config)),
-      input_ring_(config.buffers.input),
-      weight_ring_(config.buffers.weight),
+      input_ring_(config.buffers.input,
+                  config.buffers.shared_input ? config.buffers.input * config.accel.input_slot() : 0),
+      weight_ring_(config.buffers.weight,
+                   config.buffers.shared_weights ? config.buffers.weight * config.accel.weight_slot() : 0),
       record_ring_(config.buffers.record),
       accumulator_ring_(config.buffers.accumulator),
       vector_ring_(config.buffers.vector),
@@ -105,12 +111,12 @@ double Pipeline::train_cycles(Unit unit, const BurstTrain& train) const {
   const soc::DmaConfig& dma = config_.dma;
   const bool write = unit == Unit::kDmaOut;
   const int ports = write ? dma.output_ports : unit == Unit::kDmaIn ? dma.input_ports : dma.weight_ports;
-  const auto& path = write ? output_ : unit == Unit::kDmaIn ? input_ : weight_;
-  if (ports == 1) return path[0].cost(train, write);
+  const MemoryPath& path = write ? output_ : unit == Unit::kDmaIn ? input_ : weight_;
+  if (ports == 1) return path.cost(train, write);
   const modules::TrainShares dealt = modules::split_train(train, ports);
-  double cycles = path[0].bus_cycles(static_cast<double>(train.bytes()));  // the shares meet at the memory
-  for (size_t i = 0; i < static_cast<size_t>(dealt.count); ++i)
-    cycles = std::max(cycles, path[i].cost(dealt.share[i], write));
+  double cycles = 0;
+  for (int i = 0; i < dealt.count; ++i)
+    cycles = std::max(cycles, path.cost(dealt.share[static_cast<size_t>(i)], write));
   return cycles;
 }
 
@@ -154,6 +160,8 @@ Pipeline::GemmCosts Pipeline::gemm_costs(const Job& job) const {
   const isa::Command& c = job.command;
   GemmCosts costs(job);
   costs.panel = c.panel;
+  costs.kv_by_input = config_.dma.input_loads_kv && c.layout_b != isa::LayoutB::kPacked && c.wait_b != 0;
+  costs.operand = config_.accel.operand_bytes();
   costs.residual = c.residual;
   costs.m_outer = c.panel || c.order == isa::LoopOrder::kMN;
   costs.has_records = c.records != 0;
@@ -229,14 +237,18 @@ void Pipeline::gemm_step(const GemmCosts& c, int m, int n, int k, int g) {
 
   if (a_new && from_a_->job != nullptr)
     in_ = std::max(in_, from_a_->ready(modules::plan_operand_a(c.job, c.tile(g, m, n, k)).train));
+  double& b_engine = c.kv_by_input ? in_ : weights_;
   if (b_new && from_b_->job != nullptr)
-    weights_ = std::max(weights_, from_b_->ready(modules::plan_operand_b(c.job, c.tile(g, m, n, k)).train));
-  if (a_new) a_ready_ = transfer(Unit::kDmaIn, in_, input_ring_.free(), c.a[gi][mi][ki]);
+    b_engine = std::max(b_engine, from_b_->ready(modules::plan_operand_b(c.job, c.tile(g, m, n, k)).train));
+  if (b_new && c.kv_by_input)
+    b_ready_ = transfer(Unit::kDmaIn, in_, weight_ring_.take(c.b_bytes(gi, ni, ki)), c.b[gi][ni][ki]);
+  if (a_new) a_ready_ = transfer(Unit::kDmaIn, in_, input_ring_.take(c.a_bytes(gi, mi, ki)), c.a[gi][mi][ki]);
   double residual_ready = 0;
   if (out_last && c.residual) residual_ready = transfer(Unit::kDmaIn, in_, vector_ring_.free(), c.plus[gi][mi][ni]);
   if (c.has_records && first_k && (!records_kept || first_m))
     records_ready_ = transfer(Unit::kDmaWeights, weights_, record_ring_.free(), c.records[ni]);
-  if (b_new) b_ready_ = transfer(Unit::kDmaWeights, weights_, weight_ring_.free(), c.b[gi][ni][ki]);
+  if (b_new && !c.kv_by_input)
+    b_ready_ = transfer(Unit::kDmaWeights, weights_, weight_ring_.take(c.b_bytes(gi, ni, ki)), c.b[gi][ni][ki]);
   if (out_first) pe_ = std::max(pe_, accumulator_ring_.free());
   pe_ = std::max({pe_, a_ready_, b_ready_}) + c.array[mi][ni][ki];
   work(Unit::kPeArray, c.array[mi][ni][ki]);
@@ -271,24 +283,31 @@ double Pipeline::gemm(const Job& job) {
   return out_;
 }
 
+/// What a chunk of a vector operation takes of each unit.
+struct Pipeline::ChunkCosts {
+  double in = 0, second = 0, out = 0, compute = 0;
+};
+
+Pipeline::ChunkCosts Pipeline::chunk_costs(const Job& job, const Chunk& chunk) const {
+  const modules::Operation& operation = modules::operation_of(job.command);
+  const modules::ChunkInput in = modules::plan_input(job, chunk);
+  ChunkCosts cost;
+  cost.in = train_cycles(Unit::kDmaIn, in.rows.train);
+  if (in.has_second()) cost.second = train_cycles(Unit::kDmaIn, in.second);
+  if (operation.stores()) cost.out = train_cycles(Unit::kDmaOut, modules::plan_output(job, chunk).train);
+  cost.compute = static_cast<double>(operation.cycles(job, chunk, config_.vector));
+  return cost;
+}
+
 double Pipeline::chunks(const Job& job) {
   const isa::Command& c = job.command;
   const modules::Operation& operation = modules::operation_of(c);
   const modules::ChunkWalk walk(job);
   const int count = walk.per_head();
   const Unit unit = operation.in_selector() ? Unit::kSelector : Unit::kVector;
-  struct Costs {
-    double in = 0, second = 0, out = 0, compute = 0;
-  } costs[2];
-  for (int last = 0; last < 2; ++last) {
-    const Chunk k = walk.at(0, last != 0 ? count - 1 : count > 2 ? 1 : 0);
-    Costs& cost = costs[last];
-    const modules::ChunkInput in = modules::plan_input(job, k);
-    cost.in = train_cycles(Unit::kDmaIn, in.rows.train);
-    if (in.has_second()) cost.second = train_cycles(Unit::kDmaIn, in.second);
-    if (operation.stores()) cost.out = train_cycles(Unit::kDmaOut, modules::plan_output(job, k).train);
-    cost.compute = static_cast<double>(operation.cycles(job, k, config_.vector));
-  }
+  ChunkCosts costs[2];
+  for (int last = 0; last < 2; ++last)
+    costs[last] = chunk_costs(job, walk.at(0, last != 0 ? count - 1 : count > 2 ? 1 : 0));
   double records = 0;
   if (operation.records) {
     records = transfer(Unit::kDmaWeights, weights_, record_ring_.free(),
@@ -297,7 +316,7 @@ double Pipeline::chunks(const Job& job) {
   double end = 0;
   periodic(c.heads, true, [&](int h) {
     periodic(count, true, [&](int i) {
-      const Costs& cost = costs[i + 1 == count];
+      const ChunkCosts& cost = costs[i + 1 == count];
       if (from_a_->job != nullptr)
         in_ = std::max(in_, from_a_->ready(modules::plan_input(job, walk.at(h, i)).rows.train));
       in_ = std::max(in_, vector_ring_.free()) + cost.in + cost.second;
@@ -315,22 +334,100 @@ double Pipeline::chunks(const Job& job) {
   return end;
 }
 
-double Pipeline::run(const Job& job, const IssueTimes& issued, const Stores& a, const Stores& b) {
-  from_a_ = &a, from_b_ = &b;
+void Pipeline::begin(double issued, double loads_issued, const Stores& a) {
   first_store_ = 0;
-  const auto at = [&issued](Unit unit) { return issued[static_cast<size_t>(unit)]; };
-  in_ = std::max({in_, at(Unit::kDmaIn), a.job == nullptr ? a.done : a.before});
-  weights_ = std::max({weights_, at(Unit::kDmaWeights), b.job == nullptr ? b.done : b.before});
-  pe_ = std::max(pe_, at(Unit::kPeArray));
-  vector_ = std::max({vector_, at(Unit::kVector), at(Unit::kSelector)});
-  out_ = std::max(out_, at(Unit::kDmaOut));
+  in_ = std::max({in_, issued, a.job == nullptr ? a.done : a.before});
+  weights_ = std::max(weights_, loads_issued);
+  pe_ = std::max(pe_, issued);
+  vector_ = std::max(vector_, issued);
+  out_ = std::max(out_, issued);
+}
+
+double Pipeline::run(const Job& job, double issued, double loads_issued, const Stores& a, const Stores& b) {
+  from_a_ = &a, from_b_ = &b;
+  begin(issued, loads_issued, a);
+  double& b_engine = config_.dma.input_loads_kv && job.command.layout_b != isa::LayoutB::kPacked ? in_ : weights_;
+  b_engine = std::max(b_engine, b.job == nullptr ? b.done : b.before);
   const double done = modules::operation_of(job.command).walk == Walk::kTiles ? gemm(job) : chunks(job);
   return config_.control.overlap == soc::Overlap::kNone ? in_turn(issued) : done;
 }
 
+/// A command of a chain: what its row tiles cost, and when each was stored.
+struct Pipeline::Part {
+  std::optional<GemmCosts> gemm;
+  ChunkCosts chunks[2];
+  bool records = false;
+  int rows = 0, lag = 0;
+  const Part* source = nullptr;  // whose stores its loads wait for, within the chain
+  double b_ready = 0, records_ready = 0;
+  std::vector<double> stored;
+};
+
+void Pipeline::run_chain(std::vector<Link>& links, double issued, double loads_issued) {
+  std::vector<Part> parts(links.size());
+  for (size_t j = 0; j < links.size(); ++j) {
+    const Job& job = links[j].job;
+    const modules::Operation& operation = modules::operation_of(job.command);
+    Part& part = parts[j];
+    part.lag = j == 0 ? 0 : parts[j - 1].lag;
+    part.records = operation.records;
+    if (operation.walk == Walk::kTiles) {
+      part.gemm.emplace(gemm_costs(job));
+      part.rows = part.gemm->g.count * part.gemm->m.count;
+      if (j != 0) part.lag += config_.control.chain_lag;
+      for (size_t i = 0; i < j; ++i)
+        if (job.command.wait_a == links[i].job.index + 1) part.source = &parts[i];
+    } else {
+      const modules::ChunkWalk walk(job);
+      part.rows = walk.per_head();
+      for (int last = 0; last < 2; ++last)
+        part.chunks[last] = chunk_costs(job, walk.at(0, last != 0 ? part.rows - 1 : 0));
+    }
+    part.stored.assign(static_cast<size_t>(part.rows), 0);
+  }
+  begin(issued, loads_issued, links[0].a);
+  const BusyCycles before = busy_;
+  for (int step = 0; step < parts[0].rows + parts.back().lag; ++step)
+    for (size_t j = 0; j < parts.size(); ++j) {
+      const int row = step - parts[j].lag;
+      if (row < 0 || row >= parts[j].rows) continue;
+      busy_ = {};
+      row_tile(parts[j], links[j], row);
+      for (size_t u = 0; u < busy_.unit.size(); ++u) links[j].busy.unit[u] += busy_.unit[u];
+    }
+  busy_ = before;
+}
+
+void Pipeline::row_tile(Part& part, Link& link, int row) {
+  static const Stores kNothing;
+  first_store_ = link.first_store;
+  if (part.gemm) {
+    const GemmCosts& c = *part.gemm;
+    from_a_ = part.source == nullptr ? &link.a : &kNothing;
+    from_b_ = &link.b;
+    if (part.source != nullptr) in_ = std::max(in_, part.source->stored[static_cast<size_t>(row)]);
+    b_ready_ = part.b_ready, records_ready_ = part.records_ready;
+    for (int n = 0; n < c.n.count; ++n)
+      for (int k = 0; k < c.k.count; ++k) gemm_step(c, row % c.m.count, n, k, row / c.m.count);
+    part.b_ready = b_ready_, part.records_ready = records_ready_;
+  } else {  // of rows that the vector unit has
+    const bool last = row + 1 == part.rows;
+    const ChunkCosts& cost = part.chunks[last ? 1 : 0];
+    if (row == 0 && part.records)
+      part.records_ready = transfer(Unit::kDmaWeights, weights_, record_ring_.free(),
+                                    train_cycles(Unit::kDmaWeights, modules::plan_records(link.job, 0, link.job.n)));
+    vector_ = std::max({vector_, output_ring_.free(), part.records_ready}) + cost.compute;
+    work(Unit::kVector, cost.compute);
+    if (last && part.records) record_ring_.release(vector_);
+    store(cost.out);
+  }
+  link.first_store = first_store_;
+  link.done = part.stored[static_cast<size_t>(row)] = out_;
+}
+
 /// One unit after the other: the command takes the sum of what each of them works.
-double Pipeline::in_turn(const IssueTimes& issued) {
-  double end = *std::max_element(issued.begin(), issued.end());
+double Pipeline::in_turn(double issued) {
+  double end = issued;
   for (const double cycles : busy_.unit) end += cycles;
   in_ = weights_ = pe_ = vector_ = out_ = first_store_ = end;
   return end;

@@ -6,10 +6,12 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <deque>
+#include <vector>
 
 #include "accel/modules/accounting.h"
+#include "accel/modules/slot_ring.h"
 #include "accel/modules/tile_walk.h"
-#include "accel/modules/train_split.h"
 #include "accel/soc/config.h"
 #include "models/lower/program.h"
 #include "tb/estimate/analytic_memory.h"
@@ -20,19 +22,51 @@ namespace heatvit::estimate {
 class RingTimes {
  public:
   static constexpr int kMaxSlots = 64;
-  explicit RingTimes(int slots) : slots_(slots) {}
+  /// `shared_bytes`: the slots are one memory of so many bytes (slot_ring.h); 0: a slot a tile.
+  explicit RingTimes(int slots, int64_t shared_bytes = 0)
+      : slots_(shared_bytes != 0 ? modules::SlotRing::kSharedTiles : slots),
+        free_bytes_(shared_bytes),
+        shared_(shared_bytes != 0) {}
   double free() const { return free_[static_cast<size_t>(at_)]; }
+  /// When a tile of so many bytes has a place, which it takes.
+  double take(int64_t bytes) {
+    if (!shared_) return free();
+    double time = free();
+    while (free_bytes_ < bytes && !taken_.empty() && taken_.front().time >= 0) {
+      time = std::max(time, taken_.front().time);
+      free_bytes_ += taken_.front().bytes;
+      taken_.pop_front();
+    }
+    taken_.push_back({bytes, -1});
+    free_bytes_ -= bytes;
+    return time;
+  }
   void release(double time) {
     free_[static_cast<size_t>(at_)] = time;
     if (++at_ == slots_) at_ = 0;
+    if (!shared_) return;
+    for (Taken& t : taken_)
+      if (t.time < 0) {
+        t.time = time;
+        return;
+      }
   }
   void shift(double cycles) {
     for (int i = 0; i < slots_; ++i) free_[static_cast<size_t>(i)] += cycles;
+    for (Taken& t : taken_)
+      if (t.time >= 0) t.time += cycles;
   }
 
  private:
+  struct Taken {
+    int64_t bytes;
+    double time;  // of its release; below 0: in use
+  };
   int slots_, at_ = 0;
+  int64_t free_bytes_;
+  bool shared_;
   std::array<double, kMaxSlots> free_{};
+  std::deque<Taken> taken_;
 };
 
 /// Cycles that each unit worked, in the units of accounting.h.
@@ -52,16 +86,22 @@ struct Stores {
   double ready(const modules::BurstTrain& block) const;
 };
 
-/// When each unit has a command in its queue.
-using IssueTimes = std::array<double, modules::kUnits>;
-
 class Pipeline {
  public:
   explicit Pipeline(const soc::SocConfig& config);
 
   /// Runs a command whose operands depend on `a` and `b` and that was issued at `issued`; returns the time of its
   /// completion. Not for TOKEN_SELECT, host commands and END.
-  double run(const modules::Job& job, const IssueTimes& issued, const Stores& a, const Stores& b);
+  double run(const modules::Job& job, double issued, double loads_issued, const Stores& a, const Stores& b);
+
+  /// Commands of a chain (chain_walk.h), row tile by row tile.
+  struct Link {
+    modules::Job job;
+    Stores a, b;
+    double done = 0, first_store = 0;  // results
+    BusyCycles busy;
+  };
+  void run_chain(std::vector<Link>& links, double issued, double loads_issued);
   /// End of the first store of the command run last.
   double first_store() const { return first_store_; }
 
@@ -83,6 +123,11 @@ class Pipeline {
 
  private:
   struct GemmCosts;
+  struct ChunkCosts;
+  ChunkCosts chunk_costs(const modules::Job& job, const modules::Chunk& chunk) const;
+  void begin(double issued, double loads_issued, const Stores& a);
+  struct Part;
+  void row_tile(Part& part, Link& link, int row);
   /// Cycles of a train through the ports of its engine.
   double train_cycles(modules::Unit unit, const modules::BurstTrain& train) const;
   double gemm(const modules::Job& job);
@@ -90,7 +135,7 @@ class Pipeline {
   void gemm_step(const GemmCosts& c, int m, int n, int k, int g);
   void store(double cycles);
   double chunks(const modules::Job& job);
-  double in_turn(const IssueTimes& issued);
+  double in_turn(double issued);
   template <class Body>
   void periodic(int count, bool stores, const Body& body);
   void shift_front(double cycles);
@@ -102,9 +147,7 @@ class Pipeline {
   void work(modules::Unit unit, double cycles) { busy_.unit[static_cast<size_t>(unit)] += cycles * times_; }
 
   const soc::SocConfig& config_;
-  MemoryPath fetch_;
-  std::array<MemoryPath, modules::kEnginePorts> input_, weight_, output_;
-  MemoryPath host_;
+  MemoryPath fetch_, input_, weight_, output_, host_;
   double in_ = 0, weights_ = 0, pe_ = 0, vector_ = 0, out_ = 0;
   double a_ready_ = 0, b_ready_ = 0, records_ready_ = 0;
   RingTimes input_ring_, weight_ring_, record_ring_, accumulator_ring_, vector_ring_, output_ring_;

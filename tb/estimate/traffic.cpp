@@ -24,7 +24,8 @@ lower::Traffic chunk_traffic(const isa::Command& c, int tokens, int tokens_after
   if (o.walk == Walk::kNone) return {};
   // Of tokens that move both counts are the caller's; of all others the register's.
   const Job job = modules::resolve(c, o.tokens == modules::TokenEffect::kMoves ? tokens_after : tokens, tokens);
-  const int64_t a = bytes_of(o.a, c.a_type, job), r = bytes_of(o.r, c.c_type, job), out = bytes_of(o.c, c.c_type, job);
+  const int64_t a = c.follows ? 0 : bytes_of(o.a, c.a_type, job), r = bytes_of(o.r, c.c_type, job),
+                out = bytes_of(o.c, c.c_type, job);
   const auto records = o.records ? static_cast<uint64_t>(job.n) * 8 : 0;
   lower::Traffic t;
   if (o.on_host()) {

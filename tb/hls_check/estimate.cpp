@@ -50,6 +50,9 @@ int HlsEstimate::constant(const std::string& name) const {
   if (std::all_of(name.begin(), name.end(), [](char c) { return c >= '0' && c <= '9'; }) && !name.empty())
     return std::stoi(name);
   if (name == "kVectorLanes") return lanes_.vector;
+  if (name == "kSoftmaxLanes") return lanes_.softmax;
+  if (name == "kGeluLanes") return lanes_.gelu;
+  if (name == "kNormLanes") return lanes_.norm;
   if (name == "kSelectLanes") return lanes_.select;
   if (name == "kDivisionInterval") return lanes_.division;
   throw InputError("pragma names the constant " + name + ", which the estimate does not know");
@@ -194,8 +197,8 @@ int64_t HlsEstimate::curve(const std::string& unit, const Extents& e) {
 int64_t HlsEstimate::softmax(const std::string& unit, const Extents& e) {
   const std::string path = kKernels + "softmax.h";
   const RowUnit divide = division(k::kSoftmaxReciprocalBits);
-  int64_t interval = divide.interval, latency = divide.latency + k::softmax_depth(lanes_.vector);
-  const int64_t depths[] = {k::softmax_max_depth(lanes_.vector), k::softmax_exp_depth(lanes_.vector),
+  int64_t interval = divide.interval, latency = divide.latency + k::softmax_depth(lanes_.softmax);
+  const int64_t depths[] = {k::softmax_max_depth(lanes_.softmax), k::softmax_exp_depth(lanes_.softmax),
                             k::kSoftmaxScaleDepth};
   for (int pass = 0; pass < 3; ++pass) {
     const int64_t taken = beats(path, "scores", pass, e.n, depths[pass]) + 1;
@@ -210,8 +213,8 @@ int64_t HlsEstimate::layernorm(const Extents& e) {
   const std::string path = kKernels + "layernorm.h";
   const RowUnit divide = division(k::kNormReciprocalBits), root = square_root();
   int64_t interval = std::max(divide.interval, root.interval);
-  int64_t latency = divide.latency + root.latency + k::layernorm_depth(lanes_.vector);
-  const int64_t depths[] = {k::layernorm_sum_depth(lanes_.vector), k::kNormScaleDepth};
+  int64_t latency = divide.latency + root.latency + k::layernorm_depth(lanes_.norm);
+  const int64_t depths[] = {k::layernorm_sum_depth(lanes_.norm), k::kNormScaleDepth};
   for (int pass = 0; pass < 2; ++pass) {
     const int64_t taken = beats(path, "values", pass, e.n, depths[pass]) + 1;
     interval = std::max(interval, taken);
@@ -281,11 +284,11 @@ int64_t HlsEstimate::charged(const std::string& unit, const Extents& e) const {
   const int m = static_cast<int>(e.m), n = static_cast<int>(e.n);
   if (unit.rfind("pe_array", 0) == 0)
     return k::gemm_tile_cycles(m, static_cast<int>(e.k), n, lanes_.inputs, lanes_.outputs);
-  if (unit == "gelu") return k::gelu_cycles(e.m, n, lanes_.vector);
-  if (unit == "silu") return k::silu_cycles(e.m, n, lanes_.vector);
+  if (unit == "gelu") return k::gelu_cycles(e.m, n, lanes_.gelu);
+  if (unit == "silu") return k::silu_cycles(e.m, n, lanes_.gelu);
   if (unit == "sigmoid") return k::sigmoid_cycles(e.m, n, lanes_.vector);
-  if (unit.rfind("softmax", 0) == 0) return k::softmax_cycles(e.m, n, lanes_.vector, lanes_.division);
-  if (unit == "layernorm") return k::layernorm_cycles(e.m, n, lanes_.vector, lanes_.division);
+  if (unit.rfind("softmax", 0) == 0) return k::softmax_cycles(e.m, n, lanes_.softmax, lanes_.division);
+  if (unit == "layernorm") return k::layernorm_cycles(e.m, n, lanes_.norm, lanes_.division);
   if (unit == "head_mean") return k::head_mean_cycles(e.m, n, lanes_.vector);
   if (unit == "random_scores") return k::random_scores_cycles(m);
   if (unit == "token_score") return k::token_score_cycles(m, n, lanes_.division);

@@ -34,6 +34,9 @@ std::string hls_header(const soc::SocConfig& c, const std::string& origin) {
          line("kTo", a.to, "outputs of a group, a cycle") + "\n" + line("kTileM", a.tile_m, "buffer tiles, elements") +
          line("kTileK", a.tile_k, "input channels") + line("kTileN", a.tile_n, "output channels") + "\n" +
          line("kVectorLanes", c.vector.lanes, "values a cycle of the vector unit") +
+         line("kSoftmaxLanes", c.vector.softmax(), "of them for softmax") +
+         line("kGeluLanes", c.vector.gelu(), "for GELU and SiLU") +
+         line("kNormLanes", c.vector.norm(), "for LayerNorm") +
          line("kSelectLanes", c.vector.select_lanes, "comparators of the token selector") +
          line("kDivisionInterval", c.vector.division_interval, "cycles between divisions of a row-wise unit") +
          "\nstatic_assert(kTh >= 1 && kTi >= 1 && kTo >= 1, \"the PE array has multipliers\");\n"

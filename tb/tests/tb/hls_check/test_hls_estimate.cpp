@@ -38,8 +38,8 @@ const std::vector<Extents> kCalls = {{197, 192, 192}, {1, 1, 1}, {197, 139, 197}
 
 TEST(HlsEstimate, IsWhatTheModulesCharge) {
   for (const LaneCounts lanes :
-       {LaneCounts{}, LaneCounts{32, 32, 16, 16}, LaneCounts{21, 6, 8, 4}, LaneCounts{32, 32, 32, 16, 1},
-        LaneCounts{32, 32, 32, 16, 6}, LaneCounts{32, 32, 32, 16, 18}}) {
+       {LaneCounts{}, LaneCounts{32, 32, 16, 16}, LaneCounts{21, 6, 8, 4, 64, 8, 8, 8}, LaneCounts{32, 32, 32, 16, 1},
+        LaneCounts{32, 32, 32, 16, 6, 29, 10, 14}, LaneCounts{32, 32, 32, 16, 18}}) {
     HlsEstimate estimate(source, lanes);
     for (const std::string& unit : HlsEstimate::unit_names())
       for (const Extents& e : kCalls)

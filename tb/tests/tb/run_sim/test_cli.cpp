@@ -277,7 +277,7 @@ TEST_F(Cli, HelpListAndDisassemblyAnswer) {
   EXPECT_THAT(run_sim({"--version"}).out, HasSubstr("run_sim 0."));
   const json list = json::parse(run_sim({"list", "--json"}).out);
   EXPECT_EQ(list["models"].size(), 6U);
-  EXPECT_EQ(list["configs"].size(), 21U);
+  EXPECT_EQ(list["configs"].size(), 26U);
   EXPECT_EQ(list["devices"]["zcu102"]["fabric"]["dsp48e2"], 2520);
   EXPECT_EQ(list["devices"]["zcu102"]["memory"]["measured_gb_s"], 13.7);  // without the comment behind it
   EXPECT_GT(list["parameters"].size(), 50U);

@@ -1,0 +1,244 @@
+// Chains, shared buffers, K and V by the input engine, prefetch: when things happen changes, and nothing else.
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "accel/isa/errors.h"
+#include "accel/modules/chain_walk.h"
+#include "models/lower/program.h"
+#include "tb/estimate/analytic.h"
+#include "tb/tests/accel/soc/soc_support.h"
+#include "tb/tests/models/network/random_model.h"
+
+namespace heatvit::testing {
+namespace {
+
+using modules::ChainWalk;
+using modules::Job;
+using network::Pruning;
+using network::Scorer;
+using soc::SocConfig;
+
+/// A GEMM of so many rows in row tiles of `tile_m`, one tile of B.
+Job gemm(int rows, int tile_m, int lag) {
+  Job job;
+  isa::Command& c = job.command;
+  c.opcode = isa::Opcode::kGemm;
+  c.order = isa::LoopOrder::kMN;
+  c.tile_m = static_cast<uint16_t>(tile_m), c.tile_k = 64, c.tile_n = 64;
+  job.m = rows, job.k = 64, job.n = 64;
+  job.lag = lag;
+  return job;
+}
+
+Job norm(int rows, int tile_m, int lag) {
+  Job job = gemm(rows, tile_m, lag);
+  job.command.opcode = isa::Opcode::kLayerNorm;
+  job.command.follows = true;
+  return job;
+}
+
+std::string order(const Job& first) {
+  std::string text;
+  ChainWalk chain(first);
+  while (const ChainWalk::Member* turn = chain.next())
+    text +=
+        std::string(text.empty() ? "" : " ") + static_cast<char>('A' + turn->place) + std::to_string(turn->done - 1);
+  return text;
+}
+
+TEST(Chain, EachCommandFollowsByItsLag) {
+  Job a = gemm(50, 16, 0), b = gemm(50, 16, 2);
+  a.chained = &b;
+  EXPECT_EQ(order(a), "A0 A1 A2 B0 A3 B1 B2 B3");
+  Job n = norm(50, 16, 0);
+  a.chained = &n, n.chained = &b;
+  EXPECT_EQ(order(a), "A0 B0 A1 B1 A2 B2 C0 A3 B3 C1 C2 C3");
+  b.lag = 9;  // longer than the chain
+  EXPECT_EQ(order(a), "A0 B0 A1 B1 A2 B2 A3 B3 C0 C1 C2 C3");
+}
+
+TEST(Chain, WhatDoesNotGoTogetherIsRefused) {
+  const auto refused = [](Job second, Job first = gemm(50, 16, 0)) {
+    first.chained = &second;
+    EXPECT_THROW(modules::expect_chain(first), std::runtime_error);
+  };
+  Job first = gemm(50, 16, 0), good = norm(50, 16, 0);
+  first.chained = &good;
+  EXPECT_NO_THROW(modules::expect_chain(first));
+  refused(gemm(50, 20, 2));  // other row tiles
+  refused(norm(50, 20, 0));
+  Job narrow = norm(50, 16, 0);
+  narrow.n = 32;
+  refused(narrow);  // other rows
+  Job loads = norm(50, 16, 0);
+  loads.command.follows = false;
+  refused(loads);
+  Job wide = gemm(50, 16, 2);
+  wide.command.tile_k = 32;
+  refused(wide);  // two tiles of B, while another is held
+  Job pieces = gemm(50, 16, 0);
+  pieces.command.tile_n = 32;
+  refused(norm(50, 16, 0), pieces);
+  Job host = norm(50, 16, 0);
+  host.command.on_cpu = true;
+  refused(host);
+}
+
+/// Hardware with some of it, with all, with little room.
+std::vector<SocConfig> hardware() {
+  SocConfig base = shape(4, 4, 8, 50, 256, 96);
+  base.accel.layernorm = isa::Placement::kPl;
+  base.control.dependency = soc::DependencyGrain::kTile;
+  base.buffers.output = base.buffers.record = base.buffers.weight = 3;
+  std::vector<SocConfig> all(8, base);
+  all[0].accel.chain_attention = true;
+  all[1].accel.chain_layernorm = true;
+  all[2].buffers.shared_input = all[2].buffers.shared_weights = all[2].dma.input_loads_kv = true;
+  for (size_t i = 3; i < all.size(); ++i) {
+    SocConfig& c = all[i];
+    c.accel.chain_attention = c.accel.chain_layernorm = true;
+    c.buffers.shared_input = c.buffers.shared_weights = c.dma.input_loads_kv = c.control.prefetch = true;
+    c.buffers.record = 8;
+    c.control.queue = 16;
+  }
+  all[4].control.chain_lag = 1;
+  all[4].accel.tile_m = 7;  // not one that divides anything
+  all[4].accel.tile_n = 200;
+  all[5].accel.th = 3;  // fewer groups than heads
+  all[5].dma.input_loads_kv = false;
+  all[5].control.chain_lag = 4;
+  all[5].vector.softmax_lanes = 5, all[5].vector.gelu_lanes = 3, all[5].vector.norm_lanes = 7;
+  all[6].accel.batch = 3;
+  all[7].accel.numerics_bits = 16;
+  all[7].accel.fuse_attention = all[7].accel.residual_on_chip = true;
+  all[7].accel.chip_kib = 4096;
+  return all;
+}
+
+std::vector<Pruning> prunings() {
+  const zoo::ModelSpec spec = small_spec();
+  return {{},
+          pruning_of(spec, Scorer::kClsAttention, {137, 60}),
+          pruning_of(spec, Scorer::kHeatvit, {}),
+          pruning_of(spec, Scorer::kHeatvit, {120, 33})};
+}
+
+TEST(Chain, NumbersAreTheSame) {
+  const network::QuantModel narrow = network::random_quant_model(small_spec(), 7, true, 16, 8),
+                            wide = network::random_quant_model(small_spec(), 7, true, 16, 16);
+  const std::vector<SocConfig> configs = hardware();
+  for (size_t i = 0; i < configs.size(); ++i)
+    for (const Pruning& pruning : prunings())
+      for (const uint32_t stalls : {0U, 9U}) {
+        SocConfig c = configs[i];
+        c.debug.stall_seed = stalls;
+        const network::QuantModel& model = c.accel.numerics_bits == 16 ? wide : narrow;
+        EXPECT_EQ(isolated([&] {
+                    return compare_exactly(model, {c, pruning, {random_image(1), random_image(2), random_image(3)}});
+                  }),
+                  "")
+            << i << ", " << pruning.keep.size() << " counts, stalls " << stalls;
+      }
+}
+
+std::string cycles(const SocConfig& config, const Pruning& pruning, const network::QuantModel* model) {
+  return isolated([&] {
+    const lower::Program program = lower::lower(small_spec(), config.accel, pruning, model);
+    soc::Simulator simulator(config, program, model != nullptr ? soc::Mode::kFunctional : soc::Mode::kTiming);
+    const std::vector<int8_t> image = random_image(4);
+    std::vector<soc::ImageInput> inputs(static_cast<size_t>(config.accel.batch));
+    for (soc::ImageInput& input : inputs)
+      if (model != nullptr) input.pixels = &image;
+    return std::to_string((config.accel.batch == 1 ? simulator.run(inputs[0]) : simulator.run_batch(inputs)).cycles);
+  });
+}
+
+TEST(Chain, FunctionalAndTimingModeTakeTheSameCycles) {
+  const network::QuantModel model = network::random_quant_model(small_spec(), 7, true, 16, 8);
+  for (const SocConfig& config : hardware()) {
+    if (config.accel.numerics_bits == 16 || config.accel.batch != 1) continue;
+    for (const Pruning& pruning : prunings()) {
+      if (pruning.enabled() && pruning.keep.empty()) continue;  // counts that only pixels decide
+      EXPECT_EQ(cycles(config, pruning, nullptr), cycles(config, pruning, &model));
+    }
+  }
+}
+
+TEST(Chain, WhatCannotWorkIsRefusedInALine) {
+  const auto error = [](const std::function<void(SocConfig&)>& change) {
+    SocConfig config = hardware()[3];
+    change(config);
+    return cycles(config, {}, nullptr);
+  };
+  EXPECT_NE(error([](SocConfig&) {}).substr(0, 9), "exception");
+  EXPECT_NE(
+      error([](SocConfig& c) { c.control.dependency = soc::DependencyGrain::kOperation; }).find("dependency = tile"),
+      std::string::npos);
+  EXPECT_NE(error([](SocConfig& c) { c.control.overlap = soc::Overlap::kLayer; }).find("overlap = all"),
+            std::string::npos);
+  EXPECT_NE(error([](SocConfig& c) { c.buffers.output = 1; }).find("buffer.output"), std::string::npos);
+  EXPECT_NE(error([](SocConfig& c) { c.buffers.record = 1; }).find("buffer.record"), std::string::npos);
+  EXPECT_NE(error([](SocConfig& c) { c.buffers.shared_weights = false, c.buffers.weight = 1; }).find("buffer.weight"),
+            std::string::npos);
+  EXPECT_NE(error([](SocConfig& c) { c.accel.layernorm = isa::Placement::kCpu; }).find("layernorm = pl"),
+            std::string::npos);
+  EXPECT_NE(error([](SocConfig& c) { c.accel.tile_n = 32; }).find("tile.n"), std::string::npos);
+  EXPECT_NE(error([](SocConfig& c) { c.accel.softmax = isa::SoftmaxPlacement::kSeparate; }).find("softmax"),
+            std::string::npos);
+}
+
+// What they are for: a network whose units wait for each other takes less time, and none of its bytes are more.
+TEST(Chain, DeitSTakesLessTimeAndMovesFewerBytes) {
+  const auto run = [](bool chained) {
+    SocConfig c = shape(6, 16, 32, 16, 2048, 768);
+    c.accel.layernorm = isa::Placement::kPl;
+    c.control.dependency = soc::DependencyGrain::kTile;
+    c.buffers = {3, 2, 8, 4, 3, 4, 64};
+    c.control.queue = 16;
+    c.vector.division_interval = 1;
+    c.accel.chain_attention = c.accel.chain_layernorm = chained;
+    c.buffers.shared_input = c.buffers.shared_weights = c.dma.input_loads_kv = c.control.prefetch = chained;
+    const std::string text = isolated([&] {
+      const zoo::ModelSpec& spec = zoo::find("deit-s");
+      const lower::Program program =
+          lower::lower(spec, c.accel, pruning_of(spec, Scorer::kHeatvit, {137, 96, 67}), nullptr);
+      const soc::ImageResult r = soc::Simulator(c, program, soc::Mode::kTiming).run({});
+      uint64_t bytes = 0;
+      for (const soc::CommandRecord& record : r.commands)
+        bytes += record.bytes_in + record.bytes_weights + record.bytes_out;
+      return std::to_string(r.cycles) + " " + std::to_string(bytes) + audit(program, r);
+    });
+    char* end = nullptr;
+    const uint64_t cycles = std::strtoull(text.c_str(), &end, 10), bytes = std::strtoull(end, &end, 10);
+    EXPECT_EQ(*end, '\0') << text;
+    return std::pair{cycles, bytes};
+  };
+  const auto alone = run(false), chained = run(true);
+  EXPECT_LT(static_cast<double>(chained.first), 0.9 * static_cast<double>(alone.first));
+  EXPECT_LT(chained.second, alone.second);
+}
+
+TEST(Chain, AnalyticModeHasThem) {
+  for (const char* name : {"deit-t", "deit-s", "lv-vit-s"})
+    for (const bool pruned : {false, true}) {
+      const zoo::ModelSpec& spec = zoo::find(name);
+      SocConfig c = shape(spec.heads, name == std::string("deit-t") ? 32 : 16, 32, 16, 2048, 768);
+      c.accel.layernorm = isa::Placement::kPl;
+      c.control.dependency = soc::DependencyGrain::kTile;
+      c.buffers = {3, 2, 16, 4, 3, 4, 64, true, true};
+      c.control.queue = 32;
+      c.control.prefetch = c.dma.input_loads_kv = c.accel.chain_attention = c.accel.chain_layernorm = true;
+      c.vector.division_interval = 1;
+      const Pruning pruning = pruned ? pruning_of(spec, Scorer::kHeatvit, {137, 96, 67}) : Pruning{};
+      const double simulated = std::stod(isolated([&] {
+        const lower::Program program = lower::lower(spec, c.accel, pruning, nullptr);
+        return std::to_string(soc::Simulator(c, program, soc::Mode::kTiming).run({}).cycles);
+      }));
+      const double estimated = estimate::estimate(c, spec, pruning, false).cycles;
+      EXPECT_NEAR(estimated / simulated, 1, 0.1) << name << (pruned ? " pruned" : "");
+    }
+}
+
+}  // namespace
+}  // namespace heatvit::testing
