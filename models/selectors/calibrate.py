@@ -14,7 +14,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from heatvit import options as command_line  # noqa: E402
 
 EPILOG = """example:
-  calibrate.py --run-sim build/bin/run_sim --weights deit_tiny_patch16_224.safetensors --images photographs \\
+  calibrate.py --weights deit_tiny_patch16_224.safetensors --images photographs \\
                --list run1/training.csv --selectors run1/selectors.safetensors --out calibrated.safetensors
 """
 MOST = 32  # photographs: what run_sim takes

@@ -19,7 +19,7 @@ from heatvit import options as command_line  # noqa: E402
 from heatvit import runtime  # noqa: E402  (before torch)
 
 EPILOG = """example:
-  fronts.py --run-sim build/bin/run_sim --weights deit_tiny_patch16_224.safetensors --selectors run1/selectors.safetensors \\
+  fronts.py --weights deit_tiny_patch16_224.safetensors --selectors run1/selectors.safetensors \\
             --images photographs --labels labels.csv --list run1/validation.csv --table table.json --out fronts
 """
 

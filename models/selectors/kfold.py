@@ -16,7 +16,7 @@ from heatvit import options as command_line  # noqa: E402
 from heatvit import runtime  # noqa: E402  (before torch)
 
 EPILOG = """example:
-  kfold.py --folds 4 --run-sim build/bin/run_sim --weights deit_tiny_patch16_224.safetensors --images photographs \\
+  kfold.py --folds 4 --weights deit_tiny_patch16_224.safetensors --images photographs \\
            --labels labels.csv --table table.json --target-ms 3.9 --tune 1e-3 --out folds
 """
 CALIBRATED = "calibrated.safetensors"
@@ -26,7 +26,7 @@ def parse_arguments(arguments):
     parser = command_line.parser_of(__doc__, EPILOG)
     command_line.add_training(parser)
     add = parser.add_argument
-    add("--run-sim", required=True, help="the program")
+    command_line.add_program(parser)
     add("--folds", type=int, default=4, help="default %(default)s")
     add("--seeds", type=int, default=5, help="of the random choice (default %(default)s)")
     add("--shifts", default="0", help="of the keep logits, the same for all folds, a point each (default %(default)s)")

@@ -98,6 +98,12 @@ class LatencyTable(torch.nn.Module):
         blocks = self._at("block_after_selector", rows[0]) + sum(self._at("block", r) for r in rows[1:])
         return float(self._at("embedding", first) + blocks + self._at("head", rows[-1]))
 
+    def expect_below_dense(self, target_ms):
+        """A target that the network meets without pruning, or none at all, is refused."""
+        dense = self.of_blocks([self.patches + 1] * self.depth)
+        if not 0 < target_ms < dense:
+            raise ValueError(f"--target-ms {target_ms:g}: less than the {dense:.3f} ms of the unpruned network is needed")
+
     def forward(self, keep_ratios):
         """keep_ratios: (..., selectors), cumulative, in [0, 1], not rising. Returns (...) in milliseconds, float64."""
         if keep_ratios.shape[-1] != len(self.selectors):

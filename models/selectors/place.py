@@ -37,7 +37,9 @@ def parse_arguments(arguments):
 def plan(options):
     from heatvit import export, setup, strategy, tensors, trainer
     from heatvit.pruned import PrunedViT
+    from latency_table import LatencyTable
 
+    LatencyTable(options.table).expect_below_dense(options.target_ms)
     start = time.monotonic()
     backbone = setup.frozen_backbone(options.model, options.weights)
     model = PrunedViT(backbone, positions=range(options.first, backbone.config.depth + 1))

@@ -13,7 +13,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from heatvit import options as command_line  # noqa: E402
 
 EPILOG = """example:
-  set_latency.py --run-sim build/bin/run_sim --weights deit_tiny_patch16_224.safetensors --images photographs \\
+  set_latency.py --weights deit_tiny_patch16_224.safetensors --images photographs \\
                  --list run1/training.csv --selectors run1/selectors.safetensors --target-ms 7 --out 7ms.safetensors
 """
 

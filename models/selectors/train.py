@@ -197,6 +197,7 @@ def main(arguments=None):
             apply_plan(options)
         model = make_model(options)
         table = LatencyTable(options.table, model.config.selectors)
+        table.expect_below_dense(options.target_ms)
         training, validation = make_data(options, model)
         run = train(options, model, training, validation, table)
         finish(options, model, run, training, validation, table, time.monotonic() - start)

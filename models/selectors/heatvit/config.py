@@ -1,5 +1,7 @@
-"""Sizes of a vision transformer, as data. The rows agree with models/zoo/zoo.cpp."""
+"""Sizes of a vision transformer, as data: the descriptions of docs/networks.md, as far as networks can be trained here."""
 
+import json
+import os
 from dataclasses import dataclass, replace
 
 
@@ -66,19 +68,71 @@ class ModelConfig:
         return self.heads * (d * d // 2 + d * d // 2 + d * d // 8 + d // 2) + 2 * self.heads * h
 
 
-CONFIGS = {
-    config.name: config
-    for config in (
-        ModelConfig("deit-t", dim=192, heads=3),
-        ModelConfig("deit-s", dim=384, heads=6),
-        ModelConfig("deit-b", dim=768, heads=12),
-        ModelConfig("deit-micro", dim=96, heads=3, depth=6, image_size=64, patch=8, classes=16, mlp_hidden=192, crop=1.0,
-                    selectors=(3, 4, 5)),
-    )
+ZOO = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "zoo")
+
+# Fields of a description that the training's backbone has one value of.
+ONLY = {
+    "activation": "gelu",
+    "residual_divisor": 1,
+    "tokens": ["class"],
+    "registers": 0,
+    "pooling": "class",
+    "classifier": "one",
+    "layer_scale": False,
+    "stem": [],
 }
+ONLY_INPUT = {"interpolation": "bicubic", "resize": "short_side"}
+NOT_READ = {"name", "source", "class_list", "class_names", "weights"}
+FIELDS = {"depth", "dim", "heads", "mlp_hidden", "mlp_ratio", "image_size", "patch_size", "classes", "qkv_bias",
+          "layernorm_epsilon", "selectors", "input"}
+
+
+def from_description(fields, origin):
+    """A ModelConfig of a description (docs/networks.md). What cannot be trained here is refused by its field."""
+    if not isinstance(fields, dict):
+        raise ValueError(f"{origin}: a JSON object is needed")
+    given = fields.get("input") or {}
+    for known, values in ((ONLY, fields), (ONLY_INPUT, given)):
+        for field, only in known.items():
+            value = values.get(field)
+            if value is not None and value != only:
+                raise ValueError(f"{origin}: '{field}' is {json.dumps(value)}, networks are trained here with "
+                                 f"{json.dumps(only)} alone")
+    unknown = set(fields) - set(ONLY) - NOT_READ - FIELDS
+    if unknown:
+        raise ValueError(f"{origin}: there is no field '{sorted(unknown)[0]}' (docs/networks.md)")
+    for field in ("depth", "dim", "heads"):
+        if not isinstance(fields.get(field), int) or fields[field] < 1:
+            raise ValueError(f"{origin}: field '{field}': a whole number is needed")
+    dim, depth = fields["dim"], fields["depth"]
+    optional = {"image_size": "image_size", "patch_size": "patch", "classes": "classes", "qkv_bias": "qkv_bias",
+                "layernorm_epsilon": "ln_eps"}
+    values = {attribute: fields[field] for field, attribute in optional.items() if fields.get(field) is not None}
+    for field in ("mean", "std"):
+        if given.get(field) is not None:
+            values[field] = tuple(given[field])
+    if given.get("crop") is not None:
+        values["crop"] = given["crop"]
+    return ModelConfig(fields.get("name") or origin, dim=dim, heads=fields["heads"], depth=depth,
+                       mlp_hidden=fields.get("mlp_hidden") or round(dim * fields.get("mlp_ratio", 4)),
+                       selectors=tuple(fields.get("selectors") or ()), **values)
+
+
+CONFIGS = {}  # besides the descriptions of models/zoo
 
 
 def find(name):
-    if name not in CONFIGS:
-        raise ValueError(f"unknown model '{name}'; known: {', '.join(sorted(CONFIGS))}")
-    return CONFIGS[name]
+    """A network of models/zoo, or of a description FILE.json."""
+    if name in CONFIGS:
+        return CONFIGS[name]
+    shipped = os.path.join(ZOO, name + ".json")
+    path = name if name.endswith(".json") else shipped
+    if not os.path.isfile(path):
+        known = sorted(file[:-5] for file in os.listdir(ZOO) if file.endswith(".json"))
+        raise ValueError(f"unknown model '{name}'; known: {', '.join(known)}, or a description FILE.json")
+    with open(path, encoding="utf-8-sig") as stream:
+        try:
+            fields = json.load(stream)
+        except ValueError:
+            raise ValueError(f"{path}: is not JSON") from None
+    return from_description(fields, name)

@@ -26,8 +26,20 @@ def load_state(module, arrays, origin, prefix=""):
     module.load_state_dict(state)
 
 
+WITHOUT_EFFECT = (SELECTOR_PREFIX, TUNED_PREFIX, "mask_token")
+
+
 def load_backbone(backbone, path):
-    load_state(backbone, read_safetensors(path)[0], path)
+    """timm's names alone. A tensor that has no place in the backbone would change what the network computes."""
+    arrays = read_safetensors(path)[0]
+    places = backbone.state_dict()
+    lacking = [name for name in places if name not in arrays]
+    if lacking:
+        raise ValueError(f"{path}: no tensor '{lacking[0]}'; run_sim import writes other forms of a network under these names")
+    left = [name for name in arrays if name not in places and not name.startswith(WITHOUT_EFFECT)]
+    if left:
+        raise ValueError(f"{path}: tensor '{left[0]}' has no place in the network that is trained here")
+    load_state(backbone, arrays, path)
 
 
 def load_selectors(model, path):

@@ -1,8 +1,12 @@
 """Command lines of the scripts: the options they share, and how they end."""
 
 import argparse
+import os
+import shutil
 import subprocess
 import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 def parser_of(description, epilog=""):
@@ -10,7 +14,7 @@ def parser_of(description, epilog=""):
     parser = argparse.ArgumentParser(
         description=description, epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--model", default="deit-t", help="deit-t, deit-s or deit-b (default %(default)s)")
+    parser.add_argument("--model", default="deit-t", help="a network of models/zoo, or a description FILE.json (default %(default)s)")
     parser.add_argument("--weights", required=True, help="the backbone: safetensors, timm's names")
     parser.add_argument("--images", required=True, help="folder of images")
     return parser
@@ -28,8 +32,13 @@ def add_training(parser):
     parser.add_argument("--threads", type=int, default=2, help="default %(default)s")
 
 
+def add_program(parser):
+    found = shutil.which("run_sim") or os.path.normpath(os.path.join(HERE, "..", "..", "..", "run_sim.sh"))
+    parser.add_argument("--run-sim", default=found, help="the program (default %(default)s)")
+
+
 def add_simulator(parser):
-    parser.add_argument("--run-sim", required=True, help="the program")
+    add_program(parser)
     parser.add_argument("--selectors", required=True, help="trained selectors")
     parser.add_argument("--list", default="", help="CSV whose column `file` names the images to use (default: all)")
     parser.add_argument("--jobs", type=int, default=1, help="processes of run_sim (default %(default)s)")

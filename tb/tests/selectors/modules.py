@@ -1,5 +1,6 @@
 """Tests of models/selectors/heatvit, on a small network: modules.py HOME. Fails with an AssertionError."""
 
+import json
 import os
 import sys
 import tempfile
@@ -191,7 +192,62 @@ def macs_count_every_product():
         hook.remove()
 
 
+def refusal(function, *arguments):
+    try:
+        function(*arguments)
+    except ValueError as error:
+        return str(error)
+    raise AssertionError("accepted")
+
+
+def descriptions_are_read_or_refused(folder):
+    fields = {"depth": 3, "dim": 64, "heads": 4, "mlp_ratio": 2, "image_size": 48, "patch_size": 8, "classes": 7,
+              "layernorm_epsilon": 1e-5, "selectors": [2], "input": {"crop": 0.9, "mean": [0.5, 0.5, 0.5]}}
+    path = os.path.join(folder, "net.json")
+    with open(path, "w") as stream:
+        json.dump(fields, stream)
+    read = config.find(path)
+    assert (read.depth, read.hidden, read.patches, read.classes, read.ln_eps) == (3, 128, 36, 7, 1e-5), read
+    assert read.selectors == (2,) and read.crop == 0.9 and read.mean == (0.5, 0.5, 0.5), read
+    for field, value in (("tokens", ["class", "distillation"]), ("tokens", []), ("registers", 4), ("pooling", "mean"),
+                         ("classifier", "two"), ("layer_scale", True), ("activation", "silu"), ("residual_divisor", 2),
+                         ("stem", [{"channels": 8, "kernel": 3}]), ("no_such_field", 1), ("dim", "64")):
+        assert f"'{field}'" in refusal(config.from_description, {**fields, field: value}, "net"), field
+    assert "'interpolation'" in refusal(config.from_description, {**fields, "input": {"interpolation": "bilinear"}}, "net")
+    assert "lv-vit-s" in refusal(config.find, "lv-vit-s")
+    assert "deit-micro" in refusal(config.find, "no-such-net")
+
+
+def tensors_without_a_place_are_refused(folder):
+    backbone = VisionTransformer(SMALL)
+    arrays = {name: tensor.numpy() for name, tensor in backbone.state_dict().items()}
+    path = os.path.join(folder, "backbone.safetensors")
+    tensors.write_safetensors(path, list(arrays.items()))
+    export.load_backbone(backbone, path)
+    for name in ("blocks.0.ls1.gamma", "blocks.0.attn.q_norm.weight", "dist_token", "foo"):
+        tensors.write_safetensors(path, list(arrays.items()) + [(name, arrays["norm.weight"])])
+        assert f"'{name}'" in refusal(export.load_backbone, backbone, path), name
+    tensors.write_safetensors(path, [("module." + name, array) for name, array in arrays.items()])
+    assert "run_sim import" in refusal(export.load_backbone, backbone, path)
+
+
+def a_target_that_needs_no_pruning_is_refused(folder):
+    from latency_table import PARTS, LatencyTable
+
+    rows = [{"tokens": tokens, **{part + "_ms": 1.0 for part in PARTS}} for tokens in (1, 17)]
+    path = os.path.join(folder, "table.json")
+    with open(path, "w") as stream:
+        json.dump({"schema": "heatvit-sim/latency-table/2", "depth": 4, "selectors": [2], "patches": 16, "rows": rows}, stream)
+    table = LatencyTable(path)  # embedding, four blocks, head: six milliseconds
+    table.expect_below_dense(5.9)
+    for target in (6.0, 7.5, 0, -1):
+        assert "6.000 ms of the unpruned network" in refusal(table.expect_below_dense, target), target
+
+
 with tempfile.TemporaryDirectory() as scratch:
+    a_target_that_needs_no_pruning_is_refused(scratch)
+    descriptions_are_read_or_refused(scratch)
+    tensors_without_a_place_are_refused(scratch)
     masked_and_gathered_passes_agree()
     nothing_but_cls_and_package_may_remain()
     without_selectors_that_drop_nothing_changes()
