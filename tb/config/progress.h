@@ -1,4 +1,4 @@
-// A progress bar on stderr, only where stderr is a terminal.
+// Progress on stderr: a bar where that is a terminal, else a line every few seconds.
 #pragma once
 
 #include <chrono>
@@ -9,7 +9,8 @@ namespace heatvit::tb {
 
 class Progress {
  public:
-  /// `noun`: what is counted.
+  /// `noun`: what is counted. HEATVIT_PROGRESS_S: seconds between lines where there is no terminal, 10 by default; 0:
+  /// none.
   Progress(size_t total, bool enabled, std::string noun = "images");
   ~Progress();  // wipes the bar
   Progress(const Progress&) = delete;
@@ -21,7 +22,8 @@ class Progress {
  private:
   using Clock = std::chrono::steady_clock;
   size_t total_, done_ = 0;
-  bool enabled_;
+  bool enabled_, terminal_;
+  double seconds_ = 10;  // between lines
   std::string noun_;
   Clock::time_point start_, drawn_{};
 };

@@ -68,7 +68,8 @@ std::vector<SkippedImage> check_images(std::vector<RunItem>& items, bool skip) {
       skipped.push_back({item.name, fault});
     }
   }
-  if (good.empty()) throw InputError("--skip-bad: no image is left; the first: " + skipped.front().reason);
+  if (good.empty() && !skipped.empty())
+    throw InputError("--skip-bad: no image is left; the first: " + skipped.front().reason);
   items = std::move(good);
   return skipped;
 }

@@ -162,6 +162,7 @@ std::vector<RunItem> collect_images(const std::vector<std::string>& files, const
     const std::vector<std::string> found = images_in(folder);
     paths.insert(paths.end(), found.begin(), found.end());
   }
+  if (paths.empty()) throw InputError("--images: '' is not a folder");
   std::vector<RunItem> items;
   items.reserve(paths.size());
   for (size_t i = 0; i < paths.size(); ++i) {

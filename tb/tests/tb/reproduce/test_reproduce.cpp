@@ -58,6 +58,7 @@ TEST(Reproduction, PrintsEveryFigureAndRenewsThePage) {
   const std::string out = folder.path("r.json"), page = folder.file("page.md",
                                                                     "before\n<!-- run_sim reproduce: begin -->\nold\n"
                                                                     "<!-- run_sim reproduce: end -->\nbehind\n");
+  setenv("HEATVIT_PROGRESS_S", "0", 1);  // nothing of how long it takes
   const Outcome run = run_sim({"reproduce", "--json", out, "--markdown", page, "--jobs", "2"});
   ASSERT_EQ(run.code, 0) << run.err;
   EXPECT_EQ(run.err, "");

@@ -128,6 +128,8 @@ TEST_F(BroughtCli, ABrokenImageIsFoundBeforeTheOthersAreSimulated) {
   folder_.file("set/a.png", "nothing");
   expect_refused({"--model", "deit-micro", "--images", set, "--skip-bad"}, "no image is left");
   expect_refused({"--model", "deit-micro", "--skip-bad"}, "no effect");
+  expect_refused({"--model", "deit-micro", "--images", ""}, "is not a folder");
+  expect_refused({"--model", "deit-micro", "--image", ""}, "no file ''");
 }
 
 TEST_F(BroughtCli, MissingShardsAreCountedEverywhere) {

@@ -86,6 +86,15 @@ TEST_F(PointsCli, ExportHasAColumnAnAxisAndAColumnAMetric) {
   expect_refused({"sweep", "extract", store}, "merge, export, show or ini");
 }
 
+TEST_F(PointsCli, ProgressIsALineEveryFewSecondsWithoutATerminal) {
+  const std::string spec = folder_.file("p.ini", "[sweep]\nmodel = deit-micro\n[axis]\npl.clock_mhz = 100:120:1\n");
+  setenv("HEATVIT_PROGRESS_S", "0.01", 1);
+  const Outcome told = done({"sweep", "--config", spec, "--out", folder_.path("a")});
+  EXPECT_THAT(told.err, HasSubstr("/21 points, "));
+  EXPECT_EQ(done({"sweep", "--config", spec, "--out", folder_.path("b"), "--quiet"}).err, "");
+  unsetenv("HEATVIT_PROGRESS_S");
+}
+
 TEST_F(PointsCli, OtherLimitsNeedNoOtherSimulation) {
   const std::string store = sweep();
   const auto feasible = [&](const std::vector<std::string>& limits) {
