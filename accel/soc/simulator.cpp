@@ -99,15 +99,10 @@ void check_chains(const SocConfig& config, const isa::Program& program) {
   }
 }
 
-void check(const SocConfig& config, const isa::Program& program, Mode mode) {
-  const isa::AcceleratorConfig &a = config.accel, &b = program.hw;
-  if (a.tile_m != b.tile_m || a.tile_k != b.tile_k || a.tile_n != b.tile_n || a.th != b.th ||
-      a.numerics_bits != b.numerics_bits || a.fuse_attention != b.fuse_attention ||
-      a.residual_on_chip != b.residual_on_chip || a.chip_kib != b.chip_kib)
-    throw InputError("the program was lowered for other hardware: tile sizes, numerics.bits or memory on chip differ");
-  if (b.batch < 1 || b.batch > a.batch)
-    throw InputError("the program is for a batch of " + std::to_string(b.batch) + ", accel.batch is " +
-                     std::to_string(a.batch));
+}  // namespace
+
+void expect_units(const SocConfig& config, const isa::Program& program) {
+  const isa::AcceleratorConfig& b = program.hw;
   if ((b.chain_attention || b.chain_layernorm) &&
       (config.control.dependency != DependencyGrain::kTile || config.control.overlap != modules::Overlap::kAll))
     throw InputError(
@@ -117,6 +112,20 @@ void check(const SocConfig& config, const isa::Program& program, Mode mode) {
     throw InputError("vec.softmax_lanes, vec.gelu_lanes and vec.norm_lanes are at most vec.lanes, " +
                      std::to_string(v.lanes));
   check_chains(config, program);
+}
+
+namespace {
+
+void check(const SocConfig& config, const isa::Program& program, Mode mode) {
+  const isa::AcceleratorConfig &a = config.accel, &b = program.hw;
+  if (a.tile_m != b.tile_m || a.tile_k != b.tile_k || a.tile_n != b.tile_n || a.th != b.th ||
+      a.numerics_bits != b.numerics_bits || a.fuse_attention != b.fuse_attention ||
+      a.residual_on_chip != b.residual_on_chip || a.chip_kib != b.chip_kib)
+    throw InputError("the program was lowered for other hardware: tile sizes, numerics.bits or memory on chip differ");
+  if (b.batch < 1 || b.batch > a.batch)
+    throw InputError("the program is for a batch of " + std::to_string(b.batch) + ", accel.batch is " +
+                     std::to_string(a.batch));
+  expect_units(config, program);
   if (mode == Mode::kFunctional && !program.with_data) throw InputError("functional mode needs a model with weights");
   if (config.axi.outstanding < 1 || config.axi.outstanding > 64) throw InputError("axi.outstanding must be in 1..64");
   if (program.memory_bytes > config.ddr.capacity) throw InputError("the model does not fit into DDR");

@@ -59,6 +59,9 @@ struct ImageResult : ImageOutcome {
   ImageOutcome& image(size_t i) { return i == 0 ? *this : others.at(i - 1); }
 };
 
+/// Throws InputError where the units cannot do the program: lanes, what chains need and hold. Analytic mode asks, too.
+void expect_units(const SocConfig& config, const isa::Program& program);
+
 /// One per process: SystemC cannot elaborate twice. Fork before construction for more.
 class Simulator {
  public:

@@ -16,6 +16,12 @@ modules::AcceleratorParameters parameters_of(const SocConfig& c, bool functional
 
 }  // namespace
 
+void expect_ports(const DmaConfig& dma) {
+  if (dma.input_ports + dma.weight_ports > Zcu102::kReadPorts)
+    throw InputError("accel.input_ports + accel.weight_ports = " + std::to_string(dma.input_ports + dma.weight_ports) +
+                     "; allowed: at most " + std::to_string(Zcu102::kReadPorts) + " read channels (HP0 to HP3, HPC1)");
+}
+
 Zcu102::Zcu102(sc_core::sc_module_name name, const SocConfig& config, bool functional)
     : sc_module(name),
       cpu_bus_clock(config.cpu.bus_mhz),
@@ -64,9 +70,7 @@ Zcu102::Zcu102(sc_core::sc_module_name name, const SocConfig& config, bool funct
 
 /// Each port has one reader and one writer. Readers take the ports of their list that are free, inputs first.
 void Zcu102::wire_more_ports(const DmaConfig& dma) {
-  if (dma.input_ports + dma.weight_ports > kReadPorts)
-    throw InputError("accel.input_ports + accel.weight_ports = " + std::to_string(dma.input_ports + dma.weight_ports) +
-                     "; allowed: at most " + std::to_string(kReadPorts) + " read channels (HP0 to HP3, HPC1)");
+  expect_ports(dma);
   std::vector<AxiPort*> taken;
   const auto wire = [&taken](auto& sockets, std::initializer_list<AxiPort*> ports) {
     const auto* port = ports.begin();

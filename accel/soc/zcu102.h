@@ -18,6 +18,9 @@
 
 namespace heatvit::soc {
 
+/// Throws InputError where engines read through more ports than there are.
+void expect_ports(const DmaConfig& dma);
+
 struct Zcu102 : sc_core::sc_module {
   Zcu102(sc_core::sc_module_name name, const SocConfig& config, bool functional);
 

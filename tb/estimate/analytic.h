@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "accel/isa/errors.h"
 #include "accel/soc/config.h"
 #include "accel/soc/simulator.h"
 #include "models/lower/program.h"
@@ -45,6 +46,18 @@ AnalyticError analytic_error();
 /// In words, for the reader of a result.
 std::string analytic_error_text();
 
+/// Analytic mode knows of the parameter, and that it does not model it; the text names it.
+class NotModelled : public InputError {
+ public:
+  using InputError::InputError;
+};
+
+/// Throws NotModelled where a parameter has a value that analytic mode does not model.
+void expect_modelled(const soc::SocConfig& config);
+
+/// The same hardware without what analytic mode does not model, for a ranking that is confirmed by simulation.
+soc::SocConfig modelled_part(soc::SocConfig config);
+
 /// Reusable: keeps the command list while accelerator, model and scorer stay the same. Not for use from several
 /// threads.
 class AnalyticModel {
@@ -53,7 +66,8 @@ class AnalyticModel {
   ~AnalyticModel();
 
   /// `pruning.keep` holds the counts (one a selector) where pruning is enabled. `operations`: fill the breakdown, too.
-  /// Throws InputError for what models/lower refuses, or without counts.
+  /// Throws InputError for what models/lower refuses, or without counts, and
+  /// NotModelled.
   AnalyticEstimate estimate(const soc::SocConfig& config, const zoo::ModelSpec& spec, const network::Pruning& pruning,
                             bool operations = false);
 

@@ -38,6 +38,12 @@ struct Level {
   }
 };
 
+/// Of all ports that an engine may have.
+std::array<MemoryPath, modules::kEnginePorts> paths(const soc::SocConfig& config, modules::Purpose purpose) {
+  return {MemoryPath::fabric(config, purpose, 0), MemoryPath::fabric(config, purpose, 1),
+          MemoryPath::fabric(config, purpose, 2), MemoryPath::fabric(config, purpose, 3)};
+}
+
 }  // namespace
 
 double Stores::ready(const BurstTrain& block) const {
@@ -92,9 +98,9 @@ struct Pipeline::GemmCosts {
 Pipeline::Pipeline(const soc::SocConfig& config)
     : config_(config),
       fetch_(MemoryPath::fabric(config, modules::Purpose::kCommands)),
-      input_(MemoryPath::fabric(config, modules::Purpose::kInput)),
-      weight_(MemoryPath::fabric(config, modules::Purpose::kWeights)),
-      output_(MemoryPath::fabric(config, modules::Purpose::kOutput)),
+      input_(paths(config, modules::Purpose::kInput)),
+      weight_(paths(config, modules::Purpose::kWeights)),
+      output_(paths(config, modules::Purpose::kOutput)),
       host_(MemoryPath::host(config)),
       input_ring_(config.buffers.input,
                   config.buffers.shared_input ? config.buffers.input * config.accel.input_slot() : 0),
@@ -111,12 +117,12 @@ double Pipeline::train_cycles(Unit unit, const BurstTrain& train) const {
   const soc::DmaConfig& dma = config_.dma;
   const bool write = unit == Unit::kDmaOut;
   const int ports = write ? dma.output_ports : unit == Unit::kDmaIn ? dma.input_ports : dma.weight_ports;
-  const MemoryPath& path = write ? output_ : unit == Unit::kDmaIn ? input_ : weight_;
-  if (ports == 1) return path.cost(train, write);
+  const auto& path = write ? output_ : unit == Unit::kDmaIn ? input_ : weight_;
+  if (ports == 1) return path[0].cost(train, write);
   const modules::TrainShares dealt = modules::split_train(train, ports);
-  double cycles = 0;
-  for (int i = 0; i < dealt.count; ++i)
-    cycles = std::max(cycles, path.cost(dealt.share[static_cast<size_t>(i)], write));
+  double cycles = path[0].bus_cycles(static_cast<double>(train.bytes()));  // the shares meet at the memory
+  for (size_t i = 0; i < static_cast<size_t>(dealt.count); ++i)
+    cycles = std::max(cycles, path[i].cost(dealt.share[i], write));
   return cycles;
 }
 
@@ -334,18 +340,19 @@ double Pipeline::chunks(const Job& job) {
   return end;
 }
 
-void Pipeline::begin(double issued, double loads_issued, const Stores& a) {
+void Pipeline::begin(const IssueTimes& issued, const Stores& a) {
   first_store_ = 0;
-  in_ = std::max({in_, issued, a.job == nullptr ? a.done : a.before});
-  weights_ = std::max(weights_, loads_issued);
-  pe_ = std::max(pe_, issued);
-  vector_ = std::max(vector_, issued);
-  out_ = std::max(out_, issued);
+  const auto at = [&issued](Unit unit) { return issued[static_cast<size_t>(unit)]; };
+  in_ = std::max({in_, at(Unit::kDmaIn), a.job == nullptr ? a.done : a.before});
+  weights_ = std::max(weights_, at(Unit::kDmaWeights));
+  pe_ = std::max(pe_, at(Unit::kPeArray));
+  vector_ = std::max({vector_, at(Unit::kVector), at(Unit::kSelector)});
+  out_ = std::max(out_, at(Unit::kDmaOut));
 }
 
-double Pipeline::run(const Job& job, double issued, double loads_issued, const Stores& a, const Stores& b) {
+double Pipeline::run(const Job& job, const IssueTimes& issued, const Stores& a, const Stores& b) {
   from_a_ = &a, from_b_ = &b;
-  begin(issued, loads_issued, a);
+  begin(issued, a);
   double& b_engine = config_.dma.input_loads_kv && job.command.layout_b != isa::LayoutB::kPacked ? in_ : weights_;
   b_engine = std::max(b_engine, b.job == nullptr ? b.done : b.before);
   const double done = modules::operation_of(job.command).walk == Walk::kTiles ? gemm(job) : chunks(job);
@@ -363,7 +370,7 @@ struct Pipeline::Part {
   std::vector<double> stored;
 };
 
-void Pipeline::run_chain(std::vector<Link>& links, double issued, double loads_issued) {
+void Pipeline::run_chain(std::vector<Link>& links, const IssueTimes& issued) {
   std::vector<Part> parts(links.size());
   for (size_t j = 0; j < links.size(); ++j) {
     const Job& job = links[j].job;
@@ -385,7 +392,7 @@ void Pipeline::run_chain(std::vector<Link>& links, double issued, double loads_i
     }
     part.stored.assign(static_cast<size_t>(part.rows), 0);
   }
-  begin(issued, loads_issued, links[0].a);
+  begin(issued, links[0].a);
   const BusyCycles before = busy_;
   for (int step = 0; step < parts[0].rows + parts.back().lag; ++step)
     for (size_t j = 0; j < parts.size(); ++j) {
@@ -426,8 +433,8 @@ void Pipeline::row_tile(Part& part, Link& link, int row) {
 }
 
 /// One unit after the other: the command takes the sum of what each of them works.
-double Pipeline::in_turn(double issued) {
-  double end = issued;
+double Pipeline::in_turn(const IssueTimes& issued) {
+  double end = *std::max_element(issued.begin(), issued.end());
   for (const double cycles : busy_.unit) end += cycles;
   in_ = weights_ = pe_ = vector_ = out_ = first_store_ = end;
   return end;

@@ -12,6 +12,7 @@
 #include "accel/modules/accounting.h"
 #include "accel/modules/slot_ring.h"
 #include "accel/modules/tile_walk.h"
+#include "accel/modules/train_split.h"
 #include "accel/soc/config.h"
 #include "models/lower/program.h"
 #include "tb/estimate/analytic_memory.h"
@@ -86,13 +87,16 @@ struct Stores {
   double ready(const modules::BurstTrain& block) const;
 };
 
+/// When each unit has a command in its queue.
+using IssueTimes = std::array<double, modules::kUnits>;
+
 class Pipeline {
  public:
   explicit Pipeline(const soc::SocConfig& config);
 
   /// Runs a command whose operands depend on `a` and `b` and that was issued at `issued`; returns the time of its
   /// completion. Not for TOKEN_SELECT, host commands and END.
-  double run(const modules::Job& job, double issued, double loads_issued, const Stores& a, const Stores& b);
+  double run(const modules::Job& job, const IssueTimes& issued, const Stores& a, const Stores& b);
 
   /// Commands of a chain (chain_walk.h), row tile by row tile.
   struct Link {
@@ -101,7 +105,7 @@ class Pipeline {
     double done = 0, first_store = 0;  // results
     BusyCycles busy;
   };
-  void run_chain(std::vector<Link>& links, double issued, double loads_issued);
+  void run_chain(std::vector<Link>& links, const IssueTimes& issued);
   /// End of the first store of the command run last.
   double first_store() const { return first_store_; }
 
@@ -125,7 +129,7 @@ class Pipeline {
   struct GemmCosts;
   struct ChunkCosts;
   ChunkCosts chunk_costs(const modules::Job& job, const modules::Chunk& chunk) const;
-  void begin(double issued, double loads_issued, const Stores& a);
+  void begin(const IssueTimes& issued, const Stores& a);
   struct Part;
   void row_tile(Part& part, Link& link, int row);
   /// Cycles of a train through the ports of its engine.
@@ -135,7 +139,7 @@ class Pipeline {
   void gemm_step(const GemmCosts& c, int m, int n, int k, int g);
   void store(double cycles);
   double chunks(const modules::Job& job);
-  double in_turn(double issued);
+  double in_turn(const IssueTimes& issued);
   template <class Body>
   void periodic(int count, bool stores, const Body& body);
   void shift_front(double cycles);
@@ -147,7 +151,9 @@ class Pipeline {
   void work(modules::Unit unit, double cycles) { busy_.unit[static_cast<size_t>(unit)] += cycles * times_; }
 
   const soc::SocConfig& config_;
-  MemoryPath fetch_, input_, weight_, output_, host_;
+  MemoryPath fetch_;
+  std::array<MemoryPath, modules::kEnginePorts> input_, weight_, output_;
+  MemoryPath host_;
   double in_ = 0, weights_ = 0, pe_ = 0, vector_ = 0, out_ = 0;
   double a_ready_ = 0, b_ready_ = 0, records_ready_ = 0;
   RingTimes input_ring_, weight_ring_, record_ring_, accumulator_ring_, vector_ring_, output_ring_;

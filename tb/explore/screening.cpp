@@ -34,6 +34,8 @@ Metrics estimate_metrics(const SweepSpec& spec, uint64_t number, estimate::Analy
       add_power(point.config, activity, metrics);
     }
     return metrics;
+  } catch (const estimate::NotModelled& error) {
+    throw InputError(std::string("screen: ") + error.what());
   } catch (const InputError&) {
     return {};
   }

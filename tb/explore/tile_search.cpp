@@ -111,7 +111,8 @@ zoo::ModelSpec shortened(zoo::ModelSpec spec) {
 }
 
 /// Sets the estimated latency; leaves out what the lowering refuses. Best first; of equals, the one named first.
-void estimate(std::vector<Candidate>& all, soc::SocConfig config, const zoo::ModelSpec& spec) {
+void estimate(std::vector<Candidate>& all, const soc::SocConfig& hardware, const zoo::ModelSpec& spec) {
+  soc::SocConfig config = estimate::modelled_part(hardware);
   estimate::AnalyticModel model;
   std::vector<Candidate> kept;
   for (Candidate c : all) {

@@ -17,6 +17,7 @@
 #include "tb/config/output_files.h"
 #include "tb/config/parameters.h"
 #include "tb/config/pruning_options.h"
+#include "tb/estimate/analytic.h"
 #include "tb/run_sim/design.h"
 #include "tb/run_sim/model_option.h"
 #include "tb/run_sim/token_trace.h"
@@ -414,7 +415,10 @@ RunOptions resolve_run(const CommandLine& line) {
   resolve_float(line, options);
   options.items = resolve_items(line, options);
   expect_inputs_kept(options);
-  if (options.analytic) lower::expect_single_images(options.config.accel, "--mode analytic");
+  if (options.analytic) {
+    lower::expect_single_images(options.config.accel, "--mode analytic");
+    estimate::expect_modelled(options.config);
+  }
   if (options.mem_trace &&
       (options.items.size() > static_cast<size_t>(options.config.accel.batch) || options.jobs != 1)) {
     throw InputError("--mem-trace: records one image, or one batch, in one process; use --limit " +

@@ -4,11 +4,15 @@
 #include <algorithm>
 #include <cmath>
 #include <random>
+#include <set>
 
 #include "accel/isa/errors.h"
 #include "models/lower/program.h"
+#include "tb/config/draws.h"
+#include "tb/config/parameters.h"
 #include "tb/estimate/analytic.h"
 #include "tb/tests/accel/soc/soc_support.h"
+#include "tb/tests/support/message_of.h"
 
 namespace heatvit::estimate {
 namespace {
@@ -16,6 +20,9 @@ namespace {
 network::Pruning pruned(const zoo::ModelSpec& spec, network::Scorer scorer, std::vector<int> keep) {
   return {scorer, {spec.selectors.begin(), spec.selectors.end()}, std::move(keep)};
 }
+
+/// Error that a single parameter off its default may bring.
+constexpr double kAlone = 0.1;
 
 double timed_cycles(const soc::SocConfig& config, const zoo::ModelSpec& spec, const network::Pruning& pruning) {
   return std::stod(testing::isolated([&] {
@@ -70,6 +77,70 @@ TEST(Analytic, StaysWithinItsStatedErrorOfTimingMode) {
   // What is printed with every result must not be better than the truth by more than this sample scatters.
   EXPECT_LE(errors[20], 2 * analytic_error().median + 0.5);
   EXPECT_LE(errors[37], 1.5 * analytic_error().p95);
+}
+
+/// What a value needs beside it so that it can be built, or changes anything.
+soc::SocConfig companions(const std::string& key) {
+  soc::SocConfig c;
+  const auto set = [&c](const char* other, const char* value) {
+    tb::set_parameter(c, *tb::find_parameter(other), value, "companion");
+  };
+  if (key == "accel.residual" || key == "tile.restream") set("accel.layernorm", "pl"), set("buffer.chip_kib", "4096");
+  if (key == "accel.fuse_attention" || key.rfind("buffer.chip", 0) == 0)
+    set("accel.fuse_attention", "on"), set("buffer.chip_kib", "2048");
+  if (key == "accel.chain_attention" || key == "ctrl.chain_lag") set("accel.dependency", "tile");
+  if (key == "ctrl.chain_lag") set("accel.chain_attention", "on");
+  if (key == "accel.chain_layernorm")
+    set("accel.layernorm", "pl"), set("accel.dependency", "tile"), set("buffer.output", "4"), set("buffer.record", "4"),
+        set("buffer.weight", "3");
+  if (key == "vec.norm_lanes") set("accel.layernorm", "pl");
+  if (key == "ctrl.prefetch") set("accel.kv_engine", "input"), set("ctrl.queue", "16");
+  if (key == "ddr.page_timeout_ns") set("ddr.page", "timeout");
+  if (key == "vec.division_interval") set("accel.layernorm", "pl"), set("accel.softmax", "separate");
+  if (const std::string map = testing::map_of(key); !map.empty()) c.ddr.map = map;
+  return c;
+}
+
+TEST(AnalyticTable, EveryParameterIsModelledOrRefused) {
+  std::set<std::string> drawn;
+  for (const testing::Draw& d : testing::draws()) {
+    EXPECT_TRUE(drawn.insert(d.key).second) << d.key << " twice";
+    EXPECT_NE(tb::find_parameter(d.key), nullptr) << d.key << " is no parameter";
+    EXPECT_FALSE(d.values.empty()) << d.key;
+  }
+  for (const tb::Parameter& p : tb::parameters())
+    EXPECT_EQ(drawn.count(p.key), 1U) << p.key << ": is it modelled, refused, or without effect on cycles?";
+}
+
+/// A parameter alone, beside the defaults: its every value is refused by name, or changes nothing in either mode, or
+/// the estimate follows the simulation.
+TEST(AnalyticTable, ItIsAsTheTableSays) {
+  const zoo::ModelSpec& spec = zoo::find("deit-micro");
+  const network::Pruning pruning = pruned(spec, network::Scorer::kHeatvit, {50, 30, 20});
+  for (const testing::Draw& d : testing::draws()) {
+    soc::SocConfig base = companions(d.key);
+    if (!testing::map_of(d.key).empty()) base = {};
+    const double timed_before = timed_cycles(base, spec, pruning), before = estimate(base, spec, pruning).cycles;
+    for (const std::string& value : d.values) {
+      SCOPED_TRACE(d.key + " = " + value);
+      soc::SocConfig config = companions(d.key);
+      tb::set_parameter(config, *tb::find_parameter(d.key), value, "test");
+      if (d.treatment == testing::Treatment::kRefused) {
+        const std::string text = tests::message_of([&] { estimate(config, spec, pruning); });
+        EXPECT_NE(text.find(d.key), std::string::npos) << text;
+        continue;
+      }
+      const double timed = timed_cycles(config, spec, pruning), estimated = estimate(config, spec, pruning).cycles;
+      if (d.treatment == testing::Treatment::kNoCycles) {
+        EXPECT_EQ(timed, timed_before);
+        EXPECT_EQ(estimated, before);
+        continue;
+      }
+      EXPECT_NEAR(estimated / timed, 1, kAlone);
+      const double truth = timed / timed_before - 1, guess = estimated / before - 1;
+      EXPECT_NEAR(guess, truth, 0.03 + 0.35 * std::abs(truth));
+    }
+  }
 }
 
 TEST(Analytic, ShippedModelsAreWithinTwoPerCent) {
