@@ -127,6 +127,18 @@ values:
   return RowStatistics{sum, reciprocal, 63 - h / 2 - kFractionBits};
 }
 
+/// One value before it is clamped to Out.
+template <class Out, class In, class Record>
+inline int64_t normalised_value(In x, int n, const RowStatistics& row, const Record& record, int shift) {
+  constexpr int kBits = norm_fraction_bits<Out>() + 8;  // of the normalised value
+  const Int<28> centred = static_cast<Int<28>>(n * static_cast<int32_t>(x) - static_cast<int32_t>(row.sum));
+  const Int<61> product = static_cast<Int<61>>(static_cast<int64_t>(centred) * static_cast<int64_t>(row.reciprocal));
+  const Int<kBits> normalised = static_cast<Int<kBits>>(round_shift(native(product), row.shift));
+  const Int<38> scaled = static_cast<Int<38>>(static_cast<int64_t>(normalised) * gamma_of(record));
+  const Int<39> shifted = static_cast<Int<39>>(scaled + beta_of(record));
+  return round_shift(native(shifted), shift);
+}
+
 }  // namespace detail
 
 /// out = saturate(round_shift(normalised * gamma + beta, shift)), normalised = (x - mean) / sqrt(variance + eps) in
@@ -134,19 +146,13 @@ values:
 /// least 1; records: one a value, isa::NormRecord or its eight bytes.
 template <class In, class Record, class Out>
 void layernorm_row(const In* x, int n, const Record* records, int shift, uint64_t epsilon, Out* out) {
-  constexpr int kBits = norm_fraction_bits<Out>() + 8;  // of the normalised value
   const RowStatistics row = detail::row_statistics<norm_fraction_bits<Out>()>(x, n, epsilon);
 values:
   for (int i = 0; i < n; ++i) {
 #pragma HLS pipeline II = 1
 #pragma HLS unroll factor = kNormLanes
 #pragma HLS loop_tripcount min = 32 max = 1024
-    const Int<28> centred = static_cast<Int<28>>(n * static_cast<int32_t>(x[i]) - static_cast<int32_t>(row.sum));
-    const Int<61> product = static_cast<Int<61>>(static_cast<int64_t>(centred) * static_cast<int64_t>(row.reciprocal));
-    const Int<kBits> normalised = static_cast<Int<kBits>>(round_shift(native(product), row.shift));
-    const Int<38> scaled = static_cast<Int<38>>(static_cast<int64_t>(normalised) * detail::gamma_of(records[i]));
-    const Int<39> shifted = static_cast<Int<39>>(scaled + detail::beta_of(records[i]));
-    out[i] = saturate<Out>(round_shift(native(shifted), shift));
+    out[i] = saturate<Out>(detail::normalised_value<Out>(x[i], n, row, records[i], shift));
   }
 }
 

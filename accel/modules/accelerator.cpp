@@ -66,7 +66,7 @@ Accelerator::Accelerator(sc_core::sc_module_name name, const AcceleratorParamete
                  tap_, guard_}),
       vector_unit_("vector_unit", p.vector, p.functional,
                    {clock_, to_vector_, accumulators_, record_buffer_, vector_buffer_, output_buffer_, selector_,
-                    account(Unit::kVector), turn_, tap_, guard_}) {
+                    account(Unit::kVector), turn_, record_, tap_, guard_}) {
   registers.bind(control_.registers);
   control_.interrupt.bind(interrupt);
   control_.fetch_port.bind(fetch);

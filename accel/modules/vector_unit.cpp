@@ -12,6 +12,7 @@
 #include "accel/kernels/softmax.h"
 #include "accel/modules/chain_walk.h"
 #include "accel/modules/operation.h"
+#include "accel/modules/saturation.h"
 
 namespace heatvit::modules {
 
@@ -80,6 +81,7 @@ void VectorUnit::follow(const Job& job, const Chunk& chunk, const uint8_t* rows,
       ports_.output.acquire_free(ports_.account, static_cast<int64_t>(plan_output(job, chunk).train.bytes()));
   ports_.turn.take(Unit::kVector, ports_.account);
   if (functional_) compute_chunk(job, chunk, rows, records, out);
+  ports_.record.values_of_command[job.index] += static_cast<uint64_t>(int64_t{chunk.rows} * chunk.columns);
   ports_.clock.wait_cycles(static_cast<uint64_t>(operation_of(job.command).cycles(job, chunk, config_)));
   ports_.turn.give();
   ports_.output.publish();
@@ -110,6 +112,7 @@ uint8_t* VectorUnit::finish_gemm(const Job& job, TileWalk& walk, Sources& from, 
     }
     ports_.turn.take(Unit::kVector, ports_.account);
     if (functional_) finish_tile(job, tile, from, out, block.layout);
+    ports_.record.values_of_command[job.index] += static_cast<uint64_t>(int64_t{tile.heads} * tile.m * tile.out_n);
     ports_.clock.wait_cycles(static_cast<uint64_t>(finish.cycles(int64_t{tile.heads} * tile.m, tile.out_n, config_)));
     ports_.turn.give();
     ports_.accumulator.release();
@@ -190,13 +193,6 @@ TapArray row_output(const isa::Command& c, const uint8_t* out, size_t n) {
   return tap_array("out", true, reinterpret_cast<const uint16_t*>(out), n);
 }
 
-template <class T, class Acc>
-void linear_row(const isa::Command& c, const Acc* acc, const isa::ChannelRecord* records, int step, int n,
-                const uint8_t* residual, uint8_t* out) {
-  kernels::finish_linear_row<T>(acc, records, step, n, reinterpret_cast<const T*>(residual),
-                                c.activation == Activation::kRelu, reinterpret_cast<T*>(out));
-}
-
 }  // namespace
 
 void VectorUnit::finish_row(const Job& job, const Tile& tile, int row, int head, const int32_t* acc,
@@ -226,31 +222,54 @@ void VectorUnit::compute_row(const Job& job, const Tile& tile, int row, int head
       from.records != nullptr ? reinterpret_cast<const isa::ChannelRecord*>(from.records) : &c.immediate;
   switch (c.activation) {
     case Activation::kGelu:
-      if (c.c_type == Element::kInt16)
-        return kernels::finish_gelu_row(acc, records, step, n, c.delta, c.multiplier2, c.shift2,
-                                        reinterpret_cast<int16_t*>(out));
-      return kernels::finish_gelu_row(acc, records, step, n, c.delta, c.multiplier2, c.shift2,
-                                      reinterpret_cast<int8_t*>(out));
     case Activation::kSilu:
-      if (c.c_type == Element::kInt16)
-        return kernels::finish_silu_row(acc, records, step, n, c.multiplier2, c.shift2,
-                                        reinterpret_cast<int16_t*>(out));
-      return kernels::finish_silu_row(acc, records, step, n, c.multiplier2, c.shift2, reinterpret_cast<int8_t*>(out));
+      if (c.c_type == Element::kInt16) return finish_function<int16_t>(job, acc, records, step, n, out);
+      return finish_function<int8_t>(job, acc, records, step, n, out);
     case Activation::kSigmoid:
       return kernels::finish_sigmoid_row(acc, records, step, n, reinterpret_cast<uint16_t*>(out));
     case Activation::kSoftmax:
       score_row_.resize(static_cast<size_t>(n));
       kernels::finish_linear_row<int16_t>(acc, records, step, n, nullptr, false, score_row_.data());
+      ports_.record.saturated_of_command[job.index] +=
+          saturated_linear<int16_t>(acc, records, step, n, nullptr, false, score_row_.data());
       return softmax_scores(job, score_row_.data(), row, head, n, out);
     default: break;
   }
   switch (c.c_type) {
-    case Element::kInt8: return linear_row<int8_t>(c, acc, records, step, n, from.residual, out);
-    case Element::kUint8: return linear_row<uint8_t>(c, acc, records, step, n, from.residual, out);
-    case Element::kInt16: return linear_row<int16_t>(c, acc, records, step, n, from.residual, out);
-    case Element::kUint16: return linear_row<uint16_t>(c, acc, records, step, n, from.residual, out);
-    case Element::kInt32: return linear_row<int32_t>(c, acc, records, step, n, from.residual, out);
+    case Element::kInt8: return finish_linear<int8_t>(job, acc, records, step, n, from.residual, out);
+    case Element::kUint8: return finish_linear<uint8_t>(job, acc, records, step, n, from.residual, out);
+    case Element::kInt16: return finish_linear<int16_t>(job, acc, records, step, n, from.residual, out);
+    case Element::kUint16: return finish_linear<uint16_t>(job, acc, records, step, n, from.residual, out);
+    case Element::kInt32: return finish_linear<int32_t>(job, acc, records, step, n, from.residual, out);
   }
+}
+
+template <class Out, class Acc>
+void VectorUnit::finish_function(const Job& job, const Acc* acc, const isa::ChannelRecord* records, int step, int n,
+                                 uint8_t* out) {
+  const isa::Command& c = job.command;
+  auto* to = reinterpret_cast<Out*>(out);
+  const auto count = [&](auto function) {
+    ports_.record.saturated_of_command[job.index] +=
+        saturated_function(acc, records, step, n, c.multiplier2, c.shift2, function, to);
+  };
+  if (c.activation == Activation::kGelu) {
+    kernels::finish_gelu_row(acc, records, step, n, c.delta, c.multiplier2, c.shift2, to);
+    count([&](int16_t x) { return kernels::gelu_q12(x, c.delta); });
+  } else {
+    kernels::finish_silu_row(acc, records, step, n, c.multiplier2, c.shift2, to);
+    count(kernels::silu_q12);
+  }
+}
+
+template <class T, class Acc>
+void VectorUnit::finish_linear(const Job& job, const Acc* acc, const isa::ChannelRecord* records, int step, int n,
+                               const uint8_t* residual, uint8_t* out) {
+  const bool relu = job.command.activation == Activation::kRelu;
+  const auto* added = reinterpret_cast<const T*>(residual);
+  auto* to = reinterpret_cast<T*>(out);
+  kernels::finish_linear_row<T>(acc, records, step, n, added, relu, to);
+  ports_.record.saturated_of_command[job.index] += saturated_linear<T>(acc, records, step, n, added, relu, to);
 }
 
 void VectorUnit::softmax_scores(const Job& job, const int16_t* scores, int row, int head, int n, uint8_t* out) {
@@ -285,6 +304,7 @@ void VectorUnit::vector_operation(const Job& job) {
         ports_.output.acquire_free(ports_.account, static_cast<int64_t>(plan_output(job, chunk).train.bytes()));
     ports_.turn.take(Unit::kVector, ports_.account);
     if (functional_) compute_chunk(job, chunk, in, records, out);
+    ports_.record.values_of_command[job.index] += static_cast<uint64_t>(int64_t{chunk.rows} * chunk.columns);
     ports_.clock.wait_cycles(static_cast<uint64_t>(operation.cycles(job, chunk, config_)));
     ports_.turn.give();
     ports_.vector.release();
@@ -306,14 +326,18 @@ template <class In>
 void VectorUnit::normalise(const Job& job, const Chunk& k, const In* in, const isa::NormRecord* records, uint8_t* out) {
   const isa::Command& c = job.command;
   const auto columns = static_cast<size_t>(k.columns);
+  uint64_t& saturated = ports_.record.saturated_of_command[job.index];
   for (size_t r = 0; r < static_cast<size_t>(k.rows); ++r) {
     const In* x = in + r * columns;
     if (c.c_type == Element::kInt16) {
-      kernels::layernorm_row(x, k.columns, records, c.shift2, c.epsilon, reinterpret_cast<int16_t*>(out) + r * columns);
+      auto* out16 = reinterpret_cast<int16_t*>(out) + r * columns;
+      kernels::layernorm_row(x, k.columns, records, c.shift2, c.epsilon, out16);
+      saturated += saturated_layernorm(x, k.columns, records, c.shift2, c.epsilon, out16);
       continue;
     }
     auto* out8 = reinterpret_cast<int8_t*>(out) + r * columns;
     kernels::layernorm_row(x, k.columns, records, c.shift2, c.epsilon, out8);
+    saturated += saturated_layernorm(x, k.columns, records, c.shift2, c.epsilon, out8);
     if constexpr (std::is_same_v<In, int16_t>)
       if (ports_.tap.tapped("layernorm")) tap_layernorm(c, x, records, columns, out8);
   }

@@ -13,6 +13,7 @@
 #include "accel/modules/job_queue.h"
 #include "accel/modules/plan.h"
 #include "accel/modules/process_guard.h"
+#include "accel/modules/run_record.h"
 #include "accel/modules/slot_ring.h"
 #include "accel/modules/token_selector.h"
 #include "accel/modules/unit_tap.h"
@@ -30,6 +31,7 @@ class VectorUnit : public sc_core::sc_module {
     TokenSelector& selector;  // takes CLS attention
     UnitAccount& account;
     WorkTurn& turn;
+    RunRecord& record;
     const TapPoint& tap;
     ProcessGuard& guard;
   };
@@ -64,6 +66,12 @@ class VectorUnit : public sc_core::sc_module {
   template <class Acc>
   void compute_row(const Job& job, const Tile& tile, int row, int head, const Acc* acc, const Sources& from,
                    uint8_t* out);
+  template <class Out, class Acc>
+  void finish_function(const Job& job, const Acc* acc, const isa::ChannelRecord* records, int step, int n,
+                       uint8_t* out);
+  template <class T, class Acc>
+  void finish_linear(const Job& job, const Acc* acc, const isa::ChannelRecord* records, int step, int n,
+                     const uint8_t* residual, uint8_t* out);
   template <class In>
   void normalise(const Job& job, const Chunk& chunk, const In* in, const isa::NormRecord* records, uint8_t* out);
   template <class T>

@@ -16,6 +16,7 @@ struct Counters {
   uint64_t bytes_chip = 0;  // to and from the memory on chip, in place of DDR
   uint64_t tiles = 0;       // PE-array tiles
   uint64_t macs = 0;
+  uint64_t saturated = 0;  // functional mode: results of the vector unit clamped to their type's limits
   std::array<modules::CauseCounts, modules::kUnits> units{};
 
   uint64_t bytes() const { return bytes_in + bytes_weights + bytes_out + bytes_cpu; }  // DDR
@@ -29,7 +30,7 @@ struct CounterField {
   uint64_t Counters::*value;
 };
 
-constexpr std::array<CounterField, 8> kCounterFields = {{
+constexpr std::array<CounterField, 9> kCounterFields = {{
     {"cycles", "cycles", "/cycles", &Counters::cycles},
     {"bytes_in", "bytes", "/bytes_by_port/in", &Counters::bytes_in},
     {"bytes_weights", "bytes", "/bytes_by_port/weights", &Counters::bytes_weights},
@@ -38,6 +39,7 @@ constexpr std::array<CounterField, 8> kCounterFields = {{
     {"bytes_on_chip", "bytes", "/bytes_on_chip", &Counters::bytes_chip},
     {"tiles", "tiles", "/tiles", &Counters::tiles},
     {"macs", "products", "/macs", &Counters::macs},
+    {"saturated", "results", "/saturated", &Counters::saturated},
 }};
 
 // A counter that is not in the list would be summed nowhere and reported nowhere.

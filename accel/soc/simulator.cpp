@@ -345,6 +345,8 @@ void Simulator::Impl::collect(ImageResult& r) {
     record.bytes_cpu = bytes[static_cast<size_t>(Purpose::kCpu)];
     record.bytes_chip = accelerator.chip_memory().bytes_by_command()[i];
     record.tiles = run.tiles_of_command[i];
+    record.saturated = run.saturated_of_command[i];
+    record.values = run.values_of_command[i];
     record.macs = isa::macs(c, record.tokens);
   }
   r.tiles = run.tiles;

@@ -39,6 +39,7 @@ struct ImageOutcome {
 struct CommandRecord : Counters {
   uint8_t block = 0;
   isa::Op op = isa::Op::kEnd;
+  uint64_t values = 0;   // results of the vector unit
   int tokens = 0;        // in the register when it was issued: of its image, or of the whole batch
   int tokens_after = 0;  // the same but for packing: of its image afterwards
 };

@@ -105,6 +105,8 @@ Checkpoint recognise_checkpoint(const std::string& path, const CheckpointHints& 
     source->expect_known();
     spec = shape_of(*source);
     spec.name = name_of(path);
+    spec.heads = 1;  // until it is told
+    spec = fit_to(*source, spec);
     spec.heads = hints.heads;
     spec = with_published_config(weights::folder_of(path), spec, &checkpoint.read);
     if (spec.heads == 0) {
@@ -113,7 +115,6 @@ Checkpoint recognise_checkpoint(const std::string& path, const CheckpointHints& 
           "NAME or FILE.json, or --heads N to run_sim import");
     }
     const std::vector<std::string> names = spec.class_names;
-    spec = fit_to(*source, spec);
     spec.class_list = spec.classes == 1000 && names.empty() ? kImageNetClasses : "";
     zoo::check(spec, path);
   }
@@ -128,6 +129,7 @@ Checkpoint recognise_checkpoint(const std::string& path, const CheckpointHints& 
 
 zoo::ModelSpec fit_to_checkpoint(const std::string& path, const zoo::ModelSpec& spec) {
   const auto source = weights::open_weights(path);
+  source->expect_known();
   if (auto inside = description_in(path)) {
     expect_same_blocks(path, *inside, spec);
     inside->name = spec.name;

@@ -1,5 +1,6 @@
 #include "models/network/published_config.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdlib>
@@ -7,6 +8,7 @@
 #include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
+#include <string_view>
 #include <utility>
 
 #include "accel/isa/errors.h"
@@ -60,10 +62,14 @@ class Reader {
     return value.get<double>();
   }
   std::string text(const char* key) const {
-    return has(key) && object_.at(key).is_string() ? object_.at(key).get<std::string>() : std::string();
+    if (!has(key)) return {};
+    if (!object_.at(key).is_string()) fail(std::string("'") + key + "' must be a text");
+    return object_.at(key).get<std::string>();
   }
   bool flag(const char* key, bool otherwise) const {
-    return has(key) && object_.at(key).is_boolean() ? object_.at(key).get<bool>() : otherwise;
+    if (!has(key)) return otherwise;
+    if (!object_.at(key).is_boolean()) fail(std::string("'") + key + "' must be true or false");
+    return object_.at(key).get<bool>();
   }
   void colours(const char* key, std::array<float, 3>& to, double low) const {
     if (!has(key)) return;
@@ -84,8 +90,24 @@ class Reader {
            std::to_string(std::lround(wanted)));
     }
   }
+  /// The sides of the picture: a number, or height and width.
+  void expect_sides(const char* key) const {
+    if (!has(key)) return;
+    const json& value = object_.at(key);
+    if (!value.is_array()) return expect(key, spec_.image_size);
+    for (const json& side : value)
+      if (side != spec_.image_size)
+        fail(std::string("'") + key + "' is " + value.dump() + " where " + spec_.name + " has " +
+             std::to_string(spec_.image_size));
+  }
   void heads(const char* key) const {
-    if (has(key) && spec_.heads == 0) spec_.heads = static_cast<int>(number(key, 1, 1024));
+    if (has(key) && spec_.heads == 0) {
+      spec_.heads = static_cast<int>(number(key, 1, 1024));
+      if (spec_.dim % spec_.heads != 0) {
+        fail(std::string("'") + key + "' is " + std::to_string(spec_.heads) + ", which does not divide the weights' " +
+             std::to_string(spec_.dim));
+      }
+    }
     expect(key, spec_.heads);
   }
   void activation(const char* key) const {
@@ -116,6 +138,10 @@ class Reader {
 void read_id2label(const Reader& reader) {
   if (!reader.has("id2label") || !reader.object().at("id2label").is_object()) return;
   const json& labels = reader.object().at("id2label");
+  if (!labels.empty() && labels.size() != static_cast<size_t>(reader.spec().classes)) {
+    reader.fail("'id2label' names " + std::to_string(labels.size()) + " classes where " + reader.spec().name + " has " +
+                std::to_string(reader.spec().classes));
+  }
   std::vector<std::string> names(labels.size());
   for (const auto& [key, value] : labels.items()) {
     const size_t index = std::strtoul(key.c_str(), nullptr, 10);
@@ -143,7 +169,13 @@ void read_hugging_face(const Reader& reader) {
     if (std::lround(ratio * spec.dim) != spec.mlp_hidden) reader.fail("'mlp_ratio' is not that of the weights");
   }
   reader.expect("patch_size", spec.patch_size());
+  reader.expect_sides("image_size");
+  reader.expect("num_labels", spec.classes);
   reader.expect("num_channels", 3);
+  if (reader.has("quantization_config")) {
+    reader.fail(
+        "'quantization_config': a checkpoint quantised elsewhere is not computed here; use the one it was made of");
+  }
   if (reader.flag("use_swiglu_ffn", false)) reader.fail("'use_swiglu_ffn': a SwiGLU MLP is not computed here");
   if (reader.has("qkv_bias") && reader.flag("qkv_bias", true) != spec.qkv_bias) {
     reader.fail("'qkv_bias' is not that of the weights");
@@ -169,16 +201,68 @@ void heads_by_name(const Reader& reader) {
   }
 }
 
+/// Families of timm's that are of the kind computed here; names within them that say otherwise, without a tensor that
+/// would.
+void check_architecture(const Reader& reader) {
+  const std::string name = reader.text("architecture");
+  constexpr const char* kFamilies[] = {"vit_", "deit_", "deit3_", "flexivit_", "lvvit_", "lv_vit_"};
+  const bool known = std::any_of(std::begin(kFamilies), std::end(kFamilies),
+                                 [&](const char* family) { return name.rfind(family, 0) == 0; });
+  if (!known) {
+    reader.fail("'architecture' is '" + name + "', which is not computed here; vit, deit, deit3 and flexivit are");
+  }
+  constexpr std::pair<const char*, const char*> kParts[] = {
+      {"rope", "rotary positions are"}, {"quickgelu", "QuickGELU is"}, {"relpos", "relative positions are"}};
+  for (const auto& [part, what] : kParts) {
+    if (name.find(part) != std::string::npos)
+      reader.fail("'architecture' is '" + name + "': " + what + " not computed here");
+  }
+}
+
+/// timm's arguments of a network. What is neither checked here nor without effect on inference is refused where it is
+/// set.
+void read_model_args(const Reader& arguments) {
+  const zoo::ModelSpec& spec = arguments.spec();
+  arguments.heads("num_heads");
+  arguments.expect("embed_dim", spec.dim);
+  arguments.expect("depth", spec.depth);
+  arguments.expect("num_classes", spec.classes);
+  arguments.expect("patch_size", spec.patch_size());
+  arguments.expect_sides("img_size");
+  arguments.expect("in_chans", 3);
+  arguments.expect("reg_tokens", spec.registers);
+  if (arguments.has("mlp_ratio") && std::lround(arguments.number("mlp_ratio", 0.1, 64) * spec.dim) != spec.mlp_hidden)
+    arguments.fail("'mlp_ratio' is not that of the weights");
+  arguments.activation("act_layer");
+  const auto as_weights = [&](const char* key, bool there) {
+    if (arguments.has(key) && arguments.flag(key, there) != there)
+      arguments.fail(std::string("'") + key + "' is not that of the weights");
+  };
+  as_weights("class_token", spec.class_token);
+  as_weights("qkv_bias", spec.qkv_bias);
+  if (arguments.has("init_values") && arguments.number("init_values", 0, 1e3) > 0 && !spec.layer_scale)
+    arguments.fail("'init_values' is set, and the weights have no LayerScale");
+  constexpr std::string_view kKnown[] = {
+      "num_heads",      "embed_dim",        "depth",          "num_classes", "patch_size",    "img_size",
+      "in_chans",       "reg_tokens",       "mlp_ratio",      "act_layer",   "class_token",   "qkv_bias",
+      "init_values",    "no_embed_class",   "drop_rate",      "fc_norm",     "global_pool",   "weight_init",
+      "drop_path_rate", "attn_drop_rate",   "proj_drop_rate", "fix_init",    "pos_drop_rate", "patch_drop_rate",
+      "pos_embed",      "dynamic_img_size", "dynamic_img_pad"};
+  for (const auto& [key, value] : arguments.object().items()) {
+    const bool set = !value.is_null() && value != false && value != "";
+    if (set && std::find(std::begin(kKnown), std::end(kKnown), key) == std::end(kKnown))
+      arguments.fail("'model_args': '" + key + "' is not computed here");
+  }
+}
+
 /// timm's config.json: what the name, model_args and pretrained_cfg say.
 void read_timm(const Reader& reader) {
   zoo::ModelSpec& spec = reader.spec();
-  if (reader.has("model_args") && reader.object().at("model_args").is_object()) {
-    const Reader arguments = reader.within(reader.object().at("model_args"));
-    arguments.heads("num_heads");
-    arguments.expect("embed_dim", spec.dim);
-    arguments.expect("depth", spec.depth);
-    arguments.activation("act_layer");
-  }
+  check_architecture(reader);
+  reader.expect("num_classes", spec.classes);
+  reader.expect("num_features", spec.dim);
+  if (reader.has("model_args") && reader.object().at("model_args").is_object())
+    read_model_args(reader.within(reader.object().at("model_args")));
   heads_by_name(reader);
   const std::string pooling = reader.text("global_pool");
   const bool mean = spec.pooling == zoo::Pooling::kMean;
@@ -222,13 +306,22 @@ int side_of(const Reader& reader, const char* key, bool* squash) {
 }
 
 /// ViTImageProcessor, DeiTImageProcessor, BitImageProcessor.
-void read_preprocessor(const Reader& reader) {
+void read_preprocessor(const Reader& reader, bool any_size) {
   zoo::ModelSpec& spec = reader.spec();
   reader.colours("image_mean", spec.mean, 0);
   reader.colours("image_std", spec.deviation, 1e-3);
   if (!reader.flag("do_normalize", true)) {
     spec.mean = {0, 0, 0};
     spec.deviation = {1, 1, 1};
+  }
+  // (factor x - mean) / std, where ours is (x / 255 - mean) / std.
+  constexpr double kTop = 255;
+  double factor = kTop;
+  if (reader.flag("do_rescale", true))
+    factor = reader.has("rescale_factor") ? kTop * reader.number("rescale_factor", 1e-6, 1e3) : 1;
+  if (std::abs(factor - 1) > 1e-3) {
+    for (float& mean : spec.mean) mean = static_cast<float>(mean / factor);
+    for (float& deviation : spec.deviation) deviation = static_cast<float>(deviation / factor);
   }
   if (reader.has("resample")) {
     const auto filter = static_cast<int>(reader.number("resample", 0, 5));
@@ -241,6 +334,10 @@ void read_preprocessor(const Reader& reader) {
   const int cropped = crops ? side_of(reader, "crop_size", nullptr) : size;
   if (size == 0 || cropped == 0) return;
   if (cropped > size) reader.fail("'crop_size' is larger than 'size'");
+  if (!any_size && cropped != spec.image_size) {
+    reader.fail("makes pictures of " + std::to_string(cropped) + " pixels a side where " + spec.name + " has " +
+                std::to_string(spec.image_size));
+  }
   spec.squash = squash;
   spec.crop = static_cast<double>(cropped) / size;
   // The resize is floor(side / crop), which a rounded quotient must not take one below.
@@ -253,11 +350,15 @@ zoo::ModelSpec with_published_config(const std::string& folder, zoo::ModelSpec s
   const auto path_of = [&](const char* name) { return (std::filesystem::path(folder) / name).string(); };
   const std::string network = path_of("config.json"), input = path_of("preprocessor_config.json");
   const json described = read_object(network), pictures = read_object(input);
-  const bool hugging_face = described.is_object() && described.contains("model_type");
-  const bool timm = described.is_object() && !hugging_face && described.contains("architecture");
+  // What has Hugging Face's fields is taken for theirs, and must then say which network it is.
+  const bool hugging_face = described.is_object() && !described.contains("architecture") &&
+                            (described.contains("model_type") || described.contains("num_hidden_layers"));
+  const bool timm = described.is_object() && described.contains("architecture");
+  // DINOv2 is published with pictures smaller than its positions are for: the network's own size is taken.
+  const bool dino = hugging_face && described.value("model_type", json()).dump().rfind("\"dinov2", 0) == 0;
   if (hugging_face) read_hugging_face(Reader(network, described, spec));
   if (timm) read_timm(Reader(network, described, spec));
-  if (pictures.is_object()) read_preprocessor(Reader(input, pictures, spec));
+  if (pictures.is_object()) read_preprocessor(Reader(input, pictures, spec), dino);
   if (read != nullptr) {
     if (hugging_face || timm) read->push_back(network);
     if (pictures.is_object()) read->push_back(input);

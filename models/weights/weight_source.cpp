@@ -121,7 +121,11 @@ class FileSource final : public WeightSource {
 
   void expect_known() const override {
     if (naming_.unknown.empty()) return;
-    const auto& [name, meaning] = naming_.unknown.front();
+    // One whose meaning is known says more than the first.
+    auto named =
+        std::find_if(naming_.unknown.begin(), naming_.unknown.end(), [](auto& u) { return !u.second.empty(); });
+    if (named == naming_.unknown.end()) named = naming_.unknown.begin();
+    const auto& [name, meaning] = *named;
     const size_t others = naming_.unknown.size() - 1;
     throw InputError(files_.path() + ": tensor " + in_quotes(name) +
                      (others == 0 ? "" : " (and " + std::to_string(others) + " more)") +
@@ -173,6 +177,10 @@ class FileSource final : public WeightSource {
   std::vector<float> values_of(const std::vector<std::string>& parts) const {
     std::vector<float> values;
     for (const std::string& part : parts) {
+      if (const std::string& dtype = files_.info(part).dtype; dtype.rfind('I', 0) == 0) {
+        throw InputError(files_.path() + ": tensor " + in_quotes(part) + " holds whole numbers (" + dtype +
+                         "), as a checkpoint quantised elsewhere does; float weights are needed");
+      }
       std::vector<float> read = files_.read_float(part);
       if (const size_t index = first_non_finite(read); index != read.size()) {
         throw InputError(files_.path() + ": " + (std::isnan(read[index]) ? "NaN" : "infinity") + " at element " +

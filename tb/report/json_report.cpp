@@ -4,6 +4,7 @@
 #include "tb/report/bottleneck.h"
 #include "tb/report/roofline.h"
 #include "tb/report/run_report.h"
+#include "tb/report/saturation.h"
 
 namespace heatvit::tb {
 namespace {
@@ -111,6 +112,7 @@ Json to_json(const RunReport& report) {
       {"schema", "heatvit-sim/run/1"}, {"model", report.model()}, {"mode", report.mode()}, {"config", report.config()}};
   if (!report.provenance().is_null()) json["provenance"] = report.provenance();
   if (!report.ranges().is_null()) json["ranges"] = report.ranges();
+  if (const auto saturation = saturation_of(report)) json["saturation"] = saturation_json(report, *saturation);
   Json images = Json::array();
   for (const ImageReport& image : report.images()) images.push_back(image_json(image));
   json["images"] = std::move(images);

@@ -10,6 +10,7 @@ namespace heatvit::tb {
 
 BreakdownRow& BreakdownRow::operator+=(const BreakdownRow& other) {
   soc::Counters::operator+=(other);
+  values += other.values;
   bound += other.bound;
   return *this;
 }
@@ -30,6 +31,7 @@ void RunReport::add(size_t first, const std::vector<ImageName>& names, soc::Imag
       row->second.op = command.op;
     }
     row->second.soc::Counters::operator+=(command);
+    row->second.values += command.values;
     counters += command;
     if (i < bounds.size()) row->second.bound += bounds[i];
   }

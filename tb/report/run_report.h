@@ -47,7 +47,12 @@ struct ImageReport : soc::ImageOutcome {
 struct BreakdownRow : soc::Counters {
   uint8_t block = 0;
   isa::Op op = isa::Op::kEnd;
+  uint64_t values = 0;  // results of the vector unit, of which some may be saturated
   estimate::LowerBound bound;
+
+  double saturated_share() const {
+    return values == 0 ? 0 : static_cast<double>(saturated) / static_cast<double>(values);
+  }
 
   BreakdownRow& operator+=(const BreakdownRow& other);
 };

@@ -8,6 +8,7 @@
 #include "tb/config/numbers.h"
 #include "tb/config/text_table.h"
 #include "tb/estimate/analytic.h"
+#include "tb/report/saturation.h"
 
 namespace heatvit::tb {
 namespace {
@@ -96,6 +97,7 @@ std::string header_text(const RunReport& report) {
           value("tile.k") + " x " + value("tile.n") + " (m x k x n), " + value("numerics.bits") + "-bit";
   if (report.batched()) text += ", batches of " + value("accel.batch");
   if (!report.ranges().is_null()) text += "\n  activation ranges: " + report.ranges().at("text").get<std::string>();
+  if (const auto saturation = saturation_of(report)) text += ", " + saturation_text(report, *saturation);
   text += "\n  pruning: ";
   if (value("scorer") == "none") return text + "none\n";
   text += value("scorer") + scorer_note(report) + ", selectors before blocks " + value("selectors");

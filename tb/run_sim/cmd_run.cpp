@@ -1,4 +1,6 @@
 // run_sim run: images, or timing alone, through the simulated SoC.
+#include <spdlog/spdlog.h>
+
 #include <algorithm>
 #include <array>
 #include <cinttypes>
@@ -19,6 +21,7 @@
 #include "tb/report/bottleneck.h"
 #include "tb/report/roofline.h"
 #include "tb/report/run_report.h"
+#include "tb/report/saturation.h"
 #include "tb/report/text_report.h"
 #include "tb/report/timeline.h"
 #include "tb/run_sim/commands.h"
@@ -304,6 +307,19 @@ void run_float(const RunOptions& options) {
   if (!options.quiet) print(float_text(options, results, class_names(options.spec, options.class_list)));
 }
 
+/// Softmax gives multiples of 1/255: attention spread evenly over more tokens than this rounds to nothing.
+constexpr int kMostEvenAttention = 510;
+
+void warn_of_coarse_attention(const RunOptions& options) {
+  const int tokens = options.spec.max_tokens();
+  if (options.mode != soc::Mode::kFunctional || options.config.accel.numerics_bits != 8 || tokens <= kMostEvenAttention)
+    return;
+  spdlog::warn(
+      "attention over {} tokens with 8 bits: probabilities below 1/510 become 0; --numerics.bits 16 keeps them "
+      "(docs/networks.md has the error)",
+      tokens);
+}
+
 }  // namespace
 
 int run_command(const Arguments& arguments) {
@@ -318,6 +334,7 @@ int run_command(const Arguments& arguments) {
     run_float(options);
     return 0;
   }
+  if (!options.analytic) warn_of_coarse_attention(options);
   Outputs outputs(options);
   Recordings recordings;
   RunReport report = execute(options, recordings);
@@ -328,6 +345,7 @@ int run_command(const Arguments& arguments) {
   std::optional<explore::WhatIfAnswer> neighbours;
   if (options.what_if) neighbours = ask_what_if(options, report);
   outputs.write(report, recordings, neighbours);
+  if (const std::string warning = saturation_warning(report); !warning.empty()) spdlog::warn("{}", warning);
   if (!options.quiet) {
     TextOptions text;
     text.per_block = options.per_block;

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <map>
 
 #include "accel/isa/errors.h"
 #include "accel/modules/chain_walk.h"
@@ -162,6 +163,36 @@ TEST(Chain, FunctionalAndTimingModeTakeTheSameCycles) {
       if (pruning.enabled() && pruning.keep.empty()) continue;  // counts that only pixels decide
       EXPECT_EQ(cycles(config, pruning, nullptr), cycles(config, pruning, &model));
     }
+  }
+}
+
+TEST(Chain, ResultsAndSaturatedOnesAreCountedAlike) {
+  const network::QuantModel model = network::random_quant_model(small_spec(), 7, true, 16, 8);
+  const auto counts = [&](SocConfig config, const Pruning& pruning, bool chained) {
+    config.accel.chain_attention = config.accel.chain_layernorm = chained;
+    return isolated([&] {
+      const lower::Program program = lower::lower(small_spec(), config.accel, pruning, &model);
+      const std::vector<int8_t> pixels = random_image(4);
+      soc::ImageInput input;
+      input.pixels = &pixels;
+      std::map<std::pair<int, int>, std::pair<uint64_t, uint64_t>> sums;  // of a block's operation
+      uint64_t saturated = 0;
+      for (const soc::CommandRecord& r : soc::Simulator(config, program, soc::Mode::kFunctional).run(input).commands) {
+        auto& sum = sums[{r.block, static_cast<int>(r.op)}];
+        sum.first += r.values, sum.second += r.saturated;
+        saturated += r.saturated;
+      }
+      std::string text = saturated == 0 ? "none saturated" : "";
+      for (const auto& [place, sum] : sums)
+        text += std::to_string(place.first) + "/" + std::to_string(place.second) + ": " + std::to_string(sum.first) +
+                " " + std::to_string(sum.second) + "\n";
+      return text;
+    });
+  };
+  for (const Pruning& pruning : prunings()) {
+    const std::string alone = counts(hardware()[3], pruning, false);
+    EXPECT_EQ(alone.find("none saturated"), std::string::npos);
+    EXPECT_EQ(counts(hardware()[3], pruning, true), alone);
   }
 }
 

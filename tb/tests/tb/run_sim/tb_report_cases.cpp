@@ -118,9 +118,9 @@ TEST(Report, CsvHasOneLineAnImage) {
   const std::string csv = to_csv(report_of({1, 2}));
   EXPECT_EQ(csv,
             "file,label,top1,top2,top3,top4,top5,cycles,latency_ms,gmacs,kept,tokens,bound_ms,batch,"
-            "bytes_in,bytes_weights,bytes_out,bytes_cpu,bytes_on_chip,tiles,macs\n"
-            "image1,1,1,2,0,3,4,1000,1,2,137,197 139,0,1,30,0,0,9,0,0,0\n"
-            "image2,2,2,3,0,1,4,2000,2,2,137,197 139,0,1,30,0,0,9,0,0,0\n");
+            "bytes_in,bytes_weights,bytes_out,bytes_cpu,bytes_on_chip,tiles,macs,saturated\n"
+            "image1,1,1,2,0,3,4,1000,1,2,137,197 139,0,1,30,0,0,9,0,0,0,0\n"
+            "image2,2,2,3,0,1,4,2000,2,2,137,197 139,0,1,30,0,0,9,0,0,0,0\n");
 }
 
 TEST(Report, EveryCounterReachesTextJsonAndCsv) {

@@ -113,6 +113,46 @@ TEST_F(Import, RunsAsTheFolderDoesAndNeedsNoModel) {
   EXPECT_EQ(before.at(0).size(), static_cast<size_t>(zoo::find("deit-micro").classes));
 }
 
+TEST_F(Import, RangesThatDoNotFitSaturateAndAreWarnedOf) {
+  const std::string ranges_file = folder_.path("ranges.json"), weights = folder_.path("wrong.safetensors");
+  const std::string images = (micro() / "images").string();
+  ASSERT_EQ(run_sim({"quantize", "--model", "deit-micro", "--weights", folder_.path("net"), "--calibrate", images,
+                     "--out", folder_.path("q.safetensors"), "--ranges-out", ranges_file})
+                .code,
+            0);
+  json ranges = json::parse(std::ifstream(ranges_file));
+  for (json& range : ranges.at("ranges")) range = range.get<double>() / 8;
+  const auto net = weights::Safetensors::open(folder_.path("net/model.safetensors"));
+  weights::SafetensorsWriter writer;
+  writer.set_metadata("heatvit.ranges", ranges.dump());
+  for (const std::string& name : net.names()) writer.add(name, net.info(name).shape, net.read_float(name));
+  writer.write(weights);
+  const auto run = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> arguments = {"--model", "deit-micro", "--weights", weights,  "--images",
+                                          images,    "--limit",    "2",         "--json", folder_.path("run.json")};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    const Outcome outcome = run_sim(arguments);
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    return outcome;
+  };
+  const Outcome wrong = run({"--scorer", "none"});
+  EXPECT_THAT(wrong.err, HasSubstr("beyond what calibration saw"));
+  EXPECT_THAT(wrong.out, HasSubstr("the ranges do not fit"));
+  json report = json::parse(std::ifstream(folder_.path("run.json")));
+  EXPECT_EQ(report.at("ranges").at("origin"), "weights");
+  EXPECT_TRUE(report.at("saturation").at("beyond_calibration").get<bool>());
+  uint64_t counted = 0;
+  for (const json& row : report.at("breakdown"))
+    counted += static_cast<uint64_t>(2 * row.at("saturated").get<double>());
+  EXPECT_EQ(report.at("saturation").at("saturated"), counted);
+
+  const Outcome right = run({"--scorer", "none", "--calibrate", images});
+  EXPECT_EQ(right.err.find("saturate"), std::string::npos) << right.err;
+  EXPECT_THAT(right.out, HasSubstr("of the results saturate"));
+  report = json::parse(std::ifstream(folder_.path("run.json")));
+  EXPECT_FALSE(report.at("saturation").at("beyond_calibration").get<bool>());
+}
+
 TEST_F(Import, HeadsThatNothingTellsAreAskedFor) {
   fs::remove(folder_.path("net/config.json"));
   expect_refused("--heads");
@@ -134,8 +174,76 @@ TEST_F(Import, WhatIsNotComputedOrContradictsTheWeightsIsRefusedByName) {
   expect_refused("'num_hidden_layers'");
   with("use_swiglu_ffn", true);
   expect_refused("SwiGLU");
+  with("hidden_act", 3);
+  expect_refused("'hidden_act' must be a text");
+  with("image_size", 384);
+  expect_refused("'image_size' is 384");
+  with("image_size", {64, 32});
+  expect_refused("'image_size'");
+  with("num_labels", 10);
+  expect_refused("'num_labels' is 10");
+  with("id2label", {{"0", "a"}, {"1", "b"}});
+  expect_refused("'id2label' names 2 classes");
+  with("quantization_config", {{"bits", 4}});
+  expect_refused("'quantization_config'");
+  with("model_type", nullptr);
+  expect_refused("'model_type'");
   std::ofstream(folder_.path("net/config.json")) << "{";
   expect_refused("no JSON object");
+}
+
+TEST_F(Import, TimmsConfigContradictsOrIsRefusedByName) {
+  const auto with = [&](const char* key, const json& value) {
+    json config = {{"architecture", "vit_micro_patch8_64"}, {"num_classes", 16}, {"global_pool", "token"}};
+    config["model_args"] = {{"num_heads", 3}, {"embed_dim", 96}, {"depth", 6}, {"img_size", 64}, {"mlp_ratio", 2}};
+    if (key != nullptr) config[json::json_pointer(key)] = value;
+    write("config.json", config);
+  };
+  with(nullptr, {});
+  const Outcome outcome = import();
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  fs::remove(folder_.path("mine.safetensors"));
+  const std::pair<const char*, json> kCases[] = {{"/architecture", "swin_tiny_patch4_window7_224"},
+                                                 {"/architecture", "vit_small_patch16_rope_224"},
+                                                 {"/architecture", "vit_base_patch16_clip_quickgelu_224"},
+                                                 {"/num_classes", 10},
+                                                 {"/num_features", 192},
+                                                 {"/global_pool", "map"},
+                                                 {"/model_args/num_heads", 5},
+                                                 {"/model_args/qk_norm", true},
+                                                 {"/model_args/class_token", false},
+                                                 {"/model_args/init_values", 1e-5},
+                                                 {"/model_args/img_size", 384},
+                                                 {"/model_args/norm_layer", "rmsnorm"},
+                                                 {"/model_args/act_layer", "relu"}};
+  for (const auto& [pointer, value] : kCases) {
+    with(pointer, value);
+    const std::string path(pointer);
+    expect_refused("'" + path.substr(path.rfind('/') + 1) + "'");
+  }
+}
+
+TEST_F(Import, ThePreprocessorsFactorAndSizeCount) {
+  const json processor = json::parse(std::ifstream(folder_.path("net/preprocessor_config.json")));
+  const auto mean_with = [&](const char* key, const json& value) {
+    json changed = processor;
+    changed[key] = value;
+    write("preprocessor_config.json", changed);
+    const Outcome outcome = import();
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    const auto file = weights::Safetensors::open(folder_.path("mine.safetensors"));
+    const zoo::ModelSpec spec = zoo::read_description(file.metadata().at(network::kDescriptionKey), "inside");
+    fs::remove(folder_.path("mine.safetensors"));
+    return std::pair(spec.mean[0], spec.deviation[0]);
+  };
+  EXPECT_EQ(mean_with("rescale_factor", 1 / 255.0), std::pair(0.5F, 0.25F));
+  const auto [mean, deviation] = mean_with("rescale_factor", 2 / 255.0);  // (2 x - 0.5) / 0.25
+  EXPECT_FLOAT_EQ(mean, 0.25F);
+  EXPECT_FLOAT_EQ(deviation, 0.125F);
+  json larger = processor;
+  larger["crop_size"] = 72;
+  write("preprocessor_config.json", larger);
+  expect_refused("pictures of 72 pixels");
 }
 
 TEST_F(Import, AnOutputOverAnInputIsRefused) {
