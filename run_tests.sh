@@ -12,6 +12,7 @@ package_of[/usr/include/gtest/gtest.h]=libgtest-dev
 package_of[/usr/include/gmock/gmock.h]=libgmock-dev
 package_of[/usr/lib/llvm-14/include/clang-c/Index.h]=libclang-14-dev
 package_of[/usr/bin/clang-format-14]=clang-format-14
+package_of[/usr/bin/python3]=python3
 need_packages
 # The test of job arrays skips itself without Slurm: worth an attempt, not an error.
 if ((EUID == 0)) && [[ ! -x /usr/sbin/slurmctld ]] && command -v apt-get >/dev/null; then

@@ -130,6 +130,8 @@ std::string_view name_of(Op op);
 std::string_view name_of(Opcode opcode);
 /// Of the token selector.
 constexpr bool of_selector(Op op) { return op >= Op::kSelNorm && op <= Op::kSelPack; }
+/// Operand B is K or V, which an earlier command wrote; else weights.
+constexpr bool reads_kv(const Command& c) { return c.layout_b != LayoutB::kPacked && c.wait_b != 0; }
 inline Op op_of(const Command& c) { return static_cast<Op>(c.op); }
 
 /// Multiply-accumulates of a GEMM command at `tokens` in the register; 0 for others.

@@ -44,7 +44,7 @@ void ControlUnit::run_list() {
   jobs_.clear();
   fetched_.clear();
   fetched_first_ = 0;
-  chain_ = nullptr;
+  chain_last_ = nullptr;
   ahead_.clear();
   ahead_end_ = 0;
   before_select_ = ports_.selector.tokens();
@@ -55,6 +55,7 @@ void ControlUnit::run_list() {
     const isa::Command command = isa::decode(encoded);
     ports_.clock.wait_cycles(static_cast<uint64_t>(config_.decode_cycles));
     if (command.opcode == Opcode::kEnd) {
+      if (chain_last_ != nullptr) throw std::runtime_error("the command list ends within a chain");
       ports_.scoreboard.wait_for(static_cast<isa::Dependency>(index), ports_.account);
       ports_.scoreboard.complete(index);
       ports_.account.attribute(index);
@@ -152,17 +153,13 @@ void ControlUnit::issue(const isa::Command& c, uint32_t index) {
   ports_.scoreboard.issued(job);
   if (config_.overlap != Overlap::kAll)
     ports_.scoreboard.wait_for(static_cast<isa::Dependency>(index), ports_.account);  // all before this one
-  if (chain_ != nullptr) {
-    Job* last = chain_;
-    while (last->chained != nullptr) last = const_cast<Job*>(last->chained);
-    last->chained = &job;
-    job.chain_first = chain_->index;
-    job.lag = last->lag + (operation.walk == Walk::kTiles ? config_.chain_lag : 0);
-  } else {
-    chain_ = &job;
-  }
+  if (chain_last_ != nullptr)
+    chain(*chain_last_, job);
+  else
+    chain_first_ = &job;
+  chain_last_ = c.chain ? &job : nullptr;
   if (c.chain) return;
-  hand_out(*std::exchange(chain_, nullptr));
+  hand_out(*chain_first_);
   // What follows the selections of all images depends on the counts that they write.
   if (operation.tokens != TokenEffect::kSets || (c.image != 0 && c.image != batch_)) return;
   if (config_.prefetch && c.image == 0) load_ahead(index + 1);
@@ -176,17 +173,23 @@ bool loads_are_known(const Job& job, bool input_loads_kv) {
   const isa::Command& c = job.command;
   if (operation_of(c).walk != Walk::kTiles) return true;
   const TileWalk walk(job);
-  const bool kv = c.layout_b != isa::LayoutB::kPacked && c.wait_b != 0;
-  return kv ? input_loads_kv && walk.one_b() : walk.b_once();
+  return isa::reads_kv(c) ? input_loads_kv && walk.one_b() : walk.b_once();
 }
 
 }  // namespace
+
+void ControlUnit::chain(Job& last, Job& next) const {
+  last.chained = &next;
+  next.chain_first = last.chain_first;
+  next.lag = last.lag + (operation_of(next.command).walk == Walk::kTiles ? config_.chain_lag : 0);
+}
 
 void ControlUnit::load_ahead(uint32_t index) {
   while (index + 1 < list_count_ && !ports_.to_dma_weights.full()) {
     // A command with all that are chained to it.
     const size_t begin = ahead_.size();
     for (bool chained = true; chained;) {
+      if (index == list_count_) return;
       ports_.account.enter(Cause::kBusy);
       const isa::Command c = isa::decode(words(index));
       ports_.clock.wait_cycles(static_cast<uint64_t>(config_.decode_cycles));
@@ -198,11 +201,7 @@ void ControlUnit::load_ahead(uint32_t index) {
       chained = c.chain;
       ++index;
     }
-    for (size_t i = begin; i + 1 < ahead_.size(); ++i) {
-      Job &job = ahead_[i], &next = ahead_[i + 1];
-      job.chained = &next;
-      next.lag = job.lag + (operation_of(next.command).walk == Walk::kTiles ? config_.chain_lag : 0);
-    }
+    for (size_t i = begin; i + 1 < ahead_.size(); ++i) chain(ahead_[i], ahead_[i + 1]);
     ahead_end_ = index;
     if (operation_of(ahead_[begin].command).units.has(Unit::kDmaWeights))
       ports_.to_dma_weights.push(ahead_[begin], ports_.account);
@@ -210,20 +209,15 @@ void ControlUnit::load_ahead(uint32_t index) {
 }
 
 void ControlUnit::hand_out(const Job& first) {
-  const auto hand = [this](const Job& job) {
-    for (const Unit unit : operation_of(job.command).units)
-      if (unit != Unit::kDmaWeights || job.index >= ahead_end_) queue_of(ports_, unit).push(job, ports_.account);
-  };
-  if (first.chained == nullptr) {
-    hand(first);
-    return;
+  if (first.chained != nullptr) {
+    if (!ports_.scoreboard.by_tile())
+      throw std::runtime_error("command " + std::to_string(first.index) +
+                               " leads a chain, but loads wait for whole operations");
+    expect_chain(first);
   }
-  if (!ports_.scoreboard.by_tile())
-    throw std::runtime_error("command " + std::to_string(first.index) +
-                             " leads a chain, but loads wait for whole operations");
-  expect_chain(first);
-  // The first is a GEMM, which takes all units that any of them does.
-  hand(first);
+  // The first of a chain is a GEMM, which takes all units that any of them does.
+  for (const Unit unit : operation_of(first.command).units)
+    if (unit != Unit::kDmaWeights || first.index >= ahead_end_) queue_of(ports_, unit).push(first, ports_.account);
 }
 
 namespace {

@@ -54,7 +54,11 @@ class ControlUnit : public sc_core::sc_module {
   void run_list();
   void fetch();
   void issue(const isa::Command& command, uint32_t index);
+  /// `next` is done together with `last`, behind it.
+  void chain(Job& last, Job& next) const;
+  /// To the units: a command, or the first of a chain with all that follow.
   void hand_out(const Job& first);
+  /// The weights of what follows, as far as they do not depend on a selection that is not through.
   void load_ahead(uint32_t index);
   const isa::CommandWords& words(uint32_t index);
   Job decode_extents(const isa::Command& command, uint32_t index);
@@ -75,7 +79,8 @@ class ControlUnit : public sc_core::sc_module {
   std::deque<Job> ahead_;    // of this image, whose weights are loaded before all else is known
   uint32_t ahead_end_ = 0;   // commands before have their weights
   TokenFile before_select_;  // as the last selection stage found it
-  Job* chain_ = nullptr;     // the first of a chain whose last command is not decoded yet
+  // Of a chain that is not decoded to its end: its first command and the last so far. No last one: there is no such.
+  Job *chain_first_ = nullptr, *chain_last_ = nullptr;
 
   struct ImageBank {
     uint32_t seed = 1;

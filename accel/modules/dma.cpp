@@ -18,9 +18,6 @@ void send(Socket& socket, TrainTransaction& transaction, const BurstTrain& train
                              " is not in DDR");
 }
 
-/// Operand B is K or V, which an earlier command wrote.
-bool is_kv(const isa::Command& c) { return c.layout_b != isa::LayoutB::kPacked && c.wait_b != 0; }
-
 }  // namespace
 
 DmaLane::DmaLane(sc_core::sc_module_name name, ProcessGuard& guard) : sc_module(name), socket("socket"), guard_(guard) {
@@ -89,6 +86,25 @@ void DmaEngine::transfer(BurstTrain train, uint8_t* data, uint32_t command, Purp
   for (size_t i = 0; i < others; ++i) more_ports[i].finish();
 }
 
+template <class Chain, class Tiles, class Other>
+void DmaEngine::serve(JobQueue& jobs, const Chain& chain, const Tiles& tiles, const Other& other) {
+  common_.guard.run([&] {
+    for (;;) {
+      const Job& job = jobs.front(common_.account);
+      if (job.chained != nullptr) {
+        chain(job);
+      } else if (operation_of(job.command).walk == Walk::kTiles) {
+        TileWalk walk(job);
+        tiles(job, walk);
+      } else {
+        other(job);
+      }
+      common_.account.attribute(job.index);
+      jobs.pop();
+    }
+  });
+}
+
 InputDma::InputDma(sc_core::sc_module_name name, const DmaConfig& config, const DebugConfig& debug, const Ports& ports)
     : DmaEngine(name, Unit::kDmaIn, Purpose::kInput, config.input_ports, debug, ports.common),
       loads_kv_(config.input_loads_kv),
@@ -97,21 +113,10 @@ InputDma::InputDma(sc_core::sc_module_name name, const DmaConfig& config, const 
 }
 
 void InputDma::run() {
-  common_.guard.run([this] {
-    for (;;) {
-      const Job& job = ports_.jobs.front(common_.account);
-      if (job.chained != nullptr) {
-        load_chain(job);
-      } else if (operation_of(job.command).walk == Walk::kTiles) {
-        TileWalk walk(job);
-        load_tiles(job, walk, false);
-      } else {
-        load_chunks(job);
-      }
-      common_.account.attribute(job.index);
-      ports_.jobs.pop();
-    }
-  });
+  serve(
+      ports_.jobs, [this](const Job& first) { load_chain(first); },
+      [this](const Job& job, TileWalk& walk) { load_tiles(job, walk, false); },
+      [this](const Job& job) { load_chunks(job); });
 }
 
 void InputDma::load_chain(const Job& first) {
@@ -125,7 +130,7 @@ void InputDma::load_chain(const Job& first) {
 
 void InputDma::load_tiles(const Job& job, TileWalk& walk, bool one_row) {
   for (Tile tile; walk.next(tile);) {
-    if (tile.b_new && loads_kv_ && is_kv(job.command)) load_operand_b(job, tile);
+    if (tile.b_new && loads_kv_ && isa::reads_kv(job.command)) load_operand_b(job, tile);
     if (tile.a_new) load_operand_a(job, tile);
     if (tile.out_last && job.command.residual) load_residual(job, tile);
     if (one_row && tile.row_last) return;
@@ -181,21 +186,10 @@ WeightDma::WeightDma(sc_core::sc_module_name name, const DmaConfig& config, cons
 }
 
 void WeightDma::run() {
-  common_.guard.run([this] {
-    for (;;) {
-      const Job& job = ports_.jobs.front(common_.account);
-      if (job.chained != nullptr) {
-        load_chain(job);
-      } else if (operation_of(job.command).walk == Walk::kTiles) {
-        TileWalk walk(job);
-        load_tiles(job, walk, false);
-      } else {
-        load_records(job, 0, job.n);
-      }
-      common_.account.attribute(job.index);
-      ports_.jobs.pop();
-    }
-  });
+  serve(
+      ports_.jobs, [this](const Job& first) { load_chain(first); },
+      [this](const Job& job, TileWalk& walk) { load_tiles(job, walk, false); },
+      [this](const Job& job) { load_records(job, 0, job.n); });
 }
 
 void WeightDma::load_chain(const Job& first) {
@@ -226,7 +220,7 @@ void WeightDma::load_records(const Job& job, int n0, int n) {
 
 void WeightDma::load_operand_b(const Job& job, const Tile& tile) {
   const MatrixBlock block = plan_operand_b(job, tile);
-  if (leaves_kv_ && is_kv(job.command))
+  if (leaves_kv_ && isa::reads_kv(job.command))
     return ports_.weight.reserve(common_.account, static_cast<int64_t>(block.train.bytes()));
   common_.scoreboard.wait_for(job, job.command.wait_b, block.train, common_.account);
   uint8_t* slot = ports_.weight.acquire_free(common_.account, static_cast<int64_t>(block.train.bytes()));

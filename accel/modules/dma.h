@@ -79,6 +79,10 @@ class DmaEngine : public sc_core::sc_module {
   void transfer(BurstTrain train, uint8_t* data, uint32_t command) { transfer(train, data, command, purpose_); }
   void transfer(BurstTrain train, uint8_t* data, uint32_t command, Purpose purpose);
 
+  /// A loader's process: a chain with all its commands, a GEMM tile by tile, anything else.
+  template <class Chain, class Tiles, class Other>
+  void serve(JobQueue& jobs, const Chain& chain, const Tiles& tiles, const Other& other);
+
   const Common common_;
 
  private:

@@ -27,12 +27,14 @@ class Builder {
  private:
   // lower.cpp
   void reserve_activations();
+  // lower_ends.cpp
   void embedding();
+  void classifier();
+  void auxiliary_head(isa::Command aux);
+  // lower_block.cpp
   void block(int index, const network::QuantBlock* weights);
   void attention(int index, const network::QuantBlock* weights);
-  void classifier();
   void attend(uint8_t block, uint8_t image, const network::QuantBlock* weights);
-  void auxiliary_head(isa::Command aux);
   // lower_selector.cpp
   void selector(int stage, int before_block);
   void heatvit_scores(int stage, uint8_t block);

@@ -158,13 +158,9 @@ void Builder::heatvit_scores(int stage, uint8_t block) {
   const int heads = spec_.heads, d = spec_.head_dim();
   const isa::Extent rows{0, static_cast<uint16_t>(heads)};  // token x head
   const std::string prefix = prefix_of(stage);
-  const auto layer = [&](Op op, isa::Extent m, int k, int n, Activation activation, const network::Requant* gelu) {
-    Command c = command(Opcode::kGemm, block, op);
-    c.m = m;
-    c.k = fixed_extent(k);
-    c.n = fixed_extent(n);
-    c.activation = activation;
-    if (gelu != nullptr) c.multiplier2 = gelu->multiplier, c.shift2 = gelu->shift;
+  const auto layer = [&](Op op, int k, int n, Activation activation, const network::Requant* gelu) {
+    Command c = selector_layer(block, op, k, n, activation, gelu);
+    c.m = rows;
     return c;
   };
 
@@ -172,15 +168,15 @@ void Builder::heatvit_scores(int stage, uint8_t block) {
   View normed = normed_;
   normed.pitch = static_cast<uint32_t>(d * operand_bytes());
   layernorm(block, Op::kSelNorm, rows, d, w != nullptr ? &w->norm : nullptr, x_, normed);
-  linear(layer(Op::kSelLocal, rows, d, d / 2, Activation::kGelu, w != nullptr ? &w->local_gelu : nullptr),
-         prefix + "local", w != nullptr ? &w->local : nullptr, normed, sel_features_);
+  linear(layer(Op::kSelLocal, d, d / 2, Activation::kGelu, w != nullptr ? &w->local_gelu : nullptr), prefix + "local",
+         w != nullptr ? &w->local : nullptr, normed, sel_features_);
 
   global_feature(block);
-  linear(layer(Op::kSelMlp1, rows, d, d / 2, Activation::kGelu, w != nullptr ? &w->mlp1_gelu : nullptr),
-         prefix + "mlp1", w != nullptr ? &w->mlp1 : nullptr, sel_features_, sel_mlp1_);
-  linear(layer(Op::kSelMlp2, rows, d / 2, d / 4, Activation::kGelu, w != nullptr ? &w->mlp2_gelu : nullptr),
-         prefix + "mlp2", w != nullptr ? &w->mlp2 : nullptr, sel_mlp1_, sel_mlp2_);
-  Command keep = layer(Op::kSelKeep, rows, d / 4, 2, Activation::kSoftmax, nullptr);
+  linear(layer(Op::kSelMlp1, d, d / 2, Activation::kGelu, w != nullptr ? &w->mlp1_gelu : nullptr), prefix + "mlp1",
+         w != nullptr ? &w->mlp1 : nullptr, sel_features_, sel_mlp1_);
+  linear(layer(Op::kSelMlp2, d / 2, d / 4, Activation::kGelu, w != nullptr ? &w->mlp2_gelu : nullptr), prefix + "mlp2",
+         w != nullptr ? &w->mlp2 : nullptr, sel_mlp1_, sel_mlp2_);
+  Command keep = layer(Op::kSelKeep, d / 4, 2, Activation::kSoftmax, nullptr);
   keep.panel = true;
   keep.c_type = Element::kUint16;
   linear(keep, prefix + "keep", w != nullptr ? &w->keep : nullptr, sel_mlp2_, sel_keep_);

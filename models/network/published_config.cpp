@@ -147,7 +147,8 @@ void read_id2label(const Reader& reader) {
     const size_t index = std::strtoul(key.c_str(), nullptr, 10);
     if (index >= names.size() || !value.is_string()) return;  // not a list of all classes
     names[index] = value.get<std::string>();
-    if (names[index] == "LABEL_" + key) return;  // transformers' placeholder
+    if (names[index] == "LABEL_" + key)
+      return;  // transformers writes LABEL_0, LABEL_1, ... where nobody named the classes
   }
   reader.class_names(std::move(names));
 }

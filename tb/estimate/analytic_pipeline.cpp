@@ -166,7 +166,7 @@ Pipeline::GemmCosts Pipeline::gemm_costs(const Job& job) const {
   const isa::Command& c = job.command;
   GemmCosts costs(job);
   costs.panel = c.panel;
-  costs.kv_by_input = config_.dma.input_loads_kv && c.layout_b != isa::LayoutB::kPacked && c.wait_b != 0;
+  costs.kv_by_input = config_.dma.input_loads_kv && isa::reads_kv(c);
   costs.operand = config_.accel.operand_bytes();
   costs.residual = c.residual;
   costs.m_outer = c.panel || c.order == isa::LoopOrder::kMN;
@@ -353,7 +353,7 @@ void Pipeline::begin(const IssueTimes& issued, const Stores& a) {
 double Pipeline::run(const Job& job, const IssueTimes& issued, const Stores& a, const Stores& b) {
   from_a_ = &a, from_b_ = &b;
   begin(issued, a);
-  double& b_engine = config_.dma.input_loads_kv && job.command.layout_b != isa::LayoutB::kPacked ? in_ : weights_;
+  double& b_engine = config_.dma.input_loads_kv && isa::reads_kv(job.command) ? in_ : weights_;
   b_engine = std::max(b_engine, b.job == nullptr ? b.done : b.before);
   const double done = modules::operation_of(job.command).walk == Walk::kTiles ? gemm(job) : chunks(job);
   return config_.control.overlap == soc::Overlap::kNone ? in_turn(issued) : done;

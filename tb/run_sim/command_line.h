@@ -16,7 +16,7 @@ namespace heatvit::tb {
 
 struct Option {
   std::string name;
-  std::string argument;  // its placeholder in the help; empty: a switch
+  std::string argument;  // what the help calls its value (FILE, N); empty: a switch, which takes none
   std::string help;
   bool repeatable = false;
 };

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstring>
 #include <map>
 
 #include "accel/isa/errors.h"
@@ -217,6 +218,22 @@ TEST(Chain, WhatCannotWorkIsRefusedInALine) {
   EXPECT_NE(error([](SocConfig& c) { c.accel.tile_n = 32; }).find("tile.n"), std::string::npos);
   EXPECT_NE(error([](SocConfig& c) { c.accel.softmax = isa::SoftmaxPlacement::kSeparate; }).find("softmax"),
             std::string::npos);
+}
+
+TEST(Chain, AListThatEndsWithinOneStopsTheRun) {
+  EXPECT_EQ(isolated([] {
+              const SocConfig config = hardware()[3];
+              lower::Program program = lower::lower(small_spec(), config.accel, {}, nullptr);
+              const size_t last = program.commands.size() - 2;  // in front of END
+              isa::Command command = program.commands[last];
+              command.chain = true;
+              const isa::CommandWords words = isa::encode(command);
+              std::memcpy(program.constants.data() + program.command_list.address + last * isa::kCommandBytes,
+                          words.data(), isa::kCommandBytes);
+              soc::Simulator(config, program, soc::Mode::kTiming).run({});
+              return std::string("ran");
+            }),
+            "exception: the command list ends within a chain");
 }
 
 // What they are for: a network whose units wait for each other takes less time, and none of its bytes are more.

@@ -72,13 +72,6 @@ class Sweeps : public ::testing::Test {
     EXPECT_EQ(outcome.code, 0) << outcome.err;
   }
 
-  void expect_refused(const std::vector<std::string>& words, const std::string& part) {
-    const Outcome outcome = run_sim(words);
-    EXPECT_EQ(outcome.code, 2) << outcome.err;
-    EXPECT_THAT(outcome.err, HasSubstr(part));
-    EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
-  }
-
   void expect_sweep_refused(const std::string& text, const std::string& part) {
     const std::string out = folder_.path("refused.sqlite");
     expect_refused({"sweep", "--config", ini(text), "--out", out}, part);
@@ -441,7 +434,7 @@ TEST_F(Sweeps, RunAsASlurmArrayWithATaskKilledAndRequeued) {
   // The task that was killed found its earlier points again: 48 in its file, fewer of them from its last run.
   const std::string log = read_file(cluster + "/log/task-1.log");
   EXPECT_THAT(log, HasSubstr("48 of 384 in the file"));
-  EXPECT_EQ(log.find("48 points"), std::string::npos) << log;
+  EXPECT_EQ(log.find("  48 points in"), std::string::npos) << log;
   sweep(config, whole, {"--jobs", "2"});
   EXPECT_THAT(query(whole, "SELECT count(*) FROM point WHERE state = 'done'"), ElementsAre("384"));
   EXPECT_EQ(points(cluster + "/merged.sqlite"), points(whole));

@@ -1,10 +1,12 @@
 #include "tb/tests/tb/run_sim/cli_support.h"
 
 #include <fcntl.h>
+#include <gmock/gmock.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstring>
 #include <nlohmann/json.hpp>
@@ -45,6 +47,14 @@ Outcome run_sim(const std::vector<std::string>& arguments, int interrupt_after_m
   waitpid(child, &status, 0);
   const int code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
   return {code, read_file(folder.path("out")), read_file(folder.path("err"))};
+}
+
+void expect_refused(const std::vector<std::string>& arguments, const std::string& part) {
+  const Outcome outcome = run_sim(arguments);
+  EXPECT_EQ(outcome.code, 2) << outcome.err;
+  EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
+  EXPECT_THAT(outcome.err, ::testing::HasSubstr(part));
+  EXPECT_EQ(outcome.out, "");
 }
 
 std::string bmp(int width, int height, uint32_t seed) {

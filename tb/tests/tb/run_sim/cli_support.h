@@ -16,6 +16,9 @@ struct Outcome {
 /// Runs to the end. `interrupt_after_ms` >= 0: SIGINT after that long.
 Outcome run_sim(const std::vector<std::string>& arguments, int interrupt_after_ms = -1);
 
+/// Exit code 2, one line on stderr that holds `part`, nothing on stdout.
+void expect_refused(const std::vector<std::string>& arguments, const std::string& part);
+
 /// A 24-bit BMP picture that depends on `seed`.
 std::string bmp(int width, int height, uint32_t seed);
 

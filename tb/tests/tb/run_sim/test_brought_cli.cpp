@@ -20,13 +20,6 @@ using ::testing::Not;
 
 class BroughtCli : public ::testing::Test {
  protected:
-  static void expect_refused(const std::vector<std::string>& arguments, const std::string& part) {
-    const Outcome outcome = run_sim(arguments);
-    EXPECT_EQ(outcome.code, 2) << outcome.err;
-    EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
-    EXPECT_THAT(outcome.err, HasSubstr(part));
-  }
-
   static Outcome done(const std::vector<std::string>& arguments) {
     Outcome outcome = run_sim(arguments);
     EXPECT_EQ(outcome.code, 0) << outcome.err;

@@ -21,15 +21,6 @@ using ::testing::HasSubstr;
 
 class FilesCli : public ::testing::Test {
  protected:
-  /// Exit code 2, one line on stderr that holds `part`, nothing on stdout.
-  static void expect_refused(const std::vector<std::string>& arguments, const std::string& part) {
-    const Outcome outcome = run_sim(arguments);
-    EXPECT_EQ(outcome.code, 2) << outcome.err;
-    EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
-    EXPECT_THAT(outcome.err, HasSubstr(part));
-    EXPECT_EQ(outcome.out, "");
-  }
-
   std::string small_run(const std::string& name) {
     EXPECT_EQ(run_sim({"--model", "deit-micro", "--quiet", "--json", folder_.path(name)}).code, 0);
     return folder_.path(name);

@@ -35,14 +35,6 @@ class PointsCli : public ::testing::Test {
     return outcome;
   }
 
-  static void expect_refused(const std::vector<std::string>& arguments, const std::string& part) {
-    const Outcome outcome = run_sim(arguments);
-    EXPECT_EQ(outcome.code, 2) << outcome.err;
-    EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
-    EXPECT_THAT(outcome.err, HasSubstr(part));
-    EXPECT_EQ(outcome.out, "");
-  }
-
   json run(const std::string& name, std::vector<std::string> arguments) {
     arguments.insert(arguments.end(), {"--quiet", "--json", folder_.path(name)});
     done(arguments);
