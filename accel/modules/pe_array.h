@@ -49,7 +49,7 @@ class PeArray : public sc_core::sc_module {
   };
   void gemm_chain(const Job& first);
   /// Steps of a walk: all, or those of a row tile.
-  void gemm(const Job& job, TileWalk& walk, Operands& operands, bool one_row);
+  void gemm(const Job& job, TileWalk& walk, Operands& from, bool one_row);
   void multiply(const Job& job, const Tile& tile, const SlotView& a, const SlotView& b, uint8_t* accumulator);
   template <class A, class B, class Acc>
   void multiply_as(const Job& job, const Tile& tile, const SlotView& a, const SlotView& b, uint8_t* accumulator);

@@ -395,11 +395,12 @@ void VectorUnit::compute_chunk(const Job& job, const Chunk& k, const uint8_t* in
       mean_tokens(job, k, in8, out8);
       if (c.front >= 1 && ports_.tap.tapped("token_mean")) {
         // The unit leaves out one row in front: of more it sees the last.
-        const auto seen = static_cast<size_t>(job.tokens - c.front + 1);
-        ports_.tap.take({"token_mean",
-                         {{"tokens", static_cast<int>(seen)}, {"columns", k.columns}, {"candidates", job.candidates()}},
-                         {tap_array("x", false, in8 + (c.front - size_t{1}) * columns, seen * columns),
-                          tap_array("mean", true, reinterpret_cast<const int8_t*>(mean_row_.data()), columns)}});
+        const int seen = job.tokens - c.front + 1;
+        ports_.tap.take(
+            {"token_mean",
+             {{"tokens", seen}, {"columns", k.columns}, {"candidates", job.candidates()}},
+             {tap_array("x", false, in8 + (c.front - size_t{1}) * columns, static_cast<size_t>(seen) * columns),
+              tap_array("mean", true, reinterpret_cast<const int8_t*>(mean_row_.data()), columns)}});
       }
       break;
     case Opcode::kColumnMaxAdd:

@@ -250,7 +250,8 @@ void read_model_args(const Reader& arguments) {
       "drop_path_rate", "attn_drop_rate",   "proj_drop_rate", "fix_init",    "pos_drop_rate", "patch_drop_rate",
       "pos_embed",      "dynamic_img_size", "dynamic_img_pad"};
   for (const auto& [key, value] : arguments.object().items()) {
-    const bool set = !value.is_null() && value != false && value != "";
+    const bool set =
+        !value.is_null() && value != false && !(value.is_string() && value.get_ref<const std::string&>().empty());
     if (set && std::find(std::begin(kKnown), std::end(kKnown), key) == std::end(kKnown))
       arguments.fail("'model_args': '" + key + "' is not computed here");
   }

@@ -144,10 +144,10 @@ std::vector<uint64_t> latin_plan(const Space& space, uint64_t samples, uint32_t 
   std::mt19937_64 random(seed);
   std::vector<uint64_t> points(samples);  // numbers, axis by axis
   std::vector<uint64_t> strata(samples);
-  for (size_t a = 0; a < space.axes().size(); ++a) {
+  for (const auto& axis : space.axes()) {
     std::iota(strata.begin(), strata.end(), uint64_t{0});
     for (size_t i = strata.size(); i > 1; --i) std::swap(strata[i - 1], strata[draw(random, i)]);
-    const uint64_t levels = space.axes()[a].values.size();
+    const uint64_t levels = axis.values.size();
     for (size_t i = 0; i < points.size(); ++i)
       points[i] = points[i] * levels + (2 * strata[i] + 1) * levels / (2 * samples);
   }
