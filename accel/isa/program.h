@@ -26,7 +26,9 @@ struct Program {
   std::vector<Command> commands;  // the last one is kEnd
   std::vector<Region> regions;    // commands, image, weights, residual stream, scratch, logits: disjoint, 64-byte
                                   // aligned; DDR, or on chip
-  Region command_list, image, residual, logits;
+  Region command_list, image, residual;
+  Region logits;                          // of all images, a row each
+  Element logits_type = Element::kInt32;  // of a network without a classifier the operands'
   std::vector<uint8_t> constants;  // initial DDR content from address 0: commands first, then weights (with_data)
   uint32_t memory_bytes = 0;       // all regions in DDR end before this address
 };

@@ -27,6 +27,8 @@ struct Simulator::Impl {
   void load_image(size_t image, const std::vector<int8_t>* pixels);
   void complete(uint32_t index);
   void collect_images(ImageResult& result);
+  template <class T>
+  std::vector<int32_t> values_at(uint32_t address, uint32_t bytes);  // what lies in DDR
   void collect(ImageResult& result);
   void simulate();
   uint64_t moved();
@@ -353,6 +355,13 @@ void Simulator::Impl::collect(ImageResult& r) {
   collect_images(r);
 }
 
+template <class T>
+std::vector<int32_t> Simulator::Impl::values_at(uint32_t address, uint32_t bytes) {
+  std::vector<T> values(bytes / sizeof(T));
+  board.ddr.peek(address, values.data(), bytes);
+  return {values.begin(), values.end()};
+}
+
 void Simulator::Impl::collect_images(ImageResult& r) {
   const auto images = static_cast<size_t>(program->hw.batch);
   r.others.resize(images - 1);
@@ -375,8 +384,12 @@ void Simulator::Impl::collect_images(ImageResult& r) {
     image.kept_counts = board.accelerator.token_selector().kept_counts(static_cast<int>(b));
     if (!board.accelerator.functional()) continue;
     image.kept = board.accelerator.token_selector().kept(static_cast<int>(b));
-    image.logits.resize(bytes / sizeof(int32_t));
-    board.ddr.peek(program->logits.address + static_cast<uint32_t>(b) * bytes, image.logits.data(), bytes);
+    const uint32_t from = program->logits.address + static_cast<uint32_t>(b) * bytes;
+    switch (program->logits_type) {
+      case isa::Element::kInt8: image.logits = values_at<int8_t>(from, bytes); break;
+      case isa::Element::kInt16: image.logits = values_at<int16_t>(from, bytes); break;
+      default: image.logits = values_at<int32_t>(from, bytes);
+    }
   }
 }
 

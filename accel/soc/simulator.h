@@ -28,7 +28,7 @@ struct ImageInput {
 
 /// What came out for one image.
 struct ImageOutcome {
-  std::vector<int32_t> logits;         // functional; Q16
+  std::vector<int32_t> logits;         // functional; Q16, or the features of a network without a classifier
   std::vector<int> tokens;             // entering each block
   std::vector<int> kept_counts;        // after each selector
   std::vector<std::vector<int>> kept;  // functional: patch indices after each selector

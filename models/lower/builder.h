@@ -83,6 +83,9 @@ class Builder {
   /// The mean over the patch tokens of every image, dense.
   View pooled();
 
+  /// Class token and mean over the patch tokens of the normalised rows, side by side in `to`, a row an image.
+  View class_and_mean(const View& to);
+
   /// A command whose operands are activations.
   isa::Command command(isa::Opcode opcode, uint8_t block, isa::Op op) const;
 
@@ -107,7 +110,7 @@ class Builder {
   bool fused_softmax_ = false;
   bool norm_done_ = false;  // of the next block, in the chain of this one
 
-  View image_, x_, cls_, pooled_, normed_, qkv_, scores_, probabilities_, attended_, hidden_, logits_;
+  View image_, x_, cls_, pooled_, both_, normed_, qkv_, scores_, probabilities_, attended_, hidden_, logits_;
   View stem_[2], head_logits_, aux_logits_;
   View sel_features_, sel_mlp1_, sel_mlp2_, sel_keep_, sel_mean_, sel_head1_, sel_weight_;
 };

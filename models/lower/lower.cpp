@@ -201,12 +201,18 @@ void Builder::reserve_activations() {
                      ", buffer.chip_kib is " + std::to_string(hw_.chip_kib));
   attended_ = view("attended", rows, d);
   hidden_ = view("hidden", rows, spec_.mlp_hidden * operand_bytes());
-  logits_ = view("logits", images, spec_.classes * 4);
+  // Means are written for a row a token of the last image, behind one of each before it.
+  const bool both = spec_.pooling == zoo::Pooling::kClassMean;
+  const int mean_rows = t + images - 1;
+  if (spec_.has_classifier())
+    logits_ = view("logits", images, spec_.classes * 4);
+  else
+    logits_ = view("features", both ? mean_rows : images, spec_.outputs() * operand_bytes());
+  if (both && spec_.has_classifier()) both_ = view("class_and_mean", mean_rows, 2 * d);
   if (images > 1)
     cls_ =
         view("cls_rows", images * (spec_.two_heads() ? 2 : 1), spec_.dim * std::max(residual_bytes(), operand_bytes()));
-  if (spec_.pooling == zoo::Pooling::kMean)  // a row a token of the last image, behind one of each before it
-    pooled_ = view("pooled", t + images - 1, spec_.dim * residual_bytes());
+  if (spec_.pooling == zoo::Pooling::kMean) pooled_ = view("pooled", mean_rows, spec_.dim * residual_bytes());
   if (!spec_.stem.empty()) {  // two maps in turn, each as large as the largest that comes to lie there
     int size = spec_.image_size, pixels[2] = {}, row_bytes[2] = {};
     for (size_t i = 0; i < spec_.stem.size(); ++i) {
@@ -240,7 +246,8 @@ void Builder::reserve_activations() {
 
 Program Builder::build() {
   const auto images = static_cast<uint64_t>(hw_.batch);
-  const uint64_t most = 14 + 2 * images + static_cast<uint64_t>(spec_.depth) * (6 + 3 * images) +
+  const uint64_t means = spec_.pooling == zoo::Pooling::kClassMean ? images : 0;
+  const uint64_t most = 14 + 2 * images + means + static_cast<uint64_t>(spec_.depth) * (6 + 3 * images) +
                         pruning_.positions.size() * (9 + 3 * images);
   command_list_ = map_.reserve("commands", most * isa::kCommandBytes);
 
@@ -276,6 +283,8 @@ Program Builder::build() {
   p.image = image_.region;
   p.residual = x_.region;
   p.logits = logits_.region;
+  p.logits_type = spec_.has_classifier() ? isa::Element::kInt32 : hw_.operand_type();
+  p.logits.bytes = static_cast<uint32_t>(hw_.batch) * logits_.pitch;
   p.memory_bytes = map_.end();
   p.regions = map_.take_regions();
   p.constants = map_.take_content();

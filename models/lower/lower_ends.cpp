@@ -111,21 +111,55 @@ View Builder::pooled() {
   return pooled_;
 }
 
+View Builder::class_and_mean(const View& to) {
+  // As in pooled(): the mean beside every row from an image's own on, of which the next image's replaces all but one.
+  uint32_t row = 0;
+  for_each_image(normed_.region, [&](uint8_t image) {
+    Command mean = command(Opcode::kTokenMean, isa::kHeadBlock, Op::kCls);
+    mean.image = image;
+    mean.a_behind = image != 0;
+    mean.m = kTokens;
+    mean.front = static_cast<uint8_t>(spec_.front_tokens());
+    mean.n = fixed_extent(spec_.dim);
+    tile_columns(mean, hw_, operand_bytes(), spec_.max_tokens(), spec_.dim);
+    View right = to;
+    right.offset = row * to.pitch + normed_.pitch;
+    emit(mean, &normed_, nullptr, nullptr, &right);
+
+    Command copy = command(Opcode::kCopy, isa::kHeadBlock, Op::kCls);
+    copy.image = image;
+    copy.a_behind = image != 0;
+    copy.a_type = copy.c_type = Element::kInt8;  // rows of bytes
+    copy.m = fixed_extent(1);
+    copy.n = fixed_extent(static_cast<int>(normed_.pitch));
+    tile_rows(copy, hw_, static_cast<int>(normed_.pitch), static_cast<int>(normed_.pitch), 1);
+    View left = to;
+    left.offset = row++ * to.pitch;
+    emit(copy, &normed_, nullptr, nullptr, &left);
+  });
+  return to;
+}
+
 void Builder::classifier() {
   const auto* norm = model_ != nullptr ? &model_->norm : nullptr;
   const isa::Extent images = fixed_extent(hw_.batch);
-  View cls_rows = normed_;
-  if (spec_.aux_head()) {
+  const View to = spec_.has_classifier() ? normed_ : logits_;
+  View cls_rows = to;
+  if (spec_.pooling == zoo::Pooling::kClassMean) {
+    layernorm(isa::kHeadBlock, Op::kNorm, kTokens, spec_.dim, norm, x_, normed_);
+    cls_rows = class_and_mean(spec_.has_classifier() ? both_ : logits_);
+  } else if (spec_.aux_head()) {
     layernorm(isa::kHeadBlock, Op::kNorm, kTokens, spec_.dim, norm, x_, normed_);
     cls_rows = gather_front(normed_, 1);
   } else if (spec_.pooling == zoo::Pooling::kMean) {
-    layernorm(isa::kHeadBlock, Op::kNorm, images, spec_.dim, norm, pooled(), normed_);
+    layernorm(isa::kHeadBlock, Op::kNorm, images, spec_.dim, norm, pooled(), to);
   } else {
     const int tokens = spec_.two_heads() ? 2 : 1;
     layernorm(isa::kHeadBlock, Op::kNorm, fixed_extent(tokens * hw_.batch), spec_.dim, norm, gather_front(x_, tokens),
-              normed_);
+              to);
     cls_rows.pitch *= static_cast<uint32_t>(tokens);  // side by side
   }
+  if (!spec_.has_classifier()) return;
   Command head = command(Opcode::kGemm, isa::kHeadBlock, Op::kHead);
   head.m = images;
   head.k = fixed_extent(spec_.head_inputs());

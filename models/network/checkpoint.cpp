@@ -21,7 +21,7 @@ int extent(const WeightSource& source, const std::string& name, size_t axis) {
   const auto shape = source.shape(name);
   if (!shape || axis >= shape->size()) {
     throw InputError(source.describe() + ": there is no " + (shape ? "such axis of tensor" : "tensor") + " '" + name +
-                     "', so this is no vision transformer with a classifier");
+                     "', so this is no vision transformer");
   }
   return static_cast<int>(std::min<int64_t>((*shape)[axis], 1'000'000));
 }
@@ -50,7 +50,7 @@ zoo::ModelSpec shape_of(const WeightSource& source) {
   spec.dim = extent(source, "patch_embed.proj.weight", 0);
   while (source.has("blocks." + std::to_string(spec.depth) + ".norm1.weight")) ++spec.depth;
   spec.mlp_hidden = extent(source, "blocks.0.mlp.fc1.weight", 0);
-  spec.classes = extent(source, "head.weight", 0);
+  spec.classes = source.has("head.weight") ? extent(source, "head.weight", 0) : 0;
   spec.qkv_bias = source.shape("blocks.0.attn.qkv.bias").has_value();
   spec.class_token = source.has("cls_token");
   // timm's networks that classify the mean of the patches have their last norm behind it.
@@ -97,16 +97,17 @@ Checkpoint recognise_checkpoint(const std::string& path, const CheckpointHints& 
   zoo::ModelSpec& spec = checkpoint.spec;
   checkpoint.form = source->form();
   if (hints.model != nullptr) {
-    spec = fit_to_checkpoint(path, *hints.model);
+    spec =
+        fit_to_checkpoint(path, hints.image_size == 0 ? *hints.model : at_image_size(*hints.model, hints.image_size));
     if (!description_in(path)) with_published_config(weights::folder_of(path), spec, &checkpoint.read);
   } else if (auto inside = description_in(path)) {
-    spec = fit_to(*source, *inside);
+    spec = fit_to(*source, hints.image_size == 0 ? *inside : at_image_size(*inside, hints.image_size));
   } else {
     source->expect_known();
     spec = shape_of(*source);
     spec.name = name_of(path);
     spec.heads = 1;  // until it is told
-    spec = fit_to(*source, spec);
+    spec = fit_to(*source, hints.image_size == 0 ? spec : at_image_size(spec, hints.image_size));
     spec.heads = hints.heads;
     spec = with_published_config(weights::folder_of(path), spec, &checkpoint.read);
     if (spec.heads == 0) {
@@ -136,6 +137,7 @@ zoo::ModelSpec fit_to_checkpoint(const std::string& path, const zoo::ModelSpec& 
     inside->base = spec.base;
     inside->selectors = spec.selectors;
     inside->weights = spec.weights;
+    if (spec.size_asked) *inside = at_image_size(*inside, spec.image_size);
     return fit_to(*source, *inside);
   }
   return with_published_config(weights::folder_of(path), fit_to(*source, spec));

@@ -14,6 +14,7 @@ constexpr char kDescriptionKey[] = "heatvit.description";  // metadata of our ow
 struct CheckpointHints {
   std::string name;                       // of the network; empty: the folder's or the file's
   int heads = 0;                          // 0: not known
+  int image_size = 0;                     // that the network shall have; 0: the checkpoint's
   const zoo::ModelSpec* model = nullptr;  // the network, where it is known
 };
 

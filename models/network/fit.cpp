@@ -1,11 +1,13 @@
 #include "models/network/fit.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <string>
 
 #include "accel/isa/errors.h"
 #include "accel/isa/layout.h"
+#include "models/network/resample.h"
 
 namespace heatvit::network {
 namespace {
@@ -52,6 +54,10 @@ void fit_parts(const WeightSource& source, zoo::ModelSpec& spec) {
   if (const int64_t registers = extent(source, "reg_token", 1); registers > 0 && registers < isa::kMaxSequence)
     spec.registers = static_cast<int>(registers);
   if (source.shape("blocks.0.ls1.gamma")) spec.layer_scale = true;
+  // A head as wide as two tokens, of which no distillation token is one: DINOv2's.
+  if (extent(source, "head.weight", 1) == 2 * int64_t{spec.dim} && spec.pooling == zoo::Pooling::kClass &&
+      spec.classifier == zoo::Classifier::kOne)
+    spec.pooling = zoo::Pooling::kClassMean;
   if (spec.pooling == zoo::Pooling::kClass && source.shape("fc_norm.weight") && !source.shape("norm.weight"))
     throw InputError(
         source.describe() +
@@ -75,11 +81,6 @@ zoo::ModelSpec fit_to(const WeightSource& source, zoo::ModelSpec spec) {
   if (spec.stem.empty()) {
     expect(source, spec, "the patch size", extent(source, "patch_embed.proj.weight", 3), spec.patch_size());
   }
-  if (extent(source, "head.weight", 1) == 2 * int64_t{spec.dim})
-    throw InputError(
-        source.describe() +
-        ": its head looks at the class token and the mean over the patches side by side (DINOv2's), which is "
-        "not computed here");
   if (const int64_t classes = extent(source, "head.weight", 0); classes != 0 && classes != spec.classes) {
     spec.classes = static_cast<int>(classes);
     spec.class_list = {};
@@ -87,19 +88,46 @@ zoo::ModelSpec fit_to(const WeightSource& source, zoo::ModelSpec spec) {
   }
   fit_parts(source, spec);
   if (const int64_t rows = extent(source, "pos_embed", 1); rows > 0) {
-    const int grid = grid_of(rows, spec);
-    spec.image_size = grid * spec.patch_size();
-    spec.patch_grid = grid;
+    if (const int grid = grid_of(rows, spec); !spec.size_asked) {
+      spec.image_size = grid * spec.patch_size();
+      spec.patch_grid = grid;
+    }
   }
   zoo::check(spec, source.describe());
   return spec;
 }
 
-int placed_tokens(const WeightSource& source, const zoo::ModelSpec& spec) {
+zoo::ModelSpec at_image_size(zoo::ModelSpec spec, int pixels) {
+  const int patch = spec.patch_size();
+  if (pixels % patch != 0)
+    throw InputError("an image of " + std::to_string(pixels) + " pixels a side is not divided by the patches' " +
+                     std::to_string(patch));
+  spec.image_size = pixels;
+  spec.patch_grid = pixels / patch;
+  spec.size_asked = true;
+  return spec;
+}
+
+bool resamples(const WeightSource& source, const zoo::ModelSpec& spec) {
+  return spec.size_asked && grid_of(extent(source, "pos_embed", 1), spec) != spec.patch_grid;
+}
+
+Positions read_positions(const WeightSource& source, const zoo::ModelSpec& spec) {
   const int64_t rows = extent(source, "pos_embed", 1);
-  for (const int placed : placings(spec))
-    if (rows == placed + spec.patches()) return placed;
-  return placings(spec).front();
+  const int grid = spec.size_asked ? grid_of(rows, spec) : spec.patch_grid;
+  const auto all = placings(spec);
+  const auto found =
+      std::find_if(all.begin(), all.end(), [&](int front) { return rows == front + int64_t{grid} * grid; });
+  Positions positions;
+  positions.front = found == all.end() ? all.front() : *found;
+  positions.rows = source.read("pos_embed", {1, int64_t{grid} * grid + positions.front, spec.dim});
+  if (grid == spec.patch_grid) return positions;
+  const auto patches = positions.rows.begin() + static_cast<std::ptrdiff_t>(positions.front) * spec.dim;
+  const std::vector<float> resampled =
+      resample_positions({patches, positions.rows.end()}, grid, spec.patch_grid, spec.dim);
+  positions.rows.erase(patches, positions.rows.end());
+  positions.rows.insert(positions.rows.end(), resampled.begin(), resampled.end());
+  return positions;
 }
 
 }  // namespace heatvit::network

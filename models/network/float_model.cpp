@@ -88,11 +88,10 @@ void read_tokens(FloatModel& model, const WeightSource& source) {
   append("cls_token", spec.class_token ? 1 : 0);
   append("dist_token", spec.distillation_token ? 1 : 0);
   append("reg_token", spec.registers);
-  const int placed = placed_tokens(source, spec);
-  const std::vector<float> position = source.read("pos_embed", {1, spec.patches() + placed, spec.dim});
-  const auto patches = static_cast<std::ptrdiff_t>(placed) * spec.dim;
-  for (size_t i = 0; i < static_cast<size_t>(patches); ++i) model.front[i] += position[i];
-  model.position.assign(position.begin() + patches, position.end());
+  const Positions position = read_positions(source, spec);
+  const auto patches = static_cast<std::ptrdiff_t>(position.front) * spec.dim;
+  for (size_t i = 0; i < static_cast<size_t>(patches); ++i) model.front[i] += position.rows[i];
+  model.position.assign(position.rows.begin() + patches, position.rows.end());
 }
 
 void read_embedding(FloatModel& model, const WeightSource& source) {
@@ -160,7 +159,8 @@ FloatModel load_float_model(const WeightSource& source, const zoo::ModelSpec& sp
   read_embedding(model, source);
   for (int index = 0; index < spec.depth; ++index) model.blocks.push_back(read_block(source, spec, index));
   model.norm = read_norm(source, spec.pooling == zoo::Pooling::kMean ? "fc_norm" : "norm", spec.dim);
-  model.head = read_linear(source, "head", spec.classes, spec.dim);
+  if (spec.has_classifier())
+    model.head = read_linear(source, "head", spec.classes, spec.two_heads() ? spec.dim : spec.head_inputs());
   if (spec.two_heads()) model.head = mean_of(model.head, read_linear(source, "head_dist", spec.classes, spec.dim));
   if (spec.aux_head()) model.aux_head = read_linear(source, "aux_head", spec.classes, spec.dim);
   source.expect_all_read();

@@ -92,7 +92,7 @@ class Reader {
   }
   /// The sides of the picture: a number, or height and width.
   void expect_sides(const char* key) const {
-    if (!has(key)) return;
+    if (!has(key) || spec_.size_asked) return;
     const json& value = object_.at(key);
     if (!value.is_array()) return expect(key, spec_.image_size);
     for (const json& side : value)
@@ -171,7 +171,11 @@ void read_hugging_face(const Reader& reader) {
   }
   reader.expect("patch_size", spec.patch_size());
   reader.expect_sides("image_size");
-  reader.expect("num_labels", spec.classes);
+  if (spec.has_classifier())
+    reader.expect("num_labels", spec.classes);
+  else if (reader.has("architectures") &&
+           reader.object().at("architectures").dump().find("ForImageClassification") != std::string::npos)
+    reader.fail("'architectures' has a classifier, which the weights lack");
   reader.expect("num_channels", 3);
   if (reader.has("quantization_config")) {
     reader.fail(
@@ -184,7 +188,7 @@ void read_hugging_face(const Reader& reader) {
   reader.activation("hidden_act");
   // The defaults of transformers' classes.
   spec.ln_eps = reader.has("layer_norm_eps") ? reader.number("layer_norm_eps", 1e-12, 1e-2) : dino ? 1e-6 : 1e-12;
-  read_id2label(reader);
+  if (spec.has_classifier()) read_id2label(reader);
 }
 
 /// Heads of timm's networks by the first words of their names: 64 values each.
@@ -360,7 +364,7 @@ zoo::ModelSpec with_published_config(const std::string& folder, zoo::ModelSpec s
   const bool dino = hugging_face && described.value("model_type", json()).dump().rfind("\"dinov2", 0) == 0;
   if (hugging_face) read_hugging_face(Reader(network, described, spec));
   if (timm) read_timm(Reader(network, described, spec));
-  if (pictures.is_object()) read_preprocessor(Reader(input, pictures, spec), dino);
+  if (pictures.is_object()) read_preprocessor(Reader(input, pictures, spec), dino || spec.size_asked);
   if (read != nullptr) {
     if (hugging_face || timm) read->push_back(network);
     if (pictures.is_object()) read->push_back(input);

@@ -277,7 +277,7 @@ void visit(Archive& archive, Model& model) {
   archive.vector("position", model.position, size_t(spec.patches()) * size_t(spec.dim));
   for (size_t i = 0; i < model.blocks.size(); ++i) visit_block(archive, numbered("block.", i), model.blocks[i], spec);
   archive.norm("norm", model.norm, spec.dim);
-  archive.linear("head", model.head, spec.classes, spec.head_inputs());
+  if (spec.has_classifier()) archive.linear("head", model.head, spec.classes, spec.head_inputs());
   if (spec.aux_head()) archive.linear("aux_head", model.aux_head, spec.classes, spec.dim);
   for (size_t i = 0; i < model.selectors.size(); ++i) {
     visit_selector(archive, numbered("selector.", i), model.selectors[i], spec);

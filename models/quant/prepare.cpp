@@ -9,6 +9,7 @@
 
 #include "accel/isa/errors.h"
 #include "models/network/checkpoint.h"
+#include "models/network/fit.h"
 #include "models/network/sketch.h"
 #include "models/quant/bias_correction.h"
 #include "models/quant/calibration.h"
@@ -87,6 +88,7 @@ class Preparation {
     const auto backbone = backbone_weights();
     network::FloatModel model = network::load_float_model(*backbone, spec_);
     fingerprint_ = backbone->fingerprint();
+    resampled_ = network::resamples(*backbone, spec_);
     if (starts_with(options_.selectors, kRandom)) {
       add_random_selectors(model, parse_seed(options_.selectors), selector_images());
     } else if (is_file(options_.selectors)) {
@@ -128,6 +130,7 @@ class Preparation {
   const zoo::ModelSpec spec_;
   Metadata metadata_, selector_metadata_;
   std::string fingerprint_;  // of the backbone, once loaded
+  bool resampled_ = false;   // to another image size than the weights'
   bool tuned_ = false;       // the selector file has differences for the backbone
   QuantizeOptions quantize_;
   reference::FloatOptions activations_;
@@ -143,6 +146,9 @@ network::Calibration Preparation::calibrate_backbone(const network::FloatModel& 
     if (!activations_.polynomial) calibration.corrections = correct_biases(model, calibration_, calibration.ranges);
     return calibration;
   }
+  if (resampled_)
+    throw InputError(options_.weights + ": its activation ranges are of another image size than " +
+                     std::to_string(spec_.image_size) + "; give up to 32 photographs with --calibrate DIR");
   if (const auto found = selector_metadata_.find(kRangesKey); tuned_ && found != selector_metadata_.end()) {
     network::Calibration tuned = parse_calibration(found->second, ranges_origin(options_.selectors), spec_);
     tuned.origin = "selectors";

@@ -195,7 +195,10 @@ network::QuantModel Quantizer::run() {
   for (int index = 1; index <= model_.spec.depth; ++index) out.blocks.push_back(block(index));
   const double head_in = scale("head.in");
   out.norm = norm(model_.norm, head_in);
-  out.head = linear(model_.head, head_in, {kLogitScale}, "head");
+  if (model_.spec.has_classifier())
+    out.head = linear(model_.head, head_in, {kLogitScale}, "head");
+  else
+    out.logit_scale = head_in;  // what is pooled comes out as it is
   // logits = head + 0.5 x maximum of aux_head: the factor goes into the ratio.
   if (model_.spec.aux_head()) out.aux_head = linear(model_.aux_head, head_in, {2 * kLogitScale}, "aux_head");
   for (size_t stage = 0; stage < model_.selectors.size(); ++stage) out.selectors.push_back(selector(stage));

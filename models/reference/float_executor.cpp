@@ -101,7 +101,7 @@ class FloatExecutor::Run {
   void attend_head(const std::vector<float>& qkv, int head, std::vector<float>& out);
   void mlp(int block);
   void add_branch(const std::vector<float>& branch);
-  void pool();
+  std::vector<float> mean_of_patches(const std::vector<float>& rows) const;
   void classify();
 
   const network::FloatModel& model_;
@@ -218,21 +218,31 @@ void FloatExecutor::Run::add_branch(const std::vector<float>& branch) {
   observe("residual", state_.x);
 }
 
-// The mean over the patch tokens becomes the only row.
-void FloatExecutor::Run::pool() {
+// The mean over the patch tokens of rows like those of the stream.
+std::vector<float> FloatExecutor::Run::mean_of_patches(const std::vector<float>& rows) const {
   const size_t dim = size_t(model_.spec.dim), count = state_.patches.size();
   std::vector<float> mean(dim, 0.0F);
   const size_t first = size_t(state_.front) * dim;
-  for (size_t i = 0; i < count * dim; ++i) mean[i % dim] += state_.x[first + i];
+  for (size_t i = 0; i < count * dim; ++i) mean[i % dim] += rows[first + i];
   for (float& value : mean) value /= static_cast<float>(std::max<size_t>(count, 1));
-  state_.x = std::move(mean);
+  return mean;
 }
 
 void FloatExecutor::Run::classify() {
-  if (model_.spec.pooling == zoo::Pooling::kMean) pool();
-  const int rows = model_.spec.aux_head() ? state_.tokens() : model_.spec.two_heads() ? 2 : 1;
+  const bool both = model_.spec.pooling == zoo::Pooling::kClassMean;
+  if (model_.spec.pooling == zoo::Pooling::kMean) state_.x = mean_of_patches(state_.x);
+  const int rows = model_.spec.aux_head() || both ? state_.tokens() : model_.spec.two_heads() ? 2 : 1;
   std::vector<float> normed = layer_norm(state_.x.data(), rows, state_.dim, model_.norm, model_.spec.ln_eps);
   observe("head.in", normed);
+  if (both) {
+    const std::vector<float> mean = mean_of_patches(normed);
+    normed.resize(size_t(state_.dim));
+    normed.insert(normed.end(), mean.begin(), mean.end());
+  }
+  if (!model_.spec.has_classifier()) {
+    result_.logits = std::move(normed);
+    return;
+  }
   result_.logits = packed_.head.run(1, normed);
   if (!model_.spec.aux_head()) return;
   normed.erase(normed.begin(), normed.begin() + state_.dim);

@@ -177,12 +177,13 @@ void Pass<A, P>::select(size_t stage) {
 }
 
 // Each column's mean over the rows [first, first + count), rounded as section 8 rounds the selector's.
-Matrix<int16_t> mean_of_rows(const Matrix<int16_t>& x, int first, int count) {
-  Matrix<int16_t> mean(1, x.cols);
+template <typename T>
+Matrix<T> mean_of_rows(const Matrix<T>& x, int first, int count) {
+  Matrix<T> mean(1, x.cols);
   for (int c = 0; c < x.cols; ++c) {
     int64_t sum = 0;
     for (int t = first; t < first + count; ++t) sum += x.row(t)[c];
-    mean.row(0)[c] = count == 0 ? int16_t{0} : static_cast<int16_t>(div_round(sum, count));
+    mean.row(0)[c] = count == 0 ? T{0} : static_cast<T>(div_round(sum, count));
   }
   return mean;
 }
@@ -191,8 +192,18 @@ template <typename A, typename P>
 void Pass<A, P>::classify() {
   if (model_.spec.pooling == zoo::Pooling::kMean) x_ = mean_of_rows(x_, front(), static_cast<int>(patches_.size()));
   const Matrix<A> normalised = layer_norm<A>(x_, model_.norm);
-  Matrix<A> cls(1, model_.head.k);  // of two heads class and distillation token, side by side
-  std::copy_n(normalised.data.begin(), cls.data.size(), cls.data.begin());
+  Matrix<A> cls(1, model_.spec.head_inputs());  // of two heads class and distillation token, side by side
+  if (model_.spec.pooling == zoo::Pooling::kClassMean) {
+    const Matrix<A> mean = mean_of_rows(normalised, front(), static_cast<int>(patches_.size()));
+    std::copy_n(normalised.row(0), normalised.cols, cls.row(0));
+    std::copy_n(mean.row(0), mean.cols, cls.row(0) + normalised.cols);
+  } else {
+    std::copy_n(normalised.data.begin(), cls.data.size(), cls.data.begin());
+  }
+  if (!model_.spec.has_classifier()) {
+    result_.logits.assign(cls.data.begin(), cls.data.end());
+    return;
+  }
   result_.logits = saturated<int32_t>(linear(cls, model_.head, macs())).data;
   if (model_.aux_head.n == 0 || x_.rows < 2) return;
 

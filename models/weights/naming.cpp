@@ -44,6 +44,7 @@ constexpr Rule kLayers[] = {
     {"fc_norm", "fc_norm", kTimm},
     {"head", "head", kTimm},
     {"head_dist", "head_dist", kTimm},
+    {"linear_head", "head", kTimm},  // of DINOv2's own classifiers
     {"aux_head", "aux_head", kTimm},
     {"embeddings.patch_embeddings.projection", "patch_embed.proj", kHuggingFace},
     {"layernorm", "norm", kHuggingFace},

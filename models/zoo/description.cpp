@@ -153,6 +153,10 @@ void read_input(Fields& fields, const std::string& origin, ModelSpec& spec) {
   f.finish();
 }
 
+std::string pooling_name(const ModelSpec& s) {
+  return s.pooling == Pooling::kClass ? "class" : s.pooling == Pooling::kMean ? "mean" : "class+mean";
+}
+
 std::vector<int> read_selectors(Fields& fields) {
   std::vector<int> positions;
   if (const Json* list = fields.array("selectors")) {
@@ -183,8 +187,9 @@ void read_kinds(Fields& f, ModelSpec& spec) {
       "classifier", "one", {"one", "two", "auxiliary"},
       "\"one\" (a head on what is pooled), \"two\" (on class and distillation token) or \"auxiliary\" (LV-ViT's)");
   if (classifier != "one") spec.classifier = classifier == "two" ? Classifier::kTwo : Classifier::kAuxiliary;
-  const std::string pooling = f.choice("pooling", "class", {"class", "mean"}, "\"class\" or \"mean\"");
-  if (pooling == "mean") spec.pooling = Pooling::kMean;
+  const std::string pooling =
+      f.choice("pooling", "class", {"class", "mean", "class+mean"}, "\"class\", \"mean\" or \"class+mean\" (DINOv2's)");
+  if (pooling != "class") spec.pooling = pooling == "mean" ? Pooling::kMean : Pooling::kClassMean;
   const std::string activation = f.choice("activation", "gelu", {"gelu", "silu"},
                                           "\"gelu\" or \"silu\" (no other activation of the MLP is computed)");
   spec.activation = activation == "silu" ? Activation::kSilu : Activation::kGelu;
@@ -225,14 +230,17 @@ void check(const ModelSpec& s, const std::string& origin) {
            "at most " + std::to_string(kMostRow) + " values of a token are normalised, found " + std::to_string(s.dim));
   if (s.image_size % s.patch_grid != 0) refuse("patch_size", "must divide image_size");
   if (s.max_tokens() > isa::kMaxSequence)
-    refuse("patch_size",
-           std::to_string(s.max_tokens()) + " tokens an image, at most " + std::to_string(isa::kMaxSequence));
+    refuse("patch_size", std::to_string(s.max_tokens()) + " tokens an image, at most " +
+                             std::to_string(isa::kMaxSequence) + " (a smaller image has fewer)");
   if (s.registers < 0 || s.registers > kMostRegisters)
     refuse("tokens", "at most " + std::to_string(kMostRegisters) + " registers");
   if (s.distillation_token && !s.class_token) refuse("tokens", "\"distillation\" needs \"class\" before it");
-  if (s.pooling == Pooling::kClass && !s.class_token) refuse("pooling", "\"class\" needs \"class\" in \"tokens\"");
-  if (s.pooling == Pooling::kMean && s.classifier != Classifier::kOne)
-    refuse("classifier", "\"one\" is needed where \"pooling\" is \"mean\"");
+  if (s.pooling != Pooling::kMean && !s.class_token)
+    refuse("pooling", "\"" + pooling_name(s) + "\" needs \"class\" in \"tokens\"");
+  if (s.pooling != Pooling::kClass && s.classifier != Classifier::kOne)
+    refuse("classifier", "\"one\" is needed where \"pooling\" is \"" + pooling_name(s) + "\"");
+  if (!s.has_classifier() && s.classifier != Classifier::kOne)
+    refuse("classifier", "\"one\" is needed where \"classes\" is 0");
   if (s.two_heads() && !s.distillation_token) refuse("classifier", "\"two\" needs \"distillation\" in \"tokens\"");
   if (s.aux_head() && s.front_tokens() != 1) refuse("classifier", "\"auxiliary\" needs \"tokens\" to be [\"class\"]");
   int size = s.image_size;
@@ -269,7 +277,7 @@ ModelSpec read_description(const std::string& json, const std::string& origin) {
   const int patch = f.integer("patch_size", 1, 256, 16);
   if (spec.image_size % patch != 0) f.fail("patch_size", "a divisor of image_size");
   spec.patch_grid = spec.image_size / patch;
-  spec.classes = f.integer("classes", 1, 32767, 1000);
+  spec.classes = f.integer("classes", 0, 32767, 1000);
   spec.class_list = f.text("class_list", "");
   spec.class_names = read_class_names(f, spec.classes);
   spec.weights = f.text("weights", "");
@@ -309,7 +317,7 @@ std::string describe(const ModelSpec& s) {
   if (s.class_token) d["tokens"].push_back("class");
   if (s.distillation_token) d["tokens"].push_back("distillation");
   for (int i = 0; i < s.registers; ++i) d["tokens"].push_back("register");
-  d["pooling"] = s.pooling == Pooling::kMean ? "mean" : "class";
+  d["pooling"] = pooling_name(s);
   d["classifier"] = s.aux_head() ? "auxiliary" : s.two_heads() ? "two" : "one";
   d["layer_scale"] = s.layer_scale;
   d["selectors"] = s.selectors;
@@ -330,6 +338,8 @@ std::string parts_text(const ModelSpec& s) {
   add(s.distillation_token, "distillation token");
   add(s.registers > 0, std::to_string(s.registers) + (s.registers == 1 ? " register" : " registers"));
   add(s.pooling == Pooling::kMean, "mean of the patches");
+  add(s.pooling == Pooling::kClassMean, "class token and mean of the patches side by side");
+  add(!s.has_classifier(), "no classifier: " + std::to_string(s.outputs()) + " features");
   add(s.two_heads(), "mean of two heads");
   add(s.layer_scale, "LayerScale folded");
   return text;

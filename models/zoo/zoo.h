@@ -24,8 +24,9 @@ enum class Interpolation { kBicubic, kBilinear };  // of the resize in front of 
 enum class Activation { kGelu, kSilu };            // of the MLP
 
 enum class Pooling {
-  kClass,  // the last LayerNorm, then the class token
-  kMean,   // the mean over the patch tokens, then a LayerNorm (timm's fc_norm)
+  kClass,      // the last LayerNorm, then the class token
+  kMean,       // the mean over the patch tokens, then a LayerNorm (timm's fc_norm)
+  kClassMean,  // the last LayerNorm, then class token and the mean over the patch tokens side by side (DINOv2's)
 };
 
 enum class Classifier {
@@ -48,7 +49,7 @@ struct ModelSpec {
 
   int image_size = 224;  // pixels a side
   int patch_grid = 14;   // patches a side
-  int classes = 1000;
+  int classes = 1000;    // 0: no classifier, what comes out is what is pooled
   // Files under the project's folder. The first line of a class list names its columns: "class" first, the name last.
   // Empty: classes have numbers alone.
   std::string class_list = "models/zoo/imagenet_classes.csv";
@@ -66,6 +67,7 @@ struct ModelSpec {
   bool squash = false;                        // the resize makes a square of the picture, whatever its shape
   std::vector<std::string> class_names = {};  // by class, in place of a class list; all or none
   std::string base = {};                      // the network whose hardware configuration is its own; empty: by its name
+  bool size_asked = false;  // the image size is a person's wish: the positions of a checkpoint are resampled to it
 
   int head_dim() const { return dim / heads; }
   int patch_size() const { return image_size / patch_grid; }  // pixels a side
@@ -74,7 +76,10 @@ struct ModelSpec {
   int max_tokens() const { return patches() + front_tokens(); }
   bool two_heads() const { return classifier == Classifier::kTwo; }
   bool aux_head() const { return classifier == Classifier::kAuxiliary; }
-  int head_inputs() const { return two_heads() ? 2 * dim : dim; }  // of two heads both tokens, side by side
+  bool has_classifier() const { return classes > 0; }
+  /// What is pooled: of two heads both tokens side by side, likewise class token and mean.
+  int head_inputs() const { return two_heads() || pooling == Pooling::kClassMean ? 2 * dim : dim; }
+  int outputs() const { return has_classifier() ? classes : head_inputs(); }  // values that come out of the network
   size_t image_bytes() const { return size_t(image_size) * size_t(image_size) * 3; }
 
   /// What the projection of the patches sees: the image, or the stem's last map.

@@ -43,10 +43,11 @@ void RunReport::add(size_t first, const std::vector<ImageName>& names, soc::Imag
     static_cast<soc::ImageOutcome&>(image) = std::move(result.image(i));
     image.name = names[i].name;
     image.label = names[i].label;
-    image.top = top_classes(image.logits);
+    if (has_classes()) image.top = top_classes(image.logits);
     image.class_logits.clear();
     if (keep_logits_)
-      for (const int32_t logit : image.logits) image.class_logits.push_back(logit_value(logit));
+      for (const int32_t logit : image.logits)
+        image.class_logits.push_back(feature_scale_ ? *feature_scale_ * logit : logit_value(logit));
     image.logits = {};
     image.first = first;
     image.batch = names.size();

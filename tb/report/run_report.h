@@ -38,7 +38,7 @@ struct ImageReport : soc::ImageOutcome {
   soc::Counters counters;            // of the whole batch
   soc::MemoryStatistics memory;      // of the whole batch, with its first image
   estimate::LowerBound bound;        // of the whole batch
-  std::vector<double> class_logits;  // of every class, where they were asked for
+  std::vector<double> class_logits;  // of every class, or features, where they were asked for
 
   double own_ms() const { return latency_ms / static_cast<double>(batch); }  // its share of the batch's time
 };
@@ -93,6 +93,10 @@ class RunReport {
   /// Keep the logits of every class, from here on.
   void keep_logits() { keep_logits_ = true; }
 
+  /// The network has no classifier: its results are features, times `scale`, and no class is best.
+  void set_features(double scale) { feature_scale_ = scale; }
+  bool has_classes() const { return !feature_scale_; }
+
   /// Results may come in any order; `first` is the place of the batch's first image. The commands are summed and
   /// dropped. `bounds`: of each command, where they are known.
   void add(size_t first, const std::vector<ImageName>& names, soc::ImageResult&& result,
@@ -136,6 +140,7 @@ class RunReport {
   nlohmann::ordered_json config_, ranges_, skipped_, provenance_;
   std::string provenance_line_;
   bool keep_logits_ = false;
+  std::optional<double> feature_scale_;
   std::optional<HardwareReport> hardware_;
   std::vector<ImageReport> images_;
   std::map<std::pair<uint8_t, isa::Op>, BreakdownRow> rows_;

@@ -113,7 +113,7 @@ std::string bound_text(const estimate::LowerBound& bound) {
          fixed(bound.memory_ms(), 3) + ", LayerNorm on the CPU " + fixed(bound.cpu_ms(), 3) + ")";
 }
 
-std::string image_text(const ImageReport& image, const std::vector<std::string>& names) {
+std::string image_text(const ImageReport& image, const std::vector<std::string>& names, bool classes) {
   const auto class_text = [&names](int index) {
     return index < static_cast<int>(names.size()) ? names[static_cast<size_t>(index)] : std::string();
   };
@@ -130,6 +130,7 @@ std::string image_text(const ImageReport& image, const std::vector<std::string>&
     }
     text += top.text();
   }
+  if (!classes) text += "  features (no classifier); --logits-out writes them\n";
   std::string tokens;
   for (const int count : image.tokens) tokens += (tokens.empty() ? "" : " ") + std::to_string(count);
   Table facts({Align::kLeft, Align::kLeft});
@@ -271,7 +272,8 @@ std::string to_text(const RunReport& report, const std::vector<std::string>& cla
   if (copies || report.images().size() <= options.images) {
     for (size_t i = 0; i < report.images().size(); ++i) {
       const ImageReport& image = report.images()[i];
-      if (image.name != kUnnamed || i == 0) text += image_text(image, class_names);  // they are all the same
+      if (image.name != kUnnamed || i == 0)
+        text += image_text(image, class_names, report.has_classes());  // they are all the same
     }
   }
   if (report.images().size() > 1 && !copies) text += set_text(report);

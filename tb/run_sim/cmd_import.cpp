@@ -6,6 +6,7 @@
 
 #include "accel/isa/errors.h"
 #include "models/network/checkpoint.h"
+#include "models/network/fit.h"
 #include "models/network/float_model.h"
 #include "models/quant/model_file.h"
 #include "models/quant/prepare.h"
@@ -41,6 +42,7 @@ CommandLine import_command_line() {
             {{"out", "FILE", "the file to write (safetensors)"},
              {"model", "NAME|FILE", "the network, where no config.json says it: a model or a description"},
              {"heads", "N", "attention heads, where neither --model nor config.json says them"},
+             {"image-size", "N", "pixels a side, another than the checkpoint's: its positions are resampled"},
              {"name", "NAME", "of the network; default: that of the output file"},
              {"mean", "R,G,B", "what is taken off pixel / 255; default: what the files say, else ImageNet's"},
              {"std", "R,G,B", "what that is divided by; likewise"},
@@ -88,10 +90,12 @@ std::string recognised_text(const network::Checkpoint& checkpoint) {
          line("depth", std::to_string(spec.depth)) + line("dim", std::to_string(spec.dim)) +
          line("heads", std::to_string(spec.heads)) + line("MLP", std::to_string(spec.mlp_hidden)) +
          line("activation", spec.activation == zoo::Activation::kSilu ? "silu" : "gelu") +
-         line("epsilon", number_text(spec.ln_eps)) + line("classes", std::to_string(spec.classes) + names) +
+         line("epsilon", number_text(spec.ln_eps)) +
+         line("classes", spec.has_classifier() ? std::to_string(spec.classes) + names : std::string("none")) +
          line("tokens", std::to_string(spec.max_tokens())) +
          (zoo::parts_text(spec).empty() ? "" : line("parts", zoo::parts_text(spec))) +
-         line("input", side + " x " + side + " pixels, patches of " + std::to_string(spec.patch_size())) +
+         line("input", side + " x " + side + " pixels, patches of " + std::to_string(spec.patch_size()) +
+                           (spec.size_asked ? "; positions resampled to it, bicubic" : "")) +
          line("mean", colours_text(spec.mean)) + line("std", colours_text(spec.deviation)) +
          line("crop", number_text(spec.crop) + (spec.squash ? " of a square that the picture is resized to" : "")) +
          line("interpolation", spec.interpolation == zoo::Interpolation::kBilinear ? "bilinear" : "bicubic") +
@@ -111,12 +115,18 @@ void write_file(const std::string& path, const zoo::ModelSpec& spec, const std::
   network::load_float_model(*source, spec);  // throws where a tensor is missing, of another shape or left over
   weights::SafetensorsWriter writer;
   for (const auto& [key, value] : weights::metadata_of(path)) {
+    if (key == quant::kRangesKey && network::resamples(*source, spec)) continue;  // they are of another size
     if (key.rfind("heatvit.", 0) == 0)
       writer.set_metadata(key, key == quant::kRangesKey ? renamed_ranges(value, spec.name) : value);
   }
   writer.set_metadata(network::kDescriptionKey, zoo::describe(spec));
   for (const std::string& name : source->names()) {
     const weights::Shape shape = *source->shape(name);
+    if (name == "pos_embed") {
+      const network::Positions positions = network::read_positions(*source, spec);
+      writer.add(name, {1, positions.front + spec.patches(), spec.dim}, positions.rows);
+      continue;
+    }
     writer.add(name, shape, source->read(name, shape));
   }
   const SignalHold hold;  // written aside and renamed; Ctrl-C waits that long
@@ -145,6 +155,8 @@ int import_command(const Arguments& arguments) {
   network::CheckpointHints hints;
   hints.name = line.has("name") ? line.text("name") : fs::path(out).stem().string();
   if (line.has("heads")) hints.heads = static_cast<int>(parse_integer("--heads", line.text("heads"), 1, 64));
+  if (line.has("image-size"))
+    hints.image_size = static_cast<int>(parse_integer("--image-size", line.text("image-size"), 8, 4096));
   if (line.has("model")) hints.model = &zoo::find(line.text("model"));
   network::Checkpoint checkpoint = network::recognise_checkpoint(path, hints);
   zoo::ModelSpec& spec = checkpoint.spec;

@@ -95,12 +95,15 @@ class Batches {
         items_(options.items.size()) {
     std::optional<network::QuantModel> model;
     if (options.mode == soc::Mode::kFunctional) model = prepared(options);
+    if (model) logit_scale_ = model->logit_scale;
     whole_ = lowered(options, size_, model);
     if (items_ % size_ != 0) rest_ = lowered(options, items_ % size_, model);
   }
 
   /// Where the activation ranges came from; null without any.
   const nlohmann::ordered_json& ranges() const { return ranges_; }
+
+  double logit_scale() const { return logit_scale_; }  // of what comes out
 
   size_t count() const { return (items_ + size_ - 1) / size_; }
   size_t first(size_t batch) const { return batch * size_; }
@@ -118,6 +121,7 @@ class Batches {
 
   size_t size_, items_;
   nlohmann::ordered_json ranges_;
+  double logit_scale_ = 0;
   lower::Program whole_, rest_;
 };
 
@@ -184,6 +188,7 @@ void add_images(RunReport& report, const RunOptions& options, const lower::Progr
 RunReport run_all(const RunOptions& options, const Batches& batches, Recordings& recordings) {
   RunReport report = empty_report(options);
   report.set_ranges(batches.ranges());
+  if (!options.spec.has_classifier()) report.set_features(batches.logit_scale());
   if (options.logits || options.logits_out) report.keep_logits();
   Progress progress(batches.count(), !options.quiet);
   std::unique_ptr<VectorDump> vectors;

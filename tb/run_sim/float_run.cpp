@@ -44,9 +44,9 @@ Json top(const RunOptions& options, const std::vector<FloatResult>& results, siz
   return static_cast<double>(right) / static_cast<double>(results.size());
 }
 
-Json image_json(const RunItem& item, const FloatResult& result, bool logits) {
+Json image_json(const RunItem& item, const FloatResult& result, bool classes, bool logits) {
   Json best = Json::array(), kept_counts = Json::array();
-  for (const int c : best_classes(result))
+  for (const int c : classes ? best_classes(result) : std::vector<int>())
     best.push_back({{"class", c}, {"score", static_cast<double>(result.logits[static_cast<size_t>(c)])}});
   for (const std::vector<int>& kept : result.kept) kept_counts.push_back(kept.size());
   Json json = {{"file", item.name},
@@ -94,7 +94,8 @@ std::vector<FloatResult> run_in_float(const RunOptions& options) {
 Json float_json(const RunOptions& options, const std::vector<FloatResult>& results) {
   Json images = Json::array();
   for (size_t i = 0; i < results.size(); ++i)
-    images.push_back(image_json(options.items[i], results[i], options.logits || options.logits_out));
+    images.push_back(
+        image_json(options.items[i], results[i], options.spec.has_classifier(), options.logits || options.logits_out));
   Json json = {
       {"schema", "heatvit-sim/run/1"},
       {"model", options.spec.name},
@@ -120,6 +121,9 @@ std::string float_text(const RunOptions& options, const std::vector<FloatResult>
     }
     return text;
   }
+  if (!options.spec.has_classifier())
+    return text + options.items.front().name + "\n  " + std::to_string(results.front().logits.size()) +
+           " features (no classifier); --logits-out writes them\n";
   Table table({Table::Align::kRight, Table::Align::kRight, Table::Align::kRight, Table::Align::kLeft});
   table.add({"top", "class", "logit", "name"});
   int place = 0;

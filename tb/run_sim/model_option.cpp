@@ -15,11 +15,11 @@ std::vector<Option> model_shape_options() {
           {"dim", "N", "width of a token"},
           {"heads", "N", "attention heads, which divide --dim"},
           {"mlp-ratio", "X", "width of the MLP over --dim; vit: 4"},
-          {"image-size", "N", "pixels a side"},
+          {"image-size", "N", "pixels a side; positions of weights of another size are resampled"},
           {"patch-size", "N", "pixels a side of a patch, which divide --image-size; vit: 16"},
-          {"classes", "N", "classes; vit: 1000"},
+          {"classes", "N", "classes, 0: no classifier; vit: 1000"},
           {"tokens", "LIST", "in front of the patches: class, distillation, register,register...; none"},
-          {"pooling", "KIND", "class, or the mean of the patches: mean"},
+          {"pooling", "KIND", "class, the mean of the patches: mean, or both side by side: class+mean"},
           {"classifier", "KIND", "one, or the mean of two heads: two; auxiliary: LV-ViT's"}};
 }
 
@@ -50,6 +50,18 @@ zoo::ModelSpec with_parts(const CommandLine& line, const zoo::ModelSpec& spec, c
   zoo::ModelSpec changed = zoo::read_description(description.dump(), origin);
   changed.base = spec.base;
   return changed;
+}
+
+/// What options say of a network's shape against its weights, which else decide. (An image size is no contradiction.)
+void expect_as_asked(const CommandLine& line, const zoo::ModelSpec& asked) {
+  const std::string weights = line.text("weights");
+  if (weights.empty() || weights.rfind("synthetic:", 0) == 0 || quant::is_quantized_model(weights)) return;
+  const nlohmann::json wanted = nlohmann::json::parse(zoo::describe(asked)),
+                       found = nlohmann::json::parse(zoo::describe(network::fit_to_checkpoint(weights, asked)));
+  for (const char* field : {"classes", "tokens", "pooling", "classifier"})
+    if (line.has(field) && wanted.at(field) != found.at(field))
+      throw InputError("--" + std::string(field) + ": " + line.text(field) + " where " + weights + " has " +
+                       found.at(field).dump());
 }
 
 }  // namespace
@@ -89,8 +101,9 @@ const zoo::ModelSpec& resolve_model(const CommandLine& line) {
   number("dim", 4, 4096, spec.dim);
   number("heads", 1, 64, spec.heads);
   number("image-size", 8, 4096, spec.image_size);
+  spec.size_asked = line.has("image-size");
   number("patch-size", 1, 256, patch);
-  number("classes", 1, 32767, spec.classes);
+  number("classes", 0, 32767, spec.classes);
   double ratio = ratio_before;
   if (line.has("mlp-ratio")) {
     const std::optional<double> given = parse_number(line.text("mlp-ratio"));
@@ -108,6 +121,7 @@ const zoo::ModelSpec& resolve_model(const CommandLine& line) {
   while (!spec.selectors.empty() && spec.selectors.back() > spec.depth) spec.selectors.pop_back();
   if (line.has("tokens") || line.has("pooling") || line.has("classifier"))
     spec = with_parts(line, spec, "--model " + name);
+  expect_as_asked(line, spec);
   return zoo::add(std::move(spec), "--model " + name);
 }
 

@@ -96,8 +96,10 @@ std::vector<RunItem> resolve_items(const CommandLine& line, RunOptions& options)
     options.skipped = check_images(items, options.skip_bad);
     for (const SkippedImage& image : options.skipped) spdlog::warn("{}; left out", image.reason);
     if (line.has("labels")) {
+      if (!options.spec.has_classifier())
+        throw InputError("--labels: " + options.spec.name + " has no classifier; --logits-out writes its features");
       attach_labels(items, line.text("labels"), options.spec);
-    } else {
+    } else if (options.spec.has_classifier()) {
       attach_folder_labels(items, options.spec, options.class_list);
     }
     return items;

@@ -101,7 +101,12 @@ constexpr const char* kFronts[] = {R"(, "tokens": ["class", "distillation"], "cl
                                    R"(, "tokens": ["class"], "pooling": "mean")",
                                    R"(, "tokens": [], "pooling": "mean")",
                                    R"(, "tokens": [], "registers": 3, "pooling": "mean")",
-                                   R"(, "tokens": ["class", "distillation", "register"], "pooling": "mean")"};
+                                   R"(, "tokens": ["class", "distillation", "register"], "pooling": "mean")",
+                                   R"(, "pooling": "class+mean")",
+                                   R"(, "registers": 2, "pooling": "class+mean", "layer_scale": true)",
+                                   R"(, "classes": 0)",
+                                   R"(, "classes": 0, "tokens": [], "pooling": "mean")",
+                                   R"(, "classes": 0, "registers": 4, "pooling": "class+mean")"};
 
 TEST(Networks, WhateverStandsInFrontIsTheExecutorsBitForBit) {
   uint32_t seed = 20;

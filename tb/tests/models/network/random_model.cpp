@@ -181,7 +181,7 @@ network::QuantSelector Generator::selector() {
 
 void Generator::classifier(network::QuantModel& model) {
   model.norm = norm(spec_.dim);
-  model.head = linear(spec_.classes, spec_.head_inputs(), activation_, kLogitRms);
+  if (spec_.has_classifier()) model.head = linear(spec_.classes, spec_.head_inputs(), activation_, kLogitRms);
   if (spec_.aux_head()) model.aux_head = linear(spec_.classes, spec_.dim, activation_, kLogitRms / 2);
 }
 

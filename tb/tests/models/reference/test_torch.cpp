@@ -1,4 +1,4 @@
-// Networks of twenty descriptions against PyTorch: the float executor to rounding, the integer executor within the
+// Networks of many descriptions against PyTorch: the float executor to rounding, the integer executor within the
 // error of quantisation. Skipped without python3-torch.
 #include <gtest/gtest.h>
 #include <sys/wait.h>
@@ -53,7 +53,11 @@ constexpr Net kNets[] = {
     {2, 32, 2, 96, 16, R"(, "stem": [{"channels": 12, "kernel": 3, "stride": 2, "pad": 1}], "pooling": "mean",
                           "input": {"mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]})"},
     {2, 32, 2, 128, 16, R"(, "stem": [{"channels": 8, "kernel": 3, "stride": 2, "pad": 1},
-                           {"channels": 16, "kernel": 3, "stride": 2, "pad": 1}], "classifier": "auxiliary")"}};
+                           {"channels": 16, "kernel": 3, "stride": 2, "pad": 1}], "classifier": "auxiliary")"},
+    {2, 48, 3, 112, 14, R"(, "pooling": "class+mean", "layer_scale": true)"},  // DINOv2's, with a head and without
+    {2, 48, 3, 112, 14, R"(, "registers": 4, "pooling": "class+mean")"},
+    {2, 48, 3, 112, 14, R"(, "registers": 4, "classes": 0)"},
+    {2, 48, 3, 112, 14, R"(, "classes": 0, "pooling": "class+mean")"}};
 
 zoo::ModelSpec spec_of(const Net& n) {
   return zoo::read_description(
@@ -70,7 +74,7 @@ class Checkpoint {
     embedding(net.placed_registers);
     for (int block = 0; block < spec.depth; ++block) add_block("blocks." + std::to_string(block) + ".");
     norm(spec.pooling == zoo::Pooling::kMean ? "fc_norm" : "norm");
-    linear("head", spec.classes, spec.dim);
+    if (spec.has_classifier()) linear("head", spec.classes, spec.two_heads() ? spec.dim : spec.head_inputs());
     if (spec.two_heads()) linear("head_dist", spec.classes, spec.dim);
     if (spec.aux_head()) linear("aux_head", spec.classes, spec.dim);
     writer_.write(path);
@@ -159,7 +163,7 @@ std::vector<float> integer_logits(const network::FloatModel& model, const prepro
   return logits;
 }
 
-TEST(Torch, TwentyNetworks) {
+TEST(Torch, NetworksOfManyDescriptions) {
   if (std::system("/usr/bin/python3 -c 'import torch, numpy' > /dev/null 2>&1") != 0)
     GTEST_SKIP() << "needs python3-torch";
   const tests::TemporaryFolder folder;
@@ -183,16 +187,17 @@ TEST(Torch, TwentyNetworks) {
     const zoo::ModelSpec spec = spec_of(kNets[i]);
     const auto source = weights::open_weights(folder.path(name + ".safetensors"));
     EXPECT_EQ(zoo::describe(network::fit_to(*source, spec)), zoo::describe(spec));
-    if (spec.pooling == zoo::Pooling::kClass) {  // the tensors say what stands in front
+    if (spec.pooling != zoo::Pooling::kMean) {  // the tensors say what stands in front, and what the head looks at
       zoo::ModelSpec plain = spec;
       plain.distillation_token = plain.layer_scale = false;
       plain.registers = 0;
       if (spec.two_heads()) plain.classifier = zoo::Classifier::kOne;
+      if (spec.has_classifier()) plain.pooling = zoo::Pooling::kClass;
       EXPECT_EQ(zoo::describe(network::fit_to(*source, plain)), zoo::describe(spec));
     }
     const network::FloatModel model = network::load_float_model(*source, spec);
     const std::vector<float> expected = floats_of(folder.path(name + ".logits"));
-    ASSERT_EQ(expected.size(), static_cast<size_t>(spec.classes));
+    ASSERT_EQ(expected.size(), static_cast<size_t>(spec.outputs()));
     const double errors[3] = {error_of(reference::FloatExecutor(model, {}, {}).run(images[i], 1).logits, expected),
                               error_of(integer_logits(model, images[i], 8), expected),
                               error_of(integer_logits(model, images[i], 16), expected)};

@@ -64,10 +64,13 @@ def forward(net, w, pixels):
         y = linear(F.silu(y) if net['activation'] == 'silu' else F.gelu(y), b + 'mlp.fc2')
         x = x + scaled(y, b + 'ls2.gamma') / net['residual_divisor']
 
+    head = (lambda y: linear(y, 'head')) if net['classes'] else (lambda y: y)
     if net['pooling'] == 'mean':
-        return linear(norm(x[:, len(net['tokens']):].mean(1), 'fc_norm'), 'head')
+        return head(norm(x[:, len(net['tokens']):].mean(1), 'fc_norm'))
     x = norm(x, 'norm')
-    logits = linear(x[:, 0], 'head')
+    if net['pooling'] == 'class+mean':
+        return head(torch.cat([x[:, 0], x[:, len(net['tokens']):].mean(1)], 1))
+    logits = head(x[:, 0])
     if net['classifier'] == 'two':
         logits = (logits + linear(x[:, 1], 'head_dist')) / 2
     if net['classifier'] == 'auxiliary':

@@ -293,12 +293,44 @@ TEST_F(Checkpoint, TokensAndHeadsAreTheFiles) {
   EXPECT_FALSE(fitted(tensors).layer_scale);
   put("blocks.0.ls1.gamma", {dim});
   EXPECT_TRUE(fitted(tensors).layer_scale);
-  put("head.weight", {spec().classes, 2 * dim});
-  EXPECT_THAT(message_of([&] { fitted(tensors); }), HasSubstr("side by side"));
+  tensors = network_;
+  put("head.weight", {spec().classes, 2 * dim});  // DINOv2's
+  EXPECT_EQ(fitted(tensors).pooling, zoo::Pooling::kClassMean);
   tensors = network_;
   tensors["fc_norm.weight"] = tensors["norm.weight"];
   tensors.erase("norm.weight");
   EXPECT_THAT(message_of([&] { fitted(tensors); }), HasSubstr("\"pooling\": \"mean\""));
+}
+
+// A cubic goes through the values of a line, between the positions and, mirrored weights, at the ends' neighbours.
+TEST_F(Checkpoint, PositionsAreResampledWhereASizeIsAskedFor) {
+  const int64_t dim = spec().dim;
+  const int grid = spec().patch_grid;
+  Tensors tensors = network_;
+  std::vector<float> rows(size_t(spec().max_tokens() * dim), 7.0F);
+  for (int y = 0; y < grid; ++y)
+    for (int x = 0; x < grid; ++x)
+      for (int64_t c = 0; c < dim; ++c)
+        rows[size_t((1 + y * grid + x) * dim + c)] = static_cast<float>(c % 3 == 0 ? 1 : c % 3 == 1 ? x : y);
+  tensors["pos_embed"] = {{1, spec().max_tokens(), dim}, rows};
+  write(file("line.safetensors"), tensors);
+  const auto source = open_weights(file("line.safetensors"));
+  for (const int to : {grid, grid / 2, 2 * grid, 3 * grid}) {
+    const zoo::ModelSpec sized = network::fit_to(*source, network::at_image_size(spec(), to * spec().patch_size()));
+    EXPECT_EQ(sized.patch_grid, to);
+    const network::FloatModel model = network::load_float_model(*source, sized);
+    ASSERT_EQ(model.position.size(), size_t(to * to * dim));
+    const double step = static_cast<double>(grid) / to;
+    for (int y = to / 3; y < to - to / 3; ++y)
+      for (int x = to / 3; x < to - to / 3; ++x) {
+        const float* row = &model.position[size_t((y * to + x) * dim)];
+        EXPECT_NEAR(row[0], 1, 1e-6);
+        EXPECT_NEAR(row[1], (x + 0.5) * step - 0.5, 0.07) << to;
+        EXPECT_NEAR(row[2], (y + 0.5) * step - 0.5, 0.07) << to;
+      }
+  }
+  EXPECT_THAT(message_of([&] { network::at_image_size(spec(), spec().patch_size() * 3 + 1); }),
+              HasSubstr("not divided"));
 }
 
 TEST_F(Checkpoint, FingerprintIsOfValuesUpToTheClassifier) {

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -151,6 +152,94 @@ TEST_F(Import, RangesThatDoNotFitSaturateAndAreWarnedOf) {
   EXPECT_THAT(right.out, HasSubstr("of the results saturate"));
   report = json::parse(std::ifstream(folder_.path("run.json")));
   EXPECT_FALSE(report.at("saturation").at("beyond_calibration").get<bool>());
+}
+
+TEST_F(Import, ABackboneWithoutAClassifierGivesItsFeatures) {
+  const auto net = weights::Safetensors::open(folder_.path("net/model.safetensors"));
+  weights::SafetensorsWriter writer;
+  for (const std::string& name : net.names())
+    if (name.rfind("head.", 0) != 0) writer.add(name, net.info(name).shape, net.read_float(name));
+  writer.write(folder_.path("net/model.safetensors"));
+  config_["architectures"] = {"ViTForImageClassification"};
+  write("config.json", config_);
+  expect_refused("'architectures' has a classifier");
+  config_["architectures"] = {"ViTModel"};
+  write("config.json", config_);
+  const Outcome outcome = import();
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_THAT(outcome.out, HasSubstr("no classifier: 96 features"));
+
+  const std::string mine = folder_.path("mine.safetensors"), out = folder_.path("run.json");
+  const std::string images = (micro() / "images").string();
+  std::vector<std::string> run = {"--weights",   mine,   "--images", images, "--limit",  "1",
+                                  "--calibrate", images, "--scorer", "none", "--logits", "--json"};
+  const auto features_of = [&](std::vector<std::string> more) {
+    std::vector<std::string> arguments = run;
+    arguments.push_back(out);
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    const Outcome ran = run_sim(arguments);
+    EXPECT_EQ(ran.code, 0) << ran.err;
+    EXPECT_THAT(ran.out, HasSubstr("no classifier"));
+    const json image = json::parse(std::ifstream(out)).at("images").at(0);
+    EXPECT_TRUE(image.at("top5").empty());
+    return image.at("logits").get<std::vector<double>>();
+  };
+  const std::vector<double> integers = features_of({}), floats = features_of({"--mode", "float"});
+  ASSERT_EQ(integers.size(), 96U);
+  ASSERT_EQ(floats.size(), 96U);
+  double difference = 0, size = 0;
+  for (size_t i = 0; i < floats.size(); ++i) {
+    difference += std::pow(integers[i] - floats[i], 2);
+    size += std::pow(floats[i], 2);
+  }
+  EXPECT_LT(std::sqrt(difference / size), 0.1);
+  const Outcome labelled = run_sim({"--weights", mine, "--images", images, "--labels", images + "/labels.csv"});
+  EXPECT_EQ(labelled.code, 2);
+  EXPECT_THAT(labelled.err, HasSubstr("has no classifier"));
+}
+
+TEST_F(Import, AnotherImageSizeResamplesThePositionsAndAsksForRanges) {
+  ASSERT_EQ(import({"--image-size", "96"}).code, 0);
+  const std::string mine = folder_.path("mine.safetensors"), images = (micro() / "images").string();
+  const auto file = weights::Safetensors::open(mine);
+  EXPECT_EQ(file.info("pos_embed").shape, (weights::Shape{1, 145, 96}));
+  // The same network whether it is resampled when it is imported or when it runs.
+  const auto logits = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> arguments = {"--images",
+                                          images,
+                                          "--limit",
+                                          "1",
+                                          "--mode",
+                                          "float",
+                                          "--scorer",
+                                          "none",
+                                          "--logits",
+                                          "--json",
+                                          folder_.path("run.json")};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    EXPECT_EQ(run_sim(arguments).code, 0);
+    return json::parse(std::ifstream(folder_.path("run.json"))).at("images").at(0).at("logits");
+  };
+  ASSERT_EQ(import({"--image-size", "96", "--name", "other"}).code, 0);
+  EXPECT_EQ(logits({"--weights", mine}),
+            logits({"--weights", folder_.path("net"), "--model", "deit-micro", "--image-size", "96"}));
+  const Outcome ran = run_sim({"--weights", (micro() / "weights.safetensors").string(), "--model", "deit-micro",
+                               "--image-size", "96", "--images", images, "--limit", "1", "--scorer", "none"});
+  EXPECT_EQ(ran.code, 2);
+  EXPECT_THAT(ran.err, HasSubstr("of another image size than 96"));
+}
+
+TEST_F(Import, WhatOptionsSayOfTheNetworkMustBeTheWeights) {
+  const std::string images = (micro() / "images").string();
+  const std::vector<std::vector<std::string>> cases = {{"--classes", "10", "--classes: 10 where"},
+                                                       {"--tokens", "class,register", "'reg_token'"},
+                                                       {"--pooling", "class+mean", "'head.weight'"}};
+  for (const auto& c : cases) {
+    const Outcome outcome = run_sim({"--model", "deit-micro", "--weights", folder_.path("net"), "--images", images,
+                                     "--calibrate", images, c[0], c[1]});
+    EXPECT_EQ(outcome.code, 2) << c[0];
+    EXPECT_THAT(outcome.err, HasSubstr(c[2]));
+  }
 }
 
 TEST_F(Import, HeadsThatNothingTellsAreAskedFor) {
