@@ -17,7 +17,7 @@ using weights::WeightSource;
 
 constexpr char kImageNetClasses[] = "models/zoo/imagenet_classes.csv";
 
-int extent(const WeightSource& source, const std::string& name, size_t axis) {
+int needed_extent(const WeightSource& source, const std::string& name, size_t axis) {
   const auto shape = source.shape(name);
   if (!shape || axis >= shape->size()) {
     throw InputError(source.describe() + ": there is no " + (shape ? "such axis of tensor" : "tensor") + " '" + name +
@@ -47,10 +47,10 @@ std::string base_of(const zoo::ModelSpec& spec) {
 /// What the shapes say; heads stay 0.
 zoo::ModelSpec shape_of(const WeightSource& source) {
   zoo::ModelSpec spec;
-  spec.dim = extent(source, "patch_embed.proj.weight", 0);
+  spec.dim = needed_extent(source, "patch_embed.proj.weight", 0);
   while (source.has("blocks." + std::to_string(spec.depth) + ".norm1.weight")) ++spec.depth;
-  spec.mlp_hidden = extent(source, "blocks.0.mlp.fc1.weight", 0);
-  spec.classes = source.has("head.weight") ? extent(source, "head.weight", 0) : 0;
+  spec.mlp_hidden = needed_extent(source, "blocks.0.mlp.fc1.weight", 0);
+  spec.classes = source.has("head.weight") ? needed_extent(source, "head.weight", 0) : 0;
   spec.qkv_bias = source.shape("blocks.0.attn.qkv.bias").has_value();
   spec.class_token = source.has("cls_token");
   // timm's networks that classify the mean of the patches have their last norm behind it.
@@ -60,9 +60,9 @@ zoo::ModelSpec shape_of(const WeightSource& source) {
                      ": has convolutions before its patches, whose strides no tensor tells; name the network with "
                      "--model NAME or FILE.json");
   }
-  const int patch = extent(source, "patch_embed.proj.weight", 3);
+  const int patch = needed_extent(source, "patch_embed.proj.weight", 3);
   // A first guess of the patches, which fit_to() makes exact: all rows but a few of tokens in front.
-  const int rows = extent(source, "pos_embed", 1);
+  const int rows = needed_extent(source, "pos_embed", 1);
   if (patch < 1 || rows < 1) throw InputError(source.describe() + ": empty tensors");
   spec.patch_grid = std::max(1, static_cast<int>(std::sqrt(static_cast<double>(rows))));
   spec.image_size = spec.patch_grid * patch;

@@ -6,6 +6,7 @@
 
 #include "accel/isa/errors.h"
 #include "models/weights/safetensors_header.h"
+#include "models/weights/text.h"
 
 namespace heatvit::weights {
 namespace {
@@ -140,8 +141,6 @@ constexpr std::pair<std::string_view, const char*> kMeanings[] = {
     {"bn", "batch norms"},
     {"lora_", "LoRA adapters, which must be merged first"},
 };
-
-bool starts_with(std::string_view text, std::string_view start) { return text.substr(0, start.size()) == start; }
 
 /// Without any number of known prefixes. A prefix that starts a canonical name is none.
 std::string_view without_prefixes(std::string_view name) {

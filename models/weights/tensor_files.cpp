@@ -7,6 +7,7 @@
 #include <set>
 
 #include "models/weights/safetensors_header.h"
+#include "models/weights/text.h"
 
 namespace heatvit::weights {
 namespace {
@@ -17,10 +18,6 @@ constexpr char kIndexName[] = "model.safetensors.index.json";
 constexpr char kFileName[] = "model.safetensors";
 constexpr char kIndexEnd[] = ".index.json";
 constexpr uintmax_t kMaxIndexBytes = 100'000'000;
-
-bool ends_with(std::string_view text, std::string_view tail) {
-  return text.size() >= tail.size() && text.substr(text.size() - tail.size()) == tail;
-}
 
 /// The file or index that a folder stands for.
 std::string file_in(const std::string& folder) {

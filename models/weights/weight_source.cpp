@@ -14,16 +14,13 @@
 #include "models/weights/naming.h"
 #include "models/weights/safetensors_header.h"
 #include "models/weights/tensor_files.h"
+#include "models/weights/text.h"
 
 namespace heatvit::weights {
 namespace {
 
 constexpr std::string_view kSyntheticPrefix = "synthetic:";
 constexpr const char* kQuantizedKey = "heatvit.quantized";  // metadata of a file that models/quant has written
-
-bool ends_with(std::string_view text, std::string_view tail) {
-  return text.size() >= tail.size() && text.substr(text.size() - tail.size()) == tail;
-}
 
 /// Index of the first NaN or infinity, or the size if there is none.
 size_t first_non_finite(const std::vector<float>& values) {
