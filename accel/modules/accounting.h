@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <numeric>
 #include <string_view>
 #include <vector>
 
@@ -28,6 +29,9 @@ enum class Cause : uint8_t {
 constexpr int kCauses = 10;
 
 using CauseCounts = std::array<uint64_t, kCauses>;
+
+/// Cycles of all causes.
+inline uint64_t sum(const CauseCounts& causes) { return std::accumulate(causes.begin(), causes.end(), uint64_t{0}); }
 
 std::string_view name_of(Unit unit);
 std::string_view name_of(Cause cause);

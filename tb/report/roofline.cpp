@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
 #include "accel/isa/errors.h"
 #include "tb/config/numbers.h"
@@ -39,14 +38,10 @@ std::string line(double x1, double y1, double x2, double y2, const char* look) {
          fixed(y2, 1) + "\" " + look + "/>\n";
 }
 
-double sum(const modules::CauseCounts& causes) {
-  return static_cast<double>(std::accumulate(causes.begin(), causes.end(), uint64_t{0}));
-}
-
 /// Cycles that an operation held the array: all of the array's own but those before it had anything to do.
 double held_cycles(const BreakdownRow& row) {
   const modules::CauseCounts& pe = row.units[static_cast<size_t>(modules::Unit::kPeArray)];
-  return sum(pe) - static_cast<double>(pe[static_cast<size_t>(modules::Cause::kWaitCommand)]);
+  return static_cast<double>(modules::sum(pe) - pe[static_cast<size_t>(modules::Cause::kWaitCommand)]);
 }
 
 struct Box {

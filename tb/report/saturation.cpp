@@ -13,7 +13,7 @@ double share(const Saturation& s) {
 }
 
 /// Three decimals are enough, and two digits of what is less.
-std::string percent(double share) {
+std::string share_text(double share) {
   return share == 0 ? "none" : share < 1e-5 ? "less than 0.001 %" : fixed(100 * share, 3) + " %";
 }
 
@@ -42,16 +42,16 @@ std::optional<Saturation> saturation_of(const RunReport& report) {
 }
 
 std::string saturation_text(const RunReport& report, const Saturation& s) {
-  const std::string text = percent(share(s)) + " of the results saturate";
-  return s.beyond_calibration() ? text + ", " + percent(s.worst.saturated_share()) + " in " + place(report, s.worst) +
-                                      ": the ranges do not fit"
+  const std::string text = share_text(share(s)) + " of the results saturate";
+  return s.beyond_calibration() ? text + ", " + share_text(s.worst.saturated_share()) + " in " +
+                                      place(report, s.worst) + ": the ranges do not fit"
                                 : text;
 }
 
 std::string saturation_warning(const RunReport& report) {
   const auto s = saturation_of(report);
   if (!s || !s->beyond_calibration()) return "";
-  return percent(s->worst.saturated_share()) + " of the values saturate in " + place(report, s->worst) +
+  return share_text(s->worst.saturated_share()) + " of the values saturate in " + place(report, s->worst) +
          ", beyond what calibration saw: the activation ranges (" + report.ranges().at("text").get<std::string>() +
          ") do not fit these weights or images; --calibrate DIR makes ranges from photographs like them";
 }

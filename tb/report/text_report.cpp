@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <numeric>
 
 #include "tb/config/numbers.h"
 #include "tb/config/text_table.h"
@@ -33,8 +32,6 @@ std::string short_name(modules::Cause cause) {
   const std::string_view name = modules::name_of(cause);
   return std::string(name.substr(0, 5) == "wait_" ? name.substr(5) : name);
 }
-
-uint64_t sum(const modules::CauseCounts& causes) { return std::accumulate(causes.begin(), causes.end(), uint64_t{0}); }
 
 /// "63 weights": the share of busy cycles in per cent of `total` and what most of the others waited for.
 std::string unit_cell(const modules::CauseCounts& causes, uint64_t total) {
@@ -197,7 +194,7 @@ std::string operations_text(const RunReport& report, bool per_block) {
                                       fixed(static_cast<double>(row.bytes()) / images / 1024, 0)};
     for (const modules::Unit unit : units) {
       const modules::CauseCounts& causes = row.units[static_cast<size_t>(unit)];
-      cells.push_back(unit_cell(causes, analytic ? std::max(row.cycles, sum(causes)) : sum(causes)));
+      cells.push_back(unit_cell(causes, analytic ? std::max(row.cycles, modules::sum(causes)) : modules::sum(causes)));
     }
     table.add(cells);
   };
@@ -242,7 +239,8 @@ std::string units_text(const RunReport& report) {
   for (size_t u = 0; u < total.units.size(); ++u) {
     std::vector<std::string> cells = {std::string(modules::name_of(static_cast<modules::Unit>(u)))};
     for (const size_t c : causes) {
-      cells.push_back(percent(static_cast<double>(total.units[u][c]), static_cast<double>(sum(total.units[u]))));
+      cells.push_back(
+          percent(static_cast<double>(total.units[u][c]), static_cast<double>(modules::sum(total.units[u]))));
     }
     table.add(cells);
   }
