@@ -125,7 +125,16 @@ std::vector<std::string> models_of(const SweepSpec& spec) {
 }
 
 /// Each value of the pruning axes must be right by itself; what contradicts another axis is recorded as infeasible.
-void check_pruning(const SweepSpec& spec) {
+void check_pruning(const SweepSpec& spec, const std::string& path) {
+  const auto& axes = spec.space.axes();
+  const bool fixed = std::none_of(axes.begin(), axes.end(), [](const Axis& axis) {
+    return axis.key == "prune-rates" || axis.key == "selectors" || axis.key == "scorer";
+  });
+  try {
+    if (fixed) tb::make_pruning(zoo::find(models_of(spec).front()), pruning_options(spec.run));
+  } catch (const InputError& error) {
+    throw InputError(path + ": [sweep]: " + error.what() + "; several values belong into [axis]");
+  }
   for (const Axis& axis : spec.space.axes()) {
     if (axis.key != "prune-rates") continue;
     for (const std::string& value : axis.values) {
@@ -200,7 +209,7 @@ SweepSpec read_sweep(const std::string& path, const std::vector<tb::Setting>& co
     zoo::find(model);
     spec.base[model] = tb::resolve_config(model, {}, hardware);
   }
-  check_pruning(spec);
+  check_pruning(spec, path);
   if (spec.screen_percent > 0) check_batches(spec);
   return spec;
 }

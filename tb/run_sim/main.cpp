@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
@@ -18,6 +19,10 @@ namespace {
 
 constexpr int kExitFailure = 1;
 constexpr int kExitInput = 2;
+constexpr int kExitClosedPipe = 128 + SIGPIPE;
+
+/// Whoever read stdout has had enough, as `head` does: the end, without a word.
+struct ClosedPipe {};
 
 int complain(const std::string& message, int code) {
   std::string line = message;
@@ -69,6 +74,8 @@ int guarded(const Arguments& arguments) {
     return dispatch(arguments);
   } catch (const InputError& error) {
     return complain(error.what(), kExitInput);
+  } catch (const ClosedPipe&) {
+    return kExitClosedPipe;
   } catch (const WriteError& error) {
     return complain(error.what(), kExitFailure);
   } catch (const std::filesystem::filesystem_error& error) {  // names too long, loops of links
@@ -96,6 +103,7 @@ std::string subcommand_list() {
 
 void print(const std::string& text) {
   if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0) {
+    if (errno == EPIPE) throw ClosedPipe();
     throw WriteError(std::string("writing to stdout failed: ") + std::strerror(errno));
   }
 }

@@ -275,6 +275,8 @@ TEST_F(Sweeps, RefuseWrongFiles) {
   for (const std::string range : {"1:2", "1:2:0", "2:1:1", "1:x:1", "log 0:5:3", "log 1:5:1", "1:1e9:1", "::"})
     expect_sweep_refused(axis + "pe.to = " + range + "\n", "sweep.ini:4: '" + range + "'");
   expect_sweep_refused(axis + "prune-rates = 0.5,0.4,0.6\n", "sweep.ini:4");
+  expect_sweep_refused("[sweep]\nmodel = deit-t\nprune-rates = none; 0.5,0.6,0.7\n[axis]\npe.to = 24\n",
+                       "several values belong into [axis]");
   expect_sweep_refused(axis + "pe.to 4\n", "sweep.ini:4: 'pe.to 4'");
   expect_sweep_refused("[sweep]\nmodel = deit-t\nmethod = best\n[axis]\npe.to = 1\n", "best");
   expect_sweep_refused("[sweep]\nmodel = deit-t\nsamples = 0\n[axis]\npe.to = 1\n", "samples");

@@ -272,6 +272,20 @@ TEST_F(Cli, HelpNamesEveryCommandAndEveryModel) {
   EXPECT_THAT(run_sim({"swep"}).err, HasSubstr("unknown command 'swep'; there are run, table, sweep"));
 }
 
+TEST_F(Cli, WhoeverHasReadEnoughEndsItWithoutAWord) {
+  const std::string err = folder_.path("err"), codes = folder_.path("codes");
+  const std::string command = "bash -c '\"" RUN_SIM "\" list --markdown 2> " + err +
+                              " | true; sleep 0.2; echo ${PIPESTATUS[0]} > " + codes + "'";
+  // More than a pipe holds, so that some of it is written after the reader has gone.
+  ASSERT_GT(run_sim({"list", "--markdown"}).out.size(), 10000U);
+  ASSERT_EQ(std::system(command.c_str()), 0);
+  std::string code, text;
+  std::ifstream(codes) >> code;
+  std::getline(std::ifstream(err), text, '\0');
+  EXPECT_EQ(text, "");
+  EXPECT_TRUE(code == "141" || code == "0") << code;  // 0: it was written before the reader went
+}
+
 TEST_F(Cli, HelpListAndDisassemblyAnswer) {
   EXPECT_THAT(run_sim({"--help"}).out, HasSubstr("Examples"));
   EXPECT_THAT(run_sim({"--version"}).out, HasSubstr("run_sim 0."));

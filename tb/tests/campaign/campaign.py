@@ -1,0 +1,340 @@
+#!/usr/bin/python3
+"""Campaigns against the program: what people and accidents do to it, at random, and what must hold whatever they do.
+
+usage: campaign.py RUN_SIM [options] [files] [kills] [relations]     (default: all four)
+                   [--count N] [--seed N] [--seconds S] [--jobs N] [--keep DIR]
+
+options    settings at and beyond the edges of the parameter table, for subcommands and modes: exit code 0 or 2, one line
+           that says what is wrong, and an end within --timeout seconds
+files      files of every kind that the program reads, with bytes changed, cut, doubled: the same
+kills      runs that are killed at a random moment: no file half written, a sweep goes on to the same front
+relations  random hardware: more ports, slots or memory never slower by more than --tolerance per cent, fewer tokens
+           never slower, latency never below the lower bound, functional and timing cycles equal
+
+Each finding is a line with the command that shows it; the exit code is 1 where there is one. --count is of each
+campaign; --seconds ends each of them early. The same seed gives the same commands.
+"""
+import argparse
+import json
+import os
+import random
+import shlex
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+MICRO = os.path.join(ROOT, 'models/zoo/micro')
+PICTURE = os.path.join(MICRO, 'images', '000_circle_filled.jpg')
+
+
+class Campaign:
+    def __init__(self, arguments):
+        self.program = os.path.abspath(arguments.program)
+        self.timeout = arguments.timeout
+        self.tolerance = arguments.tolerance
+        self.folder = tempfile.mkdtemp(prefix='heatvit-campaign-')
+        self.environment = dict(os.environ, HEATVIT_HOME=ROOT, HEATVIT_CACHE='', HEATVIT_PROGRESS_S='0')
+        self.parameters = json.loads(self.run(['list', '--json']).stdout)['parameters']
+        self.findings = []
+        self.answers = 0  # commands that were carried out, not refused
+
+    def run(self, command, **more):
+        return subprocess.run([self.program] + command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=self.folder,
+                              env=self.environment, timeout=more.pop('timeout', self.timeout), **more)
+
+    def finding(self, what, command):
+        line = f'{what}: run_sim {" ".join(shlex.quote(word) for word in command)}'
+        self.findings.append(line)
+        print(line, flush=True)
+
+    def expect_an_answer(self, command):
+        """Runs the command; its exit code, where it is one that a user may see."""
+        try:
+            done = self.run(command)
+        except subprocess.TimeoutExpired:
+            self.finding(f'no end in {self.timeout} s', command)
+            return None
+        self.answers += done.returncode == 0
+        errors = [line for line in done.stderr.decode('utf-8', 'replace').splitlines() if 'error:' in line]
+        if done.returncode not in (0, 2, 3):
+            self.finding(f'exit code {done.returncode} ({" ".join(errors)[:160]})', command)
+        elif done.returncode == 2 and len(errors) != 1:
+            self.finding(f'{len(errors)} error lines', command)
+        elif any('internal' in line for line in errors):
+            self.finding(errors[0][:160], command)
+        return done.returncode
+
+    # -- settings ------------------------------------------------------------------------------------------------
+
+    def odd_value(self, draw, parameter):
+        if 'choices' in parameter:
+            return draw.choice(parameter['choices'] + ['', 'x', '0'])
+        if 'minimum' not in parameter:
+            return draw.choice(['', 'x', '1', '1,2', ',', '1' * 400])
+        low, high = parameter['minimum'], parameter['maximum']
+        step = 1 if parameter['integer'] else (high - low) / 1000
+        inside = draw.uniform(low, min(high, low + 64 * step)) if draw.random() < 0.5 else draw.uniform(low, high)
+        value = draw.choice([low, high, low - step, high + step, inside, inside, inside, (low + high) / 2, 0, -1, 1e300,
+                             'nan', 'inf', '', '1e', '0x10', f'{low}  ', '١'])
+        if isinstance(value, str):
+            return value
+        return str(int(value)) if parameter['integer'] and abs(value) < 1e15 else repr(value)
+
+    def option_set(self, draw):
+        command = []
+        kind = draw.random()
+        model = draw.choice(['deit-micro'] * 6 + ['deit-t', 'deit-s'])
+        if kind < 0.12:
+            command = ['disasm', '--model', model]
+        elif kind < 0.2:
+            command = ['hls-estimate', '--model', model]
+        elif kind < 0.26:
+            command = ['hls-config', '--model', model]
+        elif kind < 0.32:
+            command = ['mem', '--trace', os.path.join(ROOT, 'traces/mem-mixed.trace')]
+        elif kind < 0.4:
+            command = ['table', '--model', model, '--keep-ratios', '1:0.5:0.5', '--out', 'table.csv', '--quiet']
+        else:
+            command = ['run', '--model', model, '--mode', draw.choice(['timing', 'timing', 'analytic']), '--quiet']
+            if draw.random() < 0.6:
+                command += ['--prune-rates', draw.choice(['0.3,0.5,0.7', '0,0,0', '0.9,0.95,0.99', '0.5', '0.7,0.5,0.3',
+                                                          '0.3,0.5,nan', '', '0.3,,0.7', '1,1,1'])]
+            if draw.random() < 0.4:
+                command += ['--scorer', draw.choice(['none', 'heatvit', 'cls-attention', 'random', 'best'])]
+            if draw.random() < 0.2:
+                command += ['--selectors', draw.choice(['1', '2,3,4', '4,7,10', '3,2', '0', '1,2,3,4,5,6', '99'])]
+        usual = draw.random() < 0.5
+        for parameter in draw.sample(self.parameters, draw.randint(1, 5)):
+            odd = not usual or draw.random() < 0.2
+            command += ['--' + parameter['key'], (self.odd_value if odd else self.usual_value)(draw, parameter)]
+        return command
+
+    def options(self, number, draw):
+        return self.expect_an_answer(self.option_set(draw))
+
+    # -- files ---------------------------------------------------------------------------------------------------
+
+    def readers(self):
+        """What the program reads: a good file of each kind, and the command that reads it from a path."""
+        write = lambda name, text: open(os.path.join(self.folder, name), 'w').write(text)
+        write('net.json', '{"name": "n", "depth": 2, "dim": 64, "heads": 4, "image_size": 64, "patch_size": 16, "classes": 9}')
+        write('sweep.ini', '[sweep]\nmodel = deit-micro\nmethod = grid\n[axis]\npe.to = 8; 16\n[limit]\ndsp = 2520\n')
+        write('hardware.ini', '[pe]\nto = 16   # outputs\n')
+        write('trace.csv', 'image,kept1,kept2,kept3\na,50,40,30\nb,60,50,20\n')
+        self.run(['run', '--model', 'deit-micro', '--image', PICTURE, '--json', 'run.json', '--quiet'])
+        self.run(['sweep', '--config', 'sweep.ini', '--out', 'sweep.sqlite', '--quiet'])
+        micro = ['run', '--model', 'deit-micro', '--quiet']
+        here = lambda name: os.path.join(self.folder, name)
+        weights = os.path.join(MICRO, 'weights.safetensors')
+        return [(here('net.json'), '.json', lambda p: ['run', '--model', p, '--quiet']),
+                (here('sweep.ini'), '.ini', lambda p: ['sweep', '--config', p, '--out', p + '.sqlite', '--quiet']),
+                (here('hardware.ini'), '.ini', lambda p: micro + ['--config', p]),
+                (here('trace.csv'), '.csv', lambda p: micro + ['--token-trace', p]),
+                (here('run.json'), '.json', lambda p: ['compare', p, p]),
+                (here('run.json'), '.json', lambda p: ['report', p, '--html', p + '.html']),
+                (here('run.json'), '.json', lambda p: ['rerun', p]),
+                (here('sweep.sqlite'), '.sqlite', lambda p: ['pareto', p]),
+                (here('sweep.sqlite'), '.sqlite', lambda p: ['sweep', 'export', p, '--csv', p + '.csv']),
+                (weights, '.safetensors', lambda p: micro + ['--weights', p, '--image', PICTURE]),
+                (weights, '.safetensors', lambda p: ['import', p, '--model', 'deit-micro', '--out', p + '.out']),
+                (weights, '.safetensors', lambda p: micro + ['--selector-weights', p, '--image', PICTURE]),
+                (PICTURE, '.jpg', lambda p: micro + ['--image', p]),
+                (os.path.join(MICRO, 'labels.csv'), '.csv',
+                 lambda p: micro + ['--images', os.path.join(MICRO, 'images'), '--limit', '1', '--labels', p]),
+                (os.path.join(ROOT, 'traces/mem-mixed.trace'), '.trace', lambda p: ['mem', '--trace', p]),
+                (os.path.join(ROOT, 'configs/devices/zcu102.ini'), '.ini', lambda p: micro + ['--device', p])]
+
+    @staticmethod
+    def mutated(draw, data):
+        data = bytearray(data)
+        for _ in range(draw.choice([1, 1, 2, 5, 20])):
+            at = draw.randrange(len(data) + 1)
+            kind = draw.random()
+            if kind < 0.3 and data:
+                data[at % len(data)] = draw.randrange(256)
+            elif kind < 0.5 and data:
+                data[at % len(data)] ^= 1 << draw.randrange(8)
+            elif kind < 0.6:
+                del data[at:]
+            elif kind < 0.7:
+                del data[at:at + draw.randrange(1, 64)]
+            elif kind < 0.8:
+                data[at:at] = data[at:at + draw.randrange(1, 256)]
+            elif kind < 0.95:
+                data[at:at] = draw.choice([b'\0', b'\xff\xfe', b'nan', b'-1', b'99999999999999999999', b'"', b'[', b'{', b'\n',
+                                           b'=', b',', b'1e400', b'\xef\xbb\xbf', b'\r'])
+            else:
+                data = bytearray()
+        return bytes(data)
+
+    def files(self, number, draw):
+        good, ending, command = self.kinds[number % len(self.kinds)]
+        folder = os.path.join(self.folder, f'file-{number}')
+        os.makedirs(folder)
+        path = os.path.join(folder, 'mutated' + ending)
+        with open(good, 'rb') as file:
+            data = file.read()
+        with open(path, 'wb') as file:
+            file.write(self.mutated(draw, data))
+        before = len(self.findings)
+        self.expect_an_answer(command(path))
+        if len(self.findings) == before:
+            shutil.rmtree(folder)
+
+    # -- kills ---------------------------------------------------------------------------------------------------
+
+    def kills(self, number, draw):
+        folder = os.path.join(self.folder, f'kill-{number}')
+        os.makedirs(folder)
+        out = os.path.join(folder, 'out')
+        sweep = os.path.join(folder, 'sweep.ini')
+        with open(sweep, 'w') as file:
+            file.write('[sweep]\nmodel = deit-micro\n[axis]\npe.to = 4:24:4\npl.clock_mhz = 100; 150; 200\n')
+        commands = [['run', '--model', 'deit-micro', '--images', os.path.join(MICRO, 'images'), '--limit', '40', '--json', out,
+                     '--csv', out + '.csv', '--token-trace-out', out + '.trace', '--quiet'],
+                    ['sweep', '--config', sweep, '--out', out + '.sqlite', '--jobs', '2', '--quiet'],
+                    ['quantize', '--model', 'deit-micro', '--weights', os.path.join(MICRO, 'weights.safetensors'), '--out', out],
+                    ['table', '--model', 'deit-micro', '--out', out + '.json', '--quiet']]
+        command = draw.choice(commands)
+        process = subprocess.Popen([self.program] + command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                                   cwd=folder, env=self.environment)
+        time.sleep(draw.uniform(0, 0.4))
+        process.send_signal(draw.choice([signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL, signal.SIGQUIT]))
+        try:
+            process.communicate(timeout=self.timeout)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            self.finding('does not end when it is told to', command)
+            return
+        left = [name for name in os.listdir(folder) if name != 'sweep.ini']
+        killed = process.returncode == -signal.SIGKILL
+        for name in left:
+            path = os.path.join(folder, name)
+            try:
+                if name == 'out' and command[0] == 'run' or name.endswith('.json'):
+                    with open(path) as file:
+                        json.load(file)
+                elif name.endswith('.sqlite'):
+                    with sqlite3.connect(path) as database:
+                        if database.execute('pragma integrity_check').fetchone()[0] != 'ok':
+                            raise ValueError('not ok')
+                elif not killed and not name.startswith('out'):
+                    self.finding(f'{name} is left', command)
+            except (ValueError, sqlite3.Error) as error:
+                self.finding(f'{name} is half written ({error})', command)
+        if command[0] == 'sweep':
+            if self.expect_an_answer(command) == 0:
+                with sqlite3.connect(out + '.sqlite') as database:
+                    done = database.execute("select count(*) from point where state != 'open'").fetchone()[0]
+                if done != 18:
+                    self.finding(f'{done} of 18 points after going on', command)
+        shutil.rmtree(folder)
+
+    # -- relations -----------------------------------------------------------------------------------------------
+
+    def cycles_of(self, command):
+        path = tempfile.mktemp(suffix='.json', dir=self.folder)
+        try:
+            done = self.run(command + ['--json', path, '--quiet'])
+        except subprocess.TimeoutExpired:
+            self.finding(f'no end in {self.timeout} s', command)
+            return None
+        if done.returncode != 0:
+            if done.returncode != 2:
+                self.finding(f'exit code {done.returncode}', command)
+            return None
+        with open(path) as file:
+            image = json.load(file)['images'][0]
+        os.remove(path)
+        self.answers += 1
+        if image['latency_ms'] < image['bound']['ms'] * (1 - 1e-9):
+            self.finding('latency below the lower bound', command)
+        return image['latency_ms']
+
+    MORE = {'accel.weight_ports': [1, 2, 4], 'accel.input_ports': [1, 2, 4], 'accel.output_ports': [1, 2, 4],
+            'axi.outstanding': [2, 4, 8, 16], 'buffer.input': [2, 3, 4], 'buffer.weight': [2, 3, 4], 'buffer.output': [2, 3, 4],
+            'buffer.accumulator': [2, 3, 4], 'ddr.mega_transfers': [1600, 1866, 2133, 2400],
+            'vec.lanes': [8, 16, 32, 64], 'pl.clock_mhz': [100, 150, 200, 300], 'ctrl.queue': [1, 2, 4, 8]}
+
+    def relations(self, number, draw):
+        known = {p['key'] for p in self.parameters}
+        model = draw.choice(['deit-micro', 'deit-t'])
+        base = ['run', '--model', model, '--mode', 'timing', '--scorer', 'none']
+        for parameter in draw.sample(self.parameters, draw.randint(0, 4)):
+            if parameter['key'] in self.MORE or parameter['key'].startswith('accel.'):
+                continue
+            base += ['--' + parameter['key'], self.usual_value(draw, parameter)]
+        key = draw.choice([k for k in sorted(self.MORE) if k in known])
+        less, more = sorted(draw.sample(self.MORE[key], 2))
+        slow, fast = self.cycles_of(base + ['--' + key, str(less)]), self.cycles_of(base + ['--' + key, str(more)])
+        if slow and fast and fast > slow * (1 + self.tolerance / 100):
+            self.finding(f'{key} {less} to {more} is slower by {100 * (fast / slow - 1):.1f} %', base)
+        pruned = [word for word in base if word not in ('--scorer', 'none')] + ['--scorer', 'random']
+        few, many = self.cycles_of(pruned + ['--prune-rates', '0.5,0.6,0.7']), self.cycles_of(pruned + ['--prune-rates', '0.3,0.4,0.5'])
+        if few and many and few > many * (1 + self.tolerance / 100):
+            self.finding(f'fewer tokens are slower by {100 * (few / many - 1):.1f} %', pruned)
+
+    @staticmethod
+    def usual_value(draw, parameter):
+        if 'choices' in parameter:
+            return draw.choice(parameter['choices'])
+        if 'minimum' not in parameter:
+            return parameter['default']
+        default = float(parameter['default'])
+        value = min(max(default * draw.choice([0.5, 1, 2, 3]), parameter['minimum']), parameter['maximum'])
+        return str(int(value)) if parameter['integer'] else repr(value)
+
+    # ------------------------------------------------------------------------------------------------------------
+
+    def go(self, name, count, seed, seconds, jobs):
+        if name == 'files':
+            self.kinds = self.readers()
+        begin, done = time.time(), 0
+
+        def one(number):
+            nonlocal done
+            if seconds and time.time() - begin > seconds:
+                return
+            getattr(self, name)(number, random.Random(f'{seed} {name} {number}'))
+            done += 1
+
+        with ThreadPoolExecutor(jobs) as pool:
+            list(pool.map(one, range(count)))
+        print(f'{name}: {done} of {count}, {time.time() - begin:.0f} s, {self.answers} commands carried out, '
+              f'{len(self.findings)} findings so far', flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('program')
+    parser.add_argument('campaigns', nargs='*', help='options, files, kills, relations')
+    parser.add_argument('--count', type=int, default=200)
+    parser.add_argument('--seed', type=int, default=1)
+    parser.add_argument('--seconds', type=float, default=0)
+    parser.add_argument('--timeout', type=float, default=60)
+    parser.add_argument('--tolerance', type=float, default=1)
+    parser.add_argument('--jobs', type=int, default=2)
+    parser.add_argument('--keep', action='store_true', help='the folder with the files')
+    arguments = parser.parse_args()
+    names = ('options', 'files', 'kills', 'relations')
+    for name in arguments.campaigns:
+        if name not in names:
+            parser.error(f'{name} is none of {", ".join(names)}')
+    campaign = Campaign(arguments)
+    for name in arguments.campaigns or names:
+        campaign.go(name, arguments.count, arguments.seed, arguments.seconds, arguments.jobs)
+    if arguments.keep or campaign.findings:
+        print(f'files in {campaign.folder}')
+    else:
+        shutil.rmtree(campaign.folder)
+    return 1 if campaign.findings else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
