@@ -114,8 +114,10 @@ void AtomicFile::discard() noexcept {
 }
 
 void AtomicFile::fail() {
+  const bool closed = errno == EPIPE;
   const std::string reason = std::strerror(errno);
   discard();
+  if (closed) throw ClosedPipe();
   throw WriteError("writing '" + path_ + "' failed: " + reason);
 }
 

@@ -7,6 +7,9 @@
 
 namespace heatvit::weights {
 
+/// Whoever read an output (stdout, a pipe) has had enough, as `head` does: the end, without a word.
+struct ClosedPipe {};
+
 /// A file that is written beside its target and renamed over it by commit(). Without commit() (an error, an exception,
 /// a signal) nothing remains and an older file stays as it was. A target that exists and is no regular file (a pipe, a
 /// device, /dev/stdout) is written in place, a symbolic link is followed; "-" is standard output.
@@ -19,7 +22,7 @@ class AtomicFile {
   AtomicFile(const AtomicFile&) = delete;
   AtomicFile& operator=(const AtomicFile&) = delete;
 
-  /// Throws WriteError (disk full, ...).
+  /// Throws WriteError (disk full, ...) or ClosedPipe.
   void write(const std::string& text) { write(text.data(), text.size()); }
   void write(const void* bytes, size_t size);
 

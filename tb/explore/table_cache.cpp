@@ -3,24 +3,17 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 
+#include "tb/explore/cache_folder.h"
 #include "tb/explore/fingerprint.h"
 
 namespace heatvit::explore {
 namespace {
 
 namespace fs = std::filesystem;
-
-fs::path cache_folder() {
-  if (const char* own = std::getenv("HEATVIT_CACHE")) return own;
-  const char *xdg = std::getenv("XDG_CACHE_HOME"), *user = std::getenv("HOME");
-  if (xdg != nullptr && *xdg != '\0') return fs::path(xdg) / "heatvit" / "tables";
-  return user != nullptr && *user != '\0' ? fs::path(user) / ".cache" / "heatvit" / "tables" : fs::path();
-}
 
 std::string fields_of(const TableRow& r) {
   std::ostringstream text;

@@ -1,8 +1,7 @@
 // Rows of latency tables that have been measured before, on disk: one file a key, one line a row, appended as rows get
 // ready. A run that is killed loses the rows in flight; the next one continues. Lines that are no row (a torn write, a
 // foreign file) are skipped and measured again; each line carries a checksum.
-//
-// Place: $XDG_CACHE_HOME/heatvit/tables, else ~/.cache/heatvit/tables; HEATVIT_CACHE overrides both (empty: no cache).
+// Place: cache_folder.h.
 #pragma once
 
 #include <map>

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <limits>
 #include <map>
+#include <optional>
 #include <set>
+#include <sstream>
 #include <stdexcept>
 #include <thread>
 #include <tuple>
@@ -14,6 +16,8 @@
 #include "models/lower/program.h"
 #include "tb/config/transfer.h"
 #include "tb/estimate/analytic.h"
+#include "tb/explore/cache_folder.h"
+#include "tb/explore/fingerprint.h"
 #include "tb/explore/process_pool.h"
 
 namespace heatvit::explore {
@@ -193,16 +197,33 @@ std::vector<Candidate> around(const std::vector<Candidate>& all, const std::vect
   return close;
 }
 
-}  // namespace
+/// What the result depends on.
+std::string key_of(const soc::SocConfig& config, const zoo::ModelSpec& spec, const OpenTiles& open,
+                   const soc::Fpga& device) {
+  const std::string program = program_hash();
+  if (program.empty()) return "";
+  std::string text = program + model_text(spec) + config_text(config);
+  for (const bool is : {open.m, open.k, open.n, open.order}) text += is ? '1' : '0';
+  for (const int64_t has : {device.has.bram18k, device.has.lut, device.has.lutram}) text += ' ' + std::to_string(has);
+  return content_hash(text) + ".tiles";
+}
 
-void search_tiles(soc::SocConfig& config, const zoo::ModelSpec& spec, const OpenTiles& open, const soc::Fpga& device) {
+std::optional<Candidate> recalled(const std::string& key) {
+  const std::optional<std::string> line = key.empty() ? std::nullopt : recall(key);
+  Candidate c;
+  if (!line || !(std::istringstream(*line) >> c.m >> c.k >> c.n >> c.order_nm)) return std::nullopt;
+  return c;
+}
+
+std::optional<Candidate> searched(const soc::SocConfig& config, const zoo::ModelSpec& spec, const OpenTiles& open,
+                                  const soc::Fpga& device) {
   const zoo::ModelSpec sample = shortened(spec);
   soc::SocConfig plain = config;
   plain.debug = {};
   plain.accel.batch = 1;
   std::vector<Candidate> all = candidates(plain, spec, open, device);
   estimate(all, plain, sample);
-  if (all.empty()) return;
+  if (all.empty()) return std::nullopt;
   Simulations short_runs(plain, sample);
   std::vector<Candidate> some = best_of_each(all, 1, rows_of);
   for (const Candidate& c : best_of_each(all, 1, depth_of)) some.push_back(c);
@@ -212,7 +233,22 @@ void search_tiles(soc::SocConfig& config, const zoo::ModelSpec& spec, const Open
   some.erase(std::unique(some.begin(), some.end(), [](const auto& a, const auto& b) { return a.key() == b.key(); }),
              some.end());
   some.resize(std::min(some.size(), kInFull));
-  Simulations(plain, spec).ranked(std::move(some)).front().apply(config.accel);
+  return Simulations(plain, spec).ranked(std::move(some)).front();
+}
+
+}  // namespace
+
+void search_tiles(soc::SocConfig& config, const zoo::ModelSpec& spec, const OpenTiles& open, const soc::Fpga& device) {
+  const std::string key = key_of(config, spec, open, device);
+  std::optional<Candidate> best = recalled(key);
+  if (!best) {
+    best = searched(config, spec, open, device);
+    if (!best) return;
+    std::ostringstream line;
+    line << best->m << ' ' << best->k << ' ' << best->n << ' ' << best->order_nm;
+    if (!key.empty()) remember(key, line.str());
+  }
+  best->apply(config.accel);
 }
 
 double tile_waste(const soc::SocConfig& config, const zoo::ModelSpec& spec) {

@@ -25,6 +25,7 @@ struct OpenTiles {
 /// one at a time whatever the batch: estimates (analytic.h) name the best for each pair of tile.m and order and of
 /// tile.k and order, simulations of eight blocks in child processes rank these, then the next best around the first
 /// three, and the first six run in full. Leaves `config` as it is where the lowering accepts none.
+/// A result is remembered by its inputs and the program's build (cache_folder.h).
 void search_tiles(soc::SocConfig& config, const zoo::ModelSpec& spec, const OpenTiles& open, const soc::Fpga& device);
 
 /// Cycles that the array works on an unpruned image, as a share of those that it would with every operand whole: 1.0

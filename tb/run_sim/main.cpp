@@ -10,6 +10,7 @@
 #include <filesystem>
 
 #include "accel/isa/errors.h"
+#include "models/weights/atomic_file.h"
 #include "tb/config/signals.h"
 #include "tb/run_sim/command_line.h"
 #include "tb/run_sim/commands.h"
@@ -20,9 +21,6 @@ namespace {
 constexpr int kExitFailure = 1;
 constexpr int kExitInput = 2;
 constexpr int kExitClosedPipe = 128 + SIGPIPE;
-
-/// Whoever read stdout has had enough, as `head` does: the end, without a word.
-struct ClosedPipe {};
 
 int complain(const std::string& message, int code) {
   std::string line = message;
@@ -74,7 +72,7 @@ int guarded(const Arguments& arguments) {
     return dispatch(arguments);
   } catch (const InputError& error) {
     return complain(error.what(), kExitInput);
-  } catch (const ClosedPipe&) {
+  } catch (const weights::ClosedPipe&) {
     return kExitClosedPipe;
   } catch (const WriteError& error) {
     return complain(error.what(), kExitFailure);
@@ -103,7 +101,7 @@ std::string subcommand_list() {
 
 void print(const std::string& text) {
   if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0) {
-    if (errno == EPIPE) throw ClosedPipe();
+    if (errno == EPIPE) throw weights::ClosedPipe();
     throw WriteError(std::string("writing to stdout failed: ") + std::strerror(errno));
   }
 }

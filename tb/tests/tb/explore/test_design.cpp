@@ -3,7 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <nlohmann/json.hpp>
+#include <tuple>
 
 #include "models/lower/program.h"
 #include "tb/config/device.h"
@@ -110,6 +113,32 @@ TEST(Design, SearchFindsNothingWorseThanTheShippedTiles) {
   searched.accel.tile_m = searched.accel.tile_k = searched.accel.tile_n = 1;
   explore::search_tiles(searched, spec, {true, true, true, true}, *find_device(kDefaultDevice));
   EXPECT_LT(simulated(searched, spec), 1.02 * simulated(shipped, spec));
+}
+
+TEST(Design, ASearchIsRememberedByItsInputs) {
+  const tests::TemporaryFolder folder;
+  ASSERT_EQ(setenv("HEATVIT_CACHE", folder.path("cache").c_str(), 1), 0);
+  const zoo::ModelSpec& spec = zoo::find("deit-micro");
+  const auto searched = [&](int outputs) {
+    soc::SocConfig config = resolve_config("deit-micro", {}, {});
+    config.accel.to = outputs;
+    explore::search_tiles(config, spec, {true, true, true, true}, *find_device(kDefaultDevice));
+    return std::tuple(config.accel.tile_m, config.accel.tile_k, config.accel.tile_n, config.accel.order_nm);
+  };
+  const auto entries = [&] {
+    return std::distance(std::filesystem::directory_iterator(folder.path("cache")),
+                         std::filesystem::directory_iterator());
+  };
+  const auto first = searched(24);
+  EXPECT_EQ(entries(), 1);
+  EXPECT_EQ(searched(24), first);
+  EXPECT_EQ(entries(), 1);
+  searched(20);
+  EXPECT_EQ(entries(), 2);
+  for (const auto& entry : std::filesystem::directory_iterator(folder.path("cache")))
+    std::ofstream(entry.path()) << "1 1 1 1 0123";  // damaged: searched again
+  EXPECT_EQ(searched(24), first);
+  unsetenv("HEATVIT_CACHE");
 }
 
 // Without a device the memory on chip takes nothing from the tiles, however large it is.
