@@ -1,7 +1,6 @@
 // run_sim hls-config: the header that fixes the sizes of a synthesis.
 #include "accel/isa/errors.h"
 #include "models/lower/program.h"
-#include "tb/config/atomic_file.h"
 #include "tb/hls_check/hls_header.h"
 #include "tb/run_sim/command_line.h"
 #include "tb/run_sim/commands.h"
@@ -16,16 +15,17 @@ constexpr const char* kIntro =
 
 Examples
   run_sim hls-config --config configs/heatvit-deit-s.ini                     to stdout
-  run_sim hls-config --model deit-s --pe.to 16 --output build/hls_config.h
+  run_sim hls-config --model deit-s --pe.to 16 --out build/hls_config.h
 Compile accel/hls with -DHEATVIT_HLS_CONFIG='"build/hls_config.h"'; docs/hls.md has the rest.
 )";
 
 }  // namespace
 
 int hls_config_command(const Arguments& arguments) {
-  const OptionGroup what = {
-      "Output",
-      {{"model", "NAME", "start from configs/heatvit-NAME.ini"}, {"output", "FILE", "the header; default: stdout"}}};
+  const OptionGroup what = {"Output",
+                            {{"model", "NAME", "start from configs/heatvit-NAME.ini"},
+                             {"out", "FILE", "the header; default: stdout"},
+                             {"output", "FILE", "the same, as before"}}};
   CommandLine line(kIntro, {what, hardware_group()}, true);
   line.parse(arguments);
   if (answered(line)) return 0;
@@ -35,13 +35,8 @@ int hls_config_command(const Arguments& arguments) {
                                     : resolve_config("", files, line.settings());
   lower::expect_single_images(config.accel, "hls-config");
   const std::string header = hls_header(config, files.empty() ? line.text("model") : files.back());
-  if (!line.has("output")) {
-    print(header);
-    return 0;
-  }
-  AtomicFile file(line.text("output"));
-  file.write(header);
-  file.commit();
+  if (line.has("out") && line.has("output")) throw InputError("--output: is the same as --out; one is enough");
+  write_file(line.has("out") ? line.text("out") : line.has("output") ? line.text("output") : "-", header);
   return 0;
 }
 

@@ -161,16 +161,16 @@ std::string as_json() {
 int list_command(const Arguments& arguments) {
   CommandLine line(kIntro,
                    {{"Form",
-                     {{"json", "", "as JSON"},
+                     {{"json", "FILE", "as JSON; without a name or -: to stdout", false, true},
                       {"markdown", "", "the parameters as the table of docs/parameters.md"},
                       {"models", "", "the networks alone, each as the description that --model FILE.json reads"}}}},
                    false);
   line.parse(arguments);
   if (answered(line)) return 0;
-  print(line.has("models")     ? models_json()
-        : line.has("json")     ? as_json()
-        : line.has("markdown") ? parameters_markdown()
-                               : as_text());
+  if (line.has("json") && !line.has("models"))
+    write_file(line.text("json"), as_json());
+  else
+    print(line.has("models") ? models_json() : line.has("markdown") ? parameters_markdown() : as_text());
   return 0;
 }
 

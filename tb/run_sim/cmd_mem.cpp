@@ -135,20 +135,22 @@ std::string to_text(const Json& j) {
 }  // namespace
 
 int mem_command(const Arguments& arguments) {
-  CommandLine line(kIntro,
-                   {{"Trace",
-                     {{"trace", "FILE", "replay 64-byte requests straight at the controller"},
-                      {"trace-format", "NAME", trace_format_names() + "; default: told by the first line"},
-                      {"wrap", "", "addresses beyond the memory start again from 0; else they are refused"},
-                      {"timed", "", "no request before its CYCLE"}}},
-                    {"Ports",
-                     {{"ports", "P1,P2", "HP ports that drive, 0 to 3"},
-                      {"burst", "BYTES", "of one request of a master, 1 to 4096; split into legal bursts; default 256"},
-                      {"kind", "NAME", "read, write or copy (as many bytes read as written); default read"},
-                      {"bytes", "N", "in total, K, M or G; default 64M"}}},
-                    hardware_group(),
-                    {"Output", {{"json", "", "as JSON"}}}},
-                   true);
+  CommandLine line(
+      kIntro,
+      {{"Trace",
+        {{"trace", "FILE", "replay 64-byte requests straight at the controller"},
+         {"trace-format", "NAME", trace_format_names() + "; default: told by the first line"},
+         {"wrap", "", "addresses beyond the memory start again from 0; else they are refused"},
+         {"timed", "", "no request before its CYCLE"}}},
+       {"Ports",
+        {{"ports", "P1,P2", "HP ports that drive, 0 to 3"},
+         {"burst", "BYTES", "of one request of a master, 1 to 4096; split into legal bursts; default 256"},
+         {"kind", "NAME", "read, write or copy (as many bytes read as written); default read"},
+         {"bytes", "N", "in total, K, M or G; default 64M"}}},
+       hardware_group(),
+       {"Output",
+        {{"json", "FILE", "as JSON, beside the text; without a name or -: to stdout, in its place", false, true}}}},
+      true);
   line.parse(arguments);
   if (answered(line)) return 0;
   const soc::SocConfig config = resolve_config("", line.list("config"), line.settings());
@@ -172,7 +174,8 @@ int mem_command(const Arguments& arguments) {
   }
   const double peak = static_cast<double>(config.ddr.bus_bytes) * 2e6 / static_cast<double>(timing.clock_fs);
   const Json json = to_json(run, static_cast<double>(timing.clock_fs), peak);
-  print(line.has("json") ? json.dump(1) + "\n" : to_text(json));
+  if (line.has("json")) write_file(line.text("json"), json.dump(1) + "\n");
+  if (line.text("json") != "-") print(to_text(json));
   return 0;
 }
 

@@ -3,7 +3,6 @@
 #include <nlohmann/json.hpp>
 
 #include "accel/isa/errors.h"
-#include "tb/config/atomic_file.h"
 #include "tb/config/csv.h"
 #include "tb/config/numbers.h"
 #include "tb/config/output_files.h"
@@ -158,12 +157,6 @@ std::string as_svg(const Front& f) {
   for (const PointResult& result : f.results)
     plot.labels.push_back("point " + std::to_string(result.number) + ": " + settings_text(result, ", "));
   return explore::to_svg(plot);
-}
-
-void write_file(const std::string& path, const std::string& text) {
-  AtomicFile file(path);
-  file.write(text);
-  file.commit();
 }
 
 }  // namespace

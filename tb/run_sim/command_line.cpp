@@ -152,7 +152,8 @@ void CommandLine::parse(const std::vector<std::string>& arguments) {
   // No guessing: --image must not be taken for --images, nor a typing error for something else.
   const int style = po::command_line_style::default_style & ~po::command_line_style::allow_guessing;
   try {
-    po::store(po::command_line_parser(arguments).options(known).positional(positional).style(style).run(), *values_);
+    po::store(po::command_line_parser(with_stdout(arguments)).options(known).positional(positional).style(style).run(),
+              *values_);
   } catch (const po::unknown_option& error) {
     const std::string name = error.get_option_name();
     throw InputError("unknown option '" + name + "'" + nearest(name));
@@ -161,6 +162,19 @@ void CommandLine::parse(const std::vector<std::string>& arguments) {
   }
   if (has(kStray)) throw InputError("unexpected word '" + list(kStray).front() + "'; options start with --");
   check_files();
+}
+
+/// "-" where an option that may stand alone does.
+std::vector<std::string> CommandLine::with_stdout(const std::vector<std::string>& arguments) const {
+  std::vector<std::string> all;
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    all.push_back(arguments[i]);
+    const bool alone = i + 1 == arguments.size() || arguments[i + 1].rfind("--", 0) == 0;
+    for (const OptionGroup& group : groups_)
+      for (const Option& option : group.options)
+        if (alone && option.or_stdout && arguments[i] == "--" + option.name) all.emplace_back("-");
+  }
+  return all;
 }
 
 void CommandLine::check_files() const {

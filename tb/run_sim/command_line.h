@@ -19,6 +19,7 @@ struct Option {
   std::string argument;  // what the help calls its value (FILE, N); empty: a switch, which takes none
   std::string help;
   bool repeatable = false;
+  bool or_stdout = false;  // the value may be left out: then it is "-", standard output
 };
 
 struct OptionGroup {
@@ -59,6 +60,7 @@ class CommandLine {
 
  private:
   void check_files() const;
+  std::vector<std::string> with_stdout(const std::vector<std::string>& arguments) const;
   std::string nearest(const std::string& name) const;
 
   std::string intro_;

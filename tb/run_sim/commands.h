@@ -25,6 +25,9 @@ int compare_command(const Arguments& arguments);
 int rerun_command(const Arguments& arguments);
 int reproduce_command(const Arguments& arguments);
 
+/// A text as a whole file; "-": stdout.
+void write_file(const std::string& path, const std::string& text);
+
 /// Results go to stdout through this: throws WriteError when they do not arrive.
 void print(const std::string& text);
 

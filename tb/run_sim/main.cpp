@@ -106,6 +106,12 @@ void print(const std::string& text) {
   }
 }
 
+void write_file(const std::string& path, const std::string& text) {
+  weights::AtomicFile file(path);
+  file.write(text);
+  file.commit();
+}
+
 bool answered(const CommandLine& line) {
   if (line.has("help")) print(line.help());
   if (line.has("version")) print("run_sim " HEATVIT_VERSION "\n");

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
@@ -60,6 +61,20 @@ std::string line(uint64_t address, bool write, uint64_t cycle) {
   std::ostringstream text;
   text << "0x" << std::hex << address << (write ? " WRITE " : " READ ") << std::dec << cycle << "\n";
   return text.str();
+}
+
+// In every subcommand --json is a file, and "-" is stdout; alone it stands for that.
+TEST_F(MemoryCli, JsonIsAFileBesideTheTextOrStdoutInItsPlace) {
+  const std::string trace = folder_.file("t", "0x0 READ 0\n");
+  const std::string to_stdout = run_sim({"mem", "--trace", trace, "--json"}).out;
+  EXPECT_EQ(to_stdout, run_sim({"mem", "--trace", trace, "--json", "-"}).out);
+  const Outcome both = run_sim({"mem", "--trace", trace, "--json", folder_.path("m.json")});
+  EXPECT_EQ(both.code, 0);
+  EXPECT_NE(both.out, "");
+  EXPECT_EQ(nlohmann::json::parse(std::ifstream(folder_.path("m.json"))).size(),
+            nlohmann::json::parse(to_stdout).size());
+  EXPECT_EQ(run_sim({"list", "--json"}).out, run_sim({"list", "--json", "-"}).out);
+  EXPECT_EQ(run_sim({"list", "--json", folder_.path("l.json")}).out, "");
 }
 
 TEST_F(MemoryCli, TraceReportsWhatTheControllerDid) {
