@@ -12,14 +12,14 @@ package_of[/usr/include/gtest/gtest.h]=libgtest-dev
 package_of[/usr/include/gmock/gmock.h]=libgmock-dev
 package_of[/usr/lib/llvm-14/include/clang-c/Index.h]=libclang-14-dev
 package_of[/usr/bin/clang-format-14]=clang-format-14
-package_of[/usr/bin/python3]=python3
+need_python
 need_packages
 # The test of job arrays skips itself without Slurm: worth an attempt, not an error.
 if ((EUID == 0)) && [[ ! -x /usr/sbin/slurmctld ]] && command -v apt-get >/dev/null; then
   mkdir -p "$home/build"
   DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends slurm-wlm munge >>"$home/build/install.log" 2>&1 || true
 fi
-build tests all -DCMAKE_BUILD_TYPE=Release -DHEATVIT_TESTS=ON
+build tests all -DCMAKE_BUILD_TYPE=Release -DHEATVIT_TESTS=ON -DHEATVIT_PYTHON=ON
 # run_checks.sh judges what was skipped by the results of a whole run.
 exec ctest --test-dir "$home/build/tests" -j2 --output-on-failure --test-output-size-passed 65536 \
   --output-junit "$home/build/tests/results.xml" "$@"

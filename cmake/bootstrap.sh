@@ -20,6 +20,14 @@ declare -A package_of=(
   [/usr/include/pagmo/pagmo.hpp]=libpagmo-dev
 )
 
+# What the Python package needs beyond that.
+need_python() {
+  package_of[/usr/bin/python3]=python3
+  package_of[/usr/bin/python3-config]=python3-dev
+  package_of[/usr/include/pybind11/pybind11.h]=pybind11-dev
+  package_of[/usr/lib/python3/dist-packages/numpy/__init__.py]=python3-numpy
+}
+
 # Installs what is missing; where that is not possible, says what to type and exits with 2.
 need_packages() {
   local file missing=()

@@ -18,6 +18,7 @@ if(NOT HEATVIT_INSTALL)
 endif()
 
 list(TRANSFORM libraries PREPEND heatvit_)
+set(CMAKE_INSTALL_DEFAULT_COMPONENT_NAME development)
 install(TARGETS ${libraries} heatvit_build EXPORT heatvit)
 install(DIRECTORY accel models DESTINATION include/heatvit FILES_MATCHING PATTERN "*.h"
   PATTERN hls EXCLUDE PATTERN micro EXCLUDE PATTERN scales EXCLUDE PATTERN selectors EXCLUDE)
@@ -30,6 +31,7 @@ write_basic_package_version_file(${PROJECT_BINARY_DIR}/heatvit-config-version.cm
 install(FILES ${PROJECT_BINARY_DIR}/heatvit-config.cmake ${PROJECT_BINARY_DIR}/heatvit-config-version.cmake
   DESTINATION ${package})
 
+set(CMAKE_INSTALL_DEFAULT_COMPONENT_NAME runtime)
 if(HEATVIT_PROGRAM)
   install(TARGETS run_sim)
   install(DIRECTORY configs traces DESTINATION share/heatvit)
@@ -38,4 +40,16 @@ if(HEATVIT_PROGRAM)
   install(DIRECTORY models/zoo DESTINATION share/heatvit/models
     PATTERN "*.cpp" EXCLUDE PATTERN "*.h" EXCLUDE PATTERN "*.py" EXCLUDE PATTERN CMakeLists.txt EXCLUDE
     PATTERN __pycache__ EXCLUDE)
+endif()
+if(HEATVIT_PYTHON)
+  set(HEATVIT_PYTHON_FOLDER lib/python3/dist-packages CACHE STRING "Where the Python package goes, below the prefix")
+  install(TARGETS heatvit_python LIBRARY DESTINATION ${HEATVIT_PYTHON_FOLDER}/heatvit)
+  install(DIRECTORY tb/python/heatvit DESTINATION ${HEATVIT_PYTHON_FOLDER} FILES_MATCHING PATTERN "*.py" PATTERN "*.pyi"
+    PATTERN py.typed PATTERN __pycache__ EXCLUDE)
+  install(DIRECTORY models/selectors/heatvit/ DESTINATION ${HEATVIT_PYTHON_FOLDER}/heatvit/training FILES_MATCHING PATTERN "*.py"
+    PATTERN __pycache__ EXCLUDE)
+  install(FILES models/selectors/latency_table.py DESTINATION ${HEATVIT_PYTHON_FOLDER}/heatvit)
+endif()
+if(HEATVIT_PACKAGE)
+  include(cmake/debian.cmake)
 endif()

@@ -98,6 +98,7 @@ class Accelerator : public sc_core::sc_module {
   bool functional() const { return parameters_.functional; }
   std::exception_ptr error() const { return guard_.error(); }
   const TokenSelector& token_selector() const { return selector_; }
+  TokenSelector& token_selector() { return selector_; }
   const ChipMemory& chip_memory() const { return chip_; }
   const RunRecord& record() const { return record_; }
   UnitAccount& account(Unit unit) { return accounts_[static_cast<size_t>(unit)]; }

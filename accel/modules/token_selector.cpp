@@ -1,5 +1,8 @@
 #include "accel/modules/token_selector.h"
 
+#include <algorithm>
+#include <numeric>
+
 #include "accel/kernels/selector.h"
 #include "accel/modules/operation.h"
 #include "accel/modules/plan.h"
@@ -83,8 +86,17 @@ void TokenSelector::select(const Job& job) {
   int kept = 0;
   if (functional_) {
     if (c.score_source == isa::ScoreSource::kRandom) draw_scores(job, image.settings.seed);
-    kept = rank(job);
-    tap_selection(job, kept);
+    const Decision* given = decision(job);
+    if (decider_) {
+      std::vector<int> stay = decider_(job.image(), candidate_patches(job), scores_.data() + job.first_row + c.front);
+      std::sort(stay.begin(), stay.end());
+      kept = follow(job, stay);
+    } else if (given != nullptr) {
+      kept = follow(job, given->patches.at(image.kept_counts.size()));
+    } else {
+      kept = rank(job);
+      tap_selection(job, kept);
+    }
     const uint8_t* mask = mask_.data() + job.first_row;
     std::vector<int> patches;
     for (int i = 0; i < candidates; ++i)
@@ -94,7 +106,9 @@ void TokenSelector::select(const Job& job) {
   } else {
     const size_t stage = image.kept_counts.size();
     const std::vector<int>& forced = image.settings.forced_keep;
-    kept = std::min(stage < forced.size() ? forced[stage] : c.keep, candidates);
+    const Decision* given = decision(job);
+    const int count = stage < forced.size() ? forced[stage] : given != nullptr ? given->counts.at(stage) : c.keep;
+    kept = std::min(count, candidates);
   }
   image.kept_counts.push_back(kept);
   ports_.clock.wait_cycles(static_cast<uint64_t>(operation_of(c).cycles(job, {}, config_)));
@@ -111,6 +125,35 @@ int TokenSelector::rank(const Job& job) {
   return c.select_rule == isa::SelectRule::kCount
              ? kernels::select_count(scores, first, end, c.keep, mask, job.tokens)
              : kernels::select_threshold(scores, first, end, c.threshold, mask, job.tokens);
+}
+
+const Decision* TokenSelector::decision(const Job& job) const {
+  const auto image = static_cast<size_t>(job.image());
+  return image < decisions_.size() && !decisions_[image].counts.empty() ? &decisions_[image] : nullptr;
+}
+
+std::vector<int> TokenSelector::candidate_patches(const Job& job) const {
+  const ImageState& image = state(job.image());
+  if (!image.kept.empty()) return image.patches;
+  std::vector<int> all(static_cast<size_t>(job.candidates()));
+  std::iota(all.begin(), all.end(), 0);
+  return all;
+}
+
+/// Sets the mask as decided. The scores, whatever they are, still weight the package token.
+int TokenSelector::follow(const Job& job, const std::vector<int>& patches) {
+  const ImageState& image = state(job.image());
+  uint8_t* mask = mask_.data() + job.first_row;
+  std::fill(mask, mask + job.tokens, uint8_t{0});
+  std::fill(mask, mask + job.command.front, uint8_t{1});
+  int kept = 0;
+  for (int i = 0; i < job.candidates(); ++i) {
+    const int patch = image.kept.empty() ? i : image.patches[static_cast<size_t>(i)];
+    if (!std::binary_search(patches.begin(), patches.end(), patch)) continue;
+    mask[job.command.front + i] = 1;
+    ++kept;
+  }
+  return kept;
 }
 
 void TokenSelector::draw_scores(const Job& job, uint32_t seed) {

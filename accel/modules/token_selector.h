@@ -7,6 +7,7 @@
 // kernels::token_score_cycles, select_count_cycles, select_threshold_cycles, pack_slice_cycles: counts alone.
 #pragma once
 
+#include <functional>
 #include <systemc>
 #include <vector>
 
@@ -55,6 +56,17 @@ struct ImageSettings {
   std::vector<int> forced_keep;  // patch tokens after each stage (timing mode); may be empty
 };
 
+/// Who stays, decided outside the accelerator: by selector, counts and, in functional mode, the patches themselves. No
+/// part of the hardware: experiments with policies need none.
+struct Decision {
+  std::vector<int> counts;
+  std::vector<std::vector<int>> patches;  // rising
+};
+
+/// Somebody outside who decides when the selector comes to it: gets the image, the candidates' patches and scores, and
+/// gives those that stay. Functional mode.
+using Decider = std::function<std::vector<int>(int image, const std::vector<int>& patches, const uint32_t* scores)>;
+
 class TokenSelector : public sc_core::sc_module {
  public:
   struct Ports {
@@ -77,6 +89,12 @@ class TokenSelector : public sc_core::sc_module {
   /// Start of a batch: all patches of every image present, `tokens` rows each.
   void reset(int tokens, std::vector<ImageSettings> images);
 
+  /// Of each image of the batches from now on; none: the scores decide, in timing mode registers and commands.
+  void decide(std::vector<Decision> images) { decisions_ = std::move(images); }
+
+  /// In place of scores and decisions; null: nobody.
+  void ask(Decider decider) { decider_ = std::move(decider); }
+
   /// From the vector unit: 16-bit CLS attention of one head of an image whose rows begin at `first_row`. Head 0 clears
   /// the image's scores.
   void add_cls_scores(int head, const uint16_t* probabilities, int first_row, int tokens);
@@ -93,6 +111,9 @@ class TokenSelector : public sc_core::sc_module {
   void pack(const Job& job);
   void draw_scores(const Job& job, uint32_t seed);
   int rank(const Job& job);
+  const Decision* decision(const Job& job) const;
+  int follow(const Job& job, const std::vector<int>& patches);
+  std::vector<int> candidate_patches(const Job& job) const;
   void tap_selection(const Job& job, int kept);
   void tap_slice(const Job& job, const Chunk& chunk, const uint8_t* in, const uint8_t* out);
 
@@ -109,6 +130,8 @@ class TokenSelector : public sc_core::sc_module {
   const Ports ports_;
   TokenFile tokens_;
   std::vector<ImageState> images_ = std::vector<ImageState>(1);
+  std::vector<Decision> decisions_;
+  Decider decider_;
   std::vector<uint32_t> scores_;  // of the rows of all images
   std::vector<uint8_t> mask_;     // 1: stays
 };

@@ -12,8 +12,8 @@
 #include "accel/modules/operation.h"
 #include "accel/soc/zcu102.h"
 
-// The kernel's library refers to it; run_sim has a main of its own.
-__attribute__((weak)) int sc_main(int, char*[]) { return 0; }
+// The kernel's library refers to it; run_sim has a main of its own. Seen where all of this is in a shared object, too.
+__attribute__((weak, visibility("default"))) int sc_main(int, char*[]) { return 0; }
 
 namespace heatvit::soc {
 
@@ -31,6 +31,7 @@ struct Simulator::Impl {
   std::vector<int32_t> values_at(uint32_t address, uint32_t bytes);  // what lies in DDR
   void collect(ImageResult& result);
   void simulate();
+  Question question(int image, const std::vector<int>& patches, const uint32_t* scores);
   uint64_t moved();
   bool works();
   uint64_t patience_fs() const;
@@ -155,6 +156,14 @@ void Simulator::use(const isa::Program& program) {
 
 void Simulator::set_observer(Observer observer) { impl_->observer = std::move(observer); }
 
+void Simulator::set_decider(Decider decider) {
+  modules::TokenSelector& selector = impl_->board.accelerator.token_selector();
+  if (!decider) return selector.ask({});
+  selector.ask([this, decider](int image, const std::vector<int>& patches, const uint32_t* scores) {
+    return decider(impl_->question(image, patches, scores));
+  });
+}
+
 void Simulator::listen(modules::UnitTap* tap) { impl_->board.accelerator.listen(tap); }
 
 void Simulator::record(Slices* slices) {
@@ -212,6 +221,34 @@ void Simulator::Impl::complete(uint32_t index) {
              if (isa::on_chip(address)) return board.accelerator.chip_memory().peek(address, data, bytes);
              board.ddr.peek(address, data, bytes);
            });
+}
+
+/// The command in front of the first packing that is not done yet is the selection that asks: its rows are those that
+/// will be packed.
+Simulator::Question Simulator::Impl::question(int image, const std::vector<int>& patches, const uint32_t* scores) {
+  Question question{image, 0, patches, {scores, scores + patches.size()}, {}};
+  for (size_t i = 0; i < completed.size(); ++i) {
+    const isa::Command& c = program->commands[i];
+    if (completed[i] != UINT64_MAX || c.opcode != isa::Opcode::kTokenPack || std::max(0, c.image - 1) != image)
+      continue;
+    question.block = c.block;
+    // As in the score memory: images before this one may be selected already, but are not packed yet.
+    const auto rows = scores - board.accelerator.token_selector().scores().data();
+    const bool wide = c.a_type == isa::Element::kInt16;
+    std::vector<uint8_t> row(static_cast<size_t>(c.n.fixed) * (wide ? 2 : 1));
+    for (size_t p = 0; p < patches.size(); ++p) {
+      const uint32_t address = c.a.address + (static_cast<uint32_t>(rows) + static_cast<uint32_t>(p)) * c.a.pitch;
+      if (isa::on_chip(address))
+        board.accelerator.chip_memory().peek(address, row.data(), row.size());
+      else
+        board.ddr.peek(address, row.data(), row.size());
+      for (int n = 0; n < c.n.fixed; ++n)
+        question.tokens.push_back(wide ? reinterpret_cast<const int16_t*>(row.data())[n]
+                                       : reinterpret_cast<const int8_t*>(row.data())[n]);
+    }
+    break;
+  }
+  return question;
 }
 
 std::string Simulator::Impl::stuck() {
@@ -293,11 +330,17 @@ ImageResult Simulator::run_batch(const std::vector<ImageInput>& batch) {
     throw InputError("the program is for a batch of " + std::to_string(s.program->hw.batch) + ", not of " +
                      std::to_string(batch.size()));
   std::vector<HostCpu::Image> images;
+  std::vector<modules::Decision> decisions;
   for (const ImageInput& input : batch) {
     if (s.board.accelerator.functional()) s.load_image(images.size(), input.pixels);
-    if (input.kept.size() > HEATVIT_KEEP_REGISTERS) throw InputError("at most 8 selectors");
-    images.push_back({input.seed, {input.kept.begin(), input.kept.end()}});
+    if (s.board.accelerator.functional() && input.patches.size() != input.kept.size())
+      throw InputError("functional mode needs to know which patches stay, not only how many");
+    const size_t in_registers = std::min<size_t>(input.kept.size(), HEATVIT_KEEP_REGISTERS);
+    images.push_back(
+        {input.seed, {input.kept.begin(), input.kept.begin() + static_cast<std::ptrdiff_t>(in_registers)}});
+    decisions.push_back({input.kept, input.patches});
   }
+  s.board.accelerator.token_selector().decide(std::move(decisions));
   s.completed.assign(s.program->commands.size(), UINT64_MAX);
   const uint64_t registers_before = s.board.accelerator.register_accesses();
   s.board.host.schedule(*s.program, std::move(images));

@@ -22,8 +22,9 @@ enum class Mode : uint8_t { kFunctional, kTiming };
 
 struct ImageInput {
   const std::vector<int8_t>* pixels = nullptr;  // functional: size x size x 3, pixel - 128
-  std::vector<int> kept;                        // timing: patch tokens after each selector; empty: the program's counts
-  uint32_t seed = 1;                            // of the random scorer
+  std::vector<int> kept;  // patch tokens after each selector, decided outside; empty: scores, or the program's counts
+  std::vector<std::vector<int>> patches;  // functional, with `kept`: which they are, rising
+  uint32_t seed = 1;                      // of the random scorer
 };
 
 /// What came out for one image.
@@ -88,6 +89,19 @@ class Simulator {
   ImageResult run(const ImageInput& input);
 
   void set_observer(Observer observer);
+
+  /// What somebody outside is asked at a selector of an image of the batch.
+  struct Question {
+    int image = 0;                 // of the batch
+    int block = 0;                 // that the selector stands before
+    std::vector<int> patches;      // candidates: patches that are left
+    std::vector<uint32_t> scores;  // theirs, by the scorer whose commands run; 0 where there is none
+    std::vector<int16_t> tokens;   // their rows of the residual stream, candidates x dim
+  };
+  using Decider = std::function<std::vector<int>(const Question&)>;  // the patches that stay
+
+  /// Functional mode: who decides at the selectors from now on; null: the scores.
+  void set_decider(Decider decider);
 
   /// 64-byte requests as the DDR controller takes them: address, write, clock of the memory.
   void set_memory_recorder(std::function<void(uint64_t address, bool write, uint64_t clock)> recorder);

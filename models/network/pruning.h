@@ -9,7 +9,8 @@
 
 namespace heatvit::network {
 
-enum class Scorer { kNone, kHeatvit, kClsAttention, kRandom };
+/// kGiven: nothing is scored; who stays is decided outside (a token trace).
+enum class Scorer { kNone, kHeatvit, kClsAttention, kRandom, kGiven };
 
 struct Pruning {
   Scorer scorer = Scorer::kNone;

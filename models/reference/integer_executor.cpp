@@ -153,6 +153,7 @@ std::vector<uint32_t> Pass<A, P>::scores_at(size_t stage) {
                                front());
     case network::Scorer::kClsAttention: return cls_scores_;
     case network::Scorer::kRandom: return random_scores(x_.rows, static_cast<int>(stage), seed_);
+    case network::Scorer::kGiven:
     case network::Scorer::kNone: break;
   }
   return {};

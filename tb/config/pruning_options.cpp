@@ -54,6 +54,7 @@ Scorer parse_scorer(const std::string& text) {
 }
 
 Scorer default_scorer(const PruningOptions& options) {
+  if (options.functional && options.has_trace && !options.selector_weights) return Scorer::kGiven;
   return options.functional && !options.selector_weights ? Scorer::kClsAttention : Scorer::kHeatvit;
 }
 
@@ -64,7 +65,10 @@ void check_functional(const Pruning& pruning, const PruningOptions& options) {
   if (pruning.scorer != Scorer::kHeatvit && options.selector_weights) {
     throw InputError("--selector-weights: no effect with --scorer " + std::string(name_of(pruning.scorer)));
   }
-  if (pruning.scorer == Scorer::kClsAttention && !options.rates) {
+  if (options.has_trace && options.rates) {
+    throw InputError("--token-trace: contradicts --prune-rates; both say how many tokens stay");
+  }
+  if (pruning.scorer == Scorer::kClsAttention && !options.rates && !options.has_trace) {
     throw InputError("--scorer cls-attention: needs --prune-rates; its scores have no threshold");
   }
 }
@@ -86,14 +90,16 @@ std::string_view name_of(Scorer scorer) {
     case Scorer::kHeatvit: return "heatvit";
     case Scorer::kClsAttention: return "cls-attention";
     case Scorer::kRandom: return "random";
+    case Scorer::kGiven: return "given";
     case Scorer::kNone: break;
   }
   return "none";
 }
 
 Pruning make_pruning(const zoo::ModelSpec& spec, const PruningOptions& options) {
-  if (options.scorer == name_of(Scorer::kNone)) {
-    if (options.rates || options.selectors || options.selector_weights || options.has_trace)
+  const bool given = options.has_trace && options.scorer == name_of(Scorer::kNone);
+  if (options.scorer == name_of(Scorer::kNone) && !given) {
+    if (options.rates || options.selectors || options.selector_weights)
       throw InputError("--scorer none: prunes nothing; leave out what says how to prune");
     return {};
   }
@@ -102,7 +108,7 @@ Pruning make_pruning(const zoo::ModelSpec& spec, const PruningOptions& options) 
     return {};
   }
   Pruning pruning;
-  pruning.scorer = options.scorer ? parse_scorer(*options.scorer) : default_scorer(options);
+  pruning.scorer = given ? Scorer::kGiven : options.scorer ? parse_scorer(*options.scorer) : default_scorer(options);
   pruning.positions = options.selectors ? parse_positions(*options.selectors, spec)
                                         : quant::selector_positions(options.selector_weights.value_or(""), spec);
   if (options.functional) {

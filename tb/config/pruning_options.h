@@ -13,15 +13,15 @@ namespace heatvit::tb {
 struct PruningOptions {
   std::optional<std::string> rates, scorer, selectors, selector_weights;
   bool functional = false;
-  bool has_trace = false;  // token counts come from --token-trace
+  bool has_trace = false;  // --token-trace decides who stays, or how many
 };
 
-/// Nothing asked for: no pruning. Rates without a scorer: functional mode takes heatvit when selector weights are given
-/// and cls-attention otherwise; timing mode takes heatvit, the hardware's own. Throws InputError in one line where
-/// the options contradict each other or the model.
+/// Nothing asked for: no pruning. With a trace, scorer `none` is Scorer::kGiven: nothing is scored. Rates without a
+/// scorer: functional mode takes heatvit when selector weights are given and cls-attention otherwise; timing mode takes
+/// heatvit, the hardware's own. Throws InputError in one line where the options contradict each other or the model.
 network::Pruning make_pruning(const zoo::ModelSpec& spec, const PruningOptions& options);
 
-/// "heatvit", "cls-attention", "random", "none".
+/// "heatvit", "cls-attention", "random", "given", "none".
 std::string_view name_of(network::Scorer scorer);
 
 }  // namespace heatvit::tb

@@ -100,8 +100,10 @@ std::string header_text(const RunReport& report) {
   text += value("scorer") + scorer_note(report) + ", selectors before blocks " + value("selectors");
   const bool by_rate = config.contains("prune_rates") && !config["prune_rates"].is_null();
   if (by_rate) return text + ", cumulative rates " + value("prune_rates") + kept_note(config) + "\n";
-  return text + (report.mode() != "functional" ? ", token counts from " + value("token_trace") : ", threshold 0.5") +
-         "\n";
+  const bool traced = config.contains("token_trace") && !config["token_trace"].is_null();
+  if (report.mode() == "functional")
+    return text + (traced ? ", tokens from " + value("token_trace") : ", threshold 0.5") + "\n";
+  return text + ", token counts from " + value("token_trace") + "\n";
 }
 
 /// No schedule can be faster (tb/explore/bound.h).

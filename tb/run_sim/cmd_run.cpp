@@ -1,21 +1,15 @@
 // run_sim run: images, or timing alone, through the simulated SoC.
 #include <spdlog/spdlog.h>
 
-#include <algorithm>
 #include <array>
 #include <cinttypes>
 #include <cstdio>
-#include <map>
 #include <memory>
 #include <optional>
 
 #include "accel/isa/errors.h"
-#include "models/lower/program.h"
-#include "models/preprocess/image.h"
 #include "tb/config/atomic_file.h"
 #include "tb/config/progress.h"
-#include "tb/estimate/analytic.h"
-#include "tb/estimate/bound.h"
 #include "tb/explore/what_if.h"
 #include "tb/hls_check/vector_files.h"
 #include "tb/report/bottleneck.h"
@@ -28,6 +22,7 @@
 #include "tb/run_sim/float_run.h"
 #include "tb/run_sim/provenance.h"
 #include "tb/run_sim/run_options.h"
+#include "tb/run_sim/simulation.h"
 #include "tb/run_sim/token_trace.h"
 #include "tb/run_sim/workers.h"
 
@@ -49,6 +44,8 @@ class Outputs {
     json_ = open(options.json);
     csv_ = open(options.csv);
     trace_ = open(options.token_trace_out);
+    patches_ = options.token_trace_out && is_json_trace(*options.token_trace_out);
+    selectors_ = options.pruning.positions;
     timeline_ = open(options.timeline);
     roofline_ = open(options.roofline);
     memory_trace_ = open(options.mem_trace);
@@ -77,118 +74,21 @@ class Outputs {
     return path ? std::make_unique<AtomicFile>(*path) : nullptr;
   }
 
-  static std::string trace_text(const RunReport& report) {
+  std::string trace_text(const RunReport& report) const {
     std::vector<TraceRow> rows;
-    for (const ImageReport& image : report.images()) rows.push_back({image.name, image.kept_counts});
-    return token_trace_text(rows);
+    for (const ImageReport& image : report.images()) rows.push_back({image.name, image.kept_counts, image.kept});
+    return patches_ ? token_trace_json(rows, selectors_) : token_trace_text(rows);
   }
 
+  bool patches_ = false;  // the trace says which, not only how many
+  std::vector<int> selectors_;
   std::unique_ptr<AtomicFile> json_, csv_, trace_, timeline_, roofline_, memory_trace_, logits_;
 };
 
-/// Command lists for the batches of a run: all of them but the last are of `accel.batch` images; the last has the
-/// rest.
-class Batches {
- public:
-  explicit Batches(const RunOptions& options)
-      : size_(std::min(static_cast<size_t>(options.config.accel.batch), options.items.size())),
-        items_(options.items.size()) {
-    std::optional<network::QuantModel> model;
-    if (options.mode == soc::Mode::kFunctional) model = prepared(options);
-    if (model) logit_scale_ = model->logit_scale;
-    whole_ = lowered(options, size_, model);
-    if (items_ % size_ != 0) rest_ = lowered(options, items_ % size_, model);
-  }
-
-  /// Where the activation ranges came from; null without any.
-  const nlohmann::ordered_json& ranges() const { return ranges_; }
-
-  double logit_scale() const { return logit_scale_; }  // of what comes out
-
-  size_t count() const { return (items_ + size_ - 1) / size_; }
-  size_t first(size_t batch) const { return batch * size_; }
-  size_t images(size_t batch) const { return std::min(size_, items_ - first(batch)); }
-  const lower::Program& program(size_t batch) const { return images(batch) == size_ ? whole_ : rest_; }
-
- private:
-  network::QuantModel prepared(const RunOptions& options);
-  static lower::Program lowered(const RunOptions& options, size_t images,
-                                const std::optional<network::QuantModel>& model) {
-    isa::AcceleratorConfig hardware = options.config.accel;
-    hardware.batch = static_cast<int>(images);
-    return lower::lower(options.spec, hardware, options.pruning, model ? &*model : nullptr);
-  }
-
-  size_t size_, items_;
-  nlohmann::ordered_json ranges_;
-  double logit_scale_ = 0;
-  lower::Program whole_, rest_;
-};
-
-/// "origin": calibrated, weights (in the file), selectors (in their file), shipped, synthetic or quantised.
-nlohmann::ordered_json ranges_json(const RunOptions& options, const network::Calibration& used) {
-  const std::map<std::string, std::string> texts = {{"calibrated", "calibrated on " + options.prepare.calibrate},
-                                                    {"weights", "in the weight file"},
-                                                    {"selectors", "in the selector file"},
-                                                    {"shipped", "shipped with the program for these weights"},
-                                                    {"synthetic", "calibrated on procedural pictures"},
-                                                    {"quantised", "in the quantised file"}};
-  const std::string origin = used.origin.empty() ? "quantised" : used.origin;
-  nlohmann::ordered_json json = {{"origin", origin}, {"text", texts.at(origin)}};
-  if (!used.fingerprint.empty()) json["fingerprint"] = used.fingerprint;
-  return json;
-}
-
-network::QuantModel Batches::prepared(const RunOptions& options) {
-  network::Calibration used;
-  network::QuantModel model = quant::prepare(options.prepare, &used);
-  ranges_ = ranges_json(options, used);
-  if (model.residual_bits != options.config.accel.residual_bits) {
-    throw InputError(options.prepare.weights + ": was quantised with numerics.residual_bits = " +
-                     std::to_string(model.residual_bits) + "; ask for the same");
-  }
-  return model;
-}
-
-soc::ImageResult simulate(soc::Simulator& simulator, const RunOptions& options, const Batches& batches, size_t batch) {
-  std::vector<soc::ImageInput> inputs(batches.images(batch));
-  std::vector<std::vector<int8_t>> pixels(inputs.size());
-  for (size_t i = 0; i < inputs.size(); ++i) {
-    const RunItem& item = options.items[batches.first(batch) + i];
-    inputs[i].seed = options.seed;
-    inputs[i].kept = item.kept;
-    if (options.mode != soc::Mode::kFunctional) continue;
-    pixels[i] = preprocess::to_int8(preprocess::load_image(item.path, options.spec));
-    inputs[i].pixels = &pixels[i];
-    inputs[i].seed = image_seed(pixels[i], options.seed);
-  }
-  simulator.use(batches.program(batch));
-  return simulator.run_batch(inputs);
-}
-
-RunReport empty_report(const RunOptions& options) {
-  nlohmann::ordered_json config = options.resolved;
-  if (const std::string parts = zoo::parts_text(options.spec); !parts.empty()) config["network_parts"] = parts;
-  RunReport report(std::string(options.spec.name), std::string(mode_name(options)), options.spec.depth,
-                   std::move(config), options.items.size());
-  report.set_hardware({options.config, options.device});
-  report.set_skipped(skipped_json(options.skipped));
-  return report;
-}
-
-void add_images(RunReport& report, const RunOptions& options, const lower::Program& program, size_t first,
-                soc::ImageResult&& result) {
-  const std::vector<estimate::LowerBound> bounds = estimate::lower_bounds(program, options.config, result);
-  std::vector<ImageName> names;
-  for (size_t i = first; i < first + result.images(); ++i)
-    names.push_back({options.items[i].name, options.items[i].label});
-  report.add(first, names, std::move(result), bounds);
-}
-
-RunReport run_all(const RunOptions& options, const Batches& batches, Recordings& recordings) {
+RunReport run_all(const RunOptions& options, const Batches& batches, const Programs& programs, Recordings& recordings) {
   RunReport report = empty_report(options);
-  report.set_ranges(batches.ranges());
-  if (!options.spec.has_classifier()) report.set_features(batches.logit_scale());
+  report.set_ranges(programs.ranges());
+  if (!options.spec.has_classifier()) report.set_features(programs.logit_scale());
   if (options.logits || options.logits_out) report.keep_logits();
   Progress progress(batches.count(), !options.quiet);
   std::unique_ptr<VectorDump> vectors;
@@ -232,40 +132,11 @@ RunReport run_all(const RunOptions& options, const Batches& batches, Recordings&
   return report;
 }
 
-/// Closed forms instead of a simulation.
-RunReport estimate_all(const RunOptions& options, const Batches& batches) {
-  RunReport report = empty_report(options);
-  estimate::AnalyticModel model;
-  for (size_t i = 0; i < options.items.size(); ++i) {
-    network::Pruning pruning = options.pruning;
-    if (!options.items[i].kept.empty()) pruning.keep = options.items[i].kept;
-    const estimate::AnalyticEstimate estimate = model.estimate(options.config, options.spec, pruning, true);
-    add_images(report, options, batches.program(i), i, estimate::to_image_result(estimate));
-  }
-  return report;
-}
-
 RunReport execute(const RunOptions& options, Recordings& recordings) {
-  const Batches batches(options);
-  return options.analytic ? estimate_all(options, batches) : run_all(options, batches, recordings);
-}
-
-/// What a run read: files of options, and what the project ships where it took that.
-Inputs inputs_of(const RunOptions& options) {
-  Inputs inputs;
-  for (const char* key : {"config", "labels", "token_trace"}) {
-    const Json& value = options.resolved.at(key);
-    for (const Json& path : value.is_array() ? value : Json::array({value}))
-      if (path.is_string()) inputs.files.emplace_back(key, path.get<std::string>());
-  }
-  if (!options.prepare.weights.empty()) inputs.files.emplace_back("weights", options.prepare.weights);
-  if (!options.prepare.selectors.empty() && options.prepare.selectors != options.prepare.weights)
-    inputs.files.emplace_back("selector_weights", options.prepare.selectors);
-  if (!options.prepare.calibrate.empty()) inputs.files.emplace_back("calibrate", options.prepare.calibrate);
-  if (options.class_list) inputs.files.emplace_back("class_list", *options.class_list);
-  for (const RunItem& item : options.items)
-    if (!item.path.empty()) inputs.images.push_back(item.path);
-  return inputs;
+  Programs programs(options);
+  const Batches batches(options, programs);
+  programs.close();
+  return options.analytic ? estimate_all(options, batches) : run_all(options, batches, programs, recordings);
 }
 
 /// Images that stand for all of them: some batches, evenly spread.
@@ -310,19 +181,6 @@ void run_float(const RunOptions& options) {
   for (AtomicFile* file : {json.get(), logits.get()})
     if (file != nullptr) file->commit();
   if (!options.quiet) print(float_text(options, results, class_names(options.spec, options.class_list)));
-}
-
-/// Softmax gives multiples of 1/255: attention spread evenly over more tokens than this rounds to nothing.
-constexpr int kMostEvenAttention = 510;
-
-void warn_of_coarse_attention(const RunOptions& options) {
-  const int tokens = options.spec.max_tokens();
-  if (options.mode != soc::Mode::kFunctional || options.config.accel.numerics_bits != 8 || tokens <= kMostEvenAttention)
-    return;
-  spdlog::warn(
-      "attention over {} tokens with 8 bits: probabilities below 1/510 become 0; --numerics.bits 16 keeps them "
-      "(docs/networks.md has the error)",
-      tokens);
 }
 
 }  // namespace

@@ -9,6 +9,9 @@ namespace heatvit::tb {
 
 using Arguments = std::vector<std::string>;
 
+/// The command that the first word names, else `run`. The exit code; throws what the commands throw.
+int dispatch(Arguments arguments);
+
 int run_command(const Arguments& arguments);
 int import_command(const Arguments& arguments);
 int quantize_command(const Arguments& arguments);

@@ -69,7 +69,7 @@ Design resolve_design(const zoo::ModelSpec& spec, const std::vector<std::string>
     design.chosen = std::move(resolved.stale_tiles);
     spdlog::info("{}", design.note());
   }
-  warn_of_waste(design.config, spec);
+  if (spdlog::should_log(spdlog::level::warn)) warn_of_waste(design.config, spec);  // it takes a lowering
   return design;
 }
 

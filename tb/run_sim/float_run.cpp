@@ -72,7 +72,7 @@ std::vector<FloatResult> run_in_float(const RunOptions& options) {
   const auto work = [&] {
     for (size_t i = next++; i < results.size(); i = next++) {
       try {
-        const preprocess::Image image = preprocess::load_image(options.items[i].path, options.spec);
+        const preprocess::Image image = picture_of(options.items[i], options.spec);
         results[i] = executor.run(image, image_seed(preprocess::to_int8(image), options.seed));
         const std::lock_guard lock(mutex);
         progress.step();

@@ -152,12 +152,14 @@ class LabelIndex {
 
 }  // namespace
 
+void expect_file(const std::string& path) {
+  if (!fs::exists(path)) throw InputError("--image: there is no file '" + path + "'");
+  if (fs::is_directory(path)) throw InputError("--image: '" + path + "' is a folder; use --images for folders");
+}
+
 std::vector<RunItem> collect_images(const std::vector<std::string>& files, const std::string& folder, size_t limit) {
   std::vector<std::string> paths = files;
-  for (const std::string& file : files) {
-    if (!fs::exists(file)) throw InputError("--image: there is no file '" + file + "'");
-    if (fs::is_directory(file)) throw InputError("--image: '" + file + "' is a folder; use --images for folders");
-  }
+  for (const std::string& file : files) expect_file(file);
   if (!folder.empty()) {
     const std::vector<std::string> found = images_in(folder);
     paths.insert(paths.end(), found.begin(), found.end());
@@ -258,6 +260,13 @@ std::vector<std::string> class_names(const zoo::ModelSpec& spec, const std::opti
     names[static_cast<size_t>(index)] = row.fields.back();
   }
   return names;
+}
+
+preprocess::Image picture_of(const RunItem& item, const zoo::ModelSpec& spec) {
+  if (!item.picture) return preprocess::load_image(item.path, spec);
+  if (item.ready) return {item.picture->rgb};
+  return preprocess::resize_and_crop(item.picture->rgb.data(), item.picture->width, item.picture->height, spec.crop,
+                                     spec.image_size, spec.interpolation, spec.squash);
 }
 
 uint32_t image_seed(const std::vector<int8_t>& pixels, uint32_t seed) {

@@ -2,10 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "models/preprocess/decode.h"
+#include "models/preprocess/image.h"
 #include "models/zoo/zoo.h"
 
 namespace heatvit::tb {
@@ -16,8 +19,17 @@ struct RunItem {
   std::string name;       // the file's own name, behind that of its class's folder; a trace row's name
   std::string path;       // empty in timing mode
   int label = kNoLabel;   // class of the model's list
-  std::vector<int> kept;  // timing mode with a trace
+  std::vector<int> kept;  // with a token trace: patches after each selector
+  std::vector<std::vector<int>> patches = {};                    // functional mode with one: which they are
+  std::shared_ptr<const preprocess::Picture> picture = nullptr;  // in place of a file
+  bool ready = false;                                            // `picture` is the network's input, not to be resized
 };
+
+/// The network's input, of the item's picture or else its file. Throws InputError.
+preprocess::Image picture_of(const RunItem& item, const zoo::ModelSpec& spec);
+
+/// Throws InputError where there is no such file, or a folder.
+void expect_file(const std::string& path);
 
 /// Every file given and every *.jpg, *.jpeg, *.png, *.bmp (any case) of `folder`, or where it has none of the folders
 /// in it, sorted by name, at most `limit`.

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <limits>
+#include <map>
 #include <thread>
 #include <utility>
 
@@ -49,15 +50,15 @@ std::string named_mode(const CommandLine& line) {
   return line.has("image") || line.has("images") ? "functional" : "timing";
 }
 
-soc::Mode resolve_mode(const CommandLine& line, const zoo::ModelSpec& spec) {
-  const bool images = line.has("image") || line.has("images");
+soc::Mode resolve_mode(const CommandLine& line, const zoo::ModelSpec& spec, const Later& later) {
+  const bool images = later.images || line.has("image") || line.has("images");
   const std::string mode = named_mode(line);
   if (mode == "functional" || mode == "float") {
     if (!images) throw InputError("--mode " + mode + ": needs --image or --images");
     if (!line.has("weights") && spec.weights.empty())
       throw InputError("--weights is missing: " + mode + " mode needs FILE or synthetic:SEED");
-    if (line.has("token-trace")) {
-      throw InputError("--token-trace: no effect in " + mode + " mode; the images decide how many tokens stay");
+    if (mode == "float" && (line.has("token-trace") || later.trace)) {
+      throw InputError("--token-trace: no effect in float mode; the images decide how many tokens stay");
     }
     return soc::Mode::kFunctional;
   }
@@ -75,7 +76,7 @@ soc::Mode resolve_mode(const CommandLine& line, const zoo::ModelSpec& spec) {
 }
 
 network::Pruning resolve_pruning(const CommandLine& line, const zoo::ModelSpec& spec, soc::Mode mode,
-                                 const quant::PrepareOptions& prepare) {
+                                 const quant::PrepareOptions& prepare, const Later& later) {
   PruningOptions options;
   options.rates = line.maybe("prune-rates");
   options.scorer = line.maybe("scorer");
@@ -83,14 +84,44 @@ network::Pruning resolve_pruning(const CommandLine& line, const zoo::ModelSpec& 
   options.selector_weights = line.maybe("selector-weights");
   options.functional = mode == soc::Mode::kFunctional;
   if (options.functional && !prepare.selectors.empty()) options.selector_weights = prepare.selectors;
-  options.has_trace = line.has("token-trace");
-  return make_pruning(spec, options);
+  options.has_trace = line.has("token-trace") || later.trace;
+  const std::vector<int> positions =
+      line.has("token-trace") ? trace_selectors(line.text("token-trace")) : std::vector<int>();
+  if (!positions.empty() && !options.selectors) {
+    options.selectors = "";
+    for (const int block : positions)
+      *options.selectors += (options.selectors->empty() ? "" : ",") + std::to_string(block);
+  }
+  const network::Pruning pruning = make_pruning(spec, options);
+  if (!positions.empty() && positions != pruning.positions)
+    throw InputError("--selectors: contradicts " + line.text("token-trace") + ", whose selectors stand elsewhere");
+  return pruning;
 }
 
-std::vector<RunItem> resolve_items(const CommandLine& line, RunOptions& options) {
+/// Rows of a trace to the images of their names.
+void attach_trace(std::vector<RunItem>& items, const std::string& path, const std::vector<TraceRow>& rows) {
+  std::map<std::string, const TraceRow*> by_name;
+  for (const TraceRow& row : rows)
+    if (!by_name.emplace(row.image, &row).second) throw InputError(path + ": " + row.image + " is there twice");
+  for (RunItem& item : items) {
+    const auto row = by_name.find(item.name);
+    if (row == by_name.end()) throw InputError(path + ": no tokens of '" + item.name + "'");
+    if (row->second->patches.empty())
+      throw InputError(path + ": says how many tokens stay; functional mode needs to know which: a .json trace");
+    item.kept = row->second->kept;
+    item.patches = row->second->patches;
+  }
+}
+
+std::vector<RunItem> resolve_items(const CommandLine& line, RunOptions& options, const Later& later) {
   const auto limit = static_cast<size_t>(
       line.has("limit") ? parse_integer("--limit", line.text("limit"), 1, std::numeric_limits<int>::max())
                         : std::numeric_limits<int>::max());
+  if ((options.mode == soc::Mode::kFunctional && later.images) || later.trace) return std::vector<RunItem>(1);
+  const auto trace = [&] {
+    return read_token_trace(line.text("token-trace"), static_cast<int>(options.pruning.positions.size()),
+                            options.spec.patches());
+  };
   if (options.mode == soc::Mode::kFunctional) {
     std::vector<RunItem> items = collect_images(line.list("image"), line.text("images"), limit);
     options.skipped = check_images(items, options.skip_bad);
@@ -102,6 +133,8 @@ std::vector<RunItem> resolve_items(const CommandLine& line, RunOptions& options)
     } else if (options.spec.has_classifier()) {
       attach_folder_labels(items, options.spec, options.class_list);
     }
+    if (line.has("token-trace")) attach_trace(items, line.text("token-trace"), trace());
+    fix_counts(options.pruning, items);
     return items;
   }
   if (options.skip_bad) throw InputError("--skip-bad: no effect without --images");
@@ -110,12 +143,10 @@ std::vector<RunItem> resolve_items(const CommandLine& line, RunOptions& options)
     return std::vector<RunItem>(static_cast<size_t>(options.config.accel.batch), {"-", "", kNoLabel, {}});
   }
   std::vector<RunItem> items;
-  for (TraceRow& row : read_token_trace(line.text("token-trace"), static_cast<int>(options.pruning.positions.size()),
-                                        options.spec.patches())) {
+  for (TraceRow& row : trace()) {
     if (items.size() < limit) items.push_back({std::move(row.image), "", kNoLabel, std::move(row.kept)});
   }
-  // Only heatvit has a threshold; the others rank, so their commands hold a count. The trace's overrides it.
-  if (options.pruning.scorer != network::Scorer::kHeatvit) options.pruning.keep = items.front().kept;
+  fix_counts(options.pruning, items);
   return items;
 }
 
@@ -363,10 +394,15 @@ void resolve_what_if(const CommandLine& line, RunOptions& options) {
       line.has("jobs") ? options.jobs : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
 }
 
-RunOptions resolve_run(const CommandLine& line) {
+void fix_counts(network::Pruning& pruning, const std::vector<RunItem>& items) {
+  const bool ranks = pruning.scorer == network::Scorer::kClsAttention || pruning.scorer == network::Scorer::kRandom;
+  if (ranks && !items.front().kept.empty()) pruning.keep = items.front().kept;
+}
+
+RunOptions resolve_run(const CommandLine& line, const Later& later) {
   RunOptions options;
   options.spec = resolve_model(line);
-  options.mode = resolve_mode(line, options.spec);
+  options.mode = resolve_mode(line, options.spec, later);
   options.analytic = named_mode(line) == "analytic";
   options.in_float = named_mode(line) == "float";
   options.quiet = line.has("quiet");
@@ -380,10 +416,14 @@ RunOptions resolve_run(const CommandLine& line) {
                        .config;
   apply_shorthands(line, options.config);
   options.prepare = prepare_options(line, options.config.accel);
-  options.pruning = resolve_pruning(line, options.spec, options.mode, options.prepare);
+  options.pruning = resolve_pruning(line, options.spec, options.mode, options.prepare, later);
+  options.traced = line.has("token-trace") || later.trace;
   options.token_trace_out = line.maybe("token-trace-out");
   if (options.token_trace_out && !options.pruning.enabled()) {
     throw InputError("--token-trace-out: nothing is pruned; give --prune-rates or --selector-weights");
+  }
+  if (options.token_trace_out && is_json_trace(*options.token_trace_out) && options.mode != soc::Mode::kFunctional) {
+    throw InputError("--token-trace-out: only functional mode knows which tokens stay; a name in .csv says how many");
   }
   constexpr int64_t kLargestSeed = std::numeric_limits<uint32_t>::max();
   if (line.has("seed"))
@@ -415,7 +455,7 @@ RunOptions resolve_run(const CommandLine& line) {
   if (options.mem_trace && options.analytic)
     throw InputError("--mem-trace: analytic mode simulates nothing; leave --mode out");
   resolve_float(line, options);
-  options.items = resolve_items(line, options);
+  options.items = resolve_items(line, options, later);
   expect_inputs_kept(options);
   if (options.analytic) {
     lower::expect_single_images(options.config.accel, "--mode analytic");

@@ -30,6 +30,7 @@ struct RunOptions {
   quant::PrepareOptions prepare;          // functional mode
   network::Pruning pruning;
   std::vector<RunItem> items;  // at least one
+  bool traced = false;         // who stays is decided outside
   bool skip_bad = false;       // images that cannot be read
   std::vector<SkippedImage> skipped;
   uint32_t seed = 1;
@@ -48,8 +49,16 @@ struct RunOptions {
 /// The options of `run_sim run`, with its help text.
 CommandLine run_command_line();
 
-/// Throws InputError.
-RunOptions resolve_run(const CommandLine& line);
+/// What is known only after the options: images; which tokens of them stay, or how many (in place of a trace).
+struct Later {
+  bool images = false, trace = false;
+};
+
+/// Throws InputError. What comes later is one item without a picture or counts.
+RunOptions resolve_run(const CommandLine& line, const Later& later = {});
+
+/// A scorer that ranks has a count in its commands: those of the first item's trace. The others' override it.
+void fix_counts(network::Pruning& pruning, const std::vector<RunItem>& items);
 
 /// Model, weights, selectors, calibration and deltas as prepare() wants them: without --weights those that the project
 /// ships for the model, if any, with their selectors (unless --scorer names another one). Throws InputError.

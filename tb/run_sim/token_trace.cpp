@@ -1,7 +1,11 @@
 #include "tb/run_sim/token_trace.h"
 
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
 #include "accel/isa/errors.h"
 #include "tb/config/csv.h"
+#include "tb/config/json_file.h"
 #include "tb/config/numbers.h"
 
 namespace heatvit::tb {
@@ -13,9 +17,114 @@ std::vector<std::string> header_for(size_t selectors) {
   return header;
 }
 
+using Json = nlohmann::ordered_json;
+
+std::string place_of(const std::string& path, const TraceRow& row, size_t stage) {
+  return path + ": " + row.image + ", selector " + std::to_string(stage + 1);
+}
+
+/// The patches after a selector, in order.
+std::vector<int> patches_of(const std::string& where, const Json& list, const std::vector<int>* before, int patches) {
+  if (!list.is_array()) throw InputError(where + ": a list of patches is needed");
+  std::vector<int> stay;
+  for (const Json& value : list) {
+    if (!value.is_number_integer() || value < 0 || value >= patches)
+      throw InputError(where + ": '" + value.dump() + "' is no patch; allowed: 0 to " + std::to_string(patches - 1));
+    stay.push_back(value.get<int>());
+  }
+  std::sort(stay.begin(), stay.end());
+  const auto twice = std::adjacent_find(stay.begin(), stay.end());
+  if (twice != stay.end()) throw InputError(where + ": patch " + std::to_string(*twice) + " is there twice");
+  for (const int patch : stay)
+    if (before != nullptr && !std::binary_search(before->begin(), before->end(), patch))
+      throw InputError(where + ": patch " + std::to_string(patch) + " is gone since an earlier selector");
+  return stay;
+}
+
+TraceRow row_of(const std::string& path, const Json& image, size_t number, int selectors, int patches) {
+  TraceRow row;
+  row.image = image.is_object() && image.contains("file") && image["file"].is_string()
+                  ? image["file"].get<std::string>()
+                  : "image " + std::to_string(number);
+  const bool indices =
+      image.is_object() && image.contains("kept") && image["kept"].is_array() && !image["kept"].empty();
+  const char* key = indices ? "kept" : "kept_counts";
+  if (!image.is_object() || !image.contains(key) || !image[key].is_array())
+    throw InputError(path + ": " + row.image + " has no \"kept\", a list of patches a selector");
+  const Json& stages = image[key];
+  if (stages.size() != static_cast<size_t>(selectors))
+    throw InputError(path + ": " + row.image + ": " + std::to_string(stages.size()) + " lists, but there are " +
+                     std::to_string(selectors) + " selectors");
+  int most = patches;
+  for (size_t stage = 0; stage < stages.size(); ++stage) {
+    const std::string where = place_of(path, row, stage);
+    if (indices) {
+      row.patches.push_back(patches_of(where, stages[stage], stage == 0 ? nullptr : &row.patches.back(), patches));
+      most = static_cast<int>(row.patches.back().size());
+    } else {
+      most = static_cast<int>(parse_integer(where, stages[stage].dump(), 0, most));
+    }
+    row.kept.push_back(most);
+  }
+  return row;
+}
+
 }  // namespace
 
+void expect_trace(RunItem& item, int selectors, int patches) {
+  const Json image = item.patches.empty() ? Json{{"file", item.name}, {"kept_counts", item.kept}}
+                                          : Json{{"file", item.name}, {"kept", item.patches}};
+  TraceRow row = row_of("kept", image, 0, selectors, patches);
+  item.kept = std::move(row.kept);
+  item.patches = std::move(row.patches);
+}
+
+namespace {
+
+std::vector<TraceRow> read_json_trace(const std::string& path, int selectors, int patches) {
+  const Json trace = read_json(path);
+  if (!trace.is_object() || !trace.contains("images") || !trace["images"].is_array())
+    throw InputError(path + ": no \"images\", a list of {\"file\", \"kept\"}");
+  std::vector<TraceRow> rows;
+  for (const Json& image : trace["images"]) rows.push_back(row_of(path, image, rows.size(), selectors, patches));
+  if (rows.empty()) throw InputError(path + ": no images");
+  return rows;
+}
+
+}  // namespace
+
+bool is_json_trace(const std::string& path) {
+  constexpr std::string_view kEnd = ".json";
+  return path.size() > kEnd.size() && path.compare(path.size() - kEnd.size(), kEnd.size(), kEnd) == 0;
+}
+
+std::vector<int> trace_selectors(const std::string& path) {
+  if (!is_json_trace(path)) return {};
+  const Json trace = read_json(path);
+  const Json* place = !trace.is_object()            ? nullptr
+                      : trace.contains("selectors") ? &trace["selectors"]
+                      : trace.contains("config") && trace["config"].contains("selectors")
+                          ? &trace["config"]["selectors"]
+                          : nullptr;
+  if (place == nullptr) return {};
+  std::vector<int> selectors;
+  for (const Json& block : *place) {
+    if (!block.is_number_integer()) throw InputError(path + ": \"selectors\" is not a list of blocks");
+    selectors.push_back(block.get<int>());
+  }
+  return selectors;
+}
+
+std::string token_trace_json(const std::vector<TraceRow>& rows, const std::vector<int>& selectors) {
+  Json images = Json::array();
+  for (const TraceRow& row : rows) images.push_back({{"file", row.image}, {"kept", row.patches}});
+  return Json{{"selectors", selectors}, {"images", std::move(images)}}.dump(-1, ' ', false,
+                                                                            Json::error_handler_t::replace) +
+         "\n";
+}
+
 std::vector<TraceRow> read_token_trace(const std::string& path, int selectors, int patches) {
+  if (is_json_trace(path)) return read_json_trace(path, selectors, patches);
   const std::vector<std::string> header = header_for(static_cast<size_t>(selectors));
   std::vector<TraceRow> rows;
   for (const CsvRow& line : read_csv(path, header)) {

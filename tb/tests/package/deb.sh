@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# A Debian package in a bare Debian 12: deb.sh PACKAGE.deb. Made by debootstrap, installed by apt, used, removed, nothing left.
+# Exit code 77 without root, debootstrap or a mirror. HEATVIT_MIRROR names another mirror.
+set -euo pipefail
+deb=$(readlink -f "$1")
+mirror=${HEATVIT_MIRROR:-http://deb.debian.org/debian}
+if ((EUID != 0)) || ! command -v debootstrap >/dev/null; then
+  echo "skipped: needs root and debootstrap"
+  exit 77
+fi
+root=$(mktemp -d)
+trap 'rm -rf "$root"' EXIT
+if ! debootstrap --variant=minbase bookworm "$root" "$mirror" >"$root.log" 2>&1; then
+  tail -n 5 "$root.log"
+  echo "skipped: no Debian mirror here"
+  exit 77
+fi
+inside() { chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root DEBIAN_FRONTEND=noninteractive http_proxy="${http_proxy:-}" "$@"; }
+for file in /etc/apt/apt.conf.d/*proxy*; do [[ -e $file ]] && cp "$file" "$root/etc/apt/apt.conf.d/"; done
+# minbase leaves documentation in; nothing is excluded.
+cp "$deb" "$root/tmp/heatvit.deb"
+inside apt-get install -y --no-install-recommends /tmp/heatvit.deb >"$root.log" 2>&1 || { tail -n 20 "$root.log"; exit 1; }
+inside run_sim --version
+inside run_sim --model deit-s --prune-rates 0.3,0.51,0.657 | grep latency
+inside run_sim --model deit-micro --images /usr/share/heatvit/models/zoo/micro/images --limit 4 --quiet --json /tmp/out.json
+inside test -s /tmp/out.json
+inside python3 -c 'import heatvit
+print(heatvit.latency("deit-s", prune_rates=[.3, .51, .657]), "ms")
+print(heatvit.Simulator("deit-micro").run("/usr/share/heatvit/models/zoo/micro/images/000_circle_filled.jpg").logits.shape)'
+inside test -e /usr/share/man/man1/run_sim.1.gz
+inside apt-get purge -y heatvit >"$root.log" 2>&1
+inside sh -c 'find / -xdev \( -name "*heatvit*" -o -name "run_sim*" \) -not -path "/proc/*" -not -path "/tmp/*" -not -path "/root/.cache/*" -not -path "/var/log/*"' >"$root.left"
+cat "$root.left"
+[[ ! -s $root.left ]]
+echo "installed, used and removed"
+rm -f "$root".{log,left}
