@@ -2,7 +2,7 @@
 #   cmake --preset package && cmake --build --preset package && cpack --config build/package/CPackConfig.cmake
 # What is for other C++ projects (headers, libraries) stays out: they take the sources.
 set(doc ${CMAKE_INSTALL_DATAROOTDIR}/doc/heatvit)
-set(CPACK_DEBIAN_PACKAGE_MAINTAINER "The authors of the HeatViT simulator <heatvit@localhost>")
+set(CPACK_DEBIAN_PACKAGE_MAINTAINER "The authors of the HeatViT simulator <heatvit@example.org>")
 
 # Manual and completion are made of what the program says of its options.
 set(manual ${PROJECT_BINARY_DIR}/manual)
@@ -38,11 +38,11 @@ install(FILES README.md docs/notebook.py DESTINATION ${doc} COMPONENT runtime)
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_NAME heatvit)
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "simulator of the HeatViT accelerator of vision transformers")
-set(CPACK_DEBIAN_PACKAGE_DESCRIPTION "simulator of the HeatViT accelerator of vision transformers
- A SystemC TLM-2.0 simulator of vision transformers whose unimportant tokens
- are dropped on the way, in 8-bit integers, on an FPGA: classes and cycles of
- photographs, traffic, resources and energy of designs, sweeps over them, and
- a Python package.")
+set(CPACK_DEBIAN_PACKAGE_DESCRIPTION
+"A SystemC TLM-2.0 simulator of vision transformers whose unimportant tokens
+are dropped on the way, in 8-bit integers, on an FPGA: classes and cycles of
+photographs, traffic, resources and energy of designs, sweeps over them, and
+a Python package.")
 set(CPACK_DEBIAN_PACKAGE_SECTION science)
 set(CPACK_DEBIAN_PACKAGE_RELEASE 1)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)

@@ -65,7 +65,7 @@ def latencies(options):
             "buffer.input": [2 + place for place in range(options.calls // 200)]}
     for _ in range(options.repeats):
         with Clock() as sweep:
-            points = heatvit.sweep(axes, "deit-s", prune_rates=rates, jobs=2)
+            points = heatvit.sweep(axes, "deit-s", prune_rates=rates, device="none", jobs=2)
         report(f"sweep, {len(points)} points, 2 jobs", sweep)
         with Clock() as many:
             heatvit.latency("deit-s", designs(options.calls), prune_rates=rates, device="none", jobs=2)

@@ -15,6 +15,7 @@
 #include <optional>
 
 #include "accel/isa/errors.h"
+#include "tb/config/parameters.h"
 #include "tb/config/signals.h"
 #include "tb/config/transfer.h"
 #include "tb/python/design_server.h"
@@ -64,9 +65,20 @@ class CapturedOutput {
   int file_;
 };
 
+/// Tables that are made when they are first read: once here, not in each worker.
+void make_tables() {
+  static const bool kMade = [] {
+    parameters();
+    zoo::models();
+    return true;
+  }();
+  (void)kMade;
+}
+
 /// A worker that answers once.
 std::string asked_once(const explore::Answer& answer) {
   const py::gil_scoped_release free;
+  make_tables();
   explore::Server server([&] { return answer; });
   server.ask("");
   return server.answer(check_signals);
@@ -133,6 +145,12 @@ py::list latencies(const std::vector<Words>& runs, int jobs, const std::string& 
       outcomes[item].input = end.kind == explore::ChildEnd::Kind::kInputError;
       if (end.kind != explore::ChildEnd::Kind::kDone) outcomes[item].error = end.message;
     };
+    try {
+      CommandLine line = run_command_line();
+      line.parse(runs.at(0));
+      resolve_run(line);               // what it looks up, its children need not
+    } catch (const std::exception&) {  // said where its turn comes
+    }
     explore::run_in_children(runs.size(), jobs, work);
     ByteWriter writer;
     for (const Outcome& outcome : outcomes) writer(outcome.ms, outcome.error, outcome.input);
@@ -241,6 +259,7 @@ class Design {
 
   std::string ask(const std::string& request, const explore::Reply& reply) {
     if (!warm()) {
+      make_tables();
       server_ = std::make_unique<explore::Server>([this] {
         use_home(home_);
         return make_design(arguments_, later_);

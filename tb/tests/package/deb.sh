@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# A Debian package in a bare Debian 12: deb.sh PACKAGE.deb. Made by debootstrap, installed by apt, used, removed, nothing left.
-# Exit code 77 without root, debootstrap or a mirror. HEATVIT_MIRROR names another mirror.
+# A Debian package in a bare Debian 12: deb.sh PACKAGE.deb [ROOT]. The root is made by debootstrap, or a copy of ROOT; the
+# package is installed by apt, used, removed, and nothing of it may be left. Exit code 77 without root rights, debootstrap or a
+# mirror. HEATVIT_MIRROR names another mirror.
 set -euo pipefail
 deb=$(readlink -f "$1")
 mirror=${HEATVIT_MIRROR:-http://deb.debian.org/debian}
@@ -9,16 +10,20 @@ if ((EUID != 0)) || ! command -v debootstrap >/dev/null; then
   exit 77
 fi
 root=$(mktemp -d)
-trap 'rm -rf "$root"' EXIT
-if ! debootstrap --variant=minbase bookworm "$root" "$mirror" >"$root.log" 2>&1; then
+trap 'umount -q "$root/proc" || true; rm -rf --one-file-system "$root"' EXIT
+if [[ -n ${2:-} ]]; then
+  cp -a "$2/." "$root"
+elif ! debootstrap --variant=minbase bookworm "$root" "$mirror" >"$root.log" 2>&1; then
   tail -n 5 "$root.log"
   echo "skipped: no Debian mirror here"
   exit 77
 fi
 inside() { chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root DEBIAN_FRONTEND=noninteractive http_proxy="${http_proxy:-}" "$@"; }
+mount -t proc proc "$root/proc"
+cp /etc/resolv.conf "$root/etc/resolv.conf"
 for file in /etc/apt/apt.conf.d/*proxy*; do [[ -e $file ]] && cp "$file" "$root/etc/apt/apt.conf.d/"; done
-# minbase leaves documentation in; nothing is excluded.
 cp "$deb" "$root/tmp/heatvit.deb"
+inside apt-get update >"$root.log" 2>&1
 inside apt-get install -y --no-install-recommends /tmp/heatvit.deb >"$root.log" 2>&1 || { tail -n 20 "$root.log"; exit 1; }
 inside run_sim --version
 inside run_sim --model deit-s --prune-rates 0.3,0.51,0.657 | grep latency
