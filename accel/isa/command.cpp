@@ -62,6 +62,7 @@ void put_flags(CommandWords& w, const Command& c) {
   put(w, f::kRestream, c.restream ? 1 : 0);
   put(w, f::kChain, c.chain ? 1 : 0);
   put(w, f::kFollows, c.follows ? 1 : 0);
+  put(w, f::kSums, c.sums - 1U);
 }
 
 void get_flags(Command& c, const CommandWords& w) {
@@ -80,6 +81,7 @@ void get_flags(Command& c, const CommandWords& w) {
   c.restream = get_flag(w, f::kRestream);
   c.chain = get_flag(w, f::kChain);
   c.follows = get_flag(w, f::kFollows);
+  c.sums = static_cast<uint8_t>(get(w, f::kSums) + 1);
 }
 
 void put_convolution(CommandWords& w, const Im2col& v) {
@@ -117,6 +119,9 @@ void check(const Command& c) {
   require(c.tile_m >= 1 && c.tile_k >= 1 && c.tile_n >= 1, "empty tile");
   require(c.immediate.shift >= 1 && c.immediate.shift <= 62 && c.shift2 >= 1 && c.shift2 <= 62, "shift outside 1..62");
   require(c.delta <= 32768, "delta above 1");
+  require(c.sums == 1 || (c.order == LoopOrder::kNM && c.layout_b == LayoutB::kPacked && c.heads == 1 && !c.panel &&
+                          c.conv.size == 0),
+          "sums kept in a loop that has none");
   require(c.image <= kMaxBatch, "image beyond the largest batch");
   require(c.image != 0 || !(c.a_behind || c.b_behind || c.c_behind), "operand behind the rows of no image");
   if (c.opcode == Opcode::kLayerNorm) require(c.epsilon >= 1, "LayerNorm without epsilon");

@@ -57,6 +57,9 @@ struct Command {
   uint16_t tile_m = 1, tile_k = 1, tile_n = 1;
   bool panel = false;  // the output tile spans all of n (softmax across the row); B tiles are tile_n wide
   LoopOrder order = LoopOrder::kNM;
+  // More than 1: the sums of so many row tiles are kept, and each tile of B passes all of them before the next one; k
+  // is outside m there. Order nm, packed weights.
+  uint8_t sums = 1;
 
   Operand a, b, c, r;        // r: residual (GEMM), second source otherwise
   uint32_t records = 0;      // ChannelRecord[n] or NormRecord[n] in DDR; GEMM: 0 = use `immediate` for every channel

@@ -36,6 +36,7 @@ std::string gemm(const Command& c) {
   std::string text =
       format("m=%s k=%s n=%s tile=%ux%ux%u%s%s", extent(c.m).c_str(), extent(c.k).c_str(), extent(c.n).c_str(),
              c.tile_m, c.tile_k, c.tile_n, c.panel ? " panel" : "", c.order == LoopOrder::kNM ? " nm" : " mn");
+  if (c.sums > 1) text += format(" sums=%d", c.sums);
   if (c.heads > 1) text += format(" heads=%u/%u", c.heads, c.head_group);
   text += format(" %s->%s", kElementNames[static_cast<int>(c.a_type)], kElementNames[static_cast<int>(c.c_type)]);
   text += kActivationNames[static_cast<int>(c.activation)];

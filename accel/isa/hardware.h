@@ -15,6 +15,7 @@ struct AcceleratorConfig {
   int th = 6, ti = 16, to = 32;                  // PE array: Th groups x Ti inputs x To outputs, MACs a cycle
   int tile_m = 197, tile_k = 384, tile_n = 128;  // buffer tiles, elements
   bool order_nm = true;                          // n outermost: a weight tile is loaded once
+  int sums = 1;                                  // row tiles whose sums are kept while a column's tiles of B pass
   bool restream = false;                         // A is loaded again for every column of tiles
   int numerics_bits = 8;                         // activations and weights: 8, or 16 (the baseline)
   int residual_bits = 16;                        // residual stream: 16 or 8
@@ -26,7 +27,8 @@ struct AcceleratorConfig {
   int chip_kib = 512;
   // Chains (accel/modules/chain_walk.h): A V row tile by row tile behind its softmax, LayerNorm on a row just finished.
   bool chain_attention = false, chain_layernorm = false;
-  int batch = 1;  // images of one inference: rows of all follow each other in every matrix with a row a token
+  bool chain_mlp = false;  // fc2 row tile by row tile behind fc1
+  int batch = 1;           // images of one inference: rows of all follow each other in every matrix with a row a token
 
   // Capacities in bytes of one slot of each buffer.
   int operand_bytes() const { return numerics_bits / 8; }
@@ -52,8 +54,9 @@ struct AcceleratorConfig {
 
   /// Everything, in one place: two are the same hardware where this is equal.
   auto fields() const {
-    return std::tie(th, ti, to, tile_m, tile_k, tile_n, order_nm, restream, numerics_bits, residual_bits, layernorm,
-                    softmax, fuse_attention, residual_on_chip, chip_kib, chain_attention, chain_layernorm, batch);
+    return std::tie(th, ti, to, tile_m, tile_k, tile_n, order_nm, sums, restream, numerics_bits, residual_bits,
+                    layernorm, softmax, fuse_attention, residual_on_chip, chip_kib, chain_attention, chain_layernorm,
+                    chain_mlp, batch);
   }
   friend bool operator==(const AcceleratorConfig& a, const AcceleratorConfig& b) { return a.fields() == b.fields(); }
 

@@ -46,8 +46,9 @@ void expect_chain(const Job& first) {
     require(member.turns == chain.member(0).turns, "of unequal row tiles");
     if (member.tiles) {
       require(member.tiles->row_by_row(), "whose rows are not done one after another");
-      // Several operands B are held at once, in the order in which they came.
-      require(gemms == 1 || member.tiles->one_b(), "of several GEMMs that hold more than a tile of B each");
+      // Several operands B are held at once, in the order in which they came: the first GEMM's all come before.
+      require(gemms == 1 || member.tiles->one_b() || (i == 0 && member.tiles->b_once()),
+              "of several GEMMs that hold more than a tile of B each");
     } else {
       size_t leader = i;
       while (leader > 0 && !chain.member(leader).tiles) --leader;

@@ -4,6 +4,8 @@
 
 #include <cstdint>
 
+#include "accel/isa/command.h"
+
 namespace heatvit::modules {
 
 struct BufferConfig {  // slots; 2 is ping-pong
@@ -31,21 +33,30 @@ struct ControlConfig {
   int decode_cycles = 8;
   bool prefetch = false;  // weights of what follows a selection are loaded before its counts are known
   int chain_lag = 2;      // row tiles by which a GEMM follows another in a chain
+  int selector_lag = 0;   // the same of a layer of the selector; 0: as above
   DependencyGrain dependency = DependencyGrain::kOperation;
   Overlap overlap = Overlap::kAll;
+
+  /// Row tiles by which the command follows the GEMM before it.
+  int lag_of(const isa::Command& c) const {
+    return selector_lag != 0 && of_selector(op_of(c)) ? selector_lag : chain_lag;
+  }
 };
 
 struct VectorConfig {
   int lanes = 16;                                         // elements a cycle
-  int softmax_lanes = 0, gelu_lanes = 0, norm_lanes = 0;  // of softmax; GELU and SiLU; LayerNorm. 0: as many as lanes
+  int softmax_lanes = 0, gelu_lanes = 0, norm_lanes = 0;  // of softmax; GELU and SiLU; LayerNorm. 0, or more: lanes
   int select_lanes = 16;                                  // comparators of the token selector
   // Cycles between the divisions (or square roots) that a row-wise operation's unit takes: softmax, LayerNorm, token
   // scores. 1: a row a cycle; from the latency of a division on: one after another.
   int division_interval = 64;
 
-  int softmax() const { return softmax_lanes != 0 ? softmax_lanes : lanes; }
-  int gelu() const { return gelu_lanes != 0 ? gelu_lanes : lanes; }
-  int norm() const { return norm_lanes != 0 ? norm_lanes : lanes; }
+  int softmax() const { return of_all(softmax_lanes); }
+  int gelu() const { return of_all(gelu_lanes); }
+  int norm() const { return of_all(norm_lanes); }
+
+ private:
+  int of_all(int some) const { return some != 0 && some < lanes ? some : lanes; }
 };
 
 enum class Fault : uint8_t { kNone, kFlipWeightBit, kDropInput, kEarlyRelease };

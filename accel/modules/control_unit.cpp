@@ -181,7 +181,7 @@ bool loads_are_known(const Job& job, bool input_loads_kv) {
 void ControlUnit::chain(Job& last, Job& next) const {
   last.chained = &next;
   next.chain_first = last.chain_first;
-  next.lag = last.lag + (operation_of(next.command).walk == Walk::kTiles ? config_.chain_lag : 0);
+  next.lag = last.lag + (operation_of(next.command).walk == Walk::kTiles ? config_.lag_of(next.command) : 0);
 }
 
 void ControlUnit::load_ahead(uint32_t index) {

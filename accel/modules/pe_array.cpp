@@ -1,5 +1,8 @@
 #include "accel/modules/pe_array.h"
 
+#include <cstring>
+#include <stdexcept>
+#include <string>
 #include <type_traits>
 
 #include "accel/kernels/gemm.h"
@@ -108,6 +111,10 @@ void PeArray::gemm(const Job& job, TileWalk& walk, Operands& from, bool one_row)
   const int k_lanes = hw.k_lanes(job.command.layout_b);
   SlotView &a = from.a, &b = from.b;
   uint8_t*& accumulator = from.accumulator;
+  if (job.command.sums > hw.sums)
+    throw std::runtime_error("command " + std::to_string(job.index) + " keeps the sums of " +
+                             std::to_string(job.command.sums) + " row tiles, there is room for " +
+                             std::to_string(hw.sums));
   for (Tile tile; walk.next(tile);) {
     if (tile.out_first)
       accumulator = ports_.accumulator.acquire_free(ports_.account,
@@ -118,7 +125,7 @@ void PeArray::gemm(const Job& job, TileWalk& walk, Operands& from, bool one_row)
     const bool early = debug_.fault == Fault::kEarlyRelease && tile.a_last && uses_++ == debug_.fault_at;
     if (early) ports_.input.release();
     ports_.turn.take(Unit::kPeArray, ports_.account);
-    if (functional_) multiply(job, tile, a, b, accumulator);
+    if (functional_) multiply(job, tile, a, b, sums_of(tile, accumulator));
     ports_.clock.wait_cycles(static_cast<uint64_t>(kernels::gemm_tile_cycles(tile.m, tile.k, tile.n, k_lanes, hw.to)));
     ports_.turn.give();
     ++ports_.record.tiles;
@@ -128,6 +135,20 @@ void PeArray::gemm(const Job& job, TileWalk& walk, Operands& from, bool one_row)
     if (tile.out_last) ports_.accumulator.publish();
     if (one_row && tile.row_last) return;
   }
+}
+
+uint8_t* PeArray::sums_of(const Tile& tile, uint8_t* accumulator) {
+  if (tile.kept < 0) return accumulator;
+  const size_t bytes = static_cast<size_t>(tile.m) * static_cast<size_t>(tile.out_n) *
+                       static_cast<size_t>(hardware_.accumulator_bytes());
+  kept_.resize(static_cast<size_t>(hardware_.sums));
+  std::vector<uint8_t>& kept = kept_.at(static_cast<size_t>(tile.kept));
+  if (!tile.out_last) {
+    kept.resize(bytes);
+    return kept.data();
+  }
+  std::memcpy(accumulator, kept.data(), bytes);  // the array reads these and writes those
+  return accumulator;
 }
 
 void PeArray::multiply(const Job& job, const Tile& t, const SlotView& a, const SlotView& b, uint8_t* accumulator) {

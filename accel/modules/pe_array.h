@@ -50,6 +50,8 @@ class PeArray : public sc_core::sc_module {
   void gemm_chain(const Job& first);
   /// Steps of a walk: all, or those of a row tile.
   void gemm(const Job& job, TileWalk& walk, Operands& from, bool one_row);
+  /// What a step adds to: the accumulators, or sums that are kept; the last step takes those over.
+  uint8_t* sums_of(const Tile& tile, uint8_t* accumulator);
   void multiply(const Job& job, const Tile& tile, const SlotView& a, const SlotView& b, uint8_t* accumulator);
   template <class A, class B, class Acc>
   void multiply_as(const Job& job, const Tile& tile, const SlotView& a, const SlotView& b, uint8_t* accumulator);
@@ -58,9 +60,10 @@ class PeArray : public sc_core::sc_module {
   const DebugConfig debug_;
   const bool functional_;
   const Ports ports_;
-  size_t weights_held_ = 0;        // tiles of B in use
-  uint64_t uses_ = 0;              // of input slots, for the early-release fault
-  std::vector<uint8_t> unfolded_;  // im2col rows of one tile
+  size_t weights_held_ = 0;                 // tiles of B in use
+  uint64_t uses_ = 0;                       // of input slots, for the early-release fault
+  std::vector<uint8_t> unfolded_;           // im2col rows of one tile
+  std::vector<std::vector<uint8_t>> kept_;  // sums, a row tile each
 };
 
 }  // namespace heatvit::modules

@@ -42,8 +42,9 @@ struct Tile {
   bool a_new = false, a_last = false;  // operand A tile: first, last step that uses it
   bool b_new = false, b_last = false;
   bool records_new = false, records_last = false;
-  bool out_first = false, out_last = false;  // accumulators: first, last contribution
-  bool row_last = false;                     // the next step is of other rows or heads
+  bool out_first = false, out_last = false;  // accumulators: first, last contribution; of kept sums both the last
+  bool row_last = false;                     // done with these rows: the next step completes or begins others
+  int kept = -1;                             // where the sums of these rows are kept meanwhile, if they are
 };
 
 class TileWalk {
@@ -56,6 +57,7 @@ class TileWalk {
         gt_(count(job.command.heads, job.command.head_group)),
         m_outer_(job.command.panel || job.command.order == isa::LoopOrder::kMN),
         shared_b_(job.command.layout_b == isa::LayoutB::kPacked),
+        sums_(m_outer_ || kt_ == 1 ? 1 : std::min<int>(job.command.sums, mt_)),
         total_(int64_t{mt_} * kt_ * nt_ * gt_) {}
 
   int64_t steps() const { return total_; }
@@ -63,7 +65,7 @@ class TileWalk {
   /// A row tile is complete before the next one is begun.
   bool row_by_row() const { return m_outer_ || nt_ == 1; }
   /// How many rows there are does not matter to what is loaded of B.
-  bool b_once() const { return kt_ == 1 && (!m_outer_ || nt_ == 1); }
+  bool b_once() const { return kt_ == 1 ? !m_outer_ || nt_ == 1 : !m_outer_ && sums_ == mt_; }
   /// Each head group has one tile of B.
   bool one_b() const { return kt_ == 1 && nt_ == 1; }
   int64_t output_tiles() const { return int64_t{mt_} * gt_ * (job_.command.panel ? 1 : nt_); }
@@ -81,9 +83,10 @@ class TileWalk {
     tile.records_new = first || previous_.n != here.n;
     tile.records_last = last || after.n != here.n;
     const bool panel = job_.command.panel;
-    tile.out_first = here.k == 0 && (!panel || here.n == 0);
+    tile.kept = sums_ > 1 ? here.m % sums_ : -1;
     tile.out_last = here.k == kt_ - 1 && (!panel || here.n == nt_ - 1);
-    tile.row_last = last || after.g != here.g || after.m != here.m;
+    tile.out_first = sums_ > 1 ? tile.out_last : here.k == 0 && (!panel || here.n == 0);
+    tile.row_last = last || (after.g != here.g || after.m != here.m ? here.k == kt_ - 1 : sums_ > 1 && tile.out_last);
     previous_ = here;
     at_ = after;
     ++done_;
@@ -104,6 +107,7 @@ class TileWalk {
   bool same_b(const Index& x, const Index& y) const { return (shared_b_ || x.g == y.g) && x.n == y.n && x.k == y.k; }
 
   Index successor(Index i) const {
+    if (sums_ > 1) return successor_of_kept(i);
     if (++i.k < kt_) return i;
     i.k = 0;
     int& inner = m_outer_ ? i.n : i.m;
@@ -119,6 +123,20 @@ class TileWalk {
     if (++outer < (m_outer_ ? mt_ : nt_)) return i;
     outer = 0;
     ++i.g;
+    return i;
+  }
+
+  /// Columns, groups of rows whose sums are kept, k, rows of the group.
+  Index successor_of_kept(Index i) const {
+    const int first = i.m - i.m % sums_, end = std::min(first + sums_, mt_);
+    if (++i.m < end) return i;
+    i.m = first;
+    if (++i.k < kt_) return i;
+    i.k = 0;
+    i.m = end;
+    if (i.m < mt_) return i;
+    i.m = 0;
+    ++i.n;
     return i;
   }
 
@@ -140,6 +158,7 @@ class TileWalk {
   int mt_, kt_, nt_, gt_;
   bool m_outer_;
   bool shared_b_;  // the same operand B for every head: packed weights, of which heads are images
+  int sums_;       // row tiles in a group whose sums are kept
   int64_t total_, done_ = 0;
   Index at_, previous_;
 };

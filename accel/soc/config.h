@@ -114,8 +114,16 @@ struct PowerConfig {
   double ddr_io_pj_per_bit = 4.1;  // driver and termination of a data line
 };
 
+/// What of AcceleratorConfig is on where this hardware does it for the network at hand; off until somebody who knows
+/// both says so (tb/config/settle.h).
+struct AutomaticConfig {
+  bool fuse_attention = false, chain_attention = false, chain_layernorm = false, chain_mlp = false,
+       residual_on_chip = false;
+};
+
 struct SocConfig {
   isa::AcceleratorConfig accel;
+  AutomaticConfig automatic;
   MappingConfig mapping;
   double pl_clock_mhz = 150.0;
   BufferConfig buffers;

@@ -45,11 +45,12 @@ std::array<double, modules::kUnits> busy_cycle(const SocConfig& config) {
     logic.bram18k = 0;
     of(module.unit) += spend(logic);
   }
-  std::array<double, static_cast<size_t>(BufferKind::kChip) + 1> words{};  // a word of each buffer
+  std::array<double, static_cast<size_t>(BufferKind::kSums) + 1> words{};  // a word of each buffer
   for (const BufferShape& shape : buffer_shapes(config))
     words[static_cast<size_t>(shape.kind)] = spend(word_of(shape, config.mapping.lutram_depth));
   const auto word = [&words](BufferKind kind) { return words[static_cast<size_t>(kind)]; };
   const double sums = word(BufferKind::kAccumulator), rows = word(BufferKind::kVector);
+  // Sums that are kept are read and written in place of the accumulators, which are wider.
   // Rows are the innermost loop: the weights of a beat are read once for all rows of a tile.
   of(Unit::kPeArray) += word(BufferKind::kInput) + 2 * sums + word(BufferKind::kWeight) / config.accel.tile_m;
   of(Unit::kVector) += word(BufferKind::kRecord) + sums + rows + word(BufferKind::kOutput);

@@ -215,6 +215,9 @@ std::vector<BufferShape> buffer_shapes(const SocConfig& config) {
       shape(BufferKind::kAccumulator, "accumulators", b.accumulator, cells * bits / 8, int64_t{a.th} * a.to * bits),
       shape(BufferKind::kVector, "vector buffer", b.vector, a.vector_slot(), lane),
       shape(BufferKind::kOutput, "output buffer", b.output, a.output_slot(), lane)};
+  // Weights are packed where sums are kept: a beat of the array adds to `to` of them.
+  if (a.sums > 1)
+    buffers.push_back(shape(BufferKind::kSums, "sums kept", 1, a.sums * cells * bits / 8, int64_t{a.to} * bits));
   if (a.has_chip_memory())
     buffers.push_back(shape(BufferKind::kChip, "memory on chip", 1, a.chip_bytes(), int64_t{8} * b.chip_width));
   return buffers;

@@ -29,7 +29,7 @@ struct ModuleResources {
 };
 
 /// The memories of the data path.
-enum class BufferKind : uint8_t { kInput, kWeight, kRecord, kAccumulator, kVector, kOutput, kChip };
+enum class BufferKind : uint8_t { kInput, kWeight, kRecord, kAccumulator, kVector, kOutput, kChip, kSums };
 
 /// One memory on chip as the fabric sees it: `slots` copies (ping-pong: two, each a memory of its own), each of
 /// `depth` words of `width` bits; a whole word is read or written in a cycle.

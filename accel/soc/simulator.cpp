@@ -9,6 +9,7 @@
 #include <chrono>
 
 #include "accel/isa/errors.h"
+#include "accel/modules/chain_walk.h"
 #include "accel/modules/operation.h"
 #include "accel/soc/zcu102.h"
 
@@ -71,6 +72,25 @@ void prepare_kernel() {
   (void)kPrepared;
 }
 
+/// The commands of a chain must go together, whatever the number of tokens.
+void check_walks(const isa::Program& program) {
+  std::vector<modules::Job> chain;
+  for (size_t i = 0; i < program.commands.size(); ++i) {
+    const isa::Command& c = program.commands[i];
+    const int rows = (c.image == 0 ? program.hw.batch : 1) * program.tokens;
+    if (c.chain || !chain.empty()) chain.push_back(modules::resolve(c, rows, rows));
+    if (c.chain || chain.empty()) continue;
+    for (size_t j = 0; j + 1 < chain.size(); ++j) chain[j].chained = &chain[j + 1];
+    chain.front().index = static_cast<uint32_t>(i + 1 - chain.size());
+    try {
+      modules::expect_chain(chain.front());
+    } catch (const std::runtime_error& error) {
+      throw InputError(error.what());
+    }
+    chain.clear();
+  }
+}
+
 /// What a chain holds from its beginning to its end must fit, or it waits for itself.
 void check_chains(const SocConfig& config, const isa::Program& program) {
   const auto expect = [](const char* buffer, int64_t needed, int64_t has) {
@@ -106,15 +126,14 @@ void check_chains(const SocConfig& config, const isa::Program& program) {
 
 void expect_units(const SocConfig& config, const isa::Program& program) {
   const isa::AcceleratorConfig& b = program.hw;
-  if ((b.chain_attention || b.chain_layernorm) &&
+  if ((b.chain_attention || b.chain_layernorm || b.chain_mlp) &&
       (config.control.dependency != DependencyGrain::kTile || config.control.overlap != modules::Overlap::kAll))
     throw InputError(
-        "accel.chain_attention and accel.chain_layernorm need accel.dependency = tile and accel.overlap = all");
-  const VectorConfig& v = config.vector;
-  if (std::max({v.softmax(), v.gelu(), v.norm()}) > v.lanes)
-    throw InputError("vec.softmax_lanes, vec.gelu_lanes and vec.norm_lanes are at most vec.lanes, " +
-                     std::to_string(v.lanes));
+        "accel.chain_attention, accel.chain_layernorm and accel.chain_mlp need accel.dependency = tile and "
+        "accel.overlap = "
+        "all");
   check_chains(config, program);
+  check_walks(program);
 }
 
 namespace {

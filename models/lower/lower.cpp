@@ -158,7 +158,10 @@ void Builder::linear(Command c, const std::string& name, const network::QuantLin
   c.order = c.conv.size == 0 && hw_.order_nm ? isa::LoopOrder::kNM : isa::LoopOrder::kMN;
   if (model_ != nullptr && c.activation == Activation::kGelu) c.delta = model_->delta1;
   tile_gemm(c, hw_, max_rows());
+  if (c.conv.size == 0 && c.tile_k < c.k.fixed && c.order == isa::LoopOrder::kNM)
+    c.sums = static_cast<uint8_t>(hw_.sums);
   if (hw_.batch > 1) c.order = order_in_batch(c, hw_.batch, tokens_);
+  if (c.order == isa::LoopOrder::kMN) c.sums = 1;
   const int n = c.n.fixed, k = c.k.fixed;
   const auto* data = weights != nullptr ? weights->weight.data() : nullptr;
   c.b.address = map_.place_packed(name + ".weight", data, operand_bytes(), n, k, c.tile_n, c.tile_k).address;

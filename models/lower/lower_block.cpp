@@ -115,6 +115,7 @@ void Builder::block(int index, const network::QuantBlock* w) {
   fc1.activation = spec_.activation == zoo::Activation::kSilu ? Activation::kSilu : Activation::kGelu;
   if (w != nullptr) fc1.multiplier2 = w->gelu.multiplier, fc1.shift2 = w->gelu.shift;
   linear(fc1, prefix + "fc1", w != nullptr ? &w->fc1 : nullptr, normed_, hidden_);
+  commands_.back().chain = hw_.chain_mlp;
   Command fc2 = layer(Op::kFc2, spec_.mlp_hidden, d);
   fc2.c_type = residual_type();
   linear(fc2, prefix + "fc2", w != nullptr ? &w->fc2 : nullptr, hidden_, x_, &x_);

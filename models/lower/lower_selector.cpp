@@ -142,8 +142,8 @@ void Builder::chained_scores(const network::QuantSelector* w, uint8_t block, con
   emit_head_mean(head_mean);
   by_head(local, head_mean.chain ? tile_m : std::min(kRows, most), "local", w != nullptr ? &w->local : nullptr,
           rows_of(normed_, d), rows_of(sel_features_, d));
+  head_weights(w, block, prefix);  // while the last features are on their way to memory
   global_feature(block);
-  head_weights(w, block, prefix);
   by_head(mlp1, rows, "mlp1", w != nullptr ? &w->mlp1 : nullptr, rows_of(sel_features_, d), rows_of(sel_mlp1_, d / 2));
   by_head(mlp2, rows, "mlp2", w != nullptr ? &w->mlp2 : nullptr, rows_of(sel_mlp1_, d / 2), rows_of(sel_mlp2_, d / 4));
   View probabilities = sel_keep_;

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "accel/isa/errors.h"
+#include "models/lower/program.h"
 
 namespace heatvit::lower {
 namespace {
@@ -40,13 +41,9 @@ int64_t conv_region(const isa::Im2col& conv, int rows, int columns, int kernel_r
   return high * wide * conv.channels;
 }
 
-/// Convolution: as many whole output rows as the input buffer holds; else a part of one row; else kernel row by kernel
-/// row.
-void tile_conv(Command& c, const AcceleratorConfig& hw) {
+/// As many whole output rows as the input buffer holds; else a part of one row; else kernel row by kernel row.
+void tile_conv_rows(Command& c, const AcceleratorConfig& hw) {
   const isa::Im2col& conv = c.conv;
-  c.head_group = 1;
-  c.tile_k = bounded(hw.tile_k, c.k.fixed);
-  c.tile_n = bounded(std::min<int64_t>(hw.tile_n, hw.record_slot() / 8), c.n.fixed);
   int kernel_rows = conv.kernel;
   const auto fits = [&](int rows, int columns) {
     const int64_t pixels = int64_t{rows} * columns;
@@ -78,6 +75,23 @@ void tile_conv(Command& c, const AcceleratorConfig& hw) {
                 "tile.m x tile.k and tile.k x tile.n must hold one kernel row of " + std::to_string(line) + " values");
   }
   c.tile_m = static_cast<uint16_t>(columns);
+}
+
+/// Convolution. Where the weights of a tile are not whole sums, all of them pass for every row tile; narrower tiles
+/// that are pass once, and the input for each of them, where that moves fewer bytes.
+void tile_conv(Command& c, const AcceleratorConfig& hw) {
+  c.head_group = 1;
+  c.tile_k = bounded(hw.tile_k, c.k.fixed);
+  c.tile_n = bounded(std::min<int64_t>(hw.tile_n, hw.record_slot() / 8), c.n.fixed);
+  Command whole = c;
+  tile_conv_rows(c, hw);
+  const int64_t columns = hw.weight_slot() / hw.operand_bytes() / c.k.fixed / hw.to * hw.to;
+  if (c.tile_k >= c.k.fixed || c.conv.split || columns < 1) return;
+  whole.tile_k = static_cast<uint16_t>(c.k.fixed);
+  whole.tile_n = bounded(columns, c.tile_n);
+  whole.order = isa::LoopOrder::kNM;
+  tile_conv_rows(whole, hw);
+  if (!whole.conv.split && gemm_traffic(whole, 0).total() < gemm_traffic(c, 0).total()) c = whole;
 }
 
 /// A choice of tiles for attention and what it would cost, roughly: array cycles, or the beats of the busier operand

@@ -46,7 +46,7 @@ Passes passes(const Command& c, int64_t mt, int64_t kt, int64_t nt) {
     return {a, b, nt == 1 ? 1 : mt};
   }
   const bool a_stays = !c.restream && mt == 1 && (window || kt == 1);
-  return {a_stays ? 1 : nt, kt == 1 ? 1 : mt, 1};
+  return {a_stays ? 1 : nt, kt == 1 ? 1 : tiles(mt, c.sums), 1};
 }
 
 /// Operand B's matrices: of packed weights one for all heads.

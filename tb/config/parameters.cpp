@@ -48,6 +48,22 @@ Parameter choice(const char* key, std::vector<Choice> choices, const char* help,
   return p;
 }
 
+/// On, off, or on where the hardware does it for the network at hand (settle.h): the flag `automatic` names.
+template <typename Field, typename Flag>
+Parameter automatic(const char* key, const char* help, const char* source, Field field, Flag flag,
+                    const char* off = "off", const char* on = "on") {
+  Parameter p = choice(key, {{off, 0}, {on, 1}, {"auto", 2}}, help, source, field);
+  p.get = [field, flag](const SocConfig& config) {
+    SocConfig copy = config;
+    return flag(copy) ? 2.0 : static_cast<double>(field(copy));
+  };
+  p.set = [field, flag](SocConfig& config, double value) {
+    flag(config) = value == 2;
+    field(config) = value == 1;
+  };
+  return p;
+}
+
 /// A row whose value is a text; who builds the hardware checks it.
 template <typename Field>
 Parameter text(const char* key, const char* help, const char* allowed, const char* source, Field field) {
@@ -91,6 +107,10 @@ std::vector<Parameter> accelerator_parameters() {
       choice("tile.order", {{"mn", 0}, {"nm", 1}},
              "tile loops, outer then inner (k is innermost): nm loads a weight tile once, mn an activation tile", kOurs,
              [](SocConfig& c) -> bool& { return c.accel.order_nm; }),
+      number("tile.sums", "row tiles", 1, isa::kMaxSums,
+             "whose sums are kept, where tile.k is less than a whole sum, so that each tile of weights passes once for "
+             "all of them",
+             kOurs, [](SocConfig& c) -> int& { return c.accel.sums; }),
       choice("tile.restream", {{"off", 0}, {"on", 1}},
              "load a tile of A again for every column of tiles, even where it is the one that lies in its buffer",
              kOurs, [](SocConfig& c) -> bool& { return c.accel.restream; }),
@@ -104,18 +124,33 @@ std::vector<Parameter> accelerator_parameters() {
              "softmax behind the score product (its row must fit the output buffer) or as a pass of its own; "
              "auto: fused where it fits",
              kOurs, [](SocConfig& c) -> isa::SoftmaxPlacement& { return c.accel.softmax; }),
-      choice("accel.fuse_attention", {{"off", 0}, {"on", 1}},
-             "attention probabilities stay in the memory on chip between Q K^T with its softmax and A x V", kOurs,
-             [](SocConfig& c) -> bool& { return c.accel.fuse_attention; }),
-      choice("accel.chain_attention", {{"off", 0}, {"on", 1}},
-             "Q K^T, softmax and A V go row tile by row tile, each while the array works on the other", kOurs,
-             [](SocConfig& c) -> bool& { return c.accel.chain_attention; }),
-      choice("accel.chain_layernorm", {{"off", 0}, {"on", 1}},
-             "LayerNorm takes rows as the vector unit finishes them, without a way through memory", kOurs,
-             [](SocConfig& c) -> bool& { return c.accel.chain_layernorm; }),
-      choice("accel.residual", {{"ddr", 0}, {"chip", 1}},
-             "where the residual stream lies; chip needs LayerNorm in the fabric", kOurs,
-             [](SocConfig& c) -> bool& { return c.accel.residual_on_chip; }),
+      automatic(
+          "accel.fuse_attention",
+          "attention probabilities stay in the memory on chip between Q K^T with its softmax and A x V; auto: where it "
+          "fits",
+          kOurs, [](SocConfig& c) -> bool& { return c.accel.fuse_attention; },
+          [](SocConfig& c) -> bool& { return c.automatic.fuse_attention; }),
+      automatic(
+          "accel.chain_attention",
+          "Q K^T, softmax and A V go row tile by row tile, each while the array works on the other; auto: where it "
+          "fits",
+          kOurs, [](SocConfig& c) -> bool& { return c.accel.chain_attention; },
+          [](SocConfig& c) -> bool& { return c.automatic.chain_attention; }),
+      automatic(
+          "accel.chain_layernorm",
+          "LayerNorm takes rows as the vector unit finishes them, without a way through memory; auto: where it can",
+          kOurs, [](SocConfig& c) -> bool& { return c.accel.chain_layernorm; },
+          [](SocConfig& c) -> bool& { return c.automatic.chain_layernorm; }),
+      automatic(
+          "accel.chain_mlp",
+          "the MLP's second layer goes row tile by row tile behind its first; auto: where each is one tile of weights",
+          kOurs, [](SocConfig& c) -> bool& { return c.accel.chain_mlp; },
+          [](SocConfig& c) -> bool& { return c.automatic.chain_mlp; }),
+      automatic(
+          "accel.residual",
+          "where the residual stream lies; chip needs LayerNorm in the fabric; auto: on chip where it fits", kOurs,
+          [](SocConfig& c) -> bool& { return c.accel.residual_on_chip; },
+          [](SocConfig& c) -> bool& { return c.automatic.residual_on_chip; }, "ddr", "chip"),
       choice(
           "accel.dependency",
           {{"operation", value_of(soc::DependencyGrain::kOperation)}, {"tile", value_of(soc::DependencyGrain::kTile)}},
@@ -151,11 +186,12 @@ std::vector<Parameter> accelerator_parameters() {
              [](SocConfig& c) -> double& { return c.pl_clock_mhz; }),
       number("vec.lanes", "elements/cycle", 1, 1024, "vector unit: elements it post-processes in a cycle", kOurs,
              [](SocConfig& c) -> int& { return c.vector.lanes; }),
-      number("vec.softmax_lanes", "elements/cycle", 0, 1024, "of them for softmax; 0: vec.lanes", kOurs,
+      number("vec.softmax_lanes", "elements/cycle", 0, 1024,
+             "of them for softmax; 0, or more than there are: vec.lanes", kOurs,
              [](SocConfig& c) -> int& { return c.vector.softmax_lanes; }),
-      number("vec.gelu_lanes", "elements/cycle", 0, 1024, "for GELU and SiLU; 0: vec.lanes", kOurs,
-             [](SocConfig& c) -> int& { return c.vector.gelu_lanes; }),
-      number("vec.norm_lanes", "elements/cycle", 0, 1024, "for LayerNorm; 0: vec.lanes", kOurs,
+      number("vec.gelu_lanes", "elements/cycle", 0, 1024, "for GELU and SiLU; 0, or more than there are: vec.lanes",
+             kOurs, [](SocConfig& c) -> int& { return c.vector.gelu_lanes; }),
+      number("vec.norm_lanes", "elements/cycle", 0, 1024, "for LayerNorm; 0, or more than there are: vec.lanes", kOurs,
              [](SocConfig& c) -> int& { return c.vector.norm_lanes; }),
       number("vec.select_lanes", "comparisons/cycle", 1, 1024, "token selector: comparators", kOurs,
              [](SocConfig& c) -> int& { return c.vector.select_lanes; }),
@@ -169,8 +205,11 @@ std::vector<Parameter> accelerator_parameters() {
       choice("ctrl.prefetch", {{"off", 0}, {"on", 1}},
              "weights of what follows a selection are loaded before it has said how many tokens stay", kOurs,
              [](SocConfig& c) -> bool& { return c.control.prefetch; }),
-      number("ctrl.chain_lag", "row tiles", 1, 16, "by which A V follows its scores in a chain", kOurs,
+      number("ctrl.chain_lag", "row tiles", 1, 16, "by which A V follows its scores, fc2 follows fc1 in a chain", kOurs,
              [](SocConfig& c) -> int& { return c.control.chain_lag; }),
+      number("ctrl.selector_lag", "row tiles", 0, 16,
+             "by which a layer of the token selector follows the one before it; 0: ctrl.chain_lag", kOurs,
+             [](SocConfig& c) -> int& { return c.control.selector_lag; }),
       number("ctrl.decode_cycles", "cycles", 0, 10000, "PL cycles to decode and issue a command", kOurs,
              [](SocConfig& c) -> int& { return c.control.decode_cycles; }),
   };

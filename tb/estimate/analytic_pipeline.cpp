@@ -78,6 +78,7 @@ struct Pipeline::GemmCosts {
   const Job& job;
   Level g, m, n, k;
   bool panel = false, residual = false, m_outer = false, has_records = false;
+  int sums = 1;              // row tiles whose sums are kept
   bool window = false;       // operand A stays for all of k
   bool kv_by_input = false;  // operand B is K or V, which the input engine loads
   int64_t operand = 1;       // bytes
@@ -172,6 +173,7 @@ Pipeline::GemmCosts Pipeline::gemm_costs(const Job& job) const {
   costs.m_outer = c.panel || c.order == isa::LoopOrder::kMN;
   costs.has_records = c.records != 0;
   costs.window = c.conv.size != 0 && !c.conv.split;
+  if (!costs.m_outer && costs.k.count > 1) costs.sums = std::min<int>(c.sums, costs.m.count);
   const isa::AcceleratorConfig& hw = config_.accel;
   const int k_lanes = hw.k_lanes(c.layout_b);
 
@@ -238,7 +240,8 @@ void Pipeline::gemm_step(const GemmCosts& c, int m, int n, int k, int g) {
     a_new = first_k, a_last = ki;
   }
   if (c.k.count == 1 && (!c.m_outer || one_n)) b_new = first_m, b_last = mi;
-  const bool out_first = first_k && (!c.panel || first_n), out_last = ki && (!c.panel || ni);
+  if (c.sums > 1) b_new = m % c.sums == 0, b_last = mi != 0 || (m + 1) % c.sums == 0;
+  const bool out_last = ki && (!c.panel || ni), out_first = c.sums > 1 ? out_last : first_k && (!c.panel || first_n);
   const bool records_kept = !c.m_outer || one_n;
 
   if (a_new && from_a_->job != nullptr)
@@ -276,8 +279,22 @@ void Pipeline::store(double cycles) {
   if (first_store_ == 0) first_store_ = end;
 }
 
+/// All but the last tiles of B past the group of rows, whose sums are kept, that begins with `m`.
+void Pipeline::pass_kept(const GemmCosts& c, int m, int n, int g) {
+  const int end = std::min(m + c.sums, c.m.count);
+  for (int k = 0; k + 1 < c.k.count; ++k) periodic(end - m, false, [&](int i) { gemm_step(c, m + i, n, k, g); });
+}
+
 double Pipeline::gemm(const Job& job) {
   const GemmCosts c = gemm_costs(job);
+  if (c.sums > 1) {
+    for (int n = 0; n < c.n.count; ++n)
+      for (int m = 0; m < c.m.count; ++m) {
+        if (m % c.sums == 0) pass_kept(c, m, n, 0);
+        gemm_step(c, m, n, c.k.count - 1, 0);
+      }
+    return out_;
+  }
   const int outer = c.m_outer ? c.m.count : c.n.count, inner = c.m_outer ? c.n.count : c.m.count;
   periodic(c.g.count, true, [&](int g) {
     periodic(outer, true, [&](int i) {
@@ -381,7 +398,7 @@ void Pipeline::run_chain(std::vector<Link>& links, const IssueTimes& issued) {
     if (operation.walk == Walk::kTiles) {
       part.gemm.emplace(gemm_costs(job));
       part.rows = part.gemm->g.count * part.gemm->m.count;
-      if (j != 0) part.lag += config_.control.chain_lag;
+      if (j != 0) part.lag += config_.control.lag_of(job.command);
       for (size_t i = 0; i < j; ++i)
         if (job.command.wait_a == links[i].job.index + 1) part.source = &parts[i];
     } else {
@@ -414,8 +431,10 @@ void Pipeline::row_tile(Part& part, Link& link, int row) {
     from_b_ = &link.b;
     if (part.source != nullptr) in_ = std::max(in_, part.source->stored[static_cast<size_t>(row)]);
     b_ready_ = part.b_ready, records_ready_ = part.records_ready;
+    const int m = row % c.m.count, g = row / c.m.count;
+    if (c.sums > 1 && m % c.sums == 0) pass_kept(c, m, 0, g);
     for (int n = 0; n < c.n.count; ++n)
-      for (int k = 0; k < c.k.count; ++k) gemm_step(c, row % c.m.count, n, k, row / c.m.count);
+      for (int k = c.sums > 1 ? c.k.count - 1 : 0; k < c.k.count; ++k) gemm_step(c, m, n, k, g);
     part.b_ready = b_ready_, part.records_ready = records_ready_;
   } else {  // of rows that the vector unit has
     const bool last = row + 1 == part.rows;

@@ -137,6 +137,7 @@ class Pipeline {
   double gemm(const modules::Job& job);
   GemmCosts gemm_costs(const modules::Job& job) const;
   void gemm_step(const GemmCosts& c, int m, int n, int k, int g);
+  void pass_kept(const GemmCosts& c, int m, int n, int g);
   void store(double cycles);
   double chunks(const modules::Job& job);
   double in_turn(const IssueTimes& issued);

@@ -11,6 +11,7 @@
 #include "tb/config/numbers.h"
 #include "tb/config/parameters.h"
 #include "tb/config/pruning_options.h"
+#include "tb/config/settle.h"
 #include "tb/explore/fingerprint.h"
 
 namespace heatvit::explore {
@@ -228,6 +229,7 @@ DesignPoint resolve_point(const SweepSpec& spec, uint64_t number) {
       tb::set_parameter(point.config, *parameter, value, "[axis]");
   }
   soc::check_currents(point.config);
+  tb::settle(point.config, point.spec);
   point.pruning = tb::make_pruning(point.spec, pruning_options(run));
   return point;
 }

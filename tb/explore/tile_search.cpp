@@ -14,6 +14,7 @@
 #include "accel/isa/errors.h"
 #include "accel/soc/simulator.h"
 #include "models/lower/program.h"
+#include "tb/config/settle.h"
 #include "tb/config/transfer.h"
 #include "tb/estimate/analytic.h"
 #include "tb/explore/cache_folder.h"
@@ -122,7 +123,7 @@ void estimate(std::vector<Candidate>& all, const soc::SocConfig& hardware, const
   for (Candidate c : all) {
     c.apply(config.accel);
     try {
-      c.ms = model.estimate(config, spec, {}).latency_ms;
+      c.ms = model.estimate(tb::settled(config, spec), spec, {}).latency_ms;
       kept.push_back(c);
     } catch (const InputError&) {  // a row of something does not fit its buffer
     }
@@ -152,6 +153,7 @@ class Simulations {
   double simulate(const Candidate& candidate) const {
     soc::SocConfig trial = config_;
     candidate.apply(trial.accel);
+    tb::settle(trial, spec_);
     const lower::Program program = lower::lower(spec_, trial.accel, {}, nullptr);
     soc::Simulator simulator(trial, program, soc::Mode::kTiming);
     return simulator.run({}).latency_ms;
@@ -252,7 +254,7 @@ void search_tiles(soc::SocConfig& config, const zoo::ModelSpec& spec, const Open
 }
 
 double tile_waste(const soc::SocConfig& config, const zoo::ModelSpec& spec) {
-  const AcceleratorConfig& hw = config.accel;
+  const AcceleratorConfig hw = tb::settled(config, spec).accel;
   const lower::Program program = lower::lower(spec, hw, {}, nullptr);
   double tiled = 0, whole = 0;
   for (const isa::Command& c : program.commands) {

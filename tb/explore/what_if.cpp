@@ -9,6 +9,7 @@
 #include "models/lower/program.h"
 #include "tb/config/numbers.h"
 #include "tb/config/parameters.h"
+#include "tb/config/settle.h"
 #include "tb/config/text_table.h"
 #include "tb/config/transfer.h"
 #include "tb/explore/process_pool.h"
@@ -42,9 +43,10 @@ std::vector<double> steps_of(const tb::Parameter& p, double value) {
   return {std::floor(value / 2), 2 * value};
 }
 
-soc::SocConfig changed(soc::SocConfig config, const Change& change) {
+soc::SocConfig changed(const WhatIfQuestion& question, const Change& change) {
+  soc::SocConfig config = question.config;
   if (!change.key.empty()) tb::set_parameter(config, *tb::find_parameter(change.key), change.to, "--what-if");
-  return config;
+  return tb::settled(config, question.spec);
 }
 
 void count_resources(const soc::SocConfig& config, WhatIf& result) {
@@ -135,7 +137,7 @@ WhatIfAnswer what_if(const WhatIfQuestion& question, int jobs, const std::functi
   }
   std::vector<size_t> simulated;
   for (size_t i = 0; i < rows.size(); ++i) {
-    const soc::SocConfig config = changed(question.config, rows[i].change);
+    const soc::SocConfig config = changed(question, rows[i].change);
     count_resources(config, rows[i]);
     const std::string lack =
         question.device && i != 0 ? soc::lacking(soc::resources_of(config).total(), *question.device) : "";
@@ -147,7 +149,7 @@ WhatIfAnswer what_if(const WhatIfQuestion& question, int jobs, const std::functi
   ChildWork work;
   work.run = [&](size_t item, const Send& send) {
     WhatIf row = rows[simulated[item]];
-    simulate(question, changed(question.config, row.change), row);
+    simulate(question, changed(question, row.change), row);
     send(tb::bytes_of(row.latency_ms, row.energy_mj, row.power_w));
   };
   work.on_message = [&](size_t item, const std::string& bytes) {

@@ -5,6 +5,7 @@
 #include "accel/soc/resources.h"
 #include "tb/config/numbers.h"
 #include "tb/config/parameters.h"
+#include "tb/config/settle.h"
 #include "tb/config/text_table.h"
 #include "tb/reproduce/published.h"
 #include "tb/reproduce/reproduction.h"
@@ -101,7 +102,8 @@ void add_ablations(Reproduction& r, const Runner& run) {
   std::vector<Experiment> experiments;
   const std::vector<Variant> variants = variants_of(base);
   for (const Variant& v : variants)
-    experiments.push_back({kModel, with(base, v.settings), published::kDefaultRatios, v.positions});
+    experiments.push_back(
+        {kModel, tb::settled(with(base, v.settings), zoo::find(kModel)), published::kDefaultRatios, v.positions});
   const std::vector<Outcome> outcomes = run(experiments);
   ResultTable t;
   t.title = "Design choices of DeiT-S, one at a time";

@@ -6,6 +6,7 @@
 
 #include "accel/soc/simulator.h"
 #include "models/lower/program.h"
+#include "tb/config/settle.h"
 #include "tb/config/transfer.h"
 #include "tb/estimate/bound.h"
 #include "tb/explore/process_pool.h"
@@ -72,8 +73,9 @@ Outcome search(const Experiment& e, const zoo::ModelSpec& spec, soc::Simulator& 
 
 Outcome simulate(const Experiment& e) {
   const zoo::ModelSpec& spec = zoo::find(e.model);
-  const lower::Program program = lower::lower(spec, e.config.accel, pruning_of(e, spec), nullptr);
-  soc::Simulator simulator(e.config, program, soc::Mode::kTiming);
+  const soc::SocConfig config = tb::settled(e.config, spec);
+  const lower::Program program = lower::lower(spec, config.accel, pruning_of(e, spec), nullptr);
+  soc::Simulator simulator(config, program, soc::Mode::kTiming);
   if (e.target_ms) return search(e, spec, simulator, program);
   soc::ImageInput input;
   input.kept = program.pruning.keep;

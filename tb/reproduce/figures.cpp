@@ -4,6 +4,7 @@
 #include "tb/config/config_files.h"
 #include "tb/config/home.h"
 #include "tb/config/parameters.h"
+#include "tb/config/settle.h"
 #include "tb/config/text_table.h"
 #include "tb/reproduce/published.h"
 #include "tb/reproduce/reproduction.h"
@@ -242,15 +243,22 @@ nlohmann::ordered_json figures_json(const std::vector<Figure>& figures) {
   return rows;
 }
 
-soc::SocConfig heatvit_config(const std::string& model) { return tb::resolve_config(model, {}, {}); }
+namespace {
 
-soc::SocConfig baseline_config(const std::string& model) {
-  return tb::resolve_config(model, {(tb::project_home() / "configs" / ("baseline-" + model + ".ini")).string()}, {});
+soc::SocConfig shipped(const std::string& model, const std::string& file) {
+  std::vector<std::string> files;
+  if (!file.empty()) files.push_back((tb::project_home() / "configs" / (file + model + ".ini")).string());
+  return tb::settled(tb::resolve_config(model, files, {}), zoo::find(model));
 }
 
+}  // namespace
+
+soc::SocConfig heatvit_config(const std::string& model) { return shipped(model, ""); }
+
+soc::SocConfig baseline_config(const std::string& model) { return shipped(model, "baseline-"); }
+
 soc::SocConfig reconstructed_config(const std::string& model, int bits) {
-  const std::string file = std::string("reconstructed-") + (bits == 16 ? "16-" : "") + model + ".ini";
-  return tb::resolve_config(model, {(tb::project_home() / "configs" / file).string()}, {});
+  return shipped(model, bits == 16 ? "reconstructed-16-" : "reconstructed-");
 }
 
 soc::SocConfig with(soc::SocConfig config, const std::vector<std::pair<std::string, std::string>>& settings) {

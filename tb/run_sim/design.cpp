@@ -6,6 +6,7 @@
 
 #include "accel/isa/errors.h"
 #include "tb/config/device.h"
+#include "tb/config/settle.h"
 #include "tb/explore/tile_search.h"
 
 namespace heatvit::tb {
@@ -69,6 +70,7 @@ Design resolve_design(const zoo::ModelSpec& spec, const std::vector<std::string>
     design.chosen = std::move(resolved.stale_tiles);
     spdlog::info("{}", design.note());
   }
+  settle(design.config, spec);
   if (spdlog::should_log(spdlog::level::warn)) warn_of_waste(design.config, spec);  // it takes a lowering
   return design;
 }

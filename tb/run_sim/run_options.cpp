@@ -470,6 +470,7 @@ RunOptions resolve_run(const CommandLine& line, const Later& later) {
   options.config = design.config;
   options.chosen_tiles = std::move(design.chosen);
   apply_shorthands(line, options.config);
+  settle(options.config, options.spec);
   expect_fit(options.config, options.device);
   options.resolved = resolved_json(line, options);
   return options;

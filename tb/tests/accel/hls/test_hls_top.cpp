@@ -136,6 +136,19 @@ TEST(HlsTop, TokensInFrontAndTheMean) {
   }
 }
 
+// One after another, without a memory of sums: the same numbers.
+TEST(HlsTop, ChainsAndKeptSums) {
+  const zoo::ModelSpec spec = small_spec();
+  const network::QuantModel model = network::random_quant_model(spec, 7, true);
+  isa::AcceleratorConfig hw = synthesised();
+  hw.tile_m = 50;
+  hw.tile_k = 96;
+  hw.sums = 4;
+  hw.chain_attention = hw.chain_layernorm = hw.chain_mlp = true;
+  for (const Pruning& pruning : {Pruning{}, pruning_of(spec, Scorer::kHeatvit, {150, 80})})
+    EXPECT_EQ(compare(model, hw, pruning, random_image(4)), "");
+}
+
 TEST(HlsTop, RefusesMoreTokensThanItHolds) {
   zoo::ModelSpec spec = small_spec();
   spec.registers = 60;  // 257 tokens

@@ -17,6 +17,7 @@ namespace {
 
 using modules::ChainWalk;
 using modules::Job;
+using modules::TileWalk;
 using network::Pruning;
 using network::Scorer;
 using soc::SocConfig;
@@ -93,7 +94,7 @@ std::vector<SocConfig> hardware() {
   base.accel.layernorm = isa::Placement::kPl;
   base.control.dependency = soc::DependencyGrain::kTile;
   base.buffers.output = base.buffers.record = base.buffers.weight = 3;
-  std::vector<SocConfig> all(8, base);
+  std::vector<SocConfig> all(12, base);
   all[0].accel.chain_attention = true;
   all[1].accel.chain_layernorm = true;
   all[2].buffers.shared_input = all[2].buffers.shared_weights = all[2].dma.input_loads_kv = true;
@@ -115,6 +116,18 @@ std::vector<SocConfig> hardware() {
   all[7].accel.numerics_bits = 16;
   all[7].accel.fuse_attention = all[7].accel.residual_on_chip = true;
   all[7].accel.chip_kib = 4096;
+  all[8].accel.tile_k = 48;  // sums in pieces, of half of the row tiles at a time
+  all[8].accel.sums = 2;
+  all[8].accel.chain_layernorm = false;
+  all[9].accel.tile_k = 100;  // of all of them, so that others follow
+  all[9].accel.sums = 4;
+  all[10].accel.chain_mlp = true;
+  all[10].accel.tile_n = 160;
+  all[10].control.selector_lag = 1;
+  all[11].accel = all[7].accel;
+  all[11].accel.tile_m = 20;
+  all[11].accel.tile_k = 64;
+  all[11].accel.sums = 16;
   return all;
 }
 
@@ -216,8 +229,63 @@ TEST(Chain, WhatCannotWorkIsRefusedInALine) {
   EXPECT_NE(error([](SocConfig& c) { c.accel.layernorm = isa::Placement::kCpu; }).find("layernorm = pl"),
             std::string::npos);
   EXPECT_NE(error([](SocConfig& c) { c.accel.tile_n = 32; }).find("tile.n"), std::string::npos);
+  EXPECT_NE(error([](SocConfig& c) { c.accel.chain_mlp = true; }).find("rows are not done one after another"),
+            std::string::npos);
   EXPECT_NE(error([](SocConfig& c) { c.accel.softmax = isa::SoftmaxPlacement::kSeparate; }).find("softmax"),
             std::string::npos);
+}
+
+std::string steps(Job job, int sums) {
+  job.command.sums = static_cast<uint8_t>(sums);
+  std::string text;
+  TileWalk walk(job);
+  for (modules::Tile t; walk.next(t);)
+    text += (text.empty() ? "" : " ") + std::to_string(t.m0 / job.command.tile_m) +
+            static_cast<char>('a' + t.k0 / job.command.tile_k) + (t.b_new ? "*" : "") + (t.row_last ? "." : "");
+  return text;
+}
+
+// Numbers are row tiles, letters tiles of the sum; *: a tile of B is loaded; .: the rows are complete.
+TEST(KeptSums, ATileOfBPassesAllRowsWhoseSumsAreKept) {
+  Job job = gemm(50, 16, 0);
+  job.command.order = isa::LoopOrder::kNM;
+  job.command.tile_k = 32;
+  EXPECT_EQ(steps(job, 1), "0a* 0b*. 1a* 1b*. 2a* 2b*. 3a* 3b*.");
+  EXPECT_EQ(steps(job, 4), "0a* 1a 2a 3a 0b*. 1b. 2b. 3b.");
+  EXPECT_EQ(steps(job, 64), steps(job, 4));
+  EXPECT_EQ(steps(job, 3), "0a* 1a 2a 0b*. 1b. 2b. 3a* 3b*.");
+  EXPECT_TRUE(TileWalk(job).row_by_row());
+  job.command.tile_k = 64;  // whole sums: nothing to keep
+  EXPECT_EQ(steps(job, 3), "0a*. 1a. 2a. 3a.");
+}
+
+TEST(KeptSums, TheFirstOfAChainMayHaveSeveralTilesOfBThatPassOnce) {
+  const auto accepted = [](int sums) {
+    Job first = gemm(50, 16, 0), second = gemm(50, 16, 2);
+    first.command.order = isa::LoopOrder::kNM;
+    first.command.tile_k = 32;
+    first.command.sums = static_cast<uint8_t>(sums);
+    first.chained = &second;
+    try {
+      modules::expect_chain(first);
+      return true;
+    } catch (const std::runtime_error&) {
+      return false;
+    }
+  };
+  EXPECT_TRUE(accepted(4));
+  EXPECT_FALSE(accepted(3));
+}
+
+TEST(KeptSums, MoreThanThereIsRoomForStopTheRun) {
+  EXPECT_EQ(isolated([] {
+              SocConfig config = hardware()[9];
+              const lower::Program program = lower::lower(small_spec(), config.accel, {}, nullptr);
+              config.accel.sums = 3;
+              soc::Simulator(config, program, soc::Mode::kTiming).run({});
+              return std::string("ran");
+            }).find("there is room for 3") != std::string::npos,
+            true);
 }
 
 TEST(Chain, AListThatEndsWithinOneStopsTheRun) {
@@ -278,6 +346,7 @@ TEST(Chain, AnalyticModeHasThem) {
       c.control.queue = 32;
       c.control.prefetch = c.dma.input_loads_kv = c.accel.chain_attention = c.accel.chain_layernorm = true;
       c.vector.division_interval = 1;
+      c.dma.input_ports = c.dma.weight_ports = c.dma.output_ports = 2;
       const Pruning pruning = pruned ? pruning_of(spec, Scorer::kHeatvit, {137, 96, 67}) : Pruning{};
       const double simulated = std::stod(isolated([&] {
         const lower::Program program = lower::lower(spec, c.accel, pruning, nullptr);

@@ -90,7 +90,12 @@ soc::SocConfig companions(const std::string& key) {
     set("accel.fuse_attention", "on"), set("buffer.chip_kib", "2048");
   if (key == "accel.chain_attention" || key == "ctrl.chain_lag") set("accel.dependency", "tile");
   if (key == "ctrl.chain_lag") set("accel.chain_attention", "on");
-  if (key == "accel.chain_layernorm")
+  if (key == "tile.sums") set("tile.k", "64"), set("tile.m", "16");
+  if (key == "accel.chain_mlp")
+    set("accel.dependency", "tile"), set("tile.n", "512"), set("tile.k", "512"), set("tile.m", "16"),
+        set("buffer.record", "4");
+  if (key == "ctrl.selector_lag") set("accel.chain_layernorm", "on"), set("tile.m", "16");
+  if (key == "accel.chain_layernorm" || key == "ctrl.selector_lag")
     set("accel.layernorm", "pl"), set("accel.dependency", "tile"), set("buffer.output", "4"), set("buffer.record", "4"),
         set("buffer.weight", "3");
   if (key == "vec.norm_lanes") set("accel.layernorm", "pl");

@@ -8,10 +8,12 @@
 #include <nlohmann/json.hpp>
 #include <tuple>
 
+#include "accel/isa/errors.h"
 #include "models/lower/program.h"
 #include "tb/config/device.h"
 #include "tb/config/home.h"
 #include "tb/config/parameters.h"
+#include "tb/config/settle.h"
 #include "tb/explore/tile_search.h"
 #include "tb/run_sim/design.h"
 #include "tb/tests/accel/soc/soc_support.h"
@@ -78,7 +80,8 @@ TEST(Design, ShippedConfigurationsAreLeftAlone) {
 }
 
 /// Milliseconds of an unpruned image.
-double simulated(const soc::SocConfig& config, const zoo::ModelSpec& spec) {
+double simulated(const soc::SocConfig& wanted, const zoo::ModelSpec& spec) {
+  const soc::SocConfig config = settled(wanted, spec);
   return std::stod(testing::isolated([&] {
     const lower::Program program = lower::lower(spec, config.accel, {}, nullptr);
     return std::to_string(soc::Simulator(config, program, soc::Mode::kTiming).run({}).latency_ms);
@@ -155,6 +158,31 @@ TEST(Design, AMemoryOnChipLargerThanTheDeviceLeavesRoomForTiles) {
         .config;
   };
   EXPECT_LT(simulated(with_kib("4096"), spec), 1.05 * simulated(with_kib("1024"), spec));
+}
+
+// "auto" is on where the network and the rest of the hardware let it; "on" stays, and is refused by name.
+TEST(Design, WhatIsAutomaticFollowsTheRest) {
+  const zoo::ModelSpec& spec = zoo::find("deit-s");
+  const auto with = [&](const std::vector<std::pair<std::string, std::string>>& settings) {
+    return resolve_design(spec, {}, line(settings), std::nullopt).config.accel;
+  };
+  const isa::AcceleratorConfig shipped = with({});
+  EXPECT_TRUE(shipped.chain_attention && shipped.chain_layernorm && shipped.fuse_attention && shipped.residual_on_chip);
+  EXPECT_FALSE(shipped.chain_mlp);  // a layer of its MLP is two tiles of weights
+  EXPECT_TRUE(resolve_design(zoo::find("deit-t"), {}, {}, std::nullopt).config.accel.chain_mlp);
+  const isa::AcceleratorConfig host = with({{"accel.layernorm", "cpu"}});
+  EXPECT_FALSE(host.chain_layernorm || host.residual_on_chip);
+  EXPECT_TRUE(host.chain_attention && host.fuse_attention);
+  const isa::AcceleratorConfig layer = with({{"accel.overlap", "layer"}});
+  EXPECT_FALSE(layer.chain_attention || layer.chain_layernorm || layer.chain_mlp);
+  const isa::AcceleratorConfig small = with({{"buffer.chip_kib", "256"}});
+  EXPECT_TRUE(small.fuse_attention && small.chain_layernorm);
+  EXPECT_FALSE(small.residual_on_chip);
+  const isa::AcceleratorConfig narrow = with({{"tile.n", "128"}});
+  EXPECT_FALSE(narrow.chain_layernorm);
+  const isa::AcceleratorConfig wanted = with({{"accel.layernorm", "cpu"}, {"accel.chain_layernorm", "on"}});
+  EXPECT_TRUE(wanted.chain_layernorm);
+  EXPECT_THROW(lower::lower(spec, wanted, {}, nullptr), InputError);
 }
 
 TEST(Design, WhatIsGivenStays) {

@@ -74,7 +74,8 @@ TEST_F(Tables, AgreeWithFullRunsOfOtherModelsScorersAndHardware) {
     std::vector<std::string> words = more;
     words.insert(words.end(), {"--keep-ratios", "1:0:0.05"});
     const json t = json::parse(table("t.json", words));
-    EXPECT_LT(t["check"]["worst_error"], 0.02) << more[1] << " " << more.back();
+    // Operations in chains overlap across blocks, so blocks do not quite add up.
+    EXPECT_LT(t["check"]["worst_error"], 0.04) << more[1] << " " << more.back();
   }
 }
 

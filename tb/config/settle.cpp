@@ -1,0 +1,87 @@
+#include "tb/config/settle.h"
+
+#include <algorithm>
+#include <array>
+#include <bitset>
+#include <numeric>
+#include <vector>
+
+#include "accel/isa/errors.h"
+#include "accel/soc/simulator.h"
+#include "models/lower/program.h"
+
+namespace heatvit::tb {
+namespace {
+
+using isa::AcceleratorConfig;
+
+struct Automatic {
+  bool soc::AutomaticConfig::*automatic;
+  bool AcceleratorConfig::*on;
+};
+
+// What is given up first stands first.
+constexpr std::array<Automatic, 5> kChoices = {{
+    {&soc::AutomaticConfig::residual_on_chip, &AcceleratorConfig::residual_on_chip},
+    {&soc::AutomaticConfig::chain_mlp, &AcceleratorConfig::chain_mlp},
+    {&soc::AutomaticConfig::fuse_attention, &AcceleratorConfig::fuse_attention},
+    {&soc::AutomaticConfig::chain_layernorm, &AcceleratorConfig::chain_layernorm},
+    {&soc::AutomaticConfig::chain_attention, &AcceleratorConfig::chain_attention},
+}};
+
+/// All subsets as bits, the larger ones first; of equals, those without what stands first.
+std::vector<unsigned> sets() {
+  std::vector<unsigned> all(1U << kChoices.size());
+  std::iota(all.begin(), all.end(), 0U);
+  std::sort(all.begin(), all.end(), [](unsigned a, unsigned b) {
+    const auto size = [](unsigned set) { return std::bitset<kChoices.size()>(set).count(); };
+    return size(a) != size(b) ? size(a) > size(b) : a > b;
+  });
+  return all;
+}
+
+/// Sets what is automatic to the set; false where that asks for something that is not automatic.
+bool apply(soc::SocConfig& config, unsigned set) {
+  for (size_t i = 0; i < kChoices.size(); ++i) {
+    const bool wanted = (set >> i & 1U) != 0;
+    if (config.automatic.*kChoices[i].automatic)
+      config.accel.*kChoices[i].on = wanted;
+    else if (wanted)
+      return false;
+  }
+  return true;
+}
+
+bool accepted(const soc::SocConfig& config, const zoo::ModelSpec& spec, const network::Pruning& pruning) {
+  try {
+    soc::expect_units(config, lower::lower(spec, config.accel, pruning, nullptr));
+    return true;
+  } catch (const InputError&) {
+    return false;
+  }
+}
+
+}  // namespace
+
+void settle(soc::SocConfig& config, const zoo::ModelSpec& spec) {
+  apply(config, 0);
+  const auto is_automatic = [&config](const Automatic& c) { return config.automatic.*c.automatic; };
+  if (std::none_of(kChoices.begin(), kChoices.end(), is_automatic)) return;
+  network::Pruning pruning;
+  pruning.scorer = network::Scorer::kHeatvit;
+  pruning.positions.assign(spec.selectors.begin(), spec.selectors.end());
+  if (!accepted(config, spec, pruning)) pruning = {};
+  for (const unsigned set : sets()) {
+    soc::SocConfig trial = config;
+    if (!apply(trial, set) || !accepted(trial, spec, pruning)) continue;
+    config = trial;
+    return;
+  }
+}
+
+soc::SocConfig settled(soc::SocConfig config, const zoo::ModelSpec& spec) {
+  settle(config, spec);
+  return config;
+}
+
+}  // namespace heatvit::tb
