@@ -18,6 +18,7 @@
 #include "tb/config/output_files.h"
 #include "tb/config/parameters.h"
 #include "tb/config/pruning_options.h"
+#include "tb/config/settle.h"
 #include "tb/estimate/analytic.h"
 #include "tb/run_sim/design.h"
 #include "tb/run_sim/model_option.h"
@@ -249,7 +250,10 @@ CommandLine run_command_line() {
        {"skip-bad", "", "leave out images that cannot be read, and say which"},
        {"class-list", "CSV", "names of the classes: columns class first, name last; default: the model's"},
        {"limit", "N", "the first N images by name only"},
-       {"token-trace", "CSV", "timing mode: image,kept1,kept2,kept3; one run a line, see traces/"},
+       {"token-trace", "FILE",
+        "who stays after each selector: a .json of patches, image by image (docs/python.md), or in timing mode how "
+        "many: a "
+        "CSV image,kept1,kept2,kept3, one run a line, see traces/"},
        {"mode", "NAME",
         "functional (numbers and cycles), timing (the same cycles without numbers) or analytic (closed forms, no "
         "simulation, a few per cent off), or float (the network in float32, no accelerator); default: functional when "
@@ -263,7 +267,7 @@ CommandLine run_command_line() {
        {"csv", "FILE", "one line an image"},
        {"logits", "", "the logits of every class in the JSON report"},
        {"logits-out", "FILE", "the same as a NumPy file (.npy): float32, images x classes"},
-       {"token-trace-out", "CSV", "tokens kept, as --token-trace reads them"},
+       {"token-trace-out", "FILE", "tokens kept, as --token-trace reads them: which, to a .json; else how many"},
        {"roofline", "FILE", "operations against the peaks of array and memory, as SVG"},
        {"timeline", "FILE", "what every unit did when, of the first image: JSON for Perfetto"},
        {"dump-vectors", "DIR",
