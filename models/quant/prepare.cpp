@@ -15,6 +15,7 @@
 #include "models/quant/calibration.h"
 #include "models/quant/model_file.h"
 #include "models/quant/quantize.h"
+#include "models/quant/selector_files.h"
 #include "models/weights/weight_source.h"
 
 namespace heatvit::quant {
@@ -99,6 +100,7 @@ class Preparation {
                          " blocks of metadata '" + kPositionsKey + "', without it those of the model");
       }
       model.selectors = network::load_float_selectors(*source, spec_, count);
+      set_point({options_.selectors, options_.point}, model.selectors);
     }
     return model;
   }
@@ -219,6 +221,7 @@ network::QuantModel load_quantized(const PrepareOptions& options) {
   }
   if (!options.selectors.empty() && options.selectors != options.weights)
     refuse("so selector weights cannot be added; give them when quantising");
+  if (!options.point.empty()) refuse("so its thresholds are fixed; give the operating point when quantising");
   if (!options.calibrate.empty()) refuse("so calibration images have no use");
   if (options.bits != model.bits) {
     refuse("with numerics.bits " + std::to_string(model.bits) + ", not " + std::to_string(options.bits));

@@ -30,6 +30,7 @@ struct PrepareOptions {
   std::string model;      // zoo name; empty is allowed for a quantised file, which knows its own
   std::string weights;    // float safetensors, quantised file of ours, or "synthetic:SEED"
   std::string selectors;  // safetensors, "random:SEED", or empty: none; a quantised file: itself or empty
+  std::string point;      // operating point of a selector file (selector_files.h), or empty: its thresholds as they are
   std::string calibrate;  // folder of calibration images, or empty
   std::string home;       // project root for models/zoo/scales; empty: environment HEATVIT_HOME
   std::optional<double> delta1, delta2;  // empty: of the weight file, else 1.0

@@ -1,12 +1,13 @@
 #!/usr/bin/python3
 """Accuracy against latency: trained selectors, CLS attention, random choice, token merging; 8 bit, through the simulator.
 
-Each point of the trained selectors (their keep logits shifted by a constant) is run by run_sim on the given images, then CLS
-attention and random choice with the same mean tokens after each selector. Token merging (ToMe) runs in PyTorch, in float; its
+Each point of the trained selectors (an operating point of the file, or their keep logits shifted by a constant) is run by run_sim
+on the given images, then CLS attention and random choice with the same mean tokens after each selector, and CLS attention with
+as many tokens as it may keep in the same latency. Token merging (ToMe) runs in PyTorch, in float; its
 latency is that of the latency table's blocks at its token counts, without the cost of matching, which no unit of the
 hardware could do: a lower bound. With --package the trained selectors are run in PyTorch with and without package token.
 
-Writes fronts.json and fronts.svg.
+Writes fronts.json and fronts.svg, and prints 95 % intervals and McNemar's exact test.
 """
 
 import json
@@ -18,9 +19,11 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from heatvit import options as command_line  # noqa: E402
 from heatvit import runtime  # noqa: E402  (before torch)
 
+EQUAL = "cls-attention, equal latency"
+
 EPILOG = """example:
   fronts.py --weights deit_tiny_patch16_224.safetensors --selectors run1/selectors.safetensors \\
-            --images photographs --labels labels.csv --list run1/validation.csv --table table.json --out fronts
+            --images photographs --labels labels.csv --table table.json --out fronts
 """
 
 
@@ -30,7 +33,8 @@ def parse_arguments(arguments):
     add = parser.add_argument
     add("--labels", required=True, help="CSV file,class")
     add("--table", default="", help="latency table of `run_sim table`, for token merging (default: leave it out)")
-    add("--shifts", default="-0.6,-0.3,0,0.3,0.6", help="of the keep logits, a point each (default %(default)s)")
+    add("--points", default="", help="operating points of the file, e.g. 20,35,50,60 (default: all that it has)")
+    add("--shifts", default="", help="instead of points: of the keep logits, a point each, e.g. -0.3,0,0.3")
     add("--seeds", type=int, default=5, help="of the random choice (default %(default)s)")
     add("--merged", default="4,8,10,13", help="tokens merged in each block, a point each (default %(default)s)")
     add("--package", action="store_true", help="also with and without package token, in PyTorch")
@@ -62,15 +66,26 @@ def adaptivity(kept, margin):
         return values.argsort(kind="stable").argsort(kind="stable")
 
     total, third = kept.sum(1), len(margin) // 3
+    correlation = float(numpy.corrcoef(ranks(margin), ranks(total))[0, 1]) if len(margin) > 1 else 0.0
     order = margin.argsort(kind="stable")
     return {
         "kept_std": kept.std(0).tolist(),
         "kept_range": [kept.min(0).tolist(), kept.max(0).tolist()],
         "histogram_of_10": [numpy.bincount(column // 10, minlength=20).tolist() for column in kept.T],
-        "rank_correlation_margin_kept": float(numpy.corrcoef(ranks(margin), ranks(total))[0, 1]),
+        "rank_correlation_margin_kept": correlation,
+        "rank_correlation_p": chance_of(correlation, len(margin)),
         "kept_hard_third": kept[order[:third]].mean(0).tolist(),
         "kept_easy_third": kept[order[-third:]].mean(0).tolist(),
     }
+
+
+def chance_of(correlation, count):
+    """Of a rank correlation at least as large without any relation: normal approximation of Fisher's transformation."""
+    import math
+
+    if count < 4 or abs(correlation) >= 1:
+        return 1.0 if count < 4 else 0.0
+    return math.erfc(abs(math.atanh(correlation)) * math.sqrt((count - 3) / 1.06) / math.sqrt(2))
 
 
 def mcnemar(first, second):
@@ -89,29 +104,102 @@ def right_or_wrong(report):
     return "".join(str(int(image["top5"][0]["class"] == image["label"])) for image in report["images"])
 
 
-def trained_and_matched(simulator, options, patches):
-    """The points of the trained selectors, and beside each CLS attention and random choice at its mean tokens."""
-    from heatvit import tensors
+def operating_points(options, folder):
+    """[(name, value of --selector-weights)] of the options' points or shifts."""
+    from heatvit import export, points, tensors
     from heatvit.simulator import shifted
 
     arrays, metadata = tensors.read_safetensors(options.selectors)
+    if not getattr(options, "shifts", ""):
+        known = points.parse(metadata.get(export.POINTS, ""))
+        chosen = getattr(options, "points", "").split(",") if getattr(options, "points", "") else list(known)
+        return [(name, f"{options.selectors}@{name}") for name in chosen] or [("0", options.selectors)]
+    found = []
+    for word in options.shifts.split(","):
+        found.append((word, os.path.join(folder, f"selectors{len(found)}.safetensors")))
+        tensors.write_safetensors(found[-1][1], shifted(arrays, float(word)), metadata)
+    return found
+
+
+def at_equal_latency(simulator, places, kept, patches, scorer, latency_ms):
+    """Arguments for a scorer that keeps a fixed number of tokens: as `kept`, scaled so that its latency, which is that of every
+    image, comes closest to latency_ms."""
+    from heatvit.simulator import approach
+
+    def rates(amount):
+        share = [min(max(count / patches * (1 + amount), 0.01), 1.0) for count in kept]
+        return [*places, "--prune-rates", ",".join(f"{1 - part:.6f}" for part in share), "--scorer", scorer]
+
+    def measure(amount):
+        return simulator.run(*rates(amount), "--limit", "1")["summary"]["latency_ms"]["mean"]
+
+    return rates(approach(measure, latency_ms, tolerance=0.003, first=0.1)[0])
+
+
+def trained_and_matched(simulator, options, patches):
+    """The points of the trained selectors, and beside each CLS attention and random choice at its mean tokens, and CLS attention
+    at its latency."""
+    from heatvit import tensors
+
+    metadata = tensors.read_safetensors(options.selectors)[1]
+    places = ["--selectors", metadata["heatvit.positions"]]
     unpruned = simulator.run()
     points = [point_of("unpruned", unpruned, margins=margins(unpruned))]
-    for shift in (float(word) for word in options.shifts.split(",")):
-        path = os.path.join(simulator.folder, "selectors.safetensors")
-        tensors.write_safetensors(path, shifted(arrays, shift), metadata)
-        report = simulator.run("--selector-weights", path)
+    for name, selectors in operating_points(options, simulator.folder):
+        report = simulator.run("--selector-weights", selectors)
         kept = [image["kept_counts"] for image in report["images"]]
-        points.append(point_of("heatvit", report, shift=shift, kept_of_images=kept, **adaptivity(kept, points[0]["margins"])))
-        rates = ",".join(f"{1 - kept / patches:.6f}" for kept in points[-1]["kept"])
-        places = ("--selectors", metadata["heatvit.positions"], "--prune-rates", rates)
-        points.append(point_of("cls-attention", simulator.run(*places, "--scorer", "cls-attention"), shift=shift))
+        trained = point_of("heatvit", report, point=name, kept_of_images=kept, **adaptivity(kept, points[0]["margins"]))
+        points.append(trained)
+        rates = [*places, "--prune-rates", ",".join(f"{1 - count / patches:.6f}" for count in trained["kept"])]
+        points.append(point_of("cls-attention", simulator.run(*rates, "--scorer", "cls-attention"), point=name))
+        equal = at_equal_latency(simulator, places, trained["kept"], patches, "cls-attention", trained["latency_ms"])
+        points.append(point_of(EQUAL, simulator.run(*equal), point=name))
         for seed in range(1, options.seeds + 1):
-            report = simulator.run(*places, "--scorer", "random", "--seed", str(seed))
-            points.append(point_of("random", report, shift=shift, seed=seed))
-        print(*(f"{p['method']} {100 * p['top1']:.1f} %, {p['latency_ms']:.3f} ms, {p['gmacs']:.3f} GMAC; "
-                for p in points if p.get("shift") == shift), flush=True)
+            report = simulator.run(*rates, "--scorer", "random", "--seed", str(seed))
+            points.append(point_of("random", report, point=name, seed=seed))
+        print(text_of([points[0], *(p for p in points if p.get("point") == name)]), flush=True)
     return points
+
+
+def interval(right):
+    """Wilson's 95 % interval of the share of '1' in a text."""
+    count, share, z = len(right), right.count("1") / len(right), 1.96
+    centre, half = share + z * z / (2 * count), z * (share * (1 - share) / count + z * z / (4 * count * count)) ** 0.5
+    return (centre - half) / (1 + z * z / count), (centre + half) / (1 + z * z / count)
+
+
+def difference(first, second):
+    """Difference of the shares of '1' over the same images, and half of its 95 % interval."""
+    better, worse, _ = mcnemar(first, second)
+    count = len(first)
+    return (better - worse) / count, 1.96 * (better + worse - (better - worse) ** 2 / count) ** 0.5 / count
+
+
+def text_of(points):
+    """A line a point: accuracy, cost, and how trained selectors compare with the others on the same images."""
+    lines, base, trained = [], points[0], None
+    for point in points:
+        low, high = interval(point["right"])
+        line = (f"{point.get('point', ''):>5} {point['method']:28} {100 * point['top1']:5.1f} % ({100 * low:.1f} to {100 * high:.1f}) "
+                f"of {len(point['right'])}, {point['gmacs']:.3f} GMAC ({100 * (1 - point['gmacs'] / base['gmacs']):.1f} % fewer), "
+                f"{point['latency_ms']:.3f} ms")
+        if point["method"] == "heatvit":
+            trained = point["right"]
+            spread, hard, easy = (" / ".join(f"{value:.1f}" for value in point[key])
+                                  for key in ("kept_std", "kept_hard_third", "kept_easy_third"))
+            line += "; unpruned" + compared(base["right"], trained) + (
+                f"; kept patches: standard deviation {spread}, hard third {hard}, easy third {easy}, rank correlation with the "
+                f"margin {point['rank_correlation_margin_kept']:+.3f} (p = {point['rank_correlation_p']:.2g})")
+        elif trained:
+            line += "; heatvit" + compared(trained, point["right"])
+        lines.append(line)
+    return "\n".join(lines)
+
+
+def compared(first, second):
+    better, worse, chance = mcnemar(first, second)
+    points, half = difference(first, second)
+    return f" {100 * points:+.1f} +- {100 * half:.1f} points, right where it is wrong {better}, the reverse {worse} (p = {chance:.3f})"
 
 
 def merging_points(simulator, options):
@@ -154,7 +242,7 @@ def drawing(points):
     from heatvit import plot
 
     series = []
-    for method, joined in (("heatvit", True), ("cls-attention", True), ("random", False), ("token merging, float", True),
+    for method, joined in (("heatvit", True), ("cls-attention", True), (EQUAL, True), ("random", False), ("token merging, float", True),
                            ("unpruned", False)):
         chosen = [(p["latency_ms"], 100 * p["top1"]) for p in points if p["method"] == method]
         series += [(method, chosen, joined)] if chosen else []

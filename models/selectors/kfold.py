@@ -82,7 +82,7 @@ def together(folds):
             return sum(value * count for value, count in zip(values, counts)) / sum(counts)
 
         whole.append({
-            "method": points[0]["method"], **{key: points[0][key] for key in ("shift", "seed") if key in points[0]},
+            "method": points[0]["method"], **{key: points[0][key] for key in ("point", "seed") if key in points[0]},
             "top1": mean([p["top1"] for p in points]), "latency_ms": mean([p["latency_ms"] for p in points]),
             "gmacs": mean([p["gmacs"] for p in points]), "folds_top1": [p["top1"] for p in points],
             "kept": [mean(column) for column in zip(*(p["kept"] for p in points))],
@@ -92,26 +92,6 @@ def together(folds):
             kept = [row for point in points for row in point["kept_of_images"]]
             whole[number].update(adaptivity(kept, [value for fold in folds for value in fold[0]["margins"]]))
     return whole
-
-
-def text_of(points):
-    from fronts import mcnemar
-
-    lines, base, trained = [], points[0]["gmacs"], None
-    for point in points:
-        line = (f"{point['method']:14} {100 * point['top1']:5.1f} % of {len(point['right'])}, {point['gmacs']:.3f} GMAC "
-                f"({100 * (1 - point['gmacs'] / base):.1f} % fewer), {point['latency_ms']:.3f} ms")
-        if point["method"] == "heatvit":
-            trained = point["right"]
-            spread, hard, easy = (" / ".join(f"{value:.1f}" for value in point[key])
-                                  for key in ("kept_std", "kept_hard_third", "kept_easy_third"))
-            line += (f"; kept patches: standard deviation {spread}, hard third {hard}, easy third {easy}, rank correlation with the "
-                     f"margin {point['rank_correlation_margin_kept']:+.3f}")
-        elif trained:
-            better, worse, chance = mcnemar(trained, point["right"])
-            line += f"; heatvit right where it is wrong {better}, the reverse {worse} (p = {chance:.3f})"
-        lines.append(line)
-    return "\n".join(lines)
 
 
 def merging_points(options):
@@ -131,7 +111,7 @@ def measure(options, more):
     os.makedirs(options.out, exist_ok=True)
     folds = [judge(options, folder) for folder in train_folds(options, more)]
     points = together(folds)
-    print(text_of(points))
+    print(fronts.text_of(points))
     points += merging_points(options) if options.merged else []
     document = {"options": vars(options), "training": more, "points": points, "folds": folds}
     tensors.write_text(os.path.join(options.out, "kfold.json"), json.dumps(document, indent=1) + "\n")

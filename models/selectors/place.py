@@ -18,8 +18,9 @@ from heatvit import runtime  # noqa: E402  (before torch)
 EPILOG = """example:
   run_sim table --model deit-t --out table.json
   place.py --weights deit_tiny_patch16_224.safetensors --images photographs --labels labels.csv --table table.json \\
-           --target-ms 7 --out plan7
-  train.py --plan plan7 --target-ms 7 ... --out run7
+           --target-ms 3.9 --out plan
+  train.py --plan plan --weights deit_tiny_patch16_224.safetensors --images photographs --labels labels.csv --table table.json \\
+           --target-ms 3.9 --out run1
 """
 
 
@@ -44,7 +45,7 @@ def plan(options):
     backbone = setup.frozen_backbone(options.model, options.weights)
     model = PrunedViT(backbone, positions=range(options.first, backbone.config.depth + 1))
     split = setup.Split(options.images, options.labels, options.validation_share, "", options.seed)
-    cache = setup.teacher_cache(backbone, options.first, split.items, 1, options.weights, options.cache, False)
+    cache = setup.teacher_crops(backbone, options.first, split.items, 1, options.weights, options.cache)
     training = cache.of(split.training)
     settings = trainer.Settings(warm_images=options.warm_crops, warm_epochs=8, seed=options.seed)
     settings.keep_ratios = tuple(1 - 0.7 * (k + 1) / len(model.selectors) for k in range(len(model.selectors)))
@@ -70,6 +71,7 @@ def main(arguments=None):
     runtime.configure(options.threads, options.seed)
 
     def body():
+        command_line.expect_latency(options)
         os.makedirs(options.out, exist_ok=True)
         plan(options)
 

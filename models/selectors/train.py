@@ -6,9 +6,11 @@ What it does, in order (docs/training.md has the reasons):
   2. computes a few crops of each image through the unpruned network, once (--cache keeps them for the next run);
   3. warm start: each selector learns which tokens the unpruned network's answer depends on;
   4. training: the whole network answers with pruned tokens; the selectors learn to keep the unpruned network's answer
-     (distillation) while the mean latency of the table approaches --target-ms;
-  5. shifts the keep logits by one constant so that the mean latency over the training images is the target;
+     (distillation) while the mean latency of the table approaches --target-ms, or at several numbers of products in turn (--saved);
+  5. sets thresholds: one constant, so that the mean latency over the training images is the target; with --saved one for each
+     selector and each number of products;
   6. writes selectors.safetensors for `run_sim --selector-weights`, and report.json.
+Labels are needed for the accuracy alone: without --labels photographs of anything will do.
 """
 
 import json
@@ -20,14 +22,19 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from heatvit import options as command_line  # noqa: E402
 from heatvit import runtime  # noqa: E402  (before torch)
 
+CENTRES = 250  # training images, centre crop, over which thresholds are set
+
 EPILOG = """examples:
   run_sim table --model deit-t --out table.json
   train.py --model deit-t --weights deit_tiny_patch16_224.safetensors --images photographs \\
-           --labels labels.csv --table table.json --target-ms 7.5 --out run1
+           --labels labels.csv --table table.json --target-ms 3.9 --out run1
   run_sim --model deit-t --weights deit_tiny_patch16_224.safetensors --selector-weights run1/selectors.safetensors \\
           --images photographs --labels labels.csv
 
-Ctrl-C keeps the state of the last whole epoch; the same command with --resume goes on from it.
+  train.py --weights deit_tiny_patch16_224.safetensors --images unlabelled --saved 0.2,0.35,0.5,0.6 --tune 1e-3 --rank 8 \
+           --copies 8 --epochs 1 --bfloat16 --cache crops --out family
+
+Ctrl-C, or the end of the machine, costs two minutes at most; the same command with --resume goes on.
 """
 
 
@@ -41,6 +48,13 @@ def parse_arguments(arguments):
     add("--plan", default="", help="folder of place.py: positions, keep ratios and first weights come from it")
     add("--init", default="", help="start from these selectors instead of the warm start")
     add("--epochs", type=int, default=defaults.epochs, help="over all crops (default %(default)s)")
+    add("--saved", default="", help="train for several operating points at once: shares of the products to save, e.g. 0.2,0.35,0.5,0.6; "
+        "the second is the file's own, the others are its points (instead of --table and --target-ms)")
+    add("--rank", type=int, default=0, help="with --tune: differences of this rank for every matrix of the blocks, too (default: none)")
+    add("--cls-weight", type=float, default=defaults.cls_weight, help="of the distance of CLS behind each block (default %(default)s)")
+    add("--spare", type=int, default=defaults.spare, help="dropped tokens that are computed on for their gradients (default %(default)s)")
+    add("--minutes", type=float, default=0.0, help="end the schedule after so much time, whatever --epochs says is left")
+    add("--warm-images", type=int, default=defaults.warm_images, help="crops of the warm start (default %(default)s)")
     add("--copies", type=int, default=6, help="crops of each image: the centre and random ones (default %(default)s)")
     add("--batch", type=int, default=defaults.batch, help="default %(default)s")
     add("--learning-rate", type=float, default=defaults.learning_rate, help="of Adam (default %(default)s)")
@@ -62,6 +76,11 @@ def numbers(text, kind):
     return tuple(kind(part) for part in text.split(",")) if text else ()
 
 
+def expect_shares(shares):
+    if not all(0 < share < 1 for share in shares):
+        raise ValueError("--saved: shares between 0 and 1 are needed, e.g. 0.2,0.35,0.5")
+
+
 def make_settings(options):
     from heatvit.trainer import Settings
 
@@ -69,6 +88,8 @@ def make_settings(options):
         epochs=options.epochs, batch=options.batch, learning_rate=options.learning_rate, target_ms=options.target_ms,
         label_weight=options.label_weight, keep_weight=options.keep_weight, noise=options.noise, seed=options.seed,
         tuned_learning_rate=options.tune, bfloat16=options.bfloat16, feature_weight=options.feature_weight,
+        reductions=numbers(options.saved, float), cls_weight=options.cls_weight, spare=options.spare, minutes=options.minutes,
+        warm_images=options.warm_images,
     )
     if options.keep_ratios:
         settings.keep_ratios = numbers(options.keep_ratios, float)
@@ -80,19 +101,20 @@ def make_model(options):
     from heatvit.pruned import PrunedViT
 
     backbone = setup.frozen_backbone(options.model, options.weights)
-    return PrunedViT(backbone, use_package=not options.no_package, prefix_block=options.first,
-                     positions=numbers(options.selectors, int) or None)
+    model = PrunedViT(backbone, use_package=not options.no_package, prefix_block=options.first,
+                      positions=numbers(options.selectors, int) or None)
+    return model
 
 
 def make_data(options, model):
-    """(training, validation) as TeacherCaches; the lists are written to the output folder."""
+    """(training, validation) of teacher.Crops; the lists are written to the output folder."""
     from heatvit import setup
 
     split = setup.Split(options.images, options.labels, options.validation_share, options.fold, options.seed)
     split.write(options.out)
-    cache = setup.teacher_cache(model.backbone, model.prefix_block, split.items, options.copies, options.weights,
-                                options.cache, options.quiet)
-    return cache.of(split.training), cache.of(split.validation, True)
+    crops = setup.teacher_crops(model.backbone, model.prefix_block, split.items, options.copies, options.weights, options.cache,
+                                options.bfloat16)
+    return crops.of(split.training), crops.of(split.validation, True).rows(slice(None))
 
 
 def apply_plan(options):
@@ -110,6 +132,8 @@ def train(options, model, training, validation, table):
     from heatvit.progress import Progress
 
     settings = make_settings(options)
+    if options.rank:
+        model.add_differences(options.rank, torch.Generator().manual_seed(options.seed))
     run = trainer.Trainer(model, training, settings, table)
     checkpoint = os.path.join(options.out, "checkpoint.pt")
     if options.resume and os.path.exists(checkpoint):
@@ -120,24 +144,30 @@ def train(options, model, training, validation, table):
         shown = Progress("warm start", options.quiet)
         trainer.warm_start(model, training, settings, lambda text: shown.show(0, 1, text))
         shown.finish()
-    while run.epoch < settings.epochs:
-        shown = Progress(f"epoch {run.epoch + 1} of {settings.epochs}", options.quiet)
-        means = run.run_epoch(shown.show)
-        shown.finish()
+
+    def keep():
         tensors.write_atomically(checkpoint, lambda stream: torch.save(run.state(), stream))
+
+    keep()
+
+    while not run.over():
+        shown = Progress(f"epoch {run.epoch + 1} of {settings.epochs}", options.quiet)
+        means = run.run_epoch(shown.show, keep)
+        shown.finish()
+        keep()
         if not options.quiet:
             print(f"epoch {run.epoch:2}: " + " ".join(f"{name} {value:.3f}" for name, value in means.items()), flush=True)
             if len(validation) and run.epoch % 5 == 0 and run.epoch < settings.epochs:
-                print(f"  validation: {trainer.evaluate(model, validation, table).text()}", flush=True)
+                print(f"  validation: {trainer.evaluate(model, validation, table, bfloat16=options.bfloat16).text()}", flush=True)
     run.take_best()
     return run
 
 
-def judged(model, validation, table):
+def judged(model, validation, table, bfloat16=False):
     import torch
     from heatvit import trainer
 
-    result = trainer.evaluate(model, validation, table)
+    result = trainer.evaluate(model, validation, table, bfloat16=bfloat16)
     unpruned = float((validation.logits.argmax(1) == validation.labels).float().mean())
     margin_rank = result.margin.argsort().argsort().float()
     kept_rank = result.kept.sum(1).argsort().argsort().float()
@@ -151,7 +181,7 @@ def judged(model, validation, table):
         "kept_mean": result.kept.mean(0).tolist(),
         "kept_std": result.kept.std(0).tolist(),
         "gmacs": float(result.macs.mean()) / 1e9,
-        "ms": float(result.ms.mean()),
+        "ms": None if result.ms is None else float(result.ms.mean()),
         "rank_correlation_margin_kept": float(torch.corrcoef(torch.stack((margin_rank, kept_rank)))[0, 1]),
     }
 
@@ -159,26 +189,31 @@ def judged(model, validation, table):
 def finish(options, model, run, training, validation, table, seconds):
     """The constant shift, ranges for the quantisation, weights and report."""
     import torch
-    from heatvit import export, quantisation, tensors, trainer
+    from heatvit import export, points, quantisation, tensors, trainer
 
-    centre = training.rows(training.copy == 0)
-    centre = centre.rows(torch.arange(0, len(centre), max(1, len(centre) // 150)))
-    shift = trainer.calibrate_latency(model, centre, table, options.target_ms)
+    own = torch.nonzero(training.copy == 0)[:, 0]
+    centre = training.rows(own[:: max(1, len(own) // CENTRES)][:CENTRES])
+    metadata = {"heatvit.training": f"train.py, seed {options.seed}, " +
+                (f"saved {options.saved}" if options.saved else f"target {options.target_ms} ms")}
+    shift = 0.0
+    if options.saved:
+        found = points.settle(model, centre, numbers(options.saved, float), options.bfloat16, print)
+        metadata[export.POINTS] = points.text_of(found)
+    else:
+        shift = trainer.calibrate_latency(model, centre, table, options.target_ms)
     recorder = quantisation.RangeRecorder()
-    trainer.evaluate(model, centre, probe=recorder)
+    trainer.evaluate(model, centre, probe=recorder, bfloat16=options.bfloat16)
     report = {
         "options": vars(options),
         "parameters": sum(p.numel() for p in model.selectors.parameters()),
         "tuned_parameters": sum(p.numel() for p in run.tuned.values()),
         "minutes": seconds / 60,
         "peak_megabytes": runtime.peak_megabytes(),
-        "cache_megabytes": training.megabytes(),
         "shift": shift,
         "history": run.history,
-        "validation": judged(model, validation, table) if len(validation) else None,
+        "validation": judged(model, validation, table, options.bfloat16) if len(validation) else None,
     }
     source = f"float network, largest absolute value over {len(centre)} training images"
-    metadata = {"heatvit.training": f"train.py, seed {options.seed}, target {options.target_ms} ms"}
     tuned = export.differences(model, tensors.read_safetensors(options.weights)[0])
     export.save_selectors(model, os.path.join(options.out, "selectors.safetensors"), recorder.ranges, source, metadata, tuned)
     tensors.write_text(os.path.join(options.out, "report.json"), json.dumps(report, indent=1) + "\n")
@@ -196,8 +231,15 @@ def main(arguments=None):
         if options.plan:
             apply_plan(options)
         model = make_model(options)
-        table = LatencyTable(options.table, model.config.selectors)
-        table.expect_below_dense(options.target_ms)
+        table = None
+        if options.table:
+            table = LatencyTable(options.table, model.config.selectors)
+        if options.saved:
+            expect_shares(numbers(options.saved, float))
+        elif not options.table:
+            raise ValueError("--table and --target-ms are needed, or --saved")
+        else:
+            table.expect_below_dense(options.target_ms)
         training, validation = make_data(options, model)
         run = train(options, model, training, validation, table)
         finish(options, model, run, training, validation, table, time.monotonic() - start)

@@ -20,6 +20,7 @@ namespace heatvit::weights {
 namespace {
 
 constexpr std::string_view kSyntheticPrefix = "synthetic:";
+constexpr std::string_view kUp = ".up", kDown = ".down";    // the factors of a difference of low rank
 constexpr const char* kQuantizedKey = "heatvit.quantized";  // metadata of a file that models/quant has written
 
 /// Index of the first NaN or infinity, or the size if there is none.
@@ -272,9 +273,17 @@ class TunedSource final : public WeightSource {
   TunedSource(std::unique_ptr<WeightSource> base, const std::string& path)
       : base_(std::move(base)), tuning_(path), tuned_(tuned_tensors(path)) {
     for (const std::string& name : tuned_) {
-      if (!base_->has(name)) {
+      const std::string target = target_of(name);
+      if (!base_->has(target)) {
         throw InputError(path + ": tensor '" + kTunedPrefix + name + "' is a difference for one that " +
                          base_->describe() + " does not have");
+      }
+      if (target == name) continue;
+      const std::string other = target + std::string(ends_with(name, kUp) ? kDown : kUp);
+      if (!is_tuned(other) || is_tuned(target)) {
+        throw InputError(path + ": tensor '" + kTunedPrefix + name + "' is a factor of a difference, " +
+                         (is_tuned(target) ? "which is there as a whole as well"
+                                           : "and '" + (kTunedPrefix + other) + "' is not there"));
       }
     }
   }
@@ -286,9 +295,11 @@ class TunedSource final : public WeightSource {
 
   std::vector<float> read(const std::string& name, const Shape& shape) const override {
     std::vector<float> values = base_->read(name, shape);
-    if (std::binary_search(tuned_.begin(), tuned_.end(), name)) {
+    if (is_tuned(name)) {
       const std::vector<float> difference = tuning_.read(kTunedPrefix + name, shape);
       for (size_t i = 0; i < values.size(); ++i) values[i] += difference[i];
+    } else if (is_tuned(name + std::string(kUp))) {
+      add_product(values, name, shape);
     }
     return values;
   }
@@ -316,6 +327,39 @@ class TunedSource final : public WeightSource {
   }
 
  private:
+  bool is_tuned(const std::string& name) const { return std::binary_search(tuned_.begin(), tuned_.end(), name); }
+
+  // The tensor that a difference is for. No tensor of a backbone has such an end.
+  static std::string target_of(const std::string& name) {
+    for (const std::string_view end : {kUp, kDown})
+      if (ends_with(name, end)) return name.substr(0, name.size() - end.size());
+    return name;
+  }
+
+  // The products are exact in double for factors of 16 bits, so that no order of a sum or fused operation shows.
+  void add_product(std::vector<float>& values, const std::string& name, const Shape& shape) const {
+    const std::string up_name = kTunedPrefix + name + std::string(kUp);
+    const Shape there = *tuning_.shape(up_name);
+    const int64_t rank = there.size() == 2 ? there[1] : 0;
+    if (shape.size() != 2 || rank < 1) {
+      throw InputError(tuning_.describe() + ": tensor '" + up_name + "' has shape " + to_string(there) +
+                       ", rows x rank of a matrix is needed");
+    }
+    const std::vector<float> up = tuning_.read(up_name, {shape[0], rank});
+    const std::vector<float> down = tuning_.read(kTunedPrefix + name + std::string(kDown), {rank, shape[1]});
+    const auto rows = static_cast<size_t>(shape[0]), columns = static_cast<size_t>(shape[1]);
+    std::vector<double> sum(columns);
+    for (size_t row = 0; row < rows; ++row) {
+      std::fill(sum.begin(), sum.end(), 0.0);
+      for (size_t r = 0; r < static_cast<size_t>(rank); ++r) {
+        const double factor = up[row * static_cast<size_t>(rank) + r];
+        for (size_t column = 0; column < columns; ++column) sum[column] += factor * down[r * columns + column];
+      }
+      for (size_t column = 0; column < columns; ++column)
+        values[row * columns + column] += static_cast<float>(sum[column]);
+    }
+  }
+
   std::unique_ptr<WeightSource> base_;
   FileSource tuning_;
   std::vector<std::string> tuned_;

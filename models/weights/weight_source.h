@@ -58,14 +58,16 @@ std::unique_ptr<WeightSource> open_weights(const std::string& spec);
 /// Metadata of a checkpoint's file; empty for synthetic weights and shards. Throws InputError as open_weights does.
 std::map<std::string, std::string> metadata_of(const std::string& spec);
 
-/// Prefix of a difference: `tuned.blocks.3.norm1.weight` is added to the backbone's `blocks.3.norm1.weight`.
+/// Prefix of a difference: `tuned.blocks.3.norm1.weight` is added to the backbone's `blocks.3.norm1.weight`. One of low
+/// rank is two tensors: `tuned.NAME.up` (rows x rank) times `tuned.NAME.down` (rank x columns).
 constexpr char kTunedPrefix[] = "tuned.";
 
 /// Whether a safetensors file holds differences for a backbone.
 bool has_tuning(const std::string& path);
 
 /// open_weights(spec) with the differences of the safetensors file `tuning` added to its tensors. Throws InputError
-/// where the backbone lacks a tensor that a difference is for; shapes are checked as tensors are read.
+/// where the backbone lacks a tensor that a difference is for, and where one of low rank is not whole; shapes are
+/// checked as tensors are read.
 std::unique_ptr<WeightSource> open_tuned_weights(const std::string& spec, const std::string& tuning);
 
 }  // namespace heatvit::weights

@@ -39,7 +39,9 @@ int disasm_command(const Arguments& arguments) {
 
   std::unique_ptr<const network::QuantModel> model;
   if (line.has("weights")) {
-    model = std::make_unique<network::QuantModel>(quant::prepare(prepare_options(line, config.accel)));
+    const quant::PrepareOptions prepare = prepare_options(line, config.accel);
+    if (line.has("selector-weights")) pruning.selector_weights = prepare.selectors;
+    model = std::make_unique<network::QuantModel>(quant::prepare(prepare));
   }
   const lower::Program program = lower::lower(spec, config.accel, make_pruning(spec, pruning), model.get());
   std::string text;

@@ -1,9 +1,10 @@
-// run_sim list: models, devices, shipped configurations, parameters.
+// run_sim list: models, trained selectors, devices, shipped configurations, parameters.
 #include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "accel/isa/errors.h"
+#include "models/quant/selector_files.h"
 #include "models/zoo/zoo.h"
 #include "tb/config/config_files.h"
 #include "tb/config/device.h"
@@ -21,7 +22,7 @@ using Align = Table::Align;
 using Json = nlohmann::ordered_json;
 
 constexpr const char* kIntro =
-    R"(run_sim list: the models, the devices, the shipped configurations and every hardware parameter
+    R"(run_sim list: the models, the trained selectors, the devices, the shipped configurations and every hardware parameter
 
 Each parameter is an option of run, quantize and disasm (--pe.to 32) and a line of an .ini file ([pe] / to = 32).
 )";
@@ -33,6 +34,17 @@ std::vector<std::string> shipped_configs() {
   }
   std::sort(names.begin(), names.end());
   return names;
+}
+
+/// What --selector-weights finds by name.
+std::string selectors_text() {
+  std::string text;
+  for (const auto& [name, points] : quant::shipped_selectors(project_home().string())) {
+    text += "  " + name;
+    for (const std::string& point : points) text += ", " + name + "@" + point;
+    text += "\n";
+  }
+  return text;
 }
 
 std::string devices_text() {
@@ -105,6 +117,8 @@ std::string as_text() {
                 positions, m.weights.empty() ? "bring your own" : std::string(m.weights)});
   }
   std::string text = "Models\n" + models.text() +
+                     "\nTrained selectors (--selector-weights; @N: about N % fewer products than unpruned)\n" +
+                     selectors_text() +
                      "\nConfigurations (heatvit-MODEL.ini is read by itself; resources by counting)\n" + configs_text();
   text += "\nDevices (what --device knows; a design must fit what [fabric] has)\n" + devices_text();
   Table keys({Align::kLeft, Align::kLeft, Align::kLeft, Align::kLeft, Align::kLeft});
@@ -145,6 +159,7 @@ std::string as_json() {
                               {"weights", m.weights},
                               {"selectors", m.selectors}});
   }
+  json["selectors"] = quant::shipped_selectors(project_home().string());
   json["configs"] = shipped_configs();
   for (const std::string& name : shipped_configs()) {
     if (model_of(name).empty()) continue;

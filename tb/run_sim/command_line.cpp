@@ -114,7 +114,8 @@ OptionGroup pruning_group() {
             "what ranks tokens: heatvit (the selector network), cls-attention, random, or none: nothing is pruned; "
             "default: heatvit in timing mode or with selector weights, else cls-attention"},
            {"selector-weights", "FILE",
-            "weights of the selectors (safetensors, or random:SEED); without --prune-rates "
+            "weights of the selectors: safetensors, shipped ones by name, with an operating point "
+            "(`run_sim list` has them: deit-t@35), or random:SEED; without --prune-rates "
             "each token is kept where its score is at least 0.5. deit-micro has its own"},
            {"selectors", "B1,B2,B3", "selectors stand before these blocks, counting from 1; default: the model's"},
            {"seed", "N", "of --scorer random; default 1"}}};

@@ -12,6 +12,7 @@
 #include "accel/isa/errors.h"
 #include "models/lower/program.h"
 #include "models/quant/model_file.h"
+#include "models/quant/selector_files.h"
 #include "tb/config/device.h"
 #include "tb/config/home.h"
 #include "tb/config/numbers.h"
@@ -334,7 +335,9 @@ quant::PrepareOptions prepare_options(const CommandLine& line, const isa::Accele
   quant::PrepareOptions prepare;
   prepare.model = line.has("model") || line.has("weights") ? resolve_model(line).name : "";
   prepare.weights = line.text("weights");
-  prepare.selectors = line.text("selector-weights");
+  const quant::SelectorFile selectors = quant::find_selectors(line.text("selector-weights"), project_home().string());
+  prepare.selectors = selectors.path;
+  prepare.point = selectors.point;
   const zoo::ModelSpec* spec = line.has("weights") || !line.has("model") ? nullptr : &zoo::find(prepare.model);
   bool shipped = false;
   if (spec != nullptr && !spec->weights.empty()) {

@@ -12,12 +12,37 @@ from .nonlinearities import EXACT
 from .quantisation import apply_probe, linear
 
 
+class Linear(nn.Linear):
+    """nn.Linear, whose weight may have a difference of low rank, up @ down."""
+
+    def __init__(self, inputs, outputs, bias=True):
+        super().__init__(inputs, outputs, bias)
+        self.up = self.down = None
+
+    def add_difference(self, rank, generator=None):
+        """A difference of zero that training can change. Its parameters."""
+        down = torch.randn(rank, self.in_features, generator=generator) / self.in_features**0.5
+        self.up, self.down = nn.Parameter(torch.zeros(self.out_features, rank)), nn.Parameter(down)
+        return self.up, self.down
+
+    @property
+    def whole(self):
+        return self.weight if self.up is None else self.weight + self.up.float() @ self.down.float()
+
+    def forward(self, x):
+        if self.up is None:
+            return super().forward(x)
+        with torch.autocast("cpu", enabled=False):  # a small product, which stays exact
+            weight = self.whole
+        return nn.functional.linear(x, weight, self.bias)
+
+
 class Attention(nn.Module):
     def __init__(self, config):
         super().__init__()
         self.heads, self.head_dim = config.heads, config.head_dim
-        self.qkv = nn.Linear(config.dim, 3 * config.dim, bias=config.qkv_bias)
-        self.proj = nn.Linear(config.dim, config.dim)
+        self.qkv = Linear(config.dim, 3 * config.dim, bias=config.qkv_bias)
+        self.proj = Linear(config.dim, config.dim)
         self.cls_attention = None  # (images, tokens): of the last pass, mean over the heads; no gradient
 
     def forward(self, x, policy=None, functions=EXACT, probe=None, name="", queries=None):
@@ -38,8 +63,8 @@ class Attention(nn.Module):
 class Mlp(nn.Module):
     def __init__(self, config):
         super().__init__()
-        self.fc1 = nn.Linear(config.dim, config.hidden)
-        self.fc2 = nn.Linear(config.hidden, config.dim)
+        self.fc1 = Linear(config.dim, config.hidden)
+        self.fc2 = Linear(config.hidden, config.dim)
 
     def forward(self, x, functions=EXACT, probe=None, name=""):
         hidden = apply_probe(probe, name + "pre_gelu", linear(self.fc1, x, probe))

@@ -90,6 +90,13 @@ def to_tensor(image, config):
     return (pixels - torch.tensor(config.mean)[:, None, None]) / torch.tensor(config.std)[:, None, None]
 
 
+def crop_of(path, config, copy, seed):
+    """Copy 0: the centre crop; others are random by `seed`. (3, size, size), normalised."""
+    image = load_image(path)
+    image = centre_crop(image, config) if copy == 0 else random_resized_crop(image, config, random.Random(seed))
+    return to_tensor(image, config)
+
+
 def crops(items, config, copy, seed):
     """One crop of each image: (images, 3, size, size) and labels. Copy 0 is the centre crop, others are random by `seed`."""
     rng = random.Random(seed)

@@ -6,6 +6,7 @@ from .quantisation import ranges_text
 from .tensors import read_safetensors, write_safetensors
 
 SELECTOR_PREFIX = "selectors."
+POINTS = "heatvit.points"  # metadata: shifts of the keep logits for other operating points
 TUNED_PREFIX = "tuned."  # differences that are added to the backbone's tensors of these names
 
 
@@ -49,17 +50,44 @@ def load_selectors(model, path):
     parameters = dict(model.backbone.named_parameters())
     for name, array in arrays.items():
         if name.startswith(TUNED_PREFIX):
-            parameter = parameters.get(name[len(TUNED_PREFIX) :])
-            if parameter is None or tuple(parameter.shape) != tuple(array.shape):
-                raise ValueError(f"{path}: tensor '{name}' fits no tensor of the backbone")
-            with torch.no_grad():
-                parameter += torch.from_numpy(array.astype("float32"))
+            _add(parameters, name[len(TUNED_PREFIX) :], array, arrays, path)
+
+
+@torch.no_grad()
+def _add(parameters, name, array, arrays, path):
+    """One tensor of a difference. A difference of low rank goes into the backbone's own where that has the same rank."""
+    array = torch.from_numpy(array.astype("float32"))
+    if name.endswith((".weight.up", ".weight.down")):
+        layer, part = name.rsplit(".", 1)
+        other = "down" if part == "up" else "up"
+        if f"{TUNED_PREFIX}{layer}.{other}" not in arrays:
+            raise ValueError(f"{path}: tensor '{TUNED_PREFIX}{name}' has no '{other}' that it could be multiplied with")
+        own = parameters.get(name.replace(".weight.", "."))
+        if own is not None and own.shape == array.shape:
+            own.copy_(array)
+            return
+        if part == "down":
+            return  # with its up
+        down = torch.from_numpy(arrays[f"{TUNED_PREFIX}{layer}.down"].astype("float32"))
+        if down.shape[0] != array.shape[1]:
+            raise ValueError(f"{path}: tensor '{TUNED_PREFIX}{name}' and its 'down' do not have the same rank")
+        name, array = layer, array @ down
+    parameter = parameters.get(name)
+    if parameter is None or parameter.shape != array.shape:
+        raise ValueError(f"{path}: tensor '{TUNED_PREFIX}{name}' fits no tensor of the backbone")
+    parameter += array
 
 
 def differences(model, original):
-    """What fine-tuning has changed. original: name -> array, the backbone as it was."""
-    tuned = {name: parameter.detach().numpy() - original[name] for name, parameter in model.tuned_parameters().items()}
-    return {TUNED_PREFIX + name: array for name, array in tuned.items() if array.any()}
+    """What fine-tuning has changed, as float16. original: name -> array, the backbone as it was."""
+    tuned = {}
+    for name, parameter in model.tuned_parameters().items():
+        if name.endswith((".up", ".down")):
+            layer, part = name.rsplit(".", 1)
+            tuned[f"{layer}.weight.{part}"] = parameter.detach().numpy()
+        else:
+            tuned[name] = parameter.detach().numpy() - original[name]
+    return {TUNED_PREFIX + name: array.astype("<f2") for name, array in tuned.items() if array.any()}
 
 
 def save_backbone(backbone, path, metadata=None, ranges=None, source=""):

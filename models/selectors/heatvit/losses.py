@@ -23,6 +23,13 @@ def token_distance(tokens, teacher_tokens, mask):
     return difference.sum() / (teacher_tokens.pow(2) * rows).sum().clamp(min=1e-6)
 
 
+def cls_distance(rows, teacher_rows):
+    """feature_distance of CLS behind each block, mean of the blocks. teacher_rows: (images, blocks, dim)."""
+    wanted = teacher_rows.float()
+    difference = (torch.stack(rows, 1).float() - wanted).pow(2).mean((0, 2))
+    return (difference / wanted.pow(2).mean((0, 2)).clamp(min=1e-6)).mean()
+
+
 def classification(logits, labels, smoothing=0.1):
     return F.cross_entropy(logits, labels, label_smoothing=smoothing)
 

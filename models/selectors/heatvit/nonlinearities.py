@@ -34,6 +34,31 @@ def plan_sigmoid(x):
     return torch.where(x < 0, 1.0 - y, y)
 
 
+class _MaskedSoftmax(torch.autograd.Function):
+    """softmax over the columns of weight 1, in few passes over the scores. A column of weight 0 has a gradient, too."""
+
+    @staticmethod
+    def forward(context, scores, policy):
+        everywhere = torch.softmax(scores.float(), -1)
+        weight = policy.float().expand(*scores.shape[:-2], 1, scores.shape[-1])
+        total = everywhere @ weight.transpose(-1, -2)
+        everywhere /= total.clamp_(min=1e-20)
+        context.save_for_backward(everywhere, policy)
+        return (everywhere * policy).to(scores.dtype)
+
+    @staticmethod
+    def backward(context, gradient):
+        everywhere, policy = context.saved_tensors
+        pull = gradient.float() * everywhere
+        weight = policy.float().expand(*pull.shape[:-2], 1, pull.shape[-1])
+        pull -= everywhere * (pull @ weight.transpose(-1, -2))
+        of_policy = None
+        if context.needs_input_grad[1]:
+            over = [d for d in range(pull.dim()) if policy.shape[d] == 1 and pull.shape[d] != 1]
+            of_policy = pull.sum(over, keepdim=True).to(policy.dtype)
+        return pull.mul_(policy).to(gradient.dtype), of_policy
+
+
 @dataclass(frozen=True)
 class Nonlinearities:
     """polynomial False: the exact functions, and no factors."""
@@ -57,8 +82,8 @@ class Nonlinearities:
 
         A column of weight 0 takes no part, as if it were not there; its gradient says what it would bring.
         """
-        if policy is None and not self.polynomial:
-            return torch.softmax(scores, -1)
+        if not self.polynomial:
+            return torch.softmax(scores, -1) if policy is None else _MaskedSoftmax.apply(scores, policy)
         top = scores.detach() if policy is None else scores.detach().masked_fill(policy.detach() <= 0, -math.inf)
         x = scores - top.amax(-1, keepdim=True)
         e = polynomial_exp(x.clamp(max=0.0)) if self.polynomial else torch.exp(x.clamp(max=0.0))

@@ -21,15 +21,24 @@ def parser_of(description, epilog=""):
 
 
 def add_training(parser):
-    parser.add_argument("--labels", required=True, help="CSV file,class: the split is by class")
-    parser.add_argument("--table", required=True, help="latency table of `run_sim table`")
-    parser.add_argument("--target-ms", type=float, required=True, help="mean latency wanted, milliseconds")
+    parser.add_argument("--labels", default="", help="CSV file,class: the split is by class (default: no labels, a split by image)")
+    parser.add_argument("--table", default="", help="latency table of `run_sim table`")
+    parser.add_argument("--target-ms", type=float, default=0.0, help="mean latency wanted, milliseconds")
     parser.add_argument("--out", required=True, help="folder for the results")
     parser.add_argument("--first", type=int, default=4, help="block up to which crops are computed once (default %(default)s)")
     parser.add_argument("--validation-share", type=float, default=0.3, help="of the classes (default %(default)s)")
     parser.add_argument("--cache", default="", help="folder that keeps the crops' features between runs")
     parser.add_argument("--seed", type=int, default=1, help="of split, weights and samples (default %(default)s)")
     parser.add_argument("--threads", type=int, default=2, help="default %(default)s")
+
+
+def expect_latency(options):
+    """--table and --target-ms are there, and the latency is one that pruning can reach."""
+    from latency_table import LatencyTable
+
+    if not options.table or not options.target_ms:
+        raise ValueError("--table and --target-ms are needed")
+    LatencyTable(options.table, ()).expect_below_dense(options.target_ms)
 
 
 def add_program(parser):

@@ -12,7 +12,7 @@ from torch import nn
 
 from .nonlinearities import EXACT, Nonlinearities
 from .quantisation import apply_probe, linear
-from .selector import TokenSelector, gumbel_keep, package_token, threshold
+from .selector import TokenSelector, gumbel_keep, logistic, logit_of, package_token, threshold
 
 
 @dataclass
@@ -21,6 +21,7 @@ class PrunedOutput:
     features: torch.Tensor  # (images, dim): CLS after the last LayerNorm
     scores: list = field(default_factory=list)  # a selector: (images, patches)
     masks: list = field(default_factory=list)  # a selector: (images, patches), 1 kept, cumulative, differentiable
+    cls: list = field(default_factory=list)  # (images, dim): CLS behind each block from prefix_block on, but for the last
     candidates: list = field(default_factory=list)  # a selector: the mask in front of it
     tokens: torch.Tensor = None  # (images, rows, dim): the stream before the last block
 
@@ -42,6 +43,56 @@ class Decision:
         return gumbel_keep(score, self.temperature, self.noise, self.generator) if self.sample else threshold(score)
 
 
+@dataclass
+class Quota:
+    """Keeps a share of all patches of a batch, whatever the scores' level: the keep logits are shifted until that many pass the
+    threshold, as a file of thresholds does it for a whole set of images. Images differ, the batch does not.
+
+    ratios: cumulative, a selector each. noise: see gumbel_keep; 0: the threshold, without gradients of the relaxation.
+    shifts: what was added, of the last pass.
+    """
+
+    ratios: tuple
+    noise: float = 1.0
+    generator: torch.Generator = None
+    shifts: list = field(default_factory=list)
+
+    def choose(self, stage, selector, parts, functions, mask, patches):
+        """(keep, score of all rows) for the candidates `mask`, of `patches` an image."""
+        logits, head = parts
+        columns = slice(1, 1 + mask.shape[1])
+        noise = self.noise * logistic(mask.shape, self.generator) if self.noise > 0 else torch.zeros_like(mask)
+        wanted = min(self.ratios[stage] * patches * len(mask), float(mask.detach().sum()))
+        with torch.no_grad():
+            there = mask.detach() > 0.5
+            plain, few, noises = logits.detach()[:, columns][there], head.detach()[:, columns][there], noise[there]
+            low, high = -20.0, 20.0
+            for _ in range(14):
+                middle = (low + high) / 2
+                passed = logit_of(selector.combined(plain, few, functions, middle)) + noises >= 0
+                low, high = (low, middle) if float(passed.sum()) >= wanted else (middle, high)
+        self.shifts[stage:] = [high]
+        score = selector.combined(logits, head, functions, self._following(selector, logits, head, functions, high, noise, mask))
+        logit = logit_of(score[:, columns]) + noise
+        hard = (logit >= 0).to(score.dtype)
+        soft = torch.sigmoid(logit)
+        return mask * (hard + soft - soft.detach()), score
+
+    @staticmethod
+    def _following(selector, logits, head, functions, shift, noise, mask):
+        """The shift with its gradient: it follows the logits so that the share of the quota stays. Without that every token
+        would gain by keeping more of them all, and the level of the logits would drift for ever."""
+        columns = slice(1, 1 + mask.shape[1])
+        logit = logit_of(selector.combined(logits, head, functions, shift)[:, columns])
+        with torch.no_grad():
+            up, down = (logit_of(selector.combined(logits, head, functions, shift + step)[:, columns]) for step in (0.01, -0.01))
+            soft = torch.sigmoid(logit + noise)
+            weight = soft * (1 - soft) * mask
+            rise = (weight * (up - down) / 0.02).sum().clamp(min=1e-6)
+        moved = (weight * logit).sum()
+        return shift - (moved - moved.detach()) / rise
+
+
 class PrunedViT(nn.Module):
     """`functions`: of the backbone. The selectors use the hardware's polynomials, with the same delta1.
 
@@ -61,11 +112,19 @@ class PrunedViT(nn.Module):
         self.selectors = nn.ModuleList(TokenSelector(self.config) for _ in self.config.selectors)
 
     def tuned_parameters(self):
-        """Name -> parameter of the backbone that fine-tuning may change: LayerNorms and biases behind prefix_block's input.
-        Few enough for some hundred images, and enough for the network to get used to package tokens and missing tokens."""
+        """Name -> parameter of the backbone that fine-tuning may change: LayerNorms and biases behind prefix_block's input, and
+        the differences of add_differences. Few enough for some hundred images, and enough for the network to get used to
+        package tokens and missing tokens."""
         blocks = [f"blocks.{number - 1}." for number in range(self.prefix_block, self.config.depth + 1)]
         return {name: parameter for name, parameter in self.backbone.named_parameters()
-                if parameter.dim() == 1 and name.startswith((*blocks, "norm."))}
+                if (parameter.dim() == 1 and name.startswith((*blocks, "norm."))) or name.endswith((".up", ".down"))}
+
+    def add_differences(self, rank, generator=None):
+        """Every matrix of the blocks from prefix_block on gets a difference of this rank, of zero at first."""
+        for number in range(self.prefix_block, self.config.depth + 1):
+            block = self.backbone.blocks[number - 1]
+            for layer in (block.attn.qkv, block.attn.proj, block.mlp.fc1, block.mlp.fc2):
+                layer.add_difference(rank, generator)
 
     def prefix(self, images, probe=None):
         """The stream in front of prefix_block: it depends on the backbone alone, so it can be kept."""
@@ -99,6 +158,8 @@ class PrunedViT(nn.Module):
             if last:
                 output.tokens = x
             x = self.backbone.block(number, x, policy, self.functions, probe, queries=1 if last else None)
+            if not last:
+                output.cls.append(x[:, 0])
         output.features = self.backbone.features(x, probe)
         output.logits = linear(self.backbone.head, output.features, probe)
         return output
@@ -110,8 +171,13 @@ class PrunedViT(nn.Module):
         candidates = torch.cat((zeros, mask) + ((zeros,) if rows > mask.shape[1] else ()), 1)
         if scorer is None:
             name = f"selector.{stage + 1}."
-            score = self.selectors[stage](x, candidates, self.selector_functions, probe, name)
-            keep = mask * decide(score[:, 1 : 1 + mask.shape[1]])
+            selector = self.selectors[stage]
+            if isinstance(decide, Quota):
+                parts = selector.parts(x, candidates, self.selector_functions, probe, name)
+                keep, score = decide.choose(stage, selector, parts, self.selector_functions, mask, self.config.patches)
+            else:
+                score = selector(x, candidates, self.selector_functions, probe, name)
+                keep = mask * decide(score[:, 1 : 1 + mask.shape[1]])
         else:
             keep, score = scorer(stage, x, candidates, mask)
         output.scores.append(score[:, 1 : 1 + mask.shape[1]])

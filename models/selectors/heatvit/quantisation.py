@@ -89,7 +89,7 @@ def apply_probe(probe, name, tensor):
 def linear(layer, x, probe=None):
     """A torch.nn.Linear; with fake quantisation, its weight rounded."""
     if getattr(probe, "quantizes_weights", False):
-        return torch.nn.functional.linear(x, quantized_weight(layer.weight), layer.bias)
+        return torch.nn.functional.linear(x, quantized_weight(getattr(layer, "whole", layer.weight)), layer.bias)
     return layer(x)
 
 

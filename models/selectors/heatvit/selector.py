@@ -9,6 +9,7 @@ from torch import nn
 from .nonlinearities import POLYNOMIAL
 from .quantisation import apply_probe, linear
 
+HALVES = torch.tensor([0.5, -0.5])  # of a shift: the keep logit goes up, the drop logit down
 THRESHOLD = 32768 / 65535  # the hardware's 0.5
 
 
@@ -31,6 +32,17 @@ class TokenSelector(nn.Module):
         """x: (images, rows, dim). candidates: (images, rows), 1 where a row is a patch that is still there, 0 for CLS,
         package and what is gone: over them runs the mean of the local features. name: "selector.1.". Returns
         (images, rows)."""
+        logits, head = self.parts(x, candidates, functions, probe, name)
+        return self.combined(logits, head, functions)
+
+    @staticmethod
+    def combined(logits, head, functions=POLYNOMIAL, shift=0.0):
+        """The scores of what parts() gives. shift: added to every keep logit."""
+        keep = functions.softmax(logits + shift * HALVES)[..., 0]
+        return (keep * head).sum(-1) / head.sum(-1).clamp(min=1e-6)
+
+    def parts(self, x, candidates, functions=POLYNOMIAL, probe=None, name=""):
+        """The logits of keep and drop of every head (images, rows, heads, 2), and the heads' weights."""
         images, rows, dim = x.shape
         per_head = x.reshape(images, rows, self.heads, dim // self.heads)
         normed = apply_probe(probe, name + "local.in", self.norm(per_head))
@@ -43,9 +55,7 @@ class TokenSelector(nn.Module):
         hidden = functions.gelu(apply_probe(probe, name + "mlp2.pre_gelu", linear(self.mlp2, hidden, probe)))
         logits = linear(self.keep, apply_probe(probe, name + "keep.in", hidden), probe)
         logits = apply_probe(probe, name + "keep.out", logits)
-        keep = functions.softmax(logits)[..., 0]
-        head = self._head_weights(per_head, functions, probe, name)
-        return (keep * head).sum(-1) / head.sum(-1).clamp(min=1e-6)
+        return logits, self._head_weights(per_head, functions, probe, name)
 
     def _head_weights(self, per_head, functions, probe, name):
         mean = apply_probe(probe, name + "head1.in", per_head.mean(-1))
@@ -56,7 +66,7 @@ class TokenSelector(nn.Module):
     def shift(self, amount):
         """Moves the keep logit of every token by `amount` against the drop logit: more tokens for a positive one."""
         with torch.no_grad():
-            self.keep.bias += torch.tensor([0.5, -0.5]) * amount
+            self.keep.bias += HALVES * amount
 
 
 def threshold(score):
@@ -64,16 +74,25 @@ def threshold(score):
     return (score >= THRESHOLD).to(score.dtype)
 
 
+def logit_of(score):
+    score = score.clamp(1e-4, 1 - 1e-4)
+    return torch.log(score) - torch.log1p(-score)
+
+
+def logistic(shape, generator=None):
+    """The difference of two Gumbel variables."""
+    uniform = torch.rand(shape, generator=generator).clamp(1e-6, 1 - 1e-6)
+    return torch.log(uniform) - torch.log1p(-uniform)
+
+
 def gumbel_keep(score, temperature=1.0, noise=1.0, generator=None):
     """Training: a keep decision of 0 or 1, with the gradient of its relaxation (Gumbel-softmax over keep and drop).
 
     The difference of two Gumbel variables is logistic. noise 0: the decision of the threshold.
     """
-    score = score.clamp(1e-4, 1 - 1e-4)
-    logit = torch.log(score) - torch.log1p(-score)
+    logit = logit_of(score)
     if noise > 0:
-        uniform = torch.rand(score.shape, generator=generator).clamp(1e-6, 1 - 1e-6)
-        logit = logit + noise * (torch.log(uniform) - torch.log1p(-uniform))
+        logit = logit + noise * logistic(score.shape, generator)
     soft = torch.sigmoid(logit / temperature)
     hard = (logit >= 0).to(score.dtype)
     return hard + soft - soft.detach()

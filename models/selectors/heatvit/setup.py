@@ -1,10 +1,10 @@
 """What train.py and place.py have in common: the frozen network, the split, the crops through the unpruned network."""
 
+import copy
 import os
 
 from . import config, data, export, teacher
 from .backbone import VisionTransformer
-from .progress import Progress
 from .pruned import PrunedViT
 
 CROP_SEED = 1  # of the random crops: the same for all runs, so that they can share a cache
@@ -19,15 +19,17 @@ def frozen_backbone(model, weights):
 
 
 class Split:
-    """Images of training and validation: numbers in `items`. fold: "K/N" or empty."""
+    """Images of training and validation: numbers in `items`. By class; without labels (None or empty) by image, every one a
+    class of its own. fold: "K/N" or empty."""
 
     def __init__(self, images, labels, validation_share, fold, seed):
         self.items = data.list_images(images, labels)
+        classed = self.items if labels else [(path, number) for number, (path, _) in enumerate(self.items)]
         if fold:
             part, parts = (int(word) for word in fold.split("/"))
-            train, held_out = data.folds_by_class(self.items, parts, seed)[part]
+            train, held_out = data.folds_by_class(classed, parts, seed)[part]
         else:
-            train, held_out = data.split_by_class(self.items, validation_share, seed)
+            train, held_out = data.split_by_class(classed, validation_share, seed)
         number = {path: i for i, (path, _) in enumerate(self.items)}
         self.training = [number[path] for path, _ in train]
         self.validation = [number[path] for path, _ in held_out]
@@ -37,19 +39,10 @@ class Split:
             data.write_file_list(os.path.join(folder, name + ".csv"), [self.items[n] for n in numbers])
 
 
-def teacher_cache(backbone, prefix_block, items, copies, weights, folder, quiet):
-    """`copies` crops of each image through the unpruned network; see teacher.build."""
+def teacher_crops(backbone, prefix_block, items, copies, weights, folder, bfloat16=False):
+    """`copies` crops of each image through a copy of the unpruned network, when they are needed; see teacher.Crops."""
     if folder:
         os.makedirs(folder, exist_ok=True)
-    shown, done = Progress("crops", quiet), 0
-
-    def progress(count):
-        nonlocal done
-        done += count
-        shown.show(done, copies * len(items))
-
     identity = f"{os.path.basename(weights)} {os.path.getsize(weights)}"
-    model = PrunedViT(backbone, prefix_block=prefix_block)
-    cache = teacher.build(model, items, copies, CROP_SEED, folder or None, identity, progress=progress)
-    shown.finish()
-    return cache
+    model = PrunedViT(copy.deepcopy(backbone), prefix_block=prefix_block)
+    return teacher.Crops(model, items, copies, CROP_SEED, folder or None, identity, bfloat16)

@@ -187,6 +187,6 @@ def search(placement, target_ms, most=3, steps=STEPS, price=0.03, report=lambda 
 @torch.no_grad()
 def set_thresholds(model, cache, ratios, crops=128):
     """Shifts each selector in turn so that the threshold keeps its ratio of all patches of `cache`."""
-    prefix = cache.prefix[:crops].float()
+    prefix = cache.rows(slice(0, crops)).prefix.float()
     for stage, ratio in enumerate(ratios):
         shift_to_share(model.selectors[stage], lambda: float(model.from_prefix(prefix).masks[stage].mean()), ratio, steps=8, reach=6.0)

@@ -2,13 +2,14 @@
 its LayerNorms and biases fine-tuned."""
 
 import math
+import time
 from dataclasses import asdict, dataclass
 
 import torch
 import torch.nn.functional as F
 
 from . import losses, teacher
-from .pruned import Decision
+from .pruned import Decision, Quota
 from .selector import shift_to_share
 from .simulator import approach
 
@@ -32,7 +33,10 @@ class Settings:
     noise: float = 1.0  # of the Gumbel samples at first, falling linearly to
     last_noise: float = 0.5  # without any, the selectors get worse: a token that is never tried teaches nothing
     temperature: float = 1.0
-    tuned_learning_rate: float = 0.0  # of the backbone's LayerNorms and biases; 0: frozen
+    tuned_learning_rate: float = 0.0  # of the backbone's LayerNorms, biases and differences; 0: frozen
+    reductions: tuple = ()  # shares of the products to save, one drawn for each batch; the latency is no part of the loss then
+    cls_weight: float = 0.0  # of the distance of CLS behind each block
+    minutes: float = 0.0  # ends the schedule after this time instead of after `epochs`
     bfloat16: bool = False  # of the backbone's products in training; less than half the time on CPUs with AVX512_BF16
     spare: int = 24  # dropped tokens of an image that are computed on for their gradients
     seed: int = 1
@@ -44,9 +48,11 @@ def warm_start(model, cache, settings, progress=lambda text: None):
     The share is of all tokens of all images, so an image whose saliency is spread keeps more of them.
     """
     matter, streams = [], []
-    for start in range(0, min(len(cache), settings.warm_images), settings.batch):
-        rows = slice(start, min(start + settings.batch, settings.warm_images))
-        part, stream = teacher.saliency(model, cache.prefix[rows].float(), cache.logits[rows])
+    count = min(len(cache), settings.warm_images)
+    spread = torch.arange(count) * len(cache) // count
+    for start in range(0, count, settings.batch):
+        some = cache.rows(spread[start : start + settings.batch])
+        part, stream = teacher.saliency(model, some.prefix.float(), some.logits, settings.bfloat16)
         matter.append(part)
         streams.append([x.half() for x in stream])
         progress(f"saliency {start}")
@@ -102,6 +108,7 @@ class Trainer:
         self.history = []
         self.best = (math.inf, None)  # cost by the threshold, what weights() gave
         self.generator = torch.Generator().manual_seed(settings.seed)
+        self.batch_number, self.sums, self.seconds = 0, {}, 0.0  # within the epoch; seconds of training so far
 
     def state(self):
         return {
@@ -112,6 +119,10 @@ class Trainer:
             "weights": self.weights(),
             "optimizer": self.optimizer.state_dict(),
             "generator": self.generator.get_state(),
+            "batch_number": self.batch_number,
+            "sums": self.sums,
+            "order": getattr(self, "order", None),
+            "seconds": self.seconds,
         }
 
     def restore(self, state):
@@ -119,24 +130,53 @@ class Trainer:
         self._set_weights(state["weights"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.generator.set_state(state["generator"])
+        self.batch_number, self.sums, self.seconds = state["batch_number"], state["sums"], state["seconds"]
+        self.order = state["order"]
 
-    def run_epoch(self, progress=lambda done, of, text: None):
-        order = torch.randperm(len(self.cache), generator=self.generator)
-        batches = order.split(self.settings.batch)
-        sums = {}
-        for number, rows in enumerate(batches):
-            done = (self.epoch + number / len(batches)) / self.settings.epochs
-            self._set_rate(done)
-            for name, value in self._step(rows, done).items():
+    def over(self):
+        return self.epoch >= self.settings.epochs or (0 < self.settings.minutes * 60 <= self.seconds)
+
+    def done(self, batches):
+        """The share of the schedule behind us."""
+        if self.settings.minutes:
+            return min(1.0, self.seconds / (60 * self.settings.minutes))
+        return (self.epoch + self.batch_number / batches) / self.settings.epochs
+
+    def run_epoch(self, progress=lambda done, of, text: None, keep=lambda: None, every=120.0):
+        """keep() is called every so many seconds, for a checkpoint within the epoch."""
+        if self.batch_number == 0:
+            self.order, self.sums = torch.randperm(len(self.cache), generator=self.generator), {}
+        batches, sums = self.order.split(self.settings.batch), self.sums
+        kept = time.monotonic()
+        while self.batch_number < len(batches) and not self.over():
+            begin, rows = time.monotonic(), batches[self.batch_number]
+            self._set_rate(self.done(len(batches)))
+            for name, value in self._step(rows, self.done(len(batches))).items():
                 sums[name] = sums.get(name, 0.0) + value * len(rows)
-            seen = sum(len(b) for b in batches[: number + 1])
-            progress(seen, len(self.cache), " ".join(f"{name} {value / seen:.3f}" for name, value in sums.items()))
-        self.epoch += 1
-        self.history.append({name: value / len(self.cache) for name, value in sums.items()})
+            sums["crops"] = sums.get("crops", 0) + len(rows)
+            self.batch_number += 1
+            self.seconds += time.monotonic() - begin
+            means = " ".join(f"{name} {value / sums['crops']:.3f}" for name, value in sums.items() if name != "crops")
+            progress(sums["crops"], len(self.cache), means)
+            if time.monotonic() - kept > every:
+                keep()
+                kept = time.monotonic()
+        self.epoch, self.batch_number = self.epoch + 1, 0
+        count = sums.pop("crops")
+        self.history.append({**{name: value / count for name, value in sums.items()}, "crops": count})
+        if self.settings.reductions:  # the last epoch is the best: the rate falls to nothing
+            self.best = (0.0, self.weights())
+            return self.history[-1]
         self.history[-1]["by_threshold"] = cost = self.cost_by_threshold()
         if cost < self.best[0]:
             self.best = (cost, self.weights())
         return self.history[-1]
+
+    def _draw_ratios(self):
+        """Keep ratios at which one of settings.reductions of the products is saved, shared out between the selectors at random."""
+        draw = torch.rand(1 + len(self.model.selectors), generator=self.generator)
+        saved = self.settings.reductions[int(draw[0] * len(self.settings.reductions))] + 0.06 * (float(draw[1]) - 0.5)
+        return ratios_for(self.model.config, max(saved, 0.02), [1.0, *(0.3 + 0.9 * float(d) for d in draw[2:])])
 
     def cost_by_threshold(self, crops=90):
         """Divergence without noise at the target latency, on some training crops: what chooses among the epochs."""
@@ -168,32 +208,55 @@ class Trainer:
             group["lr"] = group["rate"] * (0.02 + 0.98 * (1 + math.cos(math.pi * done)) / 2)
 
     def _step(self, rows, done):
-        settings, cache, patches = self.settings, self.cache, self.model.config.patches
+        settings, some, patches = self.settings, self.cache.rows(rows), self.model.config.patches
         noise = settings.noise + (settings.last_noise - settings.noise) * done
-        decide = Decision(True, settings.temperature, noise, self.generator)
+        if settings.reductions:
+            decide = Quota(self._draw_ratios(), noise, self.generator)
+        else:
+            decide = Decision(True, settings.temperature, noise, self.generator)
         with torch.autocast("cpu", torch.bfloat16, settings.bfloat16):
-            output = self.model.from_prefix(cache.prefix[rows].float(), decide, spare=settings.spare)
-        divergence = losses.distillation(output.logits.float(), cache.logits[rows])
-        distance = losses.feature_distance(output.features.float(), cache.features[rows])
+            output = self.model.from_prefix(some.prefix.float(), decide, spare=settings.spare)
+        divergence = losses.distillation(output.logits.float(), some.logits)
+        distance = losses.feature_distance(output.features.float(), some.features)
         loss = divergence + settings.feature_weight * distance
         parts = {"divergence": float(divergence), "feature": float(distance)}
+        if settings.cls_weight > 0:
+            along = losses.cls_distance(output.cls, some.cls)
+            loss, parts["cls"] = loss + settings.cls_weight * along, float(along)
         kept = output.kept()
-        if settings.target_ms > 0:
+        if settings.target_ms > 0 and not settings.reductions:
             late, parts["ms"] = losses.latency(kept, self.table, patches, settings.target_ms)
             loss = loss + settings.latency_weight * late
         if settings.keep_weight > 0:
             loss = loss + settings.keep_weight * losses.keep_ratio(kept, patches, settings.keep_ratios)
         if settings.label_weight > 0:
-            loss = loss + settings.label_weight * losses.classification(output.logits, cache.labels[rows])
-        loss = loss + settings.sharpness_weight * losses.undecided(output.scores, output.candidates)
+            loss = loss + settings.label_weight * losses.classification(output.logits, some.labels)
+        if not settings.reductions:  # a quota's threshold is wherever its share is
+            loss = loss + settings.sharpness_weight * losses.undecided(output.scores, output.candidates)
         self.optimizer.zero_grad()
         loss.backward()
         for group in self.optimizer.param_groups:
             torch.nn.utils.clip_grad_norm_(group["params"], 1.0)
         self.optimizer.step()
+        for selector, shift in zip(self.model.selectors, getattr(decide, "shifts", ())):
+            selector.shift(0.05 * shift)  # the level, which a quota leaves open, stays near the threshold
         for stage, count in enumerate(kept.detach().mean(0)):
             parts[f"kept{stage + 1}"] = float(count)
         return parts
+
+
+def ratios_for(config, saved, steps=None):
+    """Cumulative keep ratios, one more power of a number each, at which `saved` of the products are saved (0.35: 35 %).
+    steps: by how much the power grows at each selector (default 1)."""
+    powers, steps = [], steps or [1.0] * len(config.selectors)
+    for step in steps:
+        powers.append((powers[-1] if powers else 0.0) + step)
+    low, high = 1e-3, 1.0
+    for _ in range(30):
+        middle = (low + high) / 2
+        less = 1 - config.macs([config.patches * middle**power for power in powers]) / config.macs()
+        low, high = (middle, high) if less > saved else (low, middle)
+    return tuple(high**power for power in powers)
 
 
 @dataclass
@@ -219,12 +282,13 @@ class Evaluation:
 
 
 @torch.no_grad()
-def evaluate(model, cache, table=None, batch=25, scorer=None, probe=None):
-    """The threshold decides (or `scorer`, see PrunedViT.from_prefix)."""
+def evaluate(model, cache, table=None, batch=25, scorer=None, probe=None, decide=None, bfloat16=False):
+    """The threshold decides (or `decide`, or `scorer`, see PrunedViT.from_prefix)."""
     logits, kept = [], []
     for start in range(0, len(cache), batch):
-        output = model.from_prefix(cache.prefix[start : start + batch].float(), None, probe, scorer, spare=0)
-        logits.append(output.logits)
+        with torch.autocast("cpu", torch.bfloat16, bfloat16):
+            output = model.from_prefix(cache.prefix[start : start + batch].float(), decide, probe, scorer, spare=0)
+        logits.append(output.logits.float())
         kept.append(output.kept())
     logits, kept = torch.cat(logits), torch.cat(kept)
     best = cache.logits.softmax(-1).topk(2).values

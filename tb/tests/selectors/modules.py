@@ -161,6 +161,82 @@ def files_are_read_back(folder):
     assert not [name for name in os.listdir(folder) if name.endswith(".tmp")]
 
 
+def a_masked_softmax_has_the_gradients_of_its_formula():
+    torch.manual_seed(11)
+    weights = torch.randn(2, 2, 3, 5)
+    seen = []
+    for function in (nonlinearities.EXACT.softmax, lambda s, p: (e := torch.exp(s) * p) / e.sum(-1, keepdim=True)):
+        scores, policy = torch.randn(2, 2, 3, 5, generator=torch.Generator().manual_seed(1)), torch.tensor([[1.0, 0, 1, 1, 0], [1, 1, 0, 1, 1]])
+        scores.requires_grad_(True)
+        policy.requires_grad_(True)
+        out = function(scores, policy[:, None, None, :])
+        (out * weights).sum().backward()
+        seen.append((out.detach(), scores.grad, policy.grad))
+    for a, b in zip(*seen):
+        close(a, b, 1e-5)
+    assert (seen[0][2][0, 1] != 0) and (seen[0][1][0, :, :, 1] == 0).all()  # what a dropped column would bring
+
+
+def differences_of_low_rank_come_back(folder):
+    model, images = small_model(), torch.randn(3, 3, 32, 32)
+    original = {name: array.copy() for name, array in export.arrays_of(model.backbone).items()}
+    before = model(images).logits
+    model.add_differences(2)
+    close(model(images).logits, before, 1e-6)  # of zero at first
+    names = [name for name in model.tuned_parameters() if name.endswith((".up", ".down"))]
+    assert len(names) == 2 * 4 * 3 and not any("blocks.0." in name for name in names)  # blocks 2 to 4
+    with torch.no_grad():
+        for name, parameter in model.tuned_parameters().items():
+            parameter += 0.05 * torch.randn_like(parameter)
+            parameter.copy_(parameter.half().float() if name.endswith((".up", ".down")) else parameter)
+    path = folder + "/low.safetensors"
+    export.save_selectors(model, path, {}, "a test", tuned=export.differences(model, original))
+    arrays = tensors.read_safetensors(path)[0]
+    assert arrays["tuned.blocks.1.mlp.fc1.weight.up"].shape == (128, 2) and arrays["tuned.blocks.1.norm1.bias"].dtype == numpy.float16
+    for rank in (0, 2):  # folded into the weights, or as they are
+        other = pruned.PrunedViT(VisionTransformer(SMALL))
+        export.load_state(other.backbone, original, "the original")
+        if rank:
+            other.add_differences(rank)
+        export.load_selectors(other, path)
+        close(other(images).logits, model(images).logits, 0.02)
+    del arrays["tuned.blocks.1.mlp.fc1.weight.down"]
+    tensors.write_safetensors(path, arrays)
+    assert "'tuned.blocks.1.mlp.fc1.weight.up' has no 'down'" in refusal(export.load_selectors, other, path)
+
+
+def quotas_keep_their_share():
+    from heatvit import points, trainer
+
+    model, images = small_model(), torch.randn(24, 3, 32, 32)
+    for noise in (0.0, 1.0):
+        quota = pruned.Quota((0.75, 0.5), noise, torch.Generator().manual_seed(2))
+        output = model(images, quota)
+        for ratio, mask in zip((0.75, 0.5), output.masks):
+            assert abs(float(mask.mean()) - ratio) < 0.02, (noise, ratio, float(mask.mean()))
+    assert len(set(output.kept()[:, 1].tolist())) > 1  # images differ
+    # a quota leaves the level of the logits open, and so do the gradients
+    model.zero_grad()
+    model(images, pruned.Quota((0.75, 0.5), 1.0, torch.Generator().manual_seed(2))).logits.pow(2).mean().backward()
+    for each in model.selectors:
+        level = each.keep.bias.grad[0] - each.keep.bias.grad[1]
+        assert abs(float(level)) < 0.05 * float(each.keep.weight.grad.abs().max()), (level, each.keep.weight.grad.abs().max())
+    plain = model(images, pruned.Quota((0.75, 0.5), 0.0)).kept()
+    quota = pruned.Quota((0.75, 0.5), 0.0)
+    model(images, quota)
+    for each, shift in zip(model.selectors, quota.shifts):
+        each.shift(shift)
+    close(model(images).kept(), plain, 1e-4)  # a file of these thresholds does the same
+    deit = config.find("deit-t")
+    for saved in (0.2, 0.35, 0.6):
+        for steps in (None, (1.0, 0.4, 0.8)):
+            ratios = trainer.ratios_for(deit, saved, steps)
+            assert list(ratios) == sorted(ratios, reverse=True)
+            assert abs(1 - deit.macs([196 * r for r in ratios]) / deit.macs() - saved) < 0.005, (saved, steps, ratios)
+    text = points.text_of({"20": (0.5, -0.25, 0.125), "35": (0.0, 0.0, 0.0)})
+    assert text == "20:0.5,-0.25,0.125;35:0,0,0" and points.parse(text) == {"20": (0.5, -0.25, 0.125), "35": (0, 0, 0)}
+
+
 def splits_keep_classes_apart():
     items = [(f"{i}.png", i // 2) for i in range(40)]
     train, validation = data.split_by_class(items, 0.3, seed=1)
@@ -257,5 +333,8 @@ with tempfile.TemporaryDirectory() as scratch:
     gradients_reach_every_selector()
     fake_quantisation_is_fine_and_straight_through()
     files_are_read_back(scratch)
+    a_masked_softmax_has_the_gradients_of_its_formula()
+    differences_of_low_rank_come_back(scratch)
+    quotas_keep_their_share()
     splits_keep_classes_apart()
     macs_count_every_product()

@@ -79,35 +79,96 @@ def a_run_ends_at_its_latency(folder):
 
 
 def the_same_seed_gives_the_same_weights_also_after_a_stop(folder):
-    first, said = call(folder, "again", "--epochs", "4")
+    crops = ("--cache", folder + "/same")  # which crops go through the network together shows in the last bit
+    assert call(folder, "first", "--epochs", "4", *crops)[0] == 0
+    first, said = call(folder, "again", "--epochs", "4", *crops)
     assert first == 0, said
     epochs = 0
 
-    def stop_after_two(self, progress=lambda *a: None):
+    def stop_after_two(self, *more):
         nonlocal epochs
         epochs += 1
         if epochs > 2:
             raise KeyboardInterrupt
-        return run_epoch(self, progress)
+        return run_epoch(self, *more)
 
     run_epoch, trainer.Trainer.run_epoch = trainer.Trainer.run_epoch, stop_after_two
     try:
-        code, said = call(folder, "stopped", "--epochs", "4")
+        code, said = call(folder, "stopped", "--epochs", "4", *crops)
     finally:
         trainer.Trainer.run_epoch = run_epoch
     assert code == 130 and not os.path.exists(folder + "/stopped/selectors.safetensors"), (code, said)
-    code, said = call(folder, "stopped", "--epochs", "4", "--resume")
+    code, said = call(folder, "stopped", "--epochs", "4", "--resume", *crops)
     assert code == 0, said
-    for name, array in arrays_of(folder, "whole").items():
+    for name, array in arrays_of(folder, "first").items():
         assert (arrays_of(folder, "again")[name] == array).all(), name
         assert (arrays_of(folder, "stopped")[name] == array).all(), name
 
 
 def wrong_input_is_refused(folder):
     for more in (("--model", "deit-t"), ("--selectors", "2,5"), ("--selectors", "5,3"), ("--labels", folder + "/table.json"),
-                 ("--plan", folder + "/nowhere")):
+                 ("--plan", folder + "/nowhere"), ("--target-ms", "99"), ("--table", "")):
         code, said = call(folder, "refused", *more)
         assert code == 2 and said.count("\n") == 1 and said.startswith("train.py: "), (more, code, said)
+
+
+def operating_points_need_no_labels_and_go_on_within_an_epoch(folder):
+    from heatvit import points
+
+    options = ["--labels", "", "--table", "", "--target-ms", "0", "--saved", "0.2,0.35,0.5", "--tune", "1e-3", "--rank", "2",
+               "--cls-weight", "0.2", "--cache", folder + "/crops", "--epochs", "2", "--copies", "3", "--validation-share", "0.2"]
+    code, said = call(folder, "points", *options)
+    assert code == 0, said
+    metadata = tensors.read_safetensors(folder + "/points/selectors.safetensors")[1]
+    found = points.parse(metadata["heatvit.points"])
+    assert list(found) == ["20", "35", "50"] and found["35"] == (0, 0), found
+    assert found["20"][0] > 0 > found["50"][0], found
+    assert "tuned.blocks.3.attn.qkv.weight.up" in arrays_of(folder, "points")
+    assert not [line for line in said.splitlines() if "top-1 100" in line], said
+    steps = 0
+
+    def stop_within(self, rows, done):
+        nonlocal steps
+        steps += 1
+        if steps == 6:
+            raise KeyboardInterrupt
+        return step(self, rows, done)
+
+    def often(self, progress, keep):
+        return run_epoch(self, progress, keep, every=0.0)
+
+    step, run_epoch = trainer.Trainer._step, trainer.Trainer.run_epoch
+    trainer.Trainer._step, trainer.Trainer.run_epoch = stop_within, often
+    try:
+        assert call(folder, "halted", *options)[0] == 130
+    finally:
+        trainer.Trainer._step, trainer.Trainer.run_epoch = step, run_epoch
+    code, said = call(folder, "halted", *options, "--resume")
+    assert code == 0, said
+    for name, array in arrays_of(folder, "points").items():
+        assert (arrays_of(folder, "halted")[name] == array).all(), name
+    for saved in ("0", "1.5", "x"):
+        code, said = call(folder, "refused", *options, "--saved", saved)
+        assert code == 2 and said.startswith("train.py: "), (saved, said)
+
+
+def crops_are_computed_once(folder):
+    from heatvit import data
+
+    backbone = VisionTransformer(SMALL)
+    export.load_backbone(backbone, folder + "/weights.safetensors")
+    model, items, counts = pruned.PrunedViT(backbone), data.list_images(folder + "/images"), []
+    os.makedirs(folder + "/kept", exist_ok=True)
+    first = teacher.Crops(model, items, 2, 1, folder + "/kept", progress=counts.append)
+    part = first.of([3, 5])
+    some = part.rows(slice(None))
+    assert sum(counts) == 4 and some.image.tolist() == [3, 5, 3, 5] and some.copy.tolist() == [0, 0, 1, 1]
+    again = teacher.Crops(model, items, 3, 1, folder + "/kept", progress=counts.append).of([3, 5]).rows(torch.tensor([0, 3]))
+    assert sum(counts) == 4 and torch.equal(again.logits, some.logits[[0, 3]]) and torch.equal(again.prefix, some.prefix[[0, 3]])
+    assert float((teacher.build(model, items, 2, 1).logits[3] - some.logits[0]).abs().max()) < 1e-4
+    other = teacher.Crops(model, items, 2, 2, folder + "/kept", progress=counts.append)
+    other.rows(slice(0, 1))
+    assert sum(counts) == 5  # another seed, other files
 
 
 def training_beats_its_own_start(folder):
@@ -147,7 +208,7 @@ def tuning_the_backbone_helps(folder):
     weights = folder + "/weights.safetensors"
     original = tensors.read_safetensors(weights)[0]
     items, table, ends = data.list_images(folder + "/images", folder + "/labels.csv"), LatencyTable(folder + "/table.json"), []
-    for rate in (0.0, 1e-3):
+    for rate in (0.0, 3e-3):
         torch.manual_seed(9)
         backbone = VisionTransformer(SMALL)
         export.load_backbone(backbone, weights)
@@ -160,7 +221,7 @@ def tuning_the_backbone_helps(folder):
         moved = {name for name, value in backbone.named_parameters() if (value.detach().numpy() != original[name]).any()}
         assert moved == (set(model.tuned_parameters()) if rate else set()), moved
     print(f"divergence {ends[0]:.4f} with a frozen backbone, {ends[1]:.4f} with a tuned one")
-    assert ends[1] < 0.9 * ends[0], ends
+    assert ends[1] < 0.95 * ends[0], ends
 
 
 def bfloat16_hardly_changes_a_step(folder):
@@ -251,6 +312,8 @@ with tempfile.TemporaryDirectory() as scratch:
     a_run_ends_at_its_latency(scratch)
     the_same_seed_gives_the_same_weights_also_after_a_stop(scratch)
     wrong_input_is_refused(scratch)
+    operating_points_need_no_labels_and_go_on_within_an_epoch(scratch)
+    crops_are_computed_once(scratch)
     training_beats_its_own_start(scratch)
     tuning_the_backbone_helps(scratch)
     bfloat16_hardly_changes_a_step(scratch)

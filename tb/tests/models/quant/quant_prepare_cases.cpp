@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
@@ -13,6 +14,7 @@
 #include "models/quant/calibration.h"
 #include "models/quant/model_file.h"
 #include "models/quant/prepare.h"
+#include "models/quant/selector_files.h"
 #include "models/reference/integer_executor.h"
 #include "models/weights/safetensors.h"
 #include "tb/tests/support/temporary_folder.h"
@@ -154,6 +156,52 @@ TEST(Prepare, ASelectorFileMayTuneTheBackbone) {
   EXPECT_EQ(before.blocks[6].norm1.gamma[7] + 0.25F, after.blocks[6].norm1.gamma[7]);
   EXPECT_EQ(before.blocks[5].norm1.gamma, after.blocks[5].norm1.gamma);
   EXPECT_EQ(before.selectors[1].mlp1.weight, after.selectors[1].mlp1.weight);
+}
+
+TEST(Prepare, AnOperatingPointShiftsTheThresholds) {
+  const TemporaryFolder folder;
+  std::filesystem::create_directories(folder.path("models/selectors/weights"));
+  const std::string home = folder.path("."), path = folder.path("models/selectors/weights/deit-t.safetensors");
+  write_selectors(path, [](weights::SafetensorsWriter& writer) {
+    writer.set_metadata(kPointsKey, "20:1,0.5,-0.25;35:0,0,0;7:1,2;8:1,x,2");
+  });
+  const auto at = [&](const std::string& text) {
+    PrepareOptions options = options_of("deit-t", "synthetic:1");
+    const SelectorFile file = find_selectors(text, home);
+    options.selectors = file.path;
+    options.point = file.point;
+    return options;
+  };
+  const auto message = [&](const std::string& text) {
+    try {
+      prepare_float(at(text));
+    } catch (const InputError& error) {
+      return std::string(error.what());
+    }
+    return std::string("accepted");
+  };
+  const network::FloatModel plain = prepare_float(at(path));
+  EXPECT_EQ(prepare_float(at("deit-t")).selectors[0].keep.bias, plain.selectors[0].keep.bias);
+  for (const std::string& text : {std::string("deit-t@20"), path + "@20"}) {
+    const network::FloatModel shifted = prepare_float(at(text));
+    for (size_t s = 0; s < 3; ++s) {
+      const float half = std::array{0.5F, 0.25F, -0.125F}[s];
+      EXPECT_EQ(shifted.selectors[s].keep.bias[0], plain.selectors[s].keep.bias[0] + half);
+      EXPECT_EQ(shifted.selectors[s].keep.bias[1], plain.selectors[s].keep.bias[1] - half);
+    }
+  }
+  EXPECT_EQ(prepare_float(at("deit-t@35")).selectors[2].keep.bias, plain.selectors[2].keep.bias);
+  EXPECT_EQ(shipped_selectors(home).at("deit-t"), (std::vector<std::string>{"20", "35", "7", "8"}));
+  EXPECT_NE(message("deit-t@36").find("no operating point '36'; there are 20, 35, 7, 8"), std::string::npos);
+  EXPECT_NE(message("deit-t@").find("no operating point"), std::string::npos);
+  EXPECT_NE(message("deit-t@7").find("2 shifts for 3 selectors"), std::string::npos);
+  EXPECT_NE(message("deit-t@8").find("'x' is no number"), std::string::npos);
+  EXPECT_NE(message("deit-b@20").find("there are deit-t"), std::string::npos);
+  EXPECT_NE(message(folder.path("none.safetensors")).find("none.safetensors"), std::string::npos);
+  save_model(prepare(at("deit-t")), folder.path("q.safetensors"));
+  PrepareOptions quantised = options_of("deit-t", folder.path("q.safetensors"), folder.path("q.safetensors"));
+  quantised.point = "20";
+  EXPECT_NE(refusal(quantised).find("thresholds are fixed"), std::string::npos);
 }
 
 TEST(Prepare, ASelectorWithoutAPlaceIsRefused) {

@@ -13,6 +13,7 @@
 #include <filesystem>
 #include <fstream>
 #include <limits>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -385,6 +386,39 @@ TEST_F(FileSource, DifferencesAreAddedToTheBackbone) {
   longer.add("tuned.b", {2}, std::vector<float>{0, 0});
   longer.write(file("l"));
   EXPECT_THAT(message_of([&] { open_tuned_weights(file("w"), file("l"))->read("b", {1}); }), HasSubstr("'tuned.b'"));
+}
+
+TEST_F(FileSource, DifferencesOfLowRankAreAddedToTheBackbone) {
+  const auto make = [&](const char* name, const std::map<std::string, Shape>& tensors) {
+    SafetensorsWriter writer;
+    for (const auto& [tensor, shape] : tensors) {
+      std::vector<float> values(static_cast<size_t>(shape[0] * (shape.size() == 2 ? shape[1] : 1)));
+      for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i + 1);
+      writer.add(tensor, shape, values);
+    }
+    writer.write(file(name));
+  };
+  make("w", {{"a", {2, 3}}, {"b", {2}}});
+  make("t", {{"tuned.a.up", {2, 2}}, {"tuned.a.down", {2, 3}}});
+  const auto source = open_tuned_weights(file("w"), file("t"));
+  // 1..6 and (1 2; 3 4) (1 2 3; 4 5 6)
+  EXPECT_EQ(source->read("a", {2, 3}), (std::vector<float>{1 + 9, 2 + 12, 3 + 15, 4 + 19, 5 + 26, 6 + 33}));
+  EXPECT_EQ(source->read("b", {2}), (std::vector<float>{1, 2}));
+  make("other", {{"tuned.a.up", {2, 1}}, {"tuned.a.down", {1, 3}}});
+  EXPECT_NE(source->fingerprint(), open_tuned_weights(file("w"), file("other"))->fingerprint());
+
+  const auto refused = [&](const std::map<std::string, Shape>& tensors) {
+    make("wrong", tensors);
+    return message_of([&] { open_tuned_weights(file("w"), file("wrong"))->read("a", {2, 3}); });
+  };
+  EXPECT_THAT(refused({{"tuned.a.up", {2, 2}}}), HasSubstr("'tuned.a.down' is not there"));
+  EXPECT_THAT(refused({{"tuned.a.down", {2, 3}}}), HasSubstr("'tuned.a.up' is not there"));
+  EXPECT_THAT(refused({{"tuned.a.up", {2, 2}}, {"tuned.a.down", {2, 3}}, {"tuned.a", {2, 3}}}),
+              HasSubstr("which is there as a whole as well"));
+  EXPECT_THAT(refused({{"tuned.c.up", {2, 2}}, {"tuned.c.down", {2, 3}}}), HasSubstr("'tuned.c."));
+  EXPECT_THAT(refused({{"tuned.a.up", {2, 2}}, {"tuned.a.down", {1, 3}}}), HasSubstr("tuned.a.down"));
+  EXPECT_THAT(refused({{"tuned.a.up", {3, 2}}, {"tuned.a.down", {2, 3}}}), HasSubstr("tuned.a.up"));
+  EXPECT_THAT(refused({{"tuned.a.up", {4}}, {"tuned.a.down", {2, 3}}}), HasSubstr("tuned.a.up"));
 }
 
 TEST(FileSourceData, ReadsDeitTiny) {
