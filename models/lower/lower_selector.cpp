@@ -164,7 +164,7 @@ void Builder::heatvit_scores(int stage, uint8_t block) {
     return c;
   };
 
-  if (hw_.chain_layernorm) return chained_scores(w, block, prefix);
+  if (hw_.chain_layernorm && block > 1) return chained_scores(w, block, prefix);
   View normed = normed_;
   normed.pitch = static_cast<uint32_t>(d * operand_bytes());
   layernorm(block, Op::kSelNorm, rows, d, w != nullptr ? &w->norm : nullptr, x_, normed);
