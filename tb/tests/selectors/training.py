@@ -298,11 +298,11 @@ def folds_are_put_together():
         count = len(right)
         shared = {"latency_ms": 2.0, "gmacs": 1.0, "kept": [sum(row[0] for row in kept) / count], "right": right}
         return [{"method": "unpruned", "top1": 1.0, **shared, "margins": margins},
-                {"method": "heatvit", "top1": right.count("1") / count, **shared, "shift": 0.1, "kept_of_images": kept}]
+                {"method": "heatvit", "top1": right.count("1") / count, **shared, "point": "35", "kept_of_images": kept}]
 
     whole = kfold.together([points("110", [[9], [8], [7]], [1.0, 2.0, 3.0]), points("0", [[6]], [4.0])])
     trained = whole[1]
-    assert trained["right"] == "1100" and trained["top1"] == 0.5 and trained["kept"] == [7.5] and trained["shift"] == 0.1
+    assert trained["right"] == "1100" and trained["top1"] == 0.5 and trained["kept"] == [7.5] and trained["point"] == "35"
     assert abs(trained["rank_correlation_margin_kept"] + 1) < 1e-9  # the harder, the more
     assert "50.0 % of 4" in kfold.text_of(whole)
 
