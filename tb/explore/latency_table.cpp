@@ -85,11 +85,11 @@ void measure_in_children(const TableRequest& request, const lower::Program& prog
 
 std::vector<int> positions_of(const zoo::ModelSpec& spec) { return {spec.selectors.begin(), spec.selectors.end()}; }
 
-/// Keep counts of three selectors in 0..N0, not rising. Draws are taken from the generator's words directly:
+/// Keep counts of three selectors in least..N0, not rising. Draws are taken from the generator's words directly:
 /// distributions of the library may differ between implementations.
-std::array<int, 3> random_keep(std::mt19937& random, int patches) {
+std::array<int, 3> random_keep(std::mt19937& random, int least, int patches) {
   std::array<int, 3> kept{};
-  for (int& k : kept) k = static_cast<int>(random() % static_cast<uint32_t>(patches + 1));
+  for (int& k : kept) k = least + static_cast<int>(random() % static_cast<uint32_t>(patches + 1 - least));
   std::sort(kept.rbegin(), kept.rend());
   return kept;
 }
@@ -151,9 +151,11 @@ std::vector<TableCheck> check_table(const TableRequest& request, const LatencyTa
   pruning.keep.assign(pruning.positions.size(), request.spec.patches());
   const lower::Program program = lower::lower(request.spec, request.config.accel, pruning, nullptr);
 
+  // Within the table: below its first row it says nothing.
+  const int least = std::max(kept_for(request.spec, table.rows().front().tokens), 0);
   std::mt19937 random(seed);
   std::vector<std::array<int, 3>> settings;
-  for (size_t i = 0; i < count; ++i) settings.push_back(random_keep(random, request.spec.patches()));
+  for (size_t i = 0; i < count; ++i) settings.push_back(random_keep(random, least, request.spec.patches()));
   struct Run {
     size_t index = 0;
     uint64_t cycles = 0;

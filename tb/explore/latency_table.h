@@ -77,7 +77,8 @@ struct TableCheck {
   double error() const { return parts / static_cast<double>(cycles) - 1; }
 };
 
-/// Full runs of the whole model at `count` pruning settings drawn from `seed`: three keep counts each, not rising.
+/// Full runs of the whole model at `count` pruning settings drawn from `seed`: three keep counts each, not
+/// rising, none below the table's first row.
 std::vector<TableCheck> check_table(const TableRequest& request, const LatencyTable& table, size_t count, uint32_t seed,
                                     int jobs);
 

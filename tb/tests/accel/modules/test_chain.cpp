@@ -133,7 +133,10 @@ std::vector<SocConfig> hardware() {
 
 std::vector<Pruning> prunings() {
   const zoo::ModelSpec spec = small_spec();
+  Pruning first = pruning_of(spec, Scorer::kHeatvit, {150, 90});
+  first.positions.front() = 1;  // no block before it to follow
   return {{},
+          first,
           pruning_of(spec, Scorer::kClsAttention, {137, 60}),
           pruning_of(spec, Scorer::kHeatvit, {}),
           pruning_of(spec, Scorer::kHeatvit, {120, 33})};
