@@ -116,7 +116,7 @@ Positions read_positions(const WeightSource& source, const zoo::ModelSpec& spec)
   const int64_t rows = extent(source, "pos_embed", 1);
   const int grid = spec.size_asked ? grid_of(rows, spec) : spec.patch_grid;
   const auto all = placings(spec);
-  const auto found =
+  const auto* const found =
       std::find_if(all.begin(), all.end(), [&](int front) { return rows == front + int64_t{grid} * grid; });
   Positions positions;
   positions.front = found == all.end() ? all.front() : *found;

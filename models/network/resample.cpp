@@ -20,14 +20,16 @@ double cubic(double x) {
   return x < 2 ? (((x - 5) * x + 8) * x - 4) * kA : 0;
 }
 
+int nearest(double x) { return static_cast<int>(std::floor(x + 0.5)); }
+
 std::vector<Taps> taps(int from, int to) {
   const double step = static_cast<double>(from) / to, width = std::max(step, 1.0), support = 2 * width;
   std::vector<Taps> all;
   for (int i = 0; i < to; ++i) {
     const double centre = step * (i + 0.5);
     Taps own;
-    own.first = std::max(static_cast<int>(centre - support + 0.5), 0);
-    const int end = std::min(static_cast<int>(centre + support + 0.5), from);
+    own.first = std::max(nearest(centre - support), 0);
+    const int end = std::min(nearest(centre + support), from);
     double sum = 0;
     for (int j = own.first; j < end; ++j) {
       own.weights.push_back(cubic((j - centre + 0.5) / width));

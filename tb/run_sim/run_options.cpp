@@ -94,7 +94,7 @@ network::Pruning resolve_pruning(const CommandLine& line, const zoo::ModelSpec& 
     for (const int block : positions)
       *options.selectors += (options.selectors->empty() ? "" : ",") + std::to_string(block);
   }
-  const network::Pruning pruning = make_pruning(spec, options);
+  network::Pruning pruning = make_pruning(spec, options);
   if (!positions.empty() && positions != pruning.positions)
     throw InputError("--selectors: contradicts " + line.text("token-trace") + ", whose selectors stand elsewhere");
   return pruning;
