@@ -225,6 +225,7 @@ finished_rows:
 #pragma HLS dataflow
 #pragma HLS loop_tripcount min = 1 max = 256
     RowStream row("finished row");
+#pragma HLS stream variable = row depth = kRowBytes
     finish_row(activations, job, t, i, acc[i], records, score_memory, row);
     store_stream(row, t.n * size, results, address_of(job.c, t.head, t.m0 + i, t.n0 * size));
   }

@@ -15,7 +15,7 @@ if {[lsearch -exact {csim csynth cosim export} $step] < 0} { puts "unknown step 
 
 set root [pwd]
 set flags "-std=c++14 -I$root -DHEATVIT_AP_INT"
-if {$config ne "" && $config ne "-"} { append flags " -DHEATVIT_HLS_CONFIG='\"[file normalize $config]\"'" }
+if {$config ne "" && $config ne "-"} { append flags " -include [file normalize $config]" }
 
 open_project -reset build/hls_$top
 set_top $top
@@ -26,7 +26,7 @@ if {$top eq "heatvit_top"} {
   foreach unit [glob accel/hls/units/*.cpp] { add_files $unit -cflags $flags }
   set bench_flags "-std=c++17 -I$root -DHEATVIT_AP_INT -Wno-unknown-pragmas"
   foreach file {tb/hls_check/bench_main.cpp tb/hls_check/unit_bench.cpp tb/hls_check/vector_files.cpp
-                tb/hls_check/unit_signatures.cpp                 tb/report/atomic_file.cpp} {
+                tb/hls_check/unit_signatures.cpp} {
     add_files -tb $file -cflags $bench_flags
   }
 }

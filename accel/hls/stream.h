@@ -14,8 +14,10 @@
 namespace heatvit {
 namespace hls {
 
+/// One template argument: some vendors' headers take no depth, and where they do it has a default. The pragma beside
+/// each variable gives the depth.
 template <class T, int kDepth>
-using Stream = ::hls::stream<T, kDepth>;
+using Stream = ::hls::stream<T>;
 
 }  // namespace hls
 }  // namespace heatvit

@@ -33,6 +33,7 @@ norm_rows:
 #pragma HLS dataflow
 #pragma HLS loop_tripcount min = 1 max = 4096
     RowStream row("normalised row");
+#pragma HLS stream variable = row depth = kRowBytes
     if (job.a_type == isa::Element::kInt16) {
       norm_row<int16_t>(activations, job, i, records, row);
     } else {
@@ -52,6 +53,7 @@ softmax_heads:
 #pragma HLS loop_tripcount min = 1 max = 4096
       int16_t scores[kernels::kMaxRow];
       RowStream row("probabilities");
+#pragma HLS stream variable = row depth = kRowBytes
       load_row<int16_t>(activations, address_of(job.a, h, i, 0), job.n, scores);
       finish_softmax(job, scores, h, i, job.n, score_memory, row);
       store_stream(row, job.n * isa::bytes_of(job.c_type), results, address_of(job.c, h, i, 0));

@@ -1,10 +1,20 @@
-// Sizes that a bitstream fixes. `run_sim hls-config` writes such a header for a configuration; where HEATVIT_HLS_CONFIG
-// names one ("path/of/header.h"), it replaces these values: DeiT-T's array with small tiles.
+// Sizes that a bitstream fixes: DeiT-T's array with small tiles, unless a header that `run_sim hls-config` wrote takes
+// their place. It is named in one of three ways, for what a tool's command line lets through:
+//   -include path/of/header.h                          before everything else
+//   -DHEATVIT_HLS_CONFIG_FILE=path/of/header.h         without quotes
+//   -DHEATVIT_HLS_CONFIG='"path/of/header.h"'          with them
+// A relative path is looked for where -I points.
 #ifndef HEATVIT_ACCEL_KERNELS_HARDWARE_H_
 #define HEATVIT_ACCEL_KERNELS_HARDWARE_H_
 
-#ifdef HEATVIT_HLS_CONFIG
+#if defined(HEATVIT_HLS_CONFIG_H_)
+// Included already.
+#elif defined(HEATVIT_HLS_CONFIG)
 #include HEATVIT_HLS_CONFIG
+#elif defined(HEATVIT_HLS_CONFIG_FILE)
+#define HEATVIT_QUOTED(path) #path
+#define HEATVIT_QUOTE(path) HEATVIT_QUOTED(path)
+#include HEATVIT_QUOTE(HEATVIT_HLS_CONFIG_FILE)
 #else
 
 namespace heatvit {

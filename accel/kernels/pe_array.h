@@ -173,8 +173,14 @@ gemm_beats:
   for (int beat = 0; beat < beats; ++beat) {
 #pragma HLS pipeline II = 1
 #pragma HLS loop_tripcount min = 1 max = 16384
-    typename SumRegister<Acc>::Type sum[kOutputs] = {};
+    typename SumRegister<Acc>::Type sum[kOutputs];
 #pragma HLS array_partition variable = sum type = complete
+  clear_sums:
+#pragma GCC unroll 16
+    for (int j = 0; j < kOutputs; ++j) {  // not `= {}`: the default constructor of some ap_int is explicit
+#pragma HLS unroll
+      sum[j] = typename SumRegister<Acc>::Type(0);
+    }
     Products::template sums<kOutputs>(lanes, &a[row][k0], b, n0, k0, sum);
     detail::accumulate<kOutputs>(sum, n - n0, first && k0 == 0, &c[row][column0 + n0]);
     const bool row_end = row + 1 == m;

@@ -7,8 +7,9 @@ namespace {
 
 constexpr int64_t kDsp = 2520;  // DSP48E2 of a ZU9EG, two int8 products each
 
-std::string line(const char* name, int value, const char* what) {
-  return std::string("constexpr int ") + name + " = " + std::to_string(value) + ";  // " + what + "\n";
+std::string line(const HlsConstant& constant) {
+  return std::string("constexpr int ") + constant.name + " = " + std::to_string(constant.value) + ";  // " +
+         constant.what + "\n";
 }
 
 void check(const soc::SocConfig& c) {
@@ -24,21 +25,30 @@ void check(const soc::SocConfig& c) {
 
 }  // namespace
 
+std::vector<HlsConstant> hls_constants(const soc::SocConfig& c) {
+  const isa::AcceleratorConfig& a = c.accel;
+  return {{"kTh", a.th, "groups of the PE array"},
+          {"kTi", a.ti, "inputs of a group, a cycle"},
+          {"kTo", a.to, "outputs of a group, a cycle"},
+          {"kTileM", a.tile_m, "buffer tiles, elements"},
+          {"kTileK", a.tile_k, "input channels"},
+          {"kTileN", a.tile_n, "output channels"},
+          {"kVectorLanes", c.vector.lanes, "values a cycle of the vector unit"},
+          {"kSoftmaxLanes", c.vector.softmax(), "of them for softmax"},
+          {"kGeluLanes", c.vector.gelu(), "for GELU and SiLU"},
+          {"kNormLanes", c.vector.norm(), "for LayerNorm"},
+          {"kSelectLanes", c.vector.select_lanes, "comparators of the token selector"},
+          {"kDivisionInterval", c.vector.division_interval, "cycles between divisions of a row-wise unit"}};
+}
+
 std::string hls_header(const soc::SocConfig& c, const std::string& origin) {
   check(c);
-  const isa::AcceleratorConfig& a = c.accel;
+  std::string constants;
+  for (const HlsConstant& constant : hls_constants(c)) constants += line(constant);
   return "// Sizes of a bitstream, written by run_sim hls-config" + (origin.empty() ? "" : " from " + origin) +
-         ". Name it in HEATVIT_HLS_CONFIG.\n#ifndef HEATVIT_HLS_CONFIG_H_\n#define HEATVIT_HLS_CONFIG_H_\n\nnamespace "
-         "heatvit {\nnamespace kernels {\n\n" +
-         line("kTh", a.th, "groups of the PE array") + line("kTi", a.ti, "inputs of a group, a cycle") +
-         line("kTo", a.to, "outputs of a group, a cycle") + "\n" + line("kTileM", a.tile_m, "buffer tiles, elements") +
-         line("kTileK", a.tile_k, "input channels") + line("kTileN", a.tile_n, "output channels") + "\n" +
-         line("kVectorLanes", c.vector.lanes, "values a cycle of the vector unit") +
-         line("kSoftmaxLanes", c.vector.softmax(), "of them for softmax") +
-         line("kGeluLanes", c.vector.gelu(), "for GELU and SiLU") +
-         line("kNormLanes", c.vector.norm(), "for LayerNorm") +
-         line("kSelectLanes", c.vector.select_lanes, "comparators of the token selector") +
-         line("kDivisionInterval", c.vector.division_interval, "cycles between divisions of a row-wise unit") +
+         ". accel/kernels/hardware.h says how it is\n// passed to a compiler.\n#ifndef HEATVIT_HLS_CONFIG_H_\n#define "
+         "HEATVIT_HLS_CONFIG_H_\n\nnamespace heatvit {\nnamespace kernels {\n\n" +
+         constants +
          "\nstatic_assert(kTh >= 1 && kTi >= 1 && kTo >= 1, \"the PE array has multipliers\");\n"
          "static_assert(kTo % 2 == 0, \"outputs share multipliers in pairs\");\n"
          "static_assert(kTh * kTi * kTo <= 2 * 2520, \"two int8 products a DSP48E2; a ZU9EG has 2520\");\n"

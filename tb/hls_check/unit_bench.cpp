@@ -1,6 +1,7 @@
 #include "tb/hls_check/unit_bench.h"
 
 #include <cstring>
+#include <map>
 #include <type_traits>
 #include <utility>
 
@@ -69,13 +70,28 @@ std::string bench(const VectorFile& file) {
   return run(kUnit, file);
 }
 
+constexpr size_t kA = size_t{TileBuffers::kRows} * TileBuffers::kInputs,
+                 kB = size_t{TileBuffers::kOutputs} * TileBuffers::kInputs,
+                 kC = size_t{TileBuffers::kRows} * TileBuffers::kOutputs;
+
+/// A tile's arrays are whole buffers, the one thing in which units of two bitstreams differ. How they are cut into
+/// lanes changes no number.
+void expect_same_buffers(const VectorFile& file) {
+  if (file.at("a").count() == kA && file.at("b").count() == kB && file.at("c").count() == kC) return;
+  const VectorHardware built = {{"kTh", kernels::kTh},       {"kTi", kernels::kTi},       {"kTo", kernels::kTo},
+                                {"kTileM", kernels::kTileM}, {"kTileK", kernels::kTileK}, {"kTileN", kernels::kTileN}};
+  std::string difference;
+  for (const auto& [name, value] : built)
+    if (const int there = value_in(file.hardware, name); there != value)
+      difference += (difference.empty() ? "" : ", ") + name + " " + std::to_string(there) + " (here " +
+                    std::to_string(value) + ")";
+  throw InputError(difference.empty() ? "vectors that are not as long as the tile buffers of their bitstream"
+                                      : "vectors of a bitstream with other tile buffers: " + difference);
+}
+
 /// Both versions of the array on the same tile.
 std::string run_array(const VectorFile& file) {
-  constexpr size_t kA = size_t{TileBuffers::kRows} * TileBuffers::kInputs,
-                   kB = size_t{TileBuffers::kOutputs} * TileBuffers::kInputs,
-                   kC = size_t{TileBuffers::kRows} * TileBuffers::kOutputs;
-  if (file.at("a").count() != kA || file.at("b").count() != kB || file.at("c").count() != kC)
-    throw InputError("vectors of a bitstream with other tile buffers");
+  expect_same_buffers(file);
   const std::string plain = run(pe_array_tile, file), packed = run(pe_array_tile_packed, file);
   return !plain.empty() ? plain : packed.empty() ? "" : "packed: " + packed;
 }
@@ -103,7 +119,11 @@ std::string run_vectors(const std::string& path) {
       {"token_select_count", bench<&token_select_count>},
       {"token_select_threshold", bench<&token_select_threshold>},
       {"token_pack", bench<&token_pack>}};
-  return benches.at(file.unit)(file);
+  try {
+    return benches.at(file.unit)(file);
+  } catch (const InputError& error) {
+    throw InputError(path + ": " + error.what());
+  }
 }
 
 }  // namespace heatvit::tb

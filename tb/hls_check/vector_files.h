@@ -1,18 +1,18 @@
-// Vectors: inputs and outputs of unit calls as text files, for C-simulation and for RTL of the units. Format:
-// docs/hls.md.
+// Vectors: inputs and outputs of unit calls as text files, for C-simulation and for RTL of the units. This is what a
+// bench needs to read them; nothing of the simulator is included. Format: docs/hls.md.
 #pragma once
 
-#include <cstdio>
-#include <map>
-#include <memory>
+#include <cstddef>
+#include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "accel/isa/hardware.h"
-#include "accel/modules/unit_tap.h"
 #include "tb/hls_check/unit_signatures.h"
 
 namespace heatvit::tb {
+
+constexpr const char* kVectorMagic = "heatvit-vectors 3";
 
 /// An argument of a call, its values little endian in their own width.
 struct VectorArgument {
@@ -22,11 +22,24 @@ struct VectorArgument {
   size_t count() const;
 };
 
+/// Of int8, uint8, ..., uint64.
+size_t bytes_of_type(const std::string& type);
+
+/// How a file names the kind of an argument.
+std::string word_of(UnitArgument::Kind kind);
+
 /// Value `index` of an array of the type, as text.
 std::string value_of(const std::string& type, const std::vector<uint8_t>& bytes, size_t index);
 
+/// The bitstream that a file was made for: constants of accel/kernels/hardware.h by name, in its order.
+using VectorHardware = std::vector<std::pair<std::string, int>>;
+
+/// Throws InputError where there is none of that name.
+int value_in(const VectorHardware& hardware, const std::string& name);
+
 /// A call read from a file: the arguments of the unit's signature, in order.
 struct VectorFile {
+  VectorHardware hardware;
   std::string unit;
   std::vector<VectorArgument> arguments;
 
@@ -34,58 +47,7 @@ struct VectorFile {
   const VectorArgument& at(const std::string& name) const;
 };
 
-/// Buffers of the PE array in the run's configuration: vectors of a tile have these extents, zeros included.
-struct TileExtents {
-  int rows = 0, inputs = 0, outputs = 0;
-};
-
-TileExtents tile_extents(const isa::AcceleratorConfig& hw);
-
-/// The file of a call. Throws std::logic_error where the call does not have the unit's arguments.
-std::string vector_text(const modules::UnitCall& call);
-
-/// A call of pe_array_tile with operands m x k, n x k, m x n as one with whole buffers. False: larger than they are.
-bool fill_buffers(modules::UnitCall& call, const TileExtents& buffers);
-
 /// Throws InputError with one line when the file is none.
 VectorFile read_vectors(const std::string& path);
-
-/// Writes the first `limit` calls of each unit to DIR/UNIT-NNN.vec. Calls of single rows that follow each other with
-/// the same records and scalars are put together, up to kRowsOfACall. Until finish() they lie in a file without a name,
-/// so that a run that does not get there leaves nothing.
-class VectorDump : public modules::UnitTap {
- public:
-  static constexpr int64_t kRowsOfACall = 4;
-
-  /// Throws InputError where the folder is none, and cannot be made.
-  VectorDump(std::string folder, int limit, const TileExtents& buffers);
-
-  bool wants(const char* unit) const override;
-  void take(const modules::UnitCall& call) override;
-
-  /// Makes the folder and writes the files. Throws WriteError.
-  void finish();
-
-  /// No call was taken: another process had them.
-  bool empty() const { return written_.empty() && waiting_.empty(); }
-
- private:
-  struct Entry {
-    std::string name;
-    size_t size = 0;
-  };
-  struct Closer {
-    void operator()(std::FILE* file) const { std::fclose(file); }
-  };
-  void spool(const modules::UnitCall& call);
-
-  std::string folder_;
-  int limit_;
-  TileExtents buffers_;
-  std::map<std::string, int> written_;
-  std::map<std::string, modules::UnitCall> waiting_;
-  std::unique_ptr<std::FILE, Closer> spool_;
-  std::vector<Entry> spooled_;  // in the order of the spool
-};
 
 }  // namespace heatvit::tb

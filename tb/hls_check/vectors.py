@@ -4,9 +4,10 @@
   vectors.py run FILE... [--cxx 'g++' --cxx 'clang++'] [--header CONFIG.h]
       compiles each unit alone, pragma lines removed, as C++14 without exceptions, links it with a C program that
       calls it, and compares; also refuses a unit that needs anything from outside (nm -u)
-  vectors.py c FILE          that C program: the arguments, the call, the comparison
+  vectors.py c FILE          that program, in C and in C++: the arguments, the call, the comparison
   vectors.py hex FILE DIR    one file a written or read array, a value a line in hexadecimal, for $readmemh
   vectors.py xml FILE...     the inputs of calls of one unit as a test bench description of the Bambu HLS compiler
+  vectors.py hardware FILE   the hardware that it was made for, a constant of accel/kernels/hardware.h a line
 """
 import argparse
 import pathlib
@@ -17,6 +18,7 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BITS = {"int8": 8, "uint8": 8, "int16": 16, "uint16": 16, "int32": 32, "uint32": 32, "int64": 64, "uint64": 64}
+BUFFER_CONSTANTS = ["kTh", "kTi", "kTo", "kTileM", "kTileK", "kTileN"]  # what a tile's vectors are as long as
 UNIT_FILES = {"requantize_residual": "requantize", "softmax_wide": "softmax",
               "token_select_count": "token_select", "token_select_threshold": "token_select"}
 PROGRAM_FLAGS = ["-std=c++14", "-O2", "-fno-exceptions"]
@@ -31,11 +33,20 @@ class Argument:
         return self.kind in ("in", "out", "inout")
 
 
+def read_head(path):
+    """The hardware that a file was made for (constants of accel/kernels/hardware.h), and the text behind that line."""
+    magic, hardware, rest = (pathlib.Path(path).read_text() + "\n\n").split("\n", 2)
+    pairs = hardware.split()
+    if magic != "heatvit-vectors 3" or pairs[:1] != ["hardware"] or len(pairs) % 2 == 0:
+        raise ValueError(f"{path}: no vector file (of this version: 'heatvit-vectors 3')")
+    return {name: int(value) for name, value in zip(pairs[1::2], pairs[2::2])}, rest
+
+
 def read_vectors(path):
     """Unit and arguments in order. Raises ValueError where the file is none."""
-    words = iter(pathlib.Path(path).read_text().split())
-    if [next(words, ""), next(words, "")] != ["heatvit-vectors", "2"] or next(words, "") != "unit":
-        raise ValueError(f"{path}: no vector file")
+    words = iter(read_head(path)[1].split())
+    if next(words, "") != "unit":
+        raise ValueError(f"{path}: names no unit")
     unit, arguments = next(words), []
     while (kind := next(words)) != "end":
         name, type_name, number = next(words), next(words), int(next(words))
@@ -63,7 +74,7 @@ def c_array(name, type_name, values):
 
 
 def c_program(path):
-    """A C program that returns 0 where the unit gives what the file expects."""
+    """A program in C and in C++ that returns 0 where the unit gives what the file expects."""
     unit, arguments = read_vectors(path)
     returns = [a for a in arguments if a.kind == "return"]
     called = [a for a in arguments if a.kind != "return"]
@@ -81,7 +92,8 @@ def c_program(path):
     result = f"{returns[0].type}_t result = " if returns else ""
     if returns:
         checks += f"  if (result != {returns[0].after[0]}) ++wrong;\n"
-    return (f"#include <stdint.h>\n#include <stdio.h>\n\n{returns[0].type + '_t' if returns else 'void'} "
+    c_only = '#ifdef __cplusplus\nextern "C"\n#endif\n'
+    return (f"#include <stdint.h>\n#include <stdio.h>\n\n{c_only}{returns[0].type + '_t' if returns else 'void'} "
             f"{unit}({prototype});\n\n{data}\nint main(void) {{\n  long i, wrong = 0;\n"
             f"  {result}{unit}({passed});\n{checks}"
             f"  printf(\"{unit}: %ld values differ\\n\", wrong);\n  return wrong != 0;\n}}\n")
@@ -97,13 +109,34 @@ def without_pragmas(folder):
                 to.write_text(re.sub(r"^[ \t]*#pragma.*\n", "", source.read_text(), flags=re.M))
 
 
+def buffers(sizes):
+    """Rows, inputs and outputs of a tile's buffers; the last two in whole beats."""
+    up = lambda extent, lanes: -(-extent // lanes) * lanes
+    return sizes["kTileM"], up(sizes["kTileK"], sizes["kTh"] * sizes["kTi"]), up(sizes["kTileN"], sizes["kTo"])
+
+
+def expect_same_buffers(path, header):
+    """Vectors of a tile fit one bitstream. ValueError where the header, or the default one, describes another."""
+    text = pathlib.Path(header or ROOT / "accel/kernels/hardware.h").read_text()
+    built = {name: int(value) for name, value in re.findall(r"\b(k\w+) = (\d+)", text)}
+    made_for = read_head(path)[0]
+    missing = [name for name in BUFFER_CONSTANTS if name not in built or name not in made_for]
+    if missing:
+        raise ValueError(f"{path}: {missing[0]} is not known of both bitstreams")
+    if buffers(built) != buffers(made_for):
+        other = [f"{name} {made_for[name]} (here {built[name]})" for name in BUFFER_CONSTANTS
+                 if made_for[name] != built[name]]
+        raise ValueError(f"{path}: vectors of a bitstream with other tile buffers: {', '.join(other)}; "
+                         "--header takes its header, from run_sim hls-config")
+
+
 def compiled_unit(unit, compiler, folder, header):
     """The unit's object; RuntimeError where it does not compile or needs something from outside."""
     name = UNIT_FILES.get(unit, unit)
     built = folder / f"{name}-{compiler.replace(' ', '_').replace('/', '_')}.o"
     if built.exists():
         return built
-    config = [f'-DHEATVIT_HLS_CONFIG="{header}"'] if header else []
+    config = ["-include", header] if header else []
     done = subprocess.run([*compiler.split(), *PROGRAM_FLAGS, *config, "-I", folder, "-c",
                            folder / "accel/hls/units" / (name + ".cpp"), "-o", built], capture_output=True, text=True)
     if done.returncode != 0:
@@ -119,7 +152,10 @@ def run(files, compilers, header):
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         without_pragmas(folder)
+        header = pathlib.Path(header).resolve() if header else None
         for path in files:
+            if read_vectors(path)[0].startswith("pe_array"):
+                expect_same_buffers(path, header)
             (folder / "main.c").write_text(c_program(path))
             subprocess.run(["cc", "-c", folder / "main.c", "-o", folder / "main.o"], check=True)
             for compiler in compilers:
@@ -149,15 +185,19 @@ def xml(files):
     lines = []
     for path in files:
         _, arguments = read_vectors(path)
-        values = [f'{a.name}="{",".join(map(str, a.before or [0] * len(a.after)))}"'
-                  for a in arguments if a.kind != "return"]
+        values = []
+        for a in arguments:
+            if a.kind == "return":
+                continue
+            text = ",".join(map(str, a.before or [0] * len(a.after)))
+            values.append(f'{a.name}="{{{text}}}"' if a.is_array() else f'{a.name}="{text}"')
         lines.append("  <testbench " + " ".join(values) + "/>\n")
     return '<?xml version="1.0"?>\n<function>\n' + "".join(lines) + "</function>\n"
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["run", "c", "hex", "xml"])
+    parser.add_argument("what", choices=["run", "c", "hex", "xml", "hardware"])
     parser.add_argument("files", nargs="+")
     parser.add_argument("--cxx", action="append", help="compiler for run; may be repeated; default g++")
     parser.add_argument("--header", help="sizes of the bitstream, from run_sim hls-config")
@@ -167,6 +207,9 @@ def main():
             return run(a.files, a.cxx or ["g++"], a.header)
         if a.what == "hex":
             return write_hex(a.files[0], pathlib.Path(a.files[1] if len(a.files) > 1 else "."))
+        if a.what == "hardware":
+            print("".join(f"{name} {value}\n" for name, value in read_head(a.files[0])[0].items()), end="")
+            return 0
         print(c_program(a.files[0]) if a.what == "c" else xml(a.files), end="")
         return 0
     except (OSError, ValueError, RuntimeError, StopIteration) as error:

@@ -16,7 +16,8 @@ constexpr const char* kIntro =
 Examples
   run_sim hls-config --config configs/heatvit-deit-s.ini                     to stdout
   run_sim hls-config --model deit-s --pe.to 16 --out build/hls_config.h
-Compile accel/hls with -DHEATVIT_HLS_CONFIG='"build/hls_config.h"'; docs/hls.md has the rest.
+Compile accel/hls with -include build/hls_config.h, or -DHEATVIT_HLS_CONFIG_FILE=build/hls_config.h where a tool has no
+-include; docs/hls.md has the rest.
 )";
 
 }  // namespace

@@ -11,7 +11,7 @@
 #include "tb/config/atomic_file.h"
 #include "tb/config/progress.h"
 #include "tb/explore/what_if.h"
-#include "tb/hls_check/vector_files.h"
+#include "tb/hls_check/vector_dump.h"
 #include "tb/report/bottleneck.h"
 #include "tb/report/roofline.h"
 #include "tb/report/run_report.h"
@@ -93,7 +93,7 @@ RunReport run_all(const RunOptions& options, const Batches& batches, const Progr
   Progress progress(batches.count(), !options.quiet);
   std::unique_ptr<VectorDump> vectors;
   if (options.dump_vectors)
-    vectors = std::make_unique<VectorDump>(*options.dump_vectors, options.vectors, tile_extents(options.config.accel));
+    vectors = std::make_unique<VectorDump>(*options.dump_vectors, options.vectors, hardware_of(options.config));
   const auto run = [&](soc::Simulator& simulator, size_t index) {
     simulator.listen(index == 0 ? vectors.get() : nullptr);
     if (!options.timeline || index != 0) return simulate(simulator, options, batches, index);

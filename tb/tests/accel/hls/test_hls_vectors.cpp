@@ -8,7 +8,7 @@
 #include "accel/isa/errors.h"
 #include "models/lower/program.h"
 #include "tb/hls_check/unit_bench.h"
-#include "tb/hls_check/vector_files.h"
+#include "tb/hls_check/vector_dump.h"
 #include "tb/tests/accel/soc/soc_support.h"
 #include "tb/tests/models/network/random_model.h"
 #include "tb/tests/support/temporary_folder.h"
@@ -28,7 +28,7 @@ std::string dump(const fs::path& folder, const network::Pruning& pruning) {
     config.accel.layernorm = isa::Placement::kPl;
     const lower::Program program = lower::lower(model.spec, config.accel, pruning, &model);
     soc::Simulator simulator(config, program, soc::Mode::kFunctional);
-    tb::VectorDump vectors(folder.string(), 5, tb::tile_extents(config.accel));
+    tb::VectorDump vectors(folder.string(), 5, tb::hardware_of(config));
     simulator.listen(&vectors);
     const std::vector<int8_t> image = random_image(4);
     soc::ImageInput input;
@@ -59,6 +59,8 @@ TEST(HlsVectors, EveryUnitReproducesWhatTheSystemComputed) {
   EXPECT_EQ(gelu.at("rows").before.at(0), tb::VectorDump::kRowsOfACall);
   EXPECT_EQ(gelu.at("acc").count(), gelu.at("records").count() * tb::VectorDump::kRowsOfACall);
 }
+
+const tb::VectorHardware kHardware = {{"kTh", 3}, {"kTi", 32}};
 
 modules::UnitCall small_call() {
   const int16_t x[] = {-5, 900};
@@ -102,7 +104,7 @@ TEST(HlsVectors, UnitsWithoutPragmasReplayWithEachCompiler) {
     EXPECT_EQ(std::system((replay + " --cxx " + compiler).c_str()), 0) << compiler;
   }
   EXPECT_GE(compilers, 1);
-  std::string wrong = tb::vector_text(small_call());
+  std::string wrong = tb::vector_text(small_call(), kHardware);
   wrong.replace(wrong.find("255 0"), 5, "255 1");
   folder.file("softmax-000.vec", wrong);
   EXPECT_NE(std::system(("python3 '" + std::string(home != nullptr ? home : ".") + "/tb/hls_check/vectors.py' run '" +
@@ -137,7 +139,7 @@ TEST(HlsVectors, RowsOfOneCallComeTogether) {
 
 TEST(HlsVectors, FilesThatAreNoneAreRefused) {
   const tests::TemporaryFolder folder;
-  const std::string whole = tb::vector_text(small_call());
+  const std::string whole = tb::vector_text(small_call(), kHardware);
   const auto attempt = [&](const std::string& text) {
     const std::string path = folder.file("x.vec", text);
     try {
@@ -148,12 +150,15 @@ TEST(HlsVectors, FilesThatAreNoneAreRefused) {
     return std::string("read");
   };
   EXPECT_EQ(attempt(whole), "read");
-  EXPECT_EQ(attempt("x" + whole), "does not begin with 'heatvit-vectors 2'");
-  EXPECT_EQ(attempt("heatvit-vectors 2\nunit x\n"), "unknown unit x");
-  EXPECT_EQ(attempt("heatvit-vectors 2\nunit softmax\nin x int8 1\n0\n"), "'int8' where 'int16' of x should be");
+  EXPECT_EQ(attempt("x" + whole), "does not begin with 'heatvit-vectors 3'");
+  EXPECT_EQ(attempt("heatvit-vectors 3\nunit x\n"), "does not say which hardware it was made for");
+  EXPECT_EQ(attempt("heatvit-vectors 3\nhardware kTh\n"), "ends before the value of kTh");
+  EXPECT_EQ(attempt("heatvit-vectors 3\nhardware\nunit x\n"), "unknown unit x");
+  EXPECT_EQ(attempt("heatvit-vectors 3\nhardware\nunit softmax\nin x int8 1\n0\n"),
+            "'int8' where 'int16' of x should be");
   EXPECT_EQ(attempt(whole.substr(0, whole.find("900"))), "ends before the values of x");
   EXPECT_EQ(attempt(whole.substr(0, whole.rfind("end")) + "scalar"), "goes on after the last argument");
-  EXPECT_EQ(attempt("heatvit-vectors 2\nunit softmax\nin x int16 1\n40000\n"), "'40000' is no int16");
+  EXPECT_EQ(attempt("heatvit-vectors 3\nhardware\nunit softmax\nin x int16 1\n40000\n"), "'40000' is no int16");
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 // A stand-in for the vendor's header, of our own: integers of kBits that wrap, so that the kernels can be run with
-// narrow types here. It knows what the kernels use, no more, and counts values that do not fit: there must be none.
+// narrow types here. Default constructors are explicit, as some vendors have them. It knows what the kernels use, no
+// more, and counts values that do not fit: there must be none.
 #pragma once
 
 #include <cstdint>
@@ -37,9 +38,13 @@ class Integer {
 
 template <int kBits>
 class ap_int : public ap_standin::Integer<kBits, true> {
+ public:
+  explicit ap_int() = default;
   using ap_standin::Integer<kBits, true>::Integer;
 };
 template <int kBits>
 class ap_uint : public ap_standin::Integer<kBits, false> {
+ public:
+  explicit ap_uint() = default;
   using ap_standin::Integer<kBits, false>::Integer;
 };
