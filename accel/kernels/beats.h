@@ -3,20 +3,14 @@
 #ifndef HEATVIT_ACCEL_KERNELS_BEATS_H_
 #define HEATVIT_ACCEL_KERNELS_BEATS_H_
 
-#include "accel/kernels/cost.h"
-
 namespace heatvit {
 namespace kernels {
 
-/// Where a beat begins.
+/// Where a beat begins; `offset`: where its row does in a dense matrix. Counted up row by row, since a product of row
+/// and width would be a multiplier of 32 bits.
 struct Beat {
-  int row, first;
+  int row, first, offset;
 };
-
-template <int kLanes>
-constexpr int beats_of(int rows, int values) {
-  return rows * static_cast<int>(ceil_div(values, kLanes));
-}
 
 /// Goes on to the next beat; true where the beat left was the last of its row.
 template <int kLanes>
@@ -24,6 +18,7 @@ inline bool step(Beat& at, int values) {
 #pragma HLS inline
   const bool last = at.first + kLanes >= values;
   at.row = last ? at.row + 1 : at.row;
+  at.offset = last ? at.offset + values : at.offset;
   at.first = last ? 0 : at.first + kLanes;
   return last;
 }

@@ -14,7 +14,7 @@ namespace kernels {
 template <class T>
 void copy_rows(const T* from, int from_pitch, T* to, int to_pitch, int rows, int n) {
 copied_rows:
-  for (int i = 0; i < rows; ++i) {
+  for (int64_t i = 0, source = 0, target = 0; i < rows; ++i, source += from_pitch, target += to_pitch) {
 #pragma HLS loop_flatten
 #pragma HLS loop_tripcount min = 1 max = 256
   elements:
@@ -22,7 +22,7 @@ copied_rows:
 #pragma HLS pipeline II = 1
 #pragma HLS unroll factor = kVectorLanes
 #pragma HLS loop_tripcount min = 1 max = 1024
-      to[static_cast<int64_t>(i) * to_pitch + j] = from[static_cast<int64_t>(i) * from_pitch + j];
+      to[target + j] = from[source + j];
     }
   }
 }

@@ -22,13 +22,14 @@ constexpr int32_t kErfCurvatureQ16 = 18927;  // round(0.2888 * 2^16)
 inline int32_t gelu_q12(int16_t x, uint16_t delta1) {
   const int32_t wide = x;
   const int32_t magnitude = wide < 0 ? -wide : wide;
-  const int32_t scaled = (magnitude * kInvSqrt2Q16) >> 12;
+  const int32_t scaled = static_cast<int32_t>(multiply<17, 17, 32>(magnitude, kInvSqrt2Q16)) >> 12;
   const UInt<15> t = static_cast<UInt<15>>(kErfKneeQ14 - (scaled < kErfKneeQ14 ? scaled : kErfKneeQ14));
-  const Int<46> bend = static_cast<Int<46>>(t * t) * kErfCurvatureQ16;  // up to 2^44
+  const Int<46> bend = multiply<31, 16, 46>(multiply<16, 16, 31>(t, t), kErfCurvatureQ16);  // up to 2^44
   const int32_t erf = 32768 - static_cast<int32_t>((native(bend) + (int64_t{1} << 28)) >> 29);
-  const int32_t regularised = (static_cast<int32_t>(delta1) * erf + (1 << 14)) >> 15;  // 65535 * 2^15 + 2^14 < 2^31
+  // 65535 * 2^15 + 2^14 < 2^31
+  const int32_t regularised = (static_cast<int32_t>(multiply<17, 17, 32>(delta1, erf)) + (1 << 14)) >> 15;
   const Int<18> factor = 32768 + (wide >= 0 ? regularised : -regularised);
-  const Int<34> product = static_cast<Int<34>>(wide) * factor;
+  const Int<34> product = multiply<16, 18, 34>(wide, factor);
   return static_cast<int32_t>(round_shift(native(product), 14));
 }
 
@@ -45,13 +46,13 @@ values:
 }
 
 template <class Out>
-inline void gelu_rescale(const int32_t* g, int n, int64_t multiplier, int shift, Out* out) {
+inline void gelu_rescale(const int32_t* g, int n, uint16_t multiplier, int shift, Out* out) {
 values:
   for (int i = 0; i < n; ++i) {
 #pragma HLS pipeline II = 1
 #pragma HLS unroll factor = kGeluLanes
 #pragma HLS loop_tripcount min = 1 max = 1024
-    const Int<36> product = static_cast<Int<36>>(g[i] * multiplier);
+    const Int<36> product = multiply<19, 17, 36>(g[i], multiplier);
     out[i] = saturate<Out>(round_shift(native(product), shift));
   }
 }
@@ -74,6 +75,9 @@ void finish_gelu_row(const Acc* acc, const Record* records, int record_step, int
   detail::gelu_row(x, n, delta1, g);
   detail::gelu_rescale(g, n, multiplier2, shift2, out);
 }
+
+/// Of a lane: polynomial, then rescaling.
+constexpr Multiplier kGeluMultipliers[] = {{17, 17}, {16, 16}, {31, 16}, {17, 17}, {16, 18}, {19, 17}};
 
 /// Polynomial: buffer; five multiplications, two additions, a rounding shift.
 constexpr int kGeluPolynomialDepth = kReadDepth + 5 * kMultiplyDepth + 2 * kAddDepth + kShiftDepth;

@@ -116,11 +116,11 @@ values:
 #pragma HLS loop_tripcount min = 32 max = 1024
     const int32_t v = x[i];
     sum += v;
-    squares += static_cast<uint32_t>(v * v);  // at most 2^30
+    squares += static_cast<uint32_t>(multiply<16, 16, 32>(v, v));  // at most 2^30
   }
-  const UInt<52> scaled = static_cast<UInt<52>>(static_cast<uint64_t>(n) * static_cast<uint64_t>(squares));
-  const UInt<52> square = static_cast<UInt<52>>(static_cast<int64_t>(sum) * static_cast<int64_t>(sum));
-  const uint64_t q = static_cast<uint64_t>(scaled - square) + epsilon;
+  const Int<53> scaled = multiply<12, 42, 53>(n, squares);
+  const Int<53> square = multiply<27, 27, 53>(sum, sum);
+  const uint64_t q = static_cast<uint64_t>(native(scaled) - native(square)) + epsilon;
   const int h = even_headroom(q);
   const UInt<kRootBits> root = integer_sqrt(q << h);
   const UInt<kNormReciprocalBits> reciprocal = divide<kNormReciprocalBits, kRootBits>(uint64_t{1} << 63, root);
@@ -131,10 +131,10 @@ values:
 template <class Out, class In, class Record>
 inline int64_t normalised_value(In x, int n, const RowStatistics& row, const Record& record, int shift) {
   constexpr int kBits = norm_fraction_bits<Out>() + 8;  // of the normalised value
-  const Int<28> centred = static_cast<Int<28>>(n * static_cast<int32_t>(x) - static_cast<int32_t>(row.sum));
-  const Int<61> product = static_cast<Int<61>>(static_cast<int64_t>(centred) * static_cast<int64_t>(row.reciprocal));
+  const Int<28> centred = static_cast<Int<28>>(multiply<12, 16, 28>(n, x) - static_cast<int32_t>(row.sum));
+  const Int<61> product = multiply<28, 34, 61>(centred, row.reciprocal);
   const Int<kBits> normalised = static_cast<Int<kBits>>(round_shift(native(product), row.shift));
-  const Int<38> scaled = static_cast<Int<38>>(static_cast<int64_t>(normalised) * gamma_of(record));
+  const Int<kBits + 16> scaled = multiply<kBits, 16, kBits + 16>(normalised, gamma_of(record));
   const Int<39> shifted = static_cast<Int<39>>(scaled + beta_of(record));
   return round_shift(native(shifted), shift);
 }
@@ -155,6 +155,10 @@ values:
     out[i] = saturate<Out>(detail::normalised_value<Out>(x[i], n, row, records[i], shift));
   }
 }
+
+/// Of a lane: squares; centring, normalising, times gamma (of int8 results). And of a row.
+constexpr Multiplier kNormMultipliers[] = {{16, 16}, {12, 16}, {28, 34}, {20, 16}};
+constexpr Multiplier kNormRowMultipliers[] = {{12, 42}, {27, 27}};
 
 /// Stages beyond the beats. Sums: a square, two trees.
 constexpr int layernorm_sum_depth(int lanes) {

@@ -167,10 +167,10 @@ template <int kOutputs, class Products, class Acc, class Lanes, class RowsA, cla
 inline void pe_array_tile(const Lanes& lanes, const RowsA& a, const RowsB& b, const RowsC& c, int column0, int m, int k,
                           int n, bool first) {
   static_assert(kOutputs % Products::kTogether == 0, "outputs share multipliers in whole groups");
-  const int beats = m * static_cast<int>(ceil_div(k, lanes.count()) * ceil_div(n, kOutputs));
-  int row = 0, k0 = 0, n0 = 0;  // rows are innermost: a sum comes round again after m beats
+  int row = 0, k0 = 0;  // rows are innermost: a sum comes round again after m beats
+  int n0 = m > 0 && k > 0 ? 0 : n;
 gemm_beats:
-  for (int beat = 0; beat < beats; ++beat) {
+  for (; n0 < n;) {
 #pragma HLS pipeline II = 1
 #pragma HLS loop_tripcount min = 1 max = 16384
     typename SumRegister<Acc>::Type sum[kOutputs];

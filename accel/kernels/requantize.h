@@ -17,9 +17,7 @@ namespace kernels {
 /// product is exact.
 inline int64_t requantize(int32_t acc, const isa::ChannelRecord& record) {
   const int32_t sum = static_cast<int32_t>(static_cast<uint32_t>(acc) + static_cast<uint32_t>(record.bias));
-  const Int<48> product = static_cast<Int<48>>(sum) * record.multiplier;
-#pragma HLS bind_op variable = product op = mul impl = dsp
-  return round_shift(native(product), record.shift);
+  return round_shift(native(multiply<32, 17, 48>(sum, record.multiplier)), record.shift);
 }
 
 /// The same with the record's eight bytes as one word, as they lie in DDR: what a unit's port carries.
@@ -76,6 +74,9 @@ void finish_linear_row(const Acc* acc, const Record* records, int record_step, i
     detail::finish_linear<0, false>(acc, records, n, residual, floor, out);
   }
 }
+
+/// Of a lane.
+constexpr Multiplier kRequantizeMultipliers[] = {{32, 17}};
 
 /// Accumulator read, bias, multiplier, rounding shift, ReLU and residual, saturation, write.
 constexpr int kRequantizeDepth =

@@ -28,7 +28,7 @@ values:
 #pragma HLS loop_tripcount min = 32 max = 64
     sum += x[i];
   }
-  const Int<43> product = static_cast<Int<43>>(static_cast<int64_t>(sum) * multiplier);
+  const Int<43> product = multiply<27, 17, 43>(sum, multiplier);
   return saturate<Out>(round_shift(native(product), shift));
 }
 
@@ -50,16 +50,27 @@ heads_of_token:
   for (int h = 0; h < heads; ++h) {
 #pragma HLS pipeline II = 1
 #pragma HLS loop_tripcount min = 3 max = 16
-    weighted += static_cast<uint32_t>(keep[2 * h]) * weight[h];
+    weighted += static_cast<uint32_t>(native(multiply<17, 17, 33>(keep[2 * h], weight[h])));
     weights += weight[h];
   }
   const uint64_t numerator = static_cast<uint64_t>(weighted);
   return weights == 0 ? 0 : static_cast<uint32_t>(divide<16, kHeadSumBits>(numerator, weights));
 }
 
+/// stage * 0x9E3779B9 by shifts and additions, once a call: a multiplier for it would stand idle. 0 <= stage < 256.
+inline uint32_t stage_offset(int stage) {
+  uint32_t offset = 0;
+stage_bits:
+  for (int bit = 0; bit < 8; ++bit) {
+#pragma HLS unroll
+    offset += ((stage >> bit) & 1) != 0 ? 0x9E3779B9u << bit : 0u;
+  }
+  return offset;
+}
+
 /// Scores of the random scorer: an xorshift32 sequence per image seed and selector stage, its upper 16 bits.
 inline void random_scores(uint32_t seed, int stage, int tokens, uint32_t* scores) {
-  uint32_t state = seed + 0x9E3779B9u * static_cast<uint32_t>(stage);
+  uint32_t state = seed + stage_offset(stage);
   state = state == 0 ? 1 : state;
 tokens_in_turn:
   for (int t = 0; t < tokens; ++t) {
@@ -77,11 +88,10 @@ tokens_in_turn:
 /// (CLS) and for kept candidates, 0 for dropped ones and for rows from `end` on (the package token). end <= tokens.
 /// Returns the candidates kept.
 inline int select_count(const uint32_t* scores, int begin, int end, int keep, uint8_t* mask, int tokens) {
-  const int beats = beats_of<kSelectLanes>(tokens, tokens);
   int kept = 0, ahead = 0;
-  Beat at = {0, 0};  // a token, and the first of the rivals that it meets in this beat
+  Beat at = {0, 0, 0};  // a token, and the first of the rivals that it meets in this beat
 ranking_beats:
-  for (int beat = 0; beat < beats; ++beat) {
+  for (; at.row < tokens;) {
 #pragma HLS pipeline II = 1
 #pragma HLS loop_tripcount min = 1 max = 4096
     const int i = at.row, j0 = at.first;
@@ -155,14 +165,13 @@ void pack_slice(const T* x, int tokens, int cols, const uint8_t* mask, const uin
   const detail::PackageWeights weights = detail::package_weights(mask, scores, tokens);
   Int<kWeightedSumBits> sum[kMaxRow];
 #pragma HLS array_partition variable = sum type = cyclic factor = kVectorLanes
-  const int beats = beats_of<kVectorLanes>(tokens, cols);
-  Beat at = {0, 0};
-  int row = 0;  // that a token moves to
+  Beat at = {0, 0, 0};
+  int to = 0;  // where the row begins that a token moves to
 pack_beats:
-  for (int beat = 0; beat < beats; ++beat) {
+  for (; at.row < tokens;) {
 #pragma HLS pipeline II = 1
 #pragma HLS loop_tripcount min = 1 max = 16384
-    const int t = at.row, c0 = at.first;
+    const int t = at.row, c0 = at.first, from = at.offset;
     const bool last = step<kVectorLanes>(at, cols);
     const bool kept = mask[t] != 0;
     const UInt<kHeadSumBits> weight = static_cast<UInt<kHeadSumBits>>(kept ? 0U : weights.equal ? 1U : scores[t]);
@@ -171,13 +180,13 @@ pack_beats:
 #pragma HLS unroll
       const int c = c0 + lane;
       if (c < cols) {
-        const T value = x[t * cols + c];
+        const T value = x[from + c];
         const Int<kWeightedSumBits> before = t == 0 ? Int<kWeightedSumBits>(0) : sum[c];
-        sum[c] = static_cast<Int<kWeightedSumBits>>(before + static_cast<int64_t>(weight) * value);
-        if (kept) out[row * cols + c] = value;
+        sum[c] = static_cast<Int<kWeightedSumBits>>(before + multiply<21, 16, 36>(weight, value));
+        if (kept) out[to + c] = value;
       }
     }
-    row = last && kept ? row + 1 : row;
+    to = last && kept ? to + cols : to;
   }
   if (!package) return;
 package_columns:
@@ -186,7 +195,7 @@ package_columns:
 #pragma HLS loop_tripcount min = 1 max = 1024
     const int64_t mean =
         weights.total == 0 ? 0 : divide_rounded<kMeanBits, kScoreSumBits>(native(sum[c]), weights.total);
-    out[row * cols + c] = saturate<T>(mean);
+    out[to + c] = saturate<T>(mean);
   }
 }
 
@@ -196,21 +205,21 @@ template <class T>
 void token_mean_slice(const T* x, int tokens, int cols, int begin, int end, T* mean) {
   const int last_row = end < tokens ? end : tokens;
   const int count = last_row > begin ? last_row - begin : 0;
+  const int first_row = static_cast<int>(multiply<9, 12, 20>(begin, cols));
   Int<24> sum[kMaxRow];
 #pragma HLS array_partition variable = sum type = cyclic factor = kVectorLanes
-  const int beats = beats_of<kVectorLanes>(count, cols);
-  Beat at = {begin, 0};
+  Beat at = {begin, 0, first_row};
 mean_beats:
-  for (int beat = 0; beat < beats; ++beat) {
+  for (; at.row < begin + count;) {
 #pragma HLS pipeline II = 1
 #pragma HLS loop_tripcount min = 1 max = 16384
-    const int t = at.row, c0 = at.first;
+    const int t = at.row, c0 = at.first, from = at.offset;
     step<kVectorLanes>(at, cols);
   mean_lanes:
     for (int lane = 0; lane < kVectorLanes; ++lane) {
 #pragma HLS unroll
       const int c = c0 + lane;
-      if (c < cols) sum[c] = static_cast<Int<24>>((t == begin ? Int<24>(0) : sum[c]) + x[t * cols + c]);
+      if (c < cols) sum[c] = static_cast<Int<24>>((t == begin ? Int<24>(0) : sum[c]) + x[from + c]);
     }
   }
 means:
@@ -226,26 +235,32 @@ means:
 inline void column_max_add(const int32_t* x, int rows, int cols, const int32_t* residual, int32_t* out) {
   int32_t most[kMaxRow];
 #pragma HLS array_partition variable = most type = cyclic factor = kVectorLanes
-  const int beats = beats_of<kVectorLanes>(rows, cols);
-  Beat at = {0, 0};
+  Beat at = {0, 0, 0};
 max_beats:
-  for (int beat = 0; beat < beats; ++beat) {
+  for (; at.row < rows;) {
 #pragma HLS pipeline II = 1
 #pragma HLS loop_tripcount min = 1 max = 16384
-    const int i = at.row, c0 = at.first;
+    const int i = at.row, c0 = at.first, from = at.offset;
     step<kVectorLanes>(at, cols);
   max_lanes:
     for (int lane = 0; lane < kVectorLanes; ++lane) {
 #pragma HLS unroll
       const int c = c0 + lane;
       if (c < cols) {
-        const int32_t v = x[i * cols + c];
+        const int32_t v = x[from + c];
         most[c] = i == 0 || v > most[c] ? v : most[c];
         if (i + 1 == rows) out[c] = saturate<int32_t>(static_cast<int64_t>(most[c]) + residual[c]);
       }
     }
   }
 }
+
+// Of head_mean; of token_mean_slice (where the candidates begin: a constant in the unit); of token_score; of a lane of
+// pack_slice.
+constexpr Multiplier kHeadMeanMultipliers[] = {{27, 17}};
+constexpr Multiplier kTokenMeanMultipliers[] = {{9, 12}};
+constexpr Multiplier kTokenScoreMultipliers[] = {{17, 17}};
+constexpr Multiplier kPackMultipliers[] = {{21, 16}};
 
 // Costs. Lanes are values a cycle; in `select_count` they are comparators. All depend on counts alone.
 

@@ -14,7 +14,7 @@ namespace kernels {
 inline int32_t silu_q12(int16_t x) {
   const int32_t wide = x;
   const int16_t argument = saturate<int16_t>(int64_t{4} * wide);
-  const Int<33> product = static_cast<Int<33>>(static_cast<int64_t>(wide) * sigmoid_q16(argument));  // Q26
+  const Int<33> product = multiply<16, 17, 33>(wide, sigmoid_q16(argument));  // Q26
   return static_cast<int32_t>(round_shift(native(product), 14));
 }
 
@@ -45,6 +45,9 @@ void finish_silu_row(const Acc* acc, const Record* records, int record_step, int
   detail::silu_row(x, n, g);
   detail::gelu_rescale(g, n, multiplier2, shift2, out);
 }
+
+/// Of a lane, beside the rescaling, which is GELU's.
+constexpr Multiplier kSiluMultipliers[] = {{16, 17}};
 
 /// Sigmoid: magnitude, piece, sign; then the product and its rounding shift.
 constexpr int kSiluFunctionDepth = kReadDepth + 3 * kAddDepth + kMultiplyDepth + kShiftDepth;

@@ -26,13 +26,13 @@ static_assert((kExpOneQ24 >> kExpBits) == 0, "an exponential fits its type");
 
 /// exp(-d / 256) in Q24 for d in [0, 65535]: 2^-z times a parabola in the rest.
 inline uint32_t exp_q24(int32_t d) {
-  const Int<34> halvings = static_cast<Int<34>>(static_cast<Int<34>>(d) * kInvLn2Q16);
+  const Int<34> halvings = multiply<17, 18, 34>(d, kInvLn2Q16);
   const Int<10> z = static_cast<Int<10>>(halvings >> 24);
-  const Int<26> rest = static_cast<Int<26>>((d << 8) - static_cast<int32_t>(z) * static_cast<int32_t>(kLn2Q16));
+  const Int<26> rest = static_cast<Int<26>>((d << 8) - static_cast<int32_t>(multiply<10, 17, 26>(z, kLn2Q16)));
   const Int<18> t = static_cast<Int<18>>(static_cast<int32_t>(kExpVertexQ16) - static_cast<int32_t>(rest));
-  const UInt<34> square = static_cast<UInt<34>>(static_cast<int64_t>(t) * static_cast<int64_t>(t));
-  const UInt<42> scaled = static_cast<UInt<42>>((square >> 8) * static_cast<UInt<34>>(kExpScaleQ16));
-  const UInt<kExpBits> p = static_cast<UInt<kExpBits>>((scaled >> 16) + static_cast<UInt<42>>(kExpOffsetQ24));
+  const Int<35> square = multiply<18, 18, 35>(t, t);
+  const Int<42> scaled = multiply<26, 16, 42>(native(square) >> 8, kExpScaleQ16);
+  const UInt<kExpBits> p = static_cast<UInt<kExpBits>>((native(scaled) >> 16) + kExpOffsetQ24);
   const int halved = static_cast<int>(z) > 31 ? 31 : static_cast<int>(z);  // nothing is left from z = 25
   return static_cast<uint32_t>(p) >> halved;
 }
@@ -77,12 +77,12 @@ scores:
 #pragma HLS pipeline II = 1
 #pragma HLS unroll factor = kSoftmaxLanes
 #pragma HLS loop_tripcount min = 2 max = 256
-    const UInt<55> share = static_cast<UInt<55>>(static_cast<uint64_t>(e[i]) * static_cast<uint64_t>(reciprocal));
-    const UInt<33> q = static_cast<UInt<33>>(share >> 22);  // Q32; 1.0 itself has 33 bits
-    const UInt<49> weighed = static_cast<UInt<49>>(static_cast<uint64_t>(q) * delta2);
-    const UInt<50> scaled =
-        static_cast<UInt<50>>(static_cast<uint64_t>(weighed >> 15) * static_cast<uint64_t>(Range<Out>::max()));
-    out[i] = saturate<Out>(static_cast<int64_t>((scaled + (uint64_t{1} << 31)) >> 32));
+    const Int<56> share = multiply<26, 31, 56>(e[i], reciprocal);
+    const Int<34> q = static_cast<Int<34>>(native(share) >> 22);  // Q32; 1.0 itself has 33 bits
+    const Int<50> weighed = multiply<34, 17, 50>(q, delta2);
+    const Int<51> value = static_cast<Int<51>>(native(weighed) >> 15);
+    const Int<51> scaled = static_cast<Int<51>>((native(value) << 8 * sizeof(Out)) - native(value));  // times 2^b - 1
+    out[i] = saturate<Out>((native(scaled) + (int64_t{1} << 31)) >> 32);
   }
 }
 
@@ -99,6 +99,9 @@ void softmax_row(const int16_t* x, int n, uint16_t delta2, Out* out) {
       divide<kSoftmaxReciprocalBits, kSoftmaxSumBits>(uint64_t{1} << 54, sum);
   detail::row_scale(e, n, reciprocal, delta2, out);
 }
+
+/// Of a lane: the exponential, then the scaling.
+constexpr Multiplier kSoftmaxMultipliers[] = {{17, 18}, {10, 17}, {18, 18}, {26, 16}, {26, 31}, {34, 17}};
 
 /// Stages of the three passes beyond their beats. The lanes' maximum is a tree.
 constexpr int softmax_max_depth(int lanes) { return kReadDepth + ceil_log2(lanes) * kAddDepth; }

@@ -72,6 +72,30 @@ inline int64_t native(int64_t v) { return v; }
 
 #endif
 
+/// Operand widths of a multiplier, both signed (an unsigned operand counts one more).
+struct Multiplier {
+  int a_bits, b_bits;
+};
+
+/// The product of a value of kA bits and one of kB bits, both signed, which needs kProduct bits: the tool builds a
+/// multiplier of the operands' widths, not of their types in C. The lists of a header's multipliers (what
+/// docs/resources.md counts DSP slices from) have the same widths; a test compares them.
+template <int kA, int kB, int kProduct, class A, class B>
+inline Int<kProduct> multiply(A a, B b) {
+#pragma HLS inline
+  static_assert(kProduct <= kA + kB, "no product is wider than its operands together");
+  const Int<kA> left = static_cast<Int<kA>>(a);
+  const Int<kB> right = static_cast<Int<kB>>(b);
+#ifdef HEATVIT_AP_INT
+  const Int<kProduct> product = left * right;
+#else
+  const Int<kProduct> product =
+      static_cast<Int<kProduct>>(static_cast<Int<kProduct>>(left) * static_cast<Int<kProduct>>(right));
+#endif
+#pragma HLS bind_op variable = product op = mul impl = dsp
+  return product;
+}
+
 }  // namespace kernels
 }  // namespace heatvit
 

@@ -14,3 +14,4 @@
 #include "accel/kernels/sigmoid.h"
 #include "accel/kernels/silu.h"
 #include "accel/kernels/softmax.h"
+#include "accel/kernels/types.h"

@@ -5,9 +5,9 @@
 
 extern "C" void head_mean(const int16_t* x, int rows, int n, uint16_t multiplier, int shift, int8_t* out) {
 rows:
-  for (int r = 0; r < rows; ++r) {
+  for (int r = 0, at = 0; r < rows; ++r, at += n) {
 #pragma HLS loop_flatten
 #pragma HLS loop_tripcount min = 1 max = 4096
-    out[r] = heatvit::kernels::head_mean<int16_t>(x + r * n, n, multiplier, shift);
+    out[r] = heatvit::kernels::head_mean<int16_t>(x + at, n, multiplier, shift);
   }
 }

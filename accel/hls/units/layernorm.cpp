@@ -7,9 +7,9 @@
 extern "C" void layernorm(const int16_t* x, const uint64_t* records, int rows, int n, int shift, uint64_t epsilon,
                           int8_t* out) {
 rows:
-  for (int r = 0; r < rows; ++r) {
+  for (int r = 0, at = 0; r < rows; ++r, at += n) {
 #pragma HLS dataflow
 #pragma HLS loop_tripcount min = 1 max = 256
-    heatvit::kernels::layernorm_row<int16_t, uint64_t>(x + r * n, n, records, shift, epsilon, out + r * n);
+    heatvit::kernels::layernorm_row<int16_t, uint64_t>(x + at, n, records, shift, epsilon, out + at);
   }
 }

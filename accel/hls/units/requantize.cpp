@@ -10,10 +10,10 @@ namespace kernels = heatvit::kernels;
 extern "C" void requantize(const int32_t* acc, const uint64_t* records, int rows, int n, int relu, int8_t* out) {
   const int64_t floor = relu != 0 ? 0 : -(int64_t{1} << 62);
 rows:
-  for (int r = 0; r < rows; ++r) {
+  for (int r = 0, at = 0; r < rows; ++r, at += n) {
 #pragma HLS loop_flatten
 #pragma HLS loop_tripcount min = 1 max = 256
-    kernels::detail::finish_linear<1, false, int8_t, uint64_t>(acc + r * n, records, n, out, floor, out + r * n);
+    kernels::detail::finish_linear<1, false, int8_t, uint64_t>(acc + at, records, n, out, floor, out + at);
   }
 }
 
@@ -22,10 +22,9 @@ extern "C" void requantize_residual(const int32_t* acc, const uint64_t* records,
                                     int n, int16_t* out) {
   const int64_t floor = -(int64_t{1} << 62);
 rows:
-  for (int r = 0; r < rows; ++r) {
+  for (int r = 0, at = 0; r < rows; ++r, at += n) {
 #pragma HLS loop_flatten
 #pragma HLS loop_tripcount min = 1 max = 256
-    kernels::detail::finish_linear<1, true, int16_t, uint64_t>(acc + r * n, records, n, residual + r * n, floor,
-                                                               out + r * n);
+    kernels::detail::finish_linear<1, true, int16_t, uint64_t>(acc + at, records, n, residual + at, floor, out + at);
   }
 }

@@ -9,19 +9,19 @@ namespace kernels = heatvit::kernels;
 /// Probabilities in 1/255.
 extern "C" void softmax(const int16_t* x, int rows, int n, uint16_t delta2, uint8_t* out) {
 rows:
-  for (int r = 0; r < rows; ++r) {
+  for (int r = 0, at = 0; r < rows; ++r, at += n) {
 #pragma HLS dataflow
 #pragma HLS loop_tripcount min = 1 max = 256
-    kernels::softmax_row<uint8_t>(x + r * n, n, delta2, out + r * n);
+    kernels::softmax_row<uint8_t>(x + at, n, delta2, out + at);
   }
 }
 
 /// In 1/65535: CLS attention and the selector's classifier.
 extern "C" void softmax_wide(const int16_t* x, int rows, int n, uint16_t delta2, uint16_t* out) {
 rows:
-  for (int r = 0; r < rows; ++r) {
+  for (int r = 0, at = 0; r < rows; ++r, at += n) {
 #pragma HLS dataflow
 #pragma HLS loop_tripcount min = 1 max = 256
-    kernels::softmax_row<uint16_t>(x + r * n, n, delta2, out + r * n);
+    kernels::softmax_row<uint16_t>(x + at, n, delta2, out + at);
   }
 }

@@ -5,9 +5,9 @@
 
 extern "C" void token_score(const uint16_t* keep, const uint16_t* weight, int tokens, int heads, uint32_t* scores) {
 tokens:
-  for (int t = 0; t < tokens; ++t) {
+  for (int t = 0, at = 0; t < tokens; ++t, at += heads) {
 #pragma HLS dataflow
 #pragma HLS loop_tripcount min = 1 max = 256
-    scores[t] = heatvit::kernels::token_score(keep + 2 * t * heads, weight + t * heads, heads);
+    scores[t] = heatvit::kernels::token_score(keep + 2 * at, weight + at, heads);
   }
 }

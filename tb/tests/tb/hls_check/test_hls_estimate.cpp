@@ -80,14 +80,14 @@ TEST(HlsEstimate, AMissingPragmaShows) {
       {"head_mean", "accel/hls/units/head_mean.cpp", "#pragma HLS loop_flatten", 0},
       {"random_scores", "accel/kernels/selector.h", "#pragma HLS pipeline", 2},
       {"token_select_count", "accel/kernels/selector.h", "#pragma HLS pipeline", 3},
-      {"token_select_count", "accel/kernels/selector.h", "#pragma HLS unroll\n", 0},
+      {"token_select_count", "accel/kernels/selector.h", "#pragma HLS unroll\n", 1},
       {"token_select_threshold", "accel/kernels/selector.h", "#pragma HLS unroll factor = kSelectLanes", 0},
       {"token_pack", "accel/kernels/selector.h", "#pragma HLS pipeline", 5},
-      {"token_pack", "accel/kernels/selector.h", "#pragma HLS unroll\n", 1},
+      {"token_pack", "accel/kernels/selector.h", "#pragma HLS unroll\n", 2},
       {"token_mean", "accel/kernels/selector.h", "#pragma HLS pipeline", 8},
-      {"token_mean", "accel/kernels/selector.h", "#pragma HLS unroll\n", 2},
+      {"token_mean", "accel/kernels/selector.h", "#pragma HLS unroll\n", 3},
       {"column_max", "accel/kernels/selector.h", "#pragma HLS pipeline", 10},
-      {"column_max", "accel/kernels/selector.h", "#pragma HLS unroll\n", 3}};
+      {"column_max", "accel/kernels/selector.h", "#pragma HLS unroll\n", 4}};
   const Extents call{197, 139, 192};
   for (const Deletion& d : deletions) {
     HlsEstimate whole(source, {}), cut(without(d.file, d.pragma, d.occurrence), {});
