@@ -41,24 +41,37 @@ UnitCall tile_call(const int8_t* a, int a_pitch, const int8_t* b, const OperandB
   return call;
 }
 
+/// What multiplies: the kernel for 16-bit operands, what is fastest on the host for bytes.
+struct Host {
+  HostPath path;
+  HostGemm& gemm;
+};
+
 template <class A, class B, class Acc>
-void multiply_head(const A* a, int a_pitch, const B* b, const OperandB& how, Acc* c, int c_pitch, const Tile& t) {
+void multiply_head(const Host& host, const A* a, int a_pitch, const B* b, const OperandB& how, Acc* c, int c_pitch,
+                   const Tile& t) {
   const int b_pitch = static_cast<int>(how.layout.pitch);
-  if (how.rows_are_k)
-    kernels::gemm_tile_kn(a, a_pitch, b, b_pitch, c, c_pitch, t.m, t.k, t.n, t.k0 == 0);
-  else
-    kernels::gemm_tile_nk(a, a_pitch, b, b_pitch, c, c_pitch, t.m, t.k, t.n, t.k0 == 0);
+  if constexpr (sizeof(A) == 1) {
+    host.gemm.multiply(host.path, a, b, c, {t.m, t.k, t.n, a_pitch, b_pitch, c_pitch, how.rows_are_k, t.k0 == 0});
+  } else {
+    on_host(host.path, [&] {
+      if (how.rows_are_k)
+        kernels::gemm_tile_kn(a, a_pitch, b, b_pitch, c, c_pitch, t.m, t.k, t.n, t.k0 == 0);
+      else
+        kernels::gemm_tile_nk(a, a_pitch, b, b_pitch, c, c_pitch, t.m, t.k, t.n, t.k0 == 0);
+    });
+  }
 }
 
 /// The same, told to the tap with what was in the accumulators before.
-void multiply_tapped(const int8_t* a, int a_pitch, const int8_t* b, const OperandB& how, int32_t* c, const Tile& t,
-                     const TapPoint& tap) {
+void multiply_tapped(const Host& host, const int8_t* a, int a_pitch, const int8_t* b, const OperandB& how, int32_t* c,
+                     const Tile& t, const TapPoint& tap) {
   const auto m = static_cast<size_t>(t.m), n = static_cast<size_t>(t.n);
   UnitCall call = tile_call(a, a_pitch, b, how, t);
   const std::vector<int32_t> zeros(m * n);
   call.arrays.push_back(t.k0 == 0 ? tap_array("c_before", false, zeros.data(), zeros.size())
                                   : tap_matrix("c_before", false, c, m, n, t.out_n));
-  multiply_head(a, a_pitch, b, how, c, t.out_n, t);
+  multiply_head(host, a, a_pitch, b, how, c, t.out_n, t);
   call.arrays.push_back(tap_matrix("c", true, c, m, n, t.out_n));
   tap.take(call);
 }
@@ -172,6 +185,7 @@ void PeArray::multiply_as(const Job& job, const Tile& t, const SlotView& a, cons
     from = rows;
     from_a = {static_cast<uint32_t>(t.k), 0};
   }
+  const Host host{path_, gemm_};
   const OperandB from_b{in_elements(b.layout, sizeof(B)), c.layout_b == isa::LayoutB::kRowsK};
   for (int h = 0; h < t.heads; ++h) {
     const A* head_a = from + static_cast<size_t>(h) * from_a.head_step;
@@ -180,11 +194,11 @@ void PeArray::multiply_as(const Job& job, const Tile& t, const SlotView& a, cons
     const int a_pitch = static_cast<int>(from_a.pitch);
     if constexpr (std::is_same_v<A, int8_t>) {
       if (ports_.tap.tapped("pe_array_tile")) {
-        multiply_tapped(head_a, a_pitch, head_b, from_b, out, t, ports_.tap);
+        multiply_tapped(host, head_a, a_pitch, head_b, from_b, out, t, ports_.tap);
         continue;
       }
     }
-    multiply_head(head_a, a_pitch, head_b, from_b, out, t.out_n, t);
+    multiply_head(host, head_a, a_pitch, head_b, from_b, out, t.out_n, t);
   }
 }
 

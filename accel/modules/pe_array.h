@@ -13,6 +13,8 @@
 #include "accel/isa/hardware.h"
 #include "accel/modules/clock.h"
 #include "accel/modules/config.h"
+#include "accel/modules/host_gemm.h"
+#include "accel/modules/host_path.h"
 #include "accel/modules/job_queue.h"
 #include "accel/modules/process_guard.h"
 #include "accel/modules/run_record.h"
@@ -60,6 +62,8 @@ class PeArray : public sc_core::sc_module {
   const DebugConfig debug_;
   const bool functional_;
   const Ports ports_;
+  const HostPath path_ = host_path();
+  HostGemm gemm_;
   size_t weights_held_ = 0;                 // tiles of B in use
   uint64_t uses_ = 0;                       // of input slots, for the early-release fault
   std::vector<uint8_t> unfolded_;           // im2col rows of one tile

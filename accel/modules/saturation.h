@@ -23,15 +23,24 @@ bool fits(int64_t value) {
   return value >= kernels::Range<T>::min() && value <= kernels::Range<T>::max();
 }
 
-/// How many of the values outside (low, high) are `clamped`, by their index.
+/// How many of the values outside (low, high) are `clamped`, by their index. Most blocks have no value at a limit:
+/// their least and largest one tell, without a branch a value.
 template <class T, class Clamped>
 uint64_t count_beyond(const T* out, int n, int64_t low, int64_t high, Clamped clamped) {
-  bool any = false;  // a pass without a branch, which vectorises; the rest is rare
+  constexpr int kBlock = 64;
   const auto bottom = static_cast<T>(low), top = static_cast<T>(high);
-  for (int i = 0; i < n; ++i) any |= (out[i] <= bottom) | (out[i] >= top);
   uint64_t count = 0;
-  for (int i = 0; any && i < n; ++i)
-    if ((out[i] <= bottom || out[i] >= top) && clamped(i)) ++count;
+  for (int begin = 0; begin < n; begin += kBlock) {
+    const int end = begin + kBlock < n ? begin + kBlock : n;
+    T least = out[begin], largest = out[begin];
+    for (int i = begin; i < end; ++i) {
+      least = out[i] < least ? out[i] : least;
+      largest = out[i] > largest ? out[i] : largest;
+    }
+    if (least > bottom && largest < top) continue;
+    for (int i = begin; i < end; ++i)
+      if ((out[i] <= bottom || out[i] >= top) && clamped(i)) ++count;
+  }
   return count;
 }
 

@@ -226,12 +226,11 @@ void VectorUnit::compute_row(const Job& job, const Tile& tile, int row, int head
       if (c.c_type == Element::kInt16) return finish_function<int16_t>(job, acc, records, step, n, out);
       return finish_function<int8_t>(job, acc, records, step, n, out);
     case Activation::kSigmoid:
-      return kernels::finish_sigmoid_row(acc, records, step, n, reinterpret_cast<uint16_t*>(out));
+      return on_host(path_,
+                     [&] { kernels::finish_sigmoid_row(acc, records, step, n, reinterpret_cast<uint16_t*>(out)); });
     case Activation::kSoftmax:
       score_row_.resize(static_cast<size_t>(n));
-      kernels::finish_linear_row<int16_t>(acc, records, step, n, nullptr, false, score_row_.data());
-      ports_.record.saturated_of_command[job.index] +=
-          saturated_linear<int16_t>(acc, records, step, n, nullptr, false, score_row_.data());
+      finish_linear<int16_t>(job, acc, records, step, n, nullptr, reinterpret_cast<uint8_t*>(score_row_.data()));
       return softmax_scores(job, score_row_.data(), row, head, n, out);
     default: break;
   }
@@ -249,17 +248,23 @@ void VectorUnit::finish_function(const Job& job, const Acc* acc, const isa::Chan
                                  uint8_t* out) {
   const isa::Command& c = job.command;
   auto* to = reinterpret_cast<Out*>(out);
-  const auto count = [&](auto function) {
-    ports_.record.saturated_of_command[job.index] +=
-        saturated_function(acc, records, step, n, c.multiplier2, c.shift2, function, to);
-  };
+  const uint16_t delta = c.delta, multiplier = c.multiplier2;
+  const int shift = c.shift2;
+  uint64_t saturated = 0;
   if (c.activation == Activation::kGelu) {
-    kernels::finish_gelu_row(acc, records, step, n, c.delta, c.multiplier2, c.shift2, to);
-    count([&](int16_t x) { return kernels::gelu_q12(x, c.delta); });
+    saturated = on_host(path_, [&] {
+      kernels::finish_gelu_row(acc, records, step, n, delta, multiplier, shift, to);
+      return saturated_function(
+          acc, records, step, n, multiplier, shift, [delta](int16_t x) { return kernels::gelu_q12(x, delta); }, to);
+    });
   } else {
-    kernels::finish_silu_row(acc, records, step, n, c.multiplier2, c.shift2, to);
-    count(kernels::silu_q12);
+    saturated = on_host(path_, [&] {
+      kernels::finish_silu_row(acc, records, step, n, multiplier, shift, to);
+      return saturated_function(
+          acc, records, step, n, multiplier, shift, [](int16_t x) { return kernels::silu_q12(x); }, to);
+    });
   }
+  ports_.record.saturated_of_command[job.index] += saturated;
 }
 
 template <class T, class Acc>
@@ -268,17 +273,20 @@ void VectorUnit::finish_linear(const Job& job, const Acc* acc, const isa::Channe
   const bool relu = job.command.activation == Activation::kRelu;
   const auto* added = reinterpret_cast<const T*>(residual);
   auto* to = reinterpret_cast<T*>(out);
-  kernels::finish_linear_row<T>(acc, records, step, n, added, relu, to);
-  ports_.record.saturated_of_command[job.index] += saturated_linear<T>(acc, records, step, n, added, relu, to);
+  ports_.record.saturated_of_command[job.index] += on_host(path_, [&] {
+    kernels::finish_linear_row<T>(acc, records, step, n, added, relu, to);
+    return saturated_linear<T>(acc, records, step, n, added, relu, to);
+  });
 }
 
 void VectorUnit::softmax_scores(const Job& job, const int16_t* scores, int row, int head, int n, uint8_t* out) {
   const isa::Command& c = job.command;
   const bool wide = c.c_type == Element::kUint16;
+  const uint16_t delta = c.delta;
   if (wide)
-    kernels::softmax_row(scores, n, c.delta, reinterpret_cast<uint16_t*>(out));
+    on_host(path_, [&] { kernels::softmax_row(scores, n, delta, reinterpret_cast<uint16_t*>(out)); });
   else
-    kernels::softmax_row(scores, n, c.delta, out);
+    on_host(path_, [&] { kernels::softmax_row(scores, n, delta, out); });
   if (const char* unit = wide ? "softmax_wide" : "softmax"; ports_.tap.tapped(unit)) {
     const auto count = static_cast<size_t>(n);
     ports_.tap.take({unit,
@@ -331,13 +339,17 @@ void VectorUnit::normalise(const Job& job, const Chunk& k, const In* in, const i
     const In* x = in + r * columns;
     if (c.c_type == Element::kInt16) {
       auto* out16 = reinterpret_cast<int16_t*>(out) + r * columns;
-      kernels::layernorm_row(x, k.columns, records, c.shift2, c.epsilon, out16);
-      saturated += saturated_layernorm(x, k.columns, records, c.shift2, c.epsilon, out16);
+      saturated += on_host(path_, [&] {
+        kernels::layernorm_row(x, k.columns, records, c.shift2, c.epsilon, out16);
+        return saturated_layernorm(x, k.columns, records, c.shift2, c.epsilon, out16);
+      });
       continue;
     }
     auto* out8 = reinterpret_cast<int8_t*>(out) + r * columns;
-    kernels::layernorm_row(x, k.columns, records, c.shift2, c.epsilon, out8);
-    saturated += saturated_layernorm(x, k.columns, records, c.shift2, c.epsilon, out8);
+    saturated += on_host(path_, [&] {
+      kernels::layernorm_row(x, k.columns, records, c.shift2, c.epsilon, out8);
+      return saturated_layernorm(x, k.columns, records, c.shift2, c.epsilon, out8);
+    });
     if constexpr (std::is_same_v<In, int16_t>)
       if (ports_.tap.tapped("layernorm")) tap_layernorm(c, x, records, columns, out8);
   }

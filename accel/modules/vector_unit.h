@@ -10,6 +10,7 @@
 
 #include "accel/modules/clock.h"
 #include "accel/modules/config.h"
+#include "accel/modules/host_path.h"
 #include "accel/modules/job_queue.h"
 #include "accel/modules/plan.h"
 #include "accel/modules/process_guard.h"
@@ -86,6 +87,7 @@ class VectorUnit : public sc_core::sc_module {
   const VectorConfig config_;
   const bool functional_;
   const Ports ports_;
+  const HostPath path_ = host_path();
   size_t records_held_ = 0;  // slots in use
   std::vector<int16_t> score_row_;
   std::vector<uint16_t> wide_row_;

@@ -96,12 +96,15 @@ namespace {
 
 /// One row, in the type that the command says.
 template <class In>
-void normalise(const isa::Command& c, const In* row, const isa::NormRecord* records, uint8_t* out) {
+void normalise(modules::HostPath path, const isa::Command& c, const In* row, const isa::NormRecord* records,
+               uint8_t* out) {
   const int n = c.n.fixed;
   if (c.c_type == isa::Element::kInt16)
-    kernels::layernorm_row(row, n, records, c.shift2, c.epsilon, reinterpret_cast<int16_t*>(out));
+    modules::on_host(
+        path, [&] { kernels::layernorm_row(row, n, records, c.shift2, c.epsilon, reinterpret_cast<int16_t*>(out)); });
   else
-    kernels::layernorm_row(row, n, records, c.shift2, c.epsilon, reinterpret_cast<int8_t*>(out));
+    modules::on_host(
+        path, [&] { kernels::layernorm_row(row, n, records, c.shift2, c.epsilon, reinterpret_cast<int8_t*>(out)); });
 }
 
 }  // namespace
@@ -141,9 +144,9 @@ void HostCpu::layernorm(uint32_t index, uint32_t tokens) {
         const uint8_t* row = rows_.data() + size_t{r} * row_bytes;
         uint8_t* out = normed_.data() + size_t{r} * out_bytes;
         if (wide)
-          normalise(c, reinterpret_cast<const int16_t*>(row), norm, out);
+          normalise(path_, c, reinterpret_cast<const int16_t*>(row), norm, out);
         else
-          normalise(c, reinterpret_cast<const int8_t*>(row), norm, out);
+          normalise(path_, c, reinterpret_cast<const int8_t*>(row), norm, out);
       }
     }
     const double lines = (double{1} * count * row_bytes + count * out_bytes) / 64.0;

@@ -16,6 +16,7 @@
 #include "accel/isa/program.h"
 #include "accel/modules/burst_train.h"
 #include "accel/modules/clock.h"
+#include "accel/modules/host_path.h"
 #include "accel/modules/process_guard.h"
 #include "accel/soc/config.h"
 #include "accel/soc/driver/heatvit_driver.h"
@@ -65,6 +66,7 @@ class HostCpu : public sc_core::sc_module {
 
   CpuConfig config_;
   const bool functional_, by_tile_;
+  const modules::HostPath path_ = modules::host_path();
   std::function<void(size_t)> on_start_;
   modules::ProcessGuard guard_;
   const isa::Program* program_ = nullptr;

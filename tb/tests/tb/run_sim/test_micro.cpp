@@ -14,6 +14,7 @@
 #include <set>
 #include <sstream>
 
+#include "accel/modules/host_path.h"
 #include "models/preprocess/image.h"
 #include "models/quant/prepare.h"
 #include "models/reference/integer_executor.h"
@@ -233,6 +234,18 @@ TEST_F(MicroProgram, AQuantisedFileGivesTheSameAnswersPrunedAndNot) {
     EXPECT_EQ(pruned_again["images"][i]["top5"], pruned["images"][i]["top5"]) << i;
     EXPECT_EQ(pruned_again["images"][i]["kept_counts"], pruned["images"][i]["kept_counts"]) << i;
   }
+}
+
+TEST_F(MicroProgram, EveryPathOfTheHostGivesTheSameAnswers) {
+  const json best = run({"--limit", "8"}), best16 = run({"--limit", "2", "--numerics.bits", "16"});
+  for (const modules::HostPath path : modules::host_paths()) {
+    setenv("HEATVIT_KERNELS", std::string(name_of(path)).c_str(), 1);
+    EXPECT_EQ(run({"--limit", "8"})["images"], best["images"]) << name_of(path);
+    EXPECT_EQ(run({"--limit", "2", "--numerics.bits", "16"})["images"], best16["images"]) << name_of(path);
+  }
+  setenv("HEATVIT_KERNELS", "sse9", 1);
+  tests::expect_refused({"--model", "deit-micro"}, "'sse9' is none of those that this machine has: portable");
+  unsetenv("HEATVIT_KERNELS");
 }
 
 }  // namespace

@@ -1,0 +1,34 @@
+// The PE array's products on the machine that simulates, byte operands into int32, as fast as its instructions allow
+// (host_path.h). What is computed is kernels::gemm_tile_nk and _kn, which the portable path calls; the others put both
+// operands in the order that their instructions want first.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "accel/modules/host_path.h"
+
+namespace heatvit::modules {
+
+/// A tile of a product, pitches in elements: C = (first ? 0 : C) + A B, A m x k, C m x n.
+struct ProductShape {
+  int m = 0, k = 0, n = 0;
+  int a_pitch = 0, b_pitch = 0, c_pitch = 0;
+  bool rows_are_k = false;  // b[k][n]; else b[n][k]
+  bool first = true;
+};
+
+class HostGemm {
+ public:
+  void multiply(HostPath path, const int8_t* a, const int8_t* b, int32_t* c, const ProductShape& shape);
+  void multiply(HostPath path, const uint8_t* a, const int8_t* b, int32_t* c, const ProductShape& shape);
+
+ private:
+  template <class A>
+  void multiply_as(HostPath path, const A* a, const int8_t* b, int32_t* c, const ProductShape& shape);
+
+  std::vector<uint8_t> a_, b_;       // operands in the path's order
+  std::vector<int32_t> correction_;  // of outputs, where activations are shifted to be unsigned
+};
+
+}  // namespace heatvit::modules
