@@ -109,7 +109,7 @@ rows:
 #pragma HLS pipeline II = 1
 #pragma HLS loop_tripcount min = 1 max = 288
       const uint32_t at = start + static_cast<uint32_t>(j) * per_row + static_cast<uint32_t>(i) * per_column;
-      b[j][i] = j < n && i < k ? weights[at] : int8_t{0};
+      b[j][i] = j < n && i < k ? load_byte(weights, at) : int8_t{0};
     }
   }
 }

@@ -49,11 +49,25 @@ bool within_buffers(const Job& job) {
   }
 }
 
+/// In DDR, or, all rows of all heads, in the memory on chip that this bitstream has.
+bool reachable(const Matrix& x, int rows, int heads) {
+  if (!isa::on_chip(x.address)) return true;
+  const uint64_t last = uint64_t{x.address - isa::kChipBase} + static_cast<uint64_t>(heads - 1) * x.head_stride +
+                        static_cast<uint64_t>(rows - 1) * x.pitch;
+  return last < kChipBytes;
+}
+
+bool reachable(const Job& job) {
+  const int rows = larger(job.m, job.tokens);
+  return reachable(job.a, rows, job.heads) && reachable(job.c, rows, job.heads) && reachable(job.r, rows, job.heads) &&
+         reachable(job.b, larger(job.n, job.k), job.heads);
+}
+
 /// Why a command does not run; kDone: it does.
 int refusal(const Job& job) {
   if (!runnable(job)) return kBadCommand;
   if (job.batch) return kNoBatch;
-  if (isa::on_chip(job.a.address) || isa::on_chip(job.c.address) || isa::on_chip(job.r.address)) return kNoChipMemory;
+  if (!reachable(job)) return kNoChipMemory;
   if (job.opcode == isa::Opcode::kGemm && isa::type_of_b(job.a_type) != isa::Element::kInt8) return kOperandWidth;
   return within_buffers(job) ? kDone : kTooLarge;
 }
@@ -102,12 +116,16 @@ extern "C" int heatvit_top(const int8_t* activations, const int8_t* weights, int
 #pragma HLS interface mode = m_axi port = weights bundle = weights offset = slave max_widen_bitwidth = 128
 #pragma HLS interface mode = m_axi port = results bundle = results offset = slave max_widen_bitwidth = 128
 #pragma HLS interface mode = m_axi port = commands bundle = commands offset = slave max_widen_bitwidth = 128
-#pragma HLS interface mode = s_axilite port = list_base bundle = control
-#pragma HLS interface mode = s_axilite port = list_count bundle = control
-#pragma HLS interface mode = s_axilite port = tokens bundle = control
-#pragma HLS interface mode = s_axilite port = seed bundle = control
-#pragma HLS interface mode = s_axilite port = kept bundle = control
-#pragma HLS interface mode = s_axilite port = stages bundle = control
+#pragma HLS interface mode = s_axilite port = activations bundle = control offset = 32
+#pragma HLS interface mode = s_axilite port = weights bundle = control offset = 48
+#pragma HLS interface mode = s_axilite port = results bundle = control offset = 64
+#pragma HLS interface mode = s_axilite port = commands bundle = control offset = 80
+#pragma HLS interface mode = s_axilite port = list_base bundle = control offset = 96
+#pragma HLS interface mode = s_axilite port = list_count bundle = control offset = 104
+#pragma HLS interface mode = s_axilite port = tokens bundle = control offset = 112
+#pragma HLS interface mode = s_axilite port = seed bundle = control offset = 120
+#pragma HLS interface mode = s_axilite port = kept bundle = control offset = 160
+#pragma HLS interface mode = s_axilite port = stages bundle = control offset = 128
 #pragma HLS interface mode = s_axilite port = return bundle = control
   namespace top = heatvit::hls;  // the vendor has a namespace hls, too
   top::SelectorState state;

@@ -69,7 +69,7 @@ copied_rows:
     for (int j = 0; j < job.n; ++j) {
 #pragma HLS pipeline II = 1
 #pragma HLS loop_tripcount min = 1 max = 4096
-      results[address_of(job.c, 0, i, j)] = activations[address_of(job.a, 0, i, j)];
+      store_byte(results, address_of(job.c, 0, i, j), load_byte(activations, address_of(job.a, 0, i, j)));
     }
   }
 }
@@ -83,10 +83,10 @@ mean_rows:
     int8_t narrow[kernels::kMaxRow];
     if (job.a_type == isa::Element::kInt16) {
       load_row<int16_t>(activations, at, job.n, wide);
-      results[address_of(job.c, 0, i, 0)] = kernels::head_mean(wide, job.n, job.multiplier, job.shift);
+      store_byte(results, address_of(job.c, 0, i, 0), kernels::head_mean(wide, job.n, job.multiplier, job.shift));
     } else {
       load_row<int8_t>(activations, at, job.n, narrow);
-      results[address_of(job.c, 0, i, 0)] = kernels::head_mean(narrow, job.n, job.multiplier, job.shift);
+      store_byte(results, address_of(job.c, 0, i, 0), kernels::head_mean(narrow, job.n, job.multiplier, job.shift));
     }
   }
 }

@@ -28,6 +28,8 @@ constexpr int kTileM = 197;  // buffer tiles, elements
 constexpr int kTileK = 192;
 constexpr int kTileN = 192;
 
+constexpr int kChipKib = 0;  // memory on chip for the residual stream and attention; 0: none
+
 constexpr int kVectorLanes = 16;                                     // values a cycle of the vector unit
 constexpr int kSoftmaxLanes = 16, kGeluLanes = 16, kNormLanes = 16;  // of softmax; GELU, SiLU; LayerNorm
 constexpr int kSelectLanes = 16;                                     // comparators of the token selector

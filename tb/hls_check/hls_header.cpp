@@ -27,12 +27,15 @@ void check(const soc::SocConfig& c) {
 
 std::vector<HlsConstant> hls_constants(const soc::SocConfig& c) {
   const isa::AcceleratorConfig& a = c.accel;
+  // "auto" is on where a network lets it: a bitstream is for any of them.
+  const bool chip = a.has_chip_memory() || c.automatic.fuse_attention || c.automatic.residual_on_chip;
   return {{"kTh", a.th, "groups of the PE array"},
           {"kTi", a.ti, "inputs of a group, a cycle"},
           {"kTo", a.to, "outputs of a group, a cycle"},
           {"kTileM", a.tile_m, "buffer tiles, elements"},
           {"kTileK", a.tile_k, "input channels"},
           {"kTileN", a.tile_n, "output channels"},
+          {"kChipKib", chip ? a.chip_kib : 0, "memory on chip; 0: none"},
           {"kVectorLanes", c.vector.lanes, "values a cycle of the vector unit"},
           {"kSoftmaxLanes", c.vector.softmax(), "of them for softmax"},
           {"kGeluLanes", c.vector.gelu(), "for GELU and SiLU"},

@@ -39,7 +39,7 @@ const std::map<std::string, Options>& grammar() {
         {"port", kNeedName},
         {"bundle", kName},
         {"depth", kNumber},
-        {"offset", kName},
+        {"offset", kNumber},
         {"clock", kName},
         {"num_read_outstanding", kNumber},
         {"num_write_outstanding", kNumber},
@@ -183,6 +183,7 @@ std::vector<std::string> constants_in(const Pragma& pragma) {
   for (const auto& [name, value] : pragma.options) {
     const auto option = found->second.find(name);
     if (option == found->second.end() || option->second.kind != OptionKind::kNumber || !is_name(value)) continue;
+    if (name == "offset" && (value == "slave" || value == "direct" || value == "off")) continue;  // of a master
     names.push_back(value.substr(value.rfind(':') == std::string::npos ? 0 : value.rfind(':') + 1));
   }
   return names;

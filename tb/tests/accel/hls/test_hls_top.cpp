@@ -149,6 +149,22 @@ TEST(HlsTop, ChainsAndKeptSums) {
     EXPECT_EQ(compare(model, hw, pruning, random_image(4)), "");
 }
 
+// Residual stream, scores and probabilities in the memory on chip: where the bitstream has one.
+TEST(HlsTop, ChipMemory) {
+  const zoo::ModelSpec spec = small_spec();
+  const network::QuantModel model = network::random_quant_model(spec, 7, true);
+  isa::AcceleratorConfig hw = synthesised();
+  hw.chip_kib = kernels::kChipKib == 0 ? 512 : kernels::kChipKib;
+  hw.residual_on_chip = hw.fuse_attention = true;
+  hw.softmax = isa::SoftmaxPlacement::kFused;
+  const Pruning pruning = pruning_of(spec, Scorer::kHeatvit, {150, 80});
+  if (kernels::kChipKib > 0) {
+    EXPECT_EQ(compare(model, hw, pruning, random_image(4)), "");
+  } else {
+    EXPECT_EQ(run_top(lower::lower(spec, hw, pruning, &model), random_image(4), 1).status, hls::kNoChipMemory);
+  }
+}
+
 TEST(HlsTop, RefusesMoreTokensThanItHolds) {
   zoo::ModelSpec spec = small_spec();
   spec.registers = 60;  // 257 tokens
