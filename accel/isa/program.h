@@ -15,6 +15,7 @@ struct Region {
   std::string name;
   uint32_t address = 0;
   uint32_t bytes = 0;
+  bool filled = false;  // with data, from the start on
 };
 
 struct Program {

@@ -64,6 +64,7 @@ void MemoryMap::fill(const Region& region, const void* data, uint64_t bytes) {
   if (bytes > region.bytes)
     throw std::logic_error("region " + region.name + " has " + std::to_string(region.bytes) + " bytes, " +
                            std::to_string(bytes) + " are written");
+  for (Region& known : regions_) known.filled = known.filled || known.address == region.address;
   if (content_.size() < region.address + bytes) content_.resize(region.address + bytes);
   std::memcpy(content_.data() + region.address, data, bytes);
 }

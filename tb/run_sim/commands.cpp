@@ -32,6 +32,8 @@ constexpr Subcommand kSubcommands[] = {
     {"mem", "the memory alone, under a trace or under fabric masters", mem_command},
     {"hls-config", "the C++ header that fixes the sizes of a synthesis", hls_config_command},
     {"hls-estimate", "cycles of the synthesised units beside what the modules charge", hls_estimate_command},
+    {"export", "all that a board needs to run an image, and what it must give", export_command},
+    {"import-result", "what a board wrote back, checkpoint by checkpoint", import_result_command},
     {"import", "a published checkpoint as a file of our own, with its network's description", import_command},
     {"quantize", "the quantised model that the accelerator runs", quantize_command},
     {"disasm", "command list and memory map of a model", disasm_command},

@@ -23,6 +23,8 @@ int sweep_command(const Arguments& arguments);
 int pareto_command(const Arguments& arguments);
 int hls_config_command(const Arguments& arguments);
 int hls_estimate_command(const Arguments& arguments);
+int export_command(const Arguments& arguments);
+int import_result_command(const Arguments& arguments);
 int report_command(const Arguments& arguments);
 int compare_command(const Arguments& arguments);
 int rerun_command(const Arguments& arguments);
