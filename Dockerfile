@@ -3,8 +3,8 @@
 FROM debian:12 AS build
 RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
     g++ cmake ninja-build pkg-config git dpkg-dev file gzip python3 python3-dev pybind11-dev libsystemc-dev \
-    libboost-program-options-dev libspdlog-dev nlohmann-json3-dev libjpeg62-turbo-dev libpng-dev libstb-dev libjs-chart.js \
-    libsqlite3-dev libpagmo-dev
+    libboost-program-options-dev libspdlog-dev nlohmann-json3-dev libjpeg62-turbo-dev libpng-dev libwebp-dev libtiff-dev libstb-dev \
+    libjs-chart.js libsqlite3-dev libpagmo-dev
 COPY . /source
 WORKDIR /source
 RUN cmake --preset package && cmake --build --preset package && cpack --config build/package/CPackConfig.cmake -B /packages

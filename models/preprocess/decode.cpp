@@ -89,7 +89,20 @@ void expect_sane(const std::string& path, const Picture& picture) {
 }
 
 [[noreturn]] void no_image(const std::string& path, const std::string& reason) {
-  throw InputError(path + ": no image that can be decoded (" + reason + "; allowed: JPEG, PNG, BMP)");
+  throw InputError(path + ": no image that can be decoded (" + reason + "; allowed: JPEG, PNG, WebP, TIFF, BMP)");
+}
+
+using Decoder = bool (*)(const std::vector<uint8_t>&, SizeCheck, Picture&, std::string&);
+
+/// By the file's first bytes; nullptr: of none.
+Decoder decoder_of(const std::vector<uint8_t>& bytes) {
+  if (starts_with(bytes, {0xFF, 0xD8, 0xFF})) return decode_jpeg;
+  if (starts_with(bytes, {0x89, 'P', 'N', 'G', '\r', '\n', 0x1A, '\n'})) return decode_png;
+  const bool container = bytes.size() >= 12 && std::equal(bytes.begin() + 8, bytes.begin() + 12, "WEBP");
+  if (container && starts_with(bytes, {'R', 'I', 'F', 'F'})) return decode_webp;
+  const bool tiff = starts_with(bytes, {'I', 'I', '*', 0}) || starts_with(bytes, {'M', 'M', 0, '*'}) ||
+                    starts_with(bytes, {'I', 'I', '+', 0}) || starts_with(bytes, {'M', 'M', 0, '+'});
+  return tiff ? decode_tiff : nullptr;
 }
 
 Picture decode_bmp(const std::string& path, const std::vector<uint8_t>& bytes) {
@@ -116,11 +129,11 @@ Picture decode_bmp(const std::string& path, const std::vector<uint8_t>& bytes) {
 Picture decode_image(const std::string& path) {
   const std::vector<uint8_t> bytes = read_file(path);
   if (starts_with(bytes, {'B', 'M'})) return decode_bmp(path, bytes);
-  const bool jpeg = starts_with(bytes, {0xFF, 0xD8, 0xFF});
-  if (!jpeg && !starts_with(bytes, {0x89, 'P', 'N', 'G', '\r', '\n', 0x1A, '\n'})) no_image(path, "unknown image type");
+  const Decoder decode = decoder_of(bytes);
+  if (decode == nullptr) no_image(path, "unknown image type");
   Picture picture;
   std::string error;
-  const bool decoded = jpeg ? decode_jpeg(bytes, sane, picture, error) : decode_png(bytes, sane, picture, error);
+  const bool decoded = decode(bytes, sane, picture, error);
   if (!decoded && picture.width == 0) no_image(path, error);
   if (!decoded) throw InputError(path + ": image is damaged (" + error + ")");
   expect_sane(path, picture);

@@ -12,9 +12,11 @@ struct Picture {
   int width = 0, height = 0;
 };
 
-/// JPEG (libjpeg), PNG (libpng) and BMP (stb), told by their first bytes. Alpha is dropped and 16-bit samples are cut
-/// to their high byte; CMYK is taken as inverted, with Adobe's marker or without; EXIF's orientation is not applied.
-/// Throws InputError naming the file: unreadable, no image, truncated, zero or absurd size.
+/// JPEG (libjpeg), PNG (libpng), WebP (libwebp), TIFF (libtiff; its first picture) and BMP (stb), told by their first
+/// bytes. Alpha is dropped and 16-bit samples become their high byte; CMYK is taken as inverted, with Adobe's marker or
+/// without; EXIF's orientation is not applied, TIFF's
+/// own is (as PIL has both). Throws InputError naming the file: unreadable, no image, truncated, zero
+/// or absurd size.
 Picture decode_image(const std::string& path);
 
 /// Decoders of the parts of a file; `bytes` holds all of it. False: `error` says why. Dimensions are checked by
@@ -22,5 +24,7 @@ Picture decode_image(const std::string& path);
 using SizeCheck = bool (*)(int64_t width, int64_t height);
 bool decode_jpeg(const std::vector<uint8_t>& bytes, SizeCheck allowed, Picture& picture, std::string& error);
 bool decode_png(const std::vector<uint8_t>& bytes, SizeCheck allowed, Picture& picture, std::string& error);
+bool decode_tiff(const std::vector<uint8_t>& bytes, SizeCheck allowed, Picture& picture, std::string& error);
+bool decode_webp(const std::vector<uint8_t>& bytes, SizeCheck allowed, Picture& picture, std::string& error);
 
 }  // namespace heatvit::preprocess

@@ -1,15 +1,13 @@
 #include "models/quant/calibration.h"
 
 #include <algorithm>
-#include <cctype>
 #include <cmath>
 #include <cstddef>
-#include <filesystem>
 #include <limits>
 #include <map>
 #include <utility>
 
-#include "accel/isa/errors.h"
+#include "models/preprocess/image_folder.h"
 
 namespace heatvit::quant {
 namespace {
@@ -96,12 +94,6 @@ class Collector {
   std::vector<float> sample_;
 };
 
-bool is_image(const std::filesystem::path& path) {
-  std::string extension = path.extension().string();
-  for (char& c : extension) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return extension == ".jpg" || extension == ".jpeg" || extension == ".png" || extension == ".bmp";
-}
-
 }  // namespace
 
 // DeiT-T, 32 calibration images, 500 photographs: agreement with float32's class 94.2 % with maxima throughout, 94.8 %
@@ -134,14 +126,7 @@ network::Ranges calibrate(const network::FloatModel& model, const std::vector<pr
 }
 
 std::vector<preprocess::Image> calibration_images(const std::string& folder, const zoo::ModelSpec& spec) {
-  std::error_code error;
-  std::vector<std::string> paths;
-  for (std::filesystem::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
-    if (is_image(entry->path())) paths.push_back(entry->path().string());
-  }
-  if (error) throw InputError("calibration folder " + folder + ": " + error.message());
-  if (paths.empty()) throw InputError("calibration folder " + folder + ": holds no image (jpg, jpeg, png, bmp)");
-  std::sort(paths.begin(), paths.end());
+  const std::vector<std::string> paths = preprocess::images_in_folder("calibration folder", folder);
   const size_t count = std::min(paths.size(), size_t{kMaxCalibrationImages});
   std::vector<preprocess::Image> images;
   for (size_t i = 0; i < count; ++i) {

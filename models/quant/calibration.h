@@ -43,8 +43,8 @@ network::Ranges calibrate(const network::FloatModel& model, const std::vector<pr
                           const network::Pruning& pruning = {}, const reference::FloatOptions& options = {},
                           const std::vector<RangePolicy>& policies = default_policies());
 
-/// At most 32 images of a folder (jpg, jpeg, png, bmp; in name order, evenly spread over it). Throws InputError when
-/// the folder is missing or holds none.
+/// At most 32 images of a folder (models/preprocess/image_folder.h; in name order, evenly spread over it). Throws
+/// InputError when the folder is missing or holds none.
 std::vector<preprocess::Image> calibration_images(const std::string& folder, const zoo::ModelSpec& spec);
 
 /// A ranges file: {"schema": "heatvit-sim/ranges/1", "model", "source", "fingerprint", "ranges": {tensor: value},

@@ -15,6 +15,7 @@
 #include <optional>
 
 #include "accel/isa/errors.h"
+#include "models/preprocess/image_folder.h"
 #include "tb/config/parameters.h"
 #include "tb/config/signals.h"
 #include "tb/config/transfer.h"
@@ -307,6 +308,15 @@ PYBIND11_MODULE(_native, m) {
   m.def("call", &call, py::arg("arguments"), py::arg("home"),
         "A command of run_sim in a process of its own: what it prints, its exit code, its warnings.");
   m.def("describe", &describe, py::arg("arguments"), py::arg("home"), "A network's description, JSON.");
+  m.def(
+      "folder_images",
+      [](const std::string& folder) {
+        std::vector<py::bytes> paths;  // a path is bytes; the other side decodes it as Python's os does
+        for (const std::string& path : heatvit::preprocess::images_in_folder("--images", folder))
+          paths.emplace_back(path);
+        return paths;
+      },
+      py::arg("folder"), "Paths of a folder's images, as --images takes them.");
   m.def("latencies", &latencies, py::arg("runs"), py::arg("jobs"), py::arg("home"),
         "Mean latency in ms of each run without images; of one that fails (message, is it the input's fault).");
   py::class_<Design>(m, "Design", "A design's process: elaborated at the first run, warm afterwards.")

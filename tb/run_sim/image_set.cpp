@@ -3,8 +3,6 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <array>
-#include <cctype>
 #include <cmath>
 #include <filesystem>
 #include <functional>
@@ -12,6 +10,7 @@
 #include <map>
 
 #include "accel/isa/errors.h"
+#include "models/preprocess/image_folder.h"
 #include "models/zoo/zoo.h"
 #include "tb/config/csv.h"
 #include "tb/config/home.h"
@@ -22,50 +21,6 @@ namespace heatvit::tb {
 namespace {
 
 namespace fs = std::filesystem;
-
-bool is_image_name(const fs::path& path) {
-  constexpr std::array<const char*, 4> kExtensions = {".jpg", ".jpeg", ".png", ".bmp"};
-  std::string extension = path.extension().string();
-  for (char& c : extension) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return std::find(kExtensions.begin(), kExtensions.end(), extension) != kExtensions.end();
-}
-
-bool is_hidden(const fs::path& path) { return path.filename().string().front() == '.'; }  // macOS: "._a.jpg"
-
-bool is_image(const fs::directory_entry& entry) {
-  std::error_code dangling;
-  return !is_hidden(entry.path()) && is_image_name(entry.path()) && entry.is_regular_file(dangling);
-}
-
-[[noreturn]] void refuse_folder(const std::string& folder, const std::error_code& error) {
-  throw InputError("--images: cannot read the folder '" + folder + "': " + error.message());
-}
-
-/// Of a folder of a folder a class, as ImageNet's and torchvision's are: at any depth below the classes' folders.
-std::vector<std::string> images_below(const std::string& folder) {
-  std::vector<std::string> paths;
-  std::error_code error;
-  fs::recursive_directory_iterator entry(folder, error);
-  for (const fs::recursive_directory_iterator end; !error && entry != end; entry.increment(error)) {
-    std::error_code dangling;
-    if (entry->is_directory(dangling) && is_hidden(entry->path())) entry.disable_recursion_pending();
-    if (entry.depth() > 0 && is_image(*entry)) paths.push_back(entry->path().string());
-  }
-  if (error) refuse_folder(folder, error);
-  return paths;
-}
-
-std::vector<std::string> images_in(const std::string& folder) {
-  std::error_code error;
-  if (!fs::is_directory(folder, error)) throw InputError("--images: '" + folder + "' is not a folder");
-  std::vector<std::string> paths;
-  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error))
-    if (is_image(*entry)) paths.push_back(entry->path().string());
-  if (error) refuse_folder(folder, error);
-  if (paths.empty()) paths = images_below(folder);
-  if (paths.empty()) throw InputError("--images: no .jpg, .jpeg, .png or .bmp file in '" + folder + "'");
-  return paths;
-}
 
 /// WordNet ids of the model's classes, where its list has them.
 std::map<std::string, int> wordnet_ids(const zoo::ModelSpec& spec) {
@@ -161,7 +116,7 @@ std::vector<RunItem> collect_images(const std::vector<std::string>& files, const
   std::vector<std::string> paths = files;
   for (const std::string& file : files) expect_file(file);
   if (!folder.empty()) {
-    const std::vector<std::string> found = images_in(folder);
+    const std::vector<std::string> found = preprocess::images_in_folder("--images", folder);
     paths.insert(paths.end(), found.begin(), found.end());
   }
   if (paths.empty()) throw InputError("--images: '' is not a folder");

@@ -31,8 +31,7 @@ preprocess::Image picture_of(const RunItem& item, const zoo::ModelSpec& spec);
 /// Throws InputError where there is no such file, or a folder.
 void expect_file(const std::string& path);
 
-/// Every file given and every *.jpg, *.jpeg, *.png, *.bmp (any case) of `folder`, or where it has none of the folders
-/// in it, sorted by name, at most `limit`.
+/// Every file given and every image of `folder` (models/preprocess/image_folder.h), sorted by name, at most `limit`.
 /// Throws InputError: no such file or folder, a folder without images.
 std::vector<RunItem> collect_images(const std::vector<std::string>& files, const std::string& folder, size_t limit);
 

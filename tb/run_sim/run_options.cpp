@@ -246,7 +246,7 @@ CommandLine run_command_line() {
   const OptionGroup input = {
       "Input",
       {{"image", "FILE", "a photograph; may be repeated", true},
-       {"images", "DIR", "every .jpg, .jpeg, .png and .bmp of a folder, or of a folder of a folder a class"},
+       {"images", "DIR", "every JPEG, PNG, WebP, TIFF and BMP of a folder, or of a folder of a folder a class"},
        {"labels", "CSV", "file,class[,name]: the right class of each image; default: the names of a folder's folders"},
        {"skip-bad", "", "leave out images that cannot be read, and say which"},
        {"class-list", "CSV", "names of the classes: columns class first, name last; default: the model's"},

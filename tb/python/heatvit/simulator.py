@@ -204,11 +204,7 @@ class Simulator:
 
 def folder_images(folder: Path) -> List[str]:
     """The images of a folder, sorted by name, as `run_sim --images` takes them."""
-    ends = (".jpg", ".jpeg", ".png", ".bmp")
-    names = sorted(n for n in os.listdir(folder) if n.lower().endswith(ends) and not n.startswith("."))
-    if not names:
-        raise InputError(f"--images: no .jpg, .jpeg, .png or .bmp file in '{os.fspath(folder)}'")
-    return [os.path.join(folder, name) for name in names]
+    return [os.fsdecode(path) for path in _native.folder_images(os.fsencode(folder))]
 
 
 def describe(model: Optional[Path] = None, **options: Any) -> Dict[str, Any]:

@@ -25,6 +25,14 @@ make_seeds() {
     config) cp "$home"/configs/*.ini "$home"/configs/ddr/*.ini "$seeds" ;;
     sweep) cp "$home"/configs/sweeps/*.ini "$seeds" ;;
     csv) with_first_byte '\0' "$home"/traces/*.csv; with_first_byte '\1' "$home"/models/zoo/micro/labels.csv ;;
+    checkpoint)
+      for byte in 0 1 2 3; do echo '{"model_type": "vit", "hidden_size": 2, "weight_map": {"a": "model.safetensors"}}' >"$seeds/word"
+        with_first_byte "\\$byte" "$seeds/word"; done ;;
+    checkpoint)
+      echo '{"model_type": "vit", "hidden_size": 2, "weight_map": {"vit.layernorm.weight": "model.safetensors"}}' >"$binaries/config"
+      with_first_byte '\0' "$binaries/config"; with_first_byte '\1' "$binaries/config"; with_first_byte '\2' "$binaries/config"
+      with_first_byte '\3' "$here/corpus/safetensors/two" ;;
+    network) cp "$home"/models/zoo/*.json "$seeds" ;;
     memory_trace) with_first_byte '\0' "$home"/traces/*.trace; with_first_byte '\1' "$home"/traces/*.trace ;;
   esac
 }
