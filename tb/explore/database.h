@@ -51,12 +51,14 @@ class Statement {
   Statement& bind(int index, int64_t value);
   Statement& bind(int index, double value);
   Statement& bind_null(int index);
+  Statement& bind_bytes(int index, const std::string& value);
 
   /// True while there is a row.
   bool step();
   void reset();
 
   std::string text(int column) const;
+  std::string bytes(int column) const;
   int64_t integer(int column) const { return sqlite3_column_int64(statement_, column); }
   double real(int column) const { return sqlite3_column_double(statement_, column); }
   bool is_null(int column) const { return sqlite3_column_type(statement_, column) == SQLITE_NULL; }

@@ -136,7 +136,7 @@ class Design {
     std::vector<std::vector<int32_t>> logits(options_.items.size());
     const auto take = [&](size_t index, soc::ImageResult&& result) {
       for (size_t i = 0; i < result.images(); ++i) logits[batches.first(index) + i] = result.image(i).logits;
-      add_images(report, options_, batches.program(index), batches.first(index), std::move(result));
+      report.add(part_of(report, options_, batches.program(index), batches.first(index), std::move(result)));
     };
     if (!options_.analytic && jobs > 1 && batches.count() > 1 && !asks_) {
       run_in_servers(jobs, batches, take);

@@ -67,17 +67,39 @@ fs::path image_path(const Json& config, const std::string& name, const fs::path&
   return {};
 }
 
-/// Thumbnails of the first images of a run with data; the others lose what is not drawn.
+/// What the charts show of all images, so that the page need not carry each of them: "latency_ms" and "left" (patches
+/// behind the last selector), a number an image; "tokens" that enter each block: "mean", "most", "least".
+Json set_of(const Json& images) {
+  Json latency = Json::array(), left = Json::array();
+  std::vector<double> sum;
+  std::vector<int64_t> most, least;
+  bool batched = false;
+  for (const Json& image : images) {
+    latency.push_back(image.at("latency_ms"));
+    if (const Json kept = image.value("kept_counts", Json::array()); !kept.empty()) left.push_back(kept.back());
+    batched = batched || image.value(Json::json_pointer("/batch/images"), 1) > 1;
+    const auto tokens = image.at("tokens").get<std::vector<int64_t>>();
+    if (sum.empty()) sum.assign(tokens.size(), 0), most = least = tokens;
+    if (tokens.size() != sum.size()) throw InputError("has images with different numbers of blocks");
+    for (size_t b = 0; b < tokens.size(); ++b) {
+      sum[b] += static_cast<double>(tokens[b]) / static_cast<double>(images.size());
+      most[b] = std::max(most[b], tokens[b]);
+      least[b] = std::min(least[b], tokens[b]);
+    }
+  }
+  return {{"images", images.size()},
+          {"batched", batched},
+          {"latency_ms", std::move(latency)},
+          {"left", std::move(left)},
+          {"tokens", {{"mean", sum}, {"most", most}, {"least", least}}}};
+}
+
+/// Of a run with data the first images stay, with thumbnails; of any other none.
 void add_pictures(Json& run, const zoo::ModelSpec& spec, const fs::path& run_folder) {
   const Json& config = run.at("config");
-  Json missing = Json::array();
-  size_t index = 0;
+  Json missing = Json::array(), shown = Json::array();
   for (Json& image : run.at("images")) {
-    if (index++ >= kPictures || run.at("mode") != "functional") {
-      image.erase("kept");
-      image.erase("top5");
-      continue;
-    }
+    if (shown.size() >= kPictures || run.at("mode") != "functional") break;
     const std::string name = image.at("file").get<std::string>();
     const fs::path path = image_path(config, name, run_folder);
     try {
@@ -86,7 +108,10 @@ void add_pictures(Json& run, const zoo::ModelSpec& spec, const fs::path& run_fol
     } catch (const InputError&) {
       missing.push_back(name);
     }
+    image.erase("logits");
+    shown.push_back(std::move(image));
   }
+  run["images"] = std::move(shown);
   run["missing_pictures"] = missing;
 }
 
@@ -117,6 +142,7 @@ std::string run_page(Json run, const fs::path& run_folder, const std::vector<std
       spec.patch_grid = spec.image_size / patch;
     }
     const bool named = run["config"].value("classes", Json(spec.classes)) == Json(spec.classes);
+    run["set"] = set_of(run.at("images"));
     add_pictures(run, spec, run_folder);
     run["patch_grid"] = spec.patch_grid;
     Json names = Json::object();  // of the classes that appear

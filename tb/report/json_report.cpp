@@ -105,17 +105,14 @@ std::string joined(const std::vector<T>& values) {
   return text;
 }
 
-}  // namespace
-
-Json to_json(const RunReport& report) {
+/// Everything but the images, for which there is an empty list.
+Json without_images(const RunReport& report) {
   Json json = {
       {"schema", "heatvit-sim/run/1"}, {"model", report.model()}, {"mode", report.mode()}, {"config", report.config()}};
   if (!report.provenance().is_null()) json["provenance"] = report.provenance();
   if (!report.ranges().is_null()) json["ranges"] = report.ranges();
   if (const auto saturation = saturation_of(report)) json["saturation"] = saturation_json(report, *saturation);
-  Json images = Json::array();
-  for (const ImageReport& image : report.images()) images.push_back(image_json(image));
-  json["images"] = std::move(images);
+  json["images"] = Json::array();
   if (!report.skipped().empty()) json["skipped"] = report.skipped();
   json["summary"] = summary_json(report);
   json["breakdown"] = breakdown_json(report);
@@ -131,6 +128,31 @@ Json to_json(const RunReport& report) {
   json["simulation"] = {
       {"wall_s", report.wall_s()}, {"transactions", report.transactions()}, {"tiles", report.tiles()}};
   return json;
+}
+
+}  // namespace
+
+Json to_json(const RunReport& report) {
+  Json json = without_images(report);
+  for (const ImageReport& image : report.images()) json["images"].push_back(image_json(image));
+  return json;
+}
+
+void write_json(const RunReport& report, const Json& extra, const std::function<void(const std::string&)>& write) {
+  const auto text_of = [](const Json& json) { return json.dump(1, ' ', false, Json::error_handler_t::replace); };
+  Json json = without_images(report);
+  json.update(extra);
+  const std::string text = text_of(json) + "\n", list = "\n \"images\": []";
+  const size_t place = text.find(list) + list.size() - 1;  // keys of the top level alone stand behind a single blank
+  write(text.substr(0, place));
+  bool first = true;
+  for (const ImageReport& image : report.images()) {
+    std::string item;
+    for (const char c : text_of(image_json(image))) item += c == '\n' ? std::string("\n  ") : std::string(1, c);
+    write((first ? "\n  " : ",\n  ") + item);
+    first = false;
+  }
+  write("\n " + text.substr(place));
 }
 
 std::string to_csv(const RunReport& report) {

@@ -15,8 +15,7 @@ Json bytes_json(const RunReport& report) {
   Json ports = Json::object();
   for (size_t port = 0; port < soc::kMemoryPorts; ++port)
     for (size_t purpose = 0; purpose < kPurposeNames.size(); ++purpose) {
-      uint64_t sum = 0;
-      for (const ImageReport& image : report.images()) sum += image.memory.bytes[port][purpose];
+      const uint64_t sum = report.memory().bytes[port][purpose];
       if (sum != 0)
         ports[soc::kMemoryPortNames[port]][kPurposeNames[purpose]] =
             static_cast<double>(sum) / static_cast<double>(report.images().size());
@@ -24,7 +23,7 @@ Json bytes_json(const RunReport& report) {
   return ports;
 }
 
-/// Of the first image, until its last byte.
+/// Of the first batch, until its last byte.
 Json over_time(const soc::MemoryStatistics& memory) {
   Json gbs = Json::array();
   size_t bins = memory.bytes_in_bin.size();
@@ -47,12 +46,7 @@ Json host_load(const RunReport& report, const Json& bytes) {
 }  // namespace
 
 Json memory_json(const RunReport& report) {
-  uint64_t hits = 0, misses = 0, refreshes = 0;
-  for (const ImageReport& image : report.images()) {
-    hits += image.memory.row_hits;
-    misses += image.memory.row_misses;
-    refreshes += image.memory.refreshes;
-  }
+  const uint64_t hits = report.memory().row_hits, misses = report.memory().row_misses;
   const auto images = static_cast<double>(report.images().size());
   const BreakdownRow total = report.total();
   const auto& pe = total.units[static_cast<size_t>(modules::Unit::kPeArray)];
@@ -63,9 +57,9 @@ Json memory_json(const RunReport& report) {
       {"bytes", bytes},
       {"row_hit_rate", hits + misses == 0 ? 0.0 : static_cast<double>(hits) / static_cast<double>(hits + misses)},
       {"row_misses", static_cast<double>(misses) / images},
-      {"refreshes", static_cast<double>(refreshes) / images},
+      {"refreshes", static_cast<double>(report.memory().refreshes) / images},
       {"pe_wait_cycles", static_cast<double>(wait) / images},
-      {"bandwidth", over_time(report.images().front().memory)}};
+      {"bandwidth", over_time(report.memory())}};
   if (Json load = host_load(report, bytes); !load.is_null()) json["host_load"] = std::move(load);
   return json;
 }

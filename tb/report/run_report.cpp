@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "models/zoo/zoo.h"
+#include "tb/config/transfer.h"
 
 namespace heatvit::tb {
 
@@ -18,15 +19,84 @@ BreakdownRow& BreakdownRow::operator+=(const BreakdownRow& other) {
 RunReport::RunReport(std::string model, std::string mode, int depth, nlohmann::ordered_json config, size_t images)
     : model_(std::move(model)), mode_(std::move(mode)), depth_(depth), config_(std::move(config)), images_(images) {}
 
-void RunReport::add(size_t first, const std::vector<ImageName>& names, soc::ImageResult&& result,
-                    const std::vector<estimate::LowerBound>& bounds) {
+namespace {
+
+/// One list of fields for both directions (transfer.h).
+template <typename Stream, typename Image>
+void transfer_image(Stream& stream, Image& image) {
+  stream(image.tokens, image.kept_counts, image.kept, image.macs, image.name, image.label, image.top, image.first,
+         image.batch, image.cycles, image.latency_ms, image.counters, image.bound, image.class_logits);
+}
+
+template <typename Stream, typename Part>
+void transfer_sums(Stream& stream, Part& part) {
+  stream(part.rows, part.order, part.memory, part.wall_s, part.transactions, part.tiles);
+}
+
+}  // namespace
+
+RunPart& RunPart::operator+=(RunPart&& other) {
+  images.merge(other.images);
+  for (const RowKey& key : other.order) {
+    const auto [row, is_new] = rows.try_emplace(key, other.rows.at(key));
+    if (is_new) {
+      order.push_back(key);
+    } else {
+      row->second += other.rows.at(key);
+    }
+  }
+  for (size_t port = 0; port < memory.bytes.size(); ++port)
+    for (size_t purpose = 0; purpose < memory.bytes[port].size(); ++purpose)
+      memory.bytes[port][purpose] += other.memory.bytes[port][purpose];
+  memory.row_hits += other.memory.row_hits;
+  memory.row_misses += other.memory.row_misses;
+  memory.refreshes += other.memory.refreshes;
+  if (other.memory.bin_ns > 0) {
+    memory.bin_ns = other.memory.bin_ns;
+    memory.bytes_in_bin = other.memory.bytes_in_bin;
+  }
+  wall_s += other.wall_s;
+  transactions += other.transactions;
+  tiles += other.tiles;
+  return *this;
+}
+
+std::string RunPart::bytes() const {
+  ByteWriter writer;
+  transfer_sums(writer, *this);
+  writer(images.size());
+  for (const auto& [place, image] : images) {
+    writer(place);
+    transfer_image(writer, image);
+  }
+  return writer.take();
+}
+
+RunPart RunPart::from(const std::string& bytes) {
+  RunPart part;
+  ByteReader reader(bytes);
+  transfer_sums(reader, part);
+  size_t images = 0;
+  reader(images);
+  for (; images > 0; --images) {
+    size_t place = 0;
+    reader(place);
+    transfer_image(reader, part.images[place]);
+  }
+  reader.expect_end();
+  return part;
+}
+
+RunPart RunReport::part(size_t first, const std::vector<ImageName>& names, soc::ImageResult&& result,
+                        const std::vector<estimate::LowerBound>& bounds) const {
+  RunPart part;
   soc::Counters counters;
   for (size_t i = 0; i < result.commands.size(); ++i) {
     const soc::CommandRecord& command = result.commands[i];
-    const std::pair key(command.block, command.op);
-    const auto [row, is_new] = rows_.try_emplace(key);
+    const RunPart::RowKey key{command.block, command.op};
+    const auto [row, is_new] = part.rows.try_emplace(key);
     if (is_new) {
-      order_.push_back(key);
+      part.order.push_back(key);
       row->second.block = command.block;
       row->second.op = command.op;
     }
@@ -35,16 +105,20 @@ void RunReport::add(size_t first, const std::vector<ImageName>& names, soc::Imag
     counters += command;
     if (i < bounds.size()) row->second.bound += bounds[i];
   }
-  wall_s_ += result.wall_s;
-  transactions_ += result.transactions;
-  tiles_ += result.tiles;
+  part.memory = result.memory;
+  if (first != 0) {
+    part.memory.bin_ns = 0;
+    part.memory.bytes_in_bin = {};
+  }
+  part.wall_s = result.wall_s;
+  part.transactions = result.transactions;
+  part.tiles = result.tiles;
   for (size_t i = 0; i < names.size(); ++i) {
-    ImageReport& image = images_.at(first + i);
+    ImageReport& image = part.images[first + i];
     static_cast<soc::ImageOutcome&>(image) = std::move(result.image(i));
     image.name = names[i].name;
     image.label = names[i].label;
     if (has_classes()) image.top = top_classes(image.logits);
-    image.class_logits.clear();
     if (keep_logits_)
       for (const int32_t logit : image.logits)
         image.class_logits.push_back(feature_scale_ ? *feature_scale_ * logit : logit_value(logit));
@@ -54,9 +128,15 @@ void RunReport::add(size_t first, const std::vector<ImageName>& names, soc::Imag
     image.cycles = result.cycles;
     image.latency_ms = result.latency_ms;
     image.counters = counters;
-    image.memory = i == 0 ? result.memory : soc::MemoryStatistics{};
     image.bound = estimate::total(bounds);
   }
+  return part;
+}
+
+void RunReport::add(RunPart&& part) {
+  for (auto& [place, image] : part.images) images_.at(place) = std::move(image);
+  part.images.clear();
+  sums_ += std::move(part);
 }
 
 std::string logits_npy(const RunReport& report) {
@@ -86,7 +166,7 @@ std::string logits_npy(const std::vector<std::vector<float>>& rows) {
 
 std::vector<BreakdownRow> RunReport::rows() const {
   std::vector<BreakdownRow> rows;
-  for (const auto& key : order_) rows.push_back(rows_.at(key));
+  for (const auto& key : sums_.order) rows.push_back(sums_.rows.at(key));
   return rows;
 }
 
@@ -123,10 +203,8 @@ std::optional<soc::PowerReport> RunReport::power() const {
   if (mode_ == "analytic") {
     soc::estimate_memory(hardware_->config, activity);
   } else {
-    for (const ImageReport& image : images_) {
-      activity.row_openings += static_cast<double>(image.memory.row_misses) / images;
-      activity.refreshes += static_cast<double>(image.memory.refreshes) / images;
-    }
+    activity.row_openings = static_cast<double>(memory().row_misses) / images;
+    activity.refreshes = static_cast<double>(memory().refreshes) / images;
   }
   return soc::power_of(hardware_->config, activity);
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -36,7 +37,6 @@ struct ImageReport : soc::ImageOutcome {
   uint64_t cycles = 0;               // of its batch: an image waits for the others
   double latency_ms = 0;             // likewise
   soc::Counters counters;            // of the whole batch
-  soc::MemoryStatistics memory;      // of the whole batch, with its first image
   estimate::LowerBound bound;        // of the whole batch
   std::vector<double> class_logits;  // of every class, or features, where they were asked for
 
@@ -55,6 +55,30 @@ struct BreakdownRow : soc::Counters {
   }
 
   BreakdownRow& operator+=(const BreakdownRow& other);
+};
+
+/// Results of some of a run's batches: what a report is put together of, in any order.
+struct RunPart {
+  struct RowKey {
+    uint8_t block;
+    isa::Op op;
+    bool operator<(const RowKey& other) const { return block != other.block ? block < other.block : op < other.op; }
+  };
+
+  std::map<size_t, ImageReport> images;  // by their places
+  std::map<RowKey, BreakdownRow> rows;   // the commands, summed
+  std::vector<RowKey> order;             // of the rows: first appearance
+  soc::MemoryStatistics memory;          // summed; over time of the first batch of the run alone
+  double wall_s = 0;
+  uint64_t transactions = 0, tiles = 0;
+
+  /// `other` has other images.
+  RunPart& operator+=(RunPart&& other);
+
+  /// As bytes, for the same build of this program.
+  std::string bytes() const;
+  /// Throws std::runtime_error where the bytes are no part.
+  static RunPart from(const std::string& bytes);
 };
 
 struct LatencySummary {
@@ -100,7 +124,14 @@ class RunReport {
   /// Results may come in any order; `first` is the place of the batch's first image. The commands are summed and
   /// dropped. `bounds`: of each command, where they are known.
   void add(size_t first, const std::vector<ImageName>& names, soc::ImageResult&& result,
-           const std::vector<estimate::LowerBound>& bounds = {});
+           const std::vector<estimate::LowerBound>& bounds = {}) {
+    add(part(first, names, std::move(result), bounds));
+  }
+
+  /// The same in two steps.
+  RunPart part(size_t first, const std::vector<ImageName>& names, soc::ImageResult&& result,
+               const std::vector<estimate::LowerBound>& bounds = {}) const;
+  void add(RunPart&& part);
 
   const std::string& model() const { return model_; }
   const std::string& mode() const { return mode_; }
@@ -129,10 +160,11 @@ class RunReport {
   double ms_per_image() const;  // all batches' time over all images
   double fps() const;           // images a second, one batch after the other
   size_t batches() const;
-  bool batched() const;  // some batch has several images
-  double wall_s() const { return wall_s_; }
-  uint64_t transactions() const { return transactions_; }
-  uint64_t tiles() const { return tiles_; }
+  bool batched() const;                                                 // some batch has several images
+  const soc::MemoryStatistics& memory() const { return sums_.memory; }  // of all; over time of the first batch
+  double wall_s() const { return sums_.wall_s; }
+  uint64_t transactions() const { return sums_.transactions; }
+  uint64_t tiles() const { return sums_.tiles; }
 
  private:
   std::string model_, mode_;
@@ -143,10 +175,7 @@ class RunReport {
   std::optional<double> feature_scale_;
   std::optional<HardwareReport> hardware_;
   std::vector<ImageReport> images_;
-  std::map<std::pair<uint8_t, isa::Op>, BreakdownRow> rows_;
-  std::vector<std::pair<uint8_t, isa::Op>> order_;  // first appearance
-  double wall_s_ = 0;
-  uint64_t transactions_ = 0, tiles_ = 0;
+  RunPart sums_;  // without the images
 };
 
 /// The five best of the logits (Q16), best first, ties to the lower class.
@@ -164,6 +193,11 @@ double percentile(const std::vector<double>& sorted, double percent);
 
 /// docs/cli.md, "JSON of a run".
 nlohmann::ordered_json to_json(const RunReport& report);
+
+/// The same with what `extra` has behind it, as text, handed on in pieces: a document of 50,000 images takes more
+/// memory than the run.
+void write_json(const RunReport& report, const nlohmann::ordered_json& extra,
+                const std::function<void(const std::string&)>& write);
 
 /// Its "resources", "power_w", "energy_mj", "energy": docs/resources.md, docs/power.md. Empty without hardware.
 nlohmann::ordered_json hardware_json(const RunReport& report);

@@ -36,7 +36,8 @@ Exit codes: 0 identical; 3 not; 2 the file says not where it comes from, or the 
 
 /// Options of the run that write, and those that say how much is printed.
 constexpr const char* kOutputs[] = {"--json",      "--csv",        "--token-trace-out", "--timeline", "--roofline",
-                                    "--mem-trace", "--logits-out", "--dump-vectors",    "--what-if",  "--quiet"};
+                                    "--mem-trace", "--logits-out", "--dump-vectors",    "--results",  "--what-if",
+                                    "--quiet"};
 
 /// The words behind the program's name, without outputs.
 std::vector<std::string> command_of(const Json& run, const std::string& path) {

@@ -1,29 +1,28 @@
 // run_sim run: images, or timing alone, through the simulated SoC.
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <array>
 #include <cinttypes>
 #include <cstdio>
 #include <memory>
 #include <optional>
+#include <set>
 
 #include "accel/isa/errors.h"
 #include "tb/config/atomic_file.h"
 #include "tb/config/progress.h"
 #include "tb/explore/what_if.h"
 #include "tb/hls_check/vector_dump.h"
-#include "tb/report/bottleneck.h"
-#include "tb/report/roofline.h"
 #include "tb/report/run_report.h"
-#include "tb/report/saturation.h"
-#include "tb/report/text_report.h"
 #include "tb/report/timeline.h"
 #include "tb/run_sim/commands.h"
 #include "tb/run_sim/float_run.h"
 #include "tb/run_sim/provenance.h"
+#include "tb/run_sim/result_file.h"
 #include "tb/run_sim/run_options.h"
+#include "tb/run_sim/run_report_files.h"
 #include "tb/run_sim/simulation.h"
-#include "tb/run_sim/token_trace.h"
 #include "tb/run_sim/workers.h"
 
 namespace heatvit::tb {
@@ -31,66 +30,50 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-/// What a run records beside its report, where asked for.
-struct Recordings {
-  std::string timeline;      // of the first image
-  std::string memory_trace;  // of the only image; lines as `run_sim mem --trace` reads them
-};
+std::vector<size_t> batches_of_shard(const RunOptions& options, const Batches& batches) {
+  std::vector<size_t> numbers;
+  for (size_t batch = 0; batch < batches.count(); ++batch)
+    if (options.shard.has(batch)) numbers.push_back(batch);
+  return numbers;
+}
 
-/// The files asked for, opened before the work starts, complete or absent afterwards.
-class Outputs {
- public:
-  explicit Outputs(const RunOptions& options) {
-    json_ = open(options.json);
-    csv_ = open(options.csv);
-    trace_ = open(options.token_trace_out);
-    patches_ = options.token_trace_out && is_json_trace(*options.token_trace_out);
-    selectors_ = options.pruning.positions;
-    timeline_ = open(options.timeline);
-    roofline_ = open(options.roofline);
-    memory_trace_ = open(options.mem_trace);
-    logits_ = open(options.logits_out);
-  }
+/// Opens the file, takes what it has into the report and out of `missing`.
+std::unique_ptr<ResultFile> open_results(const RunOptions& options, const Batches& batches, RunReport& report,
+                                         std::vector<size_t>& missing) {
+  const Json from = provenance();
+  const ResultOrigin origin{from.at("command").get<std::vector<std::string>>(), from.at("folder").get<std::string>(),
+                            identity_of(options), batches.count()};
+  auto file = std::make_unique<ResultFile>(*options.results, origin);
+  std::set<size_t> done;
+  ResultFile::read(*options.results, [&](RunPart&& part) {
+    for (const auto& [place, image] : part.images) done.insert(image.first);
+    report.add(std::move(part));
+  });
+  if (done.empty()) return file;
+  missing.erase(std::remove_if(missing.begin(), missing.end(),
+                               [&](size_t batch) { return done.count(batches.first(batch)) != 0; }),
+                missing.end());
+  if (!options.quiet) spdlog::info("{}: {} batches are there, {} to go", *options.results, done.size(), missing.size());
+  return file;
+}
 
-  void write(const RunReport& report, const Recordings& recordings,
-             const std::optional<explore::WhatIfAnswer>& neighbours) {
-    Json json = to_json(report);
-    if (neighbours) json["what_if"] = explore::what_if_json(*neighbours);
-    if (json_) json_->write(json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n");
-    if (csv_) csv_->write(to_csv(report));
-    if (trace_) trace_->write(trace_text(report));
-    if (timeline_) timeline_->write(recordings.timeline);
-    if (roofline_) roofline_->write(roofline_svg(report));
-    if (memory_trace_) memory_trace_->write(recordings.memory_trace);
-    if (logits_) logits_->write(logits_npy(report));
-    for (AtomicFile* file : {json_.get(), csv_.get(), trace_.get(), timeline_.get(), roofline_.get(),
-                             memory_trace_.get(), logits_.get()}) {
-      if (file != nullptr) file->commit();
-    }
-  }
-
- private:
-  static std::unique_ptr<AtomicFile> open(const std::optional<std::string>& path) {
-    return path ? std::make_unique<AtomicFile>(*path) : nullptr;
-  }
-
-  std::string trace_text(const RunReport& report) const {
-    std::vector<TraceRow> rows;
-    for (const ImageReport& image : report.images()) rows.push_back({image.name, image.kept_counts, image.kept});
-    return patches_ ? token_trace_json(rows, selectors_) : token_trace_text(rows);
-  }
-
-  bool patches_ = false;  // the trace says which, not only how many
-  std::vector<int> selectors_;
-  std::unique_ptr<AtomicFile> json_, csv_, trace_, timeline_, roofline_, memory_trace_, logits_;
-};
+/// What stands below a shard: there is no report before all of them are put together.
+std::string shard_text(const RunOptions& options, const RunReport& report) {
+  size_t images = 0;
+  for (const ImageReport& image : report.images()) images += image.batch > 0 && !image.name.empty() ? 1 : 0;
+  return "shard " + std::to_string(options.shard.index) + "/" + std::to_string(options.shard.count) + ": " +
+         std::to_string(images) + " of " + std::to_string(report.images().size()) + " images, in " + *options.results +
+         "; run_sim run merge puts the shards together\n";
+}
 
 RunReport run_all(const RunOptions& options, const Batches& batches, const Programs& programs, Recordings& recordings) {
   RunReport report = empty_report(options);
   report.set_ranges(programs.ranges());
   if (!options.spec.has_classifier()) report.set_features(programs.logit_scale());
   if (options.logits || options.logits_out) report.keep_logits();
-  Progress progress(batches.count(), !options.quiet);
+  std::vector<size_t> missing = batches_of_shard(options, batches);
+  const std::unique_ptr<ResultFile> kept = options.results ? open_results(options, batches, report, missing) : nullptr;
+  Progress progress(missing.size(), !options.quiet);
   std::unique_ptr<VectorDump> vectors;
   if (options.dump_vectors)
     vectors = std::make_unique<VectorDump>(*options.dump_vectors, options.vectors, hardware_of(options.config));
@@ -117,12 +100,15 @@ RunReport run_all(const RunOptions& options, const Batches& batches, const Progr
     return simulator;
   };
   const MakeSimulate make = [&]() -> Simulate {
-    return [&run, simulator = build()](size_t index) { return run(*simulator, index); };
+    return [&run, &missing, simulator = build()](size_t index) { return run(*simulator, missing[index]); };
   };
   run_jobs(
-      batches.count(), options.jobs, make,
+      missing.size(), options.jobs, make,
       [&](size_t index, soc::ImageResult&& result) {
-        add_images(report, options, batches.program(index), batches.first(index), std::move(result));
+        const size_t batch = missing[index];
+        RunPart part = part_of(report, options, batches.program(batch), batches.first(batch), std::move(result));
+        if (kept) kept->add(part);
+        report.add(std::move(part));
         progress.step();
       },
       options.what_if);
@@ -157,14 +143,6 @@ explore::WhatIfAnswer ask_what_if(const RunOptions& options, const RunReport& re
   return explore::what_if(question, options.what_if_jobs, [&progress] { progress.step(); });
 }
 
-/// The last line of the report: what stands in the way, and what would help, where that was simulated.
-std::string closing_sentence(const RunReport& report, const std::optional<explore::WhatIfAnswer>& neighbours) {
-  if (report.mode() == "analytic") return "";  // closed forms know no waiting
-  return "\n" + bottleneck_text(bottleneck_of(report)) +
-         (neighbours ? ": " + explore::what_if_sentence(*neighbours) + ".\n"
-                     : "; --what-if simulates what one change would bring.\n");
-}
-
 void run_float(const RunOptions& options) {
   std::unique_ptr<AtomicFile> json, logits;
   if (options.json) json = std::make_unique<AtomicFile>(*options.json);
@@ -186,6 +164,8 @@ void run_float(const RunOptions& options) {
 }  // namespace
 
 int run_command(const Arguments& arguments) {
+  if (!arguments.empty() && arguments.front() == "merge")
+    return run_merge(Arguments(arguments.begin() + 1, arguments.end()));
   CommandLine line = run_command_line();
   line.parse(arguments);
   if (answered(line)) {
@@ -198,23 +178,21 @@ int run_command(const Arguments& arguments) {
     return 0;
   }
   if (!options.analytic) warn_of_coarse_attention(options);
-  Outputs outputs(options);
+  RunFiles files(options);
   Recordings recordings;
   RunReport report = execute(options, recordings);
+  if (options.shard.count > 1) {
+    if (!options.quiet) print(shard_text(options, report));
+    return 0;
+  }
   if (options.json || options.csv) {
     const Json from = provenance(inputs_of(options));
     report.set_provenance(from, provenance_line(from));
   }
   std::optional<explore::WhatIfAnswer> neighbours;
   if (options.what_if) neighbours = ask_what_if(options, report);
-  outputs.write(report, recordings, neighbours);
-  if (const std::string warning = saturation_warning(report); !warning.empty()) spdlog::warn("{}", warning);
-  if (!options.quiet) {
-    TextOptions text;
-    text.per_block = options.per_block;
-    print(to_text(report, class_names(options.spec, options.class_list), text) +
-          (neighbours ? explore::what_if_text(*neighbours) : "") + closing_sentence(report, neighbours));
-  }
+  files.write(report, recordings, neighbours);
+  print_report(options, report, neighbours);
   return 0;
 }
 

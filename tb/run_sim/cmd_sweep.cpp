@@ -16,6 +16,7 @@
 #include "tb/run_sim/command_line.h"
 #include "tb/run_sim/commands.h"
 #include "tb/run_sim/provenance.h"
+#include "tb/run_sim/shard.h"
 #include "tb/run_sim/sweep_points.h"
 
 namespace heatvit::tb {
@@ -57,20 +58,6 @@ CommandLine sweep_command_line() {
        {"jobs", "N", "processes; default 1. Changes no result"},
        {"quiet", "", "nothing on stdout, no progress"}}};
   return {kIntro, {sweep, {"Hardware", {{"KEY VALUE", "", "any parameter of `run_sim list`, for all points"}}}}, true};
-}
-
-struct Shard {
-  uint64_t index = 0, count = 1;
-};
-
-Shard parse_shard(const std::string& text) {
-  const size_t slash = text.find('/');
-  if (slash == std::string::npos) throw InputError("--shard: '" + text + "' is not allowed; allowed: I/N, such as 0/8");
-  Shard shard;
-  shard.count = static_cast<uint64_t>(parse_integer("--shard", text.substr(slash + 1), 1, 1'000'000));
-  shard.index =
-      static_cast<uint64_t>(parse_integer("--shard", text.substr(0, slash), 0, static_cast<int64_t>(shard.count) - 1));
-  return shard;
 }
 
 /// What analytic mode leaves of the plan.

@@ -13,6 +13,7 @@ using Arguments = std::vector<std::string>;
 int dispatch(Arguments arguments);
 
 int run_command(const Arguments& arguments);
+int run_merge(const Arguments& arguments);  // of "run merge"
 int import_command(const Arguments& arguments);
 int quantize_command(const Arguments& arguments);
 int disasm_command(const Arguments& arguments);

@@ -56,11 +56,13 @@ std::string image_fault(const std::string& path, bool thorough) {
   }
 }
 
-std::vector<SkippedImage> check_images(std::vector<RunItem>& items, bool skip) {
+std::vector<SkippedImage> check_images(std::vector<RunItem>& items, bool skip,
+                                       const std::function<bool(size_t)>& wanted) {
   std::vector<SkippedImage> skipped;
   std::vector<RunItem> good;
-  for (RunItem& item : items) {
-    const std::string fault = image_fault(item.path, skip);
+  for (size_t i = 0; i < items.size(); ++i) {
+    RunItem& item = items[i];
+    const std::string fault = !wanted || wanted(i) ? image_fault(item.path, skip) : "";
     if (!fault.empty() && !skip) throw InputError(fault);
     if (fault.empty()) {
       good.push_back(std::move(item));

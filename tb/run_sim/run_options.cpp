@@ -126,7 +126,10 @@ std::vector<RunItem> resolve_items(const CommandLine& line, RunOptions& options,
   };
   if (options.mode == soc::Mode::kFunctional) {
     std::vector<RunItem> items = collect_images(line.list("image"), line.text("images"), limit);
-    options.skipped = check_images(items, options.skip_bad);
+    const auto batch = static_cast<size_t>(options.config.accel.batch);
+    const Shard share = options.skip_bad ? Shard{} : options.shard;  // who is left out moves those behind
+    if (!later.checked || options.skip_bad)
+      options.skipped = check_images(items, options.skip_bad, [&](size_t i) { return share.has(i / batch); });
     for (const SkippedImage& image : options.skipped) spdlog::warn("{}; left out", image.reason);
     if (line.has("labels")) {
       if (!options.spec.has_classifier())
@@ -228,6 +231,7 @@ void expect_inputs_kept(RunOptions& options) {
   add("roofline", options.roofline);
   add("mem-trace", options.mem_trace);
   add("logits-out", options.logits_out);
+  add("results", options.results);
   std::vector<std::string> inputs = {options.prepare.weights, options.prepare.selectors};
   if (options.class_list) inputs.push_back(*options.class_list);
   for (const RunItem& item : options.items) inputs.push_back(item.path);
@@ -279,6 +283,10 @@ CommandLine run_command_line() {
        {"what-if", "",
         "simulate what one changed parameter would bring (ports, slots, tiles, lanes, array, placements, clock), on "
         "--jobs processes, default one a core"},
+       {"results", "FILE",
+        "keep results as they get ready: the same command goes on where a run was ended, with whatever killed it"},
+       {"shard", "I/N",
+        "part I of N of the batches, from 0, into --results; run_sim run merge puts the parts together"},
        {"jobs", "N", "processes that share the images; default 1. Changes no result"},
        {"mem-trace", "FILE", "every 64-byte request the DDR controller saw, for `run_sim mem --trace`; one image"},
        {"device", "NAME|FILE",
@@ -390,6 +398,22 @@ void resolve_float(const CommandLine& line, RunOptions& options) {
   if (line.has("functions")) options.functions.polynomial = functions == "polynomial";
 }
 
+void resolve_results(const CommandLine& line, RunOptions& options) {
+  options.results = line.maybe("results");
+  if (line.has("shard")) {
+    if (!options.results) throw InputError("--shard: goes with --results FILE, which keeps what the shard found");
+    options.shard = parse_shard(line.text("shard"));
+    for (const char* name : {"json", "csv", "token-trace-out", "timeline", "roofline", "mem-trace", "logits-out",
+                             "dump-vectors", "what-if", "per-block"})
+      if (line.has(name))
+        throw InputError("--" + std::string(name) + ": not of a shard; run_sim run merge makes the reports of all" +
+                         (std::string(name) == "logits-out" ? " (give --logits here)" : ""));
+  }
+  if (!options.results) return;
+  if (options.analytic || options.in_float) throw InputError("--results: only functional and timing mode keep results");
+  if (line.has("mem-trace")) throw InputError("--results: --mem-trace records a run that is simulated whole");
+}
+
 void resolve_what_if(const CommandLine& line, RunOptions& options) {
   options.what_if = line.has("what-if");
   if (!options.what_if) return;
@@ -462,6 +486,7 @@ RunOptions resolve_run(const CommandLine& line, const Later& later) {
   if (options.mem_trace && options.analytic)
     throw InputError("--mem-trace: analytic mode simulates nothing; leave --mode out");
   resolve_float(line, options);
+  resolve_results(line, options);
   options.items = resolve_items(line, options, later);
   expect_inputs_kept(options);
   if (options.analytic) {

@@ -15,6 +15,7 @@
 #include "tb/run_sim/command_line.h"
 #include "tb/run_sim/image_check.h"
 #include "tb/run_sim/image_set.h"
+#include "tb/run_sim/shard.h"
 
 namespace heatvit::tb {
 
@@ -40,6 +41,8 @@ struct RunOptions {
   bool what_if = false;  // simulate the neighbours of the design, too
   int what_if_jobs = 1;
   std::optional<std::string> json, csv, token_trace_out, timeline, mem_trace, roofline, logits_out, class_list;
+  std::optional<std::string> results;       // results as they get ready (result_file.h)
+  Shard shard;                              // of the batches
   bool logits = false;                      // of every class, in the JSON report
   std::optional<std::string> dump_vectors;  // folder; functional mode
   int vectors = 8;                          // calls of each unit
@@ -52,6 +55,7 @@ CommandLine run_command_line();
 /// What is known only after the options: images; which tokens of them stay, or how many (in place of a trace).
 struct Later {
   bool images = false, trace = false;
+  bool checked = false;  // the images were looked at before
 };
 
 /// Throws InputError. What comes later is one item without a picture or counts.

@@ -91,13 +91,13 @@ RunReport empty_report(const RunOptions& options) {
   return report;
 }
 
-void add_images(RunReport& report, const RunOptions& options, const lower::Program& program, size_t first,
+RunPart part_of(const RunReport& report, const RunOptions& options, const lower::Program& program, size_t first,
                 soc::ImageResult&& result) {
   const std::vector<estimate::LowerBound> bounds = estimate::lower_bounds(program, options.config, result);
   std::vector<ImageName> names;
   for (size_t i = first; i < first + result.images(); ++i)
     names.push_back({options.items[i].name, options.items[i].label});
-  report.add(first, names, std::move(result), bounds);
+  return report.part(first, names, std::move(result), bounds);
 }
 
 Inputs inputs_of(const RunOptions& options) {
@@ -124,7 +124,7 @@ RunReport estimate_all(const RunOptions& options, const Batches& batches) {
     network::Pruning pruning = options.pruning;
     if (!options.items[i].kept.empty()) pruning.keep = options.items[i].kept;
     const estimate::AnalyticEstimate estimate = model.estimate(options.config, options.spec, pruning, true);
-    add_images(report, options, batches.program(i), i, estimate::to_image_result(estimate));
+    report.add(part_of(report, options, batches.program(i), i, estimate::to_image_result(estimate)));
   }
   return report;
 }

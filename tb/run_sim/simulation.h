@@ -60,9 +60,9 @@ class Batches {
 /// One batch of the run on a simulator of its hardware.
 soc::ImageResult simulate(soc::Simulator& simulator, const RunOptions& options, const Batches& batches, size_t batch);
 
-/// A report without results, and how they come into it.
+/// A report without results, and what comes into it.
 RunReport empty_report(const RunOptions& options);
-void add_images(RunReport& report, const RunOptions& options, const lower::Program& program, size_t first,
+RunPart part_of(const RunReport& report, const RunOptions& options, const lower::Program& program, size_t first,
                 soc::ImageResult&& result);
 
 /// Closed forms instead of a simulation.

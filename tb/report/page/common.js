@@ -44,7 +44,11 @@ const report = (() => {
   }
 
   // A chart of fixed height with a description for screen readers.
+  const narrow = () => document.documentElement.clientWidth < 600;  // a telephone
+
+  // `height` is that of a wide window; a legend takes more lines in a narrow one.
   function chart(parent, height, label, config) {
+    if (narrow() && config.data.datasets.length > 3) height += 22 * config.data.datasets.length;
     const canvas = element('canvas', {role: 'img', 'aria-label': label});
     parent.append(element('div', {class: 'chart', style: 'height:' + height + 'px'}, canvas));
     Chart.defaults.font.size = 13;
@@ -57,6 +61,20 @@ const report = (() => {
 
   const axis = (title, more) => Object.assign({title: {display: true, text: title}}, more);
 
+  // The axis of a chart whose bars have names: all of them are there, on several lines where the window is narrow.
+  function names_axis(more) {
+    const wrapped = text => text.split(' ').reduce((lines, word) => {
+      const last = lines[lines.length - 1];
+      if (last !== undefined && (last + ' ' + word).length <= 12) lines[lines.length - 1] = last + ' ' + word;
+      else lines.push(word);
+      return lines;
+    }, []);
+    return Object.assign({ticks: {autoSkip: false, font: {size: narrow() ? 11 : 13}, callback(value) {
+      const text = this.getLabelForValue(value);
+      return narrow() ? wrapped(text) : text;
+    }}}, more);
+  }
+
   // Where the numbers come from.
   function origin(p) {
     if (!p || !p.command) return;
@@ -68,7 +86,7 @@ const report = (() => {
 
   // Counts of values in equal bins from the least to the largest.
   function histogram(values, most) {
-    const least = Math.min(...values), largest = Math.max(...values);
+    const least = values.reduce((a, b) => Math.min(a, b)), largest = values.reduce((a, b) => Math.max(a, b));
     const whole_numbers = values.every(Number.isInteger);
     let width = (largest - least) / most || 1;
     if (whole_numbers) width = Math.max(1, Math.ceil((largest - least + 1) / most));
@@ -82,5 +100,5 @@ const report = (() => {
     return {labels, counts};
   }
 
-  return {data, page, colours, element, section, fixed, whole, share, sum, table, chart, axis, origin, histogram};
+  return {data, page, colours, element, section, fixed, whole, share, sum, table, chart, axis, names_axis, origin, histogram};
 })();

@@ -1,7 +1,7 @@
 'use strict';
 // The page of a comparison: runs side by side, the first one is what the others are held against.
 if (document.body.dataset.kind === 'compare') (() => {
-  const {data, page, colours, element, section, fixed, table, chart, axis} = report;
+  const {data, page, colours, element, section, fixed, table, chart, axis, names_axis} = report;
   const names = data.runs.map(r => r.name);
   const percent = v => v === null ? 'new' : v === 0 ? '=' : (v > 0 ? '+' : '') + fixed(v, 1) + ' %';
 
@@ -19,7 +19,7 @@ if (document.body.dataset.kind === 'compare') (() => {
       chart(place, 90 + 22 * t.rows.length * Math.min(names.length, 3), 'Bars: ' + t.title, {type: 'bar',
         data: {labels: t.rows.map(r => r.name), datasets: names.map((n, i) => ({label: n, data: t.rows.map(r => r.values[i]),
           backgroundColor: colours[i % colours.length]}))},
-        options: {indexAxis: 'y', scales: {x: axis(t.title), y: {ticks: {autoSkip: false}}}}});
+        options: {indexAxis: 'y', scales: {x: axis(t.title), y: names_axis()}}});
     const head = [t.what];
     names.forEach((n, i) => head.push(n, ...(i > 0 ? ['to ' + names[0]] : [])));
     const lines = [];

@@ -1,9 +1,9 @@
 'use strict';
 // The page of one run.
 if (document.body.dataset.kind === 'run') (() => {
-  const {data, page, colours, element, section, fixed, whole, share, sum, table, chart, axis, histogram} = report;
+  const {data, page, colours, element, section, fixed, whole, share, sum, table, chart, axis, names_axis, histogram} = report;
   const config = data.config, rows = data.breakdown, images = data.images;
-  const batched = images.some(i => i.batch && i.batch.images > 1);
+  const set = data.set, batched = set.batched;  // of all images; `images` are the first, to be drawn
   const analytic = data.mode === 'analytic';
   const clock = config['pl.clock_mhz'];
   const depth = Math.max(...rows.map(r => r.block)) - 1;
@@ -70,9 +70,10 @@ if (document.body.dataset.kind === 'run') (() => {
   // The first picture that an architect looks for.
   function board_diagram() {
     const place = section('board', 'The board', 'What each unit of the accelerator did, and what moved between them and the ' +
-      'memory' + (images.length > 1 ? ', mean over the images.' : '.'));
+      'memory' + (set.images > 1 ? ', mean over the images.' : '.'));
     const picture = board.draw(data);
-    place.append(element('div', {class: 'scroll'}, picture));
+    place.append(element('p', {class: 'aside'}, 'The picture goes on to the right: scroll it sideways.'),
+      element('div', {class: 'scroll'}, picture));
     const style = getComputedStyle(document.body), colour = name => style.getPropertyValue(name).trim();
     const source = new XMLSerializer().serializeToString(picture).replace(/var\((--\w+)\)/g, (_, name) => colour(name))
       .replaceAll('currentColor', colour('--ink'));
@@ -82,7 +83,7 @@ if (document.body.dataset.kind === 'run') (() => {
 
   function latency_by_block() {
     const place = section('blocks', 'Where the time goes', 'Time of every block, by operation' +
-      (images.length > 1 ? ', mean over the images' : '') + '. An operation counts from the end of the one before to ' +
+      (set.images > 1 ? ', mean over the images' : '') + '. An operation counts from the end of the one before to ' +
       'its own end, so all bars together are ' + (batched ? 'the time of an image: its share of a batch.' : 'the latency.'));
     const labels = Array.from({length: depth + 2}, (_, b) => b === 0 ? 'embedding' : b > depth ? 'classifier' : 'block ' + b);
     const datasets = kinds.map(([name], k) => ({label: name, backgroundColor: colours[k],
@@ -106,7 +107,7 @@ if (document.body.dataset.kind === 'run') (() => {
       data: names.map(u => 100 * cycles(u, cause) / total)}));
     chart(place, 330, 'Stacked bars: per cent of cycles of each unit by cause', {type: 'bar',
       data: {labels: names.map(u => unit_names[u] || u), datasets}, options: {indexAxis: 'y',
-        scales: {x: axis('per cent of all cycles', {stacked: true, max: 100}), y: {stacked: true}},
+        scales: {x: axis('per cent of all cycles', {stacked: true, max: 100}), y: names_axis({stacked: true})},
         plugins: {tooltip: {callbacks: {label: c => c.dataset.label + ': ' + fixed(c.raw, 1) + ' %'}}}}});
     place.append(element('details', {}, element('summary', {}, 'The numbers: cycles by unit and cause'),
       table(['unit', ...causes.map(c => cause_names[c] || c)], names.map(u => [unit_names[u] || u,
@@ -139,7 +140,7 @@ if (document.body.dataset.kind === 'run') (() => {
     chart(place, 380, 'Bars: millijoules by part', {type: 'bar', data: {labels: parts.map(p => p.part),
       datasets: [{label: 'mJ', data: parts.map(p => p.mj), backgroundColor: colours[0]}]},
       options: {indexAxis: 'y', plugins: {legend: {display: false}}, scales: {x: axis('millijoules'),
-        y: {ticks: {autoSkip: false}}}}});
+        y: names_axis()}}});
     place.append(element('details', {}, element('summary', {}, 'The numbers: energy by part'),
       table(['part', 'mJ', 'share'], data.energy.map(p => [p.part,
         {text: fixed(p.mj, 3), value: p.mj, key: 'energy.' + p.part}, share(p.mj, data.energy_mj)]))));
@@ -184,25 +185,23 @@ if (document.body.dataset.kind === 'run') (() => {
   }
 
   function tokens() {
-    if (!images.some(i => i.kept_counts && i.kept_counts.length > 0)) return;
-    const labels = images[0].tokens.map((_, b) => 'block ' + (b + 1));
-    const column = b => images.map(i => i.tokens[b]);
-    const mean = labels.map((_, b) => sum(column(b)) / images.length);
+    if (set.left.length === 0) return;
+    const {mean, most, least} = set.tokens, labels = mean.map((_, b) => 'block ' + (b + 1));
     const place = section('tokens', 'Tokens left', 'Tokens that enter each block (patches, the class token, ' +
-      'and the package token of what was pruned)' + (images.length > 1 ? '; of all images.' : '.'));
+      'and the package token of what was pruned)' + (set.images > 1 ? '; of all images.' : '.'));
     const line = (label, values, colour, dash) => ({label, data: values, borderColor: colour, backgroundColor: colour,
       borderDash: dash, stepped: 'middle', pointRadius: 3});
-    const vary = images.some(i => i.tokens.some((t, b) => t !== images[0].tokens[b]));
+    const vary = most.some((m, b) => m !== least[b]);
     const datasets = [line(vary ? 'mean' : 'tokens', mean, colours[0], [])];
-    if (vary) datasets.push(line('most', labels.map((_, b) => Math.max(...column(b))), colours[1], [6, 4]),
-      line('least', labels.map((_, b) => Math.min(...column(b))), colours[2], [2, 3]));
+    if (vary) datasets.push(line('most', most, colours[1], [6, 4]),
+      line('least', least, colours[2], [2, 3]));
     chart(place, 260, 'Lines: tokens entering each block', {type: 'line', data: {labels, datasets},
       options: {scales: {y: axis('tokens', {min: 0, suggestedMax: patches + 4})}}});
   }
 
   function histograms() {
-    if (images.length < 2) return;
-    const place = section('histograms', 'The set of images', images.length + ' images: how many had which latency, and ' +
+    if (set.images < 2) return;
+    const place = section('histograms', 'The set of images', whole(set.images) + ' images: how many had which latency, and ' +
       'how many patches were left behind the last selector.');
     const pair = element('div', {class: 'pair'});
     place.append(pair);
@@ -218,9 +217,8 @@ if (document.body.dataset.kind === 'run') (() => {
         backgroundColor: colour, barPercentage: 1, categoryPercentage: 0.96}]}, options: {plugins: {legend: {display: false},
         title: {display: true, text: title}}, scales: {x: axis(unit), y: axis('images', {ticks: {precision: 0}})}}});
     };
-    one('Latency', images.map(i => i.latency_ms), 'milliseconds', colours[0]);
-    const last = images.filter(i => i.kept_counts && i.kept_counts.length > 0).map(i => i.kept_counts[i.kept_counts.length - 1]);
-    if (last.length > 0) one('Patches left at the end', last, 'patches of ' + patches, colours[1]);
+    one('Latency', set.latency_ms, 'milliseconds', colours[0]);
+    if (set.left.length > 0) one('Patches left at the end', set.left, 'patches of ' + patches, colours[1]);
   }
 
   // The image with what has been pruned so far covered.
@@ -265,7 +263,7 @@ if (document.body.dataset.kind === 'run') (() => {
   }
 
   function operations() {
-    const place = section('operations', 'By operation', 'All blocks together' + (images.length > 1
+    const place = section('operations', 'By operation', 'All blocks together' + (set.images > 1
       ? ', mean over the images' : '') + '.');
     const list = by_operation();
     const line = (name, g, key) => [name, {text: whole(g.cycles), value: g.cycles, key: key + '.cycles'},

@@ -1,13 +1,6 @@
 // Memory traces: refused, or replayed to the end. The first byte chooses whether their cycles count.
-#include "tb/run_sim/command_line.h"
 #include "tb/run_sim/commands.h"
 #include "tb/tests/fuzz/fuzz_support.h"
-
-namespace heatvit::tb {
-// Of main.cpp, which is not part of this program.
-void print(const std::string& /*text*/) {}
-bool answered(const CommandLine& /*line*/) { return false; }
-}  // namespace heatvit::tb
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* input, size_t size) {
   if (size == 0) return 0;

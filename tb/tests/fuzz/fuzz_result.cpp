@@ -1,13 +1,6 @@
 // The JSON of a run, as compare and report read it again. Reports are made of it, and thrown away.
-#include "tb/run_sim/command_line.h"
 #include "tb/run_sim/commands.h"
 #include "tb/tests/fuzz/fuzz_support.h"
-
-namespace heatvit::tb {
-// Of main.cpp, which is not part of this program.
-void print(const std::string& /*text*/) {}
-bool answered(const CommandLine& /*line*/) { return false; }
-}  // namespace heatvit::tb
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* input, size_t size) {
   using heatvit::fuzz::accepted_or_refused;
