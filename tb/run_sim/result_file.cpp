@@ -48,6 +48,14 @@ void expect_results(const Database& database, const std::string& path) {
     throw InputError("'" + path + "' holds no results of a run (run_sim run --results)");
 }
 
+RunPart part_of_bytes(const std::string& bytes, const std::string& path) {
+  try {
+    return RunPart::from(bytes);
+  } catch (const std::runtime_error&) {
+    throw InputError("'" + path + "' is damaged");
+  }
+}
+
 }  // namespace
 
 std::string identity_of(const RunOptions& options) {
@@ -72,12 +80,13 @@ std::string identity_of(const RunOptions& options) {
 
 struct ResultFile::Impl {
   Database database;
-  RunPart waiting;
+  RunPart sums;    // of all that was added, without images
+  RunPart images;  // that are not written yet, without sums
   Clock::time_point since = Clock::now();
 };
 
 ResultFile::ResultFile(const std::string& path, const ResultOrigin& origin)
-    : impl_(new Impl{Database(path, true), {}, Clock::now()}) {
+    : impl_(new Impl{Database(path, true), {}, {}, Clock::now()}) {
   Database& database = impl_->database;
   // A commit appends to the log without waiting for the disk; the file stays whole after SIGKILL.
   database.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;");
@@ -86,10 +95,13 @@ ResultFile::ResultFile(const std::string& path, const ResultOrigin& origin)
     if (value_of(database, "identity") != origin.identity)
       throw InputError("'" + path +
                        "' holds results of another run: other options, files, images or version of the program");
+    Statement sums(database, "SELECT results FROM sums");
+    if (sums.step()) impl_->sums = part_of_bytes(sums.bytes(0), path);
     return;
   }
   database.execute(
       "BEGIN; CREATE TABLE run (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
+      "CREATE TABLE sums (number INTEGER PRIMARY KEY CHECK (number = 0), results BLOB NOT NULL);"
       "CREATE TABLE part (number INTEGER PRIMARY KEY, images INTEGER NOT NULL, results BLOB NOT NULL);");
   const auto describe = [&](const char* key, const std::string& value) {
     Statement(database, "INSERT INTO run VALUES (?, ?)").bind(1, std::string(key)).bind(2, value).step();
@@ -128,34 +140,31 @@ ResultOrigin ResultFile::origin(const std::string& path) {
 void ResultFile::read(const std::string& path, const std::function<void(RunPart&&)>& take) {
   const Database database(path, false);
   expect_results(database, path);
-  Statement rows(database, "SELECT results FROM part ORDER BY number");
-  while (rows.step()) {
-    RunPart part = [&] {
-      try {
-        return RunPart::from(rows.bytes(0));
-      } catch (const std::runtime_error&) {
-        throw InputError("'" + path + "' is damaged");
-      }
-    }();
-    take(std::move(part));
+  for (const char* table : {"SELECT results FROM sums", "SELECT results FROM part ORDER BY number"}) {
+    Statement rows(database, table);
+    while (rows.step()) take(part_of_bytes(rows.bytes(0), path));
   }
 }
 
 void ResultFile::add(const RunPart& part) {
-  RunPart copy = part;
-  impl_->waiting += std::move(copy);
+  RunPart sums = part;
+  impl_->images.images.merge(sums.images);
+  impl_->sums += std::move(sums);
   if (Clock::now() - impl_->since >= kFlushAfter) flush();
 }
 
 void ResultFile::flush() {
   impl_->since = Clock::now();
-  if (impl_->waiting.images.empty()) return;
-  const RunPart part = std::move(impl_->waiting);
-  impl_->waiting = {};
+  if (impl_->images.images.empty()) return;
+  const RunPart part = std::move(impl_->images);
+  impl_->images = {};
+  impl_->database.execute("BEGIN");
   Statement(impl_->database, "INSERT INTO part (images, results) VALUES (?, ?)")
       .bind(1, static_cast<int64_t>(part.images.size()))
       .bind_bytes(2, part.bytes())
       .step();
+  Statement(impl_->database, "INSERT OR REPLACE INTO sums VALUES (0, ?)").bind_bytes(1, impl_->sums.bytes()).step();
+  impl_->database.execute("COMMIT");
 }
 
 }  // namespace heatvit::tb
