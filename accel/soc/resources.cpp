@@ -23,6 +23,22 @@ ResourceCount adders(int64_t count, int bits) { return {0, 0, count * bits, coun
 
 ResourceCount multipliers(int64_t count, int a_bits, int b_bits) { return {count * dsp_of(a_bits, b_bits), 0, 0, 0}; }
 
+// What a kernel multiplies (its header lists it), so many times.
+template <size_t kCount>
+ResourceCount multipliers(int64_t count, const kernels::Multiplier (&widths)[kCount]) {
+  ResourceCount total;
+  for (const kernels::Multiplier& m : widths) total += multipliers(count, m.a_bits, m.b_bits);
+  return total;
+}
+
+// A loop over the beats of rows: row, value and row offset counted up, both compared with their ends.
+ResourceCount loops(int64_t count) {
+  constexpr int kCounterBits = 32;
+  ResourceCount r = adders(3 * count, kCounterBits);
+  r.lut += 2 * count * kCounterBits;
+  return r;
+}
+
 // A barrel shifter: three levels of four-way selections (a LUT6 each) for shifts below 64.
 ResourceCount shifters(int64_t count, int bits) { return {0, 0, count * 3 * bits, count * bits}; }
 
@@ -70,27 +86,34 @@ ResourceCount pe_array(const SocConfig& config) {
 ResourceCount vector_lanes(const SocConfig& config) {
   const int lanes = config.vector.lanes, gelu_lanes = config.vector.gelu(), rows = config.vector.softmax(),
             bits = config.accel.accumulator_bits();
-  const ResourceCount requantise = sum({multipliers(lanes, bits, 17), adders(lanes, bits), shifters(lanes, 48),
-                                        adders(lanes, 48 + 17 + 16), pipeline(lanes, kernels::kRequantizeDepth, 1)});
+  const ResourceCount requantise =
+      sum({bits == 32 ? multipliers(lanes, kernels::kRequantizeMultipliers) : multipliers(lanes, bits, 17),
+           adders(lanes, bits), shifters(lanes, 48), adders(lanes, 48 + 17 + 16),
+           pipeline(lanes, kernels::kRequantizeDepth, 1)});
   const ResourceCount gelu =
-      sum({multipliers(gelu_lanes, 17, 17), multipliers(gelu_lanes, 16, 16), multipliers(gelu_lanes, 31, 16),
-           multipliers(gelu_lanes, 17, 17), multipliers(gelu_lanes, 16, 18), multipliers(gelu_lanes, 19, 17),
-           adders(gelu_lanes, 16 + 16 + 16 + 32 + 18 + 8), shifters(gelu_lanes, 36),
-           pipeline(gelu_lanes, kernels::kGeluDepth - kernels::kRequantizeDepth, 6)});
+      sum({multipliers(gelu_lanes, kernels::kGeluMultipliers), adders(gelu_lanes, 16 + 16 + 16 + 32 + 18 + 8),
+           shifters(gelu_lanes, 36), pipeline(gelu_lanes, kernels::kGeluDepth - kernels::kRequantizeDepth, 6)});
   const ResourceCount softmax = sum(
-      {multipliers(rows, 17, 18), multipliers(rows, 6, 17), multipliers(rows, 18, 18), multipliers(rows, 29, 16),
-       multipliers(rows, 26, 31), multipliers(rows, 33, 17), adders(rows, 17 + 17 + 26 + 26 + 34 + 8),
-       shifters(rows, 25),
+      {multipliers(rows, kernels::kSoftmaxMultipliers), adders(rows, 17 + 17 + 26 + 26 + 34 + 8), shifters(rows, 25),
        row_dividers(1, 64, kernels::divide_cycles(kernels::kSoftmaxReciprocalBits), config.vector.division_interval),
        pipeline(rows, kernels::softmax_depth(rows), 6)});
   return sum({requantise, gelu, softmax});
 }
 
+/// The auxiliary head's maximum over tokens: compared, chosen, added to the class token's scores, saturated. The row of
+/// maxima lies where packaging has its sums: never at the same time.
+ResourceCount column_maximum(const SocConfig& config) {
+  return sum({adders(config.vector.lanes, 4 * 32), pipeline(config.vector.lanes, kernels::kReadDepth, 0)});
+}
+
+/// Loops of requantiser (rows, values), GELU (three stages), softmax and LayerNorm (rows and passes), copies.
+constexpr int kVectorLoops = 2 + 3 + 4 + 3 + 2;
+
 ResourceCount layernorm_lanes(const SocConfig& config) {
   const int lanes = config.vector.norm();
   return sum(
-      {multipliers(lanes, 16, 16), multipliers(lanes, 11, 16), multipliers(lanes, 28, 34), multipliers(lanes, 20, 16),
-       multipliers(1, 11, 40), multipliers(1, 27, 27), adders(lanes, 27 + 32 + 40 + 48 + 8), shifters(2 * lanes, 48),
+      {multipliers(lanes, kernels::kNormMultipliers), multipliers(1, kernels::kNormRowMultipliers),
+       adders(lanes, 27 + 32 + 40 + 48 + 8), shifters(2 * lanes, 48),
        row_dividers(2, 64, kernels::divide_cycles(kernels::kNormReciprocalBits), config.vector.division_interval),
        pipeline(lanes, kernels::layernorm_depth(lanes), 5)});
 }
@@ -101,27 +124,32 @@ std::vector<ModuleResources> selector_modules(const SocConfig& config) {
   constexpr int kScoreBits = 17;
   const ResourceCount sigmoid =
       sum({adders(lanes, 16 + 4 * 18 + 17), pipeline(lanes, kernels::kSigmoidDepth - kernels::kRequantizeDepth, 0)});
-  const ResourceCount means = sum({multipliers(1, 24, 17),
+  const ResourceCount means = sum({multipliers(1, kernels::kHeadMeanMultipliers),
                                    adders(2 * lanes, 24),
                                    shifters(1, 40),
                                    pipelined_dividers(1, 33, 32),
                                    {0, bram18k_of(32 * lanes, kernels::kMaxRow / lanes), 0, 0}});
-  const ResourceCount score = sum({multipliers(1, 17, 17),
+  const ResourceCount score = sum({multipliers(1, kernels::kTokenScoreMultipliers),
                                    adders(1, 40 + 20),
                                    row_dividers(1, 40, kernels::divide_cycles(16), config.vector.division_interval),
                                    {0, bram18k_of(32, int64_t{kernels::kMaxTokens} * config.accel.batch), 0, 0}});
   const ResourceCount select = sum({adders(comparators, 2 * kScoreBits + 8), adders(1, 32)});
-  const ResourceCount pack = sum({multipliers(lanes, kScoreBits, 16),
+  const ResourceCount pack = sum({multipliers(lanes, kernels::kPackMultipliers),
                                   adders(1, 48),
                                   pipelined_dividers(1, 34, 32),
                                   {0, bram18k_of(48 * lanes, kernels::kMaxRow / lanes), 0, 0},
                                   pipeline(lanes, kernels::kReadDepth, 0)});
+  // xorshift32: three exclusive-ors of 32 bits and the state; the stage's offset is a sum of eight.
+  const ResourceCount random = sum({{0, 0, 3 * 32, 32}, adders(8, 32)});
+  constexpr int kLoops = 2 + 2 + 2 + 1 + 3;        // means, scores, ranking, random scores, packaging
   const ResourceCount control = {0, 0, 800, 800};  // our choice: stage counter, keep registers, mask, sequencing
   return {{"selector: sigmoid", sigmoid, modules::Unit::kSelector, true},
           {"selector: means", means, modules::Unit::kSelector, true},
           {"selector: scores", score, modules::Unit::kSelector, true},
           {"selector: ranking", select, modules::Unit::kSelector, true},
           {"selector: packaging", pack, modules::Unit::kSelector, true},
+          {"selector: random scores", random, modules::Unit::kSelector, true},
+          {"selector: addressing", loops(kLoops), modules::Unit::kSelector, true},
           {"selector: control", control, modules::Unit::kSelector, true}};
 }
 
@@ -185,9 +213,14 @@ int64_t bram18k_of(int64_t width, int64_t depth) {
   return best;
 }
 
-int64_t dsp_of(int a_bits, int b_bits) {
-  const auto tiles = [](int wide, int narrow) {
-    return ceil_div(std::max(wide - 1, 1), 26) * ceil_div(std::max(narrow - 1, 1), 17);
+int64_t dsp_of(int a_bits, int b_bits) { return dsp_of(a_bits, b_bits, a_bits + b_bits); }
+
+int64_t dsp_of(int a_bits, int b_bits, int product_bits) {
+  const auto tiles = [product_bits](int wide, int narrow) {
+    int64_t count = 0;
+    for (int a = 0; a < std::max(wide - 1, 1); a += 26)
+      for (int b = 0; b < std::max(narrow - 1, 1); b += 17) count += a + b < product_bits ? 1 : 0;
+    return count;
   };
   return std::min(tiles(a_bits, b_bits), tiles(b_bits, a_bits));
 }
@@ -237,6 +270,8 @@ ResourceReport resources_of(const SocConfig& config) {
   for (const BufferShape& shape : buffer_shapes(config))
     report.modules.push_back({shape.name, buffer_resources(shape, config.mapping.lutram_depth)});
   report.modules.push_back({"vector unit", vector_lanes(config), modules::Unit::kVector});
+  report.modules.push_back({"vector unit: addressing", loops(kVectorLoops), modules::Unit::kVector});
+  report.modules.push_back({"vector unit: column maximum", column_maximum(config), modules::Unit::kVector});
   if (config.accel.layernorm == isa::Placement::kPl)
     report.modules.push_back({"vector unit: LayerNorm", layernorm_lanes(config), modules::Unit::kVector});
   report.modules.push_back(

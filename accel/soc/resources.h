@@ -60,6 +60,9 @@ int64_t bram18k_of(int64_t width, int64_t depth);
 /// DSP48E2 of a multiplier of signed operands: tiles of 27 x 18 bits; a further tile adds 26 or 17 (AMD UG579).
 int64_t dsp_of(int a_bits, int b_bits);
 
+/// The same where only the lowest bits of the product are wanted: tiles above them are not built.
+int64_t dsp_of(int a_bits, int b_bits, int product_bits);
+
 /// The six buffers of the data path, and the memory on chip where there is one.
 std::vector<BufferShape> buffer_shapes(const SocConfig& config);
 

@@ -2,11 +2,19 @@
 #include <fstream>
 
 #include "accel/isa/errors.h"
+#include "accel/kernels/gelu.h"
+#include "accel/kernels/layernorm.h"
+#include "accel/kernels/requantize.h"
+#include "accel/kernels/selector.h"
+#include "accel/kernels/silu.h"
+#include "accel/kernels/softmax.h"
+#include "accel/soc/resources.h"
 #include "models/lower/program.h"
 #include "tb/config/home.h"
 #include "tb/config/pruning_options.h"
 #include "tb/config/text_table.h"
 #include "tb/hls_check/image_estimate.h"
+#include "tb/hls_check/top_estimate.h"
 #include "tb/run_sim/command_line.h"
 #include "tb/run_sim/commands.h"
 #include "tb/run_sim/design.h"
@@ -18,7 +26,8 @@ namespace {
 constexpr const char* kIntro =
     R"(run_sim hls-estimate: cycles of the synthesised units (trip count x II + depth, from the pragmas in accel/),
 beside what the simulated modules charge; their loops; and their sums over an image for each model's configuration.
-"without pragmas" is what a compiler that ignores them is to be compared with: trip count x depth, nothing overlaps.
+"trips x depth": nothing is unrolled and nothing overlaps. It is no estimate of a compiler that ignores the pragmas, which
+took between half and fifteen times as many cycles. The multipliers of a lane are what the resource model counts.
 
 Examples
   run_sim hls-estimate
@@ -50,12 +59,47 @@ std::string unit_table(const soc::SocConfig& config, const zoo::ModelSpec& spec)
   HlsEstimate estimate(read_source, lanes_of(config, isa::LayoutB::kPacked));
   HlsEstimate bare(HlsEstimate::without_pragmas(read_source), lanes_of(config, isa::LayoutB::kPacked));
   Table table({Align::kLeft, Align::kRight, Align::kRight, Align::kRight, Align::kRight, Align::kRight});
-  table.add({"unit", "extents", "by pragmas", "charged", "difference", "without pragmas"});
+  table.add({"unit", "extents", "by pragmas", "charged", "difference", "trips x depth"});
   for (const std::string& unit : HlsEstimate::unit_names()) {
     const Extents e = typical(unit, config, spec);
     const int64_t by_pragmas = estimate.cycles(unit, e), charged = estimate.charged(unit, e);
     table.add({unit, std::to_string(e.m) + "x" + std::to_string(e.k) + "x" + std::to_string(e.n), number(by_pragmas),
                number(charged), std::to_string(by_pragmas - charged), number(bare.cycles(unit, e))});
+  }
+  return table.text();
+}
+
+/// Multipliers of a unit at one lane, and their DSP slices.
+std::string multiplier_table() {
+  using Widths = std::vector<kernels::Multiplier>;
+  const auto list = [](const auto& widths) { return Widths(std::begin(widths), std::end(widths)); };
+  const auto joined = [](Widths a, const Widths& b) {
+    a.insert(a.end(), b.begin(), b.end());
+    return a;
+  };
+  const Widths requantizer = list(kernels::kRequantizeMultipliers), softmax = list(kernels::kSoftmaxMultipliers),
+               gelu = joined(requantizer, list(kernels::kGeluMultipliers));
+  const Widths rescaling = {gelu.back()};
+  const std::pair<const char*, Widths> units[] = {
+      {"requantize", requantizer},
+      {"gelu", gelu},
+      {"silu", joined(joined(requantizer, list(kernels::kSiluMultipliers)), rescaling)},
+      {"sigmoid", requantizer},
+      {"softmax", softmax},
+      {"layernorm", joined(list(kernels::kNormMultipliers), list(kernels::kNormRowMultipliers))},
+      {"head_mean", list(kernels::kHeadMeanMultipliers)},
+      {"token_score", list(kernels::kTokenScoreMultipliers)},
+      {"token_pack", list(kernels::kPackMultipliers)}};
+  Table table({Align::kLeft, Align::kRight, Align::kLeft});
+  table.add({"unit", "DSP", "bits, signed"});
+  for (const auto& [unit, widths] : units) {
+    int64_t dsp = 0;
+    std::string text;
+    for (const kernels::Multiplier& m : widths) {
+      dsp += soc::dsp_of(m.a_bits, m.b_bits);
+      text += (text.empty() ? "" : ", ") + std::to_string(m.a_bits) + " x " + std::to_string(m.b_bits);
+    }
+    table.add({unit, std::to_string(dsp), text});
   }
   return table.text();
 }
@@ -78,6 +122,21 @@ network::Pruning pruning_of(const CommandLine& line, const zoo::ModelSpec& spec)
   PruningOptions options;
   options.rates = line.maybe("prune-rates");
   return make_pruning(spec, options);
+}
+
+/// heatvit_top's commands, by name: what they take, and what each stage alone would.
+std::string top_table(const soc::SocConfig& config, const lower::Program& program) {
+  Table table({Align::kLeft, Align::kRight, Align::kRight, Align::kRight, Align::kRight, Align::kRight, Align::kRight});
+  table.add({"operation", "cycles", "array", "load", "vector", "store", "with 16 bytes a cycle"});
+  const std::vector<TopPart> narrow = top_estimate(config, program, 1), wide = top_estimate(config, program, 16);
+  for (size_t i = 0; i < narrow.size(); ++i)
+    table.add({narrow[i].op, number(narrow[i].cycles), number(narrow[i].array), number(narrow[i].load),
+               number(narrow[i].vector), number(narrow[i].store), number(wide[i].cycles)});
+  const auto ms = [&config](int64_t cycles) {
+    return fixed(static_cast<double>(cycles) / (config.pl_clock_mhz * 1e3), 3) + " ms";
+  };
+  table.add({"all", ms(total_cycles(narrow)), "", "", "", "", ms(total_cycles(wide))});
+  return table.text();
 }
 
 std::string totals_table(const CommandLine& line) {
@@ -113,10 +172,13 @@ int hls_estimate_command(const Arguments& arguments) {
   const zoo::ModelSpec& spec = line.has("model") ? resolve_model(line) : zoo::find("deit-t");
   const std::string& model = spec.name;
   const soc::SocConfig config = resolve_design(spec, line.list("config"), line.settings(), {}).config;
+  const std::string top = top_table(config, lower::lower(spec, config.accel, pruning_of(line, spec), nullptr));
   print("cycles of a call (" + model + "'s configuration; m x k x n, or rows x 1 x values)\n" +
-        unit_table(config, spec) + "\ntheir loops\n" + loop_table(config, spec) + "\nbusy cycles of an image, " +
+        unit_table(config, spec) + "\ntheir loops\n" + loop_table(config, spec) +
+        "\nmultipliers at one lane (the other units have none)\n" + multiplier_table() + "\nbusy cycles of an image, " +
         (line.has("prune-rates") ? "tokens pruned at rates " + line.text("prune-rates") : "nothing pruned") +
-        ", each model's own configuration\n" + totals_table(line));
+        ", each model's own configuration\n" + totals_table(line) + "\nheatvit_top over an image (" + model +
+        "): commands one after another, a byte a cycle and port\n" + top);
   return 0;
 }
 

@@ -1,14 +1,17 @@
 // Estimated cycles of a whole image, unit by unit, against what a timing run of the simulated modules books as busy.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 
+#include "accel/kernels/pe_array.h"
 #include "models/lower/program.h"
 #include "tb/config/config_files.h"
 #include "tb/config/pruning_options.h"
 #include "tb/hls_check/image_estimate.h"
+#include "tb/hls_check/top_estimate.h"
 #include "tb/tests/accel/soc/soc_support.h"
 
 namespace heatvit::testing {
@@ -48,6 +51,34 @@ std::string compare(const zoo::ModelSpec& spec, const soc::SocConfig& config, co
            difference("vector unit", estimate.vector(), busy(result, Unit::kVector)) +
            difference("selector", estimate.selector(), busy(result, Unit::kSelector));
   });
+}
+
+// heatvit_top: its array works as long as the simulated one where all groups work on one product, and its stages are
+// never faster than the slowest of them.
+TEST(HlsImage, TheTopTakesItsStagesInTurn) {
+  const zoo::ModelSpec& spec = zoo::find("deit-t");
+  const soc::SocConfig config = tb::resolve_config("deit-t", {}, {});
+  const lower::Program dense = lower::lower(spec, config.accel, {}, nullptr);
+  const std::vector<tb::TopPart> narrow = tb::top_estimate(config, dense, 1),
+                                 wide = tb::top_estimate(config, dense, 16);
+  for (size_t i = 0; i < narrow.size(); ++i) {
+    const tb::TopPart& part = narrow[i];
+    EXPECT_GE(part.cycles, std::max({part.array, part.load, part.vector, part.store})) << part.op;
+    EXPECT_LE(part.cycles, 2000 + part.array + part.load + part.vector + part.store + 100 * spec.depth) << part.op;
+    EXPECT_LE(wide[i].cycles, part.cycles) << part.op;
+    EXPECT_EQ(wide[i].array, part.array) << part.op;
+  }
+  const auto array = [](const std::vector<tb::TopPart>& parts, const std::string& op) {
+    for (const tb::TopPart& part : parts)
+      if (part.op == op) return part.array;
+    return int64_t{-1};
+  };
+  // 12 blocks, 10 row tiles of 20, 192 channels in two beats, 192 outputs in six; a tile's depth of pipeline each.
+  EXPECT_EQ(array(narrow, "proj"), 12 * (197 * 2 * 6 + 10 * kernels::gemm_depth(96)));
+  tb::PruningOptions rates;
+  rates.rates = "0.3,0.51,0.657";
+  const lower::Program pruned = lower::lower(spec, config.accel, tb::make_pruning(spec, rates), nullptr);
+  EXPECT_LT(tb::total_cycles(tb::top_estimate(config, pruned, 1)), tb::total_cycles(narrow));
 }
 
 TEST(HlsImage, ShippedConfigurationsAreBusyForWhatIsEstimated) {

@@ -1,0 +1,49 @@
+// hls_charge FILE.vec...: cycles that the cost functions charge one lane for each file's call (docs/hls.md), a line
+// each.
+#include <cstdio>
+#include <cstring>
+
+#include "accel/isa/errors.h"
+#include "tb/hls_check/estimate.h"
+#include "tb/hls_check/vector_files.h"
+
+namespace {
+
+using namespace heatvit;  // NOLINT(google-build-using-namespace): a program of one file
+
+int64_t scalar(const tb::VectorFile& file, const char* name) {
+  int32_t value = 0;
+  std::memcpy(&value, file.at(name).before.data(), sizeof value);
+  return value;
+}
+
+/// As HlsEstimate names them.
+tb::Extents extents_of(const tb::VectorFile& file) {
+  if (file.unit.rfind("pe_array", 0) == 0) return {scalar(file, "m"), scalar(file, "k"), scalar(file, "n")};
+  if (file.unit == "token_score") return {scalar(file, "tokens"), 1, scalar(file, "heads")};
+  if (file.unit == "token_mean") return {scalar(file, "tokens"), 1, scalar(file, "columns")};
+  if (file.unit == "column_max") return {scalar(file, "rows"), 1, scalar(file, "columns")};
+  if (file.unit == "token_pack") {
+    const int64_t columns = scalar(file, "columns");
+    return {scalar(file, "tokens"), static_cast<int64_t>(file.at("out").count()) / columns, columns};
+  }
+  if (file.unit.rfind("token_select", 0) == 0 || file.unit == "random_scores") return {scalar(file, "tokens"), 1, 1};
+  return {scalar(file, "rows"), 1, scalar(file, "n")};
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  tb::LaneCounts one{1, 2, 1, 1, 64, 1, 1, 1};  // outputs of the array come in pairs
+  const tb::HlsEstimate estimate([](const std::string&) { return std::string(); }, one);
+  try {
+    for (int i = 1; i < argc; ++i) {
+      const tb::VectorFile file = tb::read_vectors(argv[i]);
+      std::printf("%lld\n", static_cast<long long>(estimate.charged(file.unit, extents_of(file))));
+    }
+  } catch (const InputError& error) {
+    std::fprintf(stderr, "hls_charge: error: %s\n", error.what());
+    return 2;
+  }
+  return 0;
+}
