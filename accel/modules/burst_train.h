@@ -26,9 +26,29 @@ struct PortTiming {
   uint32_t outstanding = 8;  // bursts in flight
 };
 
+/// A train under way in a memory that does not block its master. What blocks is the master, which so may wait for
+/// several at once.
+class PendingTrain {
+ public:
+  static constexpr uint64_t kThrough = UINT64_MAX;
+
+  PendingTrain() = default;
+  virtual ~PendingTrain() = default;
+  PendingTrain(const PendingTrain&) = delete;
+  PendingTrain& operator=(const PendingTrain&) = delete;
+
+  /// To be called at once, and then at the time (fs) that the last call has returned, until that is kThrough: data and
+  /// response are there then.
+  virtual uint64_t resume() = 0;
+};
+
 struct TrainExtension : tlm::tlm_extension<TrainExtension> {
   BurstTrain train;
   PortTiming port;
+  // The master asks with transport_dbg: a memory that knows this sets it. Then b_transport with it returns at once,
+  // `pending` set where the train is under way.
+  bool returns = false;
+  PendingTrain* pending = nullptr;
 
   tlm::tlm_extension_base* clone() const override { return new TrainExtension(*this); }
   void copy_from(const tlm::tlm_extension_base& other) override { *this = static_cast<const TrainExtension&>(other); }
@@ -45,6 +65,8 @@ class TrainTransaction {
   /// `data` may be null: then time passes and nothing is copied.
   tlm::tlm_generic_payload& prepare(const BurstTrain& train, uint8_t* data) {
     extension_.train = train;
+    extension_.returns = false;
+    extension_.pending = nullptr;
     payload_.set_address(train.address);
     payload_.set_data_ptr(data);
     payload_.set_data_length(static_cast<unsigned>(train.bytes()));
@@ -54,6 +76,9 @@ class TrainTransaction {
     payload_.set_response_status(tlm::TLM_INCOMPLETE_RESPONSE);
     return payload_;
   }
+
+  tlm::tlm_generic_payload& payload() { return payload_; }
+  TrainExtension& extension() { return extension_; }
 
  private:
   tlm::tlm_generic_payload payload_;

@@ -8,6 +8,8 @@
 
 namespace heatvit::modules {
 
+constexpr int kSharedTiles = 32;  // that a buffer holds at most whose slots are one memory: its descriptors
+
 struct BufferConfig {  // slots; 2 is ping-pong
   int input = 2, weight = 2, record = 2, accumulator = 2, vector = 2, output = 2;
   int chip_width = 64;  // bytes a cycle, each way, of the memory on chip

@@ -1,5 +1,8 @@
 #include "accel/modules/dma.h"
 
+#include <algorithm>
+#include <array>
+
 #include "accel/modules/chain_walk.h"
 #include "accel/modules/operation.h"
 
@@ -7,15 +10,31 @@ namespace heatvit::modules {
 
 namespace {
 
+template <class Socket>
+void expect_done(const Socket& socket, TrainTransaction& transaction) {
+  if (transaction.payload().is_response_error())
+    throw std::runtime_error(std::string(socket.name()) + ": address " +
+                             std::to_string(transaction.extension().train.address) + " is not in DDR");
+}
+
 /// One train, or the share of one, through a port.
 template <class Socket>
 void send(Socket& socket, TrainTransaction& transaction, const BurstTrain& train, uint8_t* data) {
-  tlm::tlm_generic_payload& payload = transaction.prepare(train, data);
   sc_core::sc_time delay = sc_core::SC_ZERO_TIME;
+  socket->b_transport(transaction.prepare(train, data), delay);
+  expect_done(socket, transaction);
+}
+
+/// The same, but on its way only: returns when the memory wants to be asked again.
+template <class Socket>
+uint64_t begin(Socket& socket, TrainTransaction& transaction, const BurstTrain& train, uint8_t* data) {
+  sc_core::sc_time delay = sc_core::SC_ZERO_TIME;
+  tlm::tlm_generic_payload& payload = transaction.prepare(train, data);
+  transaction.extension().returns = true;
   socket->b_transport(payload, delay);
-  if (payload.is_response_error())
-    throw std::runtime_error(std::string(socket.name()) + ": address " + std::to_string(train.address) +
-                             " is not in DDR");
+  if (PendingTrain* pending = transaction.extension().pending; pending != nullptr) return pending->resume();
+  expect_done(socket, transaction);
+  return PendingTrain::kThrough;
 }
 
 }  // namespace
@@ -59,6 +78,41 @@ DmaEngine::DmaEngine(sc_core::sc_module_name name, Unit unit, Purpose purpose, i
       debug_(debug),
       stalls_(debug, static_cast<uint32_t>(unit)) {}
 
+void DmaEngine::end_of_elaboration() {
+  if (lanes_ == 1 || stalls_.active()) return;  // injected stalls are drawn share by share
+  const auto returns = [](auto& port, TrainTransaction& transaction) {
+    port->transport_dbg(transaction.prepare({}, nullptr));
+    return transaction.extension().returns;
+  };
+  memory_returns_ = returns(socket, transaction_);
+  for (DmaLane& lane : more_ports) memory_returns_ = returns(lane.socket, lane.transaction()) && memory_returns_;
+}
+
+/// All shares on their way, then a wait for whichever the memory wants to see next. A process a share would wake as
+/// often for each of them, and twice more to begin and to end.
+void DmaEngine::transfer_shares(const TrainShares& dealt, uint8_t* data) {
+  std::array<uint64_t, kEnginePorts> next{};
+  const auto count = static_cast<size_t>(dealt.count);
+  uint64_t before = 0;
+  for (size_t i = 0; i < count; ++i) {
+    uint8_t* from = data == nullptr ? nullptr : data + before;
+    next[i] = i == 0 ? begin(socket, transaction_, dealt.share[0], from)
+                     : begin(more_ports[i - 1].socket, more_ports[i - 1].transaction(), dealt.share[i], from);
+    before += dealt.share[i].bytes();
+  }
+  for (;;) {
+    const uint64_t now = *std::min_element(next.begin(), next.begin() + dealt.count);
+    if (now == PendingTrain::kThrough) return;
+    ClockDomain::wait_until(now);
+    for (size_t i = 0; i < count; ++i) {
+      if (next[i] != now) continue;
+      TrainTransaction& transaction = i == 0 ? transaction_ : more_ports[i - 1].transaction();
+      next[i] = transaction.extension().pending->resume();
+      if (next[i] == PendingTrain::kThrough) expect_done(socket, transaction);
+    }
+  }
+}
+
 void DmaEngine::transfer(BurstTrain train, uint8_t* data, uint32_t command, Purpose purpose) {
   if (stalls_.active()) {
     common_.account.enter(Cause::kInjected);
@@ -76,6 +130,7 @@ void DmaEngine::transfer(BurstTrain train, uint8_t* data, uint32_t command, Purp
   if (lanes_ == 1) return send(socket, transaction_, train, data);
   const TrainShares dealt = split_train(train, lanes_);
   if (dealt.count == 1) return send(socket, transaction_, train, data);
+  if (memory_returns_) return transfer_shares(dealt, data);
   const auto others = static_cast<size_t>(dealt.count - 1);
   uint64_t before = 0;
   for (size_t i = 0; i < others; ++i) {

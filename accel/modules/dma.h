@@ -43,6 +43,7 @@ class DmaLane : public sc_core::sc_module {
   void start(const BurstTrain& share, uint8_t* data);
   /// Blocks until the share is through.
   void finish();
+  TrainTransaction& transaction() { return transaction_; }
 
  private:
   void run();
@@ -86,12 +87,16 @@ class DmaEngine : public sc_core::sc_module {
   const Common common_;
 
  private:
+  void end_of_elaboration() override;
+  void transfer_shares(const TrainShares& dealt, uint8_t* data);
+
   const Unit unit_;
   Purpose purpose_;
   int lanes_;
   const DebugConfig debug_;
   StallSource stalls_;
   uint64_t trains_ = 0;
+  bool memory_returns_ = false;  // PendingTrain: this process waits for all shares of a train
   TrainTransaction transaction_;
 };
 

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "accel/modules/accounting.h"
+#include "accel/modules/config.h"
 #include "accel/modules/plan.h"
 
 namespace heatvit::modules {
@@ -30,7 +31,6 @@ class SlotRing {
  public:
   static constexpr uint8_t kPoison = 0xA5;
 
-  static constexpr int kSharedTiles = 32;    // descriptors of a shared memory
   static constexpr int64_t kWordBytes = 64;  // tiles of a shared memory begin on such
 
   /// `bytes` a slot, `depth` slots; storage only with data.

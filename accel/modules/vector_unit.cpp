@@ -1,5 +1,6 @@
 #include "accel/modules/vector_unit.h"
 
+#include <cstring>
 #include <type_traits>
 
 #include "accel/kernels/copy.h"
@@ -213,39 +214,56 @@ void VectorUnit::finish_row(const Job& job, const Tile& tile, int row, int head,
   compute_row(job, tile, row, head, acc, from, out);
 }
 
+namespace {
+
+/// Of byte operands as words.
+template <class Acc>
+auto of_kernel(const VectorUnit::RowRecords& records) {
+  if constexpr (sizeof(Acc) == 4)
+    return records.words;
+  else
+    return records.fields;
+}
+
+}  // namespace
+
 template <class Acc>
 void VectorUnit::compute_row(const Job& job, const Tile& tile, int row, int head, const Acc* acc, const Sources& from,
                              uint8_t* out) {
   const isa::Command& c = job.command;
-  const int n = tile.out_n, step = from.records != nullptr ? 1 : 0;
-  const auto* records =
-      from.records != nullptr ? reinterpret_cast<const isa::ChannelRecord*>(from.records) : &c.immediate;
+  const int n = tile.out_n;
+  uint64_t immediate = 0;
+  std::memcpy(&immediate, &c.immediate, sizeof immediate);
+  const RowRecords records = from.records != nullptr
+                                 ? RowRecords{reinterpret_cast<const isa::ChannelRecord*>(from.records),
+                                              reinterpret_cast<const uint64_t*>(from.records), 1}
+                                 : RowRecords{&c.immediate, &immediate, 0};
   switch (c.activation) {
     case Activation::kGelu:
     case Activation::kSilu:
-      if (c.c_type == Element::kInt16) return finish_function<int16_t>(job, acc, records, step, n, out);
-      return finish_function<int8_t>(job, acc, records, step, n, out);
+      if (c.c_type == Element::kInt16) return finish_function<int16_t>(job, acc, records, n, out);
+      return finish_function<int8_t>(job, acc, records, n, out);
     case Activation::kSigmoid:
-      return on_host(path_,
-                     [&] { kernels::finish_sigmoid_row(acc, records, step, n, reinterpret_cast<uint16_t*>(out)); });
+      return on_host(path_, [&] {
+        kernels::finish_sigmoid_row(acc, of_kernel<Acc>(records), records.step, n, reinterpret_cast<uint16_t*>(out));
+      });
     case Activation::kSoftmax:
       score_row_.resize(static_cast<size_t>(n));
-      finish_linear<int16_t>(job, acc, records, step, n, nullptr, reinterpret_cast<uint8_t*>(score_row_.data()));
+      finish_linear<int16_t>(job, acc, records, n, nullptr, reinterpret_cast<uint8_t*>(score_row_.data()));
       return softmax_scores(job, score_row_.data(), row, head, n, out);
     default: break;
   }
   switch (c.c_type) {
-    case Element::kInt8: return finish_linear<int8_t>(job, acc, records, step, n, from.residual, out);
-    case Element::kUint8: return finish_linear<uint8_t>(job, acc, records, step, n, from.residual, out);
-    case Element::kInt16: return finish_linear<int16_t>(job, acc, records, step, n, from.residual, out);
-    case Element::kUint16: return finish_linear<uint16_t>(job, acc, records, step, n, from.residual, out);
-    case Element::kInt32: return finish_linear<int32_t>(job, acc, records, step, n, from.residual, out);
+    case Element::kInt8: return finish_linear<int8_t>(job, acc, records, n, from.residual, out);
+    case Element::kUint8: return finish_linear<uint8_t>(job, acc, records, n, from.residual, out);
+    case Element::kInt16: return finish_linear<int16_t>(job, acc, records, n, from.residual, out);
+    case Element::kUint16: return finish_linear<uint16_t>(job, acc, records, n, from.residual, out);
+    case Element::kInt32: return finish_linear<int32_t>(job, acc, records, n, from.residual, out);
   }
 }
 
 template <class Out, class Acc>
-void VectorUnit::finish_function(const Job& job, const Acc* acc, const isa::ChannelRecord* records, int step, int n,
-                                 uint8_t* out) {
+void VectorUnit::finish_function(const Job& job, const Acc* acc, const RowRecords& records, int n, uint8_t* out) {
   const isa::Command& c = job.command;
   auto* to = reinterpret_cast<Out*>(out);
   const uint16_t delta = c.delta, multiplier = c.multiplier2;
@@ -253,29 +271,30 @@ void VectorUnit::finish_function(const Job& job, const Acc* acc, const isa::Chan
   uint64_t saturated = 0;
   if (c.activation == Activation::kGelu) {
     saturated = on_host(path_, [&] {
-      kernels::finish_gelu_row(acc, records, step, n, delta, multiplier, shift, to);
+      kernels::finish_gelu_row(acc, of_kernel<Acc>(records), records.step, n, delta, multiplier, shift, to);
       return saturated_function(
-          acc, records, step, n, multiplier, shift, [delta](int16_t x) { return kernels::gelu_q12(x, delta); }, to);
+          acc, records.fields, records.step, n, multiplier, shift,
+          [delta](int16_t x) { return kernels::gelu_q12(x, delta); }, to);
     });
   } else {
     saturated = on_host(path_, [&] {
-      kernels::finish_silu_row(acc, records, step, n, multiplier, shift, to);
+      kernels::finish_silu_row(acc, of_kernel<Acc>(records), records.step, n, multiplier, shift, to);
       return saturated_function(
-          acc, records, step, n, multiplier, shift, [](int16_t x) { return kernels::silu_q12(x); }, to);
+          acc, records.fields, records.step, n, multiplier, shift, [](int16_t x) { return kernels::silu_q12(x); }, to);
     });
   }
   ports_.record.saturated_of_command[job.index] += saturated;
 }
 
 template <class T, class Acc>
-void VectorUnit::finish_linear(const Job& job, const Acc* acc, const isa::ChannelRecord* records, int step, int n,
+void VectorUnit::finish_linear(const Job& job, const Acc* acc, const RowRecords& records, int n,
                                const uint8_t* residual, uint8_t* out) {
   const bool relu = job.command.activation == Activation::kRelu;
   const auto* added = reinterpret_cast<const T*>(residual);
   auto* to = reinterpret_cast<T*>(out);
   ports_.record.saturated_of_command[job.index] += on_host(path_, [&] {
-    kernels::finish_linear_row<T>(acc, records, step, n, added, relu, to);
-    return saturated_linear<T>(acc, records, step, n, added, relu, to);
+    kernels::finish_linear_row<T>(acc, of_kernel<Acc>(records), records.step, n, added, relu, to);
+    return saturated_linear<T>(acc, records.fields, records.step, n, added, relu, to);
   });
 }
 
@@ -334,20 +353,21 @@ template <class In>
 void VectorUnit::normalise(const Job& job, const Chunk& k, const In* in, const isa::NormRecord* records, uint8_t* out) {
   const isa::Command& c = job.command;
   const auto columns = static_cast<size_t>(k.columns);
+  const auto* words = reinterpret_cast<const uint64_t*>(records);
   uint64_t& saturated = ports_.record.saturated_of_command[job.index];
   for (size_t r = 0; r < static_cast<size_t>(k.rows); ++r) {
     const In* x = in + r * columns;
     if (c.c_type == Element::kInt16) {
       auto* out16 = reinterpret_cast<int16_t*>(out) + r * columns;
       saturated += on_host(path_, [&] {
-        kernels::layernorm_row(x, k.columns, records, c.shift2, c.epsilon, out16);
+        kernels::layernorm_row(x, k.columns, words, c.shift2, c.epsilon, out16);
         return saturated_layernorm(x, k.columns, records, c.shift2, c.epsilon, out16);
       });
       continue;
     }
     auto* out8 = reinterpret_cast<int8_t*>(out) + r * columns;
     saturated += on_host(path_, [&] {
-      kernels::layernorm_row(x, k.columns, records, c.shift2, c.epsilon, out8);
+      kernels::layernorm_row(x, k.columns, words, c.shift2, c.epsilon, out8);
       return saturated_layernorm(x, k.columns, records, c.shift2, c.epsilon, out8);
     });
     if constexpr (std::is_same_v<In, int16_t>)

@@ -37,6 +37,13 @@ class VectorUnit : public sc_core::sc_module {
     ProcessGuard& guard;
   };
 
+  /// One a channel, or one for all (step 0): as fields, and as words, which a vector of the host loads as they lie.
+  struct RowRecords {
+    const isa::ChannelRecord* fields;
+    const uint64_t* words;
+    int step;
+  };
+
   SC_HAS_PROCESS(VectorUnit);
   VectorUnit(sc_core::sc_module_name name, const VectorConfig& config, bool functional, const Ports& ports);
 
@@ -68,11 +75,10 @@ class VectorUnit : public sc_core::sc_module {
   void compute_row(const Job& job, const Tile& tile, int row, int head, const Acc* acc, const Sources& from,
                    uint8_t* out);
   template <class Out, class Acc>
-  void finish_function(const Job& job, const Acc* acc, const isa::ChannelRecord* records, int step, int n,
-                       uint8_t* out);
+  void finish_function(const Job& job, const Acc* acc, const RowRecords& records, int n, uint8_t* out);
   template <class T, class Acc>
-  void finish_linear(const Job& job, const Acc* acc, const isa::ChannelRecord* records, int step, int n,
-                     const uint8_t* residual, uint8_t* out);
+  void finish_linear(const Job& job, const Acc* acc, const RowRecords& records, int n, const uint8_t* residual,
+                     uint8_t* out);
   template <class In>
   void normalise(const Job& job, const Chunk& chunk, const In* in, const isa::NormRecord* records, uint8_t* out);
   template <class T>

@@ -34,6 +34,7 @@ AxiPort::AxiPort(sc_core::sc_module_name name, const AxiPortConfig& config, cons
   timing_.max_beats = static_cast<uint32_t>(config.max_beats);
   timing_.outstanding = static_cast<uint32_t>(config.outstanding);
   master.register_b_transport(this, &AxiPort::transport);
+  master.register_transport_dbg(this, &AxiPort::ask);
 }
 
 void AxiPort::transport(int, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {

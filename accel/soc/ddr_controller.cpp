@@ -29,6 +29,7 @@ DdrController::DdrController(sc_core::sc_module_name name, const DdrConfig& conf
     paths_[i] = wire.path;
     sockets_[i] = std::make_unique<Socket>(kMemoryPortNames[i]);
     sockets_[i]->register_b_transport(this, &DdrController::transport, static_cast<int>(i));
+    sockets_[i]->register_transport_dbg(this, &DdrController::ask, static_cast<int>(i));
   }
   reset(0, 0);
 }
@@ -68,8 +69,15 @@ MemoryStatistics DdrController::statistics() const {
   return s;
 }
 
+/// Trains need not block their masters here.
+unsigned DdrController::ask(int, tlm::tlm_generic_payload& payload) {
+  if (auto* extension = payload.get_extension<modules::TrainExtension>(); extension != nullptr)
+    extension->returns = true;
+  return 0;
+}
+
 void DdrController::transport(int index, tlm::tlm_generic_payload& payload, sc_core::sc_time&) {
-  const auto* extension = payload.get_extension<modules::TrainExtension>();
+  auto* extension = payload.get_extension<modules::TrainExtension>();
   const BurstTrain& train = extension->train;
   const uint64_t last = uint64_t{train.address} + uint64_t{train.planes - 1} * train.plane_pitch +
                         uint64_t{train.rows - 1} * train.pitch + train.row_bytes;
@@ -85,29 +93,42 @@ void DdrController::transport(int index, tlm::tlm_generic_payload& payload, sc_c
   stream.train = train;
   stream.timing = extension->port;
   begin(stream, slot, now);
-  if (!wait_for(stream)) return;
-  if (data) copy(train, payload.get_data_ptr(), train.write);
-  if (train.command < bytes_.size()) bytes_[train.command][static_cast<size_t>(train.purpose)] += train.bytes();
-  ++transactions_;
-  payload.set_response_status(tlm::TLM_OK_RESPONSE);
+  Pending& pending = under_way_[slot];
+  pending.start(*this, stream, payload);
+  if (extension->returns) {
+    extension->pending = &pending;
+    return;
+  }
+  for (uint64_t next = pending.resume(); next != Pending::kThrough; next = pending.resume())
+    modules::ClockDomain::wait_until(next);
 }
 
-/// Until the train is through, seen from the master's clock. False where a reset was in between.
-bool DdrController::wait_for(const Stream& s) {
-  const uint64_t run = run_;
+/// Until the train is through, seen from the master's clock; a reset in between forgets it.
+uint64_t DdrController::Pending::resume() {
+  DdrController& c = *controller_;
+  if (run_ != c.run_) return kThrough;
+  const Stream& s = *stream_;
   const modules::ClockDomain& clock = *s.timing.clock;
-  uint64_t now = sc_core::sc_time_stamp().value();
-  while (s.cutter.remaining() != 0) {
-    const uint64_t earliest = std::max(earliest_finish(s) + s.timing.tail_fs, now + s.timing.beat_fs);
-    now = clock.time_of(clock.edge_at_or_after(earliest));
-    modules::ClockDomain::wait_until(now);
-    if (run != run_) return false;
-    advance(now);
+  if (!closing_) {
+    const uint64_t now = sc_core::sc_time_stamp().value();
+    if (begun_) c.advance(now);
+    begun_ = true;
+    if (s.cutter.remaining() != 0)
+      return clock.next_edge(std::max(c.earliest_finish(s) + s.timing.tail_fs, now + s.timing.beat_fs)).time;
+    uint64_t finish = s.finish + s.timing.tail_fs;
+    if (c.stalls_.active()) finish += c.stalls_.next() * s.timing.beat_fs;
+    closing_ = true;
+    if (const uint64_t edge = clock.next_edge(finish).time; edge > now) return edge;
   }
-  uint64_t finish = s.finish + s.timing.tail_fs;
-  if (stalls_.active()) finish += stalls_.next() * s.timing.beat_fs;
-  modules::ClockDomain::wait_until(clock.time_of(clock.edge_at_or_after(finish)));
-  return run == run_;
+  c.complete(s, *payload_);
+  return kThrough;
+}
+
+void DdrController::complete(const Stream& s, tlm::tlm_generic_payload& payload) {
+  if (payload.get_command() != tlm::TLM_IGNORE_COMMAND) copy(s.train, payload.get_data_ptr(), s.train.write);
+  if (s.train.command < bytes_.size()) bytes_[s.train.command][static_cast<size_t>(s.train.purpose)] += s.train.bytes();
+  ++transactions_;
+  payload.set_response_status(tlm::TLM_OK_RESPONSE);
 }
 
 void DdrController::begin(Stream& s, size_t index, uint64_t now) {

@@ -74,6 +74,8 @@ class DdrController : public sc_core::sc_module {
   static constexpr size_t kStreams = 2 * kMemoryPorts;  // reads and writes of each port
   static constexpr uint32_t kWrites = 0xAAAAAAAA;       // bits of the streams that write
 
+  struct Stream;
+
   /// When the bursts of a stream are through, as far back as the port's limit of outstanding bursts asks.
   class Flight {
    public:
@@ -113,6 +115,24 @@ class DdrController : public sc_core::sc_module {
     uint32_t issued_ = 0, newest_ = 0, oldest_ = 0;
   };
 
+  /// A stream's train as its master sees it.
+  class Pending : public modules::PendingTrain {
+   public:
+    void start(DdrController& controller, Stream& stream, tlm::tlm_generic_payload& payload) {
+      controller_ = &controller, stream_ = &stream, payload_ = &payload;
+      run_ = controller.run_;
+      begun_ = closing_ = false;
+    }
+    uint64_t resume() override;
+
+   private:
+    DdrController* controller_ = nullptr;
+    Stream* stream_ = nullptr;
+    tlm::tlm_generic_payload* payload_ = nullptr;
+    uint64_t run_ = 0;
+    bool begun_ = false, closing_ = false;
+  };
+
   /// One direction of a port.
   struct Stream {
     modules::BurstTrain train;
@@ -128,6 +148,8 @@ class DdrController : public sc_core::sc_module {
   };
 
   void transport(int index, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
+  unsigned ask(int index, tlm::tlm_generic_payload& payload);
+  void complete(const Stream& stream, tlm::tlm_generic_payload& payload);
   void begin(Stream& stream, size_t index, uint64_t now);
   void schedule(Stream& stream, size_t index);
   void admit(size_t index, uint64_t clock, uint64_t horizon);
@@ -142,7 +164,6 @@ class DdrController : public sc_core::sc_module {
   void advance(uint64_t until);
   void account(const Stream& stream, uint64_t clock);
   void record(const ddr::Request& request);
-  bool wait_for(const Stream& stream);
   uint64_t earliest_finish(const Stream& stream) const;
   void copy(const modules::BurstTrain& train, uint8_t* data, bool write);
 
@@ -159,6 +180,7 @@ class DdrController : public sc_core::sc_module {
   std::array<std::unique_ptr<Socket>, kMemoryPorts> sockets_;
   std::array<SharedPath*, kMemoryPorts> paths_{};
   std::array<Stream, kStreams> streams_;
+  std::array<Pending, kStreams> under_way_;
   std::array<uint64_t, kStreams> events_{};  // clock of a stream's next request
   uint32_t pending_ = 0;                     // streams that have one, a bit each
   uint32_t held_ = 0;                        // streams whose request waits for room in a queue

@@ -99,12 +99,13 @@ template <class In>
 void normalise(modules::HostPath path, const isa::Command& c, const In* row, const isa::NormRecord* records,
                uint8_t* out) {
   const int n = c.n.fixed;
+  const auto* words = reinterpret_cast<const uint64_t*>(records);
   if (c.c_type == isa::Element::kInt16)
     modules::on_host(
-        path, [&] { kernels::layernorm_row(row, n, records, c.shift2, c.epsilon, reinterpret_cast<int16_t*>(out)); });
+        path, [&] { kernels::layernorm_row(row, n, words, c.shift2, c.epsilon, reinterpret_cast<int16_t*>(out)); });
   else
     modules::on_host(
-        path, [&] { kernels::layernorm_row(row, n, records, c.shift2, c.epsilon, reinterpret_cast<int8_t*>(out)); });
+        path, [&] { kernels::layernorm_row(row, n, words, c.shift2, c.epsilon, reinterpret_cast<int8_t*>(out)); });
 }
 
 }  // namespace

@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "accel/modules/burst_train.h"
+#include "accel/modules/train.h"
 #include "accel/soc/config.h"
 
 namespace heatvit::soc {

@@ -105,13 +105,15 @@ class Preparation {
     return model;
   }
 
-  network::QuantModel quantize(const network::FloatModel& model, network::Calibration* used) {
+  /// The float model goes block by block as the integer one comes, so that both are never there whole.
+  network::QuantModel quantize(network::FloatModel model, network::Calibration* used) {
     network::Calibration calibration = calibrate_backbone(model);
     calibration.fingerprint = fingerprint_;
     if (calibration.origin == "calibrated") calibration.sketch = network::sketch_of(model);
     if (!model.selectors.empty()) add_selector_ranges(model, calibration.ranges);
-    network::QuantModel quantized = build(model, calibration.ranges, quantize_, calibration.corrections);
-    if (!model.selectors.empty()) quantized.positions = selector_positions(options_.selectors, spec_);
+    const bool selectors = !model.selectors.empty();
+    network::QuantModel quantized = build(std::move(model), calibration.ranges, quantize_, calibration.corrections);
+    if (selectors) quantized.positions = selector_positions(options_.selectors, spec_);
     if (used != nullptr) *used = std::move(calibration);
     return quantized;
   }

@@ -82,7 +82,9 @@ class Quantizer {
             const network::Corrections& corrections)
       : model_(model), ranges_(ranges), options_(options), corrections_(corrections) {}
 
-  network::QuantModel run();
+  /// `done`: called with each block's number when it is quantised.
+  template <class Done>
+  network::QuantModel run(const Done& done);
 
  private:
   double scale(const std::string& name) const { return scale_of(ranges_, name, options_.bits); }
@@ -180,7 +182,8 @@ network::QuantSelector Quantizer::selector(size_t stage) const {
   return to;
 }
 
-network::QuantModel Quantizer::run() {
+template <class Done>
+network::QuantModel Quantizer::run(const Done& done) {
   network::QuantModel out;
   out.spec = model_.spec;
   out.bits = options_.bits;
@@ -192,7 +195,10 @@ network::QuantModel Quantizer::run() {
   out.residual_scale = residual_;
   out.logit_scale = kLogitScale;
   embedding(out);
-  for (int index = 1; index <= model_.spec.depth; ++index) out.blocks.push_back(block(index));
+  for (int index = 1; index <= model_.spec.depth; ++index) {
+    out.blocks.push_back(block(index));
+    done(index);
+  }
   const double head_in = scale("head.in");
   out.norm = norm(model_.norm, head_in);
   if (model_.spec.has_classifier())
@@ -294,8 +300,9 @@ void check_bits(int bits, int residual_bits) {
         "numerics.residual_bits = 8 is for 8-bit operands; numerics.bits = 16 has a 16-bit residual stream");
 }
 
-network::QuantModel build(const FloatModel& model, const network::Ranges& ranges, const QuantizeOptions& options,
-                          const network::Corrections& corrections) {
+namespace {
+
+void check_options(const QuantizeOptions& options) {
   if (options.residual_bits != 16 && options.residual_bits != 8) {
     throw InputError("numerics.residual_bits is " + std::to_string(options.residual_bits) + ", allowed: 16, 8");
   }
@@ -303,7 +310,21 @@ network::QuantModel build(const FloatModel& model, const network::Ranges& ranges
   for (const double delta : {options.delta1, options.delta2}) {
     if (!(delta >= 0 && delta <= 1)) throw InputError("delta is " + std::to_string(delta) + ", allowed: 0 to 1");
   }
-  return Quantizer(model, ranges, options, corrections).run();
+}
+
+}  // namespace
+
+network::QuantModel build(const FloatModel& model, const network::Ranges& ranges, const QuantizeOptions& options,
+                          const network::Corrections& corrections) {
+  check_options(options);
+  return Quantizer(model, ranges, options, corrections).run([](int) {});
+}
+
+network::QuantModel build(FloatModel&& model, const network::Ranges& ranges, const QuantizeOptions& options,
+                          const network::Corrections& corrections) {
+  check_options(options);
+  FloatModel own = std::move(model);
+  return Quantizer(own, ranges, options, corrections).run([&own](int index) { own.blocks[size_t(index - 1)] = {}; });
 }
 
 }  // namespace heatvit::quant

@@ -60,5 +60,8 @@ void check_bits(int bits, int residual_bits);
 /// naming a range that is missing or a correction of another length than its layer's, and for options out of range.
 network::QuantModel build(const network::FloatModel& model, const network::Ranges& ranges,
                           const QuantizeOptions& options, const network::Corrections& corrections = {});
+/// The same of a model that nobody needs any more: each block is freed as soon as it is quantised.
+network::QuantModel build(network::FloatModel&& model, const network::Ranges& ranges, const QuantizeOptions& options,
+                          const network::Corrections& corrections = {});
 
 }  // namespace heatvit::quant

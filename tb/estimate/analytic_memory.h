@@ -4,7 +4,7 @@
 // and what a block takes where the rules of the device alone hold it up.
 #pragma once
 
-#include "accel/modules/burst_train.h"
+#include "accel/modules/train.h"
 #include "accel/soc/config.h"
 
 namespace heatvit::estimate {

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "accel/modules/accounting.h"
-#include "accel/modules/slot_ring.h"
+#include "accel/modules/config.h"
 #include "accel/modules/tile_walk.h"
 #include "accel/modules/train_split.h"
 #include "accel/soc/config.h"
@@ -25,7 +25,7 @@ class RingTimes {
   static constexpr int kMaxSlots = 64;
   /// `shared_bytes`: the slots are one memory of so many bytes (slot_ring.h); 0: a slot a tile.
   explicit RingTimes(int slots, int64_t shared_bytes = 0)
-      : slots_(shared_bytes != 0 ? modules::SlotRing::kSharedTiles : slots),
+      : slots_(shared_bytes != 0 ? modules::kSharedTiles : slots),
         free_bytes_(shared_bytes),
         shared_(shared_bytes != 0) {}
   double free() const { return free_[static_cast<size_t>(at_)]; }

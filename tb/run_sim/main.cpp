@@ -2,6 +2,10 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
@@ -50,6 +54,11 @@ int guarded(const Arguments& arguments) {
 }  // namespace heatvit::tb
 
 int main(int argc, char** argv) {
+#ifdef M_MMAP_THRESHOLD
+  // glibc would raise it with the first large block that is freed, and keep the next ones' memory: a float network's,
+  // when its integers are all that is left.
+  mallopt(M_MMAP_THRESHOLD, 1 << 20);
+#endif
   heatvit::tb::install_signal_handlers();
   auto logger = spdlog::stderr_logger_st("run_sim");
   logger->set_pattern("run_sim: %l: %v");

@@ -49,8 +49,7 @@ inline uint64_t Device::wtr_ready(uint32_t group) const {
   return std::max(last_write_end_ + t_.wtr_s, same == 0 ? 0 : same + t_.wtr_l);
 }
 
-uint64_t Device::estimate(uint64_t block, bool write, uint64_t floor) const {
-  const Location at = map_.locate(block);
+uint64_t Device::estimate(const Location& at, bool write, uint64_t floor) const {
   const Bank& b = banks_[at.bank];
   uint64_t ready = std::max(bus_ready(map_.group_of(at.bank), write), floor);
   if (b.row == at.row) {

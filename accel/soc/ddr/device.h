@@ -53,9 +53,9 @@ class Device {
 
   void reset();
 
-  /// Earliest clock of a column command for the block, as far as its bank and the bus say; row commands not before
+  /// Earliest clock of a column command for a block there, as far as its bank and the bus say; row commands not before
   /// `floor`.
-  uint64_t estimate(uint64_t block, bool write, uint64_t floor) const;
+  uint64_t estimate(const Location& at, bool write, uint64_t floor) const;
 
   /// True if a request that fills a stripe's lanes, or lies in one lane, finds its rows open and ready at `clock`.
   bool is_ready(const Location& at, uint64_t block, uint64_t clock) const {

@@ -34,6 +34,7 @@ void Scheduler::reset() {
   device_.reset();
   direction_ = make_direction_policy(config_, timing_);
   arbiter_ = make_arbiter(config_);
+  for (uint32_t port = 0; port < kMemoryPorts; ++port) precedence_[port] = arbiter_->precedence(port);
   reads_.clear();
   writes_.clear();
   read_columns_ = write_columns_ = 0;
@@ -58,7 +59,8 @@ void Scheduler::admit(const Request& request, uint32_t columns) {
   mixed_ports_ = mixed_ports_ || request.port != last_port_;
   last_port_ = request.port;
   (request.write ? write_columns_ : read_columns_) += columns;
-  (request.write ? writes_ : reads_).push_back({request, request.address >> map_.block_shift(), columns});
+  const uint64_t block = request.address >> map_.block_shift();
+  (request.write ? writes_ : reads_).push_back({request, map_.locate(block), block, columns});
   decided_ = false;
 }
 
@@ -101,12 +103,18 @@ void Scheduler::choose(const std::vector<Entry>& queue, bool write, uint64_t now
   const size_t window = std::min(window_, queue.size());
   const bool aged = queue.front().request.arrival + age_limit_ < now;
   const size_t count = aged ? 1 : window;
+  if (count == 1) {
+    const Entry& only = queue.front();
+    chosen_ = 0;
+    decision_ = std::max(now, device_.estimate(only.at, write, floor_of(only, write, now)));
+    return;
+  }
   uint64_t best_class = kNever, best = kNever;
   for (size_t i = 0; i < count; ++i) {
     const Entry& e = queue[i];
-    const uint64_t clock = std::max(now, device_.estimate(e.block, write, floor_of(e, write, now)));
+    const uint64_t clock = std::max(now, device_.estimate(e.at, write, floor_of(e, write, now)));
     const uint32_t port = e.request.port;
-    const uint64_t precedence = arbiter_->precedence(port), key = clock << 4 | arbiter_->turn(port);
+    const uint64_t precedence = precedence_[port], key = clock << 4 | arbiter_->turn(port);
     if (precedence > best_class || (precedence == best_class && key >= best)) continue;
     best_class = precedence;
     best = key;
@@ -118,10 +126,10 @@ void Scheduler::choose(const std::vector<Entry>& queue, bool write, uint64_t now
 
 /// Closed pages: does nobody else in the window want the row?
 bool Scheduler::closes(const std::vector<Entry>& queue) const {
-  if (!pages_->closes_at_once()) return false;
-  const Location mine = map_.locate(queue[chosen_].block);
+  if (!closing_) return false;
+  const Location mine = queue[chosen_].at;
   for (size_t i = 0; i < std::min(window_, queue.size()); ++i) {
-    const Location other = map_.locate(queue[i].block);
+    const Location other = queue[i].at;
     if (i != chosen_ && other.bank == mine.bank && other.row == mine.row) return false;
   }
   return true;

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -55,7 +56,7 @@ class Scheduler {
   }
 
   /// Whose request enters a full queue first when there is room again: smaller goes first (Arbiter).
-  uint32_t precedence(uint32_t port) const { return arbiter_->precedence(port); }
+  uint32_t precedence(uint32_t port) const { return precedence_[port]; }
 
   /// True: a write has waited for room beyond the age limit, so that writes go as if their queue was full.
   void press(bool pressed) {
@@ -97,6 +98,7 @@ class Scheduler {
  private:
   struct Entry {
     Request request;
+    Location at;  // of its first block
     uint64_t block = 0;
     uint32_t columns = 0;
   };
@@ -120,6 +122,7 @@ class Scheduler {
   AddressMap map_;
   std::unique_ptr<PagePolicy> pages_;
   std::unique_ptr<Arbiter> arbiter_;
+  std::array<uint32_t, kMemoryPorts> precedence_{};  // the arbiter's, which never changes
   DdrConfig config_;
   DirectionPolicy direction_;
   Device device_;
