@@ -93,12 +93,13 @@ void DdrController::transport(int index, tlm::tlm_generic_payload& payload, sc_c
   stream.train = train;
   stream.timing = extension->port;
   begin(stream, slot, now);
-  Pending& pending = under_way_[slot];
-  pending.start(*this, stream, payload);
   if (extension->returns) {
-    extension->pending = &pending;
+    under_way_[slot].start(*this, stream, payload);
+    extension->pending = &under_way_[slot];
     return;
   }
+  Pending pending;  // this call's: after a reset another one may be on its way in the stream before this one returns
+  pending.start(*this, stream, payload);
   for (uint64_t next = pending.resume(); next != Pending::kThrough; next = pending.resume())
     modules::ClockDomain::wait_until(next);
 }

@@ -63,12 +63,27 @@ isa::LoopOrder order_in_batch(const Command& c, int images, int tokens) {
   return fewer ? other.order : c.order;
 }
 
+/// Bytes of a network's weights and records, and some for what lies between.
+uint64_t content_bytes(const network::QuantModel& model, int operand_bytes) {
+  uint64_t weights = 0, channels = 0;
+  const auto add = [&](const network::QuantLinear& layer) {
+    weights += layer.weight.size();
+    channels += layer.channels.size();
+  };
+  for (const network::QuantConv& conv : model.stem) add(conv.linear);
+  for (const network::QuantBlock& block : model.blocks) add(block.qkv), add(block.proj), add(block.fc1), add(block.fc2);
+  add(model.embed), add(model.head), add(model.aux_head);
+  return weights * static_cast<uint64_t>(operand_bytes) + channels * 16 +
+         (model.front.size() + model.position.size()) * 2 + (8U << 20);
+}
+
 }  // namespace
 
 Builder::Builder(const zoo::ModelSpec& spec, const isa::AcceleratorConfig& hw, const network::Pruning& pruning,
                  const network::QuantModel* model)
     : spec_(spec), hw_(hw), pruning_(pruning), model_(model), tokens_(spec.max_tokens()), map_(model != nullptr) {
   check(spec, pruning, model, hw);
+  if (model != nullptr) map_.expect(content_bytes(*model, hw.operand_bytes()));
   if (hw.chain_layernorm && (hw.layernorm == isa::Placement::kCpu || hw.tile_n < spec.dim))
     throw InputError(
         "accel.chain_layernorm needs accel.layernorm = pl and whole rows in a result: tile.n of at least " +

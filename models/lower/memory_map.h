@@ -13,6 +13,10 @@ class MemoryMap {
  public:
   explicit MemoryMap(bool with_data) : with_data_(with_data) {}
 
+  /// About so many bytes of content will come: else the content is copied each time that it outgrows its memory, and is
+  /// there twice meanwhile.
+  void expect(uint64_t bytes) { content_.reserve(bytes); }
+
   /// A 64-byte aligned range behind all earlier ones. Throws InputError beyond 3 GiB.
   Region reserve(const std::string& name, uint64_t bytes);
 

@@ -152,18 +152,30 @@ FloatBlock read_block(const WeightSource& source, const zoo::ModelSpec& spec, in
 
 }  // namespace
 
-FloatModel load_float_model(const WeightSource& source, const zoo::ModelSpec& spec) {
+namespace {
+
+FloatModel load(const WeightSource& source, const zoo::ModelSpec& spec, bool blocks) {
   source.expect_known();
   FloatModel model;
   model.spec = spec;
   read_embedding(model, source);
-  for (int index = 0; index < spec.depth; ++index) model.blocks.push_back(read_block(source, spec, index));
+  for (int index = 0; blocks && index < spec.depth; ++index) model.blocks.push_back(read_block(source, spec, index));
   model.norm = read_norm(source, spec.pooling == zoo::Pooling::kMean ? "fc_norm" : "norm", spec.dim);
   if (spec.has_classifier())
     model.head = read_linear(source, "head", spec.classes, spec.two_heads() ? spec.dim : spec.head_inputs());
   if (spec.two_heads()) model.head = mean_of(model.head, read_linear(source, "head_dist", spec.classes, spec.dim));
   if (spec.aux_head()) model.aux_head = read_linear(source, "aux_head", spec.classes, spec.dim);
-  source.expect_all_read();
+  if (blocks) source.expect_all_read();
+  return model;
+}
+
+}  // namespace
+
+FloatModel load_float_model(const WeightSource& source, const zoo::ModelSpec& spec) { return load(source, spec, true); }
+
+FloatModel open_float_model(std::shared_ptr<const WeightSource> source, const zoo::ModelSpec& spec) {
+  FloatModel model = load(*source, spec, false);
+  model.read = [source, spec](int index) { return read_block(*source, spec, index); };
   return model;
 }
 

@@ -2,6 +2,9 @@
 // turns it into integers.
 #pragma once
 
+#include <cstddef>
+#include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -50,10 +53,19 @@ struct FloatModel {
   std::vector<float> front;     // F x D: the tokens in front, with the positions that they have
   std::vector<float> position;  // N0 x D: of the patches
   std::vector<FloatBlock> blocks;
+  std::function<FloatBlock(int index)> read;  // where `blocks` is empty: makes one of them, from 0
   FloatNorm norm;
   FloatLinear head;                      // of two heads their mean, over class and distillation token side by side
   FloatLinear aux_head;                  // LV-ViT; n = 0 otherwise
   std::vector<FloatSelector> selectors;  // empty, or one a stage
+
+  /// Block `index`, from 0: the one that is there, or one read into `own`.
+  const FloatBlock& block(int index, FloatBlock& own) const {
+    if (!read) return blocks[static_cast<size_t>(index)];
+    own = {};  // before the next one is there
+    own = read(index);
+    return own;
+  }
 };
 
 /// Reads timm's tensors (DeiT) or those of LV-ViT's released code, batch norms folded into the stem. No selectors.
@@ -67,6 +79,10 @@ struct FloatModel {
 /// each token, or none for registers, or none for any in front. Throws InputError as WeightSource::read does, and for a
 /// tensor that is not computed here or that the description has no place for.
 FloatModel load_float_model(const weights::WeightSource& source, const zoo::ModelSpec& spec);
+
+/// The same without its blocks, which the model reads from the source whenever they are used: for a source that makes
+/// its tensors as cheaply as it keeps them, and users that go block by block.
+FloatModel open_float_model(std::shared_ptr<const weights::WeightSource> source, const zoo::ModelSpec& spec);
 
 /// Reads `selectors.S.*` (models/selectors/README.md), S from 0 to count - 1.
 std::vector<FloatSelector> load_float_selectors(const weights::WeightSource& source, const zoo::ModelSpec& spec,

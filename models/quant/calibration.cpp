@@ -111,7 +111,9 @@ network::Ranges calibrate(const network::FloatModel& model, const std::vector<pr
                           const network::Pruning& pruning, const reference::FloatOptions& options,
                           const std::vector<RangePolicy>& policies) {
   std::map<std::string, Collector> collectors;
-  const reference::FloatExecutor executor(model, pruning, options);
+  reference::FloatOptions once = options;  // each block's matrices are needed once
+  once.pack = false;
+  const reference::FloatExecutor executor(model, pruning, once);
   const reference::Observer observer = [&](const std::string& tensor, const float* data, size_t count) {
     // Selector results and what GELU takes in, which need no scale.
     if (ends_with(tensor, ".out") || ends_with(tensor, "weight")) return;
@@ -119,7 +121,7 @@ network::Ranges calibrate(const network::FloatModel& model, const std::vector<pr
     if (found == collectors.end()) found = collectors.try_emplace(tensor, policy_of(tensor, policies)).first;
     found->second.add(data, count);
   };
-  for (const preprocess::Image& image : images) executor.run(image, 0, observer);
+  executor.run_together(images, observer);
   network::Ranges ranges;
   for (const auto& [tensor, collector] : collectors) ranges[tensor] = collector.range();
   return ranges;

@@ -85,9 +85,12 @@ class Preparation {
 
   const reference::FloatOptions& functions() const { return activations_; }
 
-  network::FloatModel load() {
-    const auto backbone = backbone_weights();
-    network::FloatModel model = network::load_float_model(*backbone, spec_);
+  /// `whole`: with all its blocks. Else those of synthetic weights come when they are used, as nothing keeps them.
+  network::FloatModel load(bool whole) {
+    const std::shared_ptr<const weights::WeightSource> backbone = backbone_weights();
+    const bool streams = !whole && is_synthetic(options_) && options_.selectors.empty() && options_.calibrate.empty();
+    network::FloatModel model =
+        streams ? network::open_float_model(backbone, spec_) : network::load_float_model(*backbone, spec_);
     fingerprint_ = backbone->fingerprint();
     resampled_ = network::resamples(*backbone, spec_);
     if (starts_with(options_.selectors, kRandom)) {
@@ -262,7 +265,7 @@ zoo::ModelSpec spec_of(const PrepareOptions& options) {
 network::QuantModel prepare(const PrepareOptions& options, network::Calibration* used) {
   if (!is_synthetic(options) && is_quantized_model(options.weights)) return load_quantized(options);
   Preparation preparation(options);
-  return preparation.quantize(preparation.load(), used);
+  return preparation.quantize(preparation.load(false), used);
 }
 
 std::vector<int> selector_positions(const std::string& selectors, const zoo::ModelSpec& spec) {
@@ -275,6 +278,6 @@ std::vector<int> selector_positions(const std::string& selectors, const zoo::Mod
 
 reference::FloatOptions float_functions(const PrepareOptions& options) { return Preparation(options).functions(); }
 
-network::FloatModel prepare_float(const PrepareOptions& options) { return Preparation(options).load(); }
+network::FloatModel prepare_float(const PrepareOptions& options) { return Preparation(options).load(true); }
 
 }  // namespace heatvit::quant

@@ -141,7 +141,8 @@ std::vector<float> Quantizer::correction(const std::string& output, const FloatL
 }
 
 network::QuantBlock Quantizer::block(int index) const {
-  const network::FloatBlock& from = model_.blocks[size_t(index - 1)];
+  network::FloatBlock own;
+  const network::FloatBlock& from = model_.block(index - 1, own);
   const std::string name = "block." + std::to_string(index) + ".";
   const double qkv_in = scale(name + "qkv.in"), proj_in = scale(name + "proj.in");
   const double fc1_in = scale(name + "fc1.in"), fc2_in = scale(name + "fc2.in");
@@ -324,7 +325,9 @@ network::QuantModel build(FloatModel&& model, const network::Ranges& ranges, con
                           const network::Corrections& corrections) {
   check_options(options);
   FloatModel own = std::move(model);
-  return Quantizer(own, ranges, options, corrections).run([&own](int index) { own.blocks[size_t(index - 1)] = {}; });
+  return Quantizer(own, ranges, options, corrections).run([&own](int index) {
+    if (!own.read) own.blocks[size_t(index - 1)] = {};
+  });
 }
 
 }  // namespace heatvit::quant

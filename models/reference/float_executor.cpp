@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <optional>
 #include <utility>
 
 #include "accel/isa/errors.h"
@@ -50,19 +51,26 @@ void check_pruning(const network::FloatModel& model, const network::Pruning& pru
 
 }  // namespace
 
+namespace {
+
+PackedBlock packed(const network::FloatBlock& block) {
+  return {PackedLinear(block.qkv), PackedLinear(block.proj), PackedLinear(block.fc1), PackedLinear(block.fc2)};
+}
+
+}  // namespace
+
 struct FloatExecutor::Packed {
   std::vector<PackedLinear> stem;
   PackedLinear embed, head, aux_head;
   std::vector<PackedBlock> blocks;
   std::vector<PackedSelector> selectors;
 
-  explicit Packed(const network::FloatModel& model)
+  /// Of the blocks, where `all` says so.
+  Packed(const network::FloatModel& model, bool all)
       : embed(model.embed.linear), head(model.head), aux_head(model.aux_head) {
     for (const network::FloatConv& conv : model.stem) stem.emplace_back(conv.linear);
-    for (const network::FloatBlock& block : model.blocks) {
-      blocks.push_back(
-          {PackedLinear(block.qkv), PackedLinear(block.proj), PackedLinear(block.fc1), PackedLinear(block.fc2)});
-    }
+    network::FloatBlock own;
+    for (int i = 0; all && i < model.spec.depth; ++i) blocks.push_back(packed(model.block(i, own)));
     for (const network::FloatSelector& selector : model.selectors) selectors.emplace_back(selector);
   }
 };
@@ -78,18 +86,20 @@ class FloatExecutor::Run {
         seed_(seed),
         observer_(observer) {}
 
-  FloatResult run(const preprocess::Image& image) {
-    embed(image);
-    for (int block = 1; block <= model_.spec.depth; ++block) {
-      select_before(block);
-      if (options_.blocks >= 0 && block > options_.blocks) return std::move(result_);
-      result_.tokens.push_back(state_.tokens());
-      attention(block);
-      mlp(block);
-    }
-    classify();
-    return std::move(result_);
+  void begin(const preprocess::Image& image) { embed(image); }
+
+  /// A block, and the selector before it. False: that was the last one asked for, or would have been.
+  bool step(int block, const network::FloatBlock& weights, const PackedBlock& matrices) {
+    select_before(block);
+    if (options_.blocks >= 0 && block > options_.blocks) return false;
+    result_.tokens.push_back(state_.tokens());
+    attention(block, weights, matrices);
+    mlp(block, weights, matrices);
+    return true;
   }
+
+  void end() { classify(); }
+  FloatResult result() { return std::move(result_); }
 
  private:
   void observe(const std::string& name, const std::vector<float>& tensor) const {
@@ -97,9 +107,9 @@ class FloatExecutor::Run {
   }
   void embed(const preprocess::Image& image);
   void select_before(int block);
-  void attention(int block);
+  void attention(int block, const network::FloatBlock& weights, const PackedBlock& packed);
   void attend_head(const std::vector<float>& qkv, int head, std::vector<float>& out);
-  void mlp(int block);
+  void mlp(int block, const network::FloatBlock& weights, const PackedBlock& packed);
   void add_branch(const std::vector<float>& branch);
   std::vector<float> mean_of_patches(const std::vector<float>& rows) const;
   void classify();
@@ -171,9 +181,7 @@ void FloatExecutor::Run::attend_head(const std::vector<float>& qkv, int head, st
         dim);
 }
 
-void FloatExecutor::Run::attention(int block) {
-  const network::FloatBlock& weights = model_.blocks[size_t(block - 1)];
-  const PackedBlock& packed = packed_.blocks[size_t(block - 1)];
+void FloatExecutor::Run::attention(int block, const network::FloatBlock& weights, const PackedBlock& packed) {
   const std::string name = "block." + std::to_string(block) + ".";
   const int tokens = state_.tokens();
   const size_t dim = size_t(model_.spec.dim);
@@ -195,9 +203,7 @@ void FloatExecutor::Run::attention(int block) {
   add_branch(packed.proj.run(tokens, out));
 }
 
-void FloatExecutor::Run::mlp(int block) {
-  const network::FloatBlock& weights = model_.blocks[size_t(block - 1)];
-  const PackedBlock& packed = packed_.blocks[size_t(block - 1)];
+void FloatExecutor::Run::mlp(int block, const network::FloatBlock& weights, const PackedBlock& packed) {
   const std::string name = "block." + std::to_string(block) + ".";
   const int tokens = state_.tokens();
   const std::vector<float> normed = layer_norm(state_.x.data(), tokens, state_.dim, weights.norm2, model_.spec.ln_eps);
@@ -257,17 +263,50 @@ void FloatExecutor::Run::classify() {
 FloatExecutor::FloatExecutor(const network::FloatModel& model, network::Pruning pruning, FloatOptions options)
     : model_(model), pruning_(std::move(pruning)), options_(options) {
   check_pruning(model_, pruning_);
-  packed_ = std::make_unique<const Packed>(model_);
+  packed_ = std::make_unique<const Packed>(model_, options_.pack);
 }
 
 FloatExecutor::~FloatExecutor() = default;
 
-FloatResult FloatExecutor::run(const preprocess::Image& image, uint32_t seed, const Observer& observer) const {
-  if (image.pixels.size() != model_.spec.image_bytes()) {
-    const std::string side = std::to_string(model_.spec.image_size);
-    throw InputError("an image must have " + side + " x " + side + " x 3 bytes");
+void FloatExecutor::expect_size(const preprocess::Image& image) const {
+  if (image.pixels.size() == model_.spec.image_bytes()) return;
+  const std::string side = std::to_string(model_.spec.image_size);
+  throw InputError("an image must have " + side + " x " + side + " x 3 bytes");
+}
+
+/// All of them through each block in turn; how many blocks they went through is the same for all.
+void FloatExecutor::pass(const std::vector<Run*>& runs) const {
+  network::FloatBlock own;
+  for (int block = 1; block <= model_.spec.depth; ++block) {
+    const network::FloatBlock& weights = model_.block(block - 1, own);
+    std::optional<PackedBlock> once;
+    if (!options_.pack) once.emplace(packed(weights));
+    const PackedBlock& matrices = once ? *once : packed_->blocks[size_t(block - 1)];
+    bool more = true;
+    for (Run* run : runs) more = run->step(block, weights, matrices) && more;
+    if (!more) return;
   }
-  return Run(*this, seed, observer).run(image);
+  for (Run* run : runs) run->end();
+}
+
+FloatResult FloatExecutor::run(const preprocess::Image& image, uint32_t seed, const Observer& observer) const {
+  expect_size(image);
+  Run run(*this, seed, observer);
+  run.begin(image);
+  pass({&run});
+  return run.result();
+}
+
+void FloatExecutor::run_together(const std::vector<preprocess::Image>& images, const Observer& observer) const {
+  std::vector<std::unique_ptr<Run>> owned;
+  std::vector<Run*> runs;
+  for (const preprocess::Image& image : images) {
+    expect_size(image);
+    owned.push_back(std::make_unique<Run>(*this, 0, observer));
+    owned.back()->begin(image);
+    runs.push_back(owned.back().get());
+  }
+  pass(runs);
 }
 
 }  // namespace heatvit::reference

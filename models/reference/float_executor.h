@@ -23,6 +23,8 @@ struct FloatOptions {
   /// Stop after this many blocks and the selector before the next one; the result then has no logits. Negative: run
   /// all.
   int blocks = -1;
+  /// A packed copy of all blocks' matrices, for many images; else each block's is made when it is used.
+  bool pack = true;
 };
 
 struct FloatResult {
@@ -46,9 +48,15 @@ class FloatExecutor {
   /// Thread-safe. `seed`: of the random scorer, for this image.
   FloatResult run(const preprocess::Image& image, uint32_t seed = 0, const Observer& observer = {}) const;
 
+  /// Several images block by block, so that one block's matrices are there at a time: of each tensor the observer sees
+  /// image after image, as ever.
+  void run_together(const std::vector<preprocess::Image>& images, const Observer& observer) const;
+
  private:
   class Run;
   struct Packed;
+  void expect_size(const preprocess::Image& image) const;
+  void pass(const std::vector<Run*>& runs) const;
   const network::FloatModel& model_;
   network::Pruning pruning_;
   FloatOptions options_;
