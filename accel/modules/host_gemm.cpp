@@ -265,70 +265,126 @@ __attribute__((target(HEATVIT_AMX))) void open_tiles() {
   _tile_loadconfig(&shapes);
 }
 
-/// 32 x 32 sums in tiles 0 to 3.
+/// A sum of 16 x 16 goes straight to its cells where it fills them and nothing is added, else through `sums`.
+struct TileCells {
+  int32_t* c;
+  ptrdiff_t pitch;  // elements
+  int rows, columns;
+  bool first;
+
+  bool whole() const { return first && rows >= 16 && columns >= 16; }
+};
+
+__attribute__((target(HEATVIT_AVX512))) inline void add_sums(const std::array<int32_t, 256>& sums,
+                                                             const TileCells& to) {
+  if (to.rows <= 0 || to.columns <= 0) return;
+  const auto mask = static_cast<__mmask16>(to.columns >= 16 ? 0xffff : (1 << to.columns) - 1);
+  const int32_t* from = sums.data();
+  int32_t* c = to.c;
+  for (int r = 0; r < std::min(to.rows, 16); ++r, from += 16, c += to.pitch) {
+    __m512i v = _mm512_load_si512(from);
+    if (!to.first) v = _mm512_add_epi32(v, _mm512_maskz_loadu_epi32(mask, c));
+    _mm512_mask_storeu_epi32(c, mask, v);
+  }
+}
+
+// The instructions name their tiles as constants.
+#define HEATVIT_STORE_TILE(TILE, CELLS)                                                \
+  do {                                                                                 \
+    const TileCells& cells = CELLS;                                                    \
+    if (cells.whole()) {                                                               \
+      _tile_stored(TILE, cells.c, static_cast<size_t>(cells.pitch) * sizeof(int32_t)); \
+    } else {                                                                           \
+      _tile_stored(TILE, sums.data(), 16 * sizeof(int32_t));                           \
+      add_sums(sums, cells);                                                           \
+    }                                                                                  \
+  } while (false)
+#define HEATVIT_MULTIPLY_TILES(TO, A, B) \
+  do {                                   \
+    if constexpr (kSigned)               \
+      _tile_dpbssd(TO, A, B);            \
+    else                                 \
+      _tile_dpbusd(TO, A, B);            \
+  } while (false)
+
+/// Up to 32 rows by 32 outputs: sums in tiles 0 to 3.
 template <bool kSigned>
-__attribute__((target(HEATVIT_AMX))) inline void multiply_tiles(const uint8_t* a0, const uint8_t* a1, size_t a_pitch,
-                                                                const uint8_t* b0, const uint8_t* b1, size_t depth,
-                                                                std::array<int32_t, 1024>& sums) {
+__attribute__((target(HEATVIT_AMX))) void multiply_32(const uint8_t* a, const uint8_t* b, size_t depth,
+                                                      const TileCells& to) {
+  alignas(64) std::array<int32_t, 256> sums;
+  const uint8_t* a1 = a + 16 * depth;
+  const uint8_t* b1 = to.columns > 16 ? b + depth * kGroup : b;
   _tile_zero(0);
   _tile_zero(1);
   _tile_zero(2);
   _tile_zero(3);
   for (size_t k0 = 0; k0 < depth; k0 += 64) {
-    _tile_loadd(4, a0 + k0, a_pitch);
-    _tile_loadd(6, b0 + k0 * kGroup, kVector);
-    _tile_loadd(5, a1 + k0, a_pitch);
+    _tile_loadd(4, a + k0, depth);
+    _tile_loadd(6, b + k0 * kGroup, kVector);
+    _tile_loadd(5, a1 + k0, depth);
     _tile_loadd(7, b1 + k0 * kGroup, kVector);
-    if constexpr (kSigned) {
-      _tile_dpbssd(0, 4, 6);
-      _tile_dpbssd(1, 4, 7);
-      _tile_dpbssd(2, 5, 6);
-      _tile_dpbssd(3, 5, 7);
-    } else {
-      _tile_dpbusd(0, 4, 6);
-      _tile_dpbusd(1, 4, 7);
-      _tile_dpbusd(2, 5, 6);
-      _tile_dpbusd(3, 5, 7);
-    }
+    HEATVIT_MULTIPLY_TILES(0, 4, 6);
+    HEATVIT_MULTIPLY_TILES(1, 4, 7);
+    HEATVIT_MULTIPLY_TILES(2, 5, 6);
+    HEATVIT_MULTIPLY_TILES(3, 5, 7);
   }
-  constexpr size_t kPitch = 32 * sizeof(int32_t);
-  _tile_stored(0, sums.data(), kPitch);
-  _tile_stored(1, sums.data() + 16, kPitch);
-  _tile_stored(2, sums.data() + 16 * 32, kPitch);
-  _tile_stored(3, sums.data() + 16 * 32 + 16, kPitch);
+  int32_t* below = to.c + 16 * to.pitch;
+  HEATVIT_STORE_TILE(0, (TileCells{to.c, to.pitch, to.rows, to.columns, to.first}));
+  HEATVIT_STORE_TILE(1, (TileCells{to.c + 16, to.pitch, to.rows, to.columns - 16, to.first}));
+  HEATVIT_STORE_TILE(2, (TileCells{below, to.pitch, to.rows - 16, to.columns, to.first}));
+  HEATVIT_STORE_TILE(3, (TileCells{below + 16, to.pitch, to.rows - 16, to.columns - 16, to.first}));
 }
 
-__attribute__((target(HEATVIT_AVX512))) inline void add_sums(const std::array<int32_t, 1024>& sums, int rows,
-                                                             int columns, bool first, int32_t* c, ptrdiff_t pitch) {
-  const auto low = static_cast<__mmask16>(columns >= 16 ? 0xffff : (1 << columns) - 1);
-  const auto high = static_cast<__mmask16>(columns >= 32 ? 0xffff : columns > 16 ? (1 << (columns - 16)) - 1 : 0);
-  const int32_t* from = sums.data();
-  for (int r = 0; r < rows; ++r, from += 32, c += pitch) {
-    __m512i v = _mm512_load_si512(from), w = _mm512_load_si512(from + 16);
-    if (!first) {
-      v = _mm512_add_epi32(v, _mm512_maskz_loadu_epi32(low, c));
-      w = _mm512_add_epi32(w, _mm512_maskz_loadu_epi32(high, c + 16));
-    }
-    _mm512_mask_storeu_epi32(c, low, v);
-    _mm512_mask_storeu_epi32(c + 16, high, w);
+/// Up to 16 rows by 64 outputs.
+template <bool kSigned>
+__attribute__((target(HEATVIT_AMX))) void multiply_16(const uint8_t* a, const uint8_t* b, size_t depth,
+                                                      const TileCells& to) {
+  alignas(64) std::array<int32_t, 256> sums;
+  const size_t group = depth * kGroup;
+  const uint8_t* b1 = to.columns > 16 ? b + group : b;
+  const uint8_t* b2 = to.columns > 32 ? b + 2 * group : b;
+  const uint8_t* b3 = to.columns > 48 ? b + 3 * group : b;
+  _tile_zero(0);
+  _tile_zero(1);
+  _tile_zero(2);
+  _tile_zero(3);
+  for (size_t k0 = 0; k0 < depth; k0 += 64) {
+    _tile_loadd(4, a + k0, depth);
+    _tile_loadd(5, b + k0 * kGroup, kVector);
+    _tile_loadd(6, b1 + k0 * kGroup, kVector);
+    HEATVIT_MULTIPLY_TILES(0, 4, 5);
+    HEATVIT_MULTIPLY_TILES(1, 4, 6);
+    _tile_loadd(7, b2 + k0 * kGroup, kVector);
+    _tile_loadd(5, b3 + k0 * kGroup, kVector);
+    HEATVIT_MULTIPLY_TILES(2, 4, 7);
+    HEATVIT_MULTIPLY_TILES(3, 4, 5);
   }
+  HEATVIT_STORE_TILE(0, (TileCells{to.c, to.pitch, to.rows, to.columns, to.first}));
+  HEATVIT_STORE_TILE(1, (TileCells{to.c + 16, to.pitch, to.rows, to.columns - 16, to.first}));
+  HEATVIT_STORE_TILE(2, (TileCells{to.c + 32, to.pitch, to.rows, to.columns - 32, to.first}));
+  HEATVIT_STORE_TILE(3, (TileCells{to.c + 48, to.pitch, to.rows, to.columns - 48, to.first}));
 }
 
+/// The columns of a block stay in the first cache while the rows pass.
 template <bool kSigned>
 __attribute__((target(HEATVIT_AMX))) void multiply_amx(const uint8_t* a, size_t depth, const uint8_t* b, int32_t* c,
                                                        const ProductShape& s) {
-  alignas(64) std::array<int32_t, 1024> sums;
   open_tiles();
   const size_t group = depth * kGroup;
-  for (int n0 = 0; n0 < s.n; n0 += 32) {
-    const uint8_t* b0 = b + static_cast<size_t>(n0) / kGroup * group;
-    const uint8_t* b1 = n0 + 16 < s.n ? b0 + group : b0;
-    for (int m0 = 0; m0 < s.m; m0 += 32) {
-      const uint8_t* a0 = a + static_cast<size_t>(m0) * depth;
-      const uint8_t* a1 = m0 + 16 < s.m ? a0 + 16 * depth : a0;
-      multiply_tiles<kSigned>(a0, a1, depth, b0, b1, depth, sums);
-      add_sums(sums, std::min(s.m - m0, 32), std::min(s.n - n0, 32), s.first, c + ptrdiff_t{m0} * s.c_pitch + n0,
-               s.c_pitch);
+  for (int n0 = 0; n0 < s.n; n0 += 64) {
+    const uint8_t* weights = b + static_cast<size_t>(n0) / kGroup * group;
+    for (int m0 = 0; m0 < s.m;) {
+      const uint8_t* rows = a + static_cast<size_t>(m0) * depth;
+      TileCells to{c + ptrdiff_t{m0} * s.c_pitch + n0, s.c_pitch, s.m - m0, s.n - n0, s.first};
+      if (to.rows <= 16) {
+        multiply_16<kSigned>(rows, weights, depth, to);
+        m0 += 16;
+        continue;
+      }
+      multiply_32<kSigned>(rows, weights, depth, to);
+      to.c += 32, to.columns -= 32;
+      if (to.columns > 0) multiply_32<kSigned>(rows, weights + 2 * group, depth, to);
+      m0 += 32;
     }
   }
   _tile_release();
@@ -436,70 +492,71 @@ uint8_t* room(std::vector<uint8_t>& storage, size_t bytes) {
 }  // namespace
 
 template <class A>
-void HostGemm::multiply_as(HostPath path, const A* a, const int8_t* b, int32_t* c, const ProductShape& s) {
+void HostGemm::multiply_as(HostPath path, const A* a, const int8_t* b, int32_t* c, const ProductShape& s,
+                           HostWeights& kept) {
 #ifdef HEATVIT_HOST_X86
   const bool pairs_of_16 = path == HostPath::kAvx2 || path == HostPath::kAvx512;
   // To put a weight in order pays where several rows use it.
   if (path == HostPath::kPortable || s.m < (pairs_of_16 ? 4 : 1) || s.n < 1 || s.k < 1)
     return multiply_portable(a, b, c, s);
   const size_t rows = up_to(s.m, kBlockRows);
+  const bool ordered = kept.ready_;
+  kept.ready_ = true;
   ProductBlock p;
   p.c = c, p.c_pitch = s.c_pitch, p.first = s.first;
   if (pairs_of_16) {
     const size_t pairs = up_to(s.k, 32) / 2;
     const int group = path == HostPath::kAvx2 ? 8 : 16;
     auto* wide_a = reinterpret_cast<int16_t*>(room(a_, rows * pairs * 4));
-    auto* wide_b = reinterpret_cast<int32_t*>(room(b_, up_to(s.n, static_cast<size_t>(group)) * pairs * 4));
+    auto* wide_b = reinterpret_cast<int32_t*>(room(kept.ordered_, up_to(s.n, static_cast<size_t>(group)) * pairs * 4));
     widen_a(a, s, rows, pairs * 2, wide_a);
     p.a = reinterpret_cast<const uint8_t*>(wide_a), p.a_pitch = pairs * 4;
     p.b = reinterpret_cast<const uint8_t*>(wide_b), p.b_group = pairs * 4 * static_cast<size_t>(group);
     p.steps = static_cast<int>(up_to(s.k, 2) / 2);
     if (path == HostPath::kAvx2) {
-      if (s.rows_are_k)
-        pair_columns<8>(b, s, pairs, wide_b);
-      else
-        pair_rows_avx2(b, s, pairs, wide_b);
+      if (!ordered) s.rows_are_k ? pair_columns<8>(b, s, pairs, wide_b) : pair_rows_avx2(b, s, pairs, wide_b);
       return for_blocks(kAvx2Blocks, p, s, group);
     }
-    if (s.rows_are_k)
-      pair_columns<16>(b, s, pairs, wide_b);
-    else
-      pair_rows_avx512(b, s, pairs, wide_b);
-    correction_.assign(up_to(s.n, kGroup), 0);
-    p.correction = correction_.data();
+    if (!ordered) {
+      s.rows_are_k ? pair_columns<16>(b, s, pairs, wide_b) : pair_rows_avx512(b, s, pairs, wide_b);
+      kept.correction_.assign(up_to(s.n, kGroup), 0);
+    }
+    p.correction = kept.correction_.data();
     return for_blocks(kAvx512Blocks, p, s, group);
   }
   const bool tiles = path == HostPath::kAmx;
   const size_t depth = up_to(s.k, 64), vectors = depth / 4, groups = up_to(s.n, kGroup) / kGroup;
   const size_t padded_rows = tiles ? up_to(s.m, 16) : rows;
   uint8_t* own_a = room(a_, padded_rows * depth);
-  uint8_t* own_b = room(b_, groups * vectors * kVector);
-  if (s.rows_are_k)
-    order_columns(b, s, vectors, own_b);
-  else
-    order_rows(b, s, vectors, own_b);
+  uint8_t* own_b = room(kept.ordered_, groups * vectors * kVector);
   const bool flip = std::is_signed_v<A> && !tiles;
+  if (!ordered) {
+    s.rows_are_k ? order_columns(b, s, vectors, own_b) : order_rows(b, s, vectors, own_b);
+    kept.correction_.assign(groups * kGroup, 0);
+    if (flip) find_correction(own_b, groups, vectors, kept.correction_.data());
+  }
   copy_rows(reinterpret_cast<const uint8_t*>(a), s, 0, padded_rows, depth, flip, own_a);
   if (tiles) return multiply_amx<std::is_signed_v<A>>(own_a, depth, own_b, c, s);
-  correction_.assign(groups * kGroup, 0);
-  if (flip) find_correction(own_b, groups, vectors, correction_.data());
   p.a = own_a, p.a_pitch = depth;
   p.b = own_b, p.b_group = vectors * kVector;
   p.steps = static_cast<int>(up_to(s.k, 4) / 4);
-  p.correction = correction_.data();
+  p.correction = kept.correction_.data();
   for_blocks(kVnniBlocks, p, s, static_cast<int>(kGroup));
 #else
   (void)path;
+  (void)kept;
   multiply_portable(a, b, c, s);
 #endif
 }
 
-void HostGemm::multiply(HostPath path, const int8_t* a, const int8_t* b, int32_t* c, const ProductShape& s) {
-  multiply_as(path, a, b, c, s);
+void HostGemm::multiply(HostPath path, const int8_t* a, const int8_t* b, int32_t* c, const ProductShape& s,
+                        HostWeights& kept) {
+  multiply_as(path, a, b, c, s, kept);
 }
 
-void HostGemm::multiply(HostPath path, const uint8_t* a, const int8_t* b, int32_t* c, const ProductShape& s) {
-  multiply_as(path, a, b, c, s);
+void HostGemm::multiply(HostPath path, const uint8_t* a, const int8_t* b, int32_t* c, const ProductShape& s,
+                        HostWeights& kept) {
+  multiply_as(path, a, b, c, s, kept);
 }
 
 }  // namespace heatvit::modules

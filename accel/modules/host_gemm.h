@@ -18,17 +18,33 @@ struct ProductShape {
   bool first = true;
 };
 
+/// A tile of weights, and the same in a path's order once it has been multiplied by: row tile after row tile uses it.
+class HostWeights {
+ public:
+  /// Other weights lie there now.
+  void renew() { ready_ = false; }
+
+ private:
+  friend class HostGemm;
+  bool ready_ = false;
+  std::vector<uint8_t> ordered_;
+  std::vector<int32_t> correction_;  // of outputs, where activations are shifted to be unsigned
+};
+
 class HostGemm {
  public:
-  void multiply(HostPath path, const int8_t* a, const int8_t* b, int32_t* c, const ProductShape& shape);
-  void multiply(HostPath path, const uint8_t* a, const int8_t* b, int32_t* c, const ProductShape& shape);
+  /// `kept`: of these weights in this shape, and of activations of one type; no other call uses it before renew().
+  void multiply(HostPath path, const int8_t* a, const int8_t* b, int32_t* c, const ProductShape& shape,
+                HostWeights& kept);
+  void multiply(HostPath path, const uint8_t* a, const int8_t* b, int32_t* c, const ProductShape& shape,
+                HostWeights& kept);
 
  private:
   template <class A>
-  void multiply_as(HostPath path, const A* a, const int8_t* b, int32_t* c, const ProductShape& shape);
+  void multiply_as(HostPath path, const A* a, const int8_t* b, int32_t* c, const ProductShape& shape,
+                   HostWeights& kept);
 
-  std::vector<uint8_t> a_, b_;       // operands in the path's order
-  std::vector<int32_t> correction_;  // of outputs, where activations are shifted to be unsigned
+  std::vector<uint8_t> a_;  // activations in the path's order
 };
 
 }  // namespace heatvit::modules

@@ -1,5 +1,6 @@
 #include "accel/modules/pe_array.h"
 
+#include <algorithm>
 #include <cstring>
 #include <stdexcept>
 #include <string>
@@ -45,6 +46,7 @@ UnitCall tile_call(const int8_t* a, int a_pitch, const int8_t* b, const OperandB
 struct Host {
   HostPath path;
   HostGemm& gemm;
+  HostWeights* weights;
 };
 
 template <class A, class B, class Acc>
@@ -52,7 +54,8 @@ void multiply_head(const Host& host, const A* a, int a_pitch, const B* b, const 
                    const Tile& t) {
   const int b_pitch = static_cast<int>(how.layout.pitch);
   if constexpr (sizeof(A) == 1) {
-    host.gemm.multiply(host.path, a, b, c, {t.m, t.k, t.n, a_pitch, b_pitch, c_pitch, how.rows_are_k, t.k0 == 0});
+    host.gemm.multiply(host.path, a, b, c, {t.m, t.k, t.n, a_pitch, b_pitch, c_pitch, how.rows_are_k, t.k0 == 0},
+                       *host.weights);
   } else {
     on_host(host.path, [&] {
       if (how.rows_are_k)
@@ -100,7 +103,7 @@ void PeArray::run() {
         gemm_chain(job);
       } else {
         TileWalk walk(job);
-        Operands operands;
+        Operands operands = operands_at(0);
         gemm(job, walk, operands, false);
         ports_.account.attribute(job.index);
       }
@@ -109,9 +112,17 @@ void PeArray::run() {
   });
 }
 
+PeArray::Operands PeArray::operands_at(size_t place) {
+  while (weights_.size() <= place) weights_.emplace_back();
+  Operands operands;
+  operands.weights = &weights_[place];
+  return operands;
+}
+
 void PeArray::gemm_chain(const Job& first) {
   ChainWalk chain(first);
-  std::vector<Operands> operands(chain.size());
+  std::vector<Operands> operands;
+  for (size_t place = 0; place < chain.size(); ++place) operands.push_back(operands_at(place));
   while (ChainWalk::Member* turn = chain.next()) {
     if (!turn->tiles) continue;
     gemm(*turn->job, *turn->tiles, operands[turn->place], true);
@@ -138,7 +149,7 @@ void PeArray::gemm(const Job& job, TileWalk& walk, Operands& from, bool one_row)
     const bool early = debug_.fault == Fault::kEarlyRelease && tile.a_last && uses_++ == debug_.fault_at;
     if (early) ports_.input.release();
     ports_.turn.take(Unit::kPeArray, ports_.account);
-    if (functional_) multiply(job, tile, a, b, sums_of(tile, accumulator));
+    if (functional_) multiply(job, tile, from, sums_of(tile, accumulator));
     ports_.clock.wait_cycles(static_cast<uint64_t>(kernels::gemm_tile_cycles(tile.m, tile.k, tile.n, k_lanes, hw.to)));
     ports_.turn.give();
     ++ports_.record.tiles;
@@ -164,17 +175,21 @@ uint8_t* PeArray::sums_of(const Tile& tile, uint8_t* accumulator) {
   return accumulator;
 }
 
-void PeArray::multiply(const Job& job, const Tile& t, const SlotView& a, const SlotView& b, uint8_t* accumulator) {
+void PeArray::multiply(const Job& job, const Tile& t, Operands& from, uint8_t* accumulator) {
+  from.weights->resize(std::max(from.weights->size(), static_cast<size_t>(t.heads)));
+  if (t.b_new)
+    for (HostWeights& weights : *from.weights) weights.renew();
   switch (job.command.a_type) {
-    case isa::Element::kUint8: return multiply_as<uint8_t, int8_t, int32_t>(job, t, a, b, accumulator);
-    case isa::Element::kInt16: return multiply_as<int16_t, int16_t, int64_t>(job, t, a, b, accumulator);
-    case isa::Element::kUint16: return multiply_as<uint16_t, int16_t, int64_t>(job, t, a, b, accumulator);
-    default: return multiply_as<int8_t, int8_t, int32_t>(job, t, a, b, accumulator);
+    case isa::Element::kUint8: return multiply_as<uint8_t, int8_t, int32_t>(job, t, from, accumulator);
+    case isa::Element::kInt16: return multiply_as<int16_t, int16_t, int64_t>(job, t, from, accumulator);
+    case isa::Element::kUint16: return multiply_as<uint16_t, int16_t, int64_t>(job, t, from, accumulator);
+    default: return multiply_as<int8_t, int8_t, int32_t>(job, t, from, accumulator);
   }
 }
 
 template <class A, class B, class Acc>
-void PeArray::multiply_as(const Job& job, const Tile& t, const SlotView& a, const SlotView& b, uint8_t* accumulator) {
+void PeArray::multiply_as(const Job& job, const Tile& t, Operands& operands, uint8_t* accumulator) {
+  const SlotView &a = operands.a, &b = operands.b;
   const isa::Command& c = job.command;
   const auto* from = reinterpret_cast<const A*>(a.data);
   SlotLayout from_a = in_elements(a.layout, sizeof(A));
@@ -185,9 +200,9 @@ void PeArray::multiply_as(const Job& job, const Tile& t, const SlotView& a, cons
     from = rows;
     from_a = {static_cast<uint32_t>(t.k), 0};
   }
-  const Host host{path_, gemm_};
   const OperandB from_b{in_elements(b.layout, sizeof(B)), c.layout_b == isa::LayoutB::kRowsK};
   for (int h = 0; h < t.heads; ++h) {
+    const Host host{path_, gemm_, &(*operands.weights)[static_cast<size_t>(h)]};
     const A* head_a = from + static_cast<size_t>(h) * from_a.head_step;
     const B* head_b = reinterpret_cast<const B*>(b.data) + static_cast<size_t>(h) * from_b.layout.head_step;
     Acc* out = reinterpret_cast<Acc*>(accumulator) + static_cast<ptrdiff_t>(h) * t.m * t.out_n + (t.n0 - t.out_n0);

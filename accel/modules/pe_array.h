@@ -7,6 +7,7 @@
 // operands 48 bits, int64 in the simulation.
 #pragma once
 
+#include <deque>
 #include <systemc>
 #include <vector>
 
@@ -48,15 +49,17 @@ class PeArray : public sc_core::sc_module {
   struct Operands {
     SlotView a, b;
     uint8_t* accumulator = nullptr;
+    std::vector<HostWeights>* weights = nullptr;  // b as the host multiplies by it, head by head
   };
+  Operands operands_at(size_t place);  // of a chain; 0: of a command by itself
   void gemm_chain(const Job& first);
   /// Steps of a walk: all, or those of a row tile.
   void gemm(const Job& job, TileWalk& walk, Operands& from, bool one_row);
   /// What a step adds to: the accumulators, or sums that are kept; the last step takes those over.
   uint8_t* sums_of(const Tile& tile, uint8_t* accumulator);
-  void multiply(const Job& job, const Tile& tile, const SlotView& a, const SlotView& b, uint8_t* accumulator);
+  void multiply(const Job& job, const Tile& tile, Operands& from, uint8_t* accumulator);
   template <class A, class B, class Acc>
-  void multiply_as(const Job& job, const Tile& tile, const SlotView& a, const SlotView& b, uint8_t* accumulator);
+  void multiply_as(const Job& job, const Tile& tile, Operands& from, uint8_t* accumulator);
 
   const isa::AcceleratorConfig hardware_;
   const DebugConfig debug_;
@@ -64,10 +67,11 @@ class PeArray : public sc_core::sc_module {
   const Ports ports_;
   const HostPath path_ = host_path();
   HostGemm gemm_;
-  size_t weights_held_ = 0;                 // tiles of B in use
-  uint64_t uses_ = 0;                       // of input slots, for the early-release fault
-  std::vector<uint8_t> unfolded_;           // im2col rows of one tile
-  std::vector<std::vector<uint8_t>> kept_;  // sums, a row tile each
+  std::deque<std::vector<HostWeights>> weights_;  // by place in a chain; their memory stays
+  size_t weights_held_ = 0;                       // tiles of B in use
+  uint64_t uses_ = 0;                             // of input slots, for the early-release fault
+  std::vector<uint8_t> unfolded_;                 // im2col rows of one tile
+  std::vector<std::vector<uint8_t>> kept_;        // sums, a row tile each
 };
 
 }  // namespace heatvit::modules

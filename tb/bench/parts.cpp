@@ -36,8 +36,9 @@ void product(benchmark::State& state, HostPath path, int m, int k, int n) {
   const auto a = drawn<int8_t>(rows * depth), b = drawn<int8_t>(columns * depth);
   std::vector<int32_t> c(rows * columns);
   modules::HostGemm gemm;
+  modules::HostWeights kept;  // in order once, as for row tiles that share a tile of weights
   for (auto _ : state) {
-    gemm.multiply(path, a.data(), b.data(), c.data(), {m, k, n, k, k, n, false, true});
+    gemm.multiply(path, a.data(), b.data(), c.data(), {m, k, n, k, k, n, false, true}, kept);
     benchmark::DoNotOptimize(c.data());
   }
   state.counters["MAC/s"] = benchmark::Counter(static_cast<double>(m) * k * n * static_cast<double>(state.iterations()),
@@ -86,7 +87,7 @@ void register_rows(HostPath path) {
 
 void register_paths() {
   for (const HostPath path : modules::host_paths()) {
-    for (const auto& [m, k, n] : {std::tuple{197, 192, 192}, {197, 768, 192}, {64, 64, 64}})
+    for (const auto& [m, k, n] : {std::tuple{197, 192, 192}, {197, 768, 192}, {16, 768, 192}, {64, 64, 64}})
       benchmark::RegisterBenchmark(("product/" + std::string(name_of(path)) + "/" + std::to_string(m) + "x" +
                                     std::to_string(k) + "x" + std::to_string(n))
                                        .c_str(),

@@ -48,9 +48,20 @@ class Host : public ::testing::TestWithParam<HostPath> {
       kernels::gemm_tile_kn(a.data(), s.a_pitch, b.data(), s.b_pitch, expected.data(), s.c_pitch, m, k, n, s.first);
     else
       kernels::gemm_tile_nk(a.data(), s.a_pitch, b.data(), s.b_pitch, expected.data(), s.c_pitch, m, k, n, s.first);
-    gemm_.multiply(GetParam(), a.data(), b.data(), c.data(), s);
+    HostWeights kept;
+    gemm_.multiply(GetParam(), a.data(), b.data(), c.data(), s, kept);
     EXPECT_EQ(c, expected) << m << " x " << k << " x " << n << (s.rows_are_k ? ", rows are k" : "")
                            << (s.first ? ", first" : "");
+    // The next rows by the same weights, which are not looked at again; then by others.
+    c = before;
+    const std::vector<int8_t> gone(b.size());
+    const bool asks_again = GetParam() == HostPath::kPortable || m < 4;
+    gemm_.multiply(GetParam(), a.data(), (asks_again ? b : gone).data(), c.data(), s, kept);
+    EXPECT_EQ(c, expected) << "kept weights";
+    kept.renew();
+    c = before;
+    gemm_.multiply(GetParam(), a.data(), b.data(), c.data(), s, kept);
+    EXPECT_EQ(c, expected) << "renewed weights";
   }
 
   std::mt19937 random_{11};
@@ -58,7 +69,7 @@ class Host : public ::testing::TestWithParam<HostPath> {
 };
 
 TEST_P(Host, Products) {
-  for (const int m : {1, 3, 4, 6, 7, 16, 17, 32, 33})
+  for (const int m : {1, 3, 4, 6, 7, 16, 17, 32, 33, 48, 49})
     for (const int k : {1, 2, 4, 31, 63, 64, 65, 130})
       for (const int n : {1, 7, 8, 16, 17, 48, 65}) {
         multiply_and_compare<int8_t>(m, k, n);
