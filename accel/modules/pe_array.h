@@ -59,7 +59,7 @@ class PeArray : public sc_core::sc_module {
   uint8_t* sums_of(const Tile& tile, uint8_t* accumulator);
   void multiply(const Job& job, const Tile& tile, Operands& from, uint8_t* accumulator);
   template <class A, class B, class Acc>
-  void multiply_as(const Job& job, const Tile& tile, Operands& from, uint8_t* accumulator);
+  void multiply_as(const Job& job, const Tile& tile, Operands& operands, uint8_t* accumulator);
 
   const isa::AcceleratorConfig hardware_;
   const DebugConfig debug_;
