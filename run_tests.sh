@@ -14,11 +14,17 @@ package_of[/usr/lib/llvm-14/include/clang-c/Index.h]=libclang-14-dev
 package_of[/usr/bin/clang-format-14]=clang-format-14
 need_python
 need_packages
-# The test of job arrays skips itself without Slurm: worth an attempt, not an error.
-if ((EUID == 0)) && [[ ! -x /usr/sbin/slurmctld ]] && command -v apt-get >/dev/null; then
+# Tests that skip themselves without these: worth an attempt, not an error.
+attempt() {  # PROGRAM PACKAGE...
+  if ((EUID != 0)) || command -v "$1" >/dev/null || ! command -v apt-get >/dev/null; then return; fi
   mkdir -p "$home/build"
-  DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends slurm-wlm munge >>"$home/build/install.log" 2>&1 || true
-fi
+  DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${@:2}" >>"$home/build/install.log" 2>&1 || true
+}
+attempt slurmctld slurm-wlm munge                                                         # job arrays
+attempt aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user       # the board's programs
+attempt verilator verilator                                                               # RTL of the units
+attempt yosys yosys                                                                       # DSP slices
+attempt tclsh tcl                                                                         # the vendor's scripts
 build tests all -DCMAKE_BUILD_TYPE=Release -DHEATVIT_TESTS=ON -DHEATVIT_PYTHON=ON
 # run_checks.sh judges what was skipped by the results of a whole run.
 exec ctest --test-dir "$home/build/tests" -j2 --output-on-failure --test-output-size-passed 65536 \

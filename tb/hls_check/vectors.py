@@ -6,10 +6,13 @@
       calls it, and compares; also refuses a unit that needs anything from outside (nm -u)
   vectors.py c FILE          that program, in C and in C++: the arguments, the call, the comparison
   vectors.py hex FILE DIR    one file a written or read array, a value a line in hexadecimal, for $readmemh
+  vectors.py top FOLDER DIR  heatvit_top: what run_sim export wrote, as ddr.hex and expected.hex (16 bytes a line, with
+                             addresses, for $readmemh) and arguments.txt
   vectors.py xml FILE...     the inputs of calls of one unit as a test bench description of the Bambu HLS compiler
   vectors.py hardware FILE   the hardware that it was made for, a constant of accel/kernels/hardware.h a line
 """
 import argparse
+import json
 import pathlib
 import re
 import subprocess
@@ -181,6 +184,34 @@ def write_hex(path, folder):
     return 0
 
 
+def hex_words(address, data):
+    """16 bytes a line, the first byte lowest, behind the address of the first line in such words."""
+    data = bytes(address % 16) + data
+    lines = [data[i:i + 16].ljust(16, b"\0")[::-1].hex() for i in range(0, len(data), 16)]
+    return f"@{address // 16:x}\n" + "\n".join(lines) + "\n"
+
+
+def write_top(exported, folder):
+    """An image for RTL of heatvit_top: memory before, what must lie in it afterwards, the call's arguments."""
+    manifest = json.loads((exported / "manifest.json").read_text())
+    ddr, expected = (exported / "ddr.bin").read_bytes(), (exported / "expected.bin").read_bytes()
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "ddr.hex").write_text("".join(
+        hex_words(s["address"], ddr[s["offset"]:s["offset"] + s["bytes"]]) for s in manifest["sections"]))
+    logits, text = manifest["expected"]["logits"], ""
+    sizes = {"int8": 1, "uint8": 1, "int16": 2, "uint16": 2, "int32": 4}
+    for name, tensor in [("logits", logits)] + [(c["name"], c) for c in manifest["expected"]["checkpoints"]]:
+        size = tensor.get("tokens", 1) * tensor["values"] * sizes[tensor["element"]]
+        text += f"// {name}, {size} bytes\n" + hex_words(tensor["address"], expected[tensor["offset"]:tensor["offset"] + size])
+    (folder / "expected.hex").write_text(text)
+    registers = {r["register"].lower(): r["value"] for r in manifest["registers"]}
+    kept = manifest["expected"]["kept"]
+    (folder / "arguments.txt").write_text(
+        "".join(f"{name} {registers[name]}\n" for name in ("list_base", "list_count", "tokens", "seed")) +
+        f"return 0\nstages {len(kept)}\nkept {' '.join(map(str, kept))}\nmemory {manifest['memory_bytes']}\n")
+    return 0
+
+
 def xml(files):
     lines = []
     for path in files:
@@ -197,7 +228,7 @@ def xml(files):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["run", "c", "hex", "xml", "hardware"])
+    parser.add_argument("what", choices=["run", "c", "hex", "top", "xml", "hardware"])
     parser.add_argument("files", nargs="+")
     parser.add_argument("--cxx", action="append", help="compiler for run; may be repeated; default g++")
     parser.add_argument("--header", help="sizes of the bitstream, from run_sim hls-config")
@@ -207,6 +238,8 @@ def main():
             return run(a.files, a.cxx or ["g++"], a.header)
         if a.what == "hex":
             return write_hex(a.files[0], pathlib.Path(a.files[1] if len(a.files) > 1 else "."))
+        if a.what == "top":
+            return write_top(pathlib.Path(a.files[0]), pathlib.Path(a.files[1] if len(a.files) > 1 else "."))
         if a.what == "hardware":
             print("".join(f"{name} {value}\n" for name, value in read_head(a.files[0])[0].items()), end="")
             return 0

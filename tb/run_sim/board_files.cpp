@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "accel/isa/errors.h"
+#include "accel/kernels/limits.h"
 #include "accel/modules/registers.h"
 #include "tb/config/json_file.h"
 #include "tb/config/sha256.h"
@@ -224,6 +225,21 @@ BoardComparison compare(const std::string& name, const char* got, const char* ex
 }
 
 }  // namespace
+
+void expect_runs_on_top(const lower::Program& program) {
+  const auto expect = [&program](const char* what, int has, int most) {
+    if (has > most)
+      throw InputError("export: heatvit_top holds " + std::to_string(most) + " " + what + "; " +
+                       std::string(program.spec.name) + " has " + std::to_string(has));
+  };
+  expect("tokens", program.tokens, kernels::kMaxTokens);
+  for (const Command& c : program.commands) {
+    const int values = c.n.at(program.tokens);
+    if (c.opcode == isa::Opcode::kLayerNorm || c.opcode == isa::Opcode::kSoftmax || c.opcode == isa::Opcode::kHeadMean)
+      expect("values of a row", values, kernels::kMaxRow);
+    if (c.opcode == isa::Opcode::kTokenScore) expect("heads of a selector", values, kernels::kMaxHeads);
+  }
+}
 
 CheckedProgram with_checkpoints(const lower::Program& program) {
   CheckedProgram checked;

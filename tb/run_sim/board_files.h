@@ -40,6 +40,9 @@ struct CheckedProgram {
 
 CheckedProgram with_checkpoints(const lower::Program& program);
 
+/// Throws InputError where the network is larger than the memories of heatvit_top (accel/kernels/limits.h).
+void expect_runs_on_top(const lower::Program& program);
+
 /// Everything in the folder but the manifest: name and content.
 struct BoardFiles {
   std::vector<std::pair<std::string, std::string>> files;

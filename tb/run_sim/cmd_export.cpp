@@ -69,6 +69,19 @@ void expect_single_int8(const soc::SocConfig& config) {
     throw InputError("export: heatvit_top takes int8 operands; leave numerics.bits at 8");
 }
 
+/// hls::Status (accel/hls/job.h).
+const char* words_of(uint32_t status) {
+  switch (status) {
+    case 1: return "a word of the list is no command";
+    case 2: return "the list has no end";
+    case 3: return "a tile or a row is larger than the bitstream's memories";
+    case 4: return "operands of 16 bits";
+    case 5: return "operands beyond the memory on chip";
+    case 6: return "a batch";
+    default: return "unknown";
+  }
+}
+
 }  // namespace
 
 int export_command(const Arguments& arguments) {
@@ -88,10 +101,11 @@ int export_command(const Arguments& arguments) {
   run.parse(words);
   const RunOptions options = resolve_run(run, {!line.has("image"), false});
   expect_single_int8(options.config);
-  expect_folder(folder);
 
   const network::QuantModel model = quant::prepare(options.prepare);
   const lower::Program program = lower::lower(options.spec, options.config.accel, options.pruning, &model);
+  expect_runs_on_top(program);
+  expect_folder(folder);
   const std::vector<int8_t> image =
       preprocess::to_int8(line.has("image") ? picture_of(options.items.front(), options.spec)
                                             : preprocess::synthetic_image(1, options.spec.image_size));
@@ -141,7 +155,9 @@ int import_result_command(const Arguments& arguments) {
   const uint32_t status = header.at("status");
   std::string verdict =
       first == nullptr ? "equal at every checkpoint" : "first difference: " + first->name + ", " + first->first;
-  if (status != 0) verdict = "the accelerator stopped with status " + std::to_string(status) + "; " + verdict;
+  if (status != 0)
+    verdict =
+        "the accelerator stopped with status " + std::to_string(status) + " (" + words_of(status) + "); " + verdict;
   if (!header.at("checked").get<bool>()) verdict += " (the list without checkpoints ran)";
   const auto nanoseconds = header.at("nanoseconds").get<uint64_t>();
   if (nanoseconds != 0) verdict += "; " + fixed(static_cast<double>(nanoseconds) * 1e-6, 3) + " ms";
@@ -150,7 +166,7 @@ int import_result_command(const Arguments& arguments) {
     header["equal"] = first == nullptr && status == 0;
     write_file(line.text("json"), header.dump(1) + "\n");
   }
-  if (!line.has("quiet")) print(table.text() + verdict + "\n");
+  if (!line.has("quiet") && line.text("json") != "-") print(table.text() + verdict + "\n");
   return first == nullptr && status == 0 ? 0 : kExitDiffers;
 }
 

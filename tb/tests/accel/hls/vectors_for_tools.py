@@ -1,4 +1,5 @@
 """vectors.py and the sizes of a bitstream as other tools take them: vectors_for_tools.py HOME RUN_SIM FOLDER."""
+import json
 import os
 import pathlib
 import re
@@ -58,3 +59,23 @@ pathlib.Path("sized.cpp").write_text('#include "accel/kernels/hardware.h"\n' + s
 for words in (["-include", "sizes.h"], ["-DHEATVIT_HLS_CONFIG_FILE=sizes.h", "-I."],
               [f"-DHEATVIT_HLS_CONFIG_FILE={folder}/sizes.h"], ['-DHEATVIT_HLS_CONFIG="sizes.h"', "-I."]):
     done("g++", "-std=c++14", "-I", home, *words, "-c", "sized.cpp", "-o", "sized.o")
+
+# heatvit_top itself: memory before and after, as words with addresses.
+done(run_sim, "export", "--model", "deit-micro", "--prune-rates", "0.3,0.5,0.7", "--image", image, "--out", "board")
+vectors("top", "board", "top")
+ddr = pathlib.Path("board/ddr.bin").read_bytes()
+manifest = json.loads(pathlib.Path("board/manifest.json").read_text())
+memory, at = {}, 0
+for line in pathlib.Path("top/ddr.hex").read_text().split():
+    if line[0] == "@":
+        at = int(line[1:], 16)
+    else:
+        memory[at] = bytes.fromhex(line)[::-1]
+        at += 1
+for section in manifest["sections"]:
+    for i in range(0, section["bytes"], 997):
+        address = section["address"] + i
+        assert memory[address // 16][address % 16] == ddr[section["offset"] + i], section["name"]
+arguments = dict(line.split(" ", 1) for line in pathlib.Path("top/arguments.txt").read_text().splitlines())
+assert arguments["stages"] == "3" and arguments["kept"] == "44 32 19" and arguments["tokens"] == "65", arguments
+assert pathlib.Path("top/expected.hex").read_text().count("// block.") == 6

@@ -98,11 +98,15 @@ def native():
     data[int(re.search(r"^section 634752 (\d+)", (broken / "board.txt").read_text(), re.M).group(1))] ^= 1
     (broken / "ddr.bin").write_bytes(data)
     on_the_board(program, broken, folder / "refused.result", code=1)
-    assert "stopped with status 1" in compared(exported, folder / "refused.result", code=3)
+    assert "stopped with status 1 (a word of the list is no command)" in compared(exported, folder / "refused.result", code=3)
     assert "numerics.bits" in done(tools["run_sim"], "export", "--model", "deit-t", "--config",
                                    home / "configs/baseline-deit-t.ini", "--out", folder / "no", code=2)
+    assert "heatvit_top holds 256 tokens" in done(tools["run_sim"], "export", "--model", "deit-t", "--image-size", "384", "--out",
+                                                  folder / "no", code=2)
     assert "single images" in done(tools["run_sim"], "export", "--model", "deit-t", "--accel.batch", "2", "--out",
                                    folder / "no", code=2)
+    assert not (folder / "no").exists()
+    assert json.loads(done(tools["run_sim"], "import-result", exported, folder / "micro.result", "--json", "-"))["equal"]
 
 
 def cross(output, *sources, flags=()):
