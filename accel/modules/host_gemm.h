@@ -18,17 +18,22 @@ struct ProductShape {
   bool first = true;
 };
 
-/// A tile of weights, and the same in a path's order once it has been multiplied by: row tile after row tile uses it.
+/// A tile of weights in a path's order.
+struct OrderedWeights {
+  bool ready = false;
+  std::vector<uint8_t> cells;
+  std::vector<int32_t> correction;  // of outputs, where activations are shifted to be unsigned
+};
+
+/// A tile of weights, and the same in order once it has been multiplied by: row tile after row tile uses it.
 class HostWeights {
  public:
   /// Other weights lie there now.
-  void renew() { ready_ = false; }
+  void renew() { kept_.ready = false; }
 
  private:
   friend class HostGemm;
-  bool ready_ = false;
-  std::vector<uint8_t> ordered_;
-  std::vector<int32_t> correction_;  // of outputs, where activations are shifted to be unsigned
+  OrderedWeights kept_;
 };
 
 class HostGemm {

@@ -8,6 +8,7 @@
 #include <iterator>
 
 #include "accel/isa/errors.h"
+#include "tb/config/temporary_folder.h"
 
 namespace heatvit::explore {
 namespace {
@@ -47,29 +48,17 @@ bool has_log(const std::string& path) {
 class Database::Copy {
  public:
   explicit Copy(const std::string& path) {
-    std::string folder = (fs::temp_directory_path() / "heatvit-store-XXXXXX").string();
-    if (mkdtemp(folder.data()) == nullptr) throw WriteError("cannot make a temporary folder");
-    folder_ = folder;
     std::error_code error;
     fs::copy_file(path, this->path(), error);
     if (!error) fs::copy_file(path + "-wal", this->path() + "-wal", error);
     fs::permissions(this->path(), fs::perms::owner_read | fs::perms::owner_write, error);
     fs::permissions(this->path() + "-wal", fs::perms::owner_read | fs::perms::owner_write, error);
-    if (error) {
-      fs::remove_all(folder_, error);
-      throw InputError("cannot open '" + path + "': it cannot be copied: " + error.message());
-    }
+    if (error) throw InputError("cannot open '" + path + "': it cannot be copied: " + error.message());
   }
-  ~Copy() {
-    std::error_code ignored;
-    fs::remove_all(folder_, ignored);
-  }
-  Copy(const Copy&) = delete;
-  Copy& operator=(const Copy&) = delete;
-  std::string path() const { return (folder_ / "store.sqlite").string(); }
+  std::string path() const { return folder_.path("store.sqlite"); }
 
  private:
-  fs::path folder_;
+  tb::TemporaryFolder folder_;
 };
 
 Database::Database(const std::string& path, bool writable) : path_(path) {

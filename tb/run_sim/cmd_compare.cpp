@@ -448,11 +448,7 @@ Request resolve_request(const CommandLine& line, const std::vector<std::string>&
 int compare_command(const Arguments& arguments) {
   CommandLine line = compare_command_line();
   Arguments options = arguments;
-  std::vector<std::string> files;
-  while (!options.empty() && options.front().rfind('-', 0) != 0) {
-    files.push_back(options.front());
-    options.erase(options.begin());
-  }
+  const std::vector<std::string> files = leading_words(options);
   line.parse(options);
   if (answered(line)) return 0;
   const Request request = resolve_request(line, files);

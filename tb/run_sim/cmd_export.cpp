@@ -130,11 +130,7 @@ int import_result_command(const Arguments& arguments) {
   CommandLine line(kImportIntro,
                    {{"Output", {{"json", "FILE", "the comparison, too"}, {"quiet", "", "nothing on stdout"}}}}, false);
   Arguments options = arguments;
-  std::vector<std::string> paths;
-  while (!options.empty() && options.front().rfind('-', 0) != 0) {
-    paths.push_back(options.front());
-    options.erase(options.begin());
-  }
+  const std::vector<std::string> paths = leading_words(options);
   line.parse(options);
   if (answered(line)) return 0;
   if (paths.size() != 2) throw InputError("which files? run_sim import-result DIR RESULT");

@@ -138,11 +138,7 @@ void write_file(const std::string& path, const zoo::ModelSpec& spec, const std::
 int import_command(const Arguments& arguments) {
   CommandLine line = import_command_line();
   Arguments options = arguments;
-  std::vector<std::string> paths;
-  while (!options.empty() && options.front().rfind('-', 0) != 0) {
-    paths.push_back(options.front());
-    options.erase(options.begin());
-  }
+  const std::vector<std::string> paths = leading_words(options);
   line.parse(options);
   if (answered(line)) return 0;
   if (paths.size() != 1)

@@ -162,16 +162,17 @@ std::string as_svg(const Front& f) {
 }  // namespace
 
 int pareto_command(const Arguments& arguments) {
-  const bool named = !arguments.empty() && arguments.front().rfind('-', 0) != 0;
   CommandLine line = pareto_command_line();
-  line.parse({arguments.begin() + (named ? 1 : 0), arguments.end()});
+  Arguments options = arguments;
+  const std::string file = leading_word(options);
+  line.parse(options);
   if (answered(line)) return 0;
-  if (!named) throw InputError("pareto: a file is needed first: run_sim pareto R.sqlite");
+  if (file.empty()) throw InputError("pareto: a file is needed first: run_sim pareto R.sqlite");
   for (const char* option : {"svg", "csv"})
-    if (line.has(option)) check_outputs({{option, line.text(option)}}, {arguments.front()});
+    if (line.has(option)) check_outputs({{option, line.text(option)}}, {file});
   if (line.has("svg")) expect_extension({"svg", line.text("svg")}, ".svg");
   const bool quiet = line.has("quiet") || line.text("svg") == "-" || line.text("csv") == "-";
-  const explore::Store store = explore::Store::open(arguments.front());
+  const explore::Store store = explore::Store::open(file);
   const Front front = front_of(store, resolve_objectives(line, store), line.list("limit"));
   Objectives reference;
   if (line.has("reference")) reference = resolve_reference(line.text("reference"), front.names.size());

@@ -69,11 +69,7 @@ std::string page_of(const std::string& path) {
 int report_command(const Arguments& arguments) {
   CommandLine line(kIntro, {{"Report", {{"html", "PAGE", "the page to write"}}}}, false);
   Arguments options = arguments;
-  std::string input;
-  if (!options.empty() && options.front().rfind('-', 0) != 0) {
-    input = options.front();
-    options.erase(options.begin());
-  }
+  const std::string input = leading_word(options);
   line.parse(options);
   if (answered(line)) return 0;
   if (input.empty()) throw InputError("which file? run_sim report FILE --html PAGE");

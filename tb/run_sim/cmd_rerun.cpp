@@ -13,6 +13,7 @@
 #include "accel/isa/errors.h"
 #include "tb/config/json_file.h"
 #include "tb/config/sha256.h"
+#include "tb/config/temporary_folder.h"
 #include "tb/run_sim/command_line.h"
 #include "tb/run_sim/commands.h"
 
@@ -55,23 +56,6 @@ std::vector<std::string> command_of(const Json& run, const std::string& path) {
   if (other) throw InputError("'" + path + "': is of 'run_sim " + command.front() + "', only runs can be repeated");
   return command;
 }
-
-/// A file of its own that is gone in the end.
-class TemporaryFile {
- public:
-  TemporaryFile() {
-    const int descriptor = mkstemp(path_.data());
-    if (descriptor < 0) throw WriteError(std::string("cannot make a temporary file: ") + std::strerror(errno));
-    close(descriptor);
-  }
-  ~TemporaryFile() { unlink(path_.c_str()); }
-  TemporaryFile(const TemporaryFile&) = delete;
-  TemporaryFile& operator=(const TemporaryFile&) = delete;
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_ = (fs::temp_directory_path() / "heatvit-rerun-XXXXXX").string();
-};
 
 /// This program in another folder. Its exit code.
 int run_again(std::vector<std::string> words, const std::string& folder, const std::string& out) {
@@ -129,11 +113,7 @@ void add_differences(const Json& a, const Json& b, const std::string& where, std
 int rerun_command(const Arguments& arguments) {
   CommandLine line(kIntro, {{"Rerun", {{"quiet", "", "nothing on stdout"}}}}, false);
   Arguments options = arguments;
-  std::string path;
-  if (!options.empty() && options.front().rfind('-', 0) != 0) {
-    path = options.front();
-    options.erase(options.begin());
-  }
+  const std::string path = leading_word(options);
   line.parse(options);
   if (answered(line)) return 0;
   if (path.empty()) throw InputError("which file? run_sim rerun OUT.json");
@@ -145,12 +125,13 @@ int rerun_command(const Arguments& arguments) {
     const auto folder = run.at("provenance").at("folder").get<std::string>();
     const std::vector<std::string> command = command_of(run, path);
     tell_changed_inputs(run, folder);
-    const TemporaryFile out;
-    const int code = run_again(command, folder, out.path());
+    const TemporaryFolder temporary;
+    const std::string out = temporary.path("again.json");
+    const int code = run_again(command, folder, out);
     if (code != 0)
       throw InputError("'" + path + "': the run is not possible any more (exit code " + std::to_string(code) + ", in " +
                        folder + ")");
-    const Json again = read_json(out.path());
+    const Json again = read_json(out);
     if (again.at("provenance").at("version") != run.at("provenance").value("version", Json()))
       spdlog::warn("this is version {}", again["provenance"]["version"].get<std::string>());
     add_differences(result_of(run), result_of(again), "", found);

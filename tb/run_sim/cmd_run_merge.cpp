@@ -4,6 +4,7 @@
 #include <set>
 
 #include "accel/isa/errors.h"
+#include "tb/config/output_files.h"
 #include "tb/run_sim/commands.h"
 #include "tb/run_sim/provenance.h"
 #include "tb/run_sim/result_file.h"
@@ -80,15 +81,17 @@ void gather(const std::vector<std::string>& files, RunReport& report) {
 
 int run_merge(const Arguments& arguments) {
   Arguments options = arguments;
-  std::vector<std::string> files;
-  while (!options.empty() && options.front().rfind('-', 0) != 0) {
-    files.push_back(absolute(options.front()));
-    options.erase(options.begin());
-  }
+  std::vector<std::string> files = leading_words(options);
+  for (std::string& file : files) file = absolute(file);
   CommandLine asked(kIntro, merge_options(), false);
   asked.parse(options);
   if (answered(asked)) return 0;
   if (files.empty()) throw InputError("which files? run_sim run merge RESULTS... --json OUT.json");
+
+  std::vector<OutputFile> written;
+  for (const char* name : {"json", "csv", "token-trace-out", "logits-out", "roofline"})
+    if (asked.has(name)) written.push_back({name, asked.text(name)});
+  check_outputs(written, files);
 
   const ResultOrigin origin = ResultFile::origin(files.front());
   for (const std::string& file : files)
@@ -98,8 +101,8 @@ int run_merge(const Arguments& arguments) {
 
   Arguments words = run_of(origin);
   const Arguments original = words;
-  for (const char* name : {"json", "csv", "token-trace-out", "logits-out", "roofline"})
-    if (asked.has(name)) words.insert(words.end(), {"--" + std::string(name), absolute(asked.text(name))});
+  for (const OutputFile& file : written)
+    words.insert(words.end(), {"--" + std::string(file.option), absolute(file.path)});
   for (const char* name : {"per-block", "quiet"})
     if (asked.has(name)) words.push_back("--" + std::string(name));
   std::error_code stays;  // paths are tried from here, then

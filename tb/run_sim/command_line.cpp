@@ -127,6 +127,21 @@ OptionGroup hardware_group() {
            {"KEY VALUE", "", "any parameter of `run_sim list`, e.g. --pe.to 32 --pl.clock_mhz 200"}}};
 }
 
+std::vector<std::string> leading_words(std::vector<std::string>& arguments) {
+  const auto end =
+      std::find_if(arguments.begin(), arguments.end(), [](const std::string& a) { return a.rfind('-', 0) == 0; });
+  const std::vector<std::string> words(arguments.begin(), end);
+  arguments.erase(arguments.begin(), end);
+  return words;
+}
+
+std::string leading_word(std::vector<std::string>& arguments) {
+  if (arguments.empty() || arguments.front().rfind('-', 0) == 0) return "";
+  const std::string word = arguments.front();
+  arguments.erase(arguments.begin());
+  return word;
+}
+
 CommandLine::CommandLine(std::string intro, std::vector<OptionGroup> groups, bool with_parameters)
     : intro_(std::move(intro)),
       groups_(std::move(groups)),

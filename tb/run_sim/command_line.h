@@ -35,6 +35,11 @@ OptionGroup model_group();
 OptionGroup pruning_group();
 OptionGroup hardware_group();  // --config; the parameters themselves are accepted where `with_parameters` says so
 
+/// Takes the words in front of the first option, as files of a subcommand are given.
+std::vector<std::string> leading_words(std::vector<std::string>& arguments);
+/// The first of them alone; "" where there is none.
+std::string leading_word(std::vector<std::string>& arguments);
+
 class CommandLine {
  public:
   /// `intro`: usage and examples, printed above the options by help().

@@ -21,16 +21,6 @@ using explore::PointState;
 using explore::Store;
 using Json = nlohmann::ordered_json;
 
-/// The words in front of the options.
-std::vector<std::string> take_words(std::vector<std::string>& arguments) {
-  std::vector<std::string> words;
-  while (!arguments.empty() && arguments.front().rfind('-', 0) != 0) {
-    words.push_back(arguments.front());
-    arguments.erase(arguments.begin());
-  }
-  return words;
-}
-
 void write_or_print(const std::string& path, const std::string& text) {
   AtomicFile file(path);
   file.write(text);
@@ -117,7 +107,7 @@ int sweep_export(const std::vector<std::string>& arguments) {
          {"limit", "METRIC=MOST", "these limits instead of the sweep's, without simulating again", true}}}},
       false);
   std::vector<std::string> options = arguments;
-  const std::vector<std::string> words = take_words(options);
+  const std::vector<std::string> words = leading_words(options);
   line.parse(options);
   if (answered(line)) return 0;
   if (words.size() != 1) throw InputError("sweep export: one file is needed: run_sim sweep export R.sqlite");
@@ -155,7 +145,7 @@ int sweep_export(const std::vector<std::string>& arguments) {
 int sweep_show(const std::vector<std::string>& arguments) {
   CommandLine line("run_sim sweep show R.sqlite N: point N, its settings and all of its figures\n", {}, false);
   std::vector<std::string> options = arguments;
-  const std::vector<std::string> words = take_words(options);
+  const std::vector<std::string> words = leading_words(options);
   line.parse(options);
   if (answered(line)) return 0;
   const PointResult point = find_point(words, "show");
@@ -176,7 +166,7 @@ int sweep_ini(const std::vector<std::string>& arguments) {
   CommandLine line("run_sim sweep ini R.sqlite N [--out FILE]: point N as a configuration for --config\n",
                    {{"Configuration", {{"out", "FILE", "default: stdout"}}}}, false);
   std::vector<std::string> options = arguments;
-  const std::vector<std::string> words = take_words(options);
+  const std::vector<std::string> words = leading_words(options);
   line.parse(options);
   if (answered(line)) return 0;
   const PointResult point = find_point(words, "ini");

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "models/network/checkpoint.h"
+#include "tb/config/temporary_folder.h"
 #include "tb/tests/fuzz/fuzz_support.h"
 
 namespace {
@@ -14,17 +15,12 @@ namespace {
 constexpr std::array<const char*, 4> kFiles = {"config.json", "preprocessor_config.json",
                                                "model.safetensors.index.json", "model.safetensors"};
 
-std::string make_folder() {
-  std::string name = (std::filesystem::temp_directory_path() / "heatvit-fuzz-XXXXXX").string();
-  if (mkdtemp(name.data()) == nullptr) std::abort();
-  return name;
-}
-
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* input, size_t size) {
   if (size == 0) return 0;
-  static const std::string kFolder = make_folder();
+  static const heatvit::tb::TemporaryFolder kTemporary;
+  static const std::string kFolder = kTemporary.path(".");
   static const std::string kWeights = [] {  // two tensors of a ViT that lacks the rest
     const std::string header = R"({"vit.embeddings.cls_token":{"dtype":"F32","shape":[1,1,2],"data_offsets":[0,8]},)"
                                R"("vit.layernorm.weight":{"dtype":"F32","shape":[2],"data_offsets":[8,16]}})";

@@ -22,19 +22,20 @@ inside() { chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root D
 mount -t proc proc "$root/proc"
 cp /etc/resolv.conf "$root/etc/resolv.conf"
 for file in /etc/apt/apt.conf.d/*proxy*; do [[ -e $file ]] && cp "$file" "$root/etc/apt/apt.conf.d/"; done
-cp "$deb" "$root/tmp/heatvit.deb"
+# Everything from here on happens in that root; its /srv is for what must not count as left over.
+cp "$deb" "$root/srv/heatvit.deb"
 inside apt-get update >"$root.log" 2>&1
-inside apt-get install -y --no-install-recommends /tmp/heatvit.deb >"$root.log" 2>&1 || { tail -n 20 "$root.log"; exit 1; }
+inside apt-get install -y --no-install-recommends /srv/heatvit.deb >"$root.log" 2>&1 || { tail -n 20 "$root.log"; exit 1; }
 inside run_sim --version
 inside run_sim --model deit-s --prune-rates 0.3,0.51,0.657 | grep latency
-inside run_sim --model deit-micro --images /usr/share/heatvit/models/zoo/micro/images --limit 4 --quiet --json /tmp/out.json
-inside test -s /tmp/out.json
+inside run_sim --model deit-micro --images /usr/share/heatvit/models/zoo/micro/images --limit 4 --quiet --json /srv/out.json
+inside test -s /srv/out.json
 inside python3 -c 'import heatvit
 print(heatvit.latency("deit-s", prune_rates=[.3, .51, .657]), "ms")
 print(heatvit.Simulator("deit-micro").run("/usr/share/heatvit/models/zoo/micro/images/000_circle_filled.jpg").logits.shape)'
 inside test -e /usr/share/man/man1/run_sim.1.gz
 inside apt-get purge -y heatvit >"$root.log" 2>&1
-inside sh -c 'find / -xdev \( -name "*heatvit*" -o -name "run_sim*" \) -not -path "/proc/*" -not -path "/tmp/*" -not -path "/root/.cache/*" -not -path "/var/log/*"' >"$root.left"
+inside sh -c 'find / -xdev \( -name "*heatvit*" -o -name "run_sim*" \) -not -path "/proc/*" -not -path "/srv/*" -not -path "/root/.cache/*" -not -path "/var/log/*"' >"$root.left"
 cat "$root.left"
 [[ ! -s $root.left ]]
 echo "installed, used and removed"

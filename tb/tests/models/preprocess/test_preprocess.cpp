@@ -21,6 +21,7 @@
 #include "accel/isa/errors.h"
 #include "models/preprocess/image.h"
 #include "tb/tests/support/message_of.h"
+#include "tb/tests/support/temporary_folder.h"
 
 namespace heatvit::preprocess {
 namespace {
@@ -77,17 +78,7 @@ std::string bmp(int32_t width, int32_t height, const std::string& pixels) {
 
 class ImageFile : public ::testing::Test {
  protected:
-  void SetUp() override {
-    std::string pattern = (fs::temp_directory_path() / "heatvit_image_XXXXXX").string();
-    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
-    folder_ = pattern;
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
-  std::string write(const std::string& name, const std::string& bytes) const {
-    std::ofstream(folder_ / name, std::ios::binary) << bytes;
-    return (folder_ / name).string();
-  }
+  std::string write(const std::string& name, const std::string& bytes) const { return folder_.file(name, bytes); }
 
   void expect_refused(const std::string& name, const std::string& bytes, const std::string& reason) const {
     const std::string path = write(name, bytes);
@@ -97,7 +88,7 @@ class ImageFile : public ::testing::Test {
     EXPECT_EQ(message.find('\n'), std::string::npos);
   }
 
-  fs::path folder_;
+  tests::TemporaryFolder folder_;
 };
 
 TEST(Preprocess, PhotographsAreThoseOfPil) {
@@ -306,8 +297,8 @@ TEST_F(ImageFile, DamagedHuffmanTablesAreSurvived) {
 
 TEST_F(ImageFile, MissingFilesAndFolders) {
   const auto message = [&](const std::string& path) { return message_of([&] { load_image(path, kDeitCrop); }); };
-  EXPECT_THAT(message((folder_ / "none.jpg").string()), HasSubstr("no such file"));
-  EXPECT_THAT(message(folder_.string()), HasSubstr("no regular file"));
+  EXPECT_THAT(message(folder_.path("none.jpg")), HasSubstr("no such file"));
+  EXPECT_THAT(message(folder_.path("")), HasSubstr("no regular file"));
 }
 
 TEST_F(ImageFile, FilesThatAreNoImages) {

@@ -59,8 +59,8 @@ TEST(Convert, WritesWhatTheReaderReads) {
   if (run("/usr/bin/python3 -c 'import torch, numpy'") != 0) GTEST_SKIP() << "needs python3-torch";
   const char* home = std::getenv("HEATVIT_HOME");
   const fs::path script = fs::path(home != nullptr ? home : ".") / "models/import/to_safetensors.py";
-  std::string folder = (fs::temp_directory_path() / "heatvit_convert_XXXXXX").string();
-  ASSERT_NE(::mkdtemp(folder.data()), nullptr);
+  const tests::TemporaryFolder temporary;
+  const std::string folder = temporary.path(".");
   std::ofstream(folder + "/make.py") << kMakeCheckpoints;
   ASSERT_EQ(run("/usr/bin/python3 '" + folder + "/make.py' '" + folder + "'"), 0);
   const auto convert = [&](const std::string& name, const std::string& output) {
@@ -81,7 +81,6 @@ TEST(Convert, WritesWhatTheReaderReads) {
     EXPECT_FALSE(fs::exists(folder + "/refused")) << name;
   }
   EXPECT_EQ(convert("model.pth", folder + "/no/such/folder/x"), 1);
-  fs::remove_all(folder);
 }
 
 TEST(Convert, OnnxGivesTheSameTensors) {

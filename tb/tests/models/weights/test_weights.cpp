@@ -21,6 +21,7 @@
 #include "models/weights/safetensors.h"
 #include "models/weights/weight_source.h"
 #include "tb/tests/support/message_of.h"
+#include "tb/tests/support/temporary_folder.h"
 
 namespace heatvit::weights {
 namespace {
@@ -28,28 +29,13 @@ namespace {
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;
 
-/// A folder of its own for each test, gone afterwards.
 class TemporaryFolder : public ::testing::Test {
  protected:
-  void SetUp() override {
-    std::string pattern = (fs::temp_directory_path() / "heatvit_weights_XXXXXX").string();
-    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
-    folder_ = pattern;
-  }
-  void TearDown() override { fs::remove_all(folder_); }
+  std::string file(const std::string& name) const { return folder_.path(name); }
+  std::string write(const std::string& name, const std::string& bytes) const { return folder_.file(name, bytes); }
+  size_t files_in_folder() const { return folder_.entries(); }
 
-  std::string file(const std::string& name) const { return (folder_ / name).string(); }
-
-  std::string write(const std::string& name, const std::string& bytes) const {
-    std::ofstream(file(name), std::ios::binary) << bytes;
-    return file(name);
-  }
-
-  size_t files_in_folder() const {
-    return static_cast<size_t>(std::distance(fs::directory_iterator(folder_), fs::directory_iterator()));
-  }
-
-  fs::path folder_;
+  tests::TemporaryFolder folder_;
 };
 
 std::string length_prefix(uint64_t length) {
@@ -150,7 +136,7 @@ TEST_F(SafetensorsFile, FailedWriteLeavesNothingBehind) {
   SafetensorsWriter writer;
   writer.add("a", {2}, std::vector<float>{1, 2});
   EXPECT_THROW(writer.write(file("no/such/folder/x")), InputError);
-  fs::create_directory(folder_ / "folder");
+  fs::create_directory(file("folder"));
   EXPECT_THROW(writer.write(file("folder")), InputError);
   EXPECT_EQ(files_in_folder(), 1U);
 }
@@ -190,7 +176,7 @@ TEST_F(SafetensorsFile, MissingEmptyAndUnreadableFiles) {
   EXPECT_THAT(message("empty"), HasSubstr("0 bytes where at least 8 are needed"));
   write("seven", "1234567");
   EXPECT_THAT(message("seven"), HasSubstr("7 bytes"));
-  fs::create_directory(folder_ / "folder");
+  fs::create_directory(file("folder"));
   EXPECT_THAT(message("folder"), HasSubstr("is a directory"));
   ASSERT_EQ(::mkfifo(file("fifo").c_str(), 0600), 0);
   EXPECT_THAT(message("fifo"), HasSubstr("no regular file"));

@@ -118,6 +118,7 @@ TEST_F(Shards, WhatDoesNotBelongTogetherIsRefused) {
                  "without --logits");
   folder_.file("i0.bmp", bmp(60, 64, 1));  // one of the pictures is another one now
   expect_refused({"run", "merge", file, folder_.path("b.run")}, "not what they were");
+  expect_refused({"run", "merge", file, other, "--json", file}, "json");
   folder_.file("damaged.run", "SQLite format 3");
   expect_refused({"run", "merge", folder_.path("damaged.run")}, "damaged.run");
 }
