@@ -46,7 +46,7 @@ build_checks() {
 
 # Tests of everything that reads what a person hands in, computes addresses or moves bytes. The rest with --all: it
 # runs the same code for longer.
-tests_that_matter=(weights preprocess isa kernels hls dataflow soc memory quant tb)
+tests_that_matter=(weights preprocess isa kernels host hls dataflow soc memory quant tb)
 # Of them, left to --all: they run whole networks in float or a million requests, a minute each under the sanitizers.
 slow_tests='quant[.](Real|ShippedCalibration|Prepare[.](Synthetic|Random)|ModelFile[.]LoadsBitIdenticalForEvery)|memory[.]Reference[.]TotalTimes'
 

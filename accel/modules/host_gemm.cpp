@@ -18,18 +18,18 @@ void multiply_portable(const A* a, const int8_t* b, int32_t* c, const ProductSha
 
 template <class A>
 void HostGemm::multiply_as(HostPath path, const A* a, const int8_t* b, int32_t* c, const ProductShape& s,
-                           HostWeights& weights) {
+                           HostWeights& kept) {
 #ifdef HEATVIT_HOST_X86
   const bool pairs = path == HostPath::kAvx2 || path == HostPath::kAvx512;
   // To put a weight in order pays where several rows use it.
   const bool worth_it = s.m >= (pairs ? 4 : 1) && s.n >= 1 && s.k >= 1;
   if (path != HostPath::kPortable && worth_it) {
-    if (pairs) return multiply_pairs(path == HostPath::kAvx512, a, b, c, s, a_, weights.kept_);
-    return multiply_bytes(path == HostPath::kAmx, a, b, c, s, a_, weights.kept_);
+    if (pairs) return multiply_pairs(path == HostPath::kAvx512, a, b, c, s, a_, kept.ordered_);
+    return multiply_bytes(path == HostPath::kAmx, a, b, c, s, a_, kept.ordered_);
   }
 #else
   (void)path;
-  (void)weights;
+  (void)kept;
 #endif
   multiply_portable(a, b, c, s);
 }

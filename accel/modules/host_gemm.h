@@ -29,11 +29,11 @@ struct OrderedWeights {
 class HostWeights {
  public:
   /// Other weights lie there now.
-  void renew() { kept_.ready = false; }
+  void renew() { ordered_.ready = false; }
 
  private:
   friend class HostGemm;
-  OrderedWeights kept_;
+  OrderedWeights ordered_;
 };
 
 class HostGemm {

@@ -130,14 +130,14 @@ OptionGroup hardware_group() {
 std::vector<std::string> leading_words(std::vector<std::string>& arguments) {
   const auto end =
       std::find_if(arguments.begin(), arguments.end(), [](const std::string& a) { return a.rfind('-', 0) == 0; });
-  const std::vector<std::string> words(arguments.begin(), end);
+  std::vector<std::string> words(arguments.begin(), end);
   arguments.erase(arguments.begin(), end);
   return words;
 }
 
 std::string leading_word(std::vector<std::string>& arguments) {
   if (arguments.empty() || arguments.front().rfind('-', 0) == 0) return "";
-  const std::string word = arguments.front();
+  std::string word = arguments.front();
   arguments.erase(arguments.begin());
   return word;
 }
