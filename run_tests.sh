@@ -22,6 +22,7 @@ attempt() {  # PROGRAM PACKAGE...
 }
 attempt slurmctld slurm-wlm munge                                                         # job arrays
 attempt aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user       # the board's programs
+attempt make make                                                                         # what Verilator builds with
 attempt verilator verilator                                                               # RTL of the units
 attempt yosys yosys                                                                       # DSP slices
 attempt tclsh tcl                                                                         # the vendor's scripts

@@ -192,8 +192,9 @@ def main():
 
 if __name__ == "__main__":
     try:
-        if not shutil.which("verilator"):
-            raise ValueError("needs verilator")
+        for program in ("verilator", "make"):
+            if not shutil.which(program):
+                raise ValueError("needs " + program)
         sys.exit(main())
     except (OSError, ValueError, subprocess.CalledProcessError, StopIteration) as error:
         print(f"rtl_bench.py: error: {error}", file=sys.stderr)

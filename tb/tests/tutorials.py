@@ -44,7 +44,7 @@ def check(page, program, record):
         options, block, shown = match.groups()
         if 'needs=torch' in options and subprocess.run(['/usr/bin/python3', '-c', 'import torch'],
                                                        stderr=subprocess.DEVNULL).returncode:
-            print('needs python3-torch')
+            print('skipped: needs python3-torch')
             sys.exit(SKIPPED)
         code, out, err = run(block, folder)
         if code != 0:

@@ -7,9 +7,10 @@ import subprocess
 import sys
 
 home, run_sim, charge, folder = pathlib.Path(sys.argv[1]), sys.argv[2], sys.argv[3], pathlib.Path(sys.argv[4])
-if not shutil.which("verilator"):
-    print("skipped: needs verilator")
-    sys.exit(77)
+for program in ("verilator", "make"):  # which Verilator builds with; it does not depend on it
+    if not shutil.which(program):
+        print("skipped: needs " + program)
+        sys.exit(77)
 folder.mkdir(parents=True, exist_ok=True)
 environment = dict(os.environ, HEATVIT_HOME=str(home))
 image = home / "models/zoo/micro/images/000_circle_filled.jpg"

@@ -6,9 +6,9 @@ set -euo pipefail
 home=$1 program=$2 sweep=$3 folder=$4
 
 for tool in slurmctld slurmd sbatch scontrol squeue scancel munged; do
-  PATH=$PATH:/usr/sbin command -v "$tool" >/dev/null || { echo "skipped: $tool is not installed (Debian: slurm-wlm, munge)"; exit 77; }
+  PATH=$PATH:/usr/sbin command -v "$tool" >/dev/null || { echo "skipped: no Slurm here: $tool is not installed (Debian: slurm-wlm, munge)"; exit 77; }
 done
-((EUID == 0)) || { echo "skipped: starting a Slurm of our own needs root"; exit 77; }
+((EUID == 0)) || { echo "skipped: no Slurm here: to start one of our own needs root"; exit 77; }
 
 export PATH=$PATH:/usr/sbin SLURM_CONF=$folder/slurm.conf
 mkdir -p "$folder"/{state,spool,run,log}
@@ -75,7 +75,7 @@ has_points() { [[ -s $1-wal ]] && (($(stat --format=%s "$1-wal") > 100000)); }
 
 wait_for 10 test -S "$folder/munge.socket"
 # Where the daemons themselves cannot run (no /sys, no cgroups), there is nothing of ours to test.
-slurmctld && slurmd -N "$host" || { echo "skipped: Slurm's daemons do not start here"; tail -n 3 "$folder/log/slurmd.log"; exit 77; }
+slurmctld && slurmd -N "$host" || { echo "skipped: no Slurm here: its daemons do not start"; tail -n 3 "$folder/log/slurmd.log"; exit 77; }
 wait_for 30 node_idle
 
 export RUN_SIM=$program
