@@ -9,6 +9,8 @@
 #include "models/quant/prepare.h"
 #include "models/reference/integer_executor.h"
 #include "tb/config/atomic_file.h"
+#include "tb/config/json_file.h"
+#include "tb/config/output_files.h"
 #include "tb/config/text_table.h"
 #include "tb/run_sim/board_files.h"
 #include "tb/run_sim/commands.h"
@@ -24,6 +26,7 @@ namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
 constexpr int kExitDiffers = 3;
+constexpr const char* kManifest = "manifest.json";
 
 constexpr const char* kExportIntro =
     R"(run_sim export: all that a board needs to run one image, and what it must give, as a folder of files
@@ -60,6 +63,28 @@ void expect_folder(const std::string& folder) {
   std::error_code error;
   fs::create_directories(folder, error);
   if (error || !fs::is_directory(folder)) throw InputError("--out: cannot make the folder " + folder);
+}
+
+/// No file of the export is one that it reads.
+void expect_inputs_kept(const std::string& folder, const BoardFiles& board, const RunOptions& options) {
+  std::vector<OutputFile> outputs = {{"out", (fs::path(folder) / kManifest).string()}};
+  for (const auto& [name, content] : board.files) outputs.push_back({"out", (fs::path(folder) / name).string()});
+  const Inputs read = inputs_of(options);
+  std::vector<std::string> inputs = read.images;
+  for (const auto& [what, path] : read.files) inputs.push_back(path);
+  check_outputs(outputs, inputs);
+}
+
+/// What an earlier export left in the folder and this one does not write belongs to another image.
+void remove_older(const std::string& folder, const BoardFiles& board) {
+  const fs::path manifest = fs::path(folder) / kManifest;
+  std::error_code error;
+  if (!fs::exists(manifest, error)) return;
+  const Json older = read_json(manifest.string());
+  const Json files = older.is_object() ? older.value("files", Json::object()) : Json::object();
+  for (const auto& [name, about] : files.items())
+    if (!board.manifest.at("files").contains(name) && fs::path(name).filename() == name)
+      fs::remove(fs::path(folder) / name, error);
 }
 
 /// What heatvit_top does not do is said before the work.
@@ -113,14 +138,16 @@ int export_command(const Arguments& arguments) {
   const reference::IntegerResult expected = reference::IntegerExecutor(model, options.pruning).run(image, seed, true);
   BoardFiles board = board_files(program, options.config, image, seed, expected, line.has("c-array"));
   board.manifest["provenance"] = provenance(inputs_of(options));
+  expect_inputs_kept(folder, board, options);
 
   const SignalHold hold;  // all of them or none
+  remove_older(folder, board);
   for (const auto& [name, content] : board.files) {
     AtomicFile file((fs::path(folder) / name).string());
     file.write(content);
     file.commit();
   }
-  AtomicFile manifest((fs::path(folder) / "manifest.json").string());
+  AtomicFile manifest((fs::path(folder) / kManifest).string());
   manifest.write(board.manifest.dump(1, ' ', false, Json::error_handler_t::replace) + "\n");
   manifest.commit();
   return 0;

@@ -200,7 +200,8 @@ void CommandLine::check_files() const {
     for (const Option& option : group.options) {
       const auto is = [&option](const char* name) { return option.name == name; };
       if (option.argument.empty() || !has(option.name)) continue;
-      if (std::any_of(std::begin(kOutputs), std::end(kOutputs), is))
+      const bool file = option.argument != "DIR";  // a folder may be there already
+      if (file && std::any_of(std::begin(kOutputs), std::end(kOutputs), is))
         outputs.push_back({option.name, text(option.name)});
       if (std::none_of(std::begin(kInputs), std::end(kInputs), is)) continue;
       const std::vector<std::string> paths =

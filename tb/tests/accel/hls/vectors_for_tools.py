@@ -62,6 +62,16 @@ for words in (["-include", "sizes.h"], ["-DHEATVIT_HLS_CONFIG_FILE=sizes.h", "-I
 
 # heatvit_top itself: memory before and after, as words with addresses.
 done(run_sim, "export", "--model", "deit-micro", "--prune-rates", "0.3,0.5,0.7", "--image", image, "--out", "board")
+# Once more into the same folder: what the second one does not write is gone, and nothing that it reads is written over.
+export = [run_sim, "export", "--model", "deit-micro", "--prune-rates", "0.3,0.5,0.7", "--out", "board"]
+done(*export, "--image", image, "--c-array")
+assert pathlib.Path("board/heatvit_image.h").exists()
+done(*export, "--image", image)
+assert not pathlib.Path("board/heatvit_image.h").exists()
+kept = pathlib.Path("board/ddr.bin")
+kept.write_bytes(image.read_bytes())
+assert "ddr.bin" in done(*export, "--image", kept, fails=True) and kept.read_bytes() == image.read_bytes()
+done(*export, "--image", image)
 vectors("top", "board", "top")
 ddr = pathlib.Path("board/ddr.bin").read_bytes()
 manifest = json.loads(pathlib.Path("board/manifest.json").read_text())
