@@ -105,6 +105,13 @@ Decoder decoder_of(const std::vector<uint8_t>& bytes) {
   return tiff ? decode_tiff : nullptr;
 }
 
+/// Bits a pixel by a BMP file's header, of which there are an old form and longer ones; 0: the header does not end.
+int bmp_bits(const std::vector<uint8_t>& bytes) {
+  constexpr size_t kHeaderSize = 14, kOldBits = 24, kBits = 28;
+  if (bytes.size() <= kBits) return 0;
+  return bytes[bytes[kHeaderSize] == 12 ? kOldBits : kBits];
+}
+
 Picture decode_bmp(const std::string& path, const std::vector<uint8_t>& bytes) {
   const stbi_io_callbacks callbacks = ByteFeed::callbacks();
   ByteFeed header(bytes), feed(bytes);
@@ -114,11 +121,16 @@ Picture decode_bmp(const std::string& path, const std::vector<uint8_t>& bytes) {
     no_image(path, stbi_failure_reason());
   }
   expect_sane(path, picture);
+  const auto truncated = [&] {
+    return InputError(path + ": image is truncated, it ends after " + std::to_string(bytes.size()) + " bytes");
+  };
+  // stb decodes a BMP to its end, however few bytes there are: 100 million pixels of nothing take seconds.
+  if (int64_t(picture.width) * picture.height * bmp_bits(bytes) / 8 > static_cast<int64_t>(bytes.size()))
+    throw truncated();
   const std::unique_ptr<uint8_t, void (*)(void*)> pixels(
       stbi_load_from_callbacks(&callbacks, &feed, &picture.width, &picture.height, &channels, kChannels),
       stbi_image_free);
-  if (feed.overrun())
-    throw InputError(path + ": image is truncated, it ends after " + std::to_string(bytes.size()) + " bytes");
+  if (feed.overrun()) throw truncated();
   if (!pixels) throw InputError(path + ": image is damaged (" + stbi_failure_reason() + ")");
   picture.rgb.assign(pixels.get(), pixels.get() + size_t(picture.width) * size_t(picture.height) * kChannels);
   return picture;

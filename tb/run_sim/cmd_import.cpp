@@ -143,7 +143,8 @@ int import_command(const Arguments& arguments) {
   if (answered(line)) return 0;
   if (paths.size() != 1)
     throw InputError("import: one folder or file is needed: run_sim import DIR|FILE --out F.safetensors");
-  const std::string path = paths.front(), out = line.required("out");
+  const std::string& path = paths.front();
+  const std::string out = line.required("out");
   if (path.rfind("synthetic:", 0) == 0) throw InputError("import: synthetic weights need no import");
   if (quant::is_quantized_model(path)) throw InputError(path + ": is a quantised model, float weights are needed");
   check_outputs({{"out", out}}, files_of(path));

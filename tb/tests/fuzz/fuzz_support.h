@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <string>
@@ -35,7 +36,9 @@ void accepted_or_refused(Action action) {
   try {
     action();
   } catch (const InputError& error) {
-    if (std::strchr(error.what(), '\n') != nullptr) std::abort();
+    if (std::strchr(error.what(), '\n') == nullptr) return;
+    std::fprintf(stderr, "a refusal of more than one line: %s\n", error.what());
+    std::abort();
   }
 }
 

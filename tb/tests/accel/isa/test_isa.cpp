@@ -4,6 +4,7 @@
 #include <random>
 
 #include "accel/isa/command.h"
+#include "accel/isa/errors.h"
 #include "models/lower/program.h"
 
 namespace heatvit::isa {
@@ -15,6 +16,12 @@ lower::Program program(const char* model) {
   pruning.positions = {4, 7, 10};
   static const AcceleratorConfig hw;
   return lower::lower(zoo::find(model), hw, pruning, nullptr);
+}
+
+TEST(Errors, AreOneLineWhateverTheyQuote) {
+  const std::string quoted = "a\nb\r\n\tc \x1b[31m\x7f \xc3\xa9";
+  EXPECT_STREQ(InputError(quoted).what(), "a b   c \\x1b[31m\\x7f \xc3\xa9");
+  EXPECT_STREQ(WriteError(quoted).what(), InputError(quoted).what());
 }
 
 TEST(Command, EncodesAndDecodesWhatTheLoweringEmits) {

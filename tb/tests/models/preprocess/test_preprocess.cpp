@@ -313,6 +313,7 @@ TEST_F(ImageFile, SizesOutsideTheLimits) {
   expect_refused("zero_height.bmp", bmp(4, 0, std::string(16, '\0')), ": ");
   expect_refused("wide.bmp", bmp(20001, 1, std::string(16, '\0')), ": ");
   expect_refused("many.bmp", bmp(20000, 5001, std::string(16, '\0')), "100 million");
+  expect_refused("void.bmp", bmp(9000, 9000, std::string(16, '\0')), "image is truncated");  // before it is decoded
 }
 
 TEST_F(ImageFile, TruncatedBmp) {
