@@ -145,7 +145,7 @@ CommandWords encode(const Command& command);
 /// Throws std::invalid_argument with one line when the words are no command: checksum, opcode, reserved bits, ranges.
 Command decode(const CommandWords& words);
 
-/// One line a command: index, block, operation, extents with T, tile sizes, operands, dependencies.
+/// One line: index, operation, fields (command_fields.h); lists: command_text.h.
 std::string disassemble(const Command& command, int index);
 
 }  // namespace heatvit::isa

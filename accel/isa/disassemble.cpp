@@ -1,94 +1,101 @@
-#include <cstdarg>
 #include <cstdio>
+#include <map>
 
-#include "accel/isa/command.h"
+#include "accel/isa/command_fields.h"
+#include "accel/isa/command_text.h"
 
 namespace heatvit::isa {
 namespace {
 
-constexpr const char* kElementNames[] = {"i8", "u8", "i16", "u16", "i32"};
-constexpr const char* kActivationNames[] = {"", " relu", " gelu", " sigmoid", " softmax", " silu"};
-constexpr const char* kLayoutNames[] = {"packed", "rows_n", "rows_k"};
+constexpr size_t kOpcodeColumn = 15;
+constexpr uint64_t kHead = kHeadBlock;
 
-__attribute__((format(printf, 1, 2))) std::string format(const char* pattern, ...) {
-  char text[256];
-  va_list arguments;
-  va_start(arguments, pattern);
-  std::vsnprintf(text, sizeof text, pattern, arguments);
-  va_end(arguments);
+std::string extent(uint64_t bits) {
+  const auto fixed = static_cast<int16_t>(bits & 0xFFFF);
+  const uint64_t per_token = bits >> 16;
+  if (per_token == 0) return std::to_string(fixed);
+  std::string text = per_token == 1 ? "T" : std::to_string(per_token) + "T";
+  if (fixed > 0) text += "+";
+  if (fixed != 0) text += std::to_string(fixed);
   return text;
 }
 
-std::string extent(const Extent& e) {
-  if (!e.dynamic()) return std::to_string(e.fixed);
-  std::string text = e.per_token == 1 ? "T" : std::to_string(e.per_token) + "T";
-  if (e.fixed != 0) text += format("%+d", e.fixed);
+std::string address(uint64_t value) {
+  char text[16];
+  std::snprintf(text, sizeof text, "0x%08x", static_cast<unsigned>(value));
   return text;
 }
 
-std::string operand(const char* name, const Operand& o) {
-  std::string text = format(" %s=%08x/%u", name, o.address, o.pitch);
-  if (o.head_stride != 0) text += format("+h*%u", o.head_stride);
-  return text;
+/// How a list names the commands that others wait for, by index.
+using Labels = std::map<uint64_t, std::string>;
+
+std::string dependency(uint64_t value, const Labels& labels) {
+  const auto label = labels.find(value - 1);
+  return label != labels.end() ? label->second : "@" + std::to_string(value - 1);
 }
 
-std::string gemm(const Command& c) {
-  std::string text =
-      format("m=%s k=%s n=%s tile=%ux%ux%u%s%s", extent(c.m).c_str(), extent(c.k).c_str(), extent(c.n).c_str(),
-             c.tile_m, c.tile_k, c.tile_n, c.panel ? " panel" : "", c.order == LoopOrder::kNM ? " nm" : " mn");
-  if (c.sums > 1) text += format(" sums=%d", c.sums);
-  if (c.heads > 1) text += format(" heads=%u/%u", c.heads, c.head_group);
-  text += format(" %s->%s", kElementNames[static_cast<int>(c.a_type)], kElementNames[static_cast<int>(c.c_type)]);
-  text += kActivationNames[static_cast<int>(c.activation)];
-  if (c.restream) text += " restream";
-  if (c.residual) text += " +residual";
-  if (c.keep_cls_scores) text += " cls_scores";
-  if (c.conv.size != 0)
-    text += format(" im2col=%ux%ux%u k%u s%u p%u", c.conv.size, c.conv.size, c.conv.channels, c.conv.kernel,
-                   c.conv.stride, c.conv.pad);
-  text += operand("a", c.a) + operand("b", c.b) + format(":%s", kLayoutNames[static_cast<int>(c.layout_b)]) +
-          operand("c", c.c);
-  if (c.residual) text += operand("r", c.r);
-  if (c.records != 0) text += format(" rec=%08x", c.records);
-  return text;
+std::string text_of(const FieldPart& part, uint64_t value, const Labels& labels) {
+  switch (part.kind) {
+    case FieldKind::kAddress: return address(value);
+    case FieldKind::kWord: return std::string(part.words[value]);
+    case FieldKind::kBlock: return value == kHead ? "head" : std::to_string(value);
+    case FieldKind::kExtent: return extent(value);
+    case FieldKind::kDependency: return dependency(value, labels);
+    default: return std::to_string(value);
+  }
 }
 
-std::string vector_operation(const Command& c) {
-  std::string text = format("m=%s n=%s tile=%ux%u", extent(c.m).c_str(), extent(c.n).c_str(), c.tile_m, c.tile_n);
-  if (c.heads > 1) text += format(" heads=%u", c.heads);
-  if (c.opcode == Opcode::kLayerNorm) text += c.on_cpu ? " on cpu" : " in fabric";
-  text += format(" %s->%s", kElementNames[static_cast<int>(c.a_type)], kElementNames[static_cast<int>(c.c_type)]);
-  text += operand("a", c.a);
-  if (c.opcode != Opcode::kTokenScore) text += operand("c", c.c);
-  if (c.r.address != 0) text += operand("r", c.r);
-  if (c.keep_cls_scores) text += " cls_scores";
-  return text;
+/// Operation and fields.
+std::string text_of(const Command& command, const Labels& labels) {
+  static const CommandWords kDefaults = encode(Command{});
+  const CommandWords words = encode(command);
+  std::string text(name_of(command.opcode));
+  text.resize(kOpcodeColumn - 1, ' ');
+  for (const NamedField& field : command_fields()) {
+    size_t parts = field.count;
+    while (parts > 0 && value_of(words, field.parts[parts - 1]) == value_of(kDefaults, field.parts[parts - 1])) --parts;
+    if (parts == 0) continue;
+    if (field.whole) parts = field.count;
+    text += " " + std::string(field.name);
+    if (field.is_flag()) continue;
+    text += "=";
+    for (size_t i = 0; i < parts; ++i)
+      (text += field.parts[i].before) += text_of(field.parts[i], value_of(words, field.parts[i]), labels);
+  }
+  return text.substr(0, text.find_last_not_of(' ') + 1);
 }
 
-std::string select(const Command& c) {
-  const char* source = c.score_source == ScoreSource::kRandom ? "random" : "score memory";
-  return c.select_rule == SelectRule::kCount ? format("stage=%u keep=%u by %s", c.stage, c.keep, source)
-                                             : format("stage=%u threshold=%u by %s", c.stage, c.threshold, source);
+Labels labels_of(const std::vector<Command>& commands) {
+  Labels labels;
+  for (const Command& c : commands)
+    for (const Dependency wait : {c.wait_a, c.wait_b})
+      if (wait != 0 && wait <= commands.size()) labels[wait - 1U];
+  std::map<std::string, int> seen;
+  for (auto& [index, label] : labels) {
+    const Command& c = commands[index];
+    label = (c.block == kHeadBlock ? "head" : "b" + std::to_string(c.block)) + "." + std::string(name_of(op_of(c)));
+    if (const int times = ++seen[label]; times > 1) label += "." + std::to_string(times);
+  }
+  return labels;
 }
 
 }  // namespace
 
-std::string disassemble(const Command& c, int index) {
-  std::string text = format("%4d  b%-3u %-10s %-14s ", index, c.block, std::string(name_of(op_of(c))).c_str(),
-                            std::string(name_of(c.opcode)).c_str());
-  switch (c.opcode) {
-    case Opcode::kEnd: break;
-    case Opcode::kGemm: text += gemm(c); break;
-    case Opcode::kTokenSelect: text += select(c); break;
-    default: text += vector_operation(c);
+std::string disassemble(const Command& command, int index) {
+  return "@" + std::to_string(index) + "  " + text_of(command, {});
+}
+
+std::string disassemble(const std::vector<Command>& commands) {
+  const Labels labels = labels_of(commands);
+  size_t column = 0;
+  for (const auto& [index, label] : labels) column = std::max(column, label.size() + 3);
+  std::string text;
+  for (size_t i = 0; i < commands.size(); ++i) {
+    const auto label = labels.find(i);
+    std::string line = label != labels.end() ? label->second + ":" : "";
+    line.resize(column, ' ');
+    text += line + text_of(commands[i], labels) + "\n";
   }
-  if (c.image != 0)
-    text += format(" image=%d%s%s%s", c.image - 1, c.a_behind ? " a+rows" : "", c.b_behind ? " b+rows" : "",
-                   c.c_behind ? " c+rows" : "");
-  if (c.follows) text += " follows";
-  if (c.chain) text += " chain";
-  if (c.wait_a != 0) text += format(" wait_a=%d", c.wait_a - 1);
-  if (c.wait_b != 0) text += format(" wait_b=%d", c.wait_b - 1);
   return text;
 }
 

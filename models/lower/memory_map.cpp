@@ -73,7 +73,7 @@ std::string memory_map(const Program& program) {
   std::string text;
   for (const Region& region : program.regions) {
     char line[160];
-    std::snprintf(line, sizeof line, "%08x  %10u  %s\n", region.address, region.bytes, region.name.c_str());
+    std::snprintf(line, sizeof line, "# 0x%08x  %10u  %s\n", region.address, region.bytes, region.name.c_str());
     text += line;
   }
   return text;

@@ -45,7 +45,7 @@ Traffic compulsory_gemm_traffic(const isa::Command& command, int tokens);
 /// Bytes of operand A (or the rows of a vector operation), R and C, to where each of them lies.
 Traffic sort_traffic(const isa::Command& command, int64_t a, int64_t r, int64_t out);
 
-/// The constants' layout as text for `run_sim disasm`: one region a line.
+/// The memory's layout as text for `run_sim disasm`: one region a line, each a comment of the list.
 std::string memory_map(const Program& program);
 
 }  // namespace heatvit::lower

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <boost/program_options.hpp>
-#include <numeric>
 #include <sstream>
 
 #include "accel/isa/errors.h"
+#include "accel/isa/nearest.h"
 #include "models/zoo/zoo.h"
 #include "tb/config/output_files.h"
 #include "tb/config/parameters.h"
@@ -28,22 +28,6 @@ void add(po::options_description& description, const Option& option) {
     auto* value = po::value<std::string>()->value_name(option.argument);
     description.add_options()(option.name.c_str(), value, option.help.c_str());
   }
-}
-
-/// Levenshtein's distance.
-size_t distance(const std::string& a, const std::string& b) {
-  std::vector<size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), size_t{0});
-  for (size_t i = 1; i <= a.size(); ++i) {
-    size_t diagonal = row[0];
-    row[0] = i;
-    for (size_t j = 1; j <= b.size(); ++j) {
-      const size_t substitute = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({substitute, row[j] + 1, row[j - 1] + 1});
-    }
-  }
-  return row.back();
 }
 
 /// "  --name ARGUMENT   help", the help in a column of its own.
@@ -220,10 +204,8 @@ std::string CommandLine::nearest(const std::string& name) const {
   for (const Parameter& parameter : parameters()) {
     if (with_parameters_) names.push_back("--" + parameter.key);
   }
-  const auto best = std::min_element(names.begin(), names.end(), [&name](const auto& a, const auto& b) {
-    return distance(a, name) < distance(b, name);
-  });
-  return distance(*best, name) <= 3 ? "; did you mean " + *best + "?" : "; --help shows all";
+  const std::string best = nearest_of(names, name);
+  return best.empty() ? "; --help shows all" : "; did you mean " + best + "?";
 }
 
 std::string CommandLine::help() const {

@@ -37,6 +37,7 @@ constexpr Subcommand kSubcommands[] = {
     {"import", "a published checkpoint as a file of our own, with its network's description", import_command},
     {"quantize", "the quantised model that the accelerator runs", quantize_command},
     {"disasm", "command list and memory map of a model", disasm_command},
+    {"asm", "a command list in text as the words that run --program takes", asm_command},
     {"list", "models, parameters, devices", list_command}};
 
 }  // namespace

@@ -16,6 +16,7 @@ int run_command(const Arguments& arguments);
 int run_merge(const Arguments& arguments);  // of "run merge"
 int import_command(const Arguments& arguments);
 int quantize_command(const Arguments& arguments);
+int asm_command(const Arguments& arguments);
 int disasm_command(const Arguments& arguments);
 int list_command(const Arguments& arguments);
 int mem_command(const Arguments& arguments);

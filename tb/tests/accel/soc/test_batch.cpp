@@ -24,6 +24,7 @@ using network::Pruning;
 using network::Scorer;
 using nlohmann::json;
 using soc::SocConfig;
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 network::QuantModel small_model(int bits = 8) { return network::random_quant_model(small_spec(), 7, true, 16, bits); }
@@ -290,7 +291,7 @@ TEST(BatchCommand, KeepsItsFieldsAndIsChecked) {
   const isa::Command back = isa::decode(isa::encode(c));
   EXPECT_EQ(back.image, 64);
   EXPECT_TRUE(back.a_behind && back.c_behind && !back.b_behind);
-  EXPECT_THAT(isa::disassemble(back, 0), HasSubstr("image=63 a+rows c+rows"));
+  EXPECT_THAT(isa::disassemble(back, 0), AllOf(HasSubstr("image=64"), HasSubstr("a_behind"), HasSubstr("c_behind")));
   c.image = 65;
   EXPECT_THROW(isa::decode(isa::encode(c)), std::invalid_argument);
   c.image = 0;

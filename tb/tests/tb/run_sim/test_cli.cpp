@@ -261,7 +261,7 @@ TEST_F(Cli, QuantisedFileGivesTheSameAnswers) {
 TEST_F(Cli, HelpNamesEveryCommandAndEveryModel) {
   const std::string help = run_sim({"--help"}).out;
   for (const char* command : {"run", "table", "sweep", "pareto", "report", "compare", "reproduce", "mem", "hls-config",
-                              "hls-estimate", "quantize", "disasm", "list"}) {
+                              "hls-estimate", "quantize", "disasm", "asm", "list"}) {
     EXPECT_THAT(help, HasSubstr("\n  " + std::string(command) + " "));
     const Outcome own = run_sim({command, "--help"});
     EXPECT_EQ(own.code, 0) << command;
