@@ -49,7 +49,7 @@ struct Job {
   int m, k, n, heads, tile_m, tile_k, tile_n;
   int tokens, tokens_after;  // differ for packing
   bool package, package_after;
-  bool panel, m_outer, residual, keep_cls_scores, random_scores, by_threshold;
+  bool panel, m_outer, residual, keep_cls_scores, random_scores, by_threshold, rank_package;
   isa::Element a_type, c_type;
   isa::LayoutB layout_b;
   isa::Activation activation;
@@ -59,13 +59,15 @@ struct Job {
   uint16_t multiplier, multiplier2, delta;
   int shift, shift2;
   int keep, front;
-  uint32_t threshold;
+  uint32_t threshold;  // of a selection; packing: what the package's sum is divided by, 0: the sum of its weights
   uint64_t epsilon;
   bool conv;
   kernels::ConvShape shape;
   bool batch;  // of several images: counts and rows of one of them, or its images in place of heads
 
-  int candidates() const { return tokens - front - (package ? 1 : 0); }
+  // An earlier package is one of the candidates where the command says so.
+  bool package_apart() const { return package && !rank_package; }
+  int candidates() const { return tokens - front - (package_apart() ? 1 : 0); }
 };
 
 inline int smaller(int a, int b) { return a < b ? a : b; }
@@ -90,7 +92,12 @@ inline int extent_at(const uint32_t* words, int word, int tokens) {
   return fixed + number_at(words, isa::fields::per_token_part(word)) * tokens;
 }
 
-/// The words are a command: checksum, codes, reserved bits, tiles, shifts.
+/// Of a package: one that keeps quotients within their bits, or none.
+inline bool is_divisor(uint32_t divisor) {
+  return divisor == 0 || (divisor >= isa::kLeastDivisor && divisor >> 28 == 0);
+}
+
+/// The words are a command: checksum, codes, reserved bits, tiles, shifts, divisor.
 inline bool is_command(const uint32_t* words) {
   namespace f = isa::fields;
   return words[f::kChecksumWord] == isa::command_checksum(words) && number_at(words, f::kOpcode) < isa::kOpcodes &&
@@ -99,7 +106,9 @@ inline bool is_command(const uint32_t* words) {
          number_at(words, f::kActivation) < isa::kActivations && number_at(words, f::kHeads) >= 1 &&
          number_at(words, f::kTileM) >= 1 && number_at(words, f::kTileK) >= 1 && number_at(words, f::kTileN) >= 1 &&
          number_at(words, f::kShift) >= 1 && number_at(words, f::kShift) <= 62 && number_at(words, f::kShift2) >= 1 &&
-         number_at(words, f::kShift2) <= 62;
+         number_at(words, f::kShift2) <= 62 &&
+         (number_at(words, f::kOpcode) != static_cast<int>(isa::Opcode::kTokenPack) ||
+          is_divisor(isa::get_field(words, f::kThreshold)));
 }
 
 inline void resolve_extents(const uint32_t* words, const SelectorState& state, Job& job) {
@@ -121,6 +130,7 @@ inline void resolve_flags(const uint32_t* words, Job& job) {
   job.keep_cls_scores = flag_at(words, f::kKeepClsScores);
   job.random_scores = flag_at(words, f::kScoreSource);
   job.by_threshold = flag_at(words, f::kSelectRule);
+  job.rank_package = flag_at(words, f::kRankPackage);
   job.a_type = static_cast<isa::Element>(isa::get_field(words, f::kTypeA));
   job.c_type = static_cast<isa::Element>(isa::get_field(words, f::kTypeC));
   job.layout_b = static_cast<isa::LayoutB>(isa::get_field(words, f::kLayoutB));

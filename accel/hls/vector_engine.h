@@ -159,7 +159,7 @@ inline int run_token_select(const Job& job, SelectorState& state) {
                        : kernels::select_count(state.scores, first, end, job.keep, state.mask, job.tokens);
   state.tokens_before = state.tokens;
   state.package_before = state.package;
-  state.package = state.package || kept < job.candidates();
+  state.package = job.package_apart() || kept < job.candidates();
   state.tokens = job.front + kept + (state.package ? 1 : 0);
   return kept;
 }
@@ -173,7 +173,8 @@ packed_slices:
 #pragma HLS loop_tripcount min = 1 max = 16
     const int columns = smaller(kSlice, job.n - column);
     load_slice<T>(activations, job.a, 0, job.tokens, column, columns, slice);
-    kernels::pack_slice<T>(slice, job.tokens, columns, state.mask, state.scores, job.package_after, packed);
+    kernels::pack_slice<T>(slice, job.tokens, columns, state.mask, state.scores, job.package_after, job.threshold,
+                           packed);
   packed_rows:
     for (int i = 0; i < job.tokens_after; ++i) {
 #pragma HLS loop_tripcount min = 1 max = 256

@@ -48,6 +48,7 @@ void put_flags(CommandWords& w, const Command& c) {
   put(w, f::kChain, c.chain ? 1 : 0);
   put(w, f::kFollows, c.follows ? 1 : 0);
   put(w, f::kSums, c.sums - 1U);
+  put(w, f::kRankPackage, c.rank_package ? 1 : 0);
 }
 
 void get_flags(Command& c, const CommandWords& w) {
@@ -66,6 +67,7 @@ void get_flags(Command& c, const CommandWords& w) {
   c.chain = get_flag(w, f::kChain);
   c.follows = get_flag(w, f::kFollows);
   c.sums = static_cast<uint8_t>(get(w, f::kSums) + 1);
+  c.rank_package = get_flag(w, f::kRankPackage);
 }
 
 void put_convolution(CommandWords& w, const Im2col& v) {
@@ -103,6 +105,9 @@ void check(const Command& c) {
                           c.conv.size == 0),
           "sums kept in a loop that has none");
   require(c.image != 0 || !(c.a_behind || c.b_behind || c.c_behind), "operand behind the rows of no image");
+  require(
+      c.opcode != Opcode::kTokenPack || c.threshold == 0 || (c.threshold >= kLeastDivisor && c.threshold >> 28 == 0),
+      "divisor of a package outside 65535..2^28 - 1");
   if (c.opcode == Opcode::kLayerNorm) require(c.epsilon >= 1, "LayerNorm without epsilon");
   if (c.conv.size != 0) {
     require(c.conv.out_size != 0 && c.conv.channels != 0 && c.conv.kernel != 0 && c.conv.stride != 0,

@@ -82,12 +82,15 @@ struct Command {
   uint8_t stage = 0;  // selector 1..3 (select and pack)
   ScoreSource score_source = ScoreSource::kMemory;
   SelectRule select_rule = SelectRule::kCount;
-  uint16_t keep = 0;       // kCount: patch tokens that stay
-  uint8_t front = 1;       // tokens in front of the candidates (class, distillation, registers), which always stay
-  uint32_t threshold = 0;  // kThreshold: keep where score >= threshold
-  uint64_t epsilon = 0;    // LayerNorm: n^2 eps / scale^2
-  Dependency wait_a = 0;   // operand A and R (and the command as a whole for select): after this command's stores
-  Dependency wait_b = 0;   // operand B likewise; 0 for weights, which may be prefetched
+  uint16_t keep = 0;          // kCount: patch tokens that stay
+  uint8_t front = 1;          // tokens in front of the candidates (class, distillation, registers), which always stay
+  bool rank_package = false;  // select: a package token of an earlier selection is one of the candidates
+  // Select, kThreshold: keep where score >= threshold. Pack: what the package's weighted sum is divided by; 0: the sum
+  // of its weights, and equal weights where that is zero.
+  uint32_t threshold = 0;
+  uint64_t epsilon = 0;   // LayerNorm: n^2 eps / scale^2
+  Dependency wait_a = 0;  // operand A and R (and the command as a whole for select): after this command's stores
+  Dependency wait_b = 0;  // operand B likewise; 0 for weights, which may be prefetched
 
   // Batch. The rows of its images follow each other, as many as each has tokens; T is all of them where `image` is 0.
   uint8_t image = 0;  // 1..batch: T is this image's, and the operands marked below begin behind the rows of the images

@@ -96,6 +96,7 @@ std::vector<NamedField> make_fields() {
       {"scores", {one_of(f::kScoreSource, kSourceNames)}},
       {"keep", {number(f::kKeep)}},
       {"threshold", {number(f::kThreshold)}},
+      flag("rank_package", f::kRankPackage),
       {"front", {number(f::kFront)}},
       flag("follows", f::kFollows),
       flag("chain", f::kChain),

@@ -134,13 +134,14 @@ judged_tokens:
 
 namespace detail {
 
-/// Sum of the dropped rows' weights; every weight becomes 1 where all are 0.
+/// What the weighted sum of the dropped rows is divided by: `divisor`, or, where that is 0, the sum of their weights,
+/// and every weight becomes 1 where all are 0.
 struct PackageWeights {
   UInt<kScoreSumBits> total;
   bool equal;
 };
 
-inline PackageWeights package_weights(const uint8_t* mask, const uint32_t* scores, int tokens) {
+inline PackageWeights package_weights(const uint8_t* mask, const uint32_t* scores, int tokens, uint32_t divisor) {
   UInt<kScoreSumBits> weights = 0;
   UInt<9> dropped = 0;
 dropped_tokens:
@@ -150,6 +151,7 @@ dropped_tokens:
     weights += static_cast<UInt<kScoreSumBits>>(mask[t] != 0 ? 0U : scores[t]);
     dropped += static_cast<UInt<9>>(mask[t] != 0 ? 0 : 1);
   }
+  if (divisor != 0) return PackageWeights{static_cast<UInt<kScoreSumBits>>(divisor), false};
   const bool equal = weights == 0;
   return PackageWeights{equal ? static_cast<UInt<kScoreSumBits>>(dropped) : weights, equal};
 }
@@ -158,11 +160,13 @@ dropped_tokens:
 
 /// Compacts a slice of `cols` <= kMaxRow columns of the residual stream. x: tokens x cols, dense; rows with mask 1 move
 /// up in order. With `package`, one more row follows: the mean of the rows with mask 0 weighted by their scores,
-/// rounded half away from zero (0 if there is none). The mean is that of whole columns, so slices may be packed one by
-/// one. T: int16 or int8. out: (rows kept + package) x cols; must not overlap x.
+/// rounded half away from zero (0 if there is none), or, with a divisor (65535 to 2^28 - 1), their sum weighted by
+/// scores, divided by it. The mean is that of whole columns, so slices may be packed one by one. T: int16 or int8.
+/// out: (rows kept + package) x cols; must not overlap x.
 template <class T>
-void pack_slice(const T* x, int tokens, int cols, const uint8_t* mask, const uint32_t* scores, bool package, T* out) {
-  const detail::PackageWeights weights = detail::package_weights(mask, scores, tokens);
+void pack_slice(const T* x, int tokens, int cols, const uint8_t* mask, const uint32_t* scores, bool package,
+                uint32_t divisor, T* out) {
+  const detail::PackageWeights weights = detail::package_weights(mask, scores, tokens, divisor);
   Int<kWeightedSumBits> sum[kMaxRow];
 #pragma HLS array_partition variable = sum type = cyclic factor = kVectorLanes
   Beat at = {0, 0, 0};

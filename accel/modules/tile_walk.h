@@ -26,8 +26,14 @@ struct Job {
   /// The image that a command of one image works on.
   int image() const { return command.image == 0 ? 0 : command.image - 1; }
 
+  /// An earlier package stays behind the candidates, or joins the next one; else it is one of them.
+  bool package_apart() const { return package && !command.rank_package; }
+
   /// Patch tokens: without those in front and the package.
-  int candidates() const { return tokens - command.front - (package ? 1 : 0); }
+  int candidates() const { return tokens - command.front - (package_apart() ? 1 : 0); }
+
+  /// After a selection of so many there is a package.
+  bool packs(int kept) const { return package_apart() || kept < candidates(); }
 };
 
 /// The command where the register says `tokens`, and said `before_select` before the last selection: packing reads the

@@ -22,7 +22,7 @@ void TokenSelector::reset(int tokens, std::vector<ImageSettings> images) {
   scores_.assign(static_cast<size_t>(tokens_.rows()), 0);
   mask_.assign(static_cast<size_t>(tokens_.rows()), 1);
   images_.clear();
-  for (ImageSettings& settings : images) images_.push_back({std::move(settings), {}, {}, {}});
+  for (ImageSettings& settings : images) images_.push_back({std::move(settings), {}, 0, {}, {}});
 }
 
 void TokenSelector::add_cls_scores(int head, const uint16_t* probabilities, int first_row, int tokens) {
@@ -84,11 +84,13 @@ void TokenSelector::select(const Job& job) {
 
   ImageState& image = images_.at(static_cast<size_t>(job.image()));
   int kept = 0;
+  if (image.kept_counts.empty()) image.all = candidates;
   if (functional_) {
     if (c.score_source == isa::ScoreSource::kRandom) draw_scores(job, image.settings.seed);
     const Decision* given = decision(job);
+    const std::vector<int> ranked = candidate_patches(job);
     if (decider_) {
-      std::vector<int> stay = decider_(job.image(), candidate_patches(job), scores_.data() + job.first_row + c.front);
+      std::vector<int> stay = decider_(job.image(), ranked, scores_.data() + job.first_row + c.front);
       std::sort(stay.begin(), stay.end());
       kept = follow(job, stay);
     } else if (given != nullptr) {
@@ -100,7 +102,7 @@ void TokenSelector::select(const Job& job) {
     const uint8_t* mask = mask_.data() + job.first_row;
     std::vector<int> patches;
     for (int i = 0; i < candidates; ++i)
-      if (mask[c.front + i] != 0) patches.push_back(image.kept.empty() ? i : image.patches[static_cast<size_t>(i)]);
+      if (mask[c.front + i] != 0) patches.push_back(ranked[static_cast<size_t>(i)]);
     image.kept.push_back(patches);
     image.patches = std::move(patches);
   } else {
@@ -113,7 +115,7 @@ void TokenSelector::select(const Job& job) {
   image.kept_counts.push_back(kept);
   ports_.clock.wait_cycles(static_cast<uint64_t>(operation_of(c).cycles(job, {}, config_)));
   ports_.turn.give();
-  const bool package = job.package || kept < candidates;
+  const bool package = job.packs(kept);
   tokens_.of(job.image()) = {c.front + kept + (package ? 1 : 0), package};
 }
 
@@ -134,22 +136,25 @@ const Decision* TokenSelector::decision(const Job& job) const {
 
 std::vector<int> TokenSelector::candidate_patches(const Job& job) const {
   const ImageState& image = state(job.image());
-  if (!image.kept.empty()) return image.patches;
-  std::vector<int> all(static_cast<size_t>(job.candidates()));
-  std::iota(all.begin(), all.end(), 0);
-  return all;
+  std::vector<int> patches = image.patches;
+  if (image.kept.empty()) {
+    patches.resize(static_cast<size_t>(job.candidates()));
+    std::iota(patches.begin(), patches.end(), 0);
+  }
+  // The package of an earlier selection has the number behind the last patch's, one a selector.
+  if (job.package && !job.package_apart()) patches.push_back(image.all + static_cast<int>(image.kept.size()) - 1);
+  return patches;
 }
 
 /// Sets the mask as decided. The scores, whatever they are, still weight the package token.
 int TokenSelector::follow(const Job& job, const std::vector<int>& patches) {
-  const ImageState& image = state(job.image());
+  const std::vector<int> ranked = candidate_patches(job);
   uint8_t* mask = mask_.data() + job.first_row;
   std::fill(mask, mask + job.tokens, uint8_t{0});
   std::fill(mask, mask + job.command.front, uint8_t{1});
   int kept = 0;
   for (int i = 0; i < job.candidates(); ++i) {
-    const int patch = image.kept.empty() ? i : image.patches[static_cast<size_t>(i)];
-    if (!std::binary_search(patches.begin(), patches.end(), patch)) continue;
+    if (!std::binary_search(patches.begin(), patches.end(), ranked[static_cast<size_t>(i)])) continue;
     mask[job.command.front + i] = 1;
     ++kept;
   }
@@ -183,7 +188,10 @@ void TokenSelector::tap_selection(const Job& job, int kept) {
 void TokenSelector::tap_slice(const Job& job, const Chunk& chunk, const uint8_t* in, const uint8_t* out) {
   const auto tokens = static_cast<size_t>(job.tokens), columns = static_cast<size_t>(chunk.columns);
   ports_.tap.take({"token_pack",
-                   {{"tokens", job.tokens}, {"columns", chunk.columns}, {"package", job.package_after ? 1 : 0}},
+                   {{"tokens", job.tokens},
+                    {"columns", chunk.columns},
+                    {"package", job.package_after ? 1 : 0},
+                    {"divisor", job.command.threshold}},
                    {tap_array("x", false, reinterpret_cast<const int16_t*>(in), tokens * columns),
                     tap_array("mask", false, mask_.data() + job.first_row, tokens),
                     tap_array("scores", false, scores_.data() + job.first_row, tokens),
@@ -204,10 +212,10 @@ void TokenSelector::pack(const Job& job) {
       const uint32_t* scores = scores_.data() + job.first_row;
       if (job.command.a_type == isa::Element::kInt16)
         kernels::pack_slice(reinterpret_cast<const int16_t*>(in), job.tokens, chunk.columns, mask, scores,
-                            job.package_after, reinterpret_cast<int16_t*>(out));
+                            job.package_after, job.command.threshold, reinterpret_cast<int16_t*>(out));
       else
         kernels::pack_slice(reinterpret_cast<const int8_t*>(in), job.tokens, chunk.columns, mask, scores,
-                            job.package_after, reinterpret_cast<int8_t*>(out));
+                            job.package_after, job.command.threshold, reinterpret_cast<int8_t*>(out));
       if (job.command.a_type == isa::Element::kInt16 && ports_.tap.tapped("token_pack")) tap_slice(job, chunk, in, out);
     }
     ports_.clock.wait_cycles(static_cast<uint64_t>(cycles(job, chunk, config_)));

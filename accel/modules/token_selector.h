@@ -120,6 +120,7 @@ class TokenSelector : public sc_core::sc_module {
   struct ImageState {
     ImageSettings settings;
     std::vector<int> patches;  // index memory: original patch of each candidate, once some are dropped
+    int all = 0;               // patches at first
     std::vector<std::vector<int>> kept;
     std::vector<int> kept_counts;
   };

@@ -36,7 +36,7 @@ class Builder {
   void attention(int index, const network::QuantBlock* weights);
   void attend(uint8_t block, uint8_t image, const network::QuantBlock* weights);
   // lower_selector.cpp
-  void selector(int stage, int before_block);
+  void selector(int stage, int block);
   void heatvit_scores(int stage, uint8_t block);
   void chained_scores(const network::QuantSelector* weights, uint8_t block, const std::string& prefix);
   isa::Command selector_layer(uint8_t block, isa::Op op, int k, int n, isa::Activation activation,
@@ -93,8 +93,6 @@ class Builder {
   int residual_bytes() const { return hw_.residual_bits / 8; }
   isa::Element residual_type() const { return hw_.residual_bits == 16 ? isa::Element::kInt16 : isa::Element::kInt8; }
   Region place_residual(const std::string& name, const std::vector<int16_t>* values, uint64_t count);
-  bool cls_scores_wanted(int block) const;
-  bool selector_before(int block) const;
   /// Rows of all images where nothing is pruned.
   int max_rows() const { return hw_.batch * spec_.max_tokens(); }
 
@@ -108,6 +106,7 @@ class Builder {
   std::vector<isa::Command> commands_;
   std::map<uint32_t, isa::Dependency> writer_;  // region address -> last command that writes it, plus one
   bool fused_softmax_ = false;
+  int stage_ = 0;           // selectors so far
   bool norm_done_ = false;  // of the next block, in the chain of this one
 
   View image_, x_, cls_, pooled_, both_, normed_, qkv_, scores_, probabilities_, attended_, hidden_, logits_;

@@ -271,9 +271,8 @@ Program Builder::build() {
 
   reserve_activations();
   embedding();
-  int stage = 0;
   for (int b = 1; b <= spec_.depth; ++b) {
-    if (selector_before(b)) selector(++stage, b);
+    if (pruning_.before(b)) selector(++stage_, b);
     block(b, model_ != nullptr ? &model_->blocks[static_cast<size_t>(b - 1)] : nullptr);
   }
   classifier();

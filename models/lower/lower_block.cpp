@@ -1,5 +1,4 @@
 // The commands of a block: attention and MLP (docs/numerics.md).
-#include <algorithm>
 #include <utility>
 
 #include "models/lower/builder.h"
@@ -13,16 +12,6 @@ using isa::Element;
 using isa::LayoutB;
 using isa::Op;
 using isa::Opcode;
-
-bool Builder::cls_scores_wanted(int block) const {
-  if (!pruning_.enabled() || pruning_.scorer != network::Scorer::kClsAttention) return false;
-  return std::find(pruning_.positions.begin(), pruning_.positions.end(), block + 1) != pruning_.positions.end();
-}
-
-bool Builder::selector_before(int block) const {
-  return pruning_.enabled() &&
-         std::find(pruning_.positions.begin(), pruning_.positions.end(), block) != pruning_.positions.end();
-}
 
 void Builder::attention(int index, const network::QuantBlock* weights) {
   for_each_image(attended_.region, [&](uint8_t image) { attend(static_cast<uint8_t>(index), image, weights); });
@@ -62,7 +51,7 @@ void Builder::attend(uint8_t block, uint8_t image, const network::QuantBlock* we
     s.activation = Activation::kSoftmax;
     s.delta = delta2;
     s.c_type = hw_.probability_type();
-    s.keep_cls_scores = cls_scores_wanted(block);
+    s.keep_cls_scores = pruning_.ranks_by_attention_of(block);
     s.chain = hw_.chain_attention;
     if (s.chain)
       tile_attention_chain(s, a, hw_, spec_.max_tokens());
@@ -81,7 +70,7 @@ void Builder::attend(uint8_t block, uint8_t image, const network::QuantBlock* we
   softmax.a_type = Element::kInt16;
   softmax.c_type = hw_.probability_type();
   softmax.delta = delta2;
-  softmax.keep_cls_scores = cls_scores_wanted(block);
+  softmax.keep_cls_scores = pruning_.ranks_by_attention_of(block);
   tile_rows(softmax, hw_, 2 * spec_.max_tokens(), operand_bytes() * spec_.max_tokens(), spec_.max_tokens());
   emit(softmax, &scores_, nullptr, nullptr, &probabilities_);
   tile_gemm(a, hw_, spec_.max_tokens());
@@ -106,8 +95,10 @@ void Builder::block(int index, const network::QuantBlock* w) {
   Command proj = layer(Op::kProj, d, d);
   proj.c_type = residual_type();
   linear(proj, prefix + "proj", w != nullptr ? &w->proj : nullptr, attended_, x_, &x_);
+  const bool inside = pruning_.inside(index);
+  if (inside) selector(++stage_, index);
   const auto* norm2 = w != nullptr ? &w->norm2 : nullptr;
-  if (hw_.chain_layernorm)
+  if (hw_.chain_layernorm && !inside)
     layernorm_in_chain(block, Op::kNorm2, d, 1, norm2, x_, normed_);
   else
     layernorm(block, Op::kNorm2, kTokens, d, norm2, x_, normed_);
@@ -119,7 +110,7 @@ void Builder::block(int index, const network::QuantBlock* w) {
   Command fc2 = layer(Op::kFc2, spec_.mlp_hidden, d);
   fc2.c_type = residual_type();
   linear(fc2, prefix + "fc2", w != nullptr ? &w->fc2 : nullptr, hidden_, x_, &x_);
-  if (!hw_.chain_layernorm || index == spec_.depth || selector_before(index + 1)) return;
+  if (!hw_.chain_layernorm || index == spec_.depth || pruning_.before(index + 1)) return;
   layernorm_in_chain(static_cast<uint8_t>(index + 1), Op::kNorm1, d, 1, w != nullptr ? &(w + 1)->norm1 : nullptr, x_,
                      normed_);
   norm_done_ = true;

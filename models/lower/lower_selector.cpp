@@ -188,8 +188,8 @@ void Builder::heatvit_scores(int stage, uint8_t block) {
   token_scores(block);
 }
 
-void Builder::selector(int stage, int before_block) {
-  const auto block = static_cast<uint8_t>(before_block);
+void Builder::selector(int stage, int in_block) {
+  const auto block = static_cast<uint8_t>(in_block);
   if (pruning_.scorer == network::Scorer::kHeatvit) heatvit_scores(stage, block);
 
   Command select = command(Opcode::kTokenSelect, block, Op::kSelSelect);
@@ -198,6 +198,7 @@ void Builder::selector(int stage, int before_block) {
   select.stage = static_cast<uint8_t>(stage);
   select.score_source =
       pruning_.scorer == network::Scorer::kRandom ? isa::ScoreSource::kRandom : isa::ScoreSource::kMemory;
+  select.rank_package = pruning_.evit();
   select.select_rule = pruning_.keep.empty() ? isa::SelectRule::kThreshold : isa::SelectRule::kCount;
   if (!pruning_.keep.empty()) select.keep = static_cast<uint16_t>(pruning_.keep[static_cast<size_t>(stage - 1)]);
   select.threshold = 32768;                                        // 0.5
@@ -210,6 +211,7 @@ void Builder::selector(int stage, int before_block) {
   if (!pruning_.keep.empty()) tokens_ = spec_.tokens_for(select.keep);
   Command pack = command(Opcode::kTokenPack, block, Op::kSelPack);
   pack.stage = select.stage;
+  if (pruning_.evit()) pack.threshold = network::evit_divisor(spec_.heads);
   pack.m = kTokens;
   pack.front = select.front;
   pack.n = fixed_extent(spec_.dim);

@@ -1,7 +1,9 @@
 // How tokens are dropped: shared vocabulary of the executors, the lowering and the command line.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "accel/isa/errors.h"
@@ -9,20 +11,41 @@
 
 namespace heatvit::network {
 
-/// kGiven: nothing is scored; who stays is decided outside (a token trace).
-enum class Scorer { kNone, kHeatvit, kClsAttention, kRandom, kGiven };
+/// kEvit ranks by CLS attention, too, and does the rest as EViT does: inside a block, behind its attention, with a
+/// fused token in place of the package. kGiven: nothing is scored; who stays is decided outside (a token trace).
+enum class Scorer { kNone, kHeatvit, kClsAttention, kRandom, kEvit, kGiven };
 
 struct Pruning {
   Scorer scorer = Scorer::kNone;
   std::vector<int> positions;  // before these blocks, counting from 1, rising
   std::vector<int> keep;       // patch tokens that stay after each selector; empty: threshold (score >= 0.5)
   bool enabled() const { return scorer != Scorer::kNone && !positions.empty(); }
+  bool evit() const { return scorer == Scorer::kEvit; }
+
+  /// A selector stands before the block; inside it, between attention and MLP.
+  bool before(int block) const { return !evit() && at(block); }
+  bool inside(int block) const { return evit() && at(block); }
+
+  /// A selector ranks by the class token's attention in this block.
+  bool ranks_by_attention_of(int block) const {
+    return inside(block) || (scorer == Scorer::kClsAttention && at(block + 1));
+  }
+
+ private:
+  bool at(int block) const {
+    return enabled() && std::find(positions.begin(), positions.end(), block) != positions.end();
+  }
 };
+
+/// What EViT divides the sum of the fused tokens by, each times its attention in 1/65535 summed over the heads.
+constexpr uint32_t evit_divisor(int heads) { return static_cast<uint32_t>(heads) * 65535U; }
 
 /// Throws InputError where patches are scored by the class token's attention and there is no class token.
 inline void expect_scorer(const zoo::ModelSpec& spec, const Pruning& pruning) {
-  if (pruning.scorer == Scorer::kClsAttention && !spec.class_token)
-    throw InputError("scorer cls-attention needs a class token; " + spec.name + " has none");
+  const bool before = pruning.scorer == Scorer::kClsAttention;
+  if ((before || pruning.evit()) && !spec.class_token)
+    throw InputError(std::string("scorer ") + (before ? "cls-attention" : "evit") + " needs a class token; " +
+                     spec.name + " has none");
 }
 
 }  // namespace heatvit::network

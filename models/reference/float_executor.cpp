@@ -88,12 +88,13 @@ class FloatExecutor::Run {
 
   void begin(const preprocess::Image& image) { embed(image); }
 
-  /// A block, and the selector before it. False: that was the last one asked for, or would have been.
+  /// A block, and the selector before or inside it. False: that was the last one asked for, or would have been.
   bool step(int block, const network::FloatBlock& weights, const PackedBlock& matrices) {
-    select_before(block);
+    if (pruning_.before(block)) select(block);
     if (options_.blocks >= 0 && block > options_.blocks) return false;
     result_.tokens.push_back(state_.tokens());
     attention(block, weights, matrices);
+    if (pruning_.inside(block)) select(block);
     mlp(block, weights, matrices);
     return true;
   }
@@ -106,7 +107,7 @@ class FloatExecutor::Run {
     if (observer_) observer_(name, tensor.data(), tensor.size());
   }
   void embed(const preprocess::Image& image);
-  void select_before(int block);
+  void select(int block);
   void attention(int block, const network::FloatBlock& weights, const PackedBlock& packed);
   void attend_head(const std::vector<float>& qkv, int head, std::vector<float>& out);
   void mlp(int block, const network::FloatBlock& weights, const PackedBlock& packed);
@@ -144,10 +145,8 @@ void FloatExecutor::Run::embed(const preprocess::Image& image) {
   observe("residual", state_.x);
 }
 
-void FloatExecutor::Run::select_before(int block) {
-  if (!pruning_.enabled()) return;
+void FloatExecutor::Run::select(int block) {
   const auto found = std::find(pruning_.positions.begin(), pruning_.positions.end(), block);
-  if (found == pruning_.positions.end()) return;
   const size_t stage = size_t(found - pruning_.positions.begin());
   std::vector<float> scores;
   if (pruning_.scorer == network::Scorer::kHeatvit) {
@@ -158,7 +157,10 @@ void FloatExecutor::Run::select_before(int block) {
   } else {
     scores = cls_attention_;
   }
-  prune(state_, scores, pruning_.keep.empty() ? -1 : pruning_.keep[stage]);
+  // The attention is summed over the heads.
+  const float divisor = pruning_.evit() ? static_cast<float>(model_.spec.heads) : 0.0F;
+  prune(state_, scores, pruning_.keep.empty() ? -1 : pruning_.keep[stage], divisor,
+        model_.spec.patches() + static_cast<int>(stage) - 1);
   result_.kept.push_back(state_.patches);
   observe("residual", state_.x);
 }

@@ -53,9 +53,11 @@ std::vector<int> select(const TokenState& state, const std::vector<float>& score
   return rows;
 }
 
-std::vector<float> package_of(const TokenState& state, const std::vector<float>& scores, const std::vector<int>& rows) {
-  float total = 0;
-  for (const int row : rows) total += scores[size_t(row)];
+std::vector<float> package_of(const TokenState& state, const std::vector<float>& scores, const std::vector<int>& rows,
+                              float divisor) {
+  float total = divisor;
+  if (divisor == 0)
+    for (const int row : rows) total += scores[size_t(row)];
   std::vector<float> package(size_t(state.dim), 0.0F);
   for (const int row : rows) {
     const float weight = total > 0 ? scores[size_t(row)] / total : 1.0F / static_cast<float>(rows.size());
@@ -127,7 +129,8 @@ std::vector<float> random_scores(uint32_t seed, uint32_t stage, int tokens) {
   return scores;
 }
 
-void prune(TokenState& state, const std::vector<float>& scores, int keep) {
+void prune(TokenState& state, const std::vector<float>& scores, int keep, float divisor, int fused) {
+  if (divisor != 0 && state.package) state.patches.push_back(fused), state.package = false;
   const std::vector<int> kept = select(state, scores, keep);
   const int candidates = static_cast<int>(state.patches.size());
   std::vector<int> dropped;
@@ -149,7 +152,7 @@ void prune(TokenState& state, const std::vector<float>& scores, int keep) {
     patches.push_back(state.patches[size_t(row - state.front)]);
   }
   if (!dropped.empty()) {
-    const std::vector<float> package = package_of(state, scores, dropped);
+    const std::vector<float> package = package_of(state, scores, dropped, divisor);
     x.insert(x.end(), package.begin(), package.end());
   }
   state.x = std::move(x);

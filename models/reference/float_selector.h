@@ -39,7 +39,9 @@ std::vector<float> selector_scores(const PackedSelector& selector, const TokenSt
 std::vector<float> random_scores(uint32_t seed, uint32_t stage, int tokens);
 
 /// Keeps `keep` candidates with the highest scores (ties to the lower index), or with keep < 0 those of at least
-/// 32768 / 65535; packs the rest into the package token.
-void prune(TokenState& state, const std::vector<float>& scores, int keep);
+/// 32768 / 65535; packs the rest into the package token. `divisor` 0: their mean weighted by score, an earlier
+/// package's among them. Else as EViT does: an earlier fused token is a candidate, numbered by `fused`, and the new one
+/// the sum of the rest weighted by score, divided by it.
+void prune(TokenState& state, const std::vector<float>& scores, int keep, float divisor = 0, int fused = 0);
 
 }  // namespace heatvit::reference

@@ -21,10 +21,11 @@ class Pass {
     embed(image);
     size_t stage = 0;
     for (int block = 1; block <= model_.spec.depth; ++block) {
-      if (selector_before(block)) select(++stage);
+      if (pruning_.before(block)) select(++stage);
       result_.tokens.push_back(x_.rows);
       checkpoint("block." + std::to_string(block) + ".in");
-      attention(model_.blocks[static_cast<size_t>(block - 1)], selector_before(block + 1));
+      attention(model_.blocks[static_cast<size_t>(block - 1)], pruning_.ranks_by_attention_of(block));
+      if (pruning_.inside(block)) select(++stage);
       mlp(model_.blocks[static_cast<size_t>(block - 1)]);
       checkpoint("block." + std::to_string(block) + ".out");
     }
@@ -35,11 +36,6 @@ class Pass {
  private:
   uint64_t& macs() { return result_.macs; }
   int front() const { return model_.spec.front_tokens(); }
-
-  bool selector_before(int block) const {
-    return pruning_.enabled() &&
-           std::find(pruning_.positions.begin(), pruning_.positions.end(), block) != pruning_.positions.end();
-  }
 
   void checkpoint(std::string name, std::vector<uint32_t> scores = {}) {
     if (checkpoints_) result_.checkpoints.push_back({std::move(name), x_.rows, x_.data, std::move(scores)});
@@ -151,6 +147,7 @@ std::vector<uint32_t> Pass<A, P>::scores_at(size_t stage) {
     case network::Scorer::kHeatvit:
       return heatvit_scores<A>(x_, has_package_, model_.selectors[stage - 1], model_.spec.heads, model_.delta1, macs(),
                                front());
+    case network::Scorer::kEvit:
     case network::Scorer::kClsAttention: return cls_scores_;
     case network::Scorer::kRandom: return random_scores(x_.rows, static_cast<int>(stage), seed_);
     case network::Scorer::kGiven:
@@ -163,12 +160,15 @@ template <typename A, typename P>
 void Pass<A, P>::select(size_t stage) {
   const std::string name = "selector." + std::to_string(stage);
   checkpoint(name + ".in");
+  // EViT's fused token is a token like others from then on; its number comes behind those of the patches.
+  if (pruning_.evit() && has_package_) patches_.push_back(model_.spec.patches() + static_cast<int>(stage) - 2);
   const std::vector<uint32_t> scores = scores_at(stage);
   const int candidates = static_cast<int>(patches_.size());
   const std::vector<int> rows = pruning_.keep.empty()
                                     ? select_threshold(scores, candidates, kKeepThreshold, front())
                                     : select_best(scores, candidates, pruning_.keep[stage - 1], front());
-  x_ = pack_tokens(x_, scores, rows, front());
+  x_ = pack_tokens(x_, scores, rows, front(), pruning_.evit() ? network::evit_divisor(model_.spec.heads) : 0,
+                   model_.residual_bits);
   std::vector<int> kept;
   for (int row : rows) kept.push_back(patches_[static_cast<size_t>(row - front())]);
   patches_ = kept;
@@ -257,8 +257,9 @@ void check(const network::QuantModel& model, const network::Pruning& pruning) {
   if (pruning.scorer == network::Scorer::kClsAttention && pruning.positions.front() == 1) {
     throw InputError("scorer cls-attention: no block comes before a selector at block 1; allowed from block 2 on");
   }
-  if (pruning.scorer == network::Scorer::kClsAttention && pruning.keep.empty()) {
-    throw InputError("scorer cls-attention: has no threshold, so pruning rates are needed");
+  if ((pruning.scorer == network::Scorer::kClsAttention || pruning.evit()) && pruning.keep.empty()) {
+    throw InputError(std::string("scorer ") + (pruning.evit() ? "evit" : "cls-attention") +
+                     ": has no threshold, so pruning rates are needed");
   }
 }
 

@@ -62,17 +62,20 @@ Matrix<uint16_t> head_weights(const Matrix<int16_t>& x, const network::QuantSele
   return with_sigmoid(linear(hidden, s.head2, macs));
 }
 
-// The mean of the packaged rows of X, weighted by their scores; the plain mean where all of them are zero.
+// The mean of the packaged rows of X, weighted by their scores; the plain mean where all of them are zero. With a
+// divisor their weighted sum divided by it.
 void package(const Matrix<int16_t>& x, const std::vector<uint32_t>& scores, const std::vector<int>& rows,
-             int16_t* out) {
-  int64_t total = 0;
-  for (int t : rows) total += scores[static_cast<size_t>(t)];
+             uint32_t divisor, int bits, int16_t* out) {
+  int64_t total = divisor;
+  if (divisor == 0)
+    for (int t : rows) total += scores[static_cast<size_t>(t)];
   const bool plain = total == 0;
   if (plain) total = static_cast<int64_t>(rows.size());
   for (int c = 0; c < x.cols; ++c) {
     int64_t sum = 0;
     for (int t : rows) sum += (plain ? 1 : int64_t{scores[static_cast<size_t>(t)]}) * x.row(t)[c];
-    out[c] = static_cast<int16_t>(div_round(sum, total));  // a mean of int16 values is one
+    const int64_t mean = div_round(sum, total);
+    out[c] = bits == 8 ? saturate<int8_t>(mean) : saturate<int16_t>(mean);
   }
 }
 
@@ -138,7 +141,7 @@ std::vector<int> select_threshold(const std::vector<uint32_t>& scores, int candi
 }
 
 Matrix<int16_t> pack_tokens(const Matrix<int16_t>& x, const std::vector<uint32_t>& scores, const std::vector<int>& kept,
-                            int front) {
+                            int front, uint32_t divisor, int bits) {
   std::vector<int> packaged;  // all behind the front that was not kept: dropped candidates, the package token of before
   for (int t = front; t < x.rows; ++t) {
     if (!std::binary_search(kept.begin(), kept.end(), t)) packaged.push_back(t);
@@ -147,7 +150,7 @@ Matrix<int16_t> pack_tokens(const Matrix<int16_t>& x, const std::vector<uint32_t
   Matrix<int16_t> out(front + kept_count + (packaged.empty() ? 0 : 1), x.cols);
   std::copy_n(x.data.begin(), static_cast<size_t>(front) * static_cast<size_t>(x.cols), out.data.begin());
   for (int i = 0; i < kept_count; ++i) std::copy_n(x.row(kept[static_cast<size_t>(i)]), x.cols, out.row(front + i));
-  if (!packaged.empty()) package(x, scores, packaged, out.row(front + kept_count));
+  if (!packaged.empty()) package(x, scores, packaged, divisor, bits, out.row(front + kept_count));
   return out;
 }
 

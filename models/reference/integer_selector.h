@@ -29,8 +29,9 @@ std::vector<int> select_threshold(const std::vector<uint32_t>& scores, int candi
                                   int front = 1);
 
 /// The new X: the front, the kept rows in order, and, where there is any other row (dropped candidates, an earlier
-/// package token), the package token: their mean weighted by score, the plain mean where all their scores are zero.
+/// package token), the package token: their mean weighted by score, the plain mean where all their scores are zero;
+/// with a divisor their sum weighted by score, divided by it, which saturates at `bits`.
 Matrix<int16_t> pack_tokens(const Matrix<int16_t>& x, const std::vector<uint32_t>& scores, const std::vector<int>& kept,
-                            int front = 1);
+                            int front = 1, uint32_t divisor = 0, int bits = 16);
 
 }  // namespace heatvit::reference

@@ -1,9 +1,11 @@
 #!/usr/bin/python3
-"""Accuracy against latency: trained selectors, CLS attention, random choice, token merging; 8 bit, through the simulator.
+"""Accuracy against latency: trained selectors, EViT, CLS attention, random choice, token merging; 8 bit, through the simulator.
 
 Each point of the trained selectors (an operating point of the file, or their keep logits shifted by a constant) is run by run_sim
-on the given images, then CLS attention and random choice with the same mean tokens after each selector, and CLS attention with
-as many tokens as it may keep in the same latency. Token merging (ToMe) runs in PyTorch, in float; its
+on the given images, then CLS attention, EViT and random choice with the same mean tokens after each selector, and CLS attention
+and EViT with as many tokens as they may keep in the same latency; with --matched instead CLS attention, EViT and random choice at
+the same number of products and at the same latency. The tuned backbone of a selector file is the trained selectors' alone: the
+others have the weights as they are. Token merging (ToMe) runs in PyTorch, in float; its
 latency is that of the latency table's blocks at its token counts, without the cost of matching, which no unit of the
 hardware could do: a lower bound. With --package the trained selectors are run in PyTorch with and without package token.
 
@@ -19,7 +21,8 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from heatvit import options as command_line  # noqa: E402
 from heatvit import runtime  # noqa: E402  (before torch)
 
-EQUAL = "cls-attention, equal latency"
+EQUAL = {"gmacs": ", equal products", "latency_ms": ", equal latency"}
+RANKED = ("cls-attention", "evit")
 
 EPILOG = """example:
   fronts.py --weights deit_tiny_patch16_224.safetensors --selectors run1/selectors.safetensors \\
@@ -36,6 +39,7 @@ def parse_arguments(arguments):
     add("--points", default="", help="operating points of the file, e.g. 20,35,50,60 (default: all that it has)")
     add("--shifts", default="", help="instead of points: of the keep logits, a point each, e.g. -0.3,0,0.3")
     add("--seeds", type=int, default=5, help="of the random choice (default %(default)s)")
+    add("--matched", action="store_true", help="the others at equal products and at equal latency only, not at equal tokens")
     add("--merged", default="4,8,10,13", help="tokens merged in each block, a point each (default %(default)s)")
     add("--package", action="store_true", help="also with and without package token, in PyTorch")
     add("--out", required=True, help="folder for the results")
@@ -121,9 +125,10 @@ def operating_points(options, folder):
     return found
 
 
-def at_equal_latency(simulator, places, kept, patches, scorer, latency_ms):
-    """Arguments for a scorer that keeps a fixed number of tokens: as `kept`, scaled so that its latency, which is that of every
-    image, comes closest to latency_ms."""
+def at_equal(what, simulator, places, trained, patches, scorer):
+    """Arguments for a scorer that keeps a fixed number of tokens: as the trained selectors do in the mean, scaled so that its
+    latency_ms or gmacs, which are those of every image, come closest to theirs."""
+    kept = trained["kept"]
     from heatvit.simulator import approach
 
     def rates(amount):
@@ -131,14 +136,13 @@ def at_equal_latency(simulator, places, kept, patches, scorer, latency_ms):
         return [*places, "--prune-rates", ",".join(f"{1 - part:.6f}" for part in share), "--scorer", scorer]
 
     def measure(amount):
-        return simulator.run(*rates(amount), "--limit", "1")["summary"]["latency_ms"]["mean"]
+        return point_of(scorer, simulator.run(*rates(amount), "--limit", "1"))[what]
 
-    return rates(approach(measure, latency_ms, tolerance=0.003, first=0.1)[0])
+    return rates(approach(measure, trained[what], tolerance=0.003, first=0.1)[0])
 
 
 def trained_and_matched(simulator, options, patches):
-    """The points of the trained selectors, and beside each CLS attention and random choice at its mean tokens, and CLS attention
-    at its latency."""
+    """The points of the trained selectors, and beside each the others at its mean tokens, its products or its latency."""
     from heatvit import tensors
 
     metadata = tensors.read_safetensors(options.selectors)[1]
@@ -151,10 +155,14 @@ def trained_and_matched(simulator, options, patches):
         trained = point_of("heatvit", report, point=name, kept_of_images=kept, **adaptivity(kept, points[0]["margins"]))
         points.append(trained)
         rates = [*places, "--prune-rates", ",".join(f"{1 - count / patches:.6f}" for count in trained["kept"])]
-        points.append(point_of("cls-attention", simulator.run(*rates, "--scorer", "cls-attention"), point=name))
-        equal = at_equal_latency(simulator, places, trained["kept"], patches, "cls-attention", trained["latency_ms"])
-        points.append(point_of(EQUAL, simulator.run(*equal), point=name))
-        for seed in range(1, options.seeds + 1):
+        matched = getattr(options, "matched", False)
+        for scorer in () if matched else RANKED:
+            points.append(point_of(scorer, simulator.run(*rates, "--scorer", scorer), point=name))
+        for scorer in (*RANKED, "random") if matched else RANKED:
+            for what in EQUAL if matched else ("latency_ms",):
+                equal = at_equal(what, simulator, places, trained, patches, scorer)
+                points.append(point_of(scorer + EQUAL[what], simulator.run(*equal), point=name))
+        for seed in () if matched else range(1, options.seeds + 1):
             report = simulator.run(*rates, "--scorer", "random", "--seed", str(seed))
             points.append(point_of("random", report, point=name, seed=seed))
         print(text_of([points[0], *(p for p in points if p.get("point") == name)]), flush=True)
@@ -242,10 +250,9 @@ def drawing(points):
     from heatvit import plot
 
     series = []
-    for method, joined in (("heatvit", True), ("cls-attention", True), (EQUAL, True), ("random", False), ("token merging, float", True),
-                           ("unpruned", False)):
-        chosen = [(p["latency_ms"], 100 * p["top1"]) for p in points if p["method"] == method]
-        series += [(method, chosen, joined)] if chosen else []
+    for method in ("heatvit", *RANKED, "random", "token merging, float", "unpruned"):
+        chosen = [(p["latency_ms"], 100 * p["top1"]) for p in points if p["method"].split(", equal")[0] == method]
+        series += [(method, chosen, method not in ("random", "unpruned"))] if chosen else []
     return plot.svg(series, "simulated latency, ms (mean of the images)", "top-1, %")
 
 

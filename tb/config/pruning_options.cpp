@@ -47,10 +47,10 @@ std::vector<int> parse_rates(const std::string& text, size_t selectors, const zo
 }
 
 Scorer parse_scorer(const std::string& text) {
-  for (const Scorer scorer : {Scorer::kHeatvit, Scorer::kClsAttention, Scorer::kRandom}) {
+  for (const Scorer scorer : {Scorer::kHeatvit, Scorer::kClsAttention, Scorer::kRandom, Scorer::kEvit}) {
     if (name_of(scorer) == text) return scorer;
   }
-  throw InputError("--scorer: '" + text + "' is not allowed; allowed: heatvit, cls-attention, random or none");
+  throw InputError("--scorer: '" + text + "' is not allowed; allowed: heatvit, cls-attention, evit, random or none");
 }
 
 Scorer default_scorer(const PruningOptions& options) {
@@ -68,8 +68,9 @@ void check_functional(const Pruning& pruning, const PruningOptions& options) {
   if (options.has_trace && options.rates) {
     throw InputError("--token-trace: contradicts --prune-rates; both say how many tokens stay");
   }
-  if (pruning.scorer == Scorer::kClsAttention && !options.rates && !options.has_trace) {
-    throw InputError("--scorer cls-attention: needs --prune-rates; its scores have no threshold");
+  if ((pruning.scorer == Scorer::kClsAttention || pruning.evit()) && !options.rates && !options.has_trace) {
+    throw InputError("--scorer " + std::string(name_of(pruning.scorer)) +
+                     ": needs --prune-rates; its scores have no threshold");
   }
 }
 
@@ -90,6 +91,7 @@ std::string_view name_of(Scorer scorer) {
     case Scorer::kHeatvit: return "heatvit";
     case Scorer::kClsAttention: return "cls-attention";
     case Scorer::kRandom: return "random";
+    case Scorer::kEvit: return "evit";
     case Scorer::kGiven: return "given";
     case Scorer::kNone: break;
   }

@@ -21,7 +21,7 @@ struct PruningOptions {
 /// heatvit, the hardware's own. Throws InputError in one line where the options contradict each other or the model.
 network::Pruning make_pruning(const zoo::ModelSpec& spec, const PruningOptions& options);
 
-/// "heatvit", "cls-attention", "random", "given", "none".
+/// "heatvit", "cls-attention", "evit", "random", "given", "none".
 std::string_view name_of(network::Scorer scorer);
 
 }  // namespace heatvit::tb

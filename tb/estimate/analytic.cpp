@@ -25,12 +25,12 @@ using modules::Walk;
 using network::Scorer;
 
 /// The one program that stands for all depths and counts: its blocks are alike. A selector needs a block before it; in
-/// chains a block ends with what the next one begins with, so one needs a block behind it, too.
+/// chains a block ends with what the next one begins with, so one needs a block behind it, too. EViT's is in block 2.
 lower::Program reduced_program(zoo::ModelSpec spec, const isa::AcceleratorConfig& hw, Scorer scorer) {
   network::Pruning pruning;
   spec.depth = hw.chain_layernorm ? 3 : scorer == Scorer::kNone ? 1 : 2;
   pruning.scorer = scorer;
-  if (scorer != Scorer::kNone) pruning.positions = {spec.depth}, pruning.keep = {1};
+  if (scorer != Scorer::kNone) pruning.positions = {scorer == Scorer::kEvit ? 2 : spec.depth}, pruning.keep = {1};
   return lower::lower(spec, hw, pruning, nullptr);
 }
 
@@ -53,12 +53,13 @@ struct AnalyticModel::Walk {
   using Key = std::tuple<isa::AcceleratorConfig, decltype(key_of(zoo::ModelSpec{})), Scorer>;
 
   void prepare(const soc::SocConfig& config, const zoo::ModelSpec& spec, Scorer scorer);
-  void split_by_chains();
+  void split_by_chains(bool inside);
   Range range(bool (*belongs)(const isa::Command&)) const;
 
   std::optional<Key> key;
   lower::Program program;
-  Range embedding, block, selector, head;
+  Range embedding, block, head;
+  Range selector;         // with the block that it is inside of, if it is
   Range before_selector;  // the block there, where it ends otherwise; else empty
 };
 
@@ -77,21 +78,26 @@ void AnalyticModel::Walk::prepare(const soc::SocConfig& config, const zoo::Model
   embedding = range([](const isa::Command& c) { return c.block == 0; });
   block = range([](const isa::Command& c) { return c.block == 1; });
   selector = range([](const isa::Command& c) { return isa::of_selector(isa::op_of(c)); });
+  if (scorer == Scorer::kEvit) selector = range([](const isa::Command& c) { return c.block == 2; });
   head = range([](const isa::Command& c) { return c.block == isa::kHeadBlock && c.opcode != Opcode::kEnd; });
   before_selector = {};
-  if (config.accel.chain_layernorm) split_by_chains();
+  if (config.accel.chain_layernorm) split_by_chains(scorer == Scorer::kEvit);
   key = wanted;
 }
 
 /// A block begins with its first product, behind its norm, which is done in the chain before; a selector begins behind
 /// what the chain before it has done, and ends with the norm behind it.
-void AnalyticModel::Walk::split_by_chains() {
+void AnalyticModel::Walk::split_by_chains(bool inside) {
   std::vector<int> products;
   for (size_t i = 0; i < program.commands.size(); ++i)
     if (isa::op_of(program.commands[i]) == Op::kQkv) products.push_back(static_cast<int>(i));
   embedding.last = products[0];
   block = {products[0], products[1]};
   if (selector.first == selector.last) return;
+  if (inside) {
+    selector = {products[1], products[2]};
+    return;
+  }
   const auto chained = [this](int i) { return program.commands[static_cast<size_t>(i)].chain; };
   while (chained(selector.first - 1)) ++selector.first;
   before_selector = {products[1], selector.first};
@@ -247,7 +253,7 @@ void Pass::note_finished(const modules::UnitList& units, double done) {
 double Pass::select(const Job& job, double start) {
   const int64_t cycles = modules::select_cycles(job, {}, config_.vector);
   const int kept = std::min(keep_, job.candidates());
-  const bool package = package_ || kept < job.candidates();
+  const bool package = job.packs(kept);
   before_select_ = tokens_;
   tokens_ = job.command.front + kept + (package ? 1 : 0);
   package_ = package;
@@ -420,7 +426,13 @@ AnalyticEstimate AnalyticModel::estimate(const soc::SocConfig& config, const zoo
   for (int block = 1; block <= spec.depth;) {
     if (pruned && stage < pruning.positions.size() && pruning.positions[stage] == block) {
       pass.keep(pruning.keep[stage++]);
+      const int before = pass.tokens();
       pass.stretch(walk_->selector, block, 1);
+      if (pruning.evit()) {
+        result.tokens.push_back(before);
+        ++block;
+        continue;
+      }
     }
     const bool selector_follows = pruned && stage < pruning.positions.size();
     const int next = selector_follows ? pruning.positions[stage] : spec.depth + 1;

@@ -20,9 +20,9 @@ constexpr int kFirstSelector = 2, kSecondSelector = 5;
 
 lower::Program probe_program(const TableRequest& request) {
   zoo::ModelSpec probe = request.spec;
-  probe.depth = kProbeDepth;
   network::Pruning pruning;
   pruning.scorer = request.scorer;
+  probe.depth = kProbeDepth + (pruning.evit() ? 1 : 0);
   pruning.positions = {kFirstSelector, kSecondSelector};
   pruning.keep = {probe.patches(), probe.patches()};
   return lower::lower(probe, request.config.accel, pruning, nullptr);
@@ -40,6 +40,30 @@ uint64_t cycles_of(const soc::ImageResult& run, Accept part) {
 
 uint64_t selector_cycles(const soc::ImageResult& run) {
   return cycles_of(run, [](const auto& c) { return c.block == kNextBlock && isa::of_selector(c.op); });
+}
+
+/// A selector inside a block.
+TableRow measure_inside(soc::Simulator& simulator, const zoo::ModelSpec& spec, int tokens) {
+  const int kept = kept_for(spec, tokens);
+  const auto kept_in_turn = [&](int first, int second) {
+    soc::ImageInput input;
+    input.kept = {first, second};
+    return simulator.run(input);
+  };
+  const auto block = [](const soc::ImageResult& run, uint8_t number) {
+    return cycles_of(run, [number](const auto& c) { return c.block == number; });
+  };
+  const soc::ImageResult wide = kept_in_turn(kept, kept), narrow = kept_in_turn(kept, 0), least = kept_in_turn(0, 0);
+  const auto more = [&](uint64_t whole, uint64_t plain) { return whole - std::min(whole, plain); };
+  TableRow row;
+  row.tokens = tokens;
+  row.block = row.first_block = row.last_block = block(wide, kBlock);
+  if (tokens == spec.max_tokens()) row.first_block = block(wide, 1);  // behind the embedding
+  row.selector_narrow = more(block(narrow, kNextBlock), block(least, kBlock));
+  row.selector_wide = more(block(wide, kNextBlock), row.block);
+  row.embedding = block(wide, 0);
+  row.head = block(wide, isa::kHeadBlock);
+  return row;
 }
 
 TableRow measure(soc::Simulator& simulator, const zoo::ModelSpec& spec, int tokens) {
@@ -106,7 +130,11 @@ void measure_rows(const TableRequest& request, const std::vector<int>& tokens, i
   const lower::Program program = probe_program(request);
   measure_in_children<TableRow>(
       request, program, tokens.size(), jobs,
-      [&](soc::Simulator& s, size_t i) { return measure(s, request.spec, tokens[i]); }, take);
+      [&](soc::Simulator& s, size_t i) {
+        return request.scorer == network::Scorer::kEvit ? measure_inside(s, request.spec, tokens[i])
+                                                        : measure(s, request.spec, tokens[i]);
+      },
+      take);
 }
 
 LatencyTable::LatencyTable(std::vector<TableRow> rows) : rows_(std::move(rows)) {}

@@ -11,6 +11,9 @@
 // block start early), block 4 the block before one (it also gathers CLS attention where that is the scorer), then the
 // selector over T tokens. Block 1 of a network counts as after a selector, too. The head is measured where the second
 // selector keeps everything. All blocks of a network have one shape, so there is one block kind.
+//
+// EViT selects inside a block. Its probe has a sixth block, its selectors are in blocks 2 and 5, and a selector's
+// cycles are what the block that it is in takes more than a block of as many tokens as it leaves.
 #pragma once
 
 #include <cstdint>

@@ -86,7 +86,7 @@ void ImageEstimate::select(const Job& job) {
   if (c.score_source == isa::ScoreSource::kRandom) add(dense_, "random_scores", {job.tokens, 1, 1});
   const int kept = by_count ? std::min<int>(c.keep, job.candidates()) : job.candidates();
   before_select_ = tokens_;
-  package_ = package_ || kept < job.candidates();
+  package_ = job.packs(kept);
   tokens_ = c.front + kept + (package_ ? 1 : 0);
 }
 

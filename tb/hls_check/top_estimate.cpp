@@ -175,7 +175,7 @@ std::vector<TopPart> top_estimate(const soc::SocConfig& config, const lower::Pro
     const int kept =
         c.select_rule == isa::SelectRule::kCount ? std::min<int>(c.keep, job.candidates()) : job.candidates();
     before = tokens;
-    package = package || kept < job.candidates();
+    package = job.packs(kept);
     tokens = c.front + kept + (package ? 1 : 0);
   }
   return parts;

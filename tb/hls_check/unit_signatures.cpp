@@ -60,7 +60,8 @@ std::vector<UnitSignature> all_units() {
       unit<decltype(token_select_count)>("token_select_count", {"scores", "tokens", "candidates", "keep", "mask"}),
       unit<decltype(token_select_threshold)>("token_select_threshold",
                                              {"scores", "tokens", "candidates", "threshold", "mask"}),
-      unit<decltype(token_pack)>("token_pack", {"x", "tokens", "columns", "mask", "scores", "package", "out"})};
+      unit<decltype(token_pack)>("token_pack",
+                                 {"x", "tokens", "columns", "mask", "scores", "package", "divisor", "out"})};
 }
 
 }  // namespace

@@ -89,7 +89,8 @@ class Design {
 
   void check_traces() {
     for (RunItem& item : options_.items)
-      expect_trace(item, static_cast<int>(options_.pruning.positions.size()), options_.spec.patches());
+      expect_trace(item, static_cast<int>(options_.pruning.positions.size()), options_.spec.patches(),
+                   options_.pruning.evit());
     if (options_.pruning.keep.empty()) fix_counts(options_.pruning, options_.items);
   }
 

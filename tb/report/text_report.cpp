@@ -97,7 +97,8 @@ std::string header_text(const RunReport& report) {
   if (const auto saturation = saturation_of(report)) text += ", " + saturation_text(report, *saturation);
   text += "\n  pruning: ";
   if (value("scorer") == "none") return text + "none\n";
-  text += value("scorer") + scorer_note(report) + ", selectors before blocks " + value("selectors");
+  const char* place = value("scorer") == "evit" ? ", selectors in blocks " : ", selectors before blocks ";
+  text += value("scorer") + scorer_note(report) + place + value("selectors");
   const bool by_rate = config.contains("prune_rates") && !config["prune_rates"].is_null();
   if (by_rate) return text + ", cumulative rates " + value("prune_rates") + kept_note(config) + "\n";
   const bool traced = config.contains("token_trace") && !config["token_trace"].is_null();

@@ -46,7 +46,7 @@ CommandLine table_command_line() {
                               {"out", "FILE", "the table: .json or .csv"},
                               {"keep-ratios", "FROM:TO:STEP",
                                "only the token counts of these keep ratios, in [0, 1]; default: every count from 2"},
-                              {"scorer", "NAME", "whose selectors: heatvit (default), cls-attention or random"},
+                              {"scorer", "NAME", "whose selectors: heatvit (default), cls-attention, evit or random"},
                               {"seed", "N", "of the ten pruning settings of the check; default 1"},
                               {"jobs", "N", "processes; default 1. Changes no result"},
                               {"quiet", "", "nothing on stdout, no progress"}}};
@@ -55,10 +55,10 @@ CommandLine table_command_line() {
 
 network::Scorer resolve_scorer(const std::string& text) {
   using network::Scorer;
-  for (const Scorer scorer : {Scorer::kHeatvit, Scorer::kClsAttention, Scorer::kRandom}) {
+  for (const Scorer scorer : {Scorer::kHeatvit, Scorer::kClsAttention, Scorer::kRandom, Scorer::kEvit}) {
     if (text.empty() || name_of(scorer) == text) return scorer;
   }
-  throw InputError("--scorer: '" + text + "' is not allowed; allowed: heatvit, cls-attention or random");
+  throw InputError("--scorer: '" + text + "' is not allowed; allowed: heatvit, cls-attention, evit or random");
 }
 
 /// "1.0:0.5:0.1": both ends included, the step's sign does not matter. Rises, no count twice.

@@ -106,7 +106,7 @@ std::vector<RunItem> resolve_items(const CommandLine& line, RunOptions& options,
   if ((options.mode == soc::Mode::kFunctional && later.images) || later.trace) return std::vector<RunItem>(1);
   const auto trace = [&] {
     return read_token_trace(line.text("token-trace"), static_cast<int>(options.pruning.positions.size()),
-                            options.spec.patches());
+                            options.spec.patches(), options.pruning.evit());
   };
   if (options.mode == soc::Mode::kFunctional) {
     std::vector<RunItem> items = collect_images(line.list("image"), line.text("images"), limit);
@@ -358,7 +358,8 @@ void resolve_what_if(const CommandLine& line, RunOptions& options) {
 }
 
 void fix_counts(network::Pruning& pruning, const std::vector<RunItem>& items) {
-  const bool ranks = pruning.scorer == network::Scorer::kClsAttention || pruning.scorer == network::Scorer::kRandom;
+  const bool ranks =
+      pruning.scorer == network::Scorer::kClsAttention || pruning.scorer == network::Scorer::kRandom || pruning.evit();
   if (ranks && !items.front().kept.empty()) pruning.keep = items.front().kept;
 }
 

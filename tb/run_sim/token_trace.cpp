@@ -23,25 +23,28 @@ std::string place_of(const std::string& path, const TraceRow& row, size_t stage)
   return path + ": " + row.image + ", selector " + std::to_string(stage + 1);
 }
 
-/// The patches after a selector, in order.
-std::vector<int> patches_of(const std::string& where, const Json& list, const std::vector<int>* before, int patches) {
+/// The patches after a selector, in order. `fused`: numbers from there on are fused tokens, the last of them new here.
+std::vector<int> patches_of(const std::string& where, const Json& list, const std::vector<int>* before, int patches,
+                            int fused) {
   if (!list.is_array()) throw InputError(where + ": a list of patches is needed");
+  const int newest = fused > 0 ? patches + fused - 1 : patches;
   std::vector<int> stay;
   for (const Json& value : list) {
-    if (!value.is_number_integer() || value < 0 || value >= patches)
-      throw InputError(where + ": '" + value.dump() + "' is no patch; allowed: 0 to " + std::to_string(patches - 1));
+    if (!value.is_number_integer() || value < 0 || value >= patches + fused)
+      throw InputError(where + ": '" + value.dump() + "' is no patch; allowed: 0 to " +
+                       std::to_string(patches + fused - 1));
     stay.push_back(value.get<int>());
   }
   std::sort(stay.begin(), stay.end());
   const auto twice = std::adjacent_find(stay.begin(), stay.end());
   if (twice != stay.end()) throw InputError(where + ": patch " + std::to_string(*twice) + " is there twice");
   for (const int patch : stay)
-    if (before != nullptr && !std::binary_search(before->begin(), before->end(), patch))
+    if (before != nullptr && patch != newest && !std::binary_search(before->begin(), before->end(), patch))
       throw InputError(where + ": patch " + std::to_string(patch) + " is gone since an earlier selector");
   return stay;
 }
 
-TraceRow row_of(const std::string& path, const Json& image, size_t number, int selectors, int patches) {
+TraceRow row_of(const std::string& path, const Json& image, size_t number, int selectors, int patches, bool fuses) {
   TraceRow row;
   row.image = image.is_object() && image.contains("file") && image["file"].is_string()
                   ? image["file"].get<std::string>()
@@ -59,7 +62,8 @@ TraceRow row_of(const std::string& path, const Json& image, size_t number, int s
   for (size_t stage = 0; stage < stages.size(); ++stage) {
     const std::string where = place_of(path, row, stage);
     if (indices) {
-      row.patches.push_back(patches_of(where, stages[stage], stage == 0 ? nullptr : &row.patches.back(), patches));
+      row.patches.push_back(patches_of(where, stages[stage], stage == 0 ? nullptr : &row.patches.back(), patches,
+                                       fuses ? static_cast<int>(stage) : 0));
       most = static_cast<int>(row.patches.back().size());
     } else {
       most = static_cast<int>(parse_integer(where, stages[stage].dump(), 0, most));
@@ -71,22 +75,22 @@ TraceRow row_of(const std::string& path, const Json& image, size_t number, int s
 
 }  // namespace
 
-void expect_trace(RunItem& item, int selectors, int patches) {
+void expect_trace(RunItem& item, int selectors, int patches, bool fuses) {
   const Json image = item.patches.empty() ? Json{{"file", item.name}, {"kept_counts", item.kept}}
                                           : Json{{"file", item.name}, {"kept", item.patches}};
-  TraceRow row = row_of("kept", image, 0, selectors, patches);
+  TraceRow row = row_of("kept", image, 0, selectors, patches, fuses);
   item.kept = std::move(row.kept);
   item.patches = std::move(row.patches);
 }
 
 namespace {
 
-std::vector<TraceRow> read_json_trace(const std::string& path, int selectors, int patches) {
+std::vector<TraceRow> read_json_trace(const std::string& path, int selectors, int patches, bool fuses) {
   const Json trace = read_json(path);
   if (!trace.is_object() || !trace.contains("images") || !trace["images"].is_array())
     throw InputError(path + ": no \"images\", a list of {\"file\", \"kept\"}");
   std::vector<TraceRow> rows;
-  for (const Json& image : trace["images"]) rows.push_back(row_of(path, image, rows.size(), selectors, patches));
+  for (const Json& image : trace["images"]) rows.push_back(row_of(path, image, rows.size(), selectors, patches, fuses));
   if (rows.empty()) throw InputError(path + ": no images");
   return rows;
 }
@@ -123,8 +127,8 @@ std::string token_trace_json(const std::vector<TraceRow>& rows, const std::vecto
          "\n";
 }
 
-std::vector<TraceRow> read_token_trace(const std::string& path, int selectors, int patches) {
-  if (is_json_trace(path)) return read_json_trace(path, selectors, patches);
+std::vector<TraceRow> read_token_trace(const std::string& path, int selectors, int patches, bool fuses) {
+  if (is_json_trace(path)) return read_json_trace(path, selectors, patches, fuses);
   const std::vector<std::string> header = header_for(static_cast<size_t>(selectors));
   std::vector<TraceRow> rows;
   for (const CsvRow& line : read_csv(path, header)) {

@@ -20,12 +20,13 @@ struct TraceRow {
 /// The blocks that the selectors of a trace stand before, where it says so; else empty. Throws InputError.
 std::vector<int> trace_selectors(const std::string& path);
 
-/// `patches`: of the model, unpruned. Throws InputError with file and line, or image: another header, no rows, counts
+/// `patches`: of the model, unpruned. `fuses`: each selector ranks the fused token of the one before it, whose number
+/// comes behind the patches' (EViT). Throws InputError with file and line, or image: another header, no rows, counts
 /// outside 0..patches or rising from selector to selector, a patch twice or one that was gone before.
-std::vector<TraceRow> read_token_trace(const std::string& path, int selectors, int patches);
+std::vector<TraceRow> read_token_trace(const std::string& path, int selectors, int patches, bool fuses = false);
 
 /// Sorts an image's patches and sets its counts, or takes the counts where that is all. Throws InputError as above.
-void expect_trace(RunItem& item, int selectors, int patches);
+void expect_trace(RunItem& item, int selectors, int patches, bool fuses = false);
 
 /// Counts as CSV.
 std::string token_trace_text(const std::vector<TraceRow>& rows);

@@ -37,7 +37,7 @@ void token_score(const uint16_t* keep, const uint16_t* weight, int tokens, int h
 int token_select_count(const uint32_t* scores, int tokens, int candidates, int keep, uint8_t* mask);
 int token_select_threshold(const uint32_t* scores, int tokens, int candidates, uint32_t threshold, uint8_t* mask);
 void token_pack(const int16_t* x, int tokens, int columns, const uint8_t* mask, const uint32_t* scores, int package,
-                int16_t* out);
+                uint32_t divisor, int16_t* out);
 }
 
 #endif  // HEATVIT_ACCEL_HLS_UNITS_UNITS_H_

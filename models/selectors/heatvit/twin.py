@@ -147,8 +147,11 @@ class Twin:
         multiplier, shift = (int(word) for word in self.metadata[name].split())
         return multiplier, shift
 
-    def run(self, pixels, prune=True):
-        """pixels: (size, size, 3) uint8. Returns logits (Q16), kept patch indices after each selector, tokens by block."""
+    def run(self, pixels, prune=True, evit=None):
+        """pixels: (size, size, 3) uint8. Returns logits (Q16), kept patch indices after each selector, tokens by block.
+
+        evit: tokens that EViT keeps in the blocks of the selectors, which do nothing then.
+        """
         size, patch = pixels.shape[0], self.patch
         grid = size // patch
         squares = torch.from_numpy(numpy.ascontiguousarray(pixels).astype("int64") - 128)
@@ -157,14 +160,21 @@ class Twin:
         x = torch.cat((self.cls[None], x))
         patches, package, kept, tokens = torch.arange(grid * grid), False, [], []
         for number, block in enumerate(self.blocks, 1):
-            if prune and self.selectors and number in self.positions:
+            if prune and evit is None and self.selectors and number in self.positions:
                 x, patches, package = self._select(self.positions.index(number), x, patches, package)
                 kept.append(patches.tolist())
             tokens.append(len(x))
-            x = self._mlp(block, self._attention(block, x))
+            x, attention = self._attention(block, x)
+            if evit is not None and number in self.positions:
+                if package:  # the fused token of the one before
+                    patches = torch.cat((patches, torch.tensor([grid * grid + len(kept) - 1])))
+                x, patches, package = self._fuse(evit[len(kept)], x, patches, attention)
+                kept.append(patches.tolist())
+            x = self._mlp(block, x)
         return saturate(self.head(self.norm(x[:1]))[0], 32), kept, tokens
 
     def _attention(self, block, x):
+        """The residual stream behind it, and the class token's attention in 1/65535, summed over the heads."""
         tokens, dim = x.shape
         qkv = saturate(block["qkv"](block["norm1"](x)), 8)
         q, k, v = qkv.reshape(tokens, 3, self.heads, dim // self.heads).permute(1, 2, 0, 3)
@@ -173,7 +183,18 @@ class Twin:
         mixed = product(softmax(scores, self.delta2, 255), v.transpose(-2, -1))
         multiplier, shift = block["attend"]
         mixed = saturate(round_shift(mixed * multiplier, shift), 8).permute(1, 0, 2).reshape(tokens, dim)
-        return saturate(block["proj"](mixed) + x, self.residual_bits)
+        seen = softmax(scores[:, 0], self.delta2, 65535).sum(0)
+        return saturate(block["proj"](mixed) + x, self.residual_bits), seen
+
+    def _fuse(self, keep, x, patches, attention):
+        """EViT: the `keep` tokens that the class token sees best, and the sum of the others, each times its attention."""
+        order = attention[1:].argsort(descending=True, stable=True)
+        stay, gone = order[:keep].sort().values, order[keep:]
+        parts = [x[:1], x[stay + 1]]
+        if len(gone):
+            total = (attention[gone + 1, None] * x[gone + 1]).sum(0)
+            parts.append(saturate(div_round(total, torch.tensor(self.heads * 65535)), self.residual_bits)[None])
+        return torch.cat(parts), patches[stay], len(gone) > 0
 
     def _mlp(self, block, x):
         hidden = gelu(saturate(block["fc1"](block["norm2"](x)), 16), self.delta1, block["gelu"])

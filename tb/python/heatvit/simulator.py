@@ -45,8 +45,8 @@ class Question(typing.NamedTuple):
     """What `decide` is asked at a selector of an image.
 
     image    its place in the run
-    block    that the selector stands before, from 1
-    patches  (n,) int64: the candidates, rising
+    block    that the selector stands before (evit: that it is in), from 1
+    patches  (n,) int64: the candidates, rising; with evit the fused token of the selector before it behind the patches
     scores   (n,) uint32: theirs, by the scorer whose commands run: heatvit's keep scores (65536 is 1), the CLS attention
              summed over the heads (65536 a head), or zeros
     tokens   (n, dim) int16: their rows of the residual stream, before the selector
@@ -141,7 +141,7 @@ class Simulator:
                    they must have; default: False where they have that size, else True
         kept       who stays, decided by you: N lists of (a list of patches, or a mask (patches,) of bool, a selector); in
                    timing and analytic mode (N, selectors) counts will do. What choosing costs says `scorer`: "none" (the
-                   default with images), "cls-attention" or "heatvit", which is computed and not obeyed
+                   default with images), "cls-attention", "evit" or "heatvit", which is computed and not obeyed
         decide     a callable that is asked at every selector of every image: decide(Question) returns the patches that
                    stay, or a mask of the candidates (n,) of bool; in one process. What it costs says `scorer`, as above
         jobs       in place of the simulator's

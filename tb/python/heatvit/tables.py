@@ -19,7 +19,7 @@ def table(model: str, hardware: Optional[Dict[str, Any]] = None, *, out: Union[N
         table(torch.tensor([0.7, 0.49, 0.343], requires_grad=True)).backward()
 
     keep_ratios  "1.0:0.5:0.1": only the token counts of these; default: every count from 2
-    scorer       whose selectors: heatvit (default), cls-attention or random
+    scorer       whose selectors: heatvit (default), cls-attention, evit or random
     selectors    positions that the module has, in place of the model's own
     out          a .json or .csv file that is kept; measured rows are remembered in any case (docs/exploration.md)
     """

@@ -106,7 +106,7 @@ class Campaign:
                 command += ['--prune-rates', draw.choice(['0.3,0.5,0.7', '0,0,0', '0.9,0.95,0.99', '0.5', '0.7,0.5,0.3',
                                                           '0.3,0.5,nan', '', '0.3,,0.7', '1,1,1'])]
             if draw.random() < 0.4:
-                command += ['--scorer', draw.choice(['none', 'heatvit', 'cls-attention', 'random', 'best'])]
+                command += ['--scorer', draw.choice(['none', 'heatvit', 'cls-attention', 'evit', 'random', 'best'])]
             if draw.random() < 0.2:
                 command += ['--selectors', draw.choice(['1', '2,3,4', '4,7,10', '3,2', '0', '1,2,3,4,5,6', '99'])]
         usual = draw.random() < 0.5

@@ -81,6 +81,18 @@ with tempfile.TemporaryDirectory(dir=folder) as scratch:
         counts.add(tuple(len(k) for k in kept))
     assert len(counts) > 1, counts  # the threshold decides image by image
 
+    # EViT at the same places: its fused token, number 196, competes in the second one
+    call(*files[:4], "--images", scratch, "--json", f"{scratch}/run.json", "--selectors", ",".join(map(str, POSITIONS)),
+         "--scorer", "evit", "--prune-rates", "0.5,0.5")
+    with open(f"{scratch}/run.json", encoding="utf-8") as file:
+        fused = json.load(file)["images"]
+    for image, crop in zip(fused, crops):
+        logits, kept, tokens = integers.run(numpy.array(crop), evit=(98, 98))
+        assert kept == image["kept"] and tokens == image["tokens"], (image["file"], tokens, image["tokens"])
+        assert [len(stage) for stage in kept] == [98, 98] and tokens == 5 * [197] + 7 * [100]
+        for best in image["top5"]:
+            assert abs(float(logits[best["class"]]) / 65536 - best["score"]) < 1e-6, (image["file"], best)
+
     # fake quantisation is close to it, but not the same
     with torch.no_grad():
         fake = model(batch, probe=quantisation.FakeQuantizer(ranges))

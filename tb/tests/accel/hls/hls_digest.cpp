@@ -124,7 +124,7 @@ void selector(Fill fill) {
   std::fill(mask.begin() + 1, mask.end(), uint8_t{0});
   const auto x = values<int16_t>(count * 64, fill);
   std::vector<int16_t> packed(2 * 64);
-  token_pack(x.data(), tokens, columns, mask.data(), scores.data(), 1, packed.data());
+  token_pack(x.data(), tokens, columns, mask.data(), scores.data(), 1, 0, packed.data());
   print("token_pack", fill, packed);
   const auto narrow = values<int8_t>(count * 64, fill);
   std::vector<int8_t> mean(64);

@@ -226,9 +226,11 @@ TEST(HlsUnits, SelectorScoresSelectsAndPacks) {
       const auto x = random_values<int16_t>(count * 24, g);
       std::vector<int16_t> packed((count + 1) * 24), expected(packed);
       const bool package = kept < candidates;
-      token_pack(x.data(), tokens, 24, mask.data(), scores.data(), package ? 1 : 0, packed.data());
-      kernels::pack_slice(x.data(), tokens, 24, mask.data(), scores.data(), package, expected.data());
-      EXPECT_EQ(packed, expected);
+      for (const uint32_t divisor : {0U, 3U * 65535U}) {
+        token_pack(x.data(), tokens, 24, mask.data(), scores.data(), package ? 1 : 0, divisor, packed.data());
+        kernels::pack_slice(x.data(), tokens, 24, mask.data(), scores.data(), package, divisor, expected.data());
+        EXPECT_EQ(packed, expected);
+      }
       const int over = token_select_threshold(scores.data(), tokens, candidates, 32768, mask.data());
       int expected_over = 0;
       for (size_t t = 1; t < count; ++t) expected_over += scores[t] >= 32768 ? 1 : 0;

@@ -94,6 +94,7 @@ TEST(HlsTop, RandomModelsOfEveryScorer) {
   const network::QuantModel model = network::random_quant_model(spec, 7, true);
   const std::vector<Pruning> prunings = {{},
                                          pruning_of(spec, Scorer::kClsAttention, {137, 60}),
+                                         pruning_of(spec, Scorer::kEvit, {137, 60}),
                                          pruning_of(spec, Scorer::kRandom, {120, 33}),
                                          pruning_of(spec, Scorer::kHeatvit, {}),
                                          pruning_of(spec, Scorer::kHeatvit, {196, 91})};

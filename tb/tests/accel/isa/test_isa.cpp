@@ -62,6 +62,28 @@ TEST(Command, KeepsEveryField) {
   EXPECT_TRUE(d.residual && d.keep_cls_scores && d.on_cpu && d.panel);
 }
 
+TEST(Command, APackageHasADivisorThatKeepsItsQuotientWithinItsBits) {
+  Command c;
+  c.immediate.shift = 1;
+  c.rank_package = true;
+  for (const auto& [divisor, allowed] : {std::pair{0U, true},
+                                         {1U, false},
+                                         {kLeastDivisor - 1, false},
+                                         {kLeastDivisor, true},
+                                         {16 * 65535U, true},
+                                         {(1U << 28) - 1, true},
+                                         {1U << 28, false}}) {
+    c.threshold = divisor;
+    c.opcode = Opcode::kTokenSelect;
+    EXPECT_TRUE(decode(encode(c)).rank_package);
+    c.opcode = Opcode::kTokenPack;
+    if (allowed)
+      EXPECT_EQ(decode(encode(c)).threshold, divisor);
+    else
+      EXPECT_THROW(decode(encode(c)), std::invalid_argument) << divisor;
+  }
+}
+
 TEST(Command, RefusesWhatIsNone) {
   Command c;
   c.opcode = Opcode::kGemm;

@@ -119,7 +119,7 @@ TEST(Pack, KeptRowsMoveUpAndTheRestIsAveraged) {
   const uint8_t mask[] = {1, 0, 1, 0};
   const uint32_t scores[] = {9, 1, 9, 3};
   int16_t out[6];
-  pack_slice(x, 4, 2, mask, scores, true, out);
+  pack_slice(x, 4, 2, mask, scores, true, 0, out);
   const int16_t expected[] = {1, 2, 30, 41, 40, 50};  // (10 + 3 * 50) / 4, (20 + 3 * 60) / 4
   EXPECT_TRUE(std::equal(out, out + 6, expected));
 }
@@ -129,15 +129,28 @@ TEST(Pack, ZeroWeightsMeanThePlainMeanAndHalvesGoAway) {
   const uint8_t mask[] = {1, 0, 0};
   const uint32_t scores[] = {1, 0, 0};
   int16_t out[4];
-  pack_slice(x, 3, 2, mask, scores, true, out);
+  pack_slice(x, 3, 2, mask, scores, true, 0, out);
   EXPECT_EQ(out[2], -2);  // -1.5
   EXPECT_EQ(out[3], 2);
   int8_t bytes_out[2];
   const int8_t bytes[] = {-128, -127};
   const uint8_t drop_all[] = {0, 0};
   const uint32_t most[] = {1048575u, 1048575u};
-  pack_slice(bytes, 2, 1, drop_all, most, true, bytes_out);
+  pack_slice(bytes, 2, 1, drop_all, most, true, 0, bytes_out);
   EXPECT_EQ(bytes_out[0], -128);  // -127.5
+}
+
+TEST(Pack, ADivisorStandsInPlaceOfTheSumOfTheWeights) {
+  const int16_t x[] = {1, 2, 10, -32768, -20, -32768, 31, -32768};
+  const uint8_t mask[] = {1, 0, 0, 0};
+  const uint32_t scores[] = {7, 65535, 32768, 65535};
+  int16_t out[4];
+  pack_slice(x, 4, 2, mask, scores, true, 2 * 65535, out);
+  EXPECT_EQ(out[2], 15);      // 15.4999
+  EXPECT_EQ(out[3], -32768);  // saturates where the weights are more than the divisor
+  const uint32_t none[] = {7, 0, 0, 0};
+  pack_slice(x, 4, 2, mask, none, true, 65535, out);
+  EXPECT_EQ(out[2], 0);
 }
 
 TEST(Pack, NothingDroppedIsACopy) {
@@ -145,7 +158,7 @@ TEST(Pack, NothingDroppedIsACopy) {
   const uint8_t mask[] = {1, 1, 1};
   const uint32_t scores[] = {0, 0, 0};
   int16_t out[8] = {0, 0, 0, 0, 0, 0, 77, 77};
-  pack_slice(x, 3, 2, mask, scores, false, out);
+  pack_slice(x, 3, 2, mask, scores, false, 0, out);
   EXPECT_TRUE(std::equal(x, x + 6, out));
   EXPECT_EQ(out[6], 77);
 }
@@ -168,9 +181,9 @@ TEST(Pack, SlicesOfColumnsEqualTheWhole) {
     }
   }
   std::vector<int16_t> whole(static_cast<size_t>((kept + 1) * cols)), part(static_cast<size_t>((kept + 1) * half));
-  pack_slice(x.data(), tokens, cols, mask.data(), scores.data(), true, whole.data());
+  pack_slice(x.data(), tokens, cols, mask.data(), scores.data(), true, 0, whole.data());
   for (int side = 0; side < 2; ++side) {
-    pack_slice((side == 0 ? left : right).data(), tokens, half, mask.data(), scores.data(), true, part.data());
+    pack_slice((side == 0 ? left : right).data(), tokens, half, mask.data(), scores.data(), true, 0, part.data());
     for (size_t t = 0; t <= static_cast<size_t>(kept); ++t) {
       for (size_t c = 0; c < half; ++c) {
         EXPECT_EQ(part[t * half + c], whole[t * cols + static_cast<size_t>(side) * half + c]);

@@ -138,6 +138,7 @@ std::vector<Pruning> prunings() {
   return {{},
           first,
           pruning_of(spec, Scorer::kClsAttention, {137, 60}),
+          pruning_of(spec, Scorer::kEvit, {137, 60}),
           pruning_of(spec, Scorer::kHeatvit, {}),
           pruning_of(spec, Scorer::kHeatvit, {120, 33})};
 }

@@ -188,10 +188,11 @@ std::string words(const SocConfig& c) {
 
 Pruning random_pruning(std::mt19937& random) {
   const auto spec = small_spec();
-  switch (random() % 4) {
+  switch (random() % 5) {
     case 0: return {};
     case 1: return pruning_of(spec, Scorer::kClsAttention, {137, 60});
     case 2: return pruning_of(spec, Scorer::kRandom, {120, 33});
+    case 3: return pruning_of(spec, Scorer::kEvit, {140, 55});
     default: return pruning_of(spec, Scorer::kHeatvit, {196, 91});
   }
 }

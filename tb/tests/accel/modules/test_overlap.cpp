@@ -78,7 +78,10 @@ std::vector<SocConfig> hardware() {
 
 std::vector<Pruning> prunings() {
   const zoo::ModelSpec spec = small_spec();
-  return {{}, pruning_of(spec, Scorer::kClsAttention, {137, 60}), pruning_of(spec, Scorer::kHeatvit, {120, 33})};
+  return {{},
+          pruning_of(spec, Scorer::kClsAttention, {137, 60}),
+          pruning_of(spec, Scorer::kEvit, {137, 60}),
+          pruning_of(spec, Scorer::kHeatvit, {120, 33})};
 }
 
 TEST(Overlap, LessOfItNeverTakesLessTime) {

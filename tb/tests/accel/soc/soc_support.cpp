@@ -77,10 +77,12 @@ namespace {
 /// Names of the points that the residual stream is at when a command completes.
 std::vector<std::string> points_after(const isa::Command& c, const lower::Program& program) {
   const network::Pruning& pruning = program.pruning;
+  const auto into_selector = [&](int block) {
+    const auto found = std::find(pruning.positions.begin(), pruning.positions.end(), block);
+    return "selector." + std::to_string(found - pruning.positions.begin() + 1) + ".in";
+  };
   const auto entering = [&](int block) {
-    for (size_t s = 0; pruning.enabled() && s < pruning.positions.size(); ++s)
-      if (pruning.positions[s] == block) return "selector." + std::to_string(s + 1) + ".in";
-    return "block." + std::to_string(block) + ".in";
+    return pruning.before(block) ? into_selector(block) : "block." + std::to_string(block) + ".in";
   };
   switch (isa::op_of(c)) {
     case Op::kEmbed:
@@ -88,7 +90,10 @@ std::vector<std::string> points_after(const isa::Command& c, const lower::Progra
     case Op::kCls:
       return c.block == 0 ? std::vector<std::string>{entering(1)} : std::vector<std::string>{};  // else: gathered
     case Op::kFc2: return {"block." + std::to_string(c.block) + ".out", entering(c.block + 1)};
+    case Op::kProj:
+      return pruning.inside(c.block) ? std::vector<std::string>{into_selector(c.block)} : std::vector<std::string>{};
     case Op::kSelPack:
+      if (pruning.inside(c.block)) return {"selector." + std::to_string(c.stage) + ".out"};
       return {"selector." + std::to_string(c.stage) + ".out", "block." + std::to_string(c.block) + ".in"};
     default: return {};
   }
@@ -280,6 +285,7 @@ std::vector<ExactCase> placements(const std::vector<soc::SocConfig>& configs) {
   const zoo::ModelSpec spec = small_spec();
   const std::vector<network::Pruning> prunings = {{},
                                                   pruning_of(spec, Scorer::kClsAttention, {137, 60}),
+                                                  pruning_of(spec, Scorer::kEvit, {137, 60}),
                                                   pruning_of(spec, Scorer::kRandom, {120, 33}),
                                                   pruning_of(spec, Scorer::kHeatvit, {}),
                                                   pruning_of(spec, Scorer::kHeatvit, {196, 91})};

@@ -56,7 +56,7 @@ TEST(BatchExact, EveryShapeScorerAndPlacement) {
 TEST(BatchExact, WithTheResidualStreamAndTheProbabilitiesOnChip) {
   const network::QuantModel model = small_model();
   for (const bool by_tile : {false, true})
-    for (const Scorer scorer : {Scorer::kHeatvit, Scorer::kClsAttention}) {
+    for (const Scorer scorer : {Scorer::kHeatvit, Scorer::kClsAttention, Scorer::kEvit}) {
       const std::vector<int> keep = scorer == Scorer::kHeatvit ? std::vector<int>{} : std::vector<int>{120, 50};
       ExactCase test{shape(2, 16, 16, 64, 64, 64), pruning_of(small_spec(), scorer, keep), images(3)};
       test.config.accel.layernorm = isa::Placement::kPl;

@@ -86,7 +86,7 @@ TEST(Networks, PrunedShapesAreTheExecutorsBitForBit) {
   for (const Shape& shape : {Shape{3, 64, 4, 128, 16, ", \"selectors\": [2, 3]"},
                              Shape{2, 32, 2, 192, 8, ", \"selectors\": [2], \"activation\": \"silu\""}}) {
     const zoo::ModelSpec spec = spec_of(shape);
-    for (const Scorer scorer : {Scorer::kHeatvit, Scorer::kClsAttention, Scorer::kRandom}) {
+    for (const Scorer scorer : {Scorer::kHeatvit, Scorer::kClsAttention, Scorer::kEvit, Scorer::kRandom}) {
       std::vector<int> keep;
       for (size_t i = 0; i < spec.selectors.size(); ++i) keep.push_back(spec.patches() / (static_cast<int>(i) + 2));
       EXPECT_EQ(compare(spec, pruning_of(spec, scorer, keep), 11), "") << zoo::describe(spec);
@@ -125,9 +125,9 @@ TEST(Networks, WhateverStandsInFrontIsNeverPruned) {
   for (const char* front : kFronts) {
     zoo::ModelSpec spec = spec_of({3, 64, 4, 80, 10, front});
     spec.selectors = {2, 3};
-    for (const Scorer scorer : {Scorer::kHeatvit, Scorer::kClsAttention, Scorer::kRandom}) {
+    for (const Scorer scorer : {Scorer::kHeatvit, Scorer::kClsAttention, Scorer::kEvit, Scorer::kRandom}) {
       const network::Pruning pruning = pruning_of(spec, scorer, {40, 17});
-      if (scorer == Scorer::kClsAttention && !spec.class_token) {
+      if ((scorer == Scorer::kClsAttention || scorer == Scorer::kEvit) && !spec.class_token) {
         EXPECT_NE(compare(spec, pruning, ++seed).find("needs a class token"), std::string::npos) << front;
         continue;
       }

@@ -82,6 +82,36 @@ TEST(Executor, ClsAttentionAndAuxiliaryHeadMatchTheNaiveComputation) {
   expect_same(network::random_quant_model(kTinyAux, 6, false), pruning_of(network::Scorer::kClsAttention, {2}, {50}));
 }
 
+TEST(Executor, EvitMatchesTheNaiveComputation) {
+  const network::QuantModel model = network::random_quant_model(kTiny, 16, false);
+  const network::Pruning pruning = pruning_of(network::Scorer::kEvit, {1, 2, 3}, {140, 140, 31});
+  expect_same(model, pruning);
+  const IntegerResult result = IntegerExecutor(model, pruning).run(noise_image(5), 1);
+  EXPECT_EQ(result.tokens, (std::vector<int>{197, 142, 142}));  // fewer behind the attention of the block
+  // With as many kept as before, the second one drops one of the 140 patches or the fused token.
+  EXPECT_EQ(result.kept[1].size(), 140U);
+  expect_same(model, pruning_of(network::Scorer::kEvit, {2}, {0}));
+  expect_same(model, pruning_of(network::Scorer::kEvit, {1, 3}, {196, 196}));
+}
+
+TEST(Executor, EvitIsOfTheSameBlockAndLeavesTheWeightsAsTheyAre) {
+  const network::QuantModel model = network::random_quant_model(kTiny, 17, false);
+  const IntegerResult result =
+      IntegerExecutor(model, pruning_of(network::Scorer::kEvit, {1}, {100})).run(noise_image(6), 1, true);
+  const Checkpoint &in = checkpoint_of(result, "selector.1.in"), &out = checkpoint_of(result, "selector.1.out");
+  EXPECT_EQ(in.tokens, 197);
+  EXPECT_EQ(out.tokens, 102);
+  for (int c = 0; c < model.spec.dim; ++c) {
+    double sum = 0;
+    for (int patch = 0; patch < 196; ++patch) {
+      if (std::binary_search(result.kept[0].begin(), result.kept[0].end(), patch)) continue;
+      const auto row = static_cast<size_t>(patch + 1);
+      sum += out.scores[row] / 65535.0 / model.spec.heads * in.x[row * static_cast<size_t>(model.spec.dim) + c];
+    }
+    EXPECT_NEAR(out.x[101U * static_cast<size_t>(model.spec.dim) + c], sum, 0.5001) << c;
+  }
+}
+
 TEST(Executor, ConvolutionStemMatchesTheNaiveComputationAtTheCorners) {
   network::QuantModel model = network::random_quant_model(kTinyConv, 7, false);
   std::fill(model.position.begin(), model.position.end(), int16_t{0});
@@ -180,6 +210,7 @@ TEST(Executor, RefusesPruningThatTheModelCannotDo) {
   expect_input_error(bare, pruning_of(network::Scorer::kHeatvit, {2}, {100}), "0 token selectors");
   expect_input_error(bare, pruning_of(network::Scorer::kClsAttention, {1}, {100}), "block 1");
   expect_input_error(bare, pruning_of(network::Scorer::kClsAttention, {2}, {}), "threshold");
+  expect_input_error(bare, pruning_of(network::Scorer::kEvit, {1}, {}), "evit: has no threshold");
   expect_input_error(bare, pruning_of(network::Scorer::kRandom, {2, 2}, {100, 90}), "rise");
   expect_input_error(bare, pruning_of(network::Scorer::kRandom, {4}, {100}), "block 4");
   expect_input_error(bare, pruning_of(network::Scorer::kRandom, {0}, {100}), "block 0");

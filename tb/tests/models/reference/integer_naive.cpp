@@ -89,14 +89,17 @@ Row attend(const network::QuantModel& model, const network::QuantBlock& block, c
   return out;
 }
 
-void run_block(const network::QuantModel& model, const network::QuantBlock& block, Rows& x,
-               std::vector<double>& cls_scores) {
+void attend_all(const network::QuantModel& model, const network::QuantBlock& block, Rows& x,
+                std::vector<double>& cls_scores) {
   Rows qkv;
   for (const Row& row : x) qkv.push_back(linear(block.qkv, norm(block.norm1, row), limit8));
   cls_scores.assign(x.size(), 0);
   for (size_t t = 0; t < x.size(); ++t) {
     add(model, block.proj, attend(model, block, qkv, t, t == 0 ? &cls_scores : nullptr), x[t]);
   }
+}
+
+void run_mlp(const network::QuantModel& model, const network::QuantBlock& block, Rows& x) {
   for (Row& row : x) {
     add(model, block.fc2, linear(block.fc1, norm(block.norm2, row), gelu_to(block.gelu, model.delta1)), row);
   }
@@ -153,9 +156,11 @@ std::vector<double> learned_scores(const network::QuantModel& model, const netwo
   return scores;
 }
 
-// Drops, one at a time, the last of the lowest; then packs. patches: index of rows 1, 2, ...
+// Drops, one at a time, the last of the lowest; then packs. patches: index of rows 1, 2, ... With a divisor as EViT
+// does.
 void prune(Rows& x, const std::vector<double>& scores, std::vector<int>& patches,
-           const std::function<bool(double, size_t)>& done) {
+           const std::function<bool(double, size_t)>& done, double divisor = 0, int fused = 0) {
+  if (divisor != 0 && x.size() > patches.size() + 1) patches.push_back(fused);
   std::vector<bool> dropped(x.size(), false);
   size_t left = patches.size();
   while (left > 0) {
@@ -187,7 +192,8 @@ void prune(Rows& x, const std::vector<double>& scores, std::vector<int>& patches
   }
   Row package;
   for (size_t c = 0; c < sums.size(); ++c) {
-    package.push_back(limit16(std::round(total == 0 ? plain[c] / count : sums[c] / total)));
+    const double mean = divisor != 0 ? sums[c] / divisor : total == 0 ? plain[c] / count : sums[c] / total;
+    package.push_back(limit16(std::round(mean)));
   }
   if (count > 0) out.push_back(package);
   x = out;
@@ -245,7 +251,7 @@ Result run(const network::QuantModel& model, const network::Pruning& pruning, co
   std::vector<double> cls_scores;
   for (size_t b = 0; b < model.blocks.size(); ++b) {
     for (size_t s = 0; s < pruning.positions.size(); ++s) {
-      if (pruning.positions[s] != static_cast<int>(b) + 1) continue;
+      if (pruning.evit() || pruning.positions[s] != static_cast<int>(b) + 1) continue;
       const std::vector<double> scores = pruning.scorer == network::Scorer::kClsAttention
                                              ? cls_scores
                                              : learned_scores(model, model.selectors[s], x, patches.size());
@@ -254,7 +260,16 @@ Result run(const network::QuantModel& model, const network::Pruning& pruning, co
       });
       result.kept.push_back(patches);
     }
-    run_block(model, model.blocks[b], x, cls_scores);
+    const auto stage = std::find(pruning.positions.begin(), pruning.positions.end(), static_cast<int>(b) + 1);
+    attend_all(model, model.blocks[b], x, cls_scores);
+    if (pruning.evit() && stage != pruning.positions.end()) {
+      const auto s = static_cast<size_t>(stage - pruning.positions.begin());
+      prune(
+          x, cls_scores, patches, [&](double, size_t left) { return left <= static_cast<size_t>(pruning.keep[s]); },
+          65535.0 * model.spec.heads, 195 + static_cast<int>(s));
+      result.kept.push_back(patches);
+    }
+    run_mlp(model, model.blocks[b], x);
   }
   const auto to_logit = [](double q) { return limit(q, -2147483648.0, 2147483647.0); };
   result.logits = linear(model.head, norm(model.norm, x[0]), to_logit);

@@ -60,6 +60,15 @@ TEST(Package, ThereIsNoneWhereNothingWasDropped) {
   EXPECT_EQ(pack_tokens(x, {0, 0, 0}, {1, 2}).data, x.data);
 }
 
+TEST(Package, ADivisorStandsInPlaceOfTheSumOfTheWeights) {
+  const Matrix<int16_t> x = tokens_of({{1}, {10}, {-20}, {31}});
+  EXPECT_EQ(pack_tokens(x, {0, 65535, 32768, 65535}, {}, 1, 2 * 65535).data, (std::vector<int16_t>{1, 15}));  // 15.5-
+  EXPECT_EQ(pack_tokens(x, {9, 0, 0, 0}, {}, 1, 65535).data, (std::vector<int16_t>{1, 0}));
+  const Matrix<int16_t> most = tokens_of({{1}, {127}, {-128}});
+  EXPECT_EQ(pack_tokens(most, {0, 66000, 0}, {}, 1, 65535).data, (std::vector<int16_t>{1, 128}));
+  EXPECT_EQ(pack_tokens(most, {0, 66000, 0}, {}, 1, 65535, 8).data, (std::vector<int16_t>{1, 127}));
+}
+
 TEST(Package, WideScoresDoNotOverflow) {
   // CLS-attention scores of 12 heads, extreme tokens.
   Matrix<int16_t> x(197, 1);

@@ -168,6 +168,14 @@ TEST_F(Synthetic, TokensFollowThePruningOfEachScorer) {
   }
 }
 
+TEST_F(Synthetic, EvitDropsBehindTheAttentionAndRanksItsFusedToken) {
+  const preprocess::Image image = preprocess::synthetic_image(1);
+  const FloatResult result = FloatExecutor(tiny(), {network::Scorer::kEvit, {1, 4, 7}, {138, 98, 98}}).run(image, 7);
+  EXPECT_EQ(result.tokens, (std::vector<int>{197, 140, 140, 140, 100, 100, 100, 100, 100, 100, 100, 100}));
+  for (const std::vector<int>& kept : result.kept) EXPECT_TRUE(std::is_sorted(kept.begin(), kept.end()));
+  EXPECT_EQ(result.kept[2].size(), 98U);  // of 98 patches and tokens that were fused
+}
+
 TEST_F(Synthetic, ARunStoppedBeforeASelectorHasRunIt) {
   FloatOptions options;
   options.blocks = 3;

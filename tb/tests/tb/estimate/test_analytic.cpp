@@ -8,6 +8,7 @@
 
 #include "accel/isa/errors.h"
 #include "models/lower/program.h"
+#include "tb/config/config_files.h"
 #include "tb/config/draws.h"
 #include "tb/config/parameters.h"
 #include "tb/estimate/analytic.h"
@@ -153,6 +154,23 @@ TEST(Analytic, ShippedModelsAreWithinTwoPerCent) {
     const soc::SocConfig config;
     const double timed = timed_cycles(config, spec, {});
     EXPECT_NEAR(estimate(config, spec, {}).cycles / timed, 1.0, 0.02) << spec.name;
+  }
+}
+
+TEST(Analytic, EvitSelectsInsideABlock) {
+  for (const zoo::ModelSpec& spec : zoo::models()) {
+    network::Pruning pruning = pruned(spec, network::Scorer::kEvit, {});
+    for (size_t stage = 0; stage < pruning.positions.size(); ++stage)
+      pruning.keep.push_back(spec.patches() * (6 - static_cast<int>(stage)) / 8);
+    const soc::SocConfig plain, shipped = tb::resolve_config(std::string(spec.name), {}, {});
+    const AnalyticEstimate found = estimate(plain, spec, pruning);
+    EXPECT_NEAR(found.cycles / timed_cycles(plain, spec, pruning), 1.0, 0.02) << spec.name;
+    const double chained = estimate(shipped, spec, pruning).cycles;
+    EXPECT_NEAR(chained / timed_cycles(shipped, spec, pruning), 1.0, analytic_error().p95 / 100) << spec.name;
+    ASSERT_EQ(found.tokens.size(), static_cast<size_t>(spec.depth));
+    const auto first = static_cast<size_t>(pruning.positions.front());
+    EXPECT_EQ(found.tokens[first - 1], spec.max_tokens());  // the block that the first selector is in
+    EXPECT_EQ(found.tokens[first], spec.tokens_for(pruning.keep.front()));
   }
 }
 

@@ -69,6 +69,7 @@ TEST_F(Tables, HoldEveryTokenCountAndAgreeWithFullRuns) {
 TEST_F(Tables, AgreeWithFullRunsOfOtherModelsScorersAndHardware) {
   for (const std::vector<std::string>& more : std::vector<std::vector<std::string>>{
            {"--model", "deit-t", "--scorer", "cls-attention"},
+           {"--model", "deit-t", "--scorer", "evit"},
            {"--model", "lv-vit-s", "--scorer", "random"},
            {"--model", "deit-t", "--tile.m", "64", "--tile.k", "64", "--tile.n", "64", "--accel.layernorm", "pl"},
            {"--model", "deit-b", "--pl.clock_mhz", "300", "--axi.outstanding", "2"}}) {

@@ -93,7 +93,7 @@ TEST(HlsImage, ShippedConfigurationsAreBusyForWhatIsEstimated) {
 
 TEST(HlsImage, EveryScorerAndPlacement) {
   const zoo::ModelSpec spec = small_spec();
-  for (const Scorer scorer : {Scorer::kHeatvit, Scorer::kClsAttention, Scorer::kRandom})
+  for (const Scorer scorer : {Scorer::kHeatvit, Scorer::kClsAttention, Scorer::kEvit, Scorer::kRandom})
     for (const auto placement : {isa::Placement::kPl, isa::Placement::kCpu})
       for (const auto softmax : {isa::SoftmaxPlacement::kAuto, isa::SoftmaxPlacement::kSeparate}) {
         soc::SocConfig config;

@@ -192,8 +192,10 @@ TEST(Pruning, ContradictionsAreRefused) {
   const auto none = std::nullopt;
   EXPECT_THAT(error(true, "0,0,0", "heatvit", none, none), HasSubstr("needs --selector-weights"));
   EXPECT_THAT(error(true, none, "cls-attention", none, none), HasSubstr("no threshold"));
+  EXPECT_THAT(error(true, none, "evit", none, none), HasSubstr("--scorer evit: needs --prune-rates"));
   EXPECT_THAT(error(true, "0,0,0", "random", none, "random:1"), HasSubstr("no effect with --scorer random"));
-  EXPECT_THAT(error(true, "0,0,0", "best", none, none), HasSubstr("allowed: heatvit, cls-attention, random or none"));
+  EXPECT_THAT(error(true, "0,0,0", "best", none, none),
+              HasSubstr("allowed: heatvit, cls-attention, evit, random or none"));
   EXPECT_THAT(error(false, none, "heatvit", none, none), HasSubstr("--prune-rates or --token-trace"));
   EXPECT_THAT(error(false, "0,0,0", none, none, none, true), HasSubstr("contradicts --prune-rates"));
   EXPECT_THAT(error(false, "0,0,0", none, none, "random:1"), HasSubstr("no effect in timing mode"));

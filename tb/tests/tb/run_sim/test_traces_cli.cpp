@@ -78,6 +78,22 @@ TEST_F(TracesCli, ChoosingCostsWhatTheScorerCosts) {
   }
 }
 
+TEST_F(TracesCli, FusedTokensAreTakenBack) {
+  const std::string made = folder_.path("made.json");
+  const json run =
+      report(images({"--logits", "--scorer", "evit", "--prune-rates", "0.3,0.3,0.8", "--token-trace-out", made}));
+  const json again = report(images({"--logits", "--scorer", "evit", "--token-trace", made}));
+  for (const char* key : {"logits", "kept", "cycles"}) EXPECT_EQ(column(again, key), column(run, key)) << key;
+  const auto refused = [&](const json& kept, const std::string& scorer, const std::string& part) {
+    expect_refused(images({"--token-trace", trace(kept, {{5}, {5}, {5}}), "--scorer", scorer}), part);
+  };
+  report(images({"--token-trace", trace({{5}, {5, 64}, {64, 65}}, {{5}, {5}, {5}}), "--scorer", "evit"}));
+  refused({{64}, {5}, {5}}, "evit", "selector 1: '64' is no patch; allowed: 0 to 63");
+  refused({{5}, {65}, {5}}, "evit", "selector 2: '65' is no patch; allowed: 0 to 64");
+  refused({{5}, {5}, {64}}, "evit", "patch 64 is gone since an earlier selector");
+  refused({{5}, {64}, {5}}, "cls-attention", "'64' is no patch");
+}
+
 TEST_F(TracesCli, SelectorsStandWhereTheTraceSays) {
   const std::string path =
       folder_.file("where.json", R"({"selectors": [1, 6], "images": [{"file": "a.bmp", "kept": [[1, 2, 3], [3]]}]})");
