@@ -59,7 +59,7 @@ std::vector<std::string> words_of(const FieldPart& part) {
 
 class Assembler {
  public:
-  explicit Assembler(const std::string& file) : file_(file) {}
+  explicit Assembler(std::string file) : file_(std::move(file)) {}
 
   void take(const std::string& line, int number) {
     line_ = number;

@@ -15,7 +15,8 @@ struct Region {
   std::string name;
   uint32_t address = 0;
   uint32_t bytes = 0;
-  bool filled = false;  // with data, from the start on
+  bool filled = false;    // with data, from the start on
+  bool constant = false;  // weights, records and the like, whether the data are there or not: nothing writes it
 };
 
 struct Program {

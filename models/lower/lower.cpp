@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 #include "accel/isa/errors.h"
@@ -188,7 +189,7 @@ void Builder::linear(Command c, const std::string& name, const network::QuantLin
 
 Region Builder::place_residual(const std::string& name, const std::vector<int16_t>* values, uint64_t count) {
   const uint64_t bytes = count * static_cast<uint64_t>(residual_bytes());
-  if (values == nullptr) return map_.reserve(name, bytes);
+  if (values == nullptr) return map_.place(name, nullptr, bytes);
   if (residual_bytes() == 2) return map_.place(name, values->data(), bytes);
   std::vector<int8_t> narrow(values->begin(), values->end());
   return map_.place(name, narrow.data(), bytes);
@@ -262,6 +263,20 @@ void Builder::reserve_activations() {
   }
 }
 
+namespace {
+
+std::vector<uint32_t> words_of(const std::vector<Command>& commands) {
+  std::vector<uint32_t> words;
+  words.reserve(commands.size() * isa::kCommandWords);
+  for (const Command& c : commands) {
+    const isa::CommandWords encoded = isa::encode(c);
+    words.insert(words.end(), encoded.begin(), encoded.end());
+  }
+  return words;
+}
+
+}  // namespace
+
 Program Builder::build() {
   const auto images = static_cast<uint64_t>(hw_.batch);
   const uint64_t means = spec_.pooling == zoo::Pooling::kClassMean ? images : 0;
@@ -280,11 +295,7 @@ Program Builder::build() {
   end.wait_a = static_cast<isa::Dependency>(commands_.size());
   commands_.push_back(end);
 
-  std::vector<uint32_t> words;
-  for (const Command& c : commands_) {
-    const isa::CommandWords encoded = isa::encode(c);
-    words.insert(words.end(), encoded.begin(), encoded.end());
-  }
+  const std::vector<uint32_t> words = words_of(commands_);
   map_.fill(command_list_, words.data(), words.size() * 4);
   command_list_.bytes = static_cast<uint32_t>(words.size() * 4);
 
@@ -306,6 +317,22 @@ Program Builder::build() {
   p.regions = map_.take_regions();
   p.constants = map_.take_content();
   return p;
+}
+
+void replace_commands(Program& program, const std::vector<Command>& commands) {
+  const std::vector<uint32_t> words = words_of(commands);
+  const uint64_t bytes = words.size() * 4;
+  if (bytes > program.command_list.bytes) {
+    const uint64_t address = (uint64_t{program.memory_bytes} + 63) / 64 * 64;
+    if (address + bytes > isa::kChipBase) throw InputError("the command list does not fit behind the model's memory");
+    program.command_list.address = static_cast<uint32_t>(address);
+    program.memory_bytes = static_cast<uint32_t>(address + bytes);
+    program.constants.resize(address + bytes);
+    program.regions.push_back({"commands", program.command_list.address, static_cast<uint32_t>(bytes), true});
+  }
+  program.command_list.bytes = static_cast<uint32_t>(bytes);
+  std::memcpy(program.constants.data() + program.command_list.address, words.data(), bytes);
+  program.commands = commands;
 }
 
 void expect_single_images(const isa::AcceleratorConfig& hw, const std::string& who) {

@@ -24,8 +24,14 @@ Region MemoryMap::reserve_on_chip(const std::string& name, uint64_t bytes) {
   return regions_.back();
 }
 
+Region MemoryMap::reserve_constant(const std::string& name, uint64_t bytes) {
+  reserve(name, bytes);
+  regions_.back().constant = true;
+  return regions_.back();
+}
+
 Region MemoryMap::place(const std::string& name, const void* data, uint64_t bytes) {
-  Region region = reserve(name, bytes);
+  Region region = reserve_constant(name, bytes);
   if (with_data_) fill(region, data, bytes);
   return region;
 }
@@ -50,8 +56,8 @@ std::vector<T> packed(const int16_t* weights, int n, int k, int tile_n, int tile
 
 Region MemoryMap::place_packed(const std::string& name, const int16_t* weights, int element_bytes, int n, int k,
                                int tile_n, int tile_k) {
-  Region region =
-      reserve(name, static_cast<uint64_t>(n) * static_cast<uint64_t>(k) * static_cast<uint64_t>(element_bytes));
+  Region region = reserve_constant(
+      name, static_cast<uint64_t>(n) * static_cast<uint64_t>(k) * static_cast<uint64_t>(element_bytes));
   if (!with_data_) return region;
   if (element_bytes == 1)
     fill(region, packed<int8_t>(weights, n, k, tile_n, tile_k).data(), region.bytes);

@@ -40,6 +40,8 @@ class MemoryMap {
   std::vector<uint8_t> take_content() { return std::move(content_); }
 
  private:
+  Region reserve_constant(const std::string& name, uint64_t bytes);
+
   bool with_data_;
   uint64_t end_ = 0, chip_end_ = 0;
   std::vector<Region> regions_;

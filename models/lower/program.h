@@ -24,6 +24,10 @@ struct Program : isa::Program {
 Program lower(const zoo::ModelSpec& spec, const isa::AcceleratorConfig& hw, const network::Pruning& pruning,
               const network::QuantModel* model);
 
+/// The same network with somebody's own commands in place of those that were lowered; behind everything else in memory
+/// where they are more. Throws InputError where that is beyond 3 GiB. soc::check_list() says whether they can run.
+void replace_commands(Program& program, const std::vector<isa::Command>& commands);
+
 /// For what knows single images alone. Throws InputError ("WHO: is of single images ...") where accel.batch is not 1.
 void expect_single_images(const isa::AcceleratorConfig& hw, const std::string& who);
 

@@ -93,6 +93,7 @@ std::string header_text(const RunReport& report) {
           " (groups x inputs x outputs) at " + value("pl.clock_mhz") + " MHz, tiles " + value("tile.m") + " x " +
           value("tile.k") + " x " + value("tile.n") + " (m x k x n), " + value("numerics.bits") + "-bit";
   if (report.batched()) text += ", batches of " + value("accel.batch");
+  if (config.contains("program")) text += "\n  commands: " + value("program");
   if (!report.ranges().is_null()) text += "\n  activation ranges: " + report.ranges().at("text").get<std::string>();
   if (const auto saturation = saturation_of(report)) text += ", " + saturation_text(report, *saturation);
   text += "\n  pruning: ";

@@ -54,7 +54,10 @@ int disasm_command(const Arguments& arguments) {
     model = std::make_unique<network::QuantModel>(quant::prepare(prepare));
   }
   const lower::Program program = lower::lower(spec, config.accel, make_pruning(spec, pruning), model.get());
-  print(isa::disassemble(program.commands) + "\n# Memory: address, bytes, region\n" + lower::memory_map(program));
+  const std::string note =
+      model ? "" : "# Scales and epsilon are those of no weights: for timing mode; --weights has them\n";
+  print(note + isa::disassemble(program.commands) + "\n# Memory: address, bytes, region\n" +
+        lower::memory_map(program));
   return 0;
 }
 

@@ -53,7 +53,7 @@ constexpr const char* kOutputs[] = {"json",      "csv",   "token-trace-out", "ti
                                     "mem-trace", "out",   "ranges-out",      "html",     "svg",
                                     "markdown",  "output"};
 constexpr const char* kInputs[] = {"weights", "selector-weights", "config", "labels", "token-trace",
-                                   "image",   "device",           "trace"};
+                                   "image",   "device",           "trace",  "program"};
 
 }  // namespace
 

@@ -66,7 +66,7 @@ std::string identity_of(const RunOptions& options) {
   for (const Json& input : from.at("inputs")) files.push_back({input.at("what"), input.at("sha256")});
   Json config = options.resolved;
   for (const char* key :
-       {"jobs", "limit", "images", "image", "labels", "weights", "config", "token_trace", "calibrate"})
+       {"jobs", "limit", "images", "image", "labels", "weights", "config", "token_trace", "calibrate", "program"})
     config.erase(key);  // their contents count
   return Json({{"version", from.at("version")},
                {"commit", from.at("commit")},

@@ -15,6 +15,8 @@ Examples
                                                                    the network and the pictures of the project
   run_sim --model deit-t --weights W.safetensors --image a.jpg     classes, tokens and latency of a photograph
   run_sim --model deit-t --weights W.safetensors --images DIR --labels DIR/labels.csv --jobs 2 --json out.json
+  run_sim disasm --model deit-t > list.asm; run_sim --model deit-t --program list.asm
+                                                                   commands of your own, or changed ones
   run_sim --model deit-s --pe.to 40 --pl.clock_mhz 200             other hardware; `run_sim list` shows what there is
 
 Exit codes: 0 done; 1 internal error or a failed write; 2 something is wrong with the input, said in one line;
@@ -36,6 +38,9 @@ CommandLine run_command_line() {
         "who stays after each selector: a .json of patches, image by image (docs/python.md), or in timing mode how "
         "many: a "
         "CSV image,kept1,kept2,kept3, one run a line, see traces/"},
+       {"program", "FILE",
+        "a command list of your own in place of the network's: text as disasm prints it, or words as asm writes them; "
+        "refused where it could hang or leave the memory (docs/command-lists.md)"},
        {"mode", "NAME",
         "functional (numbers and cycles), timing (the same cycles without numbers) or analytic (closed forms, no "
         "simulation, a few per cent off), or float (the network in float32, no accelerator); default: functional when "

@@ -165,6 +165,7 @@ Json resolved_json(const CommandLine& line, const RunOptions& options) {
     std::replace(key.begin(), key.end(), '-', '_');
     json[key] = or_null(line.maybe(name));
   }
+  if (options.program) json["program"] = options.program->path;
   if (options.mode == soc::Mode::kFunctional && !line.has("weights")) json["weights"] = options.spec.weights;
   json["image_size"] = options.spec.image_size;
   json["classes"] = options.spec.classes;
@@ -346,6 +347,14 @@ void resolve_results(const CommandLine& line, RunOptions& options) {
   if (line.has("mem-trace")) throw InputError("--results: --mem-trace records a run that is simulated whole");
 }
 
+void resolve_program(const CommandLine& line, RunOptions& options) {
+  if (!line.has("program")) return;
+  if (options.analytic || options.in_float)
+    throw InputError("--program: only functional and timing mode run command lists; leave --mode out");
+  if (line.has("what-if")) throw InputError("--program: --what-if lowers the network for other hardware; leave it out");
+  options.program = read_program(line.text("program"));
+}
+
 void resolve_what_if(const CommandLine& line, RunOptions& options) {
   options.what_if = line.has("what-if");
   if (!options.what_if) return;
@@ -395,6 +404,7 @@ RunOptions resolve_run(const CommandLine& line, const Later& later) {
   if (line.has("jobs")) options.jobs = static_cast<int>(parse_integer("--jobs", line.text("jobs"), 1, 256));
   options.per_block = line.has("per-block");
   resolve_what_if(line, options);
+  resolve_program(line, options);
   options.skip_bad = line.has("skip-bad");
   options.json = line.maybe("json");
   options.csv = line.maybe("csv");

@@ -12,6 +12,7 @@
 #include "models/network/pruning.h"
 #include "models/quant/prepare.h"
 #include "models/reference/float_executor.h"
+#include "tb/config/program_file.h"
 #include "tb/run_sim/command_line.h"
 #include "tb/run_sim/image_check.h"
 #include "tb/run_sim/image_set.h"
@@ -41,6 +42,7 @@ struct RunOptions {
   bool what_if = false;  // simulate the neighbours of the design, too
   int what_if_jobs = 1;
   std::optional<std::string> json, csv, token_trace_out, timeline, mem_trace, roofline, logits_out, class_list;
+  std::optional<ProgramFile> program;       // in place of the command list that the network is lowered to
   std::optional<std::string> results;       // results as they get ready (result_file.h)
   Shard shard;                              // of the batches
   bool logits = false;                      // of every class, in the JSON report

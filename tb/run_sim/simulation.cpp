@@ -6,6 +6,7 @@
 #include <map>
 
 #include "accel/isa/errors.h"
+#include "accel/soc/list_check.h"
 #include "models/preprocess/image.h"
 #include "tb/estimate/analytic.h"
 #include "tb/estimate/bound.h"
@@ -33,6 +34,37 @@ nlohmann::ordered_json ranges_json(const RunOptions& options, const network::Cal
 /// Softmax gives multiples of 1/255: attention spread evenly over more tokens than this rounds to nothing.
 constexpr int kMostEvenAttention = 510;
 
+/// Somebody's own commands in place of those of the network.
+void take_list(lower::Program& program, const ProgramFile& file, const RunOptions& options) {
+  const auto refuse = [&file](size_t command, const std::string& what) {
+    throw InputError(file.where(command) + ": " + what);
+  };
+  const int batch = options.config.accel.batch;
+  if (program.hw.batch != batch)
+    throw InputError("--program: is for batches of " + std::to_string(batch) + "; of " +
+                     std::to_string(options.items.size()) + " images " +
+                     std::to_string(options.items.size() % static_cast<size_t>(batch)) + " are left");
+  lower::replace_commands(program, file.commands);
+  size_t stages = 0;
+  for (size_t i = 0; i < file.commands.size(); ++i) {
+    const isa::Command& c = file.commands[i];
+    if (c.block > options.spec.depth && c.block != isa::kHeadBlock)
+      refuse(i, "block=" + std::to_string(c.block) + ": " + options.spec.name + " has blocks 0.." +
+                    std::to_string(options.spec.depth) + " and head");
+    stages += c.opcode == isa::Opcode::kTokenSelect && c.image <= 1 ? 1 : 0;
+  }
+  if (const size_t asked = options.pruning.positions.size(); stages != asked)
+    throw InputError(file.path + ": has " + std::to_string(stages) + " selections of tokens, the options ask for " +
+                     std::to_string(asked) + "; give --prune-rates, --scorer and --selectors as for run_sim disasm");
+  try {
+    soc::check_list(options.config, program);
+  } catch (const soc::ListError& error) {
+    refuse(error.command, error.fault);
+  } catch (const InputError& error) {
+    throw InputError(file.path + ": " + error.what());
+  }
+}
+
 }  // namespace
 
 Programs::Programs(const RunOptions& options) : options_(options) {
@@ -53,8 +85,9 @@ const lower::Program& Programs::of(size_t images) {
   if (found != lists_.end()) return found->second;
   isa::AcceleratorConfig hardware = options_.config.accel;
   hardware.batch = static_cast<int>(images);
-  return lists_.emplace(images, lower::lower(options_.spec, hardware, options_.pruning, model_ ? &*model_ : nullptr))
-      .first->second;
+  lower::Program program = lower::lower(options_.spec, hardware, options_.pruning, model_ ? &*model_ : nullptr);
+  if (options_.program) take_list(program, *options_.program, options_);
+  return lists_.emplace(images, std::move(program)).first->second;
 }
 
 Batches::Batches(const RunOptions& options, Programs& programs)
@@ -112,6 +145,7 @@ Inputs inputs_of(const RunOptions& options) {
     inputs.files.emplace_back("selector_weights", options.prepare.selectors);
   if (!options.prepare.calibrate.empty()) inputs.files.emplace_back("calibrate", options.prepare.calibrate);
   if (options.class_list) inputs.files.emplace_back("class_list", *options.class_list);
+  if (options.program) inputs.files.emplace_back("program", options.program->path);
   for (const RunItem& item : options.items)
     if (!item.path.empty()) inputs.images.push_back(item.path);
   return inputs;
