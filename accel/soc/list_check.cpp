@@ -38,6 +38,8 @@ struct Matrix {
   int64_t rows_in_front = 0;  // at most, of the images before
 
   uint64_t first() const { return at.address; }
+  /// Where it begins while all images have all tokens.
+  uint64_t unpruned() const { return at.address + static_cast<uint64_t>(rows_in_front) * at.pitch; }
   uint64_t end() const {
     return at.address + (static_cast<uint64_t>(rows_in_front) + static_cast<uint64_t>(rows - 1)) * at.pitch +
            static_cast<uint64_t>(heads - 1) * at.head_stride + static_cast<uint64_t>(row_bytes);
@@ -49,7 +51,7 @@ class ListCheck {
   ListCheck(const SocConfig& config, const isa::Program& program)
       : config_(config), program_(program), hw_(program.hw), images_(program.hw.batch), most_(program.tokens) {}
 
-  void run() {
+  std::vector<ListNote> run() {
     const std::vector<Command>& commands = program_.commands;
     for (at_ = 0; at_ < commands.size(); ++at_) {
       const Command& c = commands[at_];
@@ -67,6 +69,7 @@ class ListCheck {
       selection(c);
       chain(c);
     }
+    return std::move(notes_);
   }
 
  private:
@@ -126,7 +129,18 @@ class ListCheck {
     return behind && c.image > 0 ? int64_t{c.image - 1} * most_ : 0;
   }
 
-  void reads(const Matrix& matrix) const {
+  /// Operand of the command at hand that waits for `wait`.
+  void reads(const Matrix& matrix, isa::Dependency wait) {
+    expect_within(matrix);
+    for (size_t i = written_.size(); i > 0 && written_[i - 1].command >= wait; --i) {
+      const Written& earlier = written_[i - 1];
+      if (earlier.first >= matrix.end() || matrix.unpruned() >= earlier.end) continue;
+      return notes_.push_back({at_, std::string("operand ") + matrix.name + " is what command " +
+                                        std::to_string(earlier.command) + " writes, which is not waited for"});
+    }
+  }
+
+  void expect_within(const Matrix& matrix) const {
     const bool chip = isa::on_chip(matrix.at.address);
     const uint64_t end = chip ? isa::kChipBase + (hw_.has_chip_memory() ? static_cast<uint64_t>(hw_.chip_bytes()) : 0)
                               : program_.memory_bytes;
@@ -134,8 +148,8 @@ class ListCheck {
                                      ", the memory " + (chip ? "on chip " : "") + "at " + std::to_string(end));
   }
 
-  void writes(const Matrix& matrix) const {
-    reads(matrix);
+  void writes(const Matrix& matrix) {
+    expect_within(matrix);
     const isa::Operand& at = matrix.at;
     const auto row = static_cast<uint64_t>(matrix.row_bytes);
     // The scoreboard finds the tile of an address by division.
@@ -153,13 +167,14 @@ class ListCheck {
     for (const isa::Region& region : program_.regions)
       require(!region.constant || !touches(region),
               std::string("operand ") + matrix.name + " overwrites the constants in " + region.name);
+    written_.push_back({at_, matrix.unpruned(), matrix.end()});
   }
 
   /// Channel or norm records: constants, and channel records' shifts are shifts.
   void records(const Command& c, bool of_channels) const {
     const isa::Operand at{c.records, 8, 0};
     const Matrix matrix{"records", at, 1, n_, 8};
-    reads(matrix);
+    expect_within(matrix);
     require(!isa::on_chip(c.records), "records lie in DDR");
     const auto within = [&](const isa::Region& region) {
       return region.constant && region.address <= matrix.first() &&
@@ -178,7 +193,7 @@ class ListCheck {
 
   // Products.
 
-  void gemm(const Command& c) const {
+  void gemm(const Command& c) {
     const bool wide = hw_.numerics_bits == 16;
     require(wide ? one_of(c.a_type, {Element::kInt16, Element::kUint16})
                  : one_of(c.a_type, {Element::kInt8, Element::kUint8}),
@@ -226,30 +241,30 @@ class ListCheck {
     if (c.keep_cls_scores) at_most(n_, tokens(c), "n");
   }
 
-  void operands(const Command& c, int64_t a, int64_t b, int64_t out) const {
+  void operands(const Command& c, int64_t a, int64_t b, int64_t out) {
     const int64_t heads = c.heads;
     const auto matrix = [&](const char* name, const isa::Operand& at, int64_t rows, int64_t row_bytes, bool behind) {
       return Matrix{name, at, heads, rows, row_bytes, rows_in_front(c, behind)};
     };
     if (c.conv.size == 0) {
-      reads(matrix("a", c.a, m_, k_ * a, c.a_behind));
+      reads(matrix("a", c.a, m_, k_ * a, c.a_behind), c.wait_a);
     } else {
       const int64_t line = int64_t{c.conv.size} * c.conv.channels * a;
       const isa::Operand image{c.a.address, static_cast<uint32_t>(line), c.a.head_stride};
       const isa::Operand moved{c.a.address, c.a.pitch, c.a.head_stride};
-      reads(matrix("a", image, c.conv.size, line, false));
+      reads(matrix("a", image, c.conv.size, line, false), c.wait_a);
       require(!c.a_behind || moved.pitch == 0, "the image of a convolution is behind no rows");
     }
     switch (c.layout_b) {
       case LayoutB::kPacked: {
         const isa::Operand dense{c.b.address, c.b.pitch, 0};
-        reads({"b", dense, 1, 1, n_ * k_ * b, rows_in_front(c, c.b_behind)});
+        reads({"b", dense, 1, 1, n_ * k_ * b, rows_in_front(c, c.b_behind)}, c.wait_b);
         break;
       }
-      case LayoutB::kRowsN: reads(matrix("b", c.b, n_, k_ * b, c.b_behind)); break;
-      case LayoutB::kRowsK: reads(matrix("b", c.b, k_, n_ * b, c.b_behind)); break;
+      case LayoutB::kRowsN: reads(matrix("b", c.b, n_, k_ * b, c.b_behind), c.wait_b); break;
+      case LayoutB::kRowsK: reads(matrix("b", c.b, k_, n_ * b, c.b_behind), c.wait_b); break;
     }
-    if (c.residual) reads(matrix("r", c.r, m_, n_ * out, false));
+    if (c.residual) reads(matrix("r", c.r, m_, n_ * out, false), c.wait_a);
     writes(matrix("c", c.c, m_, n_ * out, c.c_behind));
   }
 
@@ -281,7 +296,7 @@ class ListCheck {
 
   // Vector operations.
 
-  void chunks(const Command& c) const {
+  void chunks(const Command& c) {
     const modules::Operation& operation = modules::operation_of(c);
     types(c);
     const int64_t front_rows = tokens(c);
@@ -333,8 +348,9 @@ class ListCheck {
                     (block.columns ? n_ : 1) * value(block, type),
                     rows_in_front(c, behind)};
     };
-    if (!c.follows) reads(matrix("a", c.a, operation.a, c.a_type, c.a_behind));
-    if (operation.r.rows != modules::Block::Rows::kNone) reads(matrix("r", c.r, operation.r, c.c_type, false));
+    if (!c.follows) reads(matrix("a", c.a, operation.a, c.a_type, c.a_behind), c.wait_a);
+    if (operation.r.rows != modules::Block::Rows::kNone)
+      reads(matrix("r", c.r, operation.r, c.c_type, false), c.wait_a);
     if (operation.c.rows != modules::Block::Rows::kNone) writes(matrix("c", c.c, operation.c, c.c_type, c.c_behind));
   }
 
@@ -342,7 +358,7 @@ class ListCheck {
     return std::find(opcodes.begin(), opcodes.end(), c.opcode) != opcodes.end();
   }
 
-  void of_one_image(const Command& c) const {
+  void of_one_image(const Command& c) {
     require(images_ == 1 || c.image != 0, "is of one image of the batch: image=1 or another");
     if (!front_known_) front_ = c.front, front_known_ = true;
     require(c.front == front_,
@@ -512,21 +528,28 @@ class ListCheck {
   const isa::AcceleratorConfig& hw_;
   const int images_;
   const int64_t most_;  // tokens of an image
+  struct Written {
+    size_t command;
+    uint64_t first, end;
+  };
+  std::vector<Written> written_;  // by the commands so far
+  std::vector<ListNote> notes_;
   size_t at_ = 0;
   int64_t m_ = 0, n_ = 0, k_ = 0;  // of the command, with all tokens
   int64_t steps_ = 0;
   int stage_ = 0;  // selections and packings since the last stage was through
-  mutable int front_ = 0;
-  mutable bool front_known_ = false;
+  int front_ = 0;
+  bool front_known_ = false;
   std::vector<size_t> chain_;
   int64_t chain_steps_ = 0;
 };
 
 }  // namespace
 
-void check_list(const SocConfig& config, const isa::Program& program) {
-  ListCheck(config, program).run();
+std::vector<ListNote> check_list(const SocConfig& config, const isa::Program& program) {
+  std::vector<ListNote> notes = ListCheck(config, program).run();
   expect_units(config, program);
+  return notes;
 }
 
 }  // namespace heatvit::soc

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <string>
+#include <vector>
 
 #include "accel/isa/errors.h"
 #include "accel/isa/program.h"
@@ -20,6 +21,12 @@ struct ListError : InputError {
   std::string fault;
 };
 
+/// What a list may do and hardly means.
+struct ListNote {
+  size_t command;
+  std::string text;
+};
+
 /// Throws ListError, or where it is of no single command InputError, where `program.commands` could wait for ever (a
 /// dependency that does not come before, a chain whose member waits for rows that it holds back itself), ask for more
 /// than a buffer or a unit holds, read outside of the memory, write outside of it or onto constants and commands, or
@@ -27,7 +34,8 @@ struct ListError : InputError {
 /// largest; chains with any number.
 ///
 /// A pure function of configuration, list, memory map and, with data, constants. What a list computes is its own
-/// affair: with a wait left out it may read what is not written yet, as the hardware would.
-void check_list(const SocConfig& config, const isa::Program& program);
+/// affair. Notes: commands that read what an earlier one writes without waiting for it. They find what is there at the
+/// time, as they would in hardware.
+std::vector<ListNote> check_list(const SocConfig& config, const isa::Program& program);
 
 }  // namespace heatvit::soc

@@ -57,7 +57,10 @@ void take_list(lower::Program& program, const ProgramFile& file, const RunOption
     throw InputError(file.path + ": has " + std::to_string(stages) + " selections of tokens, the options ask for " +
                      std::to_string(asked) + "; give --prune-rates, --scorer and --selectors as for run_sim disasm");
   try {
-    soc::check_list(options.config, program);
+    const std::vector<soc::ListNote> notes = soc::check_list(options.config, program);
+    if (!notes.empty())
+      spdlog::warn("{}: {}; its numbers are what the timing makes of it{}", file.where(notes[0].command), notes[0].text,
+                   notes.size() == 1 ? "" : ", and " + std::to_string(notes.size() - 1) + " more like it");
   } catch (const soc::ListError& error) {
     refuse(error.command, error.fault);
   } catch (const InputError& error) {

@@ -24,6 +24,7 @@ using isa::Op;
 using isa::Opcode;
 using soc::SocConfig;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 /// A network on some hardware.
 struct Case {
@@ -77,6 +78,8 @@ std::vector<Case> make_cases() {
                             {network::Scorer::kClsAttention, {2, 3}, {90, 40}}));
   cases.push_back(
       make_case("wide", small_spec(), plain(1, 16, isa::Placement::kPl), {network::Scorer::kRandom, {2}, {70}}));
+  cases.push_back(
+      make_case("evit", small_spec(), plain(1, 8, isa::Placement::kPl), {network::Scorer::kEvit, {1, 2}, {90, 40}}));
   cases.push_back(make_case("stem", stem, plain(2, 8, isa::Placement::kPl), {}));
   return cases;
 }
@@ -126,10 +129,12 @@ long number(const char* name, long otherwise) {
 }
 
 TEST(CommandLists, OfTheLoweringAreTaken) {
-  for (const Case& c : cases()) EXPECT_EQ(refusal(c, c.program().commands), "") << c.name;
+  for (const Case& c : cases())
+    for (const soc::ListNote& note : soc::check_list(c.config, c.program()))
+      ADD_FAILURE() << c.name << " " << note.command << ": " << note.text;
   for (const char* model : {"deit-micro", "deit-t", "deit-s", "deit-b", "lv-vit-s", "lv-vit-m"})
     for (const network::Scorer scorer :
-         {network::Scorer::kNone, network::Scorer::kHeatvit, network::Scorer::kClsAttention})
+         {network::Scorer::kNone, network::Scorer::kHeatvit, network::Scorer::kClsAttention, network::Scorer::kEvit})
       for (const int batch : {1, 4}) {
         const zoo::ModelSpec& spec = zoo::find(model);
         SocConfig config = tb::resolve_design(spec, {}, {}, {}).config;
@@ -139,7 +144,7 @@ TEST(CommandLists, OfTheLoweringAreTaken) {
         pruning.scorer = scorer;
         if (scorer != network::Scorer::kNone) pruning.positions = spec.selectors;
         const lower::Program program = lower::lower(spec, config.accel, pruning, nullptr);
-        EXPECT_NO_THROW(soc::check_list(config, program)) << model << " " << batch;
+        EXPECT_TRUE(soc::check_list(config, program).empty()) << model << " " << batch;
       }
 }
 
@@ -251,6 +256,22 @@ TEST(CommandLists, WhatCannotRunIsToldByKind) {
   };
   for (const auto& [op, change, message] : kinds)
     EXPECT_THAT(refusal_after(c, op, change), HasSubstr(message)) << message;
+}
+
+TEST(CommandLists, AWaitLeftOutIsNotedAndRuns) {
+  const Case& c = cases()[1];
+  lower::Program program = c.program();
+  const size_t qkv = index_of(program.commands, Op::kQkv);
+  std::vector<Command> commands = program.commands;
+  commands[qkv].wait_a = 0;
+  lower::replace_commands(program, commands);
+  const std::vector<soc::ListNote> notes = soc::check_list(c.config, program);
+  ASSERT_EQ(notes.size(), 1U);
+  EXPECT_EQ(notes[0].command, qkv);
+  EXPECT_THAT(notes[0].text, HasSubstr("operand a is what command " + std::to_string(qkv - 1) + " writes"));
+  const std::string early = run(c, program, soc::Mode::kFunctional, 60);
+  EXPECT_THAT(early, Not(HasSubstr("exception")));
+  EXPECT_NE(early, run(c, c.program(), soc::Mode::kFunctional, 60));
 }
 
 TEST(CommandLists, ChainsThatWaitForThemselvesAreRefused) {

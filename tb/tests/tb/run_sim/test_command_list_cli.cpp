@@ -111,6 +111,9 @@ TEST_F(CommandListCli, WhatCouldHangOrLeaveTheMemoryIsRefusedInALine) {
   refused("END ", "COPY m=1 n=1 c=0x100000/1 ", "must end with END");
   refused("block=1 op=qkv", "block=9 op=qkv", "block=9: deit-micro has blocks 0..6 and head");
   refused("block=1 op=qkv m=T", "block=1 op=qkv m=30000", "memory");
+  const Outcome early = run_sim({"--model", "deit-micro", "--program", changed(" wait_a=b1.norm1", "")});
+  EXPECT_EQ(early.code, 0) << early.err;
+  EXPECT_THAT(early.err, HasSubstr("changed.asm:5: operand a is what command 2 writes, which is not waited for"));
   expect_refused({"--model", "deit-micro", "--program", folder_.path("none.asm")}, "none.asm");
   const std::string list = folder_.file("list.asm", disassembled("deit-micro"));
   expect_refused({"--model", "deit-micro", "--program", list, "--mode", "analytic"},
