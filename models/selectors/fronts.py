@@ -4,12 +4,12 @@
 Each point of the trained selectors (an operating point of the file, or their keep logits shifted by a constant) is run by run_sim
 on the given images, then CLS attention, EViT and random choice with the same mean tokens after each selector, and CLS attention
 and EViT with as many tokens as they may keep in the same latency; with --matched instead CLS attention, EViT and random choice at
-the same number of products and at the same latency. The tuned backbone of a selector file is the trained selectors' alone: the
-others have the weights as they are. Token merging (ToMe) runs in PyTorch, in float; its
+the same number of products and at the same latency. The tuned backbone of a selector file is the trained selectors' alone, and the
+others have the weights as they are; with --tuned they are run with that backbone, too. Token merging (ToMe) runs in PyTorch, in float; its
 latency is that of the latency table's blocks at its token counts, without the cost of matching, which no unit of the
 hardware could do: a lower bound. With --package the trained selectors are run in PyTorch with and without package token.
 
-Writes fronts.json and fronts.svg, and prints 95 % intervals and McNemar's exact test.
+Writes fronts.json, fronts.md (a table) and fronts.svg, and prints 95 % intervals and McNemar's exact test.
 """
 
 import json
@@ -23,6 +23,7 @@ from heatvit import runtime  # noqa: E402  (before torch)
 
 EQUAL = {"gmacs": ", equal products", "latency_ms": ", equal latency"}
 RANKED = ("cls-attention", "evit")
+TUNED = ", tuned backbone"
 
 EPILOG = """example:
   fronts.py --weights deit_tiny_patch16_224.safetensors --selectors run1/selectors.safetensors \\
@@ -40,6 +41,7 @@ def parse_arguments(arguments):
     add("--shifts", default="", help="instead of points: of the keep logits, a point each, e.g. -0.3,0,0.3")
     add("--seeds", type=int, default=5, help="of the random choice (default %(default)s)")
     add("--matched", action="store_true", help="the others at equal products and at equal latency only, not at equal tokens")
+    add("--tuned", action="store_true", help="the others also with the tuned backbone of the selectors' file")
     add("--merged", default="4,8,10,13", help="tokens merged in each block, a point each (default %(default)s)")
     add("--package", action="store_true", help="also with and without package token, in PyTorch")
     add("--out", required=True, help="folder for the results")
@@ -156,12 +158,16 @@ def trained_and_matched(simulator, options, patches):
         points.append(trained)
         rates = [*places, "--prune-rates", ",".join(f"{1 - count / patches:.6f}" for count in trained["kept"])]
         matched = getattr(options, "matched", False)
-        for scorer in () if matched else RANKED:
-            points.append(point_of(scorer, simulator.run(*rates, "--scorer", scorer), point=name))
-        for scorer in (*RANKED, "random") if matched else RANKED:
-            for what in EQUAL if matched else ("latency_ms",):
-                equal = at_equal(what, simulator, places, trained, patches, scorer)
-                points.append(point_of(scorer + EQUAL[what], simulator.run(*equal), point=name))
+        of_backbone = {"": simulator}
+        if getattr(options, "tuned", False):
+            of_backbone[TUNED] = simulator.with_backbone_of(selectors)
+        for backbone, runner in of_backbone.items():
+            for scorer in () if matched else RANKED:
+                points.append(point_of(scorer + backbone, runner.run(*rates, "--scorer", scorer), point=name))
+            for scorer in (*RANKED, "random") if matched else RANKED:
+                for what in EQUAL if matched else ("latency_ms",):
+                    equal = at_equal(what, runner, places, trained, patches, scorer)
+                    points.append(point_of(scorer + backbone + EQUAL[what], runner.run(*equal), point=name))
         for seed in () if matched else range(1, options.seeds + 1):
             report = simulator.run(*rates, "--scorer", "random", "--seed", str(seed))
             points.append(point_of("random", report, point=name, seed=seed))
@@ -202,6 +208,26 @@ def text_of(points):
             line += "; heatvit" + compared(trained, point["right"])
         lines.append(line)
     return "\n".join(lines)
+
+
+def markdown(points):
+    """The same as a table: what is compared with is the trained selectors of the same point, and for them unpruned."""
+    lines, base, trained = ["| | | top-1 (95 %) | GMAC | fewer | latency, ms | compared with; only it right, only this right (p) |",
+                            "|---|---|---|---|---|---|---|"], points[0], None
+    for point in points:
+        if "right" not in point:  # in float
+            continue
+        low, high = interval(point["right"])
+        trained = point["right"] if point["method"] == "heatvit" else trained
+        other = None if point is base else base["right"] if point["method"] == "heatvit" else trained
+        cells = [f"@{point['point']}" if "point" in point else "", point["method"],
+                 f"{100 * point['top1']:.1f} % ({100 * low:.1f} to {100 * high:.1f})", f"{point['gmacs']:.3f}",
+                 f"{100 * (1 - point['gmacs'] / base['gmacs']):.1f} %", f"{point['latency_ms']:.3f}", ""]
+        if other is not None:
+            (share, half), (better, worse, chance) = difference(other, point["right"]), mcnemar(other, point["right"])
+            cells[-1] = f"{100 * share:+.1f} ± {100 * half:.1f}; {better}, {worse} ({chance:.3f})"
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
 
 
 def compared(first, second):
@@ -250,7 +276,8 @@ def drawing(points):
     from heatvit import plot
 
     series = []
-    for method in ("heatvit", *RANKED, "random", "token merging, float", "unpruned"):
+    others = [scorer + backbone for backbone in ("", TUNED) for scorer in (*RANKED, "random")]
+    for method in ("heatvit", *others, "token merging, float", "unpruned"):
         chosen = [(p["latency_ms"], 100 * p["top1"]) for p in points if p["method"].split(", equal")[0] == method]
         series += [(method, chosen, method not in ("random", "unpruned"))] if chosen else []
     return plot.svg(series, "simulated latency, ms (mean of the images)", "top-1, %")
@@ -270,6 +297,7 @@ def measure(options):
     document = {"images": len(simulator.items), "options": vars(options), "points": points}
     tensors.write_text(os.path.join(options.out, "fronts.json"), json.dumps(document, indent=1) + "\n")
     tensors.write_text(os.path.join(options.out, "fronts.svg"), drawing(points))
+    tensors.write_text(os.path.join(options.out, "fronts.md"), markdown(points))
 
 
 def main(arguments=None):

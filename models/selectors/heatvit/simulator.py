@@ -1,5 +1,6 @@
 """run_sim on a set of images."""
 
+import copy
 import csv
 import json
 import os
@@ -30,6 +31,15 @@ class Simulator:
             os.symlink(os.path.abspath(path), os.path.join(self.images, os.path.basename(path)))
         self.command = [program, "--model", model, "--weights", weights, "--images", self.images, "--jobs", str(jobs), "--quiet"]
         self.command += ["--labels", labels] if labels else []
+
+    def with_backbone_of(self, selectors):
+        """Another one of the same images, whose backbone is the selector file's tuned one."""
+        tuned, where = copy.copy(self), self.command.index("--weights") + 1
+        tuned.command = list(self.command)
+        tuned.command[where] = os.path.join(self.folder, "tuned.safetensors")
+        subprocess.run([self.command[0], "quantize", *self.command[1 : where + 1], "--selector-weights", selectors,
+                        "--out", tuned.command[where]], check=True, stdout=subprocess.DEVNULL)
+        return tuned
 
     def run(self, *arguments):
         """The JSON report."""

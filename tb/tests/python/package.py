@@ -81,6 +81,22 @@ class Runs(unittest.TestCase):
         self.assertEqual(result.cycles.tolist(), [image["cycles"] for image in report["images"]])
         self.assertEqual(result.kept_counts.tolist(), [image["kept_counts"] for image in report["images"]])
 
+    def test_evit(self):
+        report, logits = program("--model", "deit-micro", "--prune-rates", "0.3,0.3,0.8", "--scorer", "evit", *IMAGES)
+        with heatvit.Simulator("deit-micro", prune_rates=[.3, .3, .8], scorer="evit") as sim:
+            result = sim.run(PICTURES)
+        self.assertTrue((result.logits == logits).all())
+        self.assertEqual(result.cycles.tolist(), [image["cycles"] for image in report["images"]])
+        with heatvit.Simulator("deit-micro", scorer="evit") as sim:  # replayed: fused tokens are numbered behind the patches
+            again = sim.run(PICTURES, kept=result.kept)
+            self.assertTrue((again.logits == logits).all())
+            asked = []
+            sim.run(PICTURES[:1], decide=lambda question: asked.append(question) or question.patches[:20])
+        self.assertEqual([q.patches[-1] for q in asked], [63, 64, 65])
+        for question in asked:
+            self.assertEqual(question.tokens.shape[0], len(question.patches))
+            self.assertGreater(question.scores.sum(), 0)
+
     @unittest.skipUnless(has("PIL"), "needs python3-pil")
     def test_arrays_are_as_good_as_files(self):
         from PIL import Image

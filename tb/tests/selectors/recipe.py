@@ -63,8 +63,8 @@ with tempfile.TemporaryDirectory(dir=folder) as scratch:
                 "--seeds", "1", "--out", scratch + "/fronts")
     assert "equal latency" in said and "rank correlation" in said, said
     said = call("fronts.py", *network, *simulator, *labelled, "--selectors", out + "/calibrated.safetensors", "--points", "20",
-                "--matched", "--out", scratch + "/matched")
-    for method in ("cls-attention", "evit", "random"):
+                "--matched", "--tuned", "--out", scratch + "/matched")
+    for method in ("cls-attention", "evit", "random", "evit, tuned backbone"):
         assert f"{method}, equal products" in said and f"{method}, equal latency" in said, said
     latency = unpruned["latency_ms"]["mean"]
     call("set_latency.py", *network, *simulator, "--selectors", out + "/calibrated.safetensors", "--limit", "20", "--target-ms",

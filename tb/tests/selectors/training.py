@@ -305,6 +305,10 @@ def folds_are_put_together():
     assert trained["right"] == "1100" and trained["top1"] == 0.5 and trained["kept"] == [7.5] and trained["point"] == "35"
     assert abs(trained["rank_correlation_margin_kept"] + 1) < 1e-9  # the harder, the more
     assert "50.0 % (" in fronts.text_of(whole) and "of 4," in fronts.text_of(whole)
+    whole = [{**point, "top1": 0.5} for point in whole]
+    table = fronts.markdown([*whole, {**whole[1], "method": "evit"}, {"method": "token merging, float", "top1": 1.0}])
+    assert "| @35 | evit | 50.0 % (15.0 to 85.0) | 1.000 | 0.0 % | 2.000 | +0.0 ± 0.0; 0, 0 (1.000) |" in table, table
+    assert table.count("\n") == 5, table
 
 
 with tempfile.TemporaryDirectory() as scratch:
