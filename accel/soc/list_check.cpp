@@ -136,7 +136,8 @@ class ListCheck {
       const Written& earlier = written_[i - 1];
       if (earlier.first >= matrix.end() || matrix.unpruned() >= earlier.end) continue;
       return notes_.push_back({at_, std::string("operand ") + matrix.name + " is what command " +
-                                        std::to_string(earlier.command) + " writes, which is not waited for"});
+                                        std::to_string(earlier.command) +
+                                        " writes, which is not waited for: it is taken as it is then"});
     }
   }
 
@@ -219,6 +220,9 @@ class ListCheck {
       require(!c.panel || n_ <= c.tile_n, "a panel with records takes one tile of columns");
       records(c, true);
     }
+    if (program_.with_data && c.records == 0 && c.immediate.multiplier == 0)
+      notes_.push_back(
+          {at_, "scale is 0, so every result is: functional mode wants the list of run_sim disasm --weights"});
     activation(c, out_n);
     operands(c, a, b, out);
   }

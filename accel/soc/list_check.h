@@ -34,8 +34,8 @@ struct ListNote {
 /// largest; chains with any number.
 ///
 /// A pure function of configuration, list, memory map and, with data, constants. What a list computes is its own
-/// affair. Notes: commands that read what an earlier one writes without waiting for it. They find what is there at the
-/// time, as they would in hardware.
+/// affair. Notes: commands that read what an earlier one writes without waiting for it, and find what is there at the
+/// time, as they would in hardware; with data, products that are scaled by 0, as in lists that were lowered without.
 std::vector<ListNote> check_list(const SocConfig& config, const isa::Program& program);
 
 }  // namespace heatvit::soc

@@ -59,8 +59,9 @@ void take_list(lower::Program& program, const ProgramFile& file, const RunOption
   try {
     const std::vector<soc::ListNote> notes = soc::check_list(options.config, program);
     if (!notes.empty())
-      spdlog::warn("{}: {}; its numbers are what the timing makes of it{}", file.where(notes[0].command), notes[0].text,
-                   notes.size() == 1 ? "" : ", and " + std::to_string(notes.size() - 1) + " more like it");
+      spdlog::warn(
+          "{}: {}{}", file.where(notes[0].command), notes[0].text,
+          notes.size() == 1 ? "" : "; and " + std::to_string(notes.size() - 1) + " more warnings of this list");
   } catch (const soc::ListError& error) {
     refuse(error.command, error.fault);
   } catch (const InputError& error) {

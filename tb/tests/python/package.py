@@ -97,6 +97,20 @@ class Runs(unittest.TestCase):
             self.assertEqual(question.tokens.shape[0], len(question.patches))
             self.assertGreater(question.scores.sum(), 0)
 
+    def test_own_command_lists(self):
+        text = subprocess.run([RUN_SIM, "disasm", "--model", "deit-micro"], check=True, capture_output=True, text=True).stdout
+        with tempfile.TemporaryDirectory() as folder:
+            for name, old, new in (("same", "", ""), ("tiles", "n=288 tile=22x", "n=288 tile=7x"),
+                                   ("hangs", "wait_a=b0.cls", "wait_a=b1.qkv")):
+                path = os.path.join(folder, name + ".asm")
+                pathlib.Path(path).write_text(text.replace(old, new, 1))
+                if name == "hangs":
+                    with self.assertRaisesRegex(heatvit.InputError, "hangs.asm:4: wait_a waits for command 3"):
+                        heatvit.latency("deit-micro", program=path)
+                    continue
+                report, _ = program("--model", "deit-micro", "--program", path)
+                self.assertEqual(heatvit.latency("deit-micro", program=path), report["images"][0]["latency_ms"])
+
     @unittest.skipUnless(has("PIL"), "needs python3-pil")
     def test_arrays_are_as_good_as_files(self):
         from PIL import Image

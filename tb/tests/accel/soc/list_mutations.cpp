@@ -81,7 +81,7 @@ std::string difference(const std::vector<Command>& before, const std::vector<Com
   std::string text;
   const auto same = [&](size_t i, size_t j) { return isa::encode(before[i]) == isa::encode(after[j]); };
   const auto line = [](const std::vector<Command>& commands, size_t& at) {
-    const std::string words = isa::disassemble(commands[at], static_cast<int>(at));
+    std::string words = isa::disassemble(commands[at], static_cast<int>(at));
     ++at;
     return words;
   };

@@ -15,13 +15,13 @@ using ::testing::HasSubstr;
 
 class CommandListCli : public ::testing::Test {
  protected:
-  std::string disassembled(const std::string& model) { return run_sim({"disasm", "--model", model}).out; }
+  static std::string disassembled(const std::string& model) { return run_sim({"disasm", "--model", model}).out; }
 
   static std::string project_file(const std::string& path) {
     return std::string(std::getenv("HEATVIT_HOME")) + "/" + path;
   }
 
-  void expect_refused(const std::vector<std::string>& arguments, const std::string& message) {
+  static void expect_refused(const std::vector<std::string>& arguments, const std::string& message) {
     const Outcome outcome = run_sim(arguments);
     EXPECT_EQ(outcome.code, 2) << outcome.err;
     EXPECT_THAT(outcome.err, HasSubstr(message));
@@ -46,7 +46,7 @@ class CommandListCli : public ::testing::Test {
     return folder_.file("changed.asm", text.replace(at, from.size(), to));
   }
 
-  const TemporaryFolder folder_;
+  TemporaryFolder folder_;
 };
 
 TEST_F(CommandListCli, TextAndWordsAreEachOther) {
@@ -114,6 +114,10 @@ TEST_F(CommandListCli, WhatCouldHangOrLeaveTheMemoryIsRefusedInALine) {
   const Outcome early = run_sim({"--model", "deit-micro", "--program", changed(" wait_a=b1.norm1", "")});
   EXPECT_EQ(early.code, 0) << early.err;
   EXPECT_THAT(early.err, HasSubstr("changed.asm:5: operand a is what command 2 writes, which is not waited for"));
+  const Outcome unscaled = run_sim({"--model", "deit-micro", "--scorer", "none", "--program", changed("END", "END"),
+                                    "--image", project_file("models/zoo/micro/images/000_circle_filled.jpg")});
+  EXPECT_EQ(unscaled.code, 0) << unscaled.err;
+  EXPECT_THAT(unscaled.err, HasSubstr("changed.asm:6: scale is 0, so every result is: functional mode wants"));
   expect_refused({"--model", "deit-micro", "--program", folder_.path("none.asm")}, "none.asm");
   const std::string list = folder_.file("list.asm", disassembled("deit-micro"));
   expect_refused({"--model", "deit-micro", "--program", list, "--mode", "analytic"},
