@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Campaigns against the program: what people and accidents do to it, at random, and what must hold whatever they do.
 
-usage: campaign.py RUN_SIM [options] [files] [kills] [relations]     (default: all four)
+usage: campaign.py RUN_SIM [options] [files] [kills] [relations] [pages]     (default: all but pages)
                    [--count N] [--seed N] [--seconds S] [--jobs N] [--keep DIR]
 
 options    settings at and beyond the edges of the parameter table, for subcommands and modes: exit code 0 or 2, one line
@@ -10,6 +10,8 @@ files      files of every kind that the program reads, with bytes changed, cut, 
 kills      runs that are killed at a random moment: no file half written, a sweep goes on to the same front
 relations  random hardware: more ports, slots or memory never slower by more than --tolerance per cent, fewer tokens
            never slower, latency never below the lower bound, functional and timing cycles equal
+pages      random hardware: no point above the roofline, no share above 100 % in the JSON or on the page as Chromium
+           shows it (Debian: chromium), no operation or unit that works longer than there was time
 
 Each finding is a line with the command that shows it; the exit code is 1 where there is one. --count is of each
 campaign; --seconds ends each of them early. The same seed gives the same commands.
@@ -18,6 +20,7 @@ import argparse
 import json
 import os
 import random
+import re
 import shlex
 import shutil
 import signal
@@ -280,6 +283,43 @@ class Campaign:
         if few and many and few > many * (1 + self.tolerance / 100):
             self.finding(f'fewer tokens are slower by {100 * (few / many - 1):.1f} %', pruned)
 
+    # -- pages ---------------------------------------------------------------------------------------------------
+
+    def pages(self, number, draw):
+        folder = os.path.join(self.folder, f'page-{number}')
+        os.makedirs(folder)
+        out, page, svg = (os.path.join(folder, name) for name in ('run.json', 'run.html', 'roofline.svg'))
+        command = ['run', '--model', draw.choice(['deit-micro', 'deit-t', 'deit-s', 'lv-vit-s']), '--mode', 'timing', '--quiet']
+        if draw.random() < 0.6:
+            command += ['--prune-rates', draw.choice(['0.3,0.51,0.657', '0.5,0.6,0.7', '0.1,0.2,0.9']),
+                        '--scorer', draw.choice(['heatvit', 'cls-attention', 'random'])]
+        for parameter in draw.sample(self.parameters, draw.randint(0, 6)):
+            command += ['--' + parameter['key'], self.usual_value(draw, parameter)]
+        if self.expect_an_answer(command + ['--json', out, '--roofline', svg]) != 0:
+            return
+        with open(out) as file:
+            run = json.load(file)
+        roof = run['roofline']
+        for point in roof['points']:
+            limit = min(roof['array_gmacs'], point['macs_per_byte'] * roof['memory_gbs'])
+            if point['gmacs'] > limit * (1 + 1e-9):
+                self.finding(f'{point["op"]} at {100 * point["gmacs"] / limit:.1f} % of the roof', command)
+        self.expect_an_answer(['report', out, '--html', page])
+        shown = subprocess.run(['chromium', '--headless', '--no-sandbox', '--disable-gpu', '--virtual-time-budget=3000',
+                                '--dump-dom', 'file://' + page], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                               timeout=self.timeout).stdout.decode()
+        shown = re.sub(r'(?s)<(script|style).*?</\1>|"data:[^"]*"', '', shown)
+        shares = re.findall(r'[^<>"]{0,40}?(\d+(?:\.\d+)?) %', shown)
+        if len(shares) < 10:
+            self.finding('a page without its shares', command)
+        with open(svg) as file:
+            shares += re.findall(r'([\d.]+) % of the roof', file.read())
+        for share in shares:
+            if float(share) > 100:
+                self.finding(f'{share} % is shown', command)
+        if len(self.findings) == 0:
+            shutil.rmtree(folder)
+
     @staticmethod
     def usual_value(draw, parameter):
         if 'choices' in parameter:
@@ -313,7 +353,7 @@ class Campaign:
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('program')
-    parser.add_argument('campaigns', nargs='*', help='options, files, kills, relations')
+    parser.add_argument('campaigns', nargs='*', help='options, files, kills, relations, pages')
     parser.add_argument('--count', type=int, default=200)
     parser.add_argument('--seed', type=int, default=1)
     parser.add_argument('--seconds', type=float, default=0)
@@ -322,12 +362,12 @@ def main():
     parser.add_argument('--jobs', type=int, default=2)
     parser.add_argument('--keep', action='store_true', help='the folder with the files')
     arguments = parser.parse_args()
-    names = ('options', 'files', 'kills', 'relations')
+    names = ('options', 'files', 'kills', 'relations', 'pages')
     for name in arguments.campaigns:
         if name not in names:
             parser.error(f'{name} is none of {", ".join(names)}')
     campaign = Campaign(arguments)
-    for name in arguments.campaigns or names:
+    for name in arguments.campaigns or names[:-1]:
         campaign.go(name, arguments.count, arguments.seed, arguments.seconds, arguments.jobs)
     if arguments.keep or campaign.findings:
         print(f'files in {campaign.folder}')
