@@ -22,32 +22,40 @@ AxiPortConfig host_port(const AxiConfig& c) {
   return port;
 }
 
+modules::PortTiming port_timing(const AxiPortConfig& c, uint64_t beat_fs, modules::Purpose purpose, bool write) {
+  const int latency = write ? c.write_latency_cycles : c.read_latency_cycles;
+  const int there = latency / 2;  // half of it before the controller, half behind
+  const auto extra = static_cast<uint64_t>(c.extra_ns * 1e6);
+  modules::PortTiming timing;
+  timing.lead_fs = static_cast<uint64_t>(c.setup_cycles + there + c.crossing_cycles) * beat_fs + extra / 2;
+  timing.tail_fs = static_cast<uint64_t>(latency - there + c.crossing_cycles) * beat_fs + extra / 2;
+  timing.beat_fs = beat_fs;
+  timing.beat_bytes = static_cast<uint32_t>(c.beat_bytes[static_cast<size_t>(purpose)]);
+  timing.max_beats = static_cast<uint32_t>(c.max_beats);
+  timing.outstanding = static_cast<uint32_t>(c.outstanding);
+  return timing;
+}
+
 AxiPort::AxiPort(sc_core::sc_module_name name, const AxiPortConfig& config, const modules::ClockDomain& clock)
-    : sc_module(name), master("master"), memory("memory"), config_(config) {
+    : sc_module(name),
+      master("master"),
+      memory("memory"),
+      config_(config),
+      clock_(clock),
+      beat_fs_(static_cast<uint64_t>(1e15 / clock.hertz())) {
   constexpr std::array<const char*, modules::kPurposes> kNames = {
       "axi.beat_bytes", "axi.input_bytes", "axi.weight_bytes", "axi.output_bytes", "axi.beat_bytes"};
   for (size_t p = 0; p < kNames.size(); ++p)
     if (const int bytes = config.beat_bytes[p]; (bytes & (bytes - 1)) != 0)
       throw InputError(std::string(kNames[p]) + " must be a power of two, got " + std::to_string(bytes));
-  timing_.clock = &clock;
-  timing_.beat_fs = static_cast<uint64_t>(1e15 / clock.hertz());
-  timing_.max_beats = static_cast<uint32_t>(config.max_beats);
-  timing_.outstanding = static_cast<uint32_t>(config.outstanding);
   master.register_b_transport(this, &AxiPort::transport);
   master.register_transport_dbg(this, &AxiPort::ask);
 }
 
 void AxiPort::transport(int, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
   auto* extension = payload.get_extension<modules::TrainExtension>();
-  const int latency = extension->train.write ? config_.write_latency_cycles : config_.read_latency_cycles;
-  const int there = latency / 2;  // half of it before the controller, half behind
-  const auto extra = static_cast<uint64_t>(config_.extra_ns * 1e6);
-  extension->port = timing_;
-  extension->port.beat_bytes = static_cast<uint32_t>(config_.beat_bytes[static_cast<size_t>(extension->train.purpose)]);
-  extension->port.lead_fs =
-      static_cast<uint64_t>(config_.setup_cycles + there + config_.crossing_cycles) * timing_.beat_fs + extra / 2;
-  extension->port.tail_fs =
-      static_cast<uint64_t>(latency - there + config_.crossing_cycles) * timing_.beat_fs + extra / 2;
+  extension->port = port_timing(config_, beat_fs_, extension->train.purpose, extension->train.write);
+  extension->port.clock = &clock_;
   memory->b_transport(payload, delay);
 }
 

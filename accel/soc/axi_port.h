@@ -30,6 +30,9 @@ AxiPortConfig fabric_port(const AxiConfig& config, bool coherent);
 /// A port of the CPU cluster: 128 bit, 64-byte cache lines, no interconnect in between.
 AxiPortConfig host_port(const AxiConfig& config);
 
+/// What trains of a purpose find at such a port; `beat_fs`: a cycle of the master's clock. Without the clock itself.
+modules::PortTiming port_timing(const AxiPortConfig& config, uint64_t beat_fs, modules::Purpose purpose, bool write);
+
 class AxiPort : public sc_core::sc_module {
  public:
   /// Masters, none where nobody uses the port; read and write channels are independent, so a reader and a writer may
@@ -46,7 +49,8 @@ class AxiPort : public sc_core::sc_module {
   unsigned ask(int, tlm::tlm_generic_payload& payload) { return memory->transport_dbg(payload); }
 
   AxiPortConfig config_;
-  modules::PortTiming timing_;
+  const modules::ClockDomain& clock_;
+  uint64_t beat_fs_;
 };
 
 }  // namespace heatvit::soc

@@ -1,11 +1,7 @@
-// DDR4 controller of the processing system: one bulk socket a port, in front of the command scheduler
-// (ddr/scheduler.h).
+// DDR4 controller of the processing system: one bulk socket a port, what is in memory, and the SystemC side of the
+// ports' streams (ddr/port_streams.h), which are in front of the command scheduler (ddr/scheduler.h).
 //
-// A burst train is one transaction. It is cut into AXI bursts, and a group of up to 32 column accesses that follow each
-// other on a port (up to 64 while the memory waits for the port) is one request of the scheduler (ddr/train_cutter.h).
-// State only ever advances to the present, so a train that arrives later competes for the rest of an earlier one, and
-// no port starves another. Reads and writes of a port are channels of their own: one train each at a time. A read burst
-// is through when its data have passed the port, a write burst when the write queue has taken it. What a port's data
+// A burst train is one transaction; what is done with it on the way to the memory is told there. What a port's data
 // pass on their way is the board's (shared_path.h).
 #pragma once
 
@@ -24,8 +20,7 @@
 #include "accel/modules/clock.h"
 #include "accel/modules/stall_source.h"
 #include "accel/soc/config.h"
-#include "accel/soc/ddr/scheduler.h"
-#include "accel/soc/ddr/train_cutter.h"
+#include "accel/soc/ddr/port_streams.h"
 #include "accel/soc/memory_statistics.h"
 #include "accel/soc/shared_path.h"
 
@@ -40,8 +35,7 @@ struct PortWire {
 class DdrController : public sc_core::sc_module {
  public:
   using Socket = tlm_utils::passthrough_target_socket_tagged<DdrController, 128, modules::BulkProtocol>;
-  /// 64-byte requests as the controller takes them, clocks of the memory.
-  using Recorder = std::function<void(uint64_t address, bool write, uint64_t clock)>;
+  using Recorder = ddr::PortStreams::Recorder;
 
   /// Throws InputError for a memory that cannot be built.
   DdrController(sc_core::sc_module_name name, const DdrConfig& config, const modules::DebugConfig& debug,
@@ -54,71 +48,31 @@ class DdrController : public sc_core::sc_module {
   void reset(uint64_t epoch, size_t commands);
 
   /// Bytes that can be addressed.
-  uint64_t capacity() const { return std::min(static_cast<uint64_t>(config_.capacity), scheduler_.map().bytes()); }
+  uint64_t capacity() const { return std::min(static_cast<uint64_t>(config_.capacity), scheduler().map().bytes()); }
 
   /// Debug access: no time passes. `bytes` may lie anywhere in the storage reserved by resize().
   void resize(uint64_t bytes) { storage_.resize(bytes); }
   void load(uint32_t address, const void* data, size_t bytes);
   void peek(uint32_t address, void* data, size_t bytes) const;
 
-  void set_recorder(Recorder recorder) { recorder_ = std::move(recorder); }
+  void set_recorder(Recorder recorder) { streams_.set_recorder(std::move(recorder)); }
   /// Of every read request: arrival at the controller to the last data of its first burst, ns.
-  void set_latency_recorder(std::function<void(double ns)> recorder) { latency_recorder_ = std::move(recorder); }
+  void set_latency_recorder(std::function<void(double ns)> recorder) {
+    streams_.set_latency_recorder(std::move(recorder));
+  }
 
   const std::vector<PurposeBytes>& bytes_by_command() const { return bytes_; }
-  MemoryStatistics statistics() const;
+  MemoryStatistics statistics() const { return streams_.statistics(); }
   uint64_t transactions() const { return transactions_; }
-  const ddr::Scheduler& scheduler() const { return scheduler_; }
+  const ddr::Scheduler& scheduler() const { return streams_.scheduler(); }
 
  private:
-  static constexpr size_t kStreams = 2 * kMemoryPorts;  // reads and writes of each port
-  static constexpr uint32_t kWrites = 0xAAAAAAAA;       // bits of the streams that write
-
-  struct Stream;
-
-  /// When the bursts of a stream are through, as far back as the port's limit of outstanding bursts asks.
-  class Flight {
-   public:
-    static constexpr uint32_t kMaxOutstanding = 64;
-
-    /// Nothing in flight; bursts may start at `time`.
-    void open(uint64_t time) {
-      opened_ = time;
-      issued_ = newest_ = oldest_ = 0;
-    }
-
-    /// `bursts` at equal distances, the first and the last through at these times.
-    void push(uint32_t bursts, uint64_t first, uint64_t last) {
-      groups_[newest_++ % kGroups] = {first, last, issued_, bursts};
-      issued_ += bursts;
-    }
-
-    /// When the next burst may start: the one that is `outstanding` bursts before it is through.
-    uint64_t room(uint32_t outstanding) {
-      if (issued_ < outstanding) return opened_;
-      const uint32_t position = issued_ - outstanding;
-      const Group* g = &groups_[oldest_ % kGroups];
-      while (g->start + g->bursts <= position) g = &groups_[++oldest_ % kGroups];
-      if (position == g->start) return g->first;
-      return g->first + (g->last - g->first) * (position - g->start) / (g->bursts - 1);
-    }
-
-   private:
-    struct Group {
-      uint64_t first = 0, last = 0;
-      uint32_t start = 0, bursts = 0;
-    };
-    // `oldest_` is one group late: one more than may be outstanding, rounded up to a cheap remainder.
-    static constexpr uint32_t kGroups = 2 * kMaxOutstanding;
-    std::array<Group, kGroups> groups_{};
-    uint64_t opened_ = 0;
-    uint32_t issued_ = 0, newest_ = 0, oldest_ = 0;
-  };
+  using Stream = ddr::PortStreams::Stream;
 
   /// A stream's train as its master sees it.
   class Pending : public modules::PendingTrain {
    public:
-    void start(DdrController& controller, Stream& stream, tlm::tlm_generic_payload& payload) {
+    void start(DdrController& controller, const Stream& stream, tlm::tlm_generic_payload& payload) {
       controller_ = &controller, stream_ = &stream, payload_ = &payload;
       run_ = controller.run_;
       begun_ = closing_ = false;
@@ -127,73 +81,26 @@ class DdrController : public sc_core::sc_module {
 
    private:
     DdrController* controller_ = nullptr;
-    Stream* stream_ = nullptr;
+    const Stream* stream_ = nullptr;
     tlm::tlm_generic_payload* payload_ = nullptr;
     uint64_t run_ = 0;
     bool begun_ = false, closing_ = false;
   };
 
-  /// One direction of a port.
-  struct Stream {
-    modules::BurstTrain train;
-    modules::PortTiming timing;
-    ddr::TrainCutter cutter;
-    Flight flight;
-    uint64_t request = 0;  // earliest address beat
-    uint64_t channel = 0;  // the port's data channel is free
-    uint64_t finish = 0;   // last beat or response of the bursts served so far
-    SharedPath* path = nullptr;
-    uint32_t port = 0;
-    bool wide = false;  // reads: the port's own beats hold it up, and the memory had nothing else to do
-  };
-
   void transport(int index, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
   unsigned ask(int index, tlm::tlm_generic_payload& payload);
   void complete(const Stream& stream, tlm::tlm_generic_payload& payload);
-  void begin(Stream& stream, size_t index, uint64_t now);
-  void schedule(Stream& stream, size_t index);
-  void admit(size_t index, uint64_t clock, uint64_t horizon);
-  void deliver(Stream& stream, const ddr::Served& served, bool at_once);
-  void take_write(Stream& stream, uint64_t clock);
-  void serve();
-  void release(bool write);
-  bool yields(const Stream& stream, size_t index) const;
-  size_t longest_held(bool write) const;
-  void take_up(bool write);
-  void step(Stream& stream, size_t index);
-  void advance(uint64_t until);
-  void account(const Stream& stream, uint64_t clock);
-  void record(const ddr::Request& request);
-  uint64_t earliest_finish(const Stream& stream) const;
   void copy(const modules::BurstTrain& train, uint8_t* data, bool write);
 
-  /// Absolute time (fs) of a memory clock, and the first clock not before a time.
-  uint64_t time_of(uint64_t clock) const { return epoch_ + clock * scheduler_.timing().clock_fs; }
-  uint64_t clock_at(uint64_t time) const {
-    return time <= epoch_ ? 0 : static_cast<uint64_t>(static_cast<double>(time - epoch_) * inverse_) + 1;
-  }
-
   DdrConfig config_;
-  ddr::Scheduler scheduler_;
-  double inverse_;          // clocks a femtosecond
-  uint64_t round_trip_fs_;  // of a read of an open row, in the controller
+  ddr::PortStreams streams_;
   std::array<std::unique_ptr<Socket>, kMemoryPorts> sockets_;
-  std::array<SharedPath*, kMemoryPorts> paths_{};
-  std::array<Stream, kStreams> streams_;
-  std::array<Pending, kStreams> under_way_;
-  std::array<uint64_t, kStreams> events_{};  // clock of a stream's next request
-  uint32_t pending_ = 0;                     // streams that have one, a bit each
-  uint32_t held_ = 0;                        // streams whose request waits for room in a queue
-  uint64_t now_ = 0;                         // clock of what happened last
+  std::array<Pending, ddr::PortStreams::kStreams> under_way_;
   std::vector<uint8_t> storage_;
   std::vector<PurposeBytes> bytes_;
-  MemoryStatistics statistics_;
-  uint32_t bin_shift_ = 0;
-  uint64_t epoch_ = 0, transactions_ = 0;
+  uint64_t transactions_ = 0;
   uint64_t run_ = 0;  // resets so far
   modules::StallSource stalls_;
-  Recorder recorder_;
-  std::function<void(double)> latency_recorder_;
 };
 
 }  // namespace heatvit::soc

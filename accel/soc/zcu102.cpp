@@ -1,6 +1,7 @@
 #include "accel/soc/zcu102.h"
 
 #include <algorithm>
+#include <array>
 #include <initializer_list>
 #include <string>
 #include <vector>
@@ -20,6 +21,26 @@ void expect_ports(const DmaConfig& dma) {
   if (dma.input_ports + dma.weight_ports > Zcu102::kReadPorts)
     throw InputError("accel.input_ports + accel.weight_ports = " + std::to_string(dma.input_ports + dma.weight_ports) +
                      "; allowed: at most " + std::to_string(Zcu102::kReadPorts) + " read channels (HP0 to HP3, HPC1)");
+}
+
+/// Each port has one reader and one writer. Readers take the ports of their list that are free, inputs first.
+EnginePorts engine_ports(const DmaConfig& dma) {
+  expect_ports(dma);
+  EnginePorts engines{{MemoryPort::kHp0}, {MemoryPort::kHp1}, {MemoryPort::kHp3}};
+  std::vector<MemoryPort> taken;
+  const auto deal = [&taken](std::vector<MemoryPort>& ports, int count, std::initializer_list<MemoryPort> list) {
+    const auto* port = list.begin();
+    while (static_cast<int>(ports.size()) < count) {
+      while (std::find(taken.begin(), taken.end(), *port) != taken.end()) ++port;
+      ports.push_back(*port);
+      taken.push_back(*port);
+    }
+  };
+  deal(engines.input, dma.input_ports, {MemoryPort::kHp2, MemoryPort::kHpc1, MemoryPort::kHp3});
+  deal(engines.weight, dma.weight_ports, {MemoryPort::kHp3, MemoryPort::kHpc1, MemoryPort::kHp2});
+  taken.clear();  // writers
+  deal(engines.output, dma.output_ports, {MemoryPort::kHp0, MemoryPort::kHp1, MemoryPort::kHp2});
+  return engines;
 }
 
 Zcu102::Zcu102(sc_core::sc_module_name name, const SocConfig& config, bool functional)
@@ -68,22 +89,16 @@ Zcu102::Zcu102(sc_core::sc_module_name name, const SocConfig& config, bool funct
   host.on_start([this](size_t commands) { reset(commands); });
 }
 
-/// Each port has one reader and one writer. Readers take the ports of their list that are free, inputs first.
 void Zcu102::wire_more_ports(const DmaConfig& dma) {
-  expect_ports(dma);
-  std::vector<AxiPort*> taken;
-  const auto wire = [&taken](auto& sockets, std::initializer_list<AxiPort*> ports) {
-    const auto* port = ports.begin();
-    for (auto& socket : sockets) {
-      while (std::find(taken.begin(), taken.end(), *port) != taken.end()) ++port;
-      socket.bind((*port)->master);
-      taken.push_back(*port);
-    }
+  const std::array<AxiPort*, 6> ports = {&hp0, &hp1, &hp2, &hp3, &hpc0, &hpc1};
+  const EnginePorts engines = engine_ports(dma);
+  const auto wire = [&ports](auto& sockets, const std::vector<MemoryPort>& of_engine) {
+    size_t next = 1;  // the first one is wired
+    for (auto& socket : sockets) socket.bind(ports[static_cast<size_t>(of_engine[next++])]->master);
   };
-  wire(accelerator.more_input, {&hp2, &hpc1, &hp3});
-  wire(accelerator.more_weight, {&hp3, &hpc1, &hp2});
-  taken.clear();  // writers
-  wire(accelerator.more_output, {&hp0, &hp1, &hp2});
+  wire(accelerator.more_input, engines.input);
+  wire(accelerator.more_weight, engines.weight);
+  wire(accelerator.more_output, engines.output);
 }
 
 void Zcu102::reset(size_t commands) {

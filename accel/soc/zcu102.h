@@ -7,6 +7,7 @@
 #pragma once
 
 #include <systemc>
+#include <vector>
 
 #include "accel/modules/accelerator.h"
 #include "accel/soc/axi_port.h"
@@ -20,6 +21,14 @@ namespace heatvit::soc {
 
 /// Throws InputError where engines read through more ports than there are.
 void expect_ports(const DmaConfig& dma);
+
+/// The ports of each DMA engine, in the order in which trains are dealt over them.
+struct EnginePorts {
+  std::vector<MemoryPort> input, weight, output;
+};
+
+/// As the board wires them; throws as expect_ports().
+EnginePorts engine_ports(const DmaConfig& dma);
 
 struct Zcu102 : sc_core::sc_module {
   Zcu102(sc_core::sc_module_name name, const SocConfig& config, bool functional);

@@ -1,7 +1,9 @@
 // Error of analytic mode against timing mode over random configurations, and its speed.
-//   analytic_error [COUNT=500] [SEED=1] [--list]
+//   analytic_error [COUNT=500] [SEED=1] [--list] [--timed F] [--show N]
 // Configurations: docs/analytic.md. Prints median, 95th percentile and largest error, the same by group, and points a
-// second.
+// second. --timed: timing mode's answers are kept in F, which the next call reads (of the same build: nothing checks
+// it).
+// --show: the operations of the configuration that is N-th worst.
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -11,7 +13,9 @@
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
+#include <fstream>
 #include <functional>
+#include <iomanip>
 #include <map>
 #include <random>
 #include <string>
@@ -102,6 +106,34 @@ void print_list(std::vector<Point> points) {
   }
 }
 
+using CyclesByOp = std::map<std::string, double>;
+
+CyclesByOp by_op(const soc::ImageResult& result) {
+  CyclesByOp cycles;
+  for (const soc::CommandRecord& r : result.commands) {
+    for (size_t u = 0; u < modules::kUnits; ++u)
+      cycles["~ " + std::string(modules::name_of(static_cast<modules::Unit>(u))) + " busy"] +=
+          static_cast<double>(r.units[u][static_cast<size_t>(modules::Cause::kBusy)]);
+    cycles[(r.block == 0 ? "stem " : "") + std::string(isa::name_of(r.op))] += static_cast<double>(r.cycles);
+  }
+  return cycles;
+}
+
+/// Where estimate and simulation part, operation by operation, of one configuration. Ends the process: SystemC
+/// elaborates once.
+[[noreturn]] void show(const Point& p) {
+  const auto estimated = by_op(estimate::to_image_result(estimate::estimate(p.config, *p.spec, p.pruning, true)));
+  const lower::Program program = lower::lower(*p.spec, p.config.accel, p.pruning, nullptr);
+  soc::Simulator simulator(p.config, program, soc::Mode::kTiming);
+  const auto timed = by_op(simulator.run({}));
+  std::printf("%s\n%-20s %14s %14s\n", p.text.c_str(), "operation", "timed cycles", "estimated");
+  for (const auto& [op, cycles] : timed) {
+    const auto found = estimated.find(op);
+    std::printf("%-20s %14.0f %14.0f\n", op.c_str(), cycles, found == estimated.end() ? 0 : found->second);
+  }
+  std::exit(0);
+}
+
 /// CPU seconds of this process.
 double cpu_s() { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; }
 
@@ -129,7 +161,32 @@ void print_speed(bool pruned) {
               pruned ? "pruned at three selectors" : "unpruned", best, sum / 100000);
 }
 
-int run(int count, uint32_t seed, bool list) {
+/// Timing mode's answers by configuration, in a file between calls.
+class KnownTimes {
+ public:
+  explicit KnownTimes(const char* path) : path_(path) {
+    if (path_ == nullptr) return;
+    std::ifstream file(path_);
+    for (std::string line; std::getline(file, line);) {
+      const size_t comma = line.find(',');
+      known_[line.substr(comma + 1)] = std::atof(line.c_str());
+    }
+  }
+  double of(const Point& p) {
+    const auto found = known_.find(p.text);
+    if (found != known_.end()) return found->second;
+    const double ms = timed_ms(p);
+    if (path_ != nullptr) std::ofstream(path_, std::ios::app) << std::setprecision(17) << ms << ',' << p.text << '\n';
+    return ms;
+  }
+
+ private:
+  const char* path_;
+  std::map<std::string, double> known_;
+};
+
+int run(int count, uint32_t seed, bool list, const char* timed, int worst) {
+  KnownTimes times(timed);
   std::mt19937 random(seed);
   std::vector<Point> points;
   int refused = 0;
@@ -144,7 +201,7 @@ int run(int count, uint32_t seed, bool list) {
       ++refused;
       continue;
     }
-    p.timed = timed_ms(p);
+    p.timed = times.of(p);
     p.estimated = estimate;
     if (p.timed < 0) {
       std::fprintf(stderr, "timing mode alone refuses, or does not end in %u s: %s\n", kSeconds, p.text.c_str());
@@ -152,6 +209,11 @@ int run(int count, uint32_t seed, bool list) {
       continue;
     }
     points.push_back(p);
+  }
+  if (worst > 0 && worst <= count) {
+    std::sort(points.begin(), points.end(),
+              [](const Point& a, const Point& b) { return std::abs(a.error()) > std::abs(b.error()); });
+    show(points[static_cast<size_t>(worst) - 1]);
   }
   std::printf("%d configurations, seed %u (%d more could not be built)\n", count, seed, refused);
   print_errors(points);
@@ -165,9 +227,21 @@ int run(int count, uint32_t seed, bool list) {
 }  // namespace heatvit
 
 int main(int argc, char** argv) {
-  const bool list = argc > 1 && std::strcmp(argv[argc - 1], "--list") == 0;
-  const int numbers = argc - (list ? 1 : 0);
-  const int count = numbers > 1 ? std::atoi(argv[1]) : 500;
-  const auto seed = static_cast<uint32_t>(numbers > 2 ? std::atoi(argv[2]) : 1);
-  return heatvit::run(count, seed, list);
+  bool list = false;
+  const char* timed = nullptr;
+  int worst = 0;
+  std::vector<int> numbers;
+  for (int i = 1; i < argc; ++i) {
+    if (std::strcmp(argv[i], "--list") == 0)
+      list = true;
+    else if (std::strcmp(argv[i], "--timed") == 0 && i + 1 < argc)
+      timed = argv[++i];
+    else if (std::strcmp(argv[i], "--show") == 0 && i + 1 < argc)
+      worst = std::atoi(argv[++i]);
+    else
+      numbers.push_back(std::atoi(argv[i]));
+  }
+  numbers.resize(2, 0);
+  return heatvit::run(numbers[0] != 0 ? numbers[0] : 500, numbers[1] != 0 ? static_cast<uint32_t>(numbers[1]) : 1, list,
+                      timed, worst);
 }

@@ -44,6 +44,9 @@ struct Range {
   int first = 0, last = 0;
 };
 
+constexpr int kPasses = 1;          // with the slow-down by what the pass before has told
+constexpr double kNoticed = 1.005;  // a slow-down below is none
+
 /// Finish times of the last jobs of a unit: its command queue holds no more.
 using Queues = std::vector<RingTimes>;
 
@@ -109,11 +112,12 @@ namespace {
 /// One pass over a network: the control unit's order, dependencies, queues, and the pipeline's times.
 class Pass {
  public:
-  Pass(const soc::SocConfig& config, const lower::Program& program, AnalyticEstimate* detail)
+  Pass(const soc::SocConfig& config, const lower::Program& program, const std::array<double, kEngines>& slowdown,
+       AnalyticEstimate* detail)
       : config_(config),
         program_(program),
         detail_(detail),
-        pipeline_(config),
+        pipeline_(config, slowdown),
         pl_ns_(1000.0 / config.pl_clock_mhz),
         done_(program.commands.size(), 0.0),
         stored_(program.commands.size()),
@@ -129,6 +133,7 @@ class Pass {
   /// `times` equal stretches: one is walked, the others take as long.
   void stretch(const Range& range, int first_block, int times) {
     const double start = completed_;
+    const BusyCycles before = busy_;
     start_of_range_ = completed_;
     first_ = range.first;
     const size_t begin = detail_ != nullptr ? detail_->operations.size() : 0;
@@ -138,6 +143,7 @@ class Pass {
       else
         command(i++, first_block);
     }
+    for (size_t u = 0; u < busy_.unit.size(); ++u) busy_.unit[u] += (busy_.unit[u] - before.unit[u]) * (times - 1);
     const double skipped = (completed_ - start) * (times - 1);
     if (skipped == 0) return;
     pipeline_.shift(skipped);
@@ -158,6 +164,8 @@ class Pass {
   }
 
   void keep(int kept) { keep_ = kept; }
+  /// Of all commands so far.
+  double busy(Unit unit) const { return busy_.unit[static_cast<size_t>(unit)]; }
   int tokens() const { return tokens_; }
 
   /// END and the interrupt.
@@ -180,6 +188,9 @@ class Pass {
   double select(const Job& job, double start);
   double through_memory(const Job& job, double loads, double done);
   void note_finished(const modules::UnitList& units, double done);
+  void add_busy() {
+    for (size_t u = 0; u < busy_.unit.size(); ++u) busy_.unit[u] += pipeline_.busy().unit[u];
+  }
   void note(const Job& job, int block, double before);
   void note_stores(size_t at, const Job& job, double before, double first_store);
 
@@ -211,6 +222,7 @@ class Pass {
   std::vector<double> done_;
   std::vector<Stored> stored_;
   Stores last_stores_;
+  BusyCycles busy_;
   Queues queues_;
   double issued_ = 0, loads_issued_ = 0, completed_ = 0, start_of_range_ = 0, selector_free_ = 0, host_free_ = 0,
          bus_free_ = 0;
@@ -289,6 +301,7 @@ void Pass::command(int index, int block) {
   done_[at] = completed_;
   if (config_.control.dependency == soc::DependencyGrain::kTile) note_stores(at, job, before, pipeline_.first_store());
   note_finished(operation.units, done);
+  add_busy();
   if (detail_ != nullptr) note(job, block, before);
 }
 
@@ -320,6 +333,7 @@ int Pass::chain(int first, int block) {
     completed_ = std::max(completed_, links[i].done);
     done_[at] = completed_;
     pipeline_.busy() = links[i].busy;
+    add_busy();
     note_stores(at, links[i].job, before, links[i].first_store);
     if (detail_ != nullptr) note(links[i].job, block, own);
   }
@@ -330,7 +344,7 @@ int Pass::chain(int first, int block) {
 /// The units' trains together pass one memory: a command whose loads began at `loads` is not done before they have.
 double Pass::through_memory(const Job& job, double loads, double done) {
   const lower::Traffic bytes = announced_traffic(job.command, job.tokens, job.tokens_after);
-  bus_free_ = std::max(bus_free_, loads) + pipeline_.fetch_path().bus_cycles(static_cast<double>(bytes.total()));
+  bus_free_ = std::max(bus_free_, loads) + pipeline_.bus_cycles(static_cast<double>(bytes.total()));
   if (bus_free_ <= done) return done;
   pipeline_.shift(bus_free_ - done);
   return bus_free_;
@@ -419,8 +433,25 @@ AnalyticEstimate AnalyticModel::estimate(const soc::SocConfig& config, const zoo
   expect_room(config, spec, pruning);
   walk_->prepare(config, spec, pruned ? pruning.scorer : Scorer::kNone);
   soc::expect_units(config, walk_->program);
+  // The engines' trains slow each other down by how much they are under way, which a first pass tells.
+  const MemoryShares& shares = memory_shares(config);
+  std::array<double, kEngines> slowdown{1, 1, 1}, busy{};
+  AnalyticEstimate result = walk_once(config, spec, pruning, slowdown, busy, operations);
+  for (int again = 0; again < kPasses; ++again) {
+    if (config.control.overlap == soc::Overlap::kNone) break;  // one works at a time
+    for (size_t e = 0; e < kEngines; ++e) slowdown[e] = shares.slowdown(static_cast<Engine>(e), busy);
+    if (*std::max_element(slowdown.begin(), slowdown.end()) < kNoticed) break;
+    result = walk_once(config, spec, pruning, slowdown, busy, operations);
+  }
+  return result;
+}
+
+AnalyticEstimate AnalyticModel::walk_once(const soc::SocConfig& config, const zoo::ModelSpec& spec,
+                                          const network::Pruning& pruning, const std::array<double, kEngines>& slowdown,
+                                          std::array<double, kEngines>& busy, bool operations) {
+  const bool pruned = pruning.enabled();
   AnalyticEstimate result;
-  Pass pass(config, walk_->program, operations ? &result : nullptr);
+  Pass pass(config, walk_->program, slowdown, operations ? &result : nullptr);
   pass.stretch(walk_->embedding, 0, 1);
   size_t stage = 0;
   for (int block = 1; block <= spec.depth;) {
@@ -448,6 +479,8 @@ AnalyticEstimate AnalyticModel::estimate(const soc::SocConfig& config, const zoo
   }
   pass.stretch(walk_->head, isa::kHeadBlock, 1);
   result.cycles = pass.finish();
+  constexpr std::array<Unit, kEngines> kUnits = {Unit::kDmaIn, Unit::kDmaWeights, Unit::kDmaOut};
+  for (size_t e = 0; e < kEngines; ++e) busy[e] = pass.busy(kUnits[e]) / result.cycles;
   result.latency_ms = result.cycles / (config.pl_clock_mhz * 1e3);
   return result;
 }

@@ -6,6 +6,7 @@
 // against timing mode.
 #pragma once
 
+#include <array>
 #include <memory>
 #include <string>
 #include <vector>
@@ -16,6 +17,7 @@
 #include "models/lower/program.h"
 #include "models/network/pruning.h"
 #include "models/zoo/zoo.h"
+#include "tb/estimate/contention.h"
 
 namespace heatvit::estimate {
 
@@ -73,6 +75,10 @@ class AnalyticModel {
 
  private:
   struct Walk;
+  /// With these slow-downs of the engines' trains; returns how busy that made them in `busy`.
+  AnalyticEstimate walk_once(const soc::SocConfig& config, const zoo::ModelSpec& spec, const network::Pruning& pruning,
+                             const std::array<double, kEngines>& slowdown, std::array<double, kEngines>& busy,
+                             bool operations);
   std::unique_ptr<Walk> walk_;
 };
 

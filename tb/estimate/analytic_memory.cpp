@@ -17,8 +17,6 @@ namespace {
 
 constexpr int kPage = 4096;  // AXI bursts do not cross it
 constexpr uint64_t kBlocks = 4096;
-// Streams that alternate at the memory close rows and turn the bus round; over what each alone takes.
-constexpr double kBusLoss = 1.15;
 
 /// Walks blocks in order under the rules of the device; rows are opened as early as the read queue lets the controller
 /// look ahead.
@@ -160,10 +158,6 @@ double MemoryPath::cost(const modules::BurstTrain& t, bool write) const {
     ns = read_lead_ns_ + std::max(latency + first_miss_ns_, burst_ns) + (bursts - 1) * period + read_tail_ns_;
   }
   return std::ceil(ns / pl_ns_ - 1e-6);
-}
-
-double MemoryPath::bus_cycles(double bytes) const {
-  return bytes / stream_.block_bytes * stream_.block_ns * refresh_ * kBusLoss / pl_ns_;
 }
 
 }  // namespace heatvit::estimate

@@ -28,8 +28,6 @@ class MemoryPath {
 
   /// PL cycles from the call to its return.
   double cost(const modules::BurstTrain& train, bool write) const;
-  /// PL cycles for which bytes keep the memory's data bus, rows that other streams have closed included.
-  double bus_cycles(double bytes) const;
 
  private:
   int beat_bytes_ = 16, burst_bytes_ = 256;

@@ -96,8 +96,11 @@ struct Pipeline::GemmCosts {
   double finish[2][2][2] = {};                   // [g][m][n]
 };
 
-Pipeline::Pipeline(const soc::SocConfig& config)
+Pipeline::Pipeline(const soc::SocConfig& config, const std::array<double, kEngines>& slowdown)
     : config_(config),
+      slowdown_(slowdown),
+      shares_(memory_shares(config)),
+      bus_byte_cycles_(config.pl_clock_mhz * 1e-3 / shares_.most()),
       fetch_(MemoryPath::fabric(config, modules::Purpose::kCommands)),
       input_(paths(config, modules::Purpose::kInput)),
       weight_(paths(config, modules::Purpose::kWeights)),
@@ -110,7 +113,23 @@ Pipeline::Pipeline(const soc::SocConfig& config)
       record_ring_(config.buffers.record),
       accumulator_ring_(config.buffers.accumulator),
       vector_ring_(config.buffers.vector),
-      output_ring_(config.buffers.output) {}
+      output_ring_(config.buffers.output) {
+  correct_closed_form();
+}
+
+/// The closed form does not know all that banks do: by what it makes of the trains that were played, over what they
+/// took.
+void Pipeline::correct_closed_form() {
+  for (size_t e = 0; e < kEngines; ++e) {
+    const auto engine = static_cast<Engine>(e);
+    const Unit unit = engine == Engine::kInput     ? Unit::kDmaIn
+                      : engine == Engine::kWeights ? Unit::kDmaWeights
+                                                   : Unit::kDmaOut;
+    const modules::BurstTrain train = played_train(config_, engine);
+    const double played = static_cast<double>(train.bytes()) / shares_.alone(engine) * config_.pl_clock_mhz * 1e-3;
+    slowdown_[e] *= played / (train_cycles(unit, train) / slowdown_[e] + 1);
+  }
+}
 
 double Pipeline::train_cycles(Unit unit, const BurstTrain& train) const {
   if (isa::on_chip(train.address))
@@ -119,12 +138,14 @@ double Pipeline::train_cycles(Unit unit, const BurstTrain& train) const {
   const bool write = unit == Unit::kDmaOut;
   const int ports = write ? dma.output_ports : unit == Unit::kDmaIn ? dma.input_ports : dma.weight_ports;
   const auto& path = write ? output_ : unit == Unit::kDmaIn ? input_ : weight_;
-  if (ports == 1) return path[0].cost(train, write);
+  const auto engine = write ? Engine::kOutput : unit == Unit::kDmaIn ? Engine::kInput : Engine::kWeights;
+  const double slower = slowdown_[static_cast<size_t>(engine)];
+  if (ports == 1) return path[0].cost(train, write) * slower;
   const modules::TrainShares dealt = modules::split_train(train, ports);
-  double cycles = path[0].bus_cycles(static_cast<double>(train.bytes()));  // the shares meet at the memory
+  double cycles = bus_cycles(static_cast<double>(train.bytes()));  // the shares meet at the memory
   for (size_t i = 0; i < static_cast<size_t>(dealt.count); ++i)
     cycles = std::max(cycles, path[i].cost(dealt.share[i], write));
-  return cycles;
+  return cycles * slower;
 }
 
 void Pipeline::shift_front(double cycles) {

@@ -16,6 +16,7 @@
 #include "accel/soc/config.h"
 #include "models/lower/program.h"
 #include "tb/estimate/analytic_memory.h"
+#include "tb/estimate/contention.h"
 
 namespace heatvit::estimate {
 
@@ -92,7 +93,8 @@ using IssueTimes = std::array<double, modules::kUnits>;
 
 class Pipeline {
  public:
-  explicit Pipeline(const soc::SocConfig& config);
+  /// `slowdown`: of each engine's trains, by what the others do at the memory.
+  Pipeline(const soc::SocConfig& config, const std::array<double, kEngines>& slowdown);
 
   /// Runs a command whose operands depend on `a` and `b` and that was issued at `issued`; returns the time of its
   /// completion. Not for TOKEN_SELECT, host commands and END.
@@ -117,6 +119,8 @@ class Pipeline {
 
   BusyCycles& busy() { return busy_; }
   const MemoryPath& fetch_path() const { return fetch_; }
+  /// Cycles for which bytes keep the memory at the least.
+  double bus_cycles(double bytes) const { return bytes * bus_byte_cycles_; }
   double input_free() const { return in_; }
   double weights_free() const { return weights_; }
   double pe_free() const { return pe_; }
@@ -128,6 +132,7 @@ class Pipeline {
  private:
   struct GemmCosts;
   struct ChunkCosts;
+  void correct_closed_form();
   ChunkCosts chunk_costs(const modules::Job& job, const modules::Chunk& chunk) const;
   void begin(const IssueTimes& issued, const Stores& a);
   struct Part;
@@ -152,6 +157,9 @@ class Pipeline {
   void work(modules::Unit unit, double cycles) { busy_.unit[static_cast<size_t>(unit)] += cycles * times_; }
 
   const soc::SocConfig& config_;
+  std::array<double, kEngines> slowdown_;
+  const MemoryShares& shares_;
+  double bus_byte_cycles_;
   MemoryPath fetch_;
   std::array<MemoryPath, modules::kEnginePorts> input_, weight_, output_;
   MemoryPath host_;

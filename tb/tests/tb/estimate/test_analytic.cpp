@@ -12,6 +12,7 @@
 #include "tb/config/draws.h"
 #include "tb/config/parameters.h"
 #include "tb/estimate/analytic.h"
+#include "tb/estimate/contention.h"
 #include "tb/tests/accel/soc/soc_support.h"
 #include "tb/tests/support/message_of.h"
 
@@ -78,6 +79,40 @@ TEST(Analytic, StaysWithinItsStatedErrorOfTimingMode) {
   // What is printed with every result must not be better than the truth by more than this sample scatters.
   EXPECT_LE(errors[20], 2 * analytic_error().median + 0.5);
   EXPECT_LE(errors[37], 1.5 * analytic_error().p95);
+}
+
+TEST(Contention, EnginesTogetherGetNoMoreThanAloneAndTheBusNoMoreThanItsPeak) {
+  soc::SocConfig narrow;
+  narrow.ddr.bus_bytes = 2;
+  for (const soc::SocConfig& config : {soc::SocConfig{}, narrow}) {
+    const MemoryShares& shares = memory_shares(config);
+    const double peak = config.ddr.mega_transfers * 1e-3 * config.ddr.bus_bytes;
+    for (size_t who = 1; who < shares.rates.size(); ++who) {
+      double sum = 0;
+      for (size_t e = 0; e < kEngines; ++e) {
+        EXPECT_EQ(shares.rates[who][e] > 0, (who >> e & 1) != 0) << who << ' ' << e;
+        EXPECT_LE(shares.rates[who][e], 1.05 * shares.alone(static_cast<Engine>(e))) << who << ' ' << e;
+        sum += shares.rates[who][e];
+      }
+      EXPECT_LE(sum, 1.01 * peak) << who;
+      EXPECT_LE(sum, shares.most());
+    }
+  }
+  // A bus of 4.3 GB/s is less than three ports ask for.
+  EXPECT_GT(memory_shares(narrow).slowdown(Engine::kInput, {1, 1, 1}), 1.2);
+  EXPECT_GT(memory_shares(narrow).slowdown(Engine::kInput, {1, 1, 1}),
+            memory_shares(narrow).slowdown(Engine::kInput, {1, 0.5, 0}));
+}
+
+TEST(Contention, NobodyIsSlowedDownByEnginesThatRest) {
+  soc::SocConfig config;
+  config.ddr.bus_bytes = 2;
+  for (const Engine e : {Engine::kInput, Engine::kWeights, Engine::kOutput}) {
+    std::array<double, kEngines> busy{};
+    EXPECT_EQ(memory_shares(config).slowdown(e, busy), 1);
+    busy[static_cast<size_t>(e)] = 0.7;
+    EXPECT_NEAR(memory_shares(config).slowdown(e, busy), 1, 1e-9);
+  }
 }
 
 /// What a value needs beside it so that it can be built, or changes anything.

@@ -1,0 +1,245 @@
+#include "accel/soc/ddr/port_streams.h"
+
+#include <utility>
+
+namespace heatvit::soc::ddr {
+namespace {
+
+using modules::BurstTrain;
+
+constexpr uint32_t kRequestBytes = 64;   // of a trace line
+constexpr uint64_t kPatience = 16;       // age limits that a request waits for room until others stand back
+constexpr uint32_t kFirstBinShift = 14;  // 15 us at DDR4-2133
+
+}  // namespace
+
+PortStreams::PortStreams(const DdrConfig& config)
+    : scheduler_(config),
+      inverse_(1.0 / static_cast<double>(scheduler_.timing().clock_fs)),
+      round_trip_fs_(scheduler_.read_clocks(0, 1) * scheduler_.timing().clock_fs) {
+  reset(0);
+}
+
+void PortStreams::reset(uint64_t epoch) {
+  epoch_ = epoch;
+  scheduler_.reset();
+  for (size_t i = 0; i < kStreams; ++i) {
+    streams_[i] = Stream{};
+    streams_[i].port = static_cast<uint32_t>(i / 2);
+    streams_[i].path = paths_[i / 2];
+  }
+  pending_ = held_ = 0;
+  now_ = 0;
+  statistics_ = {};
+  bin_shift_ = kFirstBinShift;
+}
+
+MemoryStatistics PortStreams::statistics() const {
+  MemoryStatistics s = statistics_;
+  s.row_hits = scheduler_.device().row_hits();
+  s.row_misses = scheduler_.device().row_misses();
+  s.refreshes = scheduler_.device().refreshes();
+  s.bin_ns = static_cast<double>(scheduler_.timing().clock_fs << bin_shift_) * 1e-6;
+  return s;
+}
+
+void PortStreams::begin(size_t index, const BurstTrain& train, const modules::PortTiming& timing, uint64_t now) {
+  Stream& s = streams_[index];
+  s.train = train;
+  s.timing = timing;
+  s.cutter.start(s.train, s.timing, scheduler_.map().block_shift(), s.wide);
+  s.request = now + s.timing.lead_fs;
+  s.channel = std::max({s.channel, now, s.request});
+  s.flight.open(s.request);
+  schedule(s, index);
+}
+
+/// When the next group reaches the controller: its first address, or the last beat of its first data.
+inline void PortStreams::schedule(Stream& s, size_t index) {
+  const Group& g = s.cutter.group();
+  s.request = std::max(s.request, s.flight.room(s.timing.outstanding));
+  uint64_t time = s.request;
+  if (s.train.write) {
+    time = std::max(s.channel, s.request) + g.first_beats * s.timing.beat_fs;
+    if (s.path != nullptr) time = std::max(time, s.path->earliest(true, g.first_bytes));
+  }
+  events_[index] = clock_at(time);
+  pending_ |= 1U << index;
+}
+
+/// A request reaches its queue; `horizon`: none other arrives before.
+void PortStreams::admit(size_t index, uint64_t clock, uint64_t horizon) {
+  Stream& s = streams_[index];
+  const Group& g = s.cutter.group();
+  const Request request{
+      clock, g.address, g.bytes, g.rows, g.pitch, g.first_bytes, s.port, static_cast<uint32_t>(index), s.train.write};
+  const uint32_t columns = scheduler_.columns_of(request);
+  Served served;
+  pending_ &= ~(1U << index);
+  if (!s.train.write && scheduler_.serve_at_once(request, columns, horizon, served)) {
+    take_up(false);  // those that let this one go first
+    if (recorder_) record(request);
+    account(s, clock);
+    deliver(s, served, true);
+    return;
+  }
+  if (!scheduler_.accepts(s.train.write, columns) || yields(s, index)) {
+    held_ |= 1U << index;
+    return;
+  }
+  scheduler_.admit(request, columns);
+  if (s.train.write) scheduler_.press(false);
+  if (held_ != 0) release(s.train.write);
+  if (recorder_) record(request);
+  account(s, clock);
+  if (s.train.write) {
+    take_write(s, clock);
+    step(s, index);
+  }
+}
+
+void PortStreams::account(const Stream& s, uint64_t clock) {
+  const uint64_t bytes = s.cutter.group().total();
+  statistics_.bytes[s.port][static_cast<size_t>(s.train.purpose)] += bytes;
+  size_t bin = clock >> bin_shift_;
+  for (; bin >= MemoryStatistics::kBins; bin >>= 1, ++bin_shift_)
+    for (size_t i = 0; i < MemoryStatistics::kBins; ++i) {
+      const uint64_t value = statistics_.bytes_in_bin[i];
+      statistics_.bytes_in_bin[i] = 0;
+      statistics_.bytes_in_bin[i / 2] += value;
+    }
+  statistics_.bytes_in_bin[bin] += bytes;
+}
+
+void PortStreams::record(const Request& r) {
+  for (uint32_t row = 0; row < r.rows; ++row) {
+    const uint64_t begin = r.address + uint64_t{row} * r.pitch;
+    for (uint64_t a = begin / kRequestBytes * kRequestBytes; a < begin + r.bytes; a += kRequestBytes)
+      recorder_(a, r.write, r.arrival);
+  }
+}
+
+/// Writes are posted: through when the queue has them.
+inline void PortStreams::take_write(Stream& s, uint64_t clock) {
+  const Group& g = s.cutter.group();
+  uint64_t first = time_of(clock);
+  if (s.path != nullptr)
+    first = std::max(
+        first, s.path->pass(true, g.first_bytes, g.total(), first, first) - s.path->time_of(g.total() - g.first_bytes));
+  s.finish = s.channel = first + (g.beats - g.first_beats) * s.timing.beat_fs;
+  s.flight.push(g.bursts, first, s.finish);
+}
+
+void PortStreams::serve() {
+  const Served served = scheduler_.serve();
+  take_up(served.write);  // there is room again
+  if (!served.write) deliver(streams_[served.tag], served, false);
+}
+
+/// Something has been served: who waits for room tries again, and who has waited for long has writes go.
+inline void PortStreams::take_up(bool write) {
+  if (held_ == 0) return;
+  release(write);
+  if ((held_ & kWrites) != 0 && longest_held(true) != kStreams) scheduler_.press(true);
+}
+
+/// Of the streams whose request waits for room: the one that has waited longest, and so long that it starves;
+/// kStreams: none has.
+size_t PortStreams::longest_held(bool write) const {
+  size_t oldest = kStreams;
+  uint64_t least = now_ - std::min(now_, kPatience * scheduler_.age_limit());
+  for (uint32_t left = held_ & (write ? kWrites : ~kWrites); left != 0; left &= left - 1) {
+    const auto i = static_cast<size_t>(__builtin_ctz(left));
+    if (events_[i] < least) oldest = i, least = events_[i];
+  }
+  return oldest;
+}
+
+/// Of the requests that wait for room those of the highest priority try again, and the one that has waited too long.
+void PortStreams::release(bool write) {
+  const uint32_t waiting = held_ & (write ? kWrites : ~kWrites);
+  uint32_t released = 0, least = UINT32_MAX;
+  for (uint32_t left = waiting; left != 0; left &= left - 1) {
+    const uint32_t precedence = scheduler_.precedence(streams_[static_cast<size_t>(__builtin_ctz(left))].port);
+    if (precedence < least) released = 0;
+    least = std::min(least, precedence);
+    if (precedence == least) released |= left & (~left + 1);
+  }
+  if (const size_t oldest = longest_held(write); oldest != kStreams) released |= 1U << oldest;
+  pending_ |= released;
+  held_ &= ~released;
+}
+
+/// Does a request of the stream's direction that goes first wait for room: of a higher priority, or, where one has
+/// waited too long, that one? Else small requests would slip into a busy queue for ever, before a large one.
+bool PortStreams::yields(const Stream& s, size_t index) const {
+  if (held_ == 0) return false;
+  if (const size_t oldest = longest_held(s.train.write); oldest != kStreams) return events_[oldest] < events_[index];
+  const uint32_t mine = scheduler_.precedence(s.port);
+  for (uint32_t left = held_ & (s.train.write ? kWrites : ~kWrites); left != 0; left &= left - 1)
+    if (scheduler_.precedence(streams_[static_cast<size_t>(__builtin_ctz(left))].port) < mine) return true;
+  return false;
+}
+
+/// Read data pass the port.
+inline void PortStreams::deliver(Stream& s, const Served& served, bool at_once) {
+  if (latency_recorder_)
+    latency_recorder_(static_cast<double>((served.first_data - served.arrival) * scheduler_.timing().clock_fs) * 1e-6);
+  const Group& g = s.cutter.group();
+  const uint64_t outstanding = s.timing.outstanding;
+  uint64_t first = time_of(served.first_data), last = time_of(served.last_data);
+  if (g.bursts > outstanding)  // those beyond the limit: a round trip for each `outstanding` of them
+    last = std::max(last, first + round_trip_fs_ * (g.bursts - outstanding) / outstanding);
+  if (s.path != nullptr) last = s.path->pass(false, g.first_bytes, g.total(), first, last);
+  const uint64_t idle = s.channel + g.first_beats * s.timing.beat_fs;
+  const bool first_of_train = s.cutter.remaining() == s.train.bytes();
+  s.wide = first_of_train || first <= idle;
+  first = std::max(idle, first);
+  s.finish = first + (g.beats - g.first_beats) * s.timing.beat_fs;
+  s.wide = at_once && s.wide && last <= s.finish;
+  s.finish = s.channel = std::max(last, s.finish);
+  s.flight.push(g.bursts, first, s.finish);
+  step(s, served.tag);
+}
+
+/// On to the next group.
+inline void PortStreams::step(Stream& s, size_t index) {
+  s.request += s.cutter.group().bursts * s.timing.beat_fs;
+  s.cutter.step(s.wide);
+  if (s.cutter.remaining() != 0) schedule(s, index);
+}
+
+/// Does, over all ports, what happens before `until`: requests reach the queues, the scheduler serves.
+void PortStreams::advance(uint64_t until) {
+  const uint64_t end = clock_at(until);
+  for (;;) {
+    size_t next = 0;
+    uint64_t earliest = kNever, second = kNever;
+    for (uint32_t left = pending_; left != 0; left &= left - 1) {  // no branch on the order: it is not predictable
+      const auto i = static_cast<size_t>(__builtin_ctz(left));
+      const bool before = events_[i] < earliest;
+      next = before ? i : next;
+      second = before ? earliest : std::min(second, events_[i]);
+      earliest = before ? events_[i] : earliest;
+    }
+    const uint64_t decision = scheduler_.decision_time();
+    if (std::min(earliest, decision) >= end) return;
+    now_ = std::max(now_, std::min(earliest, decision));
+    if (earliest <= decision) {
+      admit(next, now_, std::min(second, end));
+    } else {
+      serve();
+    }
+  }
+}
+
+/// No train finishes before its remaining beats have passed its data channel, behind the first data that are missing.
+uint64_t PortStreams::earliest_finish(const Stream& s) const {
+  const Group& g = s.cutter.group();
+  const uint64_t beats = s.cutter.remaining() / s.timing.beat_bytes;
+  if (s.train.write || beats < g.first_beats) return std::max(s.channel, s.request) + beats * s.timing.beat_fs;
+  const uint64_t data = s.request + scheduler_.read_clocks(g.address, g.first_bytes) * scheduler_.timing().clock_fs;
+  return std::max(s.channel + g.first_beats * s.timing.beat_fs, data) + (beats - g.first_beats) * s.timing.beat_fs;
+}
+
+}  // namespace heatvit::soc::ddr

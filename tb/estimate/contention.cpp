@@ -1,0 +1,228 @@
+#include "tb/estimate/contention.h"
+
+#include <algorithm>
+#include <map>
+#include <tuple>
+#include <vector>
+
+#include "accel/modules/train_split.h"
+#include "accel/soc/axi_port.h"
+#include "accel/soc/ddr/port_streams.h"
+#include "accel/soc/zcu102.h"
+
+namespace heatvit::estimate {
+namespace {
+
+using modules::BurstTrain;
+using modules::Purpose;
+using soc::MemoryPort;
+using soc::ddr::PortStreams;
+
+constexpr uint64_t kFsPerNs = 1'000'000;
+// Engines wait for each other, so they are under way at once less often than if each came when it likes. Chosen of 0,
+// 0.3, 0.5 and 0.7 on one set of configurations and kept for others (docs/analytic.md).
+constexpr double kAtOnce = 0.5;
+constexpr int kSettled = 1;                        // trains
+constexpr double kPlayed = 128 << 10;              // bytes of the slowest engine behind those
+constexpr uint64_t kLongest = 400'000 * kFsPerNs;  // where one is nearly starved
+
+/// Of a tile of weights, roughly: a space of many tilings has few of them.
+uint32_t packed_bytes(const soc::SocConfig& config) {
+  constexpr int64_t kStep = 8 << 10, kMost = 96 << 10;
+  return static_cast<uint32_t>(std::clamp(config.accel.weight_slot() / kStep * kStep, kStep, kMost));
+}
+
+/// An engine that asks for one train after the other: rows of a matrix, or, for weights, what lies packed.
+class Player {
+ public:
+  Player(const soc::SocConfig& config, Engine engine, const std::vector<MemoryPort>& ports) : ports_(ports) {
+    const auto beat_fs = static_cast<uint64_t>(1e9 / config.pl_clock_mhz);
+    beat_fs_ = beat_fs;
+    train_ = played_train(config, engine);
+    for (const MemoryPort port : ports) {
+      const bool coherent = port == MemoryPort::kHpc0 || port == MemoryPort::kHpc1;
+      timing_.push_back(port_timing(soc::fabric_port(config.axi, coherent), beat_fs, train_.purpose, train_.write));
+    }
+  }
+
+  /// The next train, on all of its ports.
+  void begin(PortStreams& streams, uint64_t now) {
+    const modules::TrainShares shares = modules::split_train(train_, static_cast<int>(ports_.size()));
+    under_way_.clear();
+    for (int i = 0; i < shares.count; ++i) {
+      const auto at = static_cast<size_t>(i);
+      const size_t index = PortStreams::index_of(static_cast<int>(ports_[at]), train_.write);
+      streams.begin(index, shares.share[at], timing_[at], now);
+      under_way_.push_back({index, at, wake(streams, index, at, now)});
+    }
+  }
+
+  uint64_t next() const {
+    uint64_t time = UINT64_MAX;
+    for (const Share& s : under_way_) time = std::min(time, s.wake);
+    return time;
+  }
+
+  /// At `now`, to which the streams have advanced.
+  void resume(PortStreams& streams, uint64_t now) {
+    for (size_t i = 0; i < under_way_.size();) {
+      Share& s = under_way_[i];
+      if (s.wake > now) {
+        ++i;
+      } else if (streams.stream(s.index).cutter.remaining() != 0 || finish(streams, s) > now) {
+        s.wake = wake(streams, s.index, s.port, now);
+        ++i;
+      } else {
+        under_way_.erase(under_way_.begin() + static_cast<std::ptrdiff_t>(i));
+      }
+    }
+    if (!under_way_.empty()) return;
+    ++trains_;
+    if (trains_ <= kSettled)
+      settled_ = now;
+    else
+      bytes_ += static_cast<double>(train_.bytes());
+    // The next rows: of engines that keep different paces the banks meet in all ways.
+    train_.address += train_.pitch != 0 ? train_.pitch * train_.rows : train_.row_bytes;
+    begin(streams, now + beat_fs_);
+  }
+
+  double played() const { return bytes_; }
+
+  /// Bytes a ns from the time when the start was over.
+  double rate(const PortStreams& streams, uint64_t now) const {
+    double bytes = bytes_ + static_cast<double>(train_.bytes());
+    for (const Share& s : under_way_) bytes -= static_cast<double>(streams.stream(s.index).cutter.remaining());
+    return bytes / static_cast<double>(now - settled_) * kFsPerNs;
+  }
+
+ private:
+  struct Share {
+    size_t index, port;
+    uint64_t wake;
+  };
+  uint64_t finish(const PortStreams& streams, const Share& s) const {
+    return streams.stream(s.index).finish + timing_[s.port].tail_fs;
+  }
+  uint64_t wake(const PortStreams& streams, size_t index, size_t port, uint64_t now) const {
+    const PortStreams::Stream& s = streams.stream(index);
+    if (s.cutter.remaining() == 0) return std::max(now + 1, s.finish + timing_[port].tail_fs);
+    return std::max(streams.earliest_finish(s) + timing_[port].tail_fs, now + beat_fs_);
+  }
+
+  const std::vector<MemoryPort>& ports_;
+  std::vector<modules::PortTiming> timing_;
+  BurstTrain train_;
+  uint64_t beat_fs_ = 0, settled_ = 0;
+  int trains_ = 0;
+  double bytes_ = 0;
+  std::vector<Share> under_way_;
+};
+
+/// Rates of the engines that take part.
+std::array<double, kEngines> play(const soc::SocConfig& config, size_t who) {
+  const soc::EnginePorts ports = soc::engine_ports(config.dma);
+  const std::array<const std::vector<MemoryPort>*, kEngines> of = {&ports.input, &ports.weight, &ports.output};
+  soc::SharedPath path(config.axi.path_mhz, 16);
+  PortStreams streams(config.ddr);
+  streams.set_path(MemoryPort::kHp1, &path);
+  streams.set_path(MemoryPort::kHp2, &path);
+  streams.reset(0);
+  path.reset(0);
+  std::vector<Player> players;
+  for (size_t e = 0; e < kEngines; ++e)
+    if ((who >> e & 1) != 0) {
+      players.emplace_back(config, static_cast<Engine>(e), *of[e]);
+      players.back().begin(streams, 0);
+    }
+  uint64_t now = 0;
+  for (double least = 0; least < kPlayed && now < kLongest;) {
+    now = UINT64_MAX;
+    for (const Player& p : players) now = std::min(now, p.next());
+    streams.advance(now);
+    least = kPlayed;
+    for (Player& p : players) {
+      p.resume(streams, now);
+      least = std::min(least, p.played());
+    }
+  }
+  std::array<double, kEngines> rates{};
+  size_t next = 0;
+  for (size_t e = 0; e < kEngines; ++e)
+    if ((who >> e & 1) != 0) rates[e] = players[next++].rate(streams, now);
+  return rates;
+}
+
+MemoryShares measure(const soc::SocConfig& config) {
+  MemoryShares shares;
+  for (size_t who = 1; who < shares.rates.size(); ++who) shares.rates[who] = play(config, who);
+  return shares;
+}
+
+/// What it depends on.
+auto key_of(const soc::SocConfig& c) {
+  const soc::DdrConfig& d = c.ddr;
+  const soc::AxiConfig& a = c.axi;
+  return std::tuple(std::tuple(packed_bytes(c), c.dma.input_ports, c.dma.weight_ports, c.dma.output_ports,
+                               c.pl_clock_mhz, a.bytes_of(Purpose::kInput), a.bytes_of(Purpose::kWeights),
+                               a.bytes_of(Purpose::kOutput), a.max_beats, a.outstanding, a.read_latency_cycles,
+                               a.write_latency_cycles, a.setup_cycles, a.crossing_cycles, a.coherent_ns, a.path_mhz),
+                    std::tuple(d.map, d.mega_transfers, d.bus_bytes, d.bank_groups, d.banks, d.row_bits, d.column_bits,
+                               d.t_cl_ns, d.t_cwl_ns, d.t_rcd_ns, d.t_rp_ns, d.t_ras_ns, d.t_rc_ns, d.t_rrd_s_ns,
+                               d.t_rrd_l_ns, d.t_ccd_l_ns, d.t_faw_ns, d.t_wtr_s_ns, d.t_wtr_l_ns, d.t_rtp_ns,
+                               d.t_wr_ns, d.t_rfc_ns, d.t_refi_ns, d.turnaround_ns),
+                    std::tuple(d.read_queue, d.write_queue, d.drain_high, d.drain_low, d.window, d.age_limit_ns,
+                               d.idle_switch_ns, d.page, d.page_timeout_ns, d.controller_ns));
+}
+
+}  // namespace
+
+modules::BurstTrain played_train(const soc::SocConfig& config, Engine engine) {
+  constexpr uint32_t kRow = 256, kPitch = 1024, kRows = 32;
+  modules::BurstTrain train;
+  train.write = engine == Engine::kOutput;
+  train.purpose =
+      std::array<Purpose, kEngines>{Purpose::kInput, Purpose::kWeights, Purpose::kOutput}[static_cast<size_t>(engine)];
+  if (engine == Engine::kWeights)
+    train.row_bytes = packed_bytes(config);
+  else
+    train.row_bytes = kRow, train.rows = kRows, train.pitch = kPitch;
+  // Matrices of their own, a little further than a power of two apart.
+  train.address = (1 + static_cast<uint32_t>(engine)) * ((48U << 20) + (36U << 10));
+  return train;
+}
+
+double MemoryShares::most() const {
+  double most = 0;
+  for (const auto& r : rates) most = std::max(most, r[0] + r[1] + r[2]);
+  return most;
+}
+
+double MemoryShares::slowdown(Engine engine, const std::array<double, kEngines>& busy) const {
+  const auto self = static_cast<size_t>(engine);
+  double mean = 0;
+  for (size_t who = 0; who < rates.size(); ++who) {
+    if ((who >> self & 1) == 0) continue;
+    double probability = 1;
+    for (size_t e = 0; e < kEngines; ++e)
+      if (e != self) probability *= (who >> e & 1) != 0 ? std::min(1.0, busy[e]) : 1 - std::min(1.0, busy[e]);
+    mean += probability * std::max(1.0, alone(engine) / std::max(rates[who][self], 1e-9));
+  }
+  // Nobody waits for more than all that the others have the memory do.
+  const auto& all = rates.back();
+  const double memory = all[0] + all[1] + all[2];
+  double others = 0;
+  for (size_t e = 0; e < kEngines; ++e)
+    if (e != self) others += busy[e] * alone(static_cast<Engine>(e)) / memory;
+  return busy[self] <= 0 ? 1 : 1 + kAtOnce * (std::min(mean, 1 + others / busy[self]) - 1);
+}
+
+const MemoryShares& memory_shares(const soc::SocConfig& config) {
+  thread_local std::map<decltype(key_of(config)), MemoryShares> known;
+  const auto key = key_of(config);
+  auto found = known.find(key);
+  if (found == known.end()) found = known.emplace(key, measure(config)).first;
+  return found->second;
+}
+
+}  // namespace heatvit::estimate

@@ -1,0 +1,37 @@
+// What the DMA engines get of the memory: each alone, and all of them at once. Played with the ports and the scheduler
+// of the controller itself (accel/soc/ddr/port_streams.h) for some microseconds of synthetic trains, once for each
+// memory and set of ports; everything else about analytic mode is closed form.
+#pragma once
+
+#include <array>
+
+#include "accel/modules/train.h"
+#include "accel/soc/config.h"
+
+namespace heatvit::estimate {
+
+enum class Engine { kInput, kWeights, kOutput };
+constexpr size_t kEngines = 3;
+
+struct MemoryShares {
+  /// Bytes a ns of each engine, by who takes part: bit e of the index is engine e.
+  std::array<std::array<double, kEngines>, 1U << kEngines> rates{};
+
+  double alone(Engine engine) const {
+    const auto e = static_cast<size_t>(engine);
+    return rates[size_t{1} << e][e];
+  }
+  /// The most that was seen to pass.
+  double most() const;
+  /// How much longer an engine's trains take where the others are under way for these shares of the time, each
+  /// whenever it comes.
+  double slowdown(Engine engine, const std::array<double, kEngines>& busy) const;
+};
+
+/// What each engine is played with.
+modules::BurstTrain played_train(const soc::SocConfig& config, Engine engine);
+
+/// Kept by the thread for the parameters it depends on. Throws as soc::expect_ports().
+const MemoryShares& memory_shares(const soc::SocConfig& config);
+
+}  // namespace heatvit::estimate
