@@ -76,9 +76,9 @@ class AnalyticModel {
  private:
   struct Walk;
   /// With these slow-downs of the engines' trains; returns how busy that made them in `busy`.
-  AnalyticEstimate walk_once(const soc::SocConfig& config, const zoo::ModelSpec& spec, const network::Pruning& pruning,
-                             const std::array<double, kEngines>& slowdown, std::array<double, kEngines>& busy,
-                             bool operations);
+  AnalyticEstimate walk_once(const soc::SocConfig& config, const MemoryShares& shares, const zoo::ModelSpec& spec,
+                             const network::Pruning& pruning, const std::array<double, kEngines>& slowdown,
+                             std::array<double, kEngines>& busy, bool operations);
   std::unique_ptr<Walk> walk_;
 };
 

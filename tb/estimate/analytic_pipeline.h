@@ -94,7 +94,7 @@ using IssueTimes = std::array<double, modules::kUnits>;
 class Pipeline {
  public:
   /// `slowdown`: of each engine's trains, by what the others do at the memory.
-  Pipeline(const soc::SocConfig& config, const std::array<double, kEngines>& slowdown);
+  Pipeline(const soc::SocConfig& config, const MemoryShares& shares, const std::array<double, kEngines>& slowdown);
 
   /// Runs a command whose operands depend on `a` and `b` and that was issued at `issued`; returns the time of its
   /// completion. Not for TOKEN_SELECT, host commands and END.
@@ -139,6 +139,8 @@ class Pipeline {
   void row_tile(Part& part, Link& link, int row);
   /// Cycles of a train through the ports of its engine.
   double train_cycles(modules::Unit unit, const modules::BurstTrain& train) const;
+  /// The same with little else at the memory.
+  double closed_form(modules::Unit unit, const modules::BurstTrain& train) const;
   double gemm(const modules::Job& job);
   GemmCosts gemm_costs(const modules::Job& job) const;
   void gemm_step(const GemmCosts& c, int m, int n, int k, int g);
@@ -157,7 +159,7 @@ class Pipeline {
   void work(modules::Unit unit, double cycles) { busy_.unit[static_cast<size_t>(unit)] += cycles * times_; }
 
   const soc::SocConfig& config_;
-  std::array<double, kEngines> slowdown_;
+  std::array<double, kEngines> slowdown_, short_rows_{};
   const MemoryShares& shares_;
   double bus_byte_cycles_;
   MemoryPath fetch_;

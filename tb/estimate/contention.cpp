@@ -35,10 +35,10 @@ uint32_t packed_bytes(const soc::SocConfig& config) {
 /// An engine that asks for one train after the other: rows of a matrix, or, for weights, what lies packed.
 class Player {
  public:
-  Player(const soc::SocConfig& config, Engine engine, const std::vector<MemoryPort>& ports) : ports_(ports) {
+  Player(const soc::SocConfig& config, const BurstTrain& train, const std::vector<MemoryPort>& ports)
+      : ports_(ports), train_(train) {
     const auto beat_fs = static_cast<uint64_t>(1e9 / config.pl_clock_mhz);
     beat_fs_ = beat_fs;
-    train_ = played_train(config, engine);
     for (const MemoryPort port : ports) {
       const bool coherent = port == MemoryPort::kHpc0 || port == MemoryPort::kHpc1;
       timing_.push_back(port_timing(soc::fabric_port(config.axi, coherent), beat_fs, train_.purpose, train_.write));
@@ -120,7 +120,7 @@ class Player {
 };
 
 /// Rates of the engines that take part.
-std::array<double, kEngines> play(const soc::SocConfig& config, size_t who) {
+std::array<double, kEngines> play(const soc::SocConfig& config, size_t who, uint32_t row_bytes) {
   const soc::EnginePorts ports = soc::engine_ports(config.dma);
   const std::array<const std::vector<MemoryPort>*, kEngines> of = {&ports.input, &ports.weight, &ports.output};
   soc::SharedPath path(config.axi.path_mhz, 16);
@@ -132,7 +132,7 @@ std::array<double, kEngines> play(const soc::SocConfig& config, size_t who) {
   std::vector<Player> players;
   for (size_t e = 0; e < kEngines; ++e)
     if ((who >> e & 1) != 0) {
-      players.emplace_back(config, static_cast<Engine>(e), *of[e]);
+      players.emplace_back(config, played_train(config, static_cast<Engine>(e), row_bytes), *of[e]);
       players.back().begin(streams, 0);
     }
   uint64_t now = 0;
@@ -155,7 +155,8 @@ std::array<double, kEngines> play(const soc::SocConfig& config, size_t who) {
 
 MemoryShares measure(const soc::SocConfig& config) {
   MemoryShares shares;
-  for (size_t who = 1; who < shares.rates.size(); ++who) shares.rates[who] = play(config, who);
+  for (size_t who = 1; who < shares.rates.size(); ++who) shares.rates[who] = play(config, who, kLongRow);
+  for (size_t e = 0; e < kEngines; ++e) shares.short_rows[e] = play(config, size_t{1} << e, kShortRow)[e];
   return shares;
 }
 
@@ -177,16 +178,16 @@ auto key_of(const soc::SocConfig& c) {
 
 }  // namespace
 
-modules::BurstTrain played_train(const soc::SocConfig& config, Engine engine) {
-  constexpr uint32_t kRow = 256, kPitch = 1024, kRows = 32;
+modules::BurstTrain played_train(const soc::SocConfig& config, Engine engine, uint32_t row_bytes) {
+  constexpr uint32_t kPitch = 1024, kRows = 32;
   modules::BurstTrain train;
   train.write = engine == Engine::kOutput;
   train.purpose =
       std::array<Purpose, kEngines>{Purpose::kInput, Purpose::kWeights, Purpose::kOutput}[static_cast<size_t>(engine)];
-  if (engine == Engine::kWeights)
+  if (engine == Engine::kWeights && row_bytes == kLongRow)
     train.row_bytes = packed_bytes(config);
   else
-    train.row_bytes = kRow, train.rows = kRows, train.pitch = kPitch;
+    train.row_bytes = row_bytes, train.rows = kRows, train.pitch = kPitch;
   // Matrices of their own, a little further than a power of two apart.
   train.address = (1 + static_cast<uint32_t>(engine)) * ((48U << 20) + (36U << 10));
   return train;
