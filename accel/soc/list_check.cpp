@@ -5,9 +5,9 @@
 #include <vector>
 
 #include "accel/kernels/limits.h"
-#include "accel/modules/chain_walk.h"
 #include "accel/modules/operation.h"
 #include "accel/modules/plan.h"
+#include "accel/soc/chain_check.h"
 #include "accel/soc/simulator.h"
 
 namespace heatvit::soc {
@@ -441,7 +441,7 @@ class ListCheck {
     const int64_t most = tokens(c);
     const int64_t samples = std::clamp<int64_t>(2'000'000 / (chain_steps_ + 1), 4, 1024);
     const int64_t step = std::max<int64_t>(1, most / samples);
-    for (int64_t t = most; t >= 1; t -= step) run_chain(static_cast<int>(t));
+    for (int64_t t = most; t >= 1; t -= step) check_chain(config_, program_, chain_, static_cast<int>(t));
     chain_.clear();
   }
 
@@ -459,72 +459,6 @@ class ListCheck {
 
   static bool is_multiple(const Extent& m, const Extent& of, int64_t n, int64_t product_n) {
     return m.fixed * n == of.fixed * product_n && m.per_token * n == of.per_token * product_n;
-  }
-
-  std::vector<modules::Job> jobs_of_chain(int tokens) const {
-    std::vector<modules::Job> jobs;
-    for (const size_t index : chain_) {
-      jobs.push_back(modules::resolve(program_.commands[index], tokens, tokens));
-      jobs.back().index = static_cast<uint32_t>(index);
-      jobs.back().chain_first = static_cast<uint32_t>(chain_.front());
-    }
-    for (size_t i = 0; i + 1 < jobs.size(); ++i) {
-      jobs[i].chained = &jobs[i + 1];
-      const bool tiles = modules::operation_of(jobs[i + 1].command).walk == Walk::kTiles;
-      jobs[i + 1].lag = jobs[i].lag + (tiles ? config_.control.lag_of(jobs[i + 1].command) : 0);
-    }
-    return jobs;
-  }
-
-  /// As the units walk it: a load in a turn finds what it waits for among the stores of the turns before, or never.
-  void run_chain(int tokens) const {
-    const std::vector<modules::Job> jobs = jobs_of_chain(tokens);
-    for (const modules::Job& job : jobs)
-      if (job.m < 1 || job.n < 1 || job.k < (modules::operation_of(job.command).walk == Walk::kTiles ? 1 : 0)) return;
-    try {
-      modules::expect_chain(jobs.front());
-    } catch (const std::runtime_error& error) {
-      throw ListError(chain_.front(), std::string(error.what()) + ", with " + std::to_string(tokens) + " tokens");
-    }
-    ChainState state{jobs, modules::ChainWalk(jobs.front()), std::vector<uint32_t>(jobs.size(), 0)};
-    while (modules::ChainWalk::Member* turn = state.walk.next())
-      state.stored[turn->place] += turn->tiles ? stores_of(*turn, state) : 1;
-  }
-
-  struct ChainState {
-    const std::vector<modules::Job>& jobs;
-    modules::ChainWalk walk;
-    std::vector<uint32_t> stored;
-  };
-
-  /// Of a turn of a product, when it has what it waits for.
-  uint32_t stores_of(modules::ChainWalk::Member& turn, const ChainState& state) const {
-    const modules::Job& job = *turn.job;
-    const Command& c = job.command;
-    uint32_t stores = 0;
-    for (modules::Tile tile; turn.tiles->next(tile);) {
-      if (tile.a_new) await(turn, c.wait_a, c.a_behind, modules::plan_operand_a(job, tile).train, state);
-      if (tile.b_new) await(turn, c.wait_b, c.b_behind, modules::plan_operand_b(job, tile).train, state);
-      if (tile.out_last && c.residual) await(turn, c.wait_a, false, modules::plan_residual(job, tile).train, state);
-      stores += tile.out_last ? 1 : 0;
-      if (tile.row_last) break;
-    }
-    return stores;
-  }
-
-  void await(const modules::ChainWalk::Member& turn, isa::Dependency wait, bool behind,
-             const modules::BurstTrain& block, const ChainState& state) const {
-    if (wait == 0 || wait - 1U < chain_.front()) return;
-    const size_t place = wait - 1U - chain_.front();
-    const Command& producer = state.jobs[place].command;
-    if (producer.c_behind != behind)
-      throw ListError(chain_[turn.place],
-                      "waits within its chain for rows that lie behind other images' rows than its own");
-    const bool complete = state.walk.member(place).last() && place < turn.place;
-    if (complete || state.stored[place] >= modules::stores_needed(state.jobs[place], block)) return;
-    throw ListError(chain_[turn.place], "waits within its chain for what command " + std::to_string(wait - 1) +
-                                            " stores later, with " + std::to_string(state.jobs[place].tokens) +
-                                            " tokens: it would wait for ever");
   }
 
   const SocConfig& config_;

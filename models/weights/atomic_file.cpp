@@ -86,8 +86,8 @@ AtomicFile::AtomicFile(std::string path) : path_(std::move(path)) {
     reason = errno;
   } else {
     target_ = followed(path_);
-    const SignalHold hold;  // a file that exists is also known to the handler
-    temporary_ = target_ + ".XXXXXX";
+    const SignalHold hold;             // a file that exists is also known to the handler
+    temporary_ = target_ + ".XXXXXX";  // mkostemp fills them in; beside the target, so that rename() does
     descriptor_ = mkostemp(temporary_.data(), O_CLOEXEC);
     reason = errno;
     if (descriptor_ >= 0) {

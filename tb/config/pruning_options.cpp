@@ -46,13 +46,6 @@ std::vector<int> parse_rates(const std::string& text, size_t selectors, const zo
   return keep;
 }
 
-Scorer parse_scorer(const std::string& text) {
-  for (const Scorer scorer : {Scorer::kHeatvit, Scorer::kClsAttention, Scorer::kRandom, Scorer::kEvit}) {
-    if (name_of(scorer) == text) return scorer;
-  }
-  throw InputError("--scorer: '" + text + "' is not allowed; allowed: heatvit, cls-attention, evit, random or none");
-}
-
 Scorer default_scorer(const PruningOptions& options) {
   if (options.functional && options.has_trace && !options.selector_weights) return Scorer::kGiven;
   return options.functional && !options.selector_weights ? Scorer::kClsAttention : Scorer::kHeatvit;
@@ -86,6 +79,14 @@ void check_timing(const PruningOptions& options) {
 
 }  // namespace
 
+Scorer scorer_named(const std::string& text, bool or_none) {
+  for (const Scorer scorer : {Scorer::kHeatvit, Scorer::kClsAttention, Scorer::kRandom, Scorer::kEvit}) {
+    if (name_of(scorer) == text) return scorer;
+  }
+  throw InputError("--scorer: '" + text + "' is not allowed; allowed: heatvit, cls-attention, evit" +
+                   (or_none ? ", random or none" : " or random"));
+}
+
 std::string_view name_of(Scorer scorer) {
   switch (scorer) {
     case Scorer::kHeatvit: return "heatvit";
@@ -110,7 +111,9 @@ Pruning make_pruning(const zoo::ModelSpec& spec, const PruningOptions& options) 
     return {};
   }
   Pruning pruning;
-  pruning.scorer = given ? Scorer::kGiven : options.scorer ? parse_scorer(*options.scorer) : default_scorer(options);
+  pruning.scorer = given            ? Scorer::kGiven
+                   : options.scorer ? scorer_named(*options.scorer, true)
+                                    : default_scorer(options);
   pruning.positions = options.selectors ? parse_positions(*options.selectors, spec)
                                         : quant::selector_positions(options.selector_weights.value_or(""), spec);
   if (options.functional) {

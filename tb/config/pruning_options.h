@@ -24,4 +24,7 @@ network::Pruning make_pruning(const zoo::ModelSpec& spec, const PruningOptions& 
 /// "heatvit", "cls-attention", "evit", "random", "given", "none".
 std::string_view name_of(network::Scorer scorer);
 
+/// One that ranks tokens. Throws InputError with those that are allowed; `or_none`: the caller takes "none", too.
+network::Scorer scorer_named(const std::string& text, bool or_none);
+
 }  // namespace heatvit::tb

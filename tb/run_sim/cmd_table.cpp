@@ -53,14 +53,6 @@ CommandLine table_command_line() {
   return {kIntro, {table, hardware_group()}, true};
 }
 
-network::Scorer resolve_scorer(const std::string& text) {
-  using network::Scorer;
-  for (const Scorer scorer : {Scorer::kHeatvit, Scorer::kClsAttention, Scorer::kRandom, Scorer::kEvit}) {
-    if (text.empty() || name_of(scorer) == text) return scorer;
-  }
-  throw InputError("--scorer: '" + text + "' is not allowed; allowed: heatvit, cls-attention, evit or random");
-}
-
 /// "1.0:0.5:0.1": both ends included, the step's sign does not matter. Rises, no count twice.
 std::vector<int> counts_of_ratios(const std::string& text, const zoo::ModelSpec& spec) {
   std::vector<double> numbers;
@@ -136,7 +128,7 @@ int table_command(const Arguments& arguments) {
   document.request.spec = spec;
   document.request.config = resolve_design(spec, line.list("config"), line.settings(), {}).config;
   lower::expect_single_images(document.request.config.accel, "table");
-  document.request.scorer = resolve_scorer(line.text("scorer"));
+  document.request.scorer = line.has("scorer") ? scorer_named(line.text("scorer"), false) : network::Scorer::kHeatvit;
   const std::string path = line.required("out");
   const auto ends_with = [&path](const std::string& end) {
     return path.size() > end.size() && path.compare(path.size() - end.size(), end.size(), end) == 0;

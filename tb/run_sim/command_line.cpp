@@ -96,8 +96,7 @@ OptionGroup pruning_group() {
             "not falling"},
            {"scorer", "NAME",
             "what ranks tokens: heatvit (the selector network), cls-attention, evit (the same inside the block, with a "
-            "fused "
-            "token), random, or none: nothing is pruned; "
+            "fused token), random, or none: nothing is pruned; "
             "default: heatvit in timing mode or with selector weights, else cls-attention"},
            {"selector-weights", "FILE",
             "weights of the selectors: safetensors, shipped ones by name, with an operating point "
