@@ -27,9 +27,7 @@ class BuildPackage(build_py):
     def run(self):
         super().run()
         package = pathlib.Path(self.build_lib) / "heatvit"
-        shutil.copy(ROOT / "models/selectors/latency_table.py", package)
-        shutil.copytree(ROOT / "models/selectors/heatvit", package / "training", dirs_exist_ok=True,
-                        ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copy(ROOT / "models/selectors/heatvit_training/latency_table.py", package)
         for source, place in data_files():
             (package / "share" / place).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(source, package / "share" / place)
@@ -52,8 +50,8 @@ class BuildNative(build_ext):
 
 
 setuptools.setup(
-    packages=["heatvit"],
-    package_dir={"heatvit": "tb/python/heatvit"},
+    packages=["heatvit", "heatvit_training"],
+    package_dir={"heatvit": "tb/python/heatvit", "heatvit_training": "models/selectors/heatvit_training"},
     package_data={"heatvit": ["*.pyi", "py.typed"]},
     ext_modules=[setuptools.Extension("heatvit._native", sources=[])],
     cmdclass={"build_py": BuildPackage, "build_ext": BuildNative},

@@ -46,9 +46,9 @@ if(HEATVIT_PYTHON)
   install(TARGETS heatvit_python LIBRARY DESTINATION ${HEATVIT_PYTHON_FOLDER}/heatvit)
   install(DIRECTORY tb/python/heatvit DESTINATION ${HEATVIT_PYTHON_FOLDER} FILES_MATCHING PATTERN "*.py" PATTERN "*.pyi"
     PATTERN py.typed PATTERN __pycache__ EXCLUDE)
-  install(DIRECTORY models/selectors/heatvit/ DESTINATION ${HEATVIT_PYTHON_FOLDER}/heatvit/training FILES_MATCHING PATTERN "*.py"
+  install(DIRECTORY models/selectors/heatvit_training DESTINATION ${HEATVIT_PYTHON_FOLDER} FILES_MATCHING PATTERN "*.py"
     PATTERN __pycache__ EXCLUDE)
-  install(FILES models/selectors/latency_table.py DESTINATION ${HEATVIT_PYTHON_FOLDER}/heatvit)
+  install(FILES models/selectors/heatvit_training/latency_table.py DESTINATION ${HEATVIT_PYTHON_FOLDER}/heatvit)
 endif()
 if(HEATVIT_PACKAGE)
   include(cmake/debian.cmake)

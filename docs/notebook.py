@@ -4,8 +4,8 @@
 #
 #     ./run_sim.sh python docs/notebook.py
 #
-# It needs no file that the project does not have. Figures are drawn where matplotlib is installed, the training step is
-# made where PyTorch is.
+# It needs no file that the project does not have. The figure is drawn by matplotlib where that is installed, else plainly; the
+# training step is made where PyTorch is.
 
 # %%
 import pathlib
@@ -74,9 +74,13 @@ try:
     axes.set_ylabel("power, W")
     axes.legend()
     figure.savefig(OUT / "designs.svg")
-    print(f"  figure: {OUT / 'designs.svg'}")
 except ImportError:
-    print("  no figure: matplotlib is not installed")
+    from heatvit_training import plot
+
+    drawn = [("designs", list(zip(points["latency_ms"], points["power_w"])), False),
+             ("front", sorted((p["latency_ms"], p["power_w"]) for p in front.points), True)]
+    (OUT / "designs.svg").write_text(plot.svg(drawn, "latency of DeiT-T, ms", "power, W"), encoding="utf-8")
+print(f"  figure: {OUT / 'designs.svg'}")
 
 # %% [markdown]
 # ## A training step
@@ -91,7 +95,7 @@ else:
     table = heatvit.table("deit-t", keep_ratios="1.0:0.2:0.1", jobs=2)
     ratios = torch.tensor([0.9, 0.8, 0.7], requires_grad=True)
     optimiser = torch.optim.SGD([ratios], lr=0.02)
-    target = 3.6  # ms
+    target = 2.8  # ms; unpruned it takes 3.6
     for step in range(20):
         latency = table(ratios)
         loss = (latency - target) ** 2

@@ -212,7 +212,7 @@ def main(arguments=None):
         print(f"to_safetensors.py: {error}", file=sys.stderr)
         return 2
     sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "selectors"))
-    from heatvit.tensors import write_safetensors
+    from heatvit_training.tensors import write_safetensors
 
     try:
         write_safetensors(options.output, arrays)

@@ -11,7 +11,7 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from heatvit import options as command_line  # noqa: E402
+from heatvit_training import options as command_line  # noqa: E402
 
 EPILOG = """example:
   calibrate.py --weights deit_tiny_patch16_224.safetensors --images photographs \\
@@ -28,23 +28,16 @@ def parse_arguments(arguments):
 
 
 def calibrate(options):
-    import subprocess
+    from heatvit_training import simulation, tensors
 
-    from heatvit import simulator, tensors
-
+    images = simulation.Images(simulation.package(options.run_sim), options.model, options.weights, options.images, None,
+                               options.list or None, MOST)
+    arrays, metadata = tensors.read_safetensors(options.selectors)
     with tempfile.TemporaryDirectory() as scratch:
-        run_sim = simulator.Simulator(options.run_sim, options.model, options.weights, options.images, None, scratch,
-                                      options.list or None, MOST)
-        ranges = os.path.join(scratch, "ranges.json")
-        subprocess.run([options.run_sim, "quantize", "--model", options.model, "--weights", options.weights,
-                        "--selector-weights", options.selectors, "--calibrate", run_sim.images, "--ranges-out", ranges,
-                        "--out", os.path.join(scratch, "quantised.safetensors")], check=True)
-        arrays, metadata = tensors.read_safetensors(options.selectors)
-        with open(ranges, encoding="utf-8") as file:
-            metadata["heatvit.ranges"] = file.read()
+        metadata["heatvit.ranges"] = images.calibrate(options.selectors, scratch)
     metadata.pop("format", None)
     tensors.write_safetensors(options.out, arrays, metadata)
-    print(f"{options.out}: calibrated on {len(run_sim.items)} photographs")
+    print(f"{options.out}: calibrated on {len(images.items)} photographs")
 
 
 def main(arguments=None):

@@ -17,7 +17,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "..", "zoo", "micro")]
-from heatvit import runtime  # noqa: E402  (before torch)
+from heatvit_training import runtime  # noqa: E402  (before torch)
 
 
 def parse_arguments(arguments):
@@ -59,7 +59,7 @@ class Tap:
 
 def measure(backbone, functions, images, labels):
     import torch
-    from heatvit.quantisation import FakeQuantizer, RangeRecorder
+    from heatvit_training.quantisation import FakeQuantizer, RangeRecorder
 
     with torch.no_grad():
         recorder = RangeRecorder()
@@ -83,7 +83,7 @@ def measure(backbone, functions, images, labels):
 def trained(teacher, functions, images, options):
     """A copy of the network, trained with these functions to answer as the teacher does with the exact ones."""
     import torch
-    from heatvit import losses
+    from heatvit_training import losses
 
     student = copy.deepcopy(teacher)
     optimizer = torch.optim.Adam(student.parameters(), options.learning_rate)
@@ -104,9 +104,9 @@ def trained(teacher, functions, images, options):
 def main(arguments=None):
     options = parse_arguments(arguments)
     runtime.configure(options.threads, options.seed)
-    from heatvit import config, export, tensors
-    from heatvit.backbone import VisionTransformer
-    from heatvit.nonlinearities import Nonlinearities
+    from heatvit_training import config, export, tensors
+    from heatvit_training.backbone import VisionTransformer
+    from heatvit_training.nonlinearities import Nonlinearities
 
     start = time.monotonic()
     teacher = VisionTransformer(config.find("deit-micro"))

@@ -18,8 +18,8 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from heatvit import options as command_line  # noqa: E402
-from heatvit import runtime  # noqa: E402  (before torch)
+from heatvit_training import options as command_line  # noqa: E402
+from heatvit_training import runtime  # noqa: E402  (before torch)
 
 EQUAL = {"gmacs": ", equal products", "latency_ms": ", equal latency"}
 RANKED = ("cls-attention", "evit")
@@ -48,7 +48,8 @@ def parse_arguments(arguments):
     return parser.parse_args(arguments)
 
 
-def point_of(method, report, **more):
+def point_of(method, result, **more):
+    report = result.report
     images = report["images"]
     stages = len(images[0]["kept_counts"])
     kept = [sum(i["kept_counts"][s] for i in images) / len(images) for s in range(stages)]
@@ -112,8 +113,8 @@ def right_or_wrong(report):
 
 def operating_points(options, folder):
     """[(name, value of --selector-weights)] of the options' points or shifts."""
-    from heatvit import export, points, tensors
-    from heatvit.simulator import shifted
+    from heatvit_training import export, points, tensors
+    from heatvit_training.thresholds import shifted
 
     arrays, metadata = tensors.read_safetensors(options.selectors)
     if not getattr(options, "shifts", ""):
@@ -128,49 +129,50 @@ def operating_points(options, folder):
 
 
 def at_equal(what, simulator, places, trained, patches, scorer):
-    """Arguments for a scorer that keeps a fixed number of tokens: as the trained selectors do in the mean, scaled so that its
+    """Options for a scorer that keeps a fixed number of tokens: as the trained selectors do in the mean, scaled so that its
     latency_ms or gmacs, which are those of every image, come closest to theirs."""
     kept = trained["kept"]
-    from heatvit.simulator import approach
+    from heatvit_training.thresholds import approach
 
     def rates(amount):
         share = [min(max(count / patches * (1 + amount), 0.01), 1.0) for count in kept]
-        return [*places, "--prune-rates", ",".join(f"{1 - part:.6f}" for part in share), "--scorer", scorer]
+        return {"selectors": places, "prune_rates": [round(1 - part, 6) for part in share], "scorer": scorer}
 
     def measure(amount):
-        return point_of(scorer, simulator.run(*rates(amount), "--limit", "1"))[what]
+        return point_of(scorer, simulator.run(1, **rates(amount)))[what]
 
     return rates(approach(measure, trained[what], tolerance=0.003, first=0.1)[0])
 
 
-def trained_and_matched(simulator, options, patches):
-    """The points of the trained selectors, and beside each the others at its mean tokens, its products or its latency."""
-    from heatvit import tensors
+def trained_and_matched(simulator, options, patches, folder):
+    """The points of the trained selectors, and beside each the others at its mean tokens, its products or its latency.
+    simulator: simulation.Images. folder: for files in between."""
+    from heatvit_training import tensors
 
     metadata = tensors.read_safetensors(options.selectors)[1]
-    places = ["--selectors", metadata["heatvit.positions"]]
+    places = [int(word) for word in metadata["heatvit.positions"].split(",")]
     unpruned = simulator.run()
-    points = [point_of("unpruned", unpruned, margins=margins(unpruned))]
-    for name, selectors in operating_points(options, simulator.folder):
-        report = simulator.run("--selector-weights", selectors)
-        kept = [image["kept_counts"] for image in report["images"]]
-        trained = point_of("heatvit", report, point=name, kept_of_images=kept, **adaptivity(kept, points[0]["margins"]))
+    points = [point_of("unpruned", unpruned, margins=margins(unpruned.report))]
+    for name, selectors in operating_points(options, folder):
+        result = simulator.run(selector_weights=selectors)
+        kept = result.kept_counts.tolist()
+        trained = point_of("heatvit", result, point=name, kept_of_images=kept, **adaptivity(kept, points[0]["margins"]))
         points.append(trained)
-        rates = [*places, "--prune-rates", ",".join(f"{1 - count / patches:.6f}" for count in trained["kept"])]
+        rates = {"selectors": places, "prune_rates": [round(1 - count / patches, 6) for count in trained["kept"]]}
         matched = getattr(options, "matched", False)
         of_backbone = {"": simulator}
         if getattr(options, "tuned", False):
-            of_backbone[TUNED] = simulator.with_backbone_of(selectors)
+            of_backbone[TUNED] = simulator.with_backbone_of(selectors, folder)
         for backbone, runner in of_backbone.items():
             for scorer in () if matched else RANKED:
-                points.append(point_of(scorer + backbone, runner.run(*rates, "--scorer", scorer), point=name))
+                points.append(point_of(scorer + backbone, runner.run(**rates, scorer=scorer), point=name))
             for scorer in (*RANKED, "random") if matched else RANKED:
                 for what in EQUAL if matched else ("latency_ms",):
                     equal = at_equal(what, runner, places, trained, patches, scorer)
-                    points.append(point_of(scorer + backbone + EQUAL[what], runner.run(*equal), point=name))
+                    points.append(point_of(scorer + backbone + EQUAL[what], runner.run(**equal), point=name))
         for seed in () if matched else range(1, options.seeds + 1):
-            report = simulator.run(*rates, "--scorer", "random", "--seed", str(seed))
-            points.append(point_of("random", report, point=name, seed=seed))
+            result = simulator.run(**rates, scorer="random", seed=seed)
+            points.append(point_of("random", result, point=name, seed=seed))
         print(text_of([points[0], *(p for p in points if p.get("point") == name)]), flush=True)
     return points
 
@@ -237,8 +239,8 @@ def compared(first, second):
 
 
 def merging_points(simulator, options):
-    from heatvit import data, merging, setup
-    from latency_table import LatencyTable
+    from heatvit_training import data, merging, setup
+    from heatvit_training.latency_table import LatencyTable
 
     backbone = setup.frozen_backbone(options.model, options.weights)
     table, points = LatencyTable(options.table, ()), []
@@ -255,8 +257,8 @@ def merging_points(simulator, options):
 
 
 def package_points(simulator, options):
-    from heatvit import export, setup, teacher, tensors, trainer
-    from heatvit.pruned import PrunedViT
+    from heatvit_training import export, setup, teacher, tensors, trainer
+    from heatvit_training.pruned import PrunedViT
 
     positions = [int(word) for word in tensors.read_safetensors(options.selectors)[1]["heatvit.positions"].split(",")]
     points, cache = [], None
@@ -273,7 +275,7 @@ def package_points(simulator, options):
 
 
 def drawing(points):
-    from heatvit import plot
+    from heatvit_training import plot
 
     series = []
     others = [scorer + backbone for backbone in ("", TUNED) for scorer in (*RANKED, "random")]
@@ -284,14 +286,13 @@ def drawing(points):
 
 
 def measure(options):
-    from heatvit import config, tensors
-    from heatvit.simulator import Simulator
+    from heatvit_training import config, simulation, tensors
 
     os.makedirs(options.out, exist_ok=True)
+    simulator = simulation.Images(simulation.package(options.run_sim), options.model, options.weights, options.images, options.labels,
+                                  options.list or None, jobs=options.jobs)
     with tempfile.TemporaryDirectory() as scratch:
-        simulator = Simulator(options.run_sim, options.model, options.weights, options.images, options.labels, scratch,
-                              options.list or None, jobs=options.jobs)
-        points = trained_and_matched(simulator, options, config.find(options.model).patches)
+        points = trained_and_matched(simulator, options, config.find(options.model).patches, scratch)
         points += merging_points(simulator, options) if options.table else []
         points += package_points(simulator, options) if options.package else []
     document = {"images": len(simulator.items), "options": vars(options), "points": points}

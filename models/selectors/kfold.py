@@ -12,8 +12,8 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from heatvit import options as command_line  # noqa: E402
-from heatvit import runtime  # noqa: E402  (before torch)
+from heatvit_training import options as command_line  # noqa: E402
+from heatvit_training import runtime  # noqa: E402  (before torch)
 
 EPILOG = """example:
   kfold.py --folds 4 --weights deit_tiny_patch16_224.safetensors --images photographs \\
@@ -26,7 +26,6 @@ def parse_arguments(arguments):
     parser = command_line.parser_of(__doc__, EPILOG)
     command_line.add_training(parser)
     add = parser.add_argument
-    command_line.add_program(parser)
     add("--folds", type=int, default=4, help="default %(default)s")
     add("--seeds", type=int, default=5, help="of the random choice (default %(default)s)")
     add("--shifts", default="0", help="of the keep logits, the same for all folds, a point each (default %(default)s)")
@@ -38,7 +37,11 @@ def parse_arguments(arguments):
 def train_folds(options, more):
     import calibrate
     import train
+    from heatvit_training import simulation
 
+    os.makedirs(options.out, exist_ok=True)
+    if options.target_ms and not options.table:  # one for all folds
+        options.table = simulation.latency_table(options.run_sim, options.model, options.out)
     shared = ["--model", options.model, "--weights", options.weights, "--images", options.images, "--labels", options.labels,
               "--table", options.table, "--target-ms", str(options.target_ms), "--first", str(options.first),
               "--seed", str(options.seed), "--threads", str(options.threads), "--resume", *more]
@@ -60,14 +63,13 @@ def train_folds(options, more):
 def judge(options, folder):
     """Points of fronts.py for the images that this fold's selectors have not seen."""
     import fronts
-    from heatvit import config
-    from heatvit.simulator import Simulator
+    from heatvit_training import config, simulation
 
     options.selectors = os.path.join(folder, CALIBRATED)
+    simulator = simulation.Images(simulation.package(options.run_sim), options.model, options.weights, options.images, options.labels,
+                                  os.path.join(folder, "validation.csv"), jobs=options.jobs)
     with tempfile.TemporaryDirectory() as scratch:
-        simulator = Simulator(options.run_sim, options.model, options.weights, options.images, options.labels, scratch,
-                              os.path.join(folder, "validation.csv"), jobs=options.jobs)
-        return fronts.trained_and_matched(simulator, options, config.find(options.model).patches)
+        return fronts.trained_and_matched(simulator, options, config.find(options.model).patches, scratch)
 
 
 def together(folds):
@@ -97,16 +99,15 @@ def together(folds):
 def merging_points(options):
     """Token merging needs no training, so all images at once."""
     import fronts
-    from heatvit.simulator import Simulator
+    from heatvit_training import simulation
 
-    with tempfile.TemporaryDirectory() as scratch:
-        simulator = Simulator(options.run_sim, options.model, options.weights, options.images, options.labels, scratch)
-        return fronts.merging_points(simulator, options)
+    simulator = simulation.Images(simulation.package(options.run_sim), options.model, options.weights, options.images, options.labels)
+    return fronts.merging_points(simulator, options)
 
 
 def measure(options, more):
     import fronts
-    from heatvit import tensors
+    from heatvit_training import tensors
 
     os.makedirs(options.out, exist_ok=True)
     folds = [judge(options, folder) for folder in train_folds(options, more)]

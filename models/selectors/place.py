@@ -12,8 +12,8 @@ import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from heatvit import options as command_line  # noqa: E402
-from heatvit import runtime  # noqa: E402  (before torch)
+from heatvit_training import options as command_line  # noqa: E402
+from heatvit_training import runtime  # noqa: E402  (before torch)
 
 EPILOG = """example:
   run_sim table --model deit-t --out table.json
@@ -36,11 +36,8 @@ def parse_arguments(arguments):
 
 
 def plan(options):
-    from heatvit import export, setup, strategy, tensors, trainer
-    from heatvit.pruned import PrunedViT
-    from latency_table import LatencyTable
-
-    LatencyTable(options.table).expect_below_dense(options.target_ms)
+    from heatvit_training import export, setup, strategy, tensors, trainer
+    from heatvit_training.pruned import PrunedViT
     start = time.monotonic()
     backbone = setup.frozen_backbone(options.model, options.weights)
     model = PrunedViT(backbone, positions=range(options.first, backbone.config.depth + 1))
@@ -72,7 +69,6 @@ def main(arguments=None):
 
     def body():
         command_line.expect_latency(options)
-        os.makedirs(options.out, exist_ok=True)
         plan(options)
 
     return command_line.exit_code_of("place.py", body)

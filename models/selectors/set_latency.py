@@ -2,7 +2,7 @@
 """Moves the thresholds of trained selectors until the simulator's mean latency over some images is a target.
 
 Training meets its target in float; int8 moves scores near 0.5. One constant is added to the keep logits of all selectors, and
-run_sim (functional mode, 8 bit) measures, until the mean latency is within 0.5 % of the target. Use training images.
+the simulator (functional mode, 8 bit) measures, until the mean latency is within 0.5 % of the target. Use training images.
 """
 
 import os
@@ -10,7 +10,7 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from heatvit import options as command_line  # noqa: E402
+from heatvit_training import options as command_line  # noqa: E402
 
 EPILOG = """example:
   set_latency.py --weights deit_tiny_patch16_224.safetensors --images photographs \\
@@ -29,26 +29,26 @@ def parse_arguments(arguments):
 
 
 def set_latency(options):
-    from heatvit import simulator, tensors
+    from heatvit_training import simulation, tensors, thresholds
 
     arrays, metadata = tensors.read_safetensors(options.selectors)
+    images = simulation.Images(simulation.package(options.run_sim), options.model, options.weights, options.images, None,
+                               options.list or None, options.limit, options.jobs)
     with tempfile.TemporaryDirectory() as scratch:
-        run_sim = simulator.Simulator(options.run_sim, options.model, options.weights, options.images, None, scratch,
-                                      options.list or None, options.limit, options.jobs)
-        dense = run_sim.run("--limit", "1")["summary"]["latency_ms"]["mean"]
+        dense = images.latency(1)
         if not 0 < options.target_ms < dense:
             raise ValueError(f"--target-ms {options.target_ms:g}: less than the {dense:.3f} ms of the unpruned network is needed")
         path = os.path.join(scratch, "selectors.safetensors")
 
         def measure(amount):
-            tensors.write_safetensors(path, simulator.shifted(arrays, amount), metadata)
-            mean = run_sim.run("--selector-weights", path)["summary"]["latency_ms"]["mean"]
+            tensors.write_safetensors(path, thresholds.shifted(arrays, amount), metadata)
+            mean = images.latency(selector_weights=path)
             print(f"shift {amount:+.4f}: {mean:.3f} ms", file=sys.stderr)
             return mean
 
-        amount, reached = simulator.approach(measure, options.target_ms)
-    metadata["heatvit.latency"] = f"{reached:.3f} ms, simulated, mean of {len(run_sim.items)} training images"
-    tensors.write_safetensors(options.out, simulator.shifted(arrays, amount), metadata)
+        amount, reached = thresholds.approach(measure, options.target_ms)
+    metadata["heatvit.latency"] = f"{reached:.3f} ms, simulated, mean of {len(images.items)} training images"
+    tensors.write_safetensors(options.out, thresholds.shifted(arrays, amount), metadata)
     print(f"{options.out}: {reached:.3f} ms, shift {amount:+.4f}")
 
 

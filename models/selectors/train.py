@@ -19,8 +19,8 @@ import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from heatvit import options as command_line  # noqa: E402
-from heatvit import runtime  # noqa: E402  (before torch)
+from heatvit_training import options as command_line  # noqa: E402
+from heatvit_training import runtime  # noqa: E402  (before torch)
 
 CENTRES = 250  # training images, centre crop, over which thresholds are set
 
@@ -39,7 +39,7 @@ Ctrl-C, or the end of the machine, costs two minutes at most; the same command w
 
 
 def parse_arguments(arguments):
-    defaults = __import__("heatvit.trainer", fromlist=["Settings"]).Settings()
+    defaults = __import__("heatvit_training.trainer", fromlist=["Settings"]).Settings()
     parser = command_line.parser_of(__doc__, EPILOG)
     command_line.add_training(parser)
     add = parser.add_argument
@@ -82,7 +82,7 @@ def expect_shares(shares):
 
 
 def make_settings(options):
-    from heatvit.trainer import Settings
+    from heatvit_training.trainer import Settings
 
     settings = Settings(
         epochs=options.epochs, batch=options.batch, learning_rate=options.learning_rate, target_ms=options.target_ms,
@@ -97,8 +97,8 @@ def make_settings(options):
 
 
 def make_model(options):
-    from heatvit import setup
-    from heatvit.pruned import PrunedViT
+    from heatvit_training import setup
+    from heatvit_training.pruned import PrunedViT
 
     backbone = setup.frozen_backbone(options.model, options.weights)
     model = PrunedViT(backbone, use_package=not options.no_package, prefix_block=options.first,
@@ -108,7 +108,7 @@ def make_model(options):
 
 def make_data(options, model):
     """(training, validation) of teacher.Crops; the lists are written to the output folder."""
-    from heatvit import setup
+    from heatvit_training import setup
 
     split = setup.Split(options.images, options.labels, options.validation_share, options.fold, options.seed)
     split.write(options.out)
@@ -128,8 +128,8 @@ def apply_plan(options):
 
 def train(options, model, training, validation, table):
     import torch
-    from heatvit import export, tensors, trainer
-    from heatvit.progress import Progress
+    from heatvit_training import export, tensors, trainer
+    from heatvit_training.progress import Progress
 
     settings = make_settings(options)
     if options.rank:
@@ -165,7 +165,7 @@ def train(options, model, training, validation, table):
 
 def judged(model, validation, table, bfloat16=False):
     import torch
-    from heatvit import trainer
+    from heatvit_training import trainer
 
     result = trainer.evaluate(model, validation, table, bfloat16=bfloat16)
     unpruned = float((validation.logits.argmax(1) == validation.labels).float().mean())
@@ -189,7 +189,7 @@ def judged(model, validation, table, bfloat16=False):
 def finish(options, model, run, training, validation, table, seconds):
     """The constant shift, ranges for the quantisation, weights and report."""
     import torch
-    from heatvit import export, points, quantisation, tensors, trainer
+    from heatvit_training import export, points, quantisation, tensors, trainer
 
     own = torch.nonzero(training.copy == 0)[:, 0]
     centre = training.rows(own[:: max(1, len(own) // CENTRES)][:CENTRES])
@@ -223,7 +223,7 @@ def finish(options, model, run, training, validation, table, seconds):
 def main(arguments=None):
     options = parse_arguments(arguments)
     runtime.configure(options.threads, options.seed)
-    from latency_table import LatencyTable
+    from heatvit_training.latency_table import LatencyTable
 
     def body():
         start = time.monotonic()
@@ -231,15 +231,13 @@ def main(arguments=None):
         if options.plan:
             apply_plan(options)
         model = make_model(options)
-        table = None
-        if options.table:
-            table = LatencyTable(options.table, model.config.selectors)
         if options.saved:
             expect_shares(numbers(options.saved, float))
-        elif not options.table:
-            raise ValueError("--table and --target-ms are needed, or --saved")
+        elif not options.target_ms:
+            raise ValueError("--target-ms is needed, or --saved")
         else:
-            table.expect_below_dense(options.target_ms)
+            command_line.expect_latency(options)
+        table = LatencyTable(options.table, model.config.selectors) if options.table else None
         training, validation = make_data(options, model)
         run = train(options, model, training, validation, table)
         finish(options, model, run, training, validation, table, time.monotonic() - start)

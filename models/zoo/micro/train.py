@@ -16,7 +16,7 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parents[1] / "selectors")]
 
-from heatvit import runtime  # before torch  # noqa: E402
+from heatvit_training import runtime  # before torch  # noqa: E402
 
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
@@ -24,13 +24,13 @@ import torch.nn.functional as F  # noqa: E402
 from torch import nn  # noqa: E402
 
 import generate  # noqa: E402
-from heatvit import losses  # noqa: E402
-from heatvit.backbone import VisionTransformer  # noqa: E402
-from heatvit.config import find  # noqa: E402
-from heatvit.export import SELECTOR_PREFIX, arrays_of  # noqa: E402
-from heatvit.pruned import Decision, PrunedViT  # noqa: E402
-from heatvit.quantisation import RangeRecorder, ranges_text  # noqa: E402
-from heatvit.tensors import write_safetensors  # noqa: E402
+from heatvit_training import losses  # noqa: E402
+from heatvit_training.backbone import VisionTransformer  # noqa: E402
+from heatvit_training.config import find  # noqa: E402
+from heatvit_training.export import SELECTOR_PREFIX, arrays_of  # noqa: E402
+from heatvit_training.pruned import Decision, PrunedViT  # noqa: E402
+from heatvit_training.quantisation import RangeRecorder, ranges_text  # noqa: E402
+from heatvit_training.tensors import write_safetensors  # noqa: E402
 
 CONFIG = find("deit-micro")
 TRAINING_SEED, VALIDATION_SEED = 1, 2  # of the pictures; the shipped ones have 7

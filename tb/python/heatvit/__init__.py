@@ -17,9 +17,9 @@ from ._native import version as __version__
 from .errors import Error, HeatvitWarning, InputError, SimulationError
 from .listing import devices, models, parameters
 from .results import RunResult, SweepResult
-from .simulator import Question, Simulator, describe, latency
+from .simulator import Question, Simulator, describe, latency, quantize
 from .sweeps import sweep
 from .tables import table
 
 __all__ = ["Error", "HeatvitWarning", "InputError", "Question", "RunResult", "SimulationError", "Simulator", "SweepResult",
-           "describe", "devices", "latency", "models", "parameters", "sweep", "table"]
+           "describe", "devices", "latency", "models", "parameters", "quantize", "sweep", "table"]

@@ -214,6 +214,17 @@ def describe(model: Optional[Path] = None, **options: Any) -> Dict[str, Any]:
     return json.loads(_native.describe(program.words(model, **options), program.home()))
 
 
+def quantize(model: Optional[Path] = None, weights: Optional[Path] = None, *, out: Path, hardware: Optional[Hardware] = None,
+             **options: Any) -> None:
+    """Writes the quantised model that the accelerator runs: the `weights` of later runs (docs/quantisation.md).
+
+        heatvit.quantize("deit-t", "W.safetensors", selector_weights="deit-t@50", out="deit-t-int8.safetensors")
+
+    calibrate, ranges_out, selector_weights, ...: the options of `run_sim quantize` with underscores
+    """
+    program.call("quantize", *program.words(model, hardware, weights=weights, out=out, **options))
+
+
 # Designs that latency() was asked for stay warm for a while.
 _KEPT_DESIGNS = 4
 _warm = collections.OrderedDict()

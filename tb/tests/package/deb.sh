@@ -32,7 +32,9 @@ inside run_sim --model deit-micro --images /usr/share/heatvit/models/zoo/micro/i
 inside test -s /srv/out.json
 inside python3 -c 'import heatvit
 print(heatvit.latency("deit-s", prune_rates=[.3, .51, .657]), "ms")
-print(heatvit.Simulator("deit-micro").run("/usr/share/heatvit/models/zoo/micro/images/000_circle_filled.jpg").logits.shape)'
+print(heatvit.Simulator("deit-micro").run("/usr/share/heatvit/models/zoo/micro/images/000_circle_filled.jpg").logits.shape)
+from heatvit_training import config
+assert config.find("deit-t").patches == 196'
 inside test -e /usr/share/man/man1/run_sim.1.gz
 inside apt-get purge -y heatvit >"$root.log" 2>&1
 inside sh -c 'find / -xdev \( -name "*heatvit*" -o -name "run_sim*" \) -not -path "/proc/*" -not -path "/srv/*" -not -path "/root/.cache/*" -not -path "/var/log/*"' >"$root.left"

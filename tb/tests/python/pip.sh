@@ -25,5 +25,8 @@ assert pathlib.Path(program.home()).parts[-2:] == ("heatvit", "share"), program.
 pictures = pathlib.Path(program.home()) / "models/zoo/micro/images"
 result = heatvit.Simulator("deit-micro").run(sorted(pictures.glob("*.jpg"))[:2])
 assert result.logits.shape == (2, 16)
+from heatvit_training import config  # needs no PyTorch
+
+assert config.find("deit-t").patches == 196
 print(result, heatvit.latency("deit-s", prune_rates=[.3, .51, .657]))
 END

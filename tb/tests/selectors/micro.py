@@ -14,7 +14,7 @@ sys.path[:0] = [str(MICRO), str(HOME / "models" / "selectors")]
 import numpy as np  # noqa: E402
 
 import generate  # noqa: E402
-from heatvit.tensors import read_safetensors  # noqa: E402
+from heatvit_training.tensors import read_safetensors  # noqa: E402
 
 
 def shipped():

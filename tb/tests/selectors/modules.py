@@ -1,4 +1,4 @@
-"""Tests of models/selectors/heatvit, on a small network: modules.py HOME. Fails with an AssertionError."""
+"""Tests of models/selectors/heatvit_training, on a small network: modules.py HOME. Fails with an AssertionError."""
 
 import json
 import os
@@ -7,13 +7,13 @@ import tempfile
 
 home = sys.argv[1]
 sys.path.insert(0, home + "/models/selectors")
-from heatvit import runtime  # noqa: E402
+from heatvit_training import runtime  # noqa: E402
 
 runtime.configure(1, 7)
 import numpy  # noqa: E402
 import torch  # noqa: E402
-from heatvit import config, data, export, losses, nonlinearities, pruned, quantisation, selector, tensors  # noqa: E402
-from heatvit.backbone import VisionTransformer  # noqa: E402
+from heatvit_training import config, data, export, losses, nonlinearities, pruned, quantisation, selector, tensors  # noqa: E402
+from heatvit_training.backbone import VisionTransformer  # noqa: E402
 
 SMALL = config.ModelConfig("small", dim=32, heads=2, depth=4, image_size=32, patch=8, classes=5, selectors=(2, 3))
 
@@ -206,7 +206,7 @@ def differences_of_low_rank_come_back(folder):
 
 
 def quotas_keep_their_share():
-    from heatvit import points, trainer
+    from heatvit_training import points, trainer
 
     model, images = small_model(), torch.randn(24, 3, 32, 32)
     for noise in (0.0, 1.0):

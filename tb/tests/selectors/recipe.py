@@ -1,5 +1,6 @@
 """The printed recipe of docs/training.md, short, on 60 pictures of deit-micro: recipe.py HOME RUN_SIM FOLDER."""
 
+import csv
 import json
 import os
 import shutil
@@ -11,13 +12,18 @@ home, run_sim, folder = sys.argv[1:]
 scripts = home + "/models/selectors/"
 micro = home + "/models/zoo/micro"
 sys.path.insert(0, scripts)
-from heatvit import tensors  # noqa: E402
+from heatvit_training import tensors  # noqa: E402
 
 COUNT = 60
+packages = os.path.join(os.path.dirname(os.path.dirname(run_sim)), "python")
+if not os.path.exists(os.path.join(packages, "heatvit", "__init__.py")):
+    print("skipped: built without the Python package (-DHEATVIT_PYTHON=ON)")
+    sys.exit(77)
 
 
-def call(script, *arguments, code=0):
-    done = subprocess.run([sys.executable, "-B", scripts + script, *arguments], capture_output=True, text=True)
+def call(script, *arguments, code=0, path=""):
+    environment = {**os.environ, "PYTHONPATH": path}
+    done = subprocess.run([sys.executable, "-B", scripts + script, *arguments], capture_output=True, text=True, env=environment)
     assert done.returncode == code, (script, done.returncode, done.stdout, done.stderr)
     return done.stdout + done.stderr
 
@@ -29,11 +35,47 @@ def simulate(scratch, *arguments):
         return json.load(file)["summary"]
 
 
+def ranges_of_the_program(scratch, selectors, listed, out):
+    """What run_sim writes for the photographs that calibrate.py takes."""
+    with open(listed, encoding="utf-8", newline="") as file:
+        wanted = sorted(row["file"] for row in csv.DictReader(file))
+    os.makedirs(scratch + "/linked")
+    for name in [wanted[k * len(wanted) // 32] for k in range(32)] if len(wanted) > 32 else wanted:
+        os.symlink(f"{scratch}/pictures/{name}", f"{scratch}/linked/{name}")
+    subprocess.run([run_sim, "quantize", "--model", "deit-micro", "--weights", micro + "/weights.safetensors", "--selector-weights",
+                    selectors, "--calibrate", scratch + "/linked", "--ranges-out", out, "--out", scratch + "/q.safetensors"],
+                   check=True, stdout=subprocess.DEVNULL)
+    with open(out, encoding="utf-8") as file:
+        return json.load(file)
+
+
 def everything_is_executable():
     for name in os.listdir(scripts):
         if name.endswith(".py") and open(scripts + name, encoding="utf-8").read(2) == "#!":
             assert os.access(scripts + name, os.X_OK), name
             assert "usage" in call(name, "--help"), name
+
+
+def the_package_is_found(scratch, network, selectors):
+    """On Python's path, or by one clear line that says how."""
+    few = [*network, "--selectors", selectors, "--limit", "4", "--target-ms", "0.9", "--out", scratch + "/x.safetensors"]
+    found = call("set_latency.py", *few, path=packages)
+    assert found == call("set_latency.py", *few, "--run-sim", run_sim, path=scripts), found
+    os.makedirs(scratch + "/bin")
+    shutil.copy(sys.executable, scratch + "/bin/run_sim")
+    said = call("set_latency.py", *few, "--run-sim", scratch + "/bin/run_sim", code=2)
+    assert said.count("\n") == 1 and "package is not beside it" in said and "run_sim.sh python" in said, said
+
+
+def a_table_is_made(scratch, network, training):
+    """Without --table: by the simulator's package, the one that run_sim writes."""
+    said = call("place.py", *network, "--first", "3", "--target-ms", "99", "--out", scratch + "/plan", "--run-sim", run_sim, code=2)
+    assert "of the unpruned network is needed" in said, said
+    subprocess.run([run_sim, "table", "--model", "deit-micro", "--out", scratch + "/table.json", "--quiet"], check=True)
+    with open(scratch + "/plan/table.json", encoding="utf-8") as made, open(scratch + "/table.json", encoding="utf-8") as theirs:
+        assert json.load(made)["rows"] == json.load(theirs)["rows"]
+    without = [word for word in training if word not in ("--saved", "0.1,0.2,0.3")]
+    assert "--target-ms is needed" in call("train.py", *network, *without, code=2)
 
 
 with tempfile.TemporaryDirectory(dir=folder) as scratch:
@@ -53,6 +95,8 @@ with tempfile.TemporaryDirectory(dir=folder) as scratch:
          "--out", out + "/calibrated.safetensors")
     metadata = tensors.read_safetensors(out + "/calibrated.safetensors")[1]
     assert "residual" in metadata["heatvit.ranges"] and metadata["heatvit.points"].startswith("10:")
+    assert json.loads(metadata["heatvit.ranges"])["ranges"] == ranges_of_the_program(
+        scratch, out + "/selectors.safetensors", out + "/training.csv", scratch + "/ranges.json")["ranges"]
     unpruned, gmacs = simulate(scratch, "--scorer", "none"), []
     for point in ("10", "20", "30"):
         summary = simulate(scratch, "--selector-weights", f"{out}/calibrated.safetensors@{point}")
@@ -72,3 +116,5 @@ with tempfile.TemporaryDirectory(dir=folder) as scratch:
     said = call("set_latency.py", *network, *simulator, "--selectors", out + "/calibrated.safetensors", "--target-ms",
                 str(1.1 * latency), "--out", out + "/slower.safetensors", code=2)
     assert "of the unpruned network is needed" in said, said
+    the_package_is_found(scratch, network, out + "/calibrated.safetensors")
+    a_table_is_made(scratch, network, training)

@@ -9,14 +9,14 @@ import tempfile
 
 home = sys.argv[1]
 sys.path.insert(0, home + "/models/selectors")
-from heatvit import runtime  # noqa: E402
+from heatvit_training import runtime  # noqa: E402
 
 runtime.configure(1, 5)
 import numpy  # noqa: E402
 import torch  # noqa: E402
 import train  # noqa: E402
-from heatvit import config, export, merging, plot, pruned, simulator, strategy, teacher, tensors, trainer  # noqa: E402
-from heatvit.backbone import VisionTransformer  # noqa: E402
+from heatvit_training import config, export, merging, plot, pruned, strategy, teacher, tensors, thresholds, trainer  # noqa: E402
+from heatvit_training.backbone import VisionTransformer  # noqa: E402
 from latency_table import LatencyTable  # noqa: E402
 from PIL import Image  # noqa: E402
 
@@ -113,7 +113,7 @@ def wrong_input_is_refused(folder):
 
 
 def operating_points_need_no_labels_and_go_on_within_an_epoch(folder):
-    from heatvit import points
+    from heatvit_training import points
 
     options = ["--labels", "", "--table", "", "--target-ms", "0", "--saved", "0.2,0.35,0.5", "--tune", "1e-3", "--rank", "2",
                "--cls-weight", "0.2", "--cache", folder + "/crops", "--epochs", "2", "--copies", "3", "--validation-share", "0.2"]
@@ -153,7 +153,7 @@ def operating_points_need_no_labels_and_go_on_within_an_epoch(folder):
 
 
 def crops_are_computed_once(folder):
-    from heatvit import data
+    from heatvit_training import data
 
     backbone = VisionTransformer(SMALL)
     export.load_backbone(backbone, folder + "/weights.safetensors")
@@ -176,7 +176,7 @@ def training_beats_its_own_start(folder):
     backbone = VisionTransformer(SMALL)
     export.load_backbone(backbone, folder + "/weights.safetensors")
     model = pruned.PrunedViT(backbone)
-    from heatvit import data
+    from heatvit_training import data
 
     items = data.list_images(folder + "/images", folder + "/labels.csv")
     cache = teacher.build(model, items, 2, 1)
@@ -203,7 +203,7 @@ def training_beats_its_own_start(folder):
 
 def tuning_the_backbone_helps(folder):
     """Of the backbone only LayerNorms and biases move, and the sampled decisions then cost less divergence."""
-    from heatvit import data
+    from heatvit_training import data
 
     weights = folder + "/weights.safetensors"
     original = tensors.read_safetensors(weights)[0]
@@ -225,7 +225,7 @@ def tuning_the_backbone_helps(folder):
 
 
 def bfloat16_hardly_changes_a_step(folder):
-    from heatvit import data
+    from heatvit_training import data
 
     items, table, seen = data.list_images(folder + "/images"), LatencyTable(folder + "/table.json"), []
     for bfloat16 in (False, True):
@@ -246,7 +246,7 @@ def a_plan_meets_its_latency(folder):
     backbone = VisionTransformer(SMALL)
     export.load_backbone(backbone, folder + "/weights.safetensors")
     model = pruned.PrunedViT(backbone, positions=(3, 4, 5, 6))
-    from heatvit import data
+    from heatvit_training import data
 
     cache = teacher.build(model, data.list_images(folder + "/images"), 1, 1)
     placement = strategy.Placement(model, cache, folder + "/table.json")
@@ -279,9 +279,9 @@ def merging_merges():
 
 
 def helpers():
-    amount, value = simulator.approach(lambda x: 5 + 3 * x, 7.0)
+    amount, value = thresholds.approach(lambda x: 5 + 3 * x, 7.0)
     assert abs(value / 7 - 1) <= 0.005 and abs(amount - 2 / 3) < 0.02
-    moved = simulator.shifted({"selectors.0.keep.bias": numpy.float32([1, 2]), "selectors.0.local.bias": numpy.float32([1])}, 0.5)
+    moved = thresholds.shifted({"selectors.0.keep.bias": numpy.float32([1, 2]), "selectors.0.local.bias": numpy.float32([1])}, 0.5)
     assert moved["selectors.0.keep.bias"].tolist() == [1.25, 1.75] and moved["selectors.0.local.bias"].tolist() == [1]
     page = plot.svg([("a", [(1, 2), (3, 4)], True), ("b", [(2, 2)], False)], "x", "y")
     assert page.count("<circle") == 5 and "<polyline" in page and page.rstrip().endswith("</svg>")

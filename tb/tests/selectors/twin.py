@@ -1,4 +1,4 @@
-"""models/selectors/heatvit against the simulator: twin.py HOME RUN_SIM FOLDER. Fails with an AssertionError.
+"""models/selectors/heatvit_training against the simulator: twin.py HOME RUN_SIM FOLDER. Fails with an AssertionError.
 
 A DeiT-T of random weights with two selectors at places of their own is written, quantised and run by run_sim; the integers
 of twin.py must be the simulator's: the same tokens and the same logits, image by image.
@@ -11,13 +11,13 @@ import tempfile
 
 home, run_sim, folder = sys.argv[1:]
 sys.path.insert(0, home + "/models/selectors")
-from heatvit import runtime  # noqa: E402
+from heatvit_training import runtime  # noqa: E402
 
 runtime.configure(2, 11)
 import numpy  # noqa: E402
 import torch  # noqa: E402
-from heatvit import config, data, export, pruned, quantisation, selector, twin  # noqa: E402
-from heatvit.backbone import VisionTransformer  # noqa: E402
+from heatvit_training import config, data, export, pruned, quantisation, selector, twin  # noqa: E402
+from heatvit_training.backbone import VisionTransformer  # noqa: E402
 from PIL import Image  # noqa: E402
 
 IMAGES, POSITIONS, BORDER = 4, (5, 9), 16

@@ -2,11 +2,7 @@
 
 import argparse
 import os
-import shutil
-import subprocess
 import sys
-
-HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 def parser_of(description, epilog=""):
@@ -22,7 +18,8 @@ def parser_of(description, epilog=""):
 
 def add_training(parser):
     parser.add_argument("--labels", default="", help="CSV file,class: the split is by class (default: no labels, a split by image)")
-    parser.add_argument("--table", default="", help="latency table of `run_sim table`")
+    parser.add_argument("--table", default="", help="latency table of `run_sim table` (default, where a latency is wanted: simulated, into --out)")
+    add_program(parser)
     parser.add_argument("--target-ms", type=float, default=0.0, help="mean latency wanted, milliseconds")
     parser.add_argument("--out", required=True, help="folder for the results")
     parser.add_argument("--first", type=int, default=4, help="block up to which crops are computed once (default %(default)s)")
@@ -33,31 +30,37 @@ def add_training(parser):
 
 
 def expect_latency(options):
-    """--table and --target-ms are there, and the latency is one that pruning can reach."""
-    from latency_table import LatencyTable
+    """--target-ms is there, and is one that pruning can reach; --table is, or is made in --out."""
+    from . import simulation
+    from .latency_table import LatencyTable
 
-    if not options.table or not options.target_ms:
-        raise ValueError("--table and --target-ms are needed")
+    if not options.target_ms:
+        raise ValueError("--target-ms is needed")
+    os.makedirs(options.out, exist_ok=True)
+    options.table = options.table or simulation.latency_table(options.run_sim, options.model, options.out)
     LatencyTable(options.table, ()).expect_below_dense(options.target_ms)
 
 
 def add_program(parser):
-    found = shutil.which("run_sim") or os.path.normpath(os.path.join(HERE, "..", "..", "..", "run_sim.sh"))
-    parser.add_argument("--run-sim", default=found, help="the program (default %(default)s)")
+    parser.add_argument("--run-sim", default="", help="the program whose Python package simulates (default: the package on Python's "
+                        "path, else that of the run_sim on PATH, else of this checkout, which is built)")
 
 
 def add_simulator(parser):
     add_program(parser)
     parser.add_argument("--selectors", required=True, help="trained selectors")
     parser.add_argument("--list", default="", help="CSV whose column `file` names the images to use (default: all)")
-    parser.add_argument("--jobs", type=int, default=1, help="processes of run_sim (default %(default)s)")
+    parser.add_argument("--jobs", type=int, default=1, help="processes that simulate (default %(default)s)")
 
 
 def exit_code_of(script, body, interrupted=""):
     """Runs body(): 0; 2 and one line for what is wrong with the input; 130 after Ctrl-C."""
     try:
         body()
-    except (ValueError, KeyError, OSError, subprocess.CalledProcessError) as error:
+    except Exception as error:
+        simulator = sys.modules.get("heatvit")
+        if not isinstance(error, (ValueError, KeyError, OSError)) and not (simulator and isinstance(error, simulator.Error)):
+            raise
         print(f"{script}: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

@@ -9,9 +9,8 @@ from dataclasses import dataclass, field
 
 import torch
 
-from latency_table import LatencyTable
-
 from . import losses
+from .latency_table import LatencyTable
 from .selector import shift_to_share
 
 

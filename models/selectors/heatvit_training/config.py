@@ -68,7 +68,19 @@ class ModelConfig:
         return self.heads * (d * d // 2 + d * d // 2 + d * d // 8 + d // 2) + 2 * self.heads * h
 
 
-ZOO = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "zoo")
+
+
+def _zoo():
+    """The shipped descriptions: of the checkout, or of the installation that the simulator's package knows."""
+    beside = os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "..", "zoo")
+    if os.path.isdir(beside):
+        return beside
+    from heatvit import program
+
+    return os.path.join(program.home(), "models", "zoo")
+
+
+ZOO = _zoo()
 
 # Fields of a description that the training's backbone has one value of.
 ONLY = {

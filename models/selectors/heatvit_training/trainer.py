@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from . import losses, teacher
 from .pruned import Decision, Quota
 from .selector import shift_to_share
-from .simulator import approach
+from .thresholds import approach
 
 
 @dataclass
