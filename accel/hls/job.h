@@ -49,7 +49,7 @@ struct Job {
   int m, k, n, heads, tile_m, tile_k, tile_n;
   int tokens, tokens_after;  // differ for packing
   bool package, package_after;
-  bool panel, m_outer, residual, keep_cls_scores, random_scores, by_threshold, rank_package;
+  bool panel, m_outer, residual, keep_cls_scores, random_scores, by_threshold, rank_package, drop;
   isa::Element a_type, c_type;
   isa::LayoutB layout_b;
   isa::Activation activation;
@@ -131,6 +131,7 @@ inline void resolve_flags(const uint32_t* words, Job& job) {
   job.random_scores = flag_at(words, f::kScoreSource);
   job.by_threshold = flag_at(words, f::kSelectRule);
   job.rank_package = flag_at(words, f::kRankPackage);
+  job.drop = flag_at(words, f::kDrop);
   job.a_type = static_cast<isa::Element>(isa::get_field(words, f::kTypeA));
   job.c_type = static_cast<isa::Element>(isa::get_field(words, f::kTypeC));
   job.layout_b = static_cast<isa::LayoutB>(isa::get_field(words, f::kLayoutB));

@@ -159,7 +159,7 @@ inline int run_token_select(const Job& job, SelectorState& state) {
                        : kernels::select_count(state.scores, first, end, job.keep, state.mask, job.tokens);
   state.tokens_before = state.tokens;
   state.package_before = state.package;
-  state.package = job.package_apart() || kept < job.candidates();
+  state.package = !job.drop && (job.package_apart() || kept < job.candidates());
   state.tokens = job.front + kept + (state.package ? 1 : 0);
   return kept;
 }

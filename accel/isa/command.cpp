@@ -49,6 +49,7 @@ void put_flags(CommandWords& w, const Command& c) {
   put(w, f::kFollows, c.follows ? 1 : 0);
   put(w, f::kSums, c.sums - 1U);
   put(w, f::kRankPackage, c.rank_package ? 1 : 0);
+  put(w, f::kDrop, c.drop ? 1 : 0);
 }
 
 void get_flags(Command& c, const CommandWords& w) {
@@ -68,6 +69,7 @@ void get_flags(Command& c, const CommandWords& w) {
   c.follows = get_flag(w, f::kFollows);
   c.sums = static_cast<uint8_t>(get(w, f::kSums) + 1);
   c.rank_package = get_flag(w, f::kRankPackage);
+  c.drop = get_flag(w, f::kDrop);
 }
 
 void put_convolution(CommandWords& w, const Im2col& v) {

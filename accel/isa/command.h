@@ -85,6 +85,7 @@ struct Command {
   uint16_t keep = 0;          // kCount: patch tokens that stay
   uint8_t front = 1;          // tokens in front of the candidates (class, distillation, registers), which always stay
   bool rank_package = false;  // select: a package token of an earlier selection is one of the candidates
+  bool drop = false;          // select: what does not stay is dropped; there is no package token
   // Select, kThreshold: keep where score >= threshold. Pack: what the package's weighted sum is divided by; 0: the sum
   // of its weights, and equal weights where that is zero.
   uint32_t threshold = 0;

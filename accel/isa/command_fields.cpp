@@ -97,6 +97,7 @@ std::vector<NamedField> make_fields() {
       {"keep", {number(f::kKeep)}},
       {"threshold", {number(f::kThreshold)}},
       flag("rank_package", f::kRankPackage),
+      flag("drop", f::kDrop),
       {"front", {number(f::kFront)}},
       flag("follows", f::kFollows),
       flag("chain", f::kChain),

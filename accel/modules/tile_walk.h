@@ -33,7 +33,7 @@ struct Job {
   int candidates() const { return tokens - command.front - (package_apart() ? 1 : 0); }
 
   /// After a selection of so many there is a package.
-  bool packs(int kept) const { return package_apart() || kept < candidates(); }
+  bool packs(int kept) const { return !command.drop && (package_apart() || kept < candidates()); }
 };
 
 /// The command where the register says `tokens`, and said `before_select` before the last selection: packing reads the

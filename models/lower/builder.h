@@ -38,6 +38,7 @@ class Builder {
   // lower_selector.cpp
   void selector(int stage, int block);
   void heatvit_scores(int stage, uint8_t block);
+  void dynamicvit_scores(int stage, uint8_t block);
   void chained_scores(const network::QuantSelector* weights, uint8_t block, const std::string& prefix);
   isa::Command selector_layer(uint8_t block, isa::Op op, int k, int n, isa::Activation activation,
                               const network::Requant* gelu) const;

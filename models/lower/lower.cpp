@@ -46,10 +46,10 @@ void check(const zoo::ModelSpec& spec, const network::Pruning& pruning, const ne
     throw InputError("the cls-attention scorer needs a block before the first selector; position 1 has none");
   if (!pruning.keep.empty() && pruning.keep.size() != pruning.positions.size())
     throw InputError("need one keep count per selector");
-  if (pruning.scorer == network::Scorer::kHeatvit && model != nullptr &&
-      model->selectors.size() < pruning.positions.size())
+  if (pruning.learned() && model != nullptr && model->selectors.size() < pruning.positions.size())
     throw InputError("the model has weights for " + std::to_string(model->selectors.size()) + " selectors, " +
                      std::to_string(pruning.positions.size()) + " are asked for");
+  if (pruning.learned() && model != nullptr) network::expect_weights_of(pruning, model->selectors.front().dynamicvit());
 }
 
 /// The loop order of a layer in a batch of images of `tokens` each. Where a row tile holds a whole image, that image
@@ -247,8 +247,8 @@ void Builder::reserve_activations() {
     head_logits_ = view("head_logits", images, spec_.classes * 4);
     aux_logits_ = view("aux_logits", rows, spec_.classes * 4);
   }
-  if (pruning_.enabled() && pruning_.scorer == network::Scorer::kHeatvit) {
-    const int h = spec_.heads, hd = spec_.head_dim() * operand_bytes();
+  if (pruning_.enabled() && pruning_.learned()) {
+    const int h = pruning_.dynamicvit() ? 1 : spec_.heads, hd = spec_.dim / h * operand_bytes();
     sel_features_ = view("sel_features", rows * h, hd);
     sel_mlp1_ = view("sel_mlp1", rows * h, hd / 2);
     sel_mlp2_ = view("sel_mlp2", rows * h, hd / 4);

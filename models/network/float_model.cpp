@@ -179,20 +179,23 @@ FloatModel open_float_model(std::shared_ptr<const WeightSource> source, const zo
   return model;
 }
 
-std::vector<FloatSelector> load_float_selectors(const WeightSource& source, const zoo::ModelSpec& spec, size_t count) {
-  const int d = spec.head_dim();
+std::vector<FloatSelector> load_float_selectors(const WeightSource& source, const zoo::ModelSpec& spec, size_t count,
+                                                bool dynamicvit) {
+  const int d = dynamicvit ? spec.dim : spec.head_dim();
   const int hidden = std::max(1, spec.heads / 2);
   std::vector<FloatSelector> selectors;
   for (size_t stage = 0; stage < count; ++stage) {
     const std::string name = "selectors." + std::to_string(stage) + ".";
     FloatSelector selector;
     selector.norm = read_norm(source, name + "norm", d);
-    selector.local = read_linear(source, name + "local", d / 2, d);
+    selector.local = read_linear(source, name + "local", dynamicvit ? d : d / 2, d);
     selector.mlp1 = read_linear(source, name + "mlp1", d / 2, d);
     selector.mlp2 = read_linear(source, name + "mlp2", d / 4, d / 2);
     selector.keep = read_linear(source, name + "keep", 2, d / 4);
-    selector.head1 = read_linear(source, name + "head1", hidden, spec.heads);
-    selector.head2 = read_linear(source, name + "head2", spec.heads, hidden);
+    if (!dynamicvit) {
+      selector.head1 = read_linear(source, name + "head1", hidden, spec.heads);
+      selector.head2 = read_linear(source, name + "head2", spec.heads, hidden);
+    }
     selectors.push_back(std::move(selector));
   }
   return selectors;

@@ -44,6 +44,9 @@ struct FloatSelector {
   FloatLinear mlp2;          // d/2 -> d/4
   FloatLinear keep;          // d/4 -> 2 (keep, drop)
   FloatLinear head1, head2;  // H -> h -> H, h = max(1, H / 2)
+
+  /// Of DynamicViT's predictor: one head, d = D; local is D -> D, of which half becomes global; no head1, head2.
+  bool dynamicvit() const { return head1.n == 0; }
 };
 
 struct FloatModel {
@@ -84,8 +87,9 @@ FloatModel load_float_model(const weights::WeightSource& source, const zoo::Mode
 /// its tensors as cheaply as it keeps them, and users that go block by block.
 FloatModel open_float_model(std::shared_ptr<const weights::WeightSource> source, const zoo::ModelSpec& spec);
 
-/// Reads `selectors.S.*` (models/selectors/README.md), S from 0 to count - 1.
+/// Reads `selectors.S.*` (models/selectors/README.md), S from 0 to count - 1: HeatViT's selectors or DynamicViT's
+/// predictors.
 std::vector<FloatSelector> load_float_selectors(const weights::WeightSource& source, const zoo::ModelSpec& spec,
-                                                size_t count);
+                                                size_t count, bool dynamicvit = false);
 
 }  // namespace heatvit::network

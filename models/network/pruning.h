@@ -12,15 +12,19 @@
 namespace heatvit::network {
 
 /// kEvit ranks by CLS attention, too, and does the rest as EViT does: inside a block, behind its attention, with a
-/// fused token in place of the package. kGiven: nothing is scored; who stays is decided outside (a token trace).
-enum class Scorer { kNone, kHeatvit, kClsAttention, kRandom, kEvit, kGiven };
+/// fused token in place of the package. kDynamicVit: the predictor of DynamicViT in place of HeatViT's selector.
+/// kGiven: nothing is scored; who stays is decided outside (a token trace).
+enum class Scorer { kNone, kHeatvit, kClsAttention, kRandom, kEvit, kDynamicVit, kGiven };
 
 struct Pruning {
   Scorer scorer = Scorer::kNone;
   std::vector<int> positions;  // before these blocks, counting from 1, rising
   std::vector<int> keep;       // patch tokens that stay after each selector; empty: threshold (score >= 0.5)
+  bool package = true;         // what goes becomes a package token; else it is dropped
   bool enabled() const { return scorer != Scorer::kNone && !positions.empty(); }
   bool evit() const { return scorer == Scorer::kEvit; }
+  bool dynamicvit() const { return scorer == Scorer::kDynamicVit; }
+  bool learned() const { return scorer == Scorer::kHeatvit || dynamicvit(); }  // by weights of its own
 
   /// A selector stands before the block; inside it, between attention and MLP.
   bool before(int block) const { return !evit() && at(block); }
@@ -40,12 +44,28 @@ struct Pruning {
 /// What EViT divides the sum of the fused tokens by, each times its attention in 1/65535 summed over the heads.
 constexpr uint32_t evit_divisor(int heads) { return static_cast<uint32_t>(heads) * 65535U; }
 
-/// Throws InputError where patches are scored by the class token's attention and there is no class token.
+/// Throws InputError where patches are scored by the class token's attention and there is no class token, where a fused
+/// token is to be dropped, or where nothing may be left.
 inline void expect_scorer(const zoo::ModelSpec& spec, const Pruning& pruning) {
   const bool before = pruning.scorer == Scorer::kClsAttention;
   if ((before || pruning.evit()) && !spec.class_token)
     throw InputError(std::string("scorer ") + (before ? "cls-attention" : "evit") + " needs a class token; " +
                      spec.name + " has none");
+  if (pruning.enabled() && !pruning.package && pruning.evit())
+    throw InputError("scorer evit fuses what goes: there is no dropping it");
+  if (pruning.enabled() && !pruning.package && spec.front_tokens() == 0)
+    throw InputError("dropping without a package token needs a token in front, which always stays; " + spec.name +
+                     " has none");
+}
+
+constexpr Scorer learned_scorer(bool dynamicvit) { return dynamicvit ? Scorer::kDynamicVit : Scorer::kHeatvit; }
+
+/// Throws InputError where weights of selectors are those of the other network.
+inline void expect_weights_of(const Pruning& pruning, bool dynamicvit) {
+  if (pruning.learned() && pruning.dynamicvit() != dynamicvit)
+    throw InputError(dynamicvit
+                         ? "scorer heatvit: the selector weights are of DynamicViT's predictor (scorer dynamicvit)"
+                         : "scorer dynamicvit: the selector weights are of HeatViT's selectors (scorer heatvit)");
 }
 
 }  // namespace heatvit::network

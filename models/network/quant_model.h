@@ -59,6 +59,9 @@ struct QuantSelector {
   QuantLinear head1;  // H -> h
   Requant head1_gelu;
   QuantLinear head2;  // h -> H, int16 Q12
+
+  /// Of DynamicViT's predictor: one head, d = D; local is D -> D, of which half becomes global; no head1, head2.
+  bool dynamicvit() const { return head1.n == 0; }
 };
 
 /// LV-ViT's stem convolution i: k = (ky, kx, c) order, NHWC in and out, ReLU after the first three.

@@ -249,17 +249,19 @@ void visit_block(Archive& archive, const std::string& name, Block& block, const 
 }
 
 template <typename Archive, typename Selector>
-void visit_selector(Archive& archive, const std::string& name, Selector& selector, const zoo::ModelSpec& spec) {
-  const int d = spec.head_dim();
+void visit_selector(Archive& archive, const std::string& name, Selector& selector, const zoo::ModelSpec& spec,
+                    bool dynamicvit) {
+  const int d = dynamicvit ? spec.dim : spec.head_dim();
   const int hidden = std::max(1, spec.heads / 2);
   archive.norm(name + "norm", selector.norm, d);
-  archive.linear(name + "local", selector.local, d / 2, d);
+  archive.linear(name + "local", selector.local, dynamicvit ? d : d / 2, d);
   archive.requant(name + "local_gelu", selector.local_gelu);
   archive.linear(name + "mlp1", selector.mlp1, d / 2, d);
   archive.requant(name + "mlp1_gelu", selector.mlp1_gelu);
   archive.linear(name + "mlp2", selector.mlp2, d / 4, d / 2);
   archive.requant(name + "mlp2_gelu", selector.mlp2_gelu);
   archive.linear(name + "keep", selector.keep, 2, d / 4);
+  if (dynamicvit) return;
   archive.requant(name + "head_mean", selector.head_mean);
   archive.linear(name + "head1", selector.head1, hidden, spec.heads);
   archive.requant(name + "head1_gelu", selector.head1_gelu);
@@ -267,7 +269,7 @@ void visit_selector(Archive& archive, const std::string& name, Selector& selecto
 }
 
 template <typename Archive, typename Model>
-void visit(Archive& archive, Model& model) {
+void visit(Archive& archive, Model& model, bool dynamicvit) {
   const zoo::ModelSpec& spec = model.spec;
   const auto numbered = [](const char* kind, size_t index) { return kind + std::to_string(index + 1) + "."; };
   for (size_t i = 0; i < model.stem.size(); ++i)
@@ -280,7 +282,7 @@ void visit(Archive& archive, Model& model) {
   if (spec.has_classifier()) archive.linear("head", model.head, spec.classes, spec.head_inputs());
   if (spec.aux_head()) archive.linear("aux_head", model.aux_head, spec.classes, spec.dim);
   for (size_t i = 0; i < model.selectors.size(); ++i) {
-    visit_selector(archive, numbered("selector.", i), model.selectors[i], spec);
+    visit_selector(archive, numbered("selector.", i), model.selectors[i], spec, dynamicvit);
   }
 }
 
@@ -346,7 +348,9 @@ void save_model(const network::QuantModel& model, const std::string& path) {
   file.text("heatvit.delta2_q15", std::to_string(model.delta2));
   file.text(kSelectorsKey, std::to_string(model.selectors.size()));
   if (!model.positions.empty()) file.text(kPositionsKey, comma_separated(model.positions));
-  visit(file, model);
+  const bool dynamicvit = !model.selectors.empty() && model.selectors.front().dynamicvit();
+  if (dynamicvit) file.text(kPredictorKey, kDynamicVit);
+  visit(file, model, dynamicvit);
   file.write(path);
 }
 
@@ -382,7 +386,10 @@ network::QuantModel load_model(const std::string& path) {
   }
   model.blocks.resize(size_t(model.spec.depth));
   model.stem.resize(model.spec.stem.size());
-  visit(file, model);
+  const auto predictor = metadata.find(kPredictorKey);
+  if (predictor != metadata.end() && predictor->second != kDynamicVit)
+    file.fail("metadata '" + std::string(kPredictorKey) + "' is '" + predictor->second + "', allowed: " + kDynamicVit);
+  visit(file, model, predictor != metadata.end());
   file.finish();
   check_residual_rows(file, model);
   return model;

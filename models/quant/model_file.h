@@ -25,6 +25,10 @@ network::QuantModel load_model(const std::string& path);
 /// files included.
 bool is_quantized_model(const std::string& path);
 
+/// Metadata of a selector file and of a quantised model: whose predictor they have, where it is not HeatViT's.
+constexpr char kPredictorKey[] = "heatvit.predictor";
+constexpr char kDynamicVit[] = "dynamicvit";
+
 /// Whether a file is a quantised model that has token selectors.
 bool is_quantized_with_selectors(const std::string& path);
 

@@ -94,7 +94,7 @@ class Preparation {
     fingerprint_ = backbone->fingerprint();
     resampled_ = network::resamples(*backbone, spec_);
     if (starts_with(options_.selectors, kRandom)) {
-      add_random_selectors(model, parse_seed(options_.selectors), selector_images());
+      add_random_selectors(model, parse_seed(options_.selectors), selector_images(), options_.dynamicvit);
     } else if (is_file(options_.selectors)) {
       const size_t count = selector_positions(options_.selectors, spec_).size();
       const auto source = weights::open_weights(options_.selectors);
@@ -102,7 +102,8 @@ class Preparation {
         throw InputError(options_.selectors + ": has more selectors than the " + std::to_string(count) +
                          " blocks of metadata '" + kPositionsKey + "', without it those of the model");
       }
-      model.selectors = network::load_float_selectors(*source, spec_, count);
+      const bool dynamicvit = source->has("selectors.0.norm.weight") && !source->has("selectors.0.head1.weight");
+      model.selectors = network::load_float_selectors(*source, spec_, count, dynamicvit);
       set_point({options_.selectors, options_.point}, model.selectors);
     }
     return model;
@@ -208,7 +209,7 @@ void Preparation::add_selector_ranges(const network::FloatModel& model, network:
     }
   }
   network::Pruning pruning;
-  pruning.scorer = network::Scorer::kHeatvit;
+  pruning.scorer = network::learned_scorer(model.selectors.front().dynamicvit());
   pruning.positions = selector_positions(options_.selectors, spec_);
   for (const auto& [name, range] : calibrate(model, selector_images(), pruning, activations_)) {
     if (starts_with(name, "selector.")) ranges[name] = range;
@@ -266,6 +267,13 @@ network::QuantModel prepare(const PrepareOptions& options, network::Calibration*
   if (!is_synthetic(options) && is_quantized_model(options.weights)) return load_quantized(options);
   Preparation preparation(options);
   return preparation.quantize(preparation.load(false), used);
+}
+
+bool are_dynamicvit(const std::string& selectors) {
+  if (!is_file(selectors) || !std::filesystem::exists(selectors)) return false;
+  const Metadata metadata = weights::metadata_of(selectors);
+  const auto found = metadata.find(kPredictorKey);
+  return found != metadata.end() && found->second == kDynamicVit;
 }
 
 std::vector<int> selector_positions(const std::string& selectors, const zoo::ModelSpec& spec) {

@@ -27,9 +27,10 @@ struct InputOptions {
 };
 
 struct PrepareOptions {
-  std::string model;      // zoo name; empty is allowed for a quantised file, which knows its own
-  std::string weights;    // float safetensors, quantised file of ours, or "synthetic:SEED"
-  std::string selectors;  // safetensors, "random:SEED", or empty: none; a quantised file: itself or empty
+  std::string model;        // zoo name; empty is allowed for a quantised file, which knows its own
+  std::string weights;      // float safetensors, quantised file of ours, or "synthetic:SEED"
+  std::string selectors;    // safetensors, "random:SEED", or empty: none; a quantised file: itself or empty
+  bool dynamicvit = false;  // random selectors are DynamicViT's predictors; a file says itself whose it has
   std::string point;      // operating point of a selector file (selector_files.h), or empty: its thresholds as they are
   std::string calibrate;  // folder of calibration images, or empty
   std::string home;       // project root for models/zoo/scales; empty: environment HEATVIT_HOME
@@ -57,6 +58,9 @@ network::QuantModel prepare(const PrepareOptions& options, network::Calibration*
 /// model.
 std::vector<int> selector_positions(const std::string& selectors, const zoo::ModelSpec& spec);
 
+/// Whether a selector file or quantised model (PrepareOptions::selectors) says that its selectors are DynamicViT's.
+bool are_dynamicvit(const std::string& selectors);
+
 /// The float network of the same options, selectors included (random ones with their bias calibrated).
 network::FloatModel prepare_float(const PrepareOptions& options);
 
@@ -67,6 +71,7 @@ reference::FloatOptions float_functions(const PrepareOptions& options);
 /// The selectors of seed `seed`: random weights; the last layer's bias is set on `images` so that about half of the
 /// tokens that reach a selector score >= 0.5. Each compares a token with the mean of its image, which keeps the share
 /// of photographs within 20..80 % too. `model.selectors` is replaced.
-void add_random_selectors(network::FloatModel& model, uint32_t seed, const std::vector<preprocess::Image>& images);
+void add_random_selectors(network::FloatModel& model, uint32_t seed, const std::vector<preprocess::Image>& images,
+                          bool dynamicvit = false);
 
 }  // namespace heatvit::quant

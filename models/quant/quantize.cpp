@@ -166,7 +166,6 @@ network::QuantSelector Quantizer::selector(size_t stage) const {
   const std::string name = "selector." + std::to_string(stage + 1) + ".";
   const double local_in = scale(name + "local.in"), mlp1_in = scale(name + "mlp1.in");
   const double mlp2_in = scale(name + "mlp2.in"), keep_in = scale(name + "keep.in");
-  const double head1_in = scale(name + "head1.in"), head2_in = scale(name + "head2.in");
   network::QuantSelector to;
   to.norm = norm(from.norm, local_in);
   to.local = linear(from.local, local_in, {kGeluInScale}, "selector local");
@@ -176,6 +175,8 @@ network::QuantSelector Quantizer::selector(size_t stage) const {
   to.mlp2 = linear(from.mlp2, mlp2_in, {kGeluInScale}, "selector mlp2");
   to.mlp2_gelu = requant_for(kGeluOutScale / keep_in, "selector mlp2 GELU");
   to.keep = linear(from.keep, keep_in, {kScoreScale}, "selector keep");
+  if (from.dynamicvit()) return to;
+  const double head1_in = scale(name + "head1.in"), head2_in = scale(name + "head2.in");
   to.head_mean = requant_for(residual_ / (model_.spec.head_dim() * head1_in), "selector head mean");
   to.head1 = linear(from.head1, head1_in, {kGeluInScale}, "selector head1");
   to.head1_gelu = requant_for(kGeluOutScale / head2_in, "selector head1 GELU");

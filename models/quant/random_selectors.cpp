@@ -41,6 +41,14 @@ void compare_with_mean(network::FloatLinear& mlp1) {
   }
 }
 
+// DynamicViT's global features are of channels of their own: those of the local ones once more, so that both compare.
+void share_features(network::FloatLinear& local) {
+  const size_t half = local.bias.size() / 2;
+  std::copy_n(local.weight.begin(), local.weight.size() / 2,
+              local.weight.begin() + std::ptrdiff_t(local.weight.size() / 2));
+  std::copy_n(local.bias.begin(), half, local.bias.begin() + std::ptrdiff_t(half));
+}
+
 // Hidden units come in pairs (x, -x) that the next layer weighs with opposite signs: GELU(x) - GELU(-x) = x, so the
 // keep logit has no even part, which would rise and fall with the contrast of the image.
 void mirror_pairs(network::FloatLinear& layer, network::FloatLinear& next) {
@@ -59,13 +67,13 @@ void mirror_pairs(network::FloatLinear& layer, network::FloatLinear& next) {
 std::vector<TokenLogits> collect(const network::FloatModel& model, size_t stage,
                                  const std::vector<preprocess::Image>& images) {
   network::Pruning pruning;
-  pruning.scorer = network::Scorer::kHeatvit;
+  pruning.scorer = network::learned_scorer(model.selectors.front().dynamicvit());
   pruning.positions.assign(model.spec.selectors.begin(), model.spec.selectors.begin() + static_cast<int>(stage) + 1);
   reference::FloatOptions options;
   options.blocks = model.spec.selectors[stage] - 1;
   const reference::FloatExecutor executor(model, pruning, options);
   const std::string name = "selector." + std::to_string(stage + 1) + ".";
-  const size_t heads = size_t(model.spec.heads);
+  const size_t heads = model.selectors.front().dynamicvit() ? 1 : size_t(model.spec.heads);
   std::vector<TokenLogits> tokens;
   for (const preprocess::Image& image : images) {
     std::vector<float> logits, weights;
@@ -114,11 +122,13 @@ float balancing_bias(const std::vector<TokenLogits>& tokens) {
 
 }  // namespace
 
-void add_random_selectors(network::FloatModel& model, uint32_t seed, const std::vector<preprocess::Image>& images) {
+void add_random_selectors(network::FloatModel& model, uint32_t seed, const std::vector<preprocess::Image>& images,
+                          bool dynamicvit) {
   const auto source = weights::open_weights("synthetic:" + std::to_string(seed));
-  model.selectors = network::load_float_selectors(*source, model.spec, model.spec.selectors.size());
+  model.selectors = network::load_float_selectors(*source, model.spec, model.spec.selectors.size(), dynamicvit);
   for (size_t stage = 0; stage < model.selectors.size(); ++stage) {
     FloatSelector& selector = model.selectors[stage];
+    if (dynamicvit) share_features(selector.local);
     compare_with_mean(selector.mlp1);
     mirror_pairs(selector.mlp2, selector.keep);
     mirror_pairs(selector.mlp1, selector.mlp2);

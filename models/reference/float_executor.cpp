@@ -40,9 +40,11 @@ void check_pruning(const network::FloatModel& model, const network::Pruning& pru
     throw InputError("one number of kept tokens is needed for each of " + std::to_string(pruning.positions.size()) +
                      " selectors, got " + std::to_string(pruning.keep.size()));
   }
-  if (pruning.scorer == network::Scorer::kHeatvit && model.selectors.size() < pruning.positions.size()) {
-    throw InputError("scorer heatvit needs selector weights (--selector-weights FILE or random:SEED)");
+  if (pruning.learned() && model.selectors.size() < pruning.positions.size()) {
+    throw InputError(std::string("scorer ") + (pruning.dynamicvit() ? "dynamicvit" : "heatvit") +
+                     " needs selector weights (--selector-weights FILE or random:SEED)");
   }
+  if (pruning.learned()) network::expect_weights_of(pruning, model.selectors.front().dynamicvit());
   network::expect_scorer(model.spec, pruning);
   if (pruning.scorer == network::Scorer::kClsAttention && pruning.positions.front() < 2) {
     throw InputError("scorer cls-attention needs a block before the first selector");
@@ -149,7 +151,7 @@ void FloatExecutor::Run::select(int block) {
   const auto found = std::find(pruning_.positions.begin(), pruning_.positions.end(), block);
   const size_t stage = size_t(found - pruning_.positions.begin());
   std::vector<float> scores;
-  if (pruning_.scorer == network::Scorer::kHeatvit) {
+  if (pruning_.learned()) {
     const std::string name = "selector." + std::to_string(stage + 1) + ".";
     scores = selector_scores(packed_.selectors[stage], state_, model_.spec, options_, name, observer_);
   } else if (pruning_.scorer == network::Scorer::kRandom) {
@@ -160,7 +162,7 @@ void FloatExecutor::Run::select(int block) {
   // The attention is summed over the heads.
   const float divisor = pruning_.evit() ? static_cast<float>(model_.spec.heads) : 0.0F;
   prune(state_, scores, pruning_.keep.empty() ? -1 : pruning_.keep[stage], divisor,
-        model_.spec.patches() + static_cast<int>(stage) - 1);
+        model_.spec.patches() + static_cast<int>(stage) - 1, pruning_.package);
   result_.kept.push_back(state_.patches);
   observe("residual", state_.x);
 }

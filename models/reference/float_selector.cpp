@@ -12,16 +12,16 @@ void observe(const Observer& observer, const std::string& name, const std::vecto
   if (observer) observer(name, tensor.data(), tensor.size());
 }
 
-// Mean of the local features over the candidates, written beside the local features of every token.
-// z: tokens x heads rows of 2 * half values, local features in the first half.
-void fill_global(std::vector<float>& z, const TokenState& state, int heads, int half) {
+// Mean of features over the candidates, written beside the local features of every token. z: tokens x heads rows of 2 *
+// half values, local features in the first half; features: their first half, or, of DynamicViT, the second.
+void fill_global(std::vector<float>& z, const TokenState& state, int heads, int half, int features) {
   const int tokens = state.tokens(), candidates = static_cast<int>(state.patches.size());
   const size_t pitch = size_t(heads) * size_t(half) * 2;
   for (int h = 0; h < heads; ++h) {
     float* column = z.data() + size_t(h) * size_t(half) * 2;
     std::vector<float> mean(size_t(half), 0.0F);
     for (int t = state.front; t < state.front + candidates; ++t) {
-      for (size_t c = 0; c < mean.size(); ++c) mean[c] += column[size_t(t) * pitch + c];
+      for (size_t c = 0; c < mean.size(); ++c) mean[c] += column[size_t(t) * pitch + size_t(features) + c];
     }
     for (float& value : mean) value /= static_cast<float>(std::max(candidates, 1));
     for (int t = 0; t < tokens; ++t) std::copy(mean.begin(), mean.end(), column + size_t(t) * pitch + half);
@@ -71,18 +71,20 @@ std::vector<float> package_of(const TokenState& state, const std::vector<float>&
 
 std::vector<float> selector_scores(const PackedSelector& selector, const TokenState& state, const zoo::ModelSpec& spec,
                                    const FloatOptions& options, const std::string& name, const Observer& observer) {
-  const int d = spec.head_dim();
+  const int heads = selector.dynamicvit ? 1 : spec.heads;
+  const int d = spec.dim / heads;
   const int tokens = state.tokens();
-  const int rows = tokens * spec.heads;
+  const int rows = tokens * heads;
   const std::vector<float> normed = layer_norm(state.x.data(), rows, d, selector.norm, spec.ln_eps);
   observe(observer, name + "local.in", normed);
 
   std::vector<float> local = selector.local.run(rows, normed);
   gelu(local.data(), local.size(), options);
   std::vector<float> z(size_t(rows) * size_t(d));
-  for (int r = 0; r < rows; ++r)
+  if (selector.dynamicvit) z = local;
+  for (int r = 0; r < rows && !selector.dynamicvit; ++r)
     std::copy_n(local.data() + size_t(r) * size_t(d / 2), d / 2, z.data() + size_t(r) * size_t(d));
-  fill_global(z, state, spec.heads, d / 2);
+  fill_global(z, state, heads, d / 2, selector.dynamicvit ? d / 2 : 0);
   observe(observer, name + "mlp1.in", z);
 
   std::vector<float> hidden = selector.mlp1.run(rows, z);
@@ -95,19 +97,22 @@ std::vector<float> selector_scores(const PackedSelector& selector, const TokenSt
   observe(observer, name + "keep.out", keep);
   for (int r = 0; r < rows; ++r) softmax(keep.data() + size_t(r) * 2, 2, options.polynomial, 1.0F);
 
-  std::vector<float> weight = head_means(state.x, rows, d);
-  observe(observer, name + "head1.in", weight);
-  weight = selector.head1.run(tokens, weight);
-  gelu(weight.data(), weight.size(), options);
-  observe(observer, name + "head2.in", weight);
-  weight = selector.head2.run(tokens, weight);
-  sigmoid(weight.data(), weight.size(), options);
+  std::vector<float> weight(static_cast<size_t>(tokens), 1.0F);
+  if (!selector.dynamicvit) {
+    weight = head_means(state.x, rows, d);
+    observe(observer, name + "head1.in", weight);
+    weight = selector.head1.run(tokens, weight);
+    gelu(weight.data(), weight.size(), options);
+    observe(observer, name + "head2.in", weight);
+    weight = selector.head2.run(tokens, weight);
+    sigmoid(weight.data(), weight.size(), options);
+  }
   observe(observer, name + "weight", weight);
 
   std::vector<float> scores(static_cast<size_t>(tokens));
   for (size_t t = 0; t < scores.size(); ++t) {
     float sum = 0, weights = 0;
-    for (size_t h = t * size_t(spec.heads); h < (t + 1) * size_t(spec.heads); ++h) {
+    for (size_t h = t * size_t(heads); h < (t + 1) * size_t(heads); ++h) {
       sum += keep[2 * h] * weight[h];
       weights += weight[h];
     }
@@ -129,7 +134,7 @@ std::vector<float> random_scores(uint32_t seed, uint32_t stage, int tokens) {
   return scores;
 }
 
-void prune(TokenState& state, const std::vector<float>& scores, int keep, float divisor, int fused) {
+void prune(TokenState& state, const std::vector<float>& scores, int keep, float divisor, int fused, bool package) {
   if (divisor != 0 && state.package) state.patches.push_back(fused), state.package = false;
   const std::vector<int> kept = select(state, scores, keep);
   const int candidates = static_cast<int>(state.patches.size());
@@ -142,6 +147,7 @@ void prune(TokenState& state, const std::vector<float>& scores, int keep, float 
     }
   }
   if (state.package) dropped.push_back(state.front + candidates);
+  if (!package) dropped.clear();
 
   const size_t dim = size_t(state.dim);
   std::vector<float> x(state.x.begin(), state.x.begin() + static_cast<std::ptrdiff_t>(state.front) * state.dim);
@@ -152,8 +158,8 @@ void prune(TokenState& state, const std::vector<float>& scores, int keep, float 
     patches.push_back(state.patches[size_t(row - state.front)]);
   }
   if (!dropped.empty()) {
-    const std::vector<float> package = package_of(state, scores, dropped, divisor);
-    x.insert(x.end(), package.begin(), package.end());
+    const std::vector<float> token = package_of(state, scores, dropped, divisor);
+    x.insert(x.end(), token.begin(), token.end());
   }
   state.x = std::move(x);
   state.patches = std::move(patches);

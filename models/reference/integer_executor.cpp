@@ -144,6 +144,7 @@ void Pass<A, P>::mlp(const network::QuantBlock& block) {
 template <typename A, typename P>
 std::vector<uint32_t> Pass<A, P>::scores_at(size_t stage) {
   switch (pruning_.scorer) {
+    case network::Scorer::kDynamicVit:
     case network::Scorer::kHeatvit:
       return heatvit_scores<A>(x_, has_package_, model_.selectors[stage - 1], model_.spec.heads, model_.delta1, macs(),
                                front());
@@ -168,7 +169,7 @@ void Pass<A, P>::select(size_t stage) {
                                     ? select_threshold(scores, candidates, kKeepThreshold, front())
                                     : select_best(scores, candidates, pruning_.keep[stage - 1], front());
   x_ = pack_tokens(x_, scores, rows, front(), pruning_.evit() ? network::evit_divisor(model_.spec.heads) : 0,
-                   model_.residual_bits);
+                   model_.residual_bits, pruning_.package);
   std::vector<int> kept;
   for (int row : rows) kept.push_back(patches_[static_cast<size_t>(row - front())]);
   patches_ = kept;
@@ -250,10 +251,12 @@ void check(const network::QuantModel& model, const network::Pruning& pruning) {
   network::expect_scorer(model.spec, pruning);
   check_positions(model, pruning);
   if (!pruning.keep.empty()) check_keep(pruning, model.spec.patches());
-  if (pruning.scorer == network::Scorer::kHeatvit && model.selectors.size() < pruning.positions.size()) {
-    throw InputError("scorer heatvit: the model has " + std::to_string(model.selectors.size()) + " token selectors, " +
+  if (pruning.learned() && model.selectors.size() < pruning.positions.size()) {
+    throw InputError(std::string("scorer ") + (pruning.dynamicvit() ? "dynamicvit" : "heatvit") + ": the model has " +
+                     std::to_string(model.selectors.size()) + " token selectors, " +
                      std::to_string(pruning.positions.size()) + " are needed (selector weights)");
   }
+  if (pruning.learned()) network::expect_weights_of(pruning, model.selectors.front().dynamicvit());
   if (pruning.scorer == network::Scorer::kClsAttention && pruning.positions.front() == 1) {
     throw InputError("scorer cls-attention: no block comes before a selector at block 1; allowed from block 2 on");
   }

@@ -9,15 +9,16 @@ namespace {
 int candidates_of(int tokens, int front, bool has_package) { return tokens - front - (has_package ? 1 : 0); }
 
 // Steps 2 and 3: each row is (local | global), local its own feature, global the mean over the candidate tokens, head
-// by head. Row t * heads + h.
+// by head. Row t * heads + h. The mean is of local, or, with `own`, of the second half of `local`'s columns.
 template <typename A>
-Matrix<A> with_global(const Matrix<A>& local, int heads, int front, int candidates) {
-  const int half = local.cols;
+Matrix<A> with_global(const Matrix<A>& local, int heads, int front, int candidates, bool own) {
+  const int half = own ? local.cols / 2 : local.cols;
+  const int from = own ? half : 0;
   Matrix<A> z(local.rows, 2 * half);
   for (int h = 0; h < heads; ++h) {
     std::vector<int64_t> sums(static_cast<size_t>(half), 0);
     for (int t = front; t < front + candidates; ++t) {
-      for (int c = 0; c < half; ++c) sums[static_cast<size_t>(c)] += local.row(t * heads + h)[c];
+      for (int c = 0; c < half; ++c) sums[static_cast<size_t>(c)] += local.row(t * heads + h)[from + c];
     }
     for (int r = h; r < local.rows; r += heads) {
       std::copy_n(local.row(r), half, z.row(r));
@@ -83,12 +84,15 @@ void package(const Matrix<int16_t>& x, const std::vector<uint32_t>& scores, cons
 
 template <typename Activation>
 std::vector<uint32_t> heatvit_scores(const Matrix<int16_t>& x, bool has_package, const network::QuantSelector& selector,
-                                     int heads, uint16_t delta1, uint64_t& macs, int front) {
+                                     int model_heads, uint16_t delta1, uint64_t& macs, int front) {
+  const int heads = selector.dynamicvit() ? 1 : model_heads;
   const Matrix<Activation> normalised = layer_norm<Activation>(x, selector.norm);  // (T H) x d
   const Matrix<Activation> local =
       with_gelu<Activation>(linear(normalised, selector.local, macs), delta1, selector.local_gelu);
-  const Matrix<Activation> z = with_global(local, heads, front, candidates_of(x.rows, front, has_package));
+  const Matrix<Activation> z =
+      with_global(local, heads, front, candidates_of(x.rows, front, has_package), selector.dynamicvit());
   const Matrix<uint16_t> keep = keep_probabilities(z, selector, heads, delta1, macs);
+  if (selector.dynamicvit()) return {keep.data.begin(), keep.data.end()};
   const Matrix<uint16_t> weight = head_weights<Activation>(x, selector, heads, delta1, macs);
 
   std::vector<uint32_t> scores;  // step 7
@@ -141,10 +145,10 @@ std::vector<int> select_threshold(const std::vector<uint32_t>& scores, int candi
 }
 
 Matrix<int16_t> pack_tokens(const Matrix<int16_t>& x, const std::vector<uint32_t>& scores, const std::vector<int>& kept,
-                            int front, uint32_t divisor, int bits) {
+                            int front, uint32_t divisor, int bits, bool with_package) {
   std::vector<int> packaged;  // all behind the front that was not kept: dropped candidates, the package token of before
   for (int t = front; t < x.rows; ++t) {
-    if (!std::binary_search(kept.begin(), kept.end(), t)) packaged.push_back(t);
+    if (with_package && !std::binary_search(kept.begin(), kept.end(), t)) packaged.push_back(t);
   }
   const int kept_count = static_cast<int>(kept.size());
   Matrix<int16_t> out(front + kept_count + (packaged.empty() ? 0 : 1), x.cols);

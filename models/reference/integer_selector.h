@@ -13,6 +13,7 @@ namespace heatvit::reference {
 constexpr uint32_t kKeepThreshold = 32768;  // a keep score of 0.5
 
 /// The learned selector: the score of every row of X (T x D), CLS and package included. Activation: int8_t or int16_t.
+/// DynamicViT's predictor has one head whatever `heads` is.
 template <typename Activation = int8_t>
 std::vector<uint32_t> heatvit_scores(const Matrix<int16_t>& x, bool has_package, const network::QuantSelector& selector,
                                      int heads, uint16_t delta1, uint64_t& macs, int front = 1);
@@ -30,8 +31,9 @@ std::vector<int> select_threshold(const std::vector<uint32_t>& scores, int candi
 
 /// The new X: the front, the kept rows in order, and, where there is any other row (dropped candidates, an earlier
 /// package token), the package token: their mean weighted by score, the plain mean where all their scores are zero;
-/// with a divisor their sum weighted by score, divided by it, which saturates at `bits`.
+/// with a divisor their sum weighted by score, divided by it, which saturates at `bits`. Without a package they are
+/// gone.
 Matrix<int16_t> pack_tokens(const Matrix<int16_t>& x, const std::vector<uint32_t>& scores, const std::vector<int>& kept,
-                            int front = 1, uint32_t divisor = 0, int bits = 16);
+                            int front = 1, uint32_t divisor = 0, int bits = 16, bool with_package = true);
 
 }  // namespace heatvit::reference

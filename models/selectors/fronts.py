@@ -158,7 +158,7 @@ def trained_and_matched(simulator, options, patches, folder):
         kept = result.kept_counts.tolist()
         trained = point_of("heatvit", result, point=name, kept_of_images=kept, **adaptivity(kept, points[0]["margins"]))
         points.append(trained)
-        rates = {"selectors": places, "prune_rates": [round(1 - count / patches, 6) for count in trained["kept"]]}
+        rates = {"selectors": places, "prune_rates": [round(1 - max(count / patches, 0.01), 6) for count in trained["kept"]]}
         matched = getattr(options, "matched", False)
         of_backbone = {"": simulator}
         if getattr(options, "tuned", False):

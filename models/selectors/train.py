@@ -66,6 +66,8 @@ def parse_arguments(arguments):
     add("--label-weight", type=float, default=0.0, help="of the classification loss (default: distillation alone)")
     add("--keep-weight", type=float, default=0.0, help="holds keep ratios to --keep-ratios (default: latency alone)")
     add("--fold", default="", help="K/N: the K-th (from 0) of N parts of the classes is the validation")
+    add("--predictor", choices=("heatvit", "dynamicvit"), default="heatvit",
+        help="dynamicvit: one head, and no package token (default %(default)s)")
     add("--no-package", action="store_true", help="drop tokens without a package token (for comparison)")
     add("--resume", action="store_true", help="go on from the checkpoint in --out, if there is one")
     add("--quiet", action="store_true", help="no progress")
@@ -102,7 +104,7 @@ def make_model(options):
 
     backbone = setup.frozen_backbone(options.model, options.weights)
     model = PrunedViT(backbone, use_package=not options.no_package, prefix_block=options.first,
-                      positions=numbers(options.selectors, int) or None)
+                      positions=numbers(options.selectors, int) or None, predictor=options.predictor)
     return model
 
 

@@ -77,6 +77,8 @@ int ModelSpec::map_size() const {
 
 int ModelSpec::kept_at(double rate) const { return static_cast<int>(std::floor(patches() * (1.0 - rate) + 1e-9)); }
 
-int ModelSpec::tokens_for(int kept) const { return front_tokens() + kept + (kept < patches() ? 1 : 0); }
+int ModelSpec::tokens_for(int kept, bool package) const {
+  return front_tokens() + kept + (package && kept < patches() ? 1 : 0);
+}
 
 }  // namespace heatvit::zoo

@@ -92,8 +92,8 @@ struct ModelSpec {
   int kept_at(double rate) const;
 
   /// Tokens after a selector that keeps `kept` of the patches: those in front, kept, and the package token if any was
-  /// dropped.
-  int tokens_for(int kept) const;
+  /// dropped and there is one.
+  int tokens_for(int kept, bool package = true) const;
 };
 
 /// LV-ViT's stem: 7 x 7 stride 2, then two 3 x 3, 64 channels each.

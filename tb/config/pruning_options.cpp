@@ -46,16 +46,26 @@ std::vector<int> parse_rates(const std::string& text, size_t selectors, const zo
   return keep;
 }
 
+/// on: a package token, off: none, as DynamicViT has it.
+bool parse_package(const PruningOptions& options, const Pruning& pruning) {
+  const std::string text = options.package.value_or(pruning.dynamicvit() ? "off" : "on");
+  if (text != "on" && text != "off") throw InputError("--package: '" + text + "' is not allowed; allowed: on, off");
+  return text == "on";
+}
+
 Scorer default_scorer(const PruningOptions& options) {
   if (options.functional && options.has_trace && !options.selector_weights) return Scorer::kGiven;
-  return options.functional && !options.selector_weights ? Scorer::kClsAttention : Scorer::kHeatvit;
+  if (options.functional && !options.selector_weights) return Scorer::kClsAttention;
+  return options.selector_weights && quant::are_dynamicvit(*options.selector_weights) ? Scorer::kDynamicVit
+                                                                                      : Scorer::kHeatvit;
 }
 
 void check_functional(const Pruning& pruning, const PruningOptions& options) {
-  if (pruning.scorer == Scorer::kHeatvit && !options.selector_weights) {
-    throw InputError("--scorer heatvit: needs --selector-weights FILE or --selector-weights random:SEED");
+  if (pruning.learned() && !options.selector_weights) {
+    throw InputError("--scorer " + std::string(name_of(pruning.scorer)) +
+                     ": needs --selector-weights FILE or --selector-weights random:SEED");
   }
-  if (pruning.scorer != Scorer::kHeatvit && options.selector_weights) {
+  if (!pruning.learned() && options.selector_weights) {
     throw InputError("--selector-weights: no effect with --scorer " + std::string(name_of(pruning.scorer)));
   }
   if (options.has_trace && options.rates) {
@@ -80,10 +90,11 @@ void check_timing(const PruningOptions& options) {
 }  // namespace
 
 Scorer scorer_named(const std::string& text, bool or_none) {
-  for (const Scorer scorer : {Scorer::kHeatvit, Scorer::kClsAttention, Scorer::kRandom, Scorer::kEvit}) {
+  for (const Scorer scorer :
+       {Scorer::kHeatvit, Scorer::kClsAttention, Scorer::kRandom, Scorer::kEvit, Scorer::kDynamicVit}) {
     if (name_of(scorer) == text) return scorer;
   }
-  throw InputError("--scorer: '" + text + "' is not allowed; allowed: heatvit, cls-attention, evit" +
+  throw InputError("--scorer: '" + text + "' is not allowed; allowed: heatvit, cls-attention, evit, dynamicvit" +
                    (or_none ? ", random or none" : " or random"));
 }
 
@@ -93,6 +104,7 @@ std::string_view name_of(Scorer scorer) {
     case Scorer::kClsAttention: return "cls-attention";
     case Scorer::kRandom: return "random";
     case Scorer::kEvit: return "evit";
+    case Scorer::kDynamicVit: return "dynamicvit";
     case Scorer::kGiven: return "given";
     case Scorer::kNone: break;
   }
@@ -102,11 +114,12 @@ std::string_view name_of(Scorer scorer) {
 Pruning make_pruning(const zoo::ModelSpec& spec, const PruningOptions& options) {
   const bool given = options.has_trace && options.scorer == name_of(Scorer::kNone);
   if (options.scorer == name_of(Scorer::kNone) && !given) {
-    if (options.rates || options.selectors || options.selector_weights)
+    if (options.rates || options.selectors || options.selector_weights || options.package)
       throw InputError("--scorer none: prunes nothing; leave out what says how to prune");
     return {};
   }
   if (!options.rates && !options.scorer && !options.selector_weights && !options.has_trace) {
+    if (options.package) throw InputError("--package: no effect where nothing is pruned");
     if (options.selectors) throw InputError("--selectors: no effect without --prune-rates or --selector-weights");
     return {};
   }
@@ -114,6 +127,11 @@ Pruning make_pruning(const zoo::ModelSpec& spec, const PruningOptions& options) 
   pruning.scorer = given            ? Scorer::kGiven
                    : options.scorer ? scorer_named(*options.scorer, true)
                                     : default_scorer(options);
+  pruning.package = parse_package(options, pruning);
+  if (options.package && pruning.evit())
+    throw InputError("--package: no effect with --scorer evit, which fuses what goes");
+  if (!pruning.package && spec.front_tokens() == 0)
+    throw InputError("--package off: needs a token in front, which always stays; " + spec.name + " has none");
   pruning.positions = options.selectors ? parse_positions(*options.selectors, spec)
                                         : quant::selector_positions(options.selector_weights.value_or(""), spec);
   if (options.functional) {

@@ -1,4 +1,4 @@
-// --prune-rates, --scorer, --selectors, --selector-weights: from text to a pruning policy.
+// --prune-rates, --scorer, --package, --selectors, --selector-weights: from text to a pruning policy.
 #pragma once
 
 #include <optional>
@@ -14,6 +14,7 @@ struct PruningOptions {
   std::optional<std::string> rates, scorer, selectors, selector_weights;
   bool functional = false;
   bool has_trace = false;  // --token-trace decides who stays, or how many
+  std::optional<std::string> package = std::nullopt;
 };
 
 /// Nothing asked for: no pruning. With a trace, scorer `none` is Scorer::kGiven: nothing is scored. Rates without a
@@ -21,7 +22,7 @@ struct PruningOptions {
 /// heatvit, the hardware's own. Throws InputError in one line where the options contradict each other or the model.
 network::Pruning make_pruning(const zoo::ModelSpec& spec, const PruningOptions& options);
 
-/// "heatvit", "cls-attention", "evit", "random", "given", "none".
+/// "heatvit", "cls-attention", "evit", "dynamicvit", "random", "given", "none".
 std::string_view name_of(network::Scorer scorer);
 
 /// One that ranks tokens. Throws InputError with those that are allowed; `or_none`: the caller takes "none", too.

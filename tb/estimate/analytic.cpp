@@ -25,8 +25,9 @@ using network::Scorer;
 
 /// The one program that stands for all depths and counts: its blocks are alike. A selector needs a block before it; in
 /// chains a block ends with what the next one begins with, so one needs a block behind it, too. EViT's is in block 2.
-lower::Program reduced_program(zoo::ModelSpec spec, const isa::AcceleratorConfig& hw, Scorer scorer) {
+lower::Program reduced_program(zoo::ModelSpec spec, const isa::AcceleratorConfig& hw, Scorer scorer, bool package) {
   network::Pruning pruning;
+  pruning.package = package;
   spec.depth = hw.chain_layernorm ? 3 : scorer == Scorer::kNone ? 1 : 2;
   pruning.scorer = scorer;
   if (scorer != Scorer::kNone) pruning.positions = {scorer == Scorer::kEvit ? 2 : spec.depth}, pruning.keep = {1};
@@ -52,9 +53,9 @@ using Queues = std::vector<RingTimes>;
 }  // namespace
 
 struct AnalyticModel::Walk {
-  using Key = std::tuple<isa::AcceleratorConfig, decltype(key_of(zoo::ModelSpec{})), Scorer>;
+  using Key = std::tuple<isa::AcceleratorConfig, decltype(key_of(zoo::ModelSpec{})), Scorer, bool>;
 
-  void prepare(const soc::SocConfig& config, const zoo::ModelSpec& spec, Scorer scorer);
+  void prepare(const soc::SocConfig& config, const zoo::ModelSpec& spec, Scorer scorer, bool package);
   void split_by_chains(bool inside);
   Range range(bool (*belongs)(const isa::Command&)) const;
 
@@ -72,11 +73,12 @@ Range AnalyticModel::Walk::range(bool (*belongs)(const isa::Command&)) const {
   return {static_cast<int>(first - all.begin()), static_cast<int>(last - all.begin())};
 }
 
-void AnalyticModel::Walk::prepare(const soc::SocConfig& config, const zoo::ModelSpec& spec, Scorer scorer) {
-  const Key wanted{config.accel, key_of(spec), scorer};
+void AnalyticModel::Walk::prepare(const soc::SocConfig& config, const zoo::ModelSpec& spec, Scorer scorer,
+                                  bool package) {
+  const Key wanted{config.accel, key_of(spec), scorer, package};
   if (key == wanted) return;
   key.reset();
-  program = reduced_program(spec, config.accel, scorer);
+  program = reduced_program(spec, config.accel, scorer, package);
   embedding = range([](const isa::Command& c) { return c.block == 0; });
   block = range([](const isa::Command& c) { return c.block == 1; });
   selector = range([](const isa::Command& c) { return isa::of_selector(isa::op_of(c)); });
@@ -430,7 +432,7 @@ AnalyticEstimate AnalyticModel::estimate(const soc::SocConfig& config, const zoo
   if (pruned && pruning.keep.size() != pruning.positions.size())
     throw InputError("analytic mode needs a token count for every selector");
   expect_room(config, spec, pruning);
-  walk_->prepare(config, spec, pruned ? pruning.scorer : Scorer::kNone);
+  walk_->prepare(config, spec, pruned ? pruning.scorer : Scorer::kNone, pruning.package);
   soc::expect_units(config, walk_->program);
   // The engines' trains slow each other down by how much they are under way, which a first pass tells.
   const MemoryShares& shares = memory_shares(config);

@@ -100,6 +100,7 @@ std::string header_text(const RunReport& report) {
   if (value("scorer") == "none") return text + "none\n";
   const char* place = value("scorer") == "evit" ? ", selectors in blocks " : ", selectors before blocks ";
   text += value("scorer") + scorer_note(report) + place + value("selectors");
+  if (config.contains("package") && config["package"] == false) text += ", no package token";
   const bool by_rate = config.contains("prune_rates") && !config["prune_rates"].is_null();
   if (by_rate) return text + ", cumulative rates " + value("prune_rates") + kept_note(config) + "\n";
   const bool traced = config.contains("token_trace") && !config["token_trace"].is_null();

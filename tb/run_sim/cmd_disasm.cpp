@@ -44,6 +44,7 @@ int disasm_command(const Arguments& arguments) {
   pruning.rates = line.maybe("prune-rates");
   pruning.scorer = line.maybe("scorer");
   pruning.selectors = line.maybe("selectors");
+  pruning.package = line.maybe("package");
   pruning.selector_weights = line.maybe("selector-weights");
   pruning.functional = line.has("weights");
 

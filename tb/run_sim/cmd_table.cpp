@@ -129,6 +129,10 @@ int table_command(const Arguments& arguments) {
   document.request.config = resolve_design(spec, line.list("config"), line.settings(), {}).config;
   lower::expect_single_images(document.request.config.accel, "table");
   document.request.scorer = line.has("scorer") ? scorer_named(line.text("scorer"), false) : network::Scorer::kHeatvit;
+  if (document.request.scorer == network::Scorer::kDynamicVit)
+    throw InputError(
+        "--scorer dynamicvit: the networks of a table have a package token; allowed: heatvit, cls-attention, evit or "
+        "random");
   const std::string path = line.required("out");
   const auto ends_with = [&path](const std::string& end) {
     return path.size() > end.size() && path.compare(path.size() - end.size(), end.size(), end) == 0;

@@ -96,8 +96,11 @@ OptionGroup pruning_group() {
             "not falling"},
            {"scorer", "NAME",
             "what ranks tokens: heatvit (the selector network), cls-attention, evit (the same inside the block, with a "
-            "fused token), random, or none: nothing is pruned; "
+            "fused token), dynamicvit (its predictor, without a package token), random, or none: nothing is pruned; "
             "default: heatvit in timing mode or with selector weights, else cls-attention"},
+           {"package", "on|off",
+            "what becomes of tokens that go: one package token, their mean weighted by score, or nothing; default: on, "
+            "with dynamicvit off"},
            {"selector-weights", "FILE",
             "weights of the selectors: safetensors, shipped ones by name, with an operating point "
             "(`run_sim list` has them: deit-t@35), or random:SEED; without --prune-rates "

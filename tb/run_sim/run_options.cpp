@@ -67,6 +67,7 @@ network::Pruning resolve_pruning(const CommandLine& line, const zoo::ModelSpec& 
   options.rates = line.maybe("prune-rates");
   options.scorer = line.maybe("scorer");
   options.selectors = line.maybe("selectors");
+  options.package = line.maybe("package");
   options.selector_weights = line.maybe("selector-weights");
   options.functional = mode == soc::Mode::kFunctional;
   if (options.functional && !prepare.selectors.empty()) options.selector_weights = prepare.selectors;
@@ -177,6 +178,7 @@ Json resolved_json(const CommandLine& line, const RunOptions& options) {
   json["prune_rates"] = rates.empty() ? Json(nullptr) : rates;
   json["scorer"] = name_of(options.pruning.scorer);
   json["scorer_by_default"] = options.pruning.enabled() && !line.has("scorer");
+  json["package"] = options.pruning.package;
   json["selectors"] = options.pruning.positions;
   json["keep"] = options.pruning.keep;
   json["patches"] = options.spec.patches();
@@ -287,7 +289,9 @@ quant::PrepareOptions prepare_options(const CommandLine& line, const isa::Accele
   }
   // The selectors that came with the weights.
   const bool heatvit = !line.has("scorer") || line.text("scorer") == "heatvit";
-  if (heatvit && !line.has("selector-weights") && (shipped || quant::is_quantized_with_selectors(prepare.weights))) {
+  prepare.dynamicvit = line.has("scorer") && line.text("scorer") == "dynamicvit";
+  if ((heatvit || prepare.dynamicvit) && !line.has("selector-weights") &&
+      ((shipped && heatvit) || quant::is_quantized_with_selectors(prepare.weights))) {
     prepare.selectors = prepare.weights;
   }
   prepare.calibrate = line.text("calibrate");

@@ -21,6 +21,7 @@ class ModelConfig:
     mean: tuple = (0.485, 0.456, 0.406)  # of pixel / 255
     std: tuple = (0.229, 0.224, 0.225)
     selectors: tuple = (4, 7, 10)  # before these blocks, counting from 1
+    predictor: str = "heatvit"  # or dynamicvit: one head, and no package token
 
     def __post_init__(self):
         if self.image_size % self.patch or self.dim % self.heads:
@@ -58,12 +59,16 @@ class ModelConfig:
                 total = total + tokens * self._selector_macs_a_token()
                 count = kept[self.selectors.index(block)]
                 dropped = self.patches - count
-                tokens = 1 + count + (dropped.clamp(0, 1) if hasattr(dropped, "clamp") else min(1, dropped))
+                tokens = 1 + count
+                if self.predictor == "heatvit":
+                    tokens = tokens + (dropped.clamp(0, 1) if hasattr(dropped, "clamp") else min(1, dropped))
             linear = tokens * (4 * self.dim * self.dim + 2 * self.dim * self.hidden)
             total = total + linear + 2 * tokens * tokens * self.dim
         return total
 
     def _selector_macs_a_token(self):
+        if self.predictor == "dynamicvit":
+            return self.dim * self.dim + self.dim * self.dim // 2 + self.dim * self.dim // 8 + self.dim // 2
         d, h = self.head_dim, max(1, self.heads // 2)
         return self.heads * (d * d // 2 + d * d // 2 + d * d // 8 + d // 2) + 2 * self.heads * h
 

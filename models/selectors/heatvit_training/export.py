@@ -101,6 +101,8 @@ def save_backbone(backbone, path, metadata=None, ranges=None, source=""):
 def save_selectors(model, path, ranges, source, metadata=None, tuned=None):
     """model: a PrunedViT. ranges: of the tensors `selector.*` (others are left out). source: how they came about.
     tuned: `differences` of the backbone."""
+    if model.config.predictor != "heatvit":
+        metadata = {**(metadata or {}), "heatvit.predictor": model.config.predictor}
     selected = {name: value for name, value in ranges.items() if name.startswith("selector.")}
     metadata = {**(metadata or {}), "heatvit.positions": ",".join(str(position) for position in model.config.selectors)}
     if selected:

@@ -5,14 +5,14 @@ what the token would have brought. Evaluation gathers: a dropped token is gone, 
 logits for the same decisions.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import nn
 
 from .nonlinearities import EXACT, Nonlinearities
 from .quantisation import apply_probe, linear
-from .selector import TokenSelector, gumbel_keep, logistic, logit_of, package_token, threshold
+from .selector import PREDICTORS, gumbel_keep, logistic, logit_of, package_token, threshold
 
 
 @dataclass
@@ -96,20 +96,22 @@ class Quota:
 class PrunedViT(nn.Module):
     """`functions`: of the backbone. The selectors use the hardware's polynomials, with the same delta1.
 
-    positions: of the selectors, default the backbone's. prefix_block: where `prefix` ends, default at the first selector.
+    predictor: heatvit, or dynamicvit, which has no package token. positions: of the selectors, default the backbone's. prefix_block:
+    where `prefix` ends, default at the first selector.
     """
 
-    def __init__(self, backbone, functions=EXACT, use_package=True, positions=None, prefix_block=None):
+    def __init__(self, backbone, functions=EXACT, use_package=True, positions=None, prefix_block=None, predictor="heatvit"):
         super().__init__()
         self.config = backbone.config if positions is None else backbone.config.with_selectors(positions)
+        self.config = replace(self.config, predictor=predictor)
         self.prefix_block = prefix_block or (self.config.selectors or (1,))[0]
         if self.prefix_block > (self.config.selectors or (self.config.depth,))[0]:
             raise ValueError(f"crops are computed up to block {self.prefix_block}, behind a selector: {self.config.selectors}")
         self.backbone = backbone
         self.functions = functions
         self.selector_functions = Nonlinearities(True, functions.delta1, 1.0)
-        self.use_package = use_package
-        self.selectors = nn.ModuleList(TokenSelector(self.config) for _ in self.config.selectors)
+        self.use_package = use_package and predictor == "heatvit"
+        self.selectors = nn.ModuleList(PREDICTORS[predictor](self.config) for _ in self.config.selectors)
 
     def tuned_parameters(self):
         """Name -> parameter of the backbone that fine-tuning may change: LayerNorms and biases behind prefix_block's input, and

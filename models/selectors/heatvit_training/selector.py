@@ -48,14 +48,18 @@ class TokenSelector(nn.Module):
         normed = apply_probe(probe, name + "local.in", self.norm(per_head))
         local = functions.gelu(apply_probe(probe, name + "local.pre_gelu", linear(self.local, normed, probe)))
         weight = candidates.detach()[:, :, None, None]
-        mean = (local * weight).sum(1, keepdim=True) / weight.sum(1, keepdim=True).clamp(min=1.0)
-        z = apply_probe(probe, name + "mlp1.in", torch.cat((local, mean.expand_as(local)), -1))
+        z = apply_probe(probe, name + "mlp1.in", self._features(local, weight))
         hidden = functions.gelu(apply_probe(probe, name + "mlp1.pre_gelu", linear(self.mlp1, z, probe)))
         hidden = apply_probe(probe, name + "mlp2.in", hidden)
         hidden = functions.gelu(apply_probe(probe, name + "mlp2.pre_gelu", linear(self.mlp2, hidden, probe)))
         logits = linear(self.keep, apply_probe(probe, name + "keep.in", hidden), probe)
         logits = apply_probe(probe, name + "keep.out", logits)
         return logits, self._head_weights(per_head, functions, probe, name)
+
+    def _features(self, local, weight):
+        """(local | global)."""
+        mean = (local * weight).sum(1, keepdim=True) / weight.sum(1, keepdim=True).clamp(min=1.0)
+        return torch.cat((local, mean.expand_as(local)), -1)
 
     def _head_weights(self, per_head, functions, probe, name):
         mean = apply_probe(probe, name + "head1.in", per_head.mean(-1))
@@ -67,6 +71,32 @@ class TokenSelector(nn.Module):
         """Moves the keep logit of every token by `amount` against the drop logit: more tokens for a positive one."""
         with torch.no_grad():
             self.keep.bias += HALVES * amount
+
+
+class DynamicPredictor(TokenSelector):
+    """DynamicViT's predictor (Rao et al., NeurIPS 2021): one head; half of the channels are a token's own, the other half the
+    mean over the candidates; no weights of heads. The same chain of layers otherwise."""
+
+    def __init__(self, config):
+        nn.Module.__init__(self)
+        dim = config.dim
+        self.heads = 1
+        self.norm = nn.LayerNorm(dim, eps=config.ln_eps)
+        self.local = nn.Linear(dim, dim)
+        self.mlp1 = nn.Linear(dim, dim // 2)
+        self.mlp2 = nn.Linear(dim // 2, dim // 4)
+        self.keep = nn.Linear(dim // 4, 2)
+
+    def _features(self, local, weight):
+        own, shared = local.chunk(2, -1)
+        mean = (shared * weight).sum(1, keepdim=True) / weight.sum(1, keepdim=True).clamp(min=1.0)
+        return torch.cat((own, mean.expand_as(own)), -1)
+
+    def _head_weights(self, per_head, functions, probe, name):
+        return per_head.new_ones(per_head.shape[:-1])
+
+
+PREDICTORS = {"heatvit": TokenSelector, "dynamicvit": DynamicPredictor}
 
 
 def threshold(score):

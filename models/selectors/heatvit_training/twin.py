@@ -121,6 +121,7 @@ class Twin:
         self.delta1, self.delta2 = (int(metadata[f"heatvit.delta{i}_q15"]) for i in (1, 2))
         self.residual_bits = int(metadata["heatvit.residual_bits"])
         self.metadata = metadata
+        self.dynamicvit = metadata.get("heatvit.predictor") == "dynamicvit"
 
         def layer(kind, name):
             return kind(arrays, metadata, name)
@@ -137,20 +138,22 @@ class Twin:
             self.blocks.append(parts)
         for stage in range(int(metadata["heatvit.selectors"])):
             name = f"selector.{stage + 1}."
-            parts = {part: layer(Linear, name + part) for part in self.SELECTOR_LINEAR}
+            linear = self.SELECTOR_LINEAR[:4] if self.dynamicvit else self.SELECTOR_LINEAR
+            parts = {part: layer(Linear, name + part) for part in linear}
             parts["norm"] = layer(Norm, name + "norm")
             gelus = ("local_gelu", "mlp1_gelu", "mlp2_gelu", "head1_gelu", "head_mean")
-            parts.update({part: self._requant(name + part) for part in gelus})
+            parts.update({part: self._requant(name + part) for part in (gelus[:3] if self.dynamicvit else gelus)})
             self.selectors.append(parts)
 
     def _requant(self, name):
         multiplier, shift = (int(word) for word in self.metadata[name].split())
         return multiplier, shift
 
-    def run(self, pixels, prune=True, evit=None):
+    def run(self, pixels, prune=True, evit=None, with_package=True):
         """pixels: (size, size, 3) uint8. Returns logits (Q16), kept patch indices after each selector, tokens by block.
 
-        evit: tokens that EViT keeps in the blocks of the selectors, which do nothing then.
+        evit: tokens that EViT keeps in the blocks of the selectors, which do nothing then. with_package: HeatViT's selectors leave
+        a package token; DynamicViT's predictors never do.
         """
         size, patch = pixels.shape[0], self.patch
         grid = size // patch
@@ -161,7 +164,8 @@ class Twin:
         patches, package, kept, tokens = torch.arange(grid * grid), False, [], []
         for number, block in enumerate(self.blocks, 1):
             if prune and evit is None and self.selectors and number in self.positions:
-                x, patches, package = self._select(self.positions.index(number), x, patches, package)
+                x, patches, package = self._select(
+                    self.positions.index(number), x, patches, with_package and not self.dynamicvit)
                 kept.append(patches.tolist())
             tokens.append(len(x))
             x, attention = self._attention(block, x)
@@ -203,17 +207,21 @@ class Twin:
     def scores(self, stage, x, candidates):
         """Keep scores of all rows, 0..65535; rows 1..candidates are the patches."""
         s, (tokens, dim) = self.selectors[stage], x.shape
-        per_head = x.reshape(tokens, self.heads, dim // self.heads)
+        heads = 1 if self.dynamicvit else self.heads
+        per_head = x.reshape(tokens, heads, dim // heads)
 
         def activate(layer, gelu_name, value):
             return gelu(saturate(s[layer](value), 16), self.delta1, s[gelu_name])
 
         local = activate("local", "local_gelu", s["norm"](per_head))
-        total = local[1 : 1 + candidates].sum(0)
+        local, shared = local.chunk(2, -1) if self.dynamicvit else (local, local)
+        total = shared[1 : 1 + candidates].sum(0)
         mean = saturate(div_round(total, torch.tensor(max(candidates, 1))), 8) * (candidates > 0)
         z = torch.cat((local, mean.expand_as(local)), -1)
         hidden = activate("mlp2", "mlp2_gelu", activate("mlp1", "mlp1_gelu", z))
         keep = softmax(saturate(s["keep"](hidden), 16), UNIT, 65535)[..., 0]
+        if self.dynamicvit:
+            return keep[:, 0]
         multiplier, shift = s["head_mean"]
         means = saturate(round_shift(per_head.sum(-1) * multiplier, shift), 8)
         head = sigmoid(saturate(s["head2"](activate("head1", "head1_gelu", means)), 16))
@@ -221,7 +229,7 @@ class Twin:
         score = torch.div((keep * head).sum(-1), weights.clamp(min=1), rounding_mode="floor")
         return torch.where(weights == 0, torch.zeros_like(score), score)
 
-    def _select(self, stage, x, patches, package):
+    def _select(self, stage, x, patches, with_package):
         count = len(patches)
         score = self.scores(stage, x, count)
         stay = torch.nonzero(score[1 : 1 + count] >= 32768)[:, 0]
@@ -229,6 +237,8 @@ class Twin:
         gone = torch.ones(len(x), dtype=torch.bool)
         gone[rows] = False
         parts = [x[rows]]
+        if not with_package:
+            return x[rows], patches[stay], False
         if bool(gone.any()):
             weight = score[gone]
             if int(weight.sum()) == 0:

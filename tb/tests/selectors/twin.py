@@ -32,9 +32,9 @@ def picture(seed):
     return framed
 
 
-def random_model(images):
+def random_model(images, predictor="heatvit"):
     backbone = VisionTransformer(config.find("deit-t"))
-    model = pruned.PrunedViT(backbone, positions=POSITIONS)
+    model = pruned.PrunedViT(backbone, positions=POSITIONS, predictor=predictor)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if parameter.dim() > 1:
@@ -51,6 +51,26 @@ def random_model(images):
 
 def call(*arguments):
     subprocess.run([run_sim, *arguments], check=True, stdout=subprocess.DEVNULL)
+
+
+def predictors_of(files):
+    return files[-1]
+
+
+def expect_same(scratch, integers, crops, package):
+    """The last run's kept tokens, numbers of tokens and logits are the twin's."""
+    with open(f"{scratch}/run.json", encoding="utf-8") as file:
+        report = json.load(file)
+    counts = set()
+    for image, crop in zip(report["images"], crops):
+        logits, kept, tokens = integers.run(numpy.array(crop), with_package=package)
+        assert kept == image["kept"] and tokens == image["tokens"], (image["file"], tokens, image["tokens"])
+        assert tokens[-1] == 1 + len(kept[-1]) + int(package), tokens
+        for best in image["top5"]:
+            assert abs(float(logits[best["class"]]) / 65536 - best["score"]) < 1e-6, (image["file"], best)
+        counts.add(tuple(len(k) for k in kept))
+    assert len(counts) > 1, counts
+    return report
 
 
 with tempfile.TemporaryDirectory(dir=folder) as scratch:
@@ -92,6 +112,28 @@ with tempfile.TemporaryDirectory(dir=folder) as scratch:
         assert [len(stage) for stage in kept] == [98, 98] and tokens == 5 * [197] + 7 * [100]
         for best in image["top5"]:
             assert abs(float(logits[best["class"]]) / 65536 - best["score"]) < 1e-6, (image["file"], best)
+
+    # without a package token: the selectors as they are, and DynamicViT's predictors in another file
+    call(*files, "--images", scratch, "--json", f"{scratch}/run.json", "--package", "off")
+    expect_same(scratch, integers, crops, package=False)
+    predictors, predictor_ranges = random_model(batch, "dynamicvit")
+    export.save_backbone(predictors.backbone, f"{scratch}/backbone2.safetensors", ranges=predictor_ranges, source="a test")
+    export.save_selectors(predictors, f"{scratch}/predictors.safetensors", predictor_ranges, "a test")
+    files = ("--model", "deit-t", "--weights", f"{scratch}/backbone2.safetensors", "--selector-weights",
+             f"{scratch}/predictors.safetensors")
+    call("quantize", *files, "--out", f"{scratch}/quantised2.safetensors")
+    one_head = twin.Twin(f"{scratch}/quantised2.safetensors", heads=3, selectors=POSITIONS)
+    for more in (files, (*files, "--scorer", "dynamicvit"), ("--weights", f"{scratch}/quantised2.safetensors", "--scorer", "dynamicvit")):
+        call(*more, "--images", scratch, "--json", f"{scratch}/run.json")
+        report = expect_same(scratch, one_head, crops, package=False)
+        assert report["config"]["scorer"] == "dynamicvit" and report["config"]["package"] is False, report["config"]
+    for image in report["images"]:
+        macs = predictors.config.macs(image["kept_counts"])
+        assert abs(image["gmacs"] - macs / 1e9) < 1e-6, (image["gmacs"], macs)
+    for wrong, scorer in ((predictors_of(files), "heatvit"), (selectors, "dynamicvit")):
+        done = subprocess.run([run_sim, *files[:4], "--selector-weights", wrong, "--scorer", scorer, "--images", scratch],
+                              capture_output=True, text=True)
+        assert done.returncode == 2 and "the selector weights are of" in done.stderr, done
 
     # fake quantisation is close to it, but not the same
     with torch.no_grad():

@@ -91,19 +91,25 @@ std::string compare(const network::QuantModel& model, const isa::AcceleratorConf
 
 TEST(HlsTop, RandomModelsOfEveryScorer) {
   const zoo::ModelSpec spec = small_spec();
-  const network::QuantModel model = network::random_quant_model(spec, 7, true);
+  const network::QuantModel heatvit = network::random_quant_model(spec, 7, true);
+  const network::QuantModel dynamicvit = network::random_quant_model(spec, 7, true, 16, 8, true);
   const std::vector<Pruning> prunings = {{},
                                          pruning_of(spec, Scorer::kClsAttention, {137, 60}),
                                          pruning_of(spec, Scorer::kEvit, {137, 60}),
                                          pruning_of(spec, Scorer::kRandom, {120, 33}),
                                          pruning_of(spec, Scorer::kHeatvit, {}),
-                                         pruning_of(spec, Scorer::kHeatvit, {196, 91})};
+                                         pruning_of(spec, Scorer::kHeatvit, {196, 91}),
+                                         dropping(pruning_of(spec, Scorer::kHeatvit, {})),
+                                         dropping(pruning_of(spec, Scorer::kRandom, {120, 0})),
+                                         dropping(pruning_of(spec, Scorer::kDynamicVit, {})),
+                                         pruning_of(spec, Scorer::kDynamicVit, {140, 51})};
   for (size_t i = 0; i < prunings.size(); ++i)
     for (const auto softmax : {isa::SoftmaxPlacement::kAuto, isa::SoftmaxPlacement::kSeparate})
       for (const bool order_nm : {true, false}) {
         isa::AcceleratorConfig hw = synthesised();
         hw.softmax = softmax;
         hw.order_nm = order_nm;
+        const network::QuantModel& model = prunings[i].dynamicvit() ? dynamicvit : heatvit;
         EXPECT_EQ(compare(model, hw, prunings[i], random_image(static_cast<uint32_t>(i))), "") << i;
       }
 }

@@ -140,19 +140,24 @@ std::vector<Pruning> prunings() {
           pruning_of(spec, Scorer::kClsAttention, {137, 60}),
           pruning_of(spec, Scorer::kEvit, {137, 60}),
           pruning_of(spec, Scorer::kHeatvit, {}),
+          dropping(pruning_of(spec, Scorer::kHeatvit, {})),
+          dropping(pruning_of(spec, Scorer::kDynamicVit, {})),
+          dropping(pruning_of(spec, Scorer::kDynamicVit, {130, 0})),
           pruning_of(spec, Scorer::kHeatvit, {120, 33})};
 }
 
 TEST(Chain, NumbersAreTheSame) {
-  const network::QuantModel narrow = network::random_quant_model(small_spec(), 7, true, 16, 8),
-                            wide = network::random_quant_model(small_spec(), 7, true, 16, 16);
+  std::map<std::pair<int, bool>, network::QuantModel> models;
+  for (const int bits : {8, 16})
+    for (const bool dynamicvit : {false, true})
+      models[{bits, dynamicvit}] = network::random_quant_model(small_spec(), 7, true, 16, bits, dynamicvit);
   const std::vector<SocConfig> configs = hardware();
   for (size_t i = 0; i < configs.size(); ++i)
     for (const Pruning& pruning : prunings())
       for (const uint32_t stalls : {0U, 9U}) {
         SocConfig c = configs[i];
         c.debug.stall_seed = stalls;
-        const network::QuantModel& model = c.accel.numerics_bits == 16 ? wide : narrow;
+        const network::QuantModel& model = models.at({c.accel.numerics_bits, pruning.dynamicvit()});
         EXPECT_EQ(isolated([&] {
                     return compare_exactly(model, {c, pruning, {random_image(1), random_image(2), random_image(3)}});
                   }),
@@ -174,20 +179,24 @@ std::string cycles(const SocConfig& config, const Pruning& pruning, const networ
 }
 
 TEST(Chain, FunctionalAndTimingModeTakeTheSameCycles) {
-  const network::QuantModel model = network::random_quant_model(small_spec(), 7, true, 16, 8);
+  const network::QuantModel heatvit = network::random_quant_model(small_spec(), 7, true, 16, 8),
+                            dynamicvit = network::random_quant_model(small_spec(), 7, true, 16, 8, true);
   for (const SocConfig& config : hardware()) {
     if (config.accel.numerics_bits == 16 || config.accel.batch != 1) continue;
     for (const Pruning& pruning : prunings()) {
       if (pruning.enabled() && pruning.keep.empty()) continue;  // counts that only pixels decide
+      const network::QuantModel& model = pruning.dynamicvit() ? dynamicvit : heatvit;
       EXPECT_EQ(cycles(config, pruning, nullptr), cycles(config, pruning, &model));
     }
   }
 }
 
 TEST(Chain, ResultsAndSaturatedOnesAreCountedAlike) {
-  const network::QuantModel model = network::random_quant_model(small_spec(), 7, true, 16, 8);
+  const network::QuantModel heatvit = network::random_quant_model(small_spec(), 7, true, 16, 8),
+                            dynamicvit = network::random_quant_model(small_spec(), 7, true, 16, 8, true);
   const auto counts = [&](SocConfig config, const Pruning& pruning, bool chained) {
     config.accel.chain_attention = config.accel.chain_layernorm = chained;
+    const network::QuantModel& model = pruning.dynamicvit() ? dynamicvit : heatvit;
     return isolated([&] {
       const lower::Program program = lower::lower(small_spec(), config.accel, pruning, &model);
       const std::vector<int8_t> pixels = random_image(4);

@@ -280,6 +280,11 @@ network::Pruning pruning_of(const zoo::ModelSpec& spec, network::Scorer scorer, 
   return pruning;
 }
 
+network::Pruning dropping(network::Pruning pruning) {
+  pruning.package = false;
+  return pruning;
+}
+
 std::vector<ExactCase> placements(const std::vector<soc::SocConfig>& configs) {
   using network::Scorer;
   const zoo::ModelSpec spec = small_spec();
@@ -288,6 +293,7 @@ std::vector<ExactCase> placements(const std::vector<soc::SocConfig>& configs) {
                                                   pruning_of(spec, Scorer::kEvit, {137, 60}),
                                                   pruning_of(spec, Scorer::kRandom, {120, 33}),
                                                   pruning_of(spec, Scorer::kHeatvit, {}),
+                                                  dropping(pruning_of(spec, Scorer::kHeatvit, {})),
                                                   pruning_of(spec, Scorer::kHeatvit, {196, 91})};
   std::vector<ExactCase> cases;
   for (const soc::SocConfig& config : configs)

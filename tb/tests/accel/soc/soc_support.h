@@ -50,4 +50,7 @@ std::vector<ExactCase> placements(const std::vector<soc::SocConfig>& configs);
 
 network::Pruning pruning_of(const zoo::ModelSpec& spec, network::Scorer scorer, std::vector<int> keep);
 
+/// The same without a package token.
+network::Pruning dropping(network::Pruning pruning);
+
 }  // namespace heatvit::testing

@@ -67,6 +67,20 @@ TEST(BatchExact, WithTheResidualStreamAndTheProbabilitiesOnChip) {
     }
 }
 
+TEST(BatchExact, WithoutAPackageToken) {  // counts differ from image to image, or an image loses all
+  for (const int bits : {8, 16})
+    for (const bool dynamicvit : {false, true}) {
+      const network::QuantModel model = network::random_quant_model(small_spec(), 7, true, 16, bits, dynamicvit);
+      const Scorer scorer = dynamicvit ? Scorer::kDynamicVit : Scorer::kHeatvit;
+      for (const std::vector<int>& keep : {std::vector<int>{}, std::vector<int>{120, 0}}) {
+        ExactCase test{shape(2, 16, 16, 64, 64, 64), dropping(pruning_of(small_spec(), scorer, keep)), images(3)};
+        test.config.accel.numerics_bits = bits;
+        test.config.accel.batch = 3;
+        expect_exact(model, test);
+      }
+    }
+}
+
 TEST(BatchExact, LvVit) {  // stem convolutions go image by image, the auxiliary head over the rows of all
   zoo::ModelSpec spec = zoo::find("lv-vit-s");
   spec.depth = 3;

@@ -134,7 +134,8 @@ TEST(CommandLists, OfTheLoweringAreTaken) {
       ADD_FAILURE() << c.name << " " << note.command << ": " << note.text;
   for (const char* model : {"deit-micro", "deit-t", "deit-s", "deit-b", "lv-vit-s", "lv-vit-m"})
     for (const network::Scorer scorer :
-         {network::Scorer::kNone, network::Scorer::kHeatvit, network::Scorer::kClsAttention, network::Scorer::kEvit})
+         {network::Scorer::kNone, network::Scorer::kHeatvit, network::Scorer::kClsAttention, network::Scorer::kEvit,
+          network::Scorer::kDynamicVit})
       for (const int batch : {1, 4}) {
         const zoo::ModelSpec& spec = zoo::find(model);
         SocConfig config = tb::resolve_design(spec, {}, {}, {}).config;

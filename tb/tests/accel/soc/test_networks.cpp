@@ -31,8 +31,8 @@ struct Numbers {
 /// As compare_exactly; "" or what differs.
 std::string compare(const zoo::ModelSpec& spec, const network::Pruning& pruning, uint32_t seed,
                     const Numbers& numbers = {}) {
-  const network::QuantModel model =
-      network::random_quant_model(spec, seed, spec.head_dim() % 4 == 0, numbers.residual_bits, numbers.bits);
+  const network::QuantModel model = network::random_quant_model(
+      spec, seed, spec.head_dim() % 4 == 0, numbers.residual_bits, numbers.bits, pruning.dynamicvit());
   ExactCase test{soc::SocConfig{}, pruning, {}};
   for (int i = 0; i < numbers.batch; ++i)
     test.images.push_back(random_image(seed + 100 * static_cast<uint32_t>(i), spec.image_size));
@@ -86,10 +86,14 @@ TEST(Networks, PrunedShapesAreTheExecutorsBitForBit) {
   for (const Shape& shape : {Shape{3, 64, 4, 128, 16, ", \"selectors\": [2, 3]"},
                              Shape{2, 32, 2, 192, 8, ", \"selectors\": [2], \"activation\": \"silu\""}}) {
     const zoo::ModelSpec spec = spec_of(shape);
-    for (const Scorer scorer : {Scorer::kHeatvit, Scorer::kClsAttention, Scorer::kEvit, Scorer::kRandom}) {
+    for (const Scorer scorer :
+         {Scorer::kHeatvit, Scorer::kClsAttention, Scorer::kEvit, Scorer::kRandom, Scorer::kDynamicVit}) {
       std::vector<int> keep;
       for (size_t i = 0; i < spec.selectors.size(); ++i) keep.push_back(spec.patches() / (static_cast<int>(i) + 2));
-      EXPECT_EQ(compare(spec, pruning_of(spec, scorer, keep), 11), "") << zoo::describe(spec);
+      const network::Pruning pruning = pruning_of(spec, scorer, keep);
+      EXPECT_EQ(compare(spec, pruning, 11), "") << zoo::describe(spec);
+      if (scorer == Scorer::kEvit) continue;
+      EXPECT_EQ(compare(spec, dropping(pruning), 11), "") << zoo::describe(spec);
     }
   }
 }
@@ -135,6 +139,12 @@ TEST(Networks, WhateverStandsInFrontIsNeverPruned) {
     }
     EXPECT_EQ(compare(spec, pruning_of(spec, Scorer::kHeatvit, {}), ++seed, {8, 16, 2}), "") << front;  // threshold
     EXPECT_EQ(compare(spec, pruning_of(spec, Scorer::kRandom, {0, 0}), ++seed), "") << front;           // nothing stays
+    for (const Scorer scorer : {Scorer::kRandom, Scorer::kDynamicVit}) {
+      const std::string verdict = compare(spec, dropping(pruning_of(spec, scorer, {30, 0})), ++seed, {8, 16, 2});
+      const bool refused = verdict.find("needs a token in front") != std::string::npos;
+      EXPECT_EQ(refused, spec.front_tokens() == 0) << front << verdict;
+      EXPECT_TRUE(refused || verdict.empty()) << front << verdict;
+    }
   }
 }
 

@@ -35,7 +35,7 @@ class Generator {
 
   void embedding(network::QuantModel& model);
   network::QuantBlock block();
-  network::QuantSelector selector();
+  network::QuantSelector selector(bool dynamicvit);
   void classifier(network::QuantModel& model);
 
  private:
@@ -159,12 +159,12 @@ network::QuantBlock Generator::block() {
   return out;
 }
 
-network::QuantSelector Generator::selector() {
-  const int d = spec_.head_dim();
+network::QuantSelector Generator::selector(bool dynamicvit) {
+  const int d = dynamicvit ? spec_.dim : spec_.head_dim();
   const int hidden_heads = std::max(1, spec_.heads / 2);
   network::QuantSelector out;
   out.norm = norm(d);
-  out.local = linear(d / 2, d, activation_, kGeluInputRms);
+  out.local = linear(dynamicvit ? d : d / 2, d, activation_, kGeluInputRms);
   out.local_gelu = encode(kGeluRatio * unit_);
   out.mlp1 = linear(d / 2, d, gelu_output_, kGeluInputRms);
   out.mlp1_gelu = encode(kGeluRatio * unit_);
@@ -172,6 +172,7 @@ network::QuantSelector Generator::selector() {
   out.mlp2_gelu = encode(kGeluRatio * unit_);
   out.keep = linear(2, d / 4, gelu_output_, kScoreRms);
   for (network::QuantLinear* layer : {&out.mlp1, &out.mlp2, &out.keep}) balance(*layer);
+  if (dynamicvit) return out;
   out.head_mean = encode(activation_ / (end_rms_ * std::sqrt(d)));
   out.head1 = linear(hidden_heads, spec_.heads, activation_, kGeluInputRms);
   out.head1_gelu = encode(kGeluRatio * unit_);
@@ -187,12 +188,13 @@ void Generator::classifier(network::QuantModel& model) {
 
 }  // namespace
 
-QuantModel random_quant_model(const zoo::ModelSpec& spec, uint32_t seed, bool selectors, int residual_bits, int bits) {
+QuantModel random_quant_model(const zoo::ModelSpec& spec, uint32_t seed, bool selectors, int residual_bits, int bits,
+                              bool dynamicvit) {
   if (spec.depth < 1 || spec.heads < 1 || spec.dim < 1 || spec.mlp_hidden < 1 || spec.dim % spec.heads != 0) {
     throw InputError("random model: dim " + std::to_string(spec.dim) + " must be a positive multiple of heads " +
                      std::to_string(spec.heads) + ", depth and mlp_hidden at least 1");
   }
-  if (selectors && spec.head_dim() % 4 != 0) {
+  if (selectors && (dynamicvit ? spec.dim : spec.head_dim()) % 4 != 0) {
     throw InputError("random model: a token selector needs a head dimension that is a multiple of 4, not " +
                      std::to_string(spec.head_dim()));
   }
@@ -210,7 +212,7 @@ QuantModel random_quant_model(const zoo::ModelSpec& spec, uint32_t seed, bool se
   for (int b = 0; b < spec.depth; ++b) model.blocks.push_back(generator.block());
   generator.classifier(model);
   if (selectors) {
-    for (size_t s = 0; s < spec.selectors.size(); ++s) model.selectors.push_back(generator.selector());
+    for (size_t s = 0; s < spec.selectors.size(); ++s) model.selectors.push_back(generator.selector(dynamicvit));
   }
   return model;
 }

@@ -69,6 +69,39 @@ TEST(Executor, LearnedSelectorsMatchTheNaiveComputation) {
   expect_same(network::random_quant_model(kTiny, 4, true), pruning_of(network::Scorer::kHeatvit, {2, 3}, {120, 31}));
 }
 
+TEST(Executor, DroppingMatchesTheNaiveComputation) {
+  const network::QuantModel model = network::random_quant_model(kTiny, 4, true);
+  for (const std::vector<int>& keep : {std::vector<int>{120, 0}, std::vector<int>{}}) {
+    network::Pruning pruning = pruning_of(network::Scorer::kHeatvit, {2, 3}, keep);
+    pruning.package = false;
+    expect_same(model, pruning);
+    if (keep.empty()) continue;
+    EXPECT_EQ(IntegerExecutor(model, pruning).run(noise_image(5), 1).tokens, (std::vector<int>{197, 121, 1}));
+  }
+}
+
+TEST(Executor, ThePredictorOfOneHeadIsHeatvitsSelectorOfOneHead) {
+  zoo::ModelSpec spec = kTiny;
+  spec.heads = 1;
+  const network::QuantModel selectors = network::random_quant_model(spec, 4, true);
+  network::QuantModel predictors = selectors;
+  for (network::QuantSelector& s : predictors.selectors) {  // global features of the same channels as local ones
+    network::QuantLinear& local = s.local;
+    local.n *= 2;
+    for (size_t i = 0, size = local.weight.size(); i < size; ++i) local.weight.push_back(local.weight[i]);
+    for (size_t i = 0, size = local.channels.size(); i < size; ++i) local.channels.push_back(local.channels[i]);
+    s.head1 = s.head2 = {};
+  }
+  for (const std::vector<int>& keep : {std::vector<int>{120, 31}, std::vector<int>{}}) {
+    network::Pruning one = pruning_of(network::Scorer::kHeatvit, {2, 3}, keep);
+    const network::Pruning two = pruning_of(network::Scorer::kDynamicVit, {2, 3}, keep);
+    EXPECT_EQ(IntegerExecutor(selectors, one).run(noise_image(5), 1).logits,
+              IntegerExecutor(predictors, two).run(noise_image(5), 1).logits);
+    EXPECT_THROW(IntegerExecutor(predictors, one), InputError);
+    EXPECT_THROW(IntegerExecutor(selectors, two), InputError);
+  }
+}
+
 TEST(Executor, ThresholdMatchesTheNaiveComputation) {
   const network::QuantModel model = network::random_quant_model(kTiny, 5, true);
   const network::Pruning pruning = pruning_of(network::Scorer::kHeatvit, {1, 3}, {});

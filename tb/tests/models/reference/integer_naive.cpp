@@ -159,7 +159,8 @@ std::vector<double> learned_scores(const network::QuantModel& model, const netwo
 // Drops, one at a time, the last of the lowest; then packs. patches: index of rows 1, 2, ... With a divisor as EViT
 // does.
 void prune(Rows& x, const std::vector<double>& scores, std::vector<int>& patches,
-           const std::function<bool(double, size_t)>& done, double divisor = 0, int fused = 0) {
+           const std::function<bool(double, size_t)>& done, double divisor = 0, int fused = 0,
+           bool with_package = true) {
   if (divisor != 0 && x.size() > patches.size() + 1) patches.push_back(fused);
   std::vector<bool> dropped(x.size(), false);
   size_t left = patches.size();
@@ -195,7 +196,7 @@ void prune(Rows& x, const std::vector<double>& scores, std::vector<int>& patches
     const double mean = divisor != 0 ? sums[c] / divisor : total == 0 ? plain[c] / count : sums[c] / total;
     package.push_back(limit16(std::round(mean)));
   }
-  if (count > 0) out.push_back(package);
+  if (count > 0 && with_package) out.push_back(package);
   x = out;
   patches = kept;
 }
@@ -255,9 +256,12 @@ Result run(const network::QuantModel& model, const network::Pruning& pruning, co
       const std::vector<double> scores = pruning.scorer == network::Scorer::kClsAttention
                                              ? cls_scores
                                              : learned_scores(model, model.selectors[s], x, patches.size());
-      prune(x, scores, patches, [&](double lowest, size_t left) {
-        return pruning.keep.empty() ? lowest >= 32768 : left <= static_cast<size_t>(pruning.keep[s]);
-      });
+      prune(
+          x, scores, patches,
+          [&](double lowest, size_t left) {
+            return pruning.keep.empty() ? lowest >= 32768 : left <= static_cast<size_t>(pruning.keep[s]);
+          },
+          0, 0, pruning.package);
       result.kept.push_back(patches);
     }
     const auto stage = std::find(pruning.positions.begin(), pruning.positions.end(), static_cast<int>(b) + 1);

@@ -195,13 +195,37 @@ TEST(Pruning, ContradictionsAreRefused) {
   EXPECT_THAT(error(true, none, "evit", none, none), HasSubstr("--scorer evit: needs --prune-rates"));
   EXPECT_THAT(error(true, "0,0,0", "random", none, "random:1"), HasSubstr("no effect with --scorer random"));
   EXPECT_THAT(error(true, "0,0,0", "best", none, none),
-              HasSubstr("allowed: heatvit, cls-attention, evit, random or none"));
+              HasSubstr("allowed: heatvit, cls-attention, evit, dynamicvit, random or none"));
   EXPECT_THAT(error(false, none, "heatvit", none, none), HasSubstr("--prune-rates or --token-trace"));
   EXPECT_THAT(error(false, "0,0,0", none, none, none, true), HasSubstr("contradicts --prune-rates"));
   EXPECT_THAT(error(false, "0,0,0", none, none, "random:1"), HasSubstr("no effect in timing mode"));
   EXPECT_THAT(error(false, none, none, "4,7,10", none), HasSubstr("--selectors: no effect"));
   EXPECT_THAT(error(false, "0,0,0", none, "4,4,10", none), HasSubstr("positions must rise"));
   EXPECT_THAT(error(false, "0,0,0", none, "4,7,13", none), HasSubstr("whole number from 1 to 12"));
+}
+
+TEST(Pruning, APackageTokenOrNone) {
+  const auto made = [](const char* scorer, std::optional<std::string> package, const char* model = "deit-t") {
+    PruningOptions options;
+    options.rates = "0.3,0.5,0.7", options.scorer = scorer, options.package = std::move(package);
+    return make_pruning(zoo::find(model), options);
+  };
+  EXPECT_TRUE(made("heatvit", std::nullopt).package);
+  EXPECT_FALSE(made("heatvit", "off").package);
+  EXPECT_FALSE(made("dynamicvit", std::nullopt).package);
+  EXPECT_TRUE(made("dynamicvit", "on").package);
+  EXPECT_THAT(message_of([&] { made("random", "no"); }), HasSubstr("--package: 'no' is not allowed; allowed: on, off"));
+  EXPECT_THAT(message_of([&] { made("evit", "off"); }), HasSubstr("no effect with --scorer evit"));
+  PruningOptions nothing;
+  nothing.package = "off";
+  EXPECT_THAT(message_of([&] { make_pruning(zoo::find("deit-t"), nothing); }), HasSubstr("where nothing is pruned"));
+  nothing.scorer = "none";
+  EXPECT_THAT(message_of([&] { make_pruning(zoo::find("deit-t"), nothing); }), HasSubstr("prunes nothing"));
+  zoo::ModelSpec bare = zoo::find("deit-t");
+  bare.class_token = false, bare.pooling = zoo::Pooling::kMean;
+  PruningOptions options;
+  options.rates = "0.3,0.5,0.7", options.package = "off";
+  EXPECT_THAT(message_of([&] { make_pruning(bare, options); }), HasSubstr("--package off: needs a token in front"));
 }
 
 TEST(Csv, QuotesAndCommas) {
