@@ -2,7 +2,8 @@
 """What the Python package costs over the program: python.py RUN_SIM WEIGHTS IMAGES [--images N] [--calls N].
 
 With the package on the path (./run_sim.sh python tb/bench/python.py ...). Prints wall and CPU seconds, of all processes, of
-`sim.run` and of the program over the same images, and of many latencies and the sweep of the same designs.
+`sim.run` and of the program over the same images, and of many latencies and the sweep of the same designs; and whether replayed
+decisions of trained selectors give the same logits.
 """
 
 import argparse
@@ -53,6 +54,18 @@ def images(options):
         report("sim.run, process and all", first, program)
 
 
+def replay(options):
+    """Decisions of the shipped selectors as indices: the same logits and cycles?"""
+    paths = [os.path.join(options.images_folder, name) for name in sorted(os.listdir(options.images_folder))[: options.images]]
+    with heatvit.Simulator("deit-t", weights=options.weights, selector_weights="deit-t", jobs=2) as trained:
+        made = trained.run(paths)
+    with heatvit.Simulator("deit-t", weights=options.weights, selector_weights="deit-t", scorer="heatvit", jobs=2) as simulator:
+        again = simulator.run(paths, kept=made.kept)
+    same = (made.logits == again.logits).all(axis=1).sum(), (made.cycles == again.cycles).sum()
+    print(f"replayed decisions, {len(paths)} images, {len({tuple(c) for c in made.kept_counts.tolist()})} different counts: "
+          f"the same logits for {same[0]}, the same cycles for {same[1]}", flush=True)
+
+
 def designs(count):
     clocks = [100 + place / 4 for place in range(50)]
     return [{"pl.clock_mhz": clocks[place % 50], "vec.lanes": lanes, "buffer.input": slots}
@@ -83,12 +96,11 @@ def main():
     parser.add_argument("--images", type=int, default=100)
     parser.add_argument("--calls", type=int, default=1000, help="a multiple of 200")
     parser.add_argument("--repeats", type=int, default=1)
-    parser.add_argument("--what", choices=("images", "latencies", "both"), default="both")
+    parser.add_argument("--what", choices=("images", "latencies", "replay", "all"), default="all")
     options = parser.parse_args()
-    if options.what != "latencies":
-        images(options)
-    if options.what != "images":
-        latencies(options)
+    for name, measure in (("images", images), ("latencies", latencies), ("replay", replay)):
+        if options.what in (name, "all"):
+            measure(options)
     return 0
 
 
