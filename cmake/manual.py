@@ -77,7 +77,7 @@ def completion(program):
              f"  case ${{COMP_WORDS[1]}} in {'|'.join(commands)}) command=${{COMP_WORDS[1]}} ;; esac", "  case $before in",
              f"    --model) COMPREPLY=($(compgen -W '{models}' -- \"$word\") $(compgen -f -X '!*.json' -- \"$word\")); return ;;",
              "    --mode) COMPREPLY=($(compgen -W 'functional timing analytic float' -- \"$word\")); return ;;",
-             "    --scorer) COMPREPLY=($(compgen -W 'heatvit cls-attention evit dynamicvit random none' -- \"$word\")); return ;;"]
+             "    --scorer) COMPREPLY=($(compgen -W 'heatvit cls-attention evit dynamicvit tome random none' -- \"$word\")); return ;;"]
     lines += ["    --package) COMPREPLY=($(compgen -W 'on off' -- \"$word\")); return ;;"]
     lines += [f"    --{key}) COMPREPLY=($(compgen -W '{' '.join(choices)}' -- \"$word\")); return ;;"
               for key, choices in parameters.items() if choices]

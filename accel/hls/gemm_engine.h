@@ -10,6 +10,7 @@
 #include "accel/hls/memory.h"
 #include "accel/kernels/gelu.h"
 #include "accel/kernels/im2col.h"
+#include "accel/kernels/merging.h"
 #include "accel/kernels/pe_array.h"
 #include "accel/kernels/requantize.h"
 #include "accel/kernels/sigmoid.h"
@@ -158,11 +159,25 @@ inline void finish_linear(const int8_t* activations, const Job& job, const Outpu
   send_row<T>(row, t.n, out);
 }
 
+/// Softmax where a token counts as often as its size says.
+inline void finish_sized_softmax(const Job& job, const int16_t* scores, int n, const uint16_t* sizes, RowStream& out) {
+  if (job.c_type == isa::Element::kUint16) {
+    uint16_t wide[kernels::kMaxRow];
+    kernels::sized_softmax_row<uint16_t>(scores, sizes, n, job.delta, wide);
+    send_row<uint16_t>(wide, n, out);
+  } else {
+    uint8_t narrow[kernels::kMaxRow];
+    kernels::sized_softmax_row<uint8_t>(scores, sizes, n, job.delta, narrow);
+    send_row<uint8_t>(narrow, n, out);
+  }
+}
+
 /// Softmax of a row of scores; row 0 of each head feeds the score memory where the command says so.
-inline void finish_softmax(const Job& job, const int16_t* scores, int head, int row, int n, uint32_t* score_memory,
+inline void finish_softmax(const Job& job, const int16_t* scores, int head, int row, int n, SelectorState& state,
                            RowStream& out) {
   uint16_t wide[kernels::kMaxRow];
   const bool keep = job.keep_cls_scores && row == 0;
+  if (job.sizes) return finish_sized_softmax(job, scores, n, state.sizes, out);
   if (keep || job.c_type == isa::Element::kUint16) kernels::softmax_row<uint16_t>(scores, n, job.delta, wide);
   if (job.c_type == isa::Element::kUint16) {
     send_row<uint16_t>(wide, n, out);
@@ -175,12 +190,12 @@ cls_scores:
   for (int j = 0; keep && j < n; ++j) {
 #pragma HLS pipeline II = 1
 #pragma HLS loop_tripcount min = 1 max = 256
-    score_memory[j] = (head == 0 ? 0 : score_memory[j]) + wide[j];
+    state.scores[j] = (head == 0 ? 0 : state.scores[j]) + wide[j];
   }
 }
 
 inline void finish_row(const int8_t* activations, const Job& job, const OutputTile& t, int i, const int32_t* acc,
-                       const uint64_t* records, uint32_t* score_memory, RowStream& out) {
+                       const uint64_t* records, SelectorState& state, RowStream& out) {
   if (job.activation == isa::Activation::kGelu) {
     int8_t row[kColumns];
     kernels::finish_gelu_row<uint64_t>(acc, records, 1, t.n, job.delta, job.multiplier2, job.shift2, row);
@@ -196,7 +211,7 @@ inline void finish_row(const int8_t* activations, const Job& job, const OutputTi
   } else if (job.activation == isa::Activation::kSoftmax) {
     int16_t scores[kColumns];
     kernels::detail::finish_linear<1, false, int16_t, uint64_t>(acc, records, t.n, scores, -(int64_t{1} << 62), scores);
-    finish_softmax(job, scores, t.head, t.m0 + i, t.n, score_memory, out);
+    finish_softmax(job, scores, t.head, t.m0 + i, t.n, state, out);
   } else {
     switch (job.c_type) {
       case isa::Element::kInt8: finish_linear<int8_t>(activations, job, t, i, acc, records, out); break;
@@ -210,7 +225,7 @@ inline void finish_row(const int8_t* activations, const Job& job, const OutputTi
 
 /// The rows of an output tile: while one is stored, the next is finished.
 inline void finish_tile(const int8_t* activations, const int8_t* weights, const Job& job, const OutputTile& t,
-                        const int32_t (*acc)[kColumns], uint32_t* score_memory, int8_t* results) {
+                        const int32_t (*acc)[kColumns], SelectorState& state, int8_t* results) {
   uint64_t records[kColumns];
 channel_records:
   for (int j = 0; j < t.n; ++j) {
@@ -226,14 +241,14 @@ finished_rows:
 #pragma HLS loop_tripcount min = 1 max = 256
     RowStream row("finished row");
 #pragma HLS stream variable = row depth = kRowBytes
-    finish_row(activations, job, t, i, acc[i], records, score_memory, row);
+    finish_row(activations, job, t, i, acc[i], records, state, row);
     store_stream(row, t.n * size, results, address_of(job.c, t.head, t.m0 + i, t.n0 * size));
   }
 }
 
 /// A whole GEMM command.
 inline void run_gemm(const int8_t* activations, const int8_t* weights, int8_t* results, const Job& job,
-                     uint32_t* score_memory) {
+                     SelectorState& state) {
 output_tiles:
   for (int index = 0; index < output_tiles(job); ++index) {
 #pragma HLS dataflow
@@ -243,7 +258,7 @@ output_tiles:
 #pragma HLS bind_storage variable = acc type = ram_2p impl = bram
     const OutputTile t = output_tile(job, index);
     accumulate_tile(activations, weights, job, t, acc);
-    finish_tile(activations, weights, job, t, acc, score_memory, results);
+    finish_tile(activations, weights, job, t, acc, state, results);
   }
 }
 

@@ -19,6 +19,8 @@ clear_selector:
 #pragma HLS pipeline II = 1
     state.scores[t] = 0;
     state.mask[t] = 1;
+    state.sizes[t] = 1;
+    state.partners[t] = 0;
   }
 }
 
@@ -33,6 +35,8 @@ command_words:
 bool runnable(const Job& job) {
   if (job.opcode == isa::Opcode::kTokenSelect) return true;
   if (job.m < 1 || job.n < 1) return false;
+  if (job.opcode == isa::Opcode::kTokenMatch)
+    return job.m + job.n == job.candidates() && (job.m == job.n || job.m == job.n + 1);
   return job.opcode != isa::Opcode::kGemm || job.k >= 1;
 }
 
@@ -75,8 +79,8 @@ int refusal(const Job& job) {
 void execute(const int8_t* activations, const int8_t* weights, int8_t* results, const Job& job, SelectorState& state,
              uint32_t* kept) {
   switch (job.opcode) {
-    case isa::Opcode::kGemm: run_gemm(activations, weights, results, job, state.scores); break;
-    case isa::Opcode::kSoftmax: run_softmax(activations, results, job, state.scores); break;
+    case isa::Opcode::kGemm: run_gemm(activations, weights, results, job, state); break;
+    case isa::Opcode::kSoftmax: run_softmax(activations, results, job, state); break;
     case isa::Opcode::kLayerNorm: run_layernorm(activations, weights, results, job); break;
     case isa::Opcode::kCopy: run_copy(activations, results, job); break;
     case isa::Opcode::kTokenMean:
@@ -88,6 +92,7 @@ void execute(const int8_t* activations, const int8_t* weights, int8_t* results, 
       break;
     case isa::Opcode::kHeadMean: run_head_mean(activations, results, job); break;
     case isa::Opcode::kTokenScore: run_token_score(activations, job, state.scores); break;
+    case isa::Opcode::kTokenMatch: run_token_match(activations, job, state); break;
     case isa::Opcode::kColumnMaxAdd: run_column_max(activations, results, job); break;
     case isa::Opcode::kTokenSelect: {
       const int count = run_token_select(job, state);

@@ -40,7 +40,9 @@ struct SelectorState {
   int stages;
   uint32_t seed;
   uint32_t scores[kernels::kMaxTokens];
-  uint8_t mask[kernels::kMaxTokens];  // 1: stays
+  uint8_t mask[kernels::kMaxTokens];       // 1: stays
+  uint16_t sizes[kernels::kMaxTokens];     // of merging: how many tokens each stands for
+  uint16_t partners[kernels::kMaxTokens];  // where a token goes
 };
 
 struct Job {
@@ -49,7 +51,7 @@ struct Job {
   int m, k, n, heads, tile_m, tile_k, tile_n;
   int tokens, tokens_after;  // differ for packing
   bool package, package_after;
-  bool panel, m_outer, residual, keep_cls_scores, random_scores, by_threshold, rank_package, drop;
+  bool panel, m_outer, residual, keep_cls_scores, random_scores, by_threshold, rank_package, drop, sizes;
   isa::Element a_type, c_type;
   isa::LayoutB layout_b;
   isa::Activation activation;
@@ -132,6 +134,7 @@ inline void resolve_flags(const uint32_t* words, Job& job) {
   job.by_threshold = flag_at(words, f::kSelectRule);
   job.rank_package = flag_at(words, f::kRankPackage);
   job.drop = flag_at(words, f::kDrop);
+  job.sizes = flag_at(words, f::kSizes);
   job.a_type = static_cast<isa::Element>(isa::get_field(words, f::kTypeA));
   job.c_type = static_cast<isa::Element>(isa::get_field(words, f::kTypeC));
   job.layout_b = static_cast<isa::LayoutB>(isa::get_field(words, f::kLayoutB));

@@ -8,6 +8,7 @@
 #include "accel/hls/job.h"
 #include "accel/hls/memory.h"
 #include "accel/kernels/layernorm.h"
+#include "accel/kernels/merging.h"
 #include "accel/kernels/selector.h"
 
 namespace heatvit {
@@ -43,7 +44,7 @@ norm_rows:
   }
 }
 
-inline void run_softmax(const int8_t* activations, int8_t* results, const Job& job, uint32_t* score_memory) {
+inline void run_softmax(const int8_t* activations, int8_t* results, const Job& job, SelectorState& state) {
 softmax_heads:
   for (int h = 0; h < job.heads; ++h) {
 #pragma HLS loop_tripcount min = 1 max = 16
@@ -55,7 +56,7 @@ softmax_heads:
       RowStream row("probabilities");
 #pragma HLS stream variable = row depth = kRowBytes
       load_row<int16_t>(activations, address_of(job.a, h, i, 0), job.n, scores);
-      finish_softmax(job, scores, h, i, job.n, score_memory, row);
+      finish_softmax(job, scores, h, i, job.n, state, row);
       store_stream(row, job.n * isa::bytes_of(job.c_type), results, address_of(job.c, h, i, 0));
     }
   }
@@ -159,13 +160,57 @@ inline int run_token_select(const Job& job, SelectorState& state) {
                        : kernels::select_count(state.scores, first, end, job.keep, state.mask, job.tokens);
   state.tokens_before = state.tokens;
   state.package_before = state.package;
-  state.package = !job.drop && (job.package_apart() || kept < job.candidates());
+  state.package = !job.drop && !job.sizes && (job.package_apart() || kept < job.candidates());
   state.tokens = job.front + kept + (state.package ? 1 : 0);
   return kept;
 }
 
+/// Rows of similarities to scores and partners.
+inline void run_token_match(const int8_t* activations, const Job& job, SelectorState& state) {
+matched_rows:
+  for (int i = 0; i < job.m; ++i) {
+#pragma HLS loop_tripcount min = 1 max = 128
+    int16_t similarity[kernels::kMaxRow];
+    load_row<int16_t>(activations, address_of(job.a, 0, i, 0), job.n, similarity);
+    kernels::match_rows(similarity, i, 1, job.n, job.front, state.scores, state.partners);
+  }
+}
+
+/// Rows merged into their partners; sizes of those that stay.
 template <class T>
-inline void pack_rows(const int8_t* activations, int8_t* results, const Job& job, const SelectorState& state) {
+inline void merge_rows(const int8_t* activations, int8_t* results, const Job& job, SelectorState& state) {
+  T slice[kernels::kMaxTokens * kSlice];
+  T merged[kernels::kMaxTokens * kSlice];
+  uint16_t next[kernels::kMaxTokens];
+  uint16_t first[kernels::kMaxTokens];
+  uint16_t after[kernels::kMaxTokens];
+  kernels::MergeStep steps[kernels::kMaxTokens];
+  const int count =
+      kernels::merge_order(state.mask, state.partners, state.sizes, job.tokens, next, first, steps, after);
+merged_slices:
+  for (int column = 0; column < job.n; column += kSlice) {
+#pragma HLS loop_tripcount min = 1 max = 16
+    const int columns = smaller(kSlice, job.n - column);
+    load_slice<T>(activations, job.a, 0, job.tokens, column, columns, slice);
+    kernels::merge_slice<T>(slice, columns, steps, count, state.sizes, merged);
+  merged_rows:
+    for (int i = 0; i < job.tokens_after; ++i) {
+#pragma HLS loop_tripcount min = 1 max = 256
+      store_row<T>(merged + i * columns, columns, results,
+                   address_of(job.c, 0, i, column * static_cast<int>(sizeof(T))));
+    }
+  }
+kept_sizes:
+  for (int i = 0; i < job.tokens_after; ++i) {
+#pragma HLS pipeline II = 1
+#pragma HLS loop_tripcount min = 1 max = 256
+    state.sizes[i] = after[i];
+  }
+}
+
+template <class T>
+inline void pack_rows(const int8_t* activations, int8_t* results, const Job& job, SelectorState& state) {
+  if (job.sizes) return merge_rows<T>(activations, results, job, state);
   T slice[kernels::kMaxTokens * kSlice];
   T packed[kernels::kMaxTokens * kSlice];
 packed_slices:

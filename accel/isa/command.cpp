@@ -50,6 +50,7 @@ void put_flags(CommandWords& w, const Command& c) {
   put(w, f::kSums, c.sums - 1U);
   put(w, f::kRankPackage, c.rank_package ? 1 : 0);
   put(w, f::kDrop, c.drop ? 1 : 0);
+  put(w, f::kSizes, c.sizes ? 1 : 0);
 }
 
 void get_flags(Command& c, const CommandWords& w) {
@@ -70,6 +71,7 @@ void get_flags(Command& c, const CommandWords& w) {
   c.sums = static_cast<uint8_t>(get(w, f::kSums) + 1);
   c.rank_package = get_flag(w, f::kRankPackage);
   c.drop = get_flag(w, f::kDrop);
+  c.sizes = get_flag(w, f::kSizes);
 }
 
 void put_convolution(CommandWords& w, const Im2col& v) {
@@ -110,6 +112,10 @@ void check(const Command& c) {
   require(
       c.opcode != Opcode::kTokenPack || c.threshold == 0 || (c.threshold >= kLeastDivisor && c.threshold >> 28 == 0),
       "divisor of a package outside 65535..2^28 - 1");
+  const bool softmax =
+      c.opcode == Opcode::kSoftmax || (c.opcode == Opcode::kGemm && c.activation == Activation::kSoftmax);
+  require(!c.sizes || softmax || c.opcode == Opcode::kTokenSelect || c.opcode == Opcode::kTokenPack,
+          "sizes are softmax's, TOKEN_SELECT's and TOKEN_PACK's");
   if (c.opcode == Opcode::kLayerNorm) require(c.epsilon >= 1, "LayerNorm without epsilon");
   if (c.conv.size != 0) {
     require(c.conv.out_size != 0 && c.conv.channels != 0 && c.conv.kernel != 0 && c.conv.stride != 0,

@@ -86,6 +86,9 @@ struct Command {
   uint8_t front = 1;          // tokens in front of the candidates (class, distillation, registers), which always stay
   bool rank_package = false;  // select: a package token of an earlier selection is one of the candidates
   bool drop = false;          // select: what does not stay is dropped; there is no package token
+  // Token merging. Softmax: exponentials times the size of the column's token. Select: what goes is merged, so there is
+  // no package. Pack: into its partner, the mean weighted by sizes.
+  bool sizes = false;
   // Select, kThreshold: keep where score >= threshold. Pack: what the package's weighted sum is divided by; 0: the sum
   // of its weights, and equal weights where that is zero.
   uint32_t threshold = 0;
@@ -128,6 +131,9 @@ enum class Op : uint8_t {
   kSelScore,
   kSelSelect,
   kSelPack,
+  kSelKeys,
+  kSelSimilar,
+  kSelMatch,
   kEnd
 };
 constexpr int kOps = static_cast<int>(Op::kEnd) + 1;
@@ -136,7 +142,7 @@ constexpr uint8_t kHeadBlock = 255;
 std::string_view name_of(Op op);
 std::string_view name_of(Opcode opcode);
 /// Of the token selector.
-constexpr bool of_selector(Op op) { return op >= Op::kSelNorm && op <= Op::kSelPack; }
+constexpr bool of_selector(Op op) { return op >= Op::kSelNorm && op <= Op::kSelMatch; }
 /// Operand B is K or V, which an earlier command wrote; else weights.
 constexpr bool reads_kv(const Command& c) { return c.layout_b != LayoutB::kPacked && c.wait_b != 0; }
 inline Op op_of(const Command& c) { return static_cast<Op>(c.op); }

@@ -7,14 +7,14 @@ namespace f = fields;
 using Parts = std::array<FieldPart, NamedField::kParts>;
 
 constexpr std::array<std::string_view, kOps> kOpNames = {
-    "embed",     "cls",       "norm1",      "qkv",      "scores",   "softmax",  "attend",    "proj",
-    "norm2",     "fc1",       "fc2",        "norm",     "head",     "aux_head", "logits",    "stem",
-    "sel_norm",  "sel_local", "sel_mean",   "sel_mlp1", "sel_mlp2", "sel_keep", "sel_hmean", "sel_head1",
-    "sel_head2", "sel_score", "sel_select", "sel_pack", "end"};
+    "embed",     "cls",       "norm1",      "qkv",      "scores",   "softmax",     "attend",    "proj",
+    "norm2",     "fc1",       "fc2",        "norm",     "head",     "aux_head",    "logits",    "stem",
+    "sel_norm",  "sel_local", "sel_mean",   "sel_mlp1", "sel_mlp2", "sel_keep",    "sel_hmean", "sel_head1",
+    "sel_head2", "sel_score", "sel_select", "sel_pack", "sel_keys", "sel_similar", "sel_match", "end"};
 
 constexpr std::array<std::string_view, kOpcodes> kOpcodeNames = {
-    "END",       "GEMM",        "SOFTMAX",      "LAYERNORM",  "COPY",          "TOKEN_MEAN",
-    "HEAD_MEAN", "TOKEN_SCORE", "TOKEN_SELECT", "TOKEN_PACK", "COLUMN_MAX_ADD"};
+    "END",       "GEMM",        "SOFTMAX",      "LAYERNORM",  "COPY",           "TOKEN_MEAN",
+    "HEAD_MEAN", "TOKEN_SCORE", "TOKEN_SELECT", "TOKEN_PACK", "COLUMN_MAX_ADD", "TOKEN_MATCH"};
 
 constexpr std::array<std::string_view, kElements> kElementNames = {"i8", "u8", "i16", "u16", "i32"};
 constexpr std::array<std::string_view, kActivations> kActivationNames = {"none",    "relu",    "gelu",
@@ -98,6 +98,7 @@ std::vector<NamedField> make_fields() {
       {"threshold", {number(f::kThreshold)}},
       flag("rank_package", f::kRankPackage),
       flag("drop", f::kDrop),
+      flag("sizes", f::kSizes),
       {"front", {number(f::kFront)}},
       flag("follows", f::kFollows),
       flag("chain", f::kChain),

@@ -111,6 +111,7 @@ Job ControlUnit::decode_extents(const isa::Command& c, uint32_t index) {
   job.tokens_after = now.of(image).tokens;
   job.first_row = found.first_row(image);
   const auto rows = static_cast<uint32_t>(job.first_row), rows_after = static_cast<uint32_t>(now.first_row(image));
+  job.first_row_after = now.first_row(image);
   if (c.a_behind) job.command.a.address += rows * c.a.pitch;
   if (c.b_behind) job.command.b.address += rows * c.b.pitch;
   if (c.c_behind) job.command.c.address += rows_after * c.c.pitch;

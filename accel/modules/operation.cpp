@@ -3,6 +3,7 @@
 #include "accel/kernels/copy.h"
 #include "accel/kernels/gelu.h"
 #include "accel/kernels/layernorm.h"
+#include "accel/kernels/merging.h"
 #include "accel/kernels/requantize.h"
 #include "accel/kernels/selector.h"
 #include "accel/kernels/sigmoid.h"
@@ -24,7 +25,7 @@ namespace {
 using isa::Opcode;
 
 int64_t softmax(const Job& job, const Chunk& k, const VectorConfig& v) {
-  return kernels::softmax_cycles(k.rows, job.n, v.softmax(), v.division_interval);
+  return finish_of(job.command).cycles(k.rows, job.n, v);
 }
 int64_t layernorm(const Job& job, const Chunk& k, const VectorConfig& v) {
   return kernels::layernorm_cycles(k.rows, job.n, v.norm(), v.division_interval);
@@ -42,7 +43,11 @@ int64_t token_score(const Job& job, const Chunk& k, const VectorConfig& v) {
   return kernels::token_score_cycles(k.rows, job.n, v.division_interval);
 }
 int64_t token_pack(const Job& job, const Chunk& k, const VectorConfig& v) {
+  if (job.command.sizes) return kernels::merge_slice_cycles(job.tokens, k.columns, v.lanes);
   return kernels::pack_slice_cycles(job.tokens, job.tokens_after, k.columns, v.lanes);
+}
+int64_t token_match(const Job& job, const Chunk& k, const VectorConfig& v) {
+  return kernels::match_cycles(k.rows, job.n, v.lanes);
 }
 int64_t column_max(const Job&, const Chunk& k, const VectorConfig& v) {
   return kernels::column_max_cycles(k.rows, k.columns, v.lanes);
@@ -87,7 +92,26 @@ constexpr std::array<Row, isa::kOpcodes> kRows{{
     {Opcode::kColumnMaxAdd,
      {kThroughVector, Walk::kColumns, kChunk, kFirstRow, kFirstRow, false, TokenEffect::kNone, column_max,
       "column_max"}},
+    {Opcode::kTokenMatch,
+     {UnitList{Unit::kDmaIn, Unit::kSelector}, Walk::kRows, kChunk, kNone, kNone, false, TokenEffect::kNone,
+      token_match, "token_match"}},
 }};
+
+/// Packing by merging has a top of its own.
+constexpr Operation merging() {
+  Operation operation = kRows[static_cast<size_t>(Opcode::kTokenPack)].operation;
+  operation.kernel = "token_merge";
+  return operation;
+}
+constexpr Operation kMerge = merging();
+
+/// Softmax weighted by sizes likewise.
+constexpr Operation sized_softmax() {
+  Operation operation = kRows[static_cast<size_t>(Opcode::kSoftmax)].operation;
+  operation.kernel = "softmax_sized";
+  return operation;
+}
+constexpr Operation kSizedSoftmax = sized_softmax();
 
 /// LayerNorm where the host does it: it fetches the records itself and stores row by row.
 constexpr Operation kHostLayerNorm{UnitList{Unit::kCpu}, Walk::kRows, kChunk, kNone, kChunk, true};
@@ -112,6 +136,11 @@ int64_t softmax_of_tile(int64_t rows, int n, const VectorConfig& v) {
   return kernels::softmax_cycles(rows, n, v.softmax(), v.division_interval);
 }
 
+int64_t sized_softmax_of_tile(int64_t rows, int n, const VectorConfig& v) {
+  return kernels::sized_softmax_cycles(rows, n, v.softmax(), v.division_interval);
+}
+
+constexpr TileFinish kSizedFinish{sized_softmax_of_tile, "softmax_sized"};
 constexpr std::array<TileFinish, isa::kActivations> kFinishes{{
     {streamed<kernels::requantize_cycles>, "requantize"},  // kNone
     {streamed<kernels::requantize_cycles>, "requantize"},  // kRelu
@@ -124,9 +153,16 @@ constexpr std::array<TileFinish, isa::kActivations> kFinishes{{
 }  // namespace
 
 const Operation& operation_of(const isa::Command& c) {
-  return c.on_cpu && c.opcode == Opcode::kLayerNorm ? kHostLayerNorm : kRows[static_cast<size_t>(c.opcode)].operation;
+  if (c.on_cpu && c.opcode == Opcode::kLayerNorm) return kHostLayerNorm;
+  if (c.sizes && c.opcode == Opcode::kTokenPack) return kMerge;
+  if (c.sizes && c.opcode == Opcode::kSoftmax) return kSizedSoftmax;
+  return kRows[static_cast<size_t>(c.opcode)].operation;
 }
 
-const TileFinish& finish_of(isa::Activation activation) { return kFinishes[static_cast<size_t>(activation)]; }
+const TileFinish& finish_of(const isa::Command& c) {
+  const bool softmax = c.opcode == Opcode::kSoftmax || c.activation == isa::Activation::kSoftmax;
+  if (softmax && c.sizes) return kSizedFinish;
+  return kFinishes[static_cast<size_t>(softmax ? isa::Activation::kSoftmax : c.activation)];
+}
 
 }  // namespace heatvit::modules

@@ -81,12 +81,12 @@ struct Operation {
 /// The row of a command: its opcode's, or the host's where that does it.
 const Operation& operation_of(const isa::Command& command);
 
-/// What the vector unit does to an output tile of a GEMM.
+/// What the vector unit does to an output tile of a GEMM, or to stored scores.
 struct TileFinish {
   int64_t (*cycles)(int64_t rows, int n, const VectorConfig& config);
   const char* kernel;
 };
-const TileFinish& finish_of(isa::Activation activation);
+const TileFinish& finish_of(const isa::Command& command);
 
 /// Cycles of a selection: ranking or comparing, and drawing the scores where they are random.
 int64_t select_cycles(const Job& job, const Chunk& chunk, const VectorConfig& config);

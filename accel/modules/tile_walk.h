@@ -19,6 +19,7 @@ struct Job {
   bool package_after = false;
   int m = 0, k = 0, n = 0;
   int first_row = 0;             // of the command's image, among the rows of the batch
+  int first_row_after = 0;       // differs for token packing
   const Job* chained = nullptr;  // done together with this one, row tile by row tile (chain_walk.h)
   int lag = 0;                   // row tiles behind the first of the chain
   uint32_t chain_first = 0;      // index of that one; without a chain its own
@@ -33,7 +34,7 @@ struct Job {
   int candidates() const { return tokens - command.front - (package_apart() ? 1 : 0); }
 
   /// After a selection of so many there is a package.
-  bool packs(int kept) const { return !command.drop && (package_apart() || kept < candidates()); }
+  bool packs(int kept) const { return !command.drop && !command.sizes && (package_apart() || kept < candidates()); }
 };
 
 /// The command where the register says `tokens`, and said `before_select` before the last selection: packing reads the

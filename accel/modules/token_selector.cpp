@@ -21,6 +21,8 @@ void TokenSelector::reset(int tokens, std::vector<ImageSettings> images) {
   tokens_ = TokenFile(static_cast<int>(images.size()), tokens);
   scores_.assign(static_cast<size_t>(tokens_.rows()), 0);
   mask_.assign(static_cast<size_t>(tokens_.rows()), 1);
+  sizes_.assign(static_cast<size_t>(tokens_.rows()), 1);
+  partners_.assign(static_cast<size_t>(tokens_.rows()), 0);
   images_.clear();
   for (ImageSettings& settings : images) images_.push_back({std::move(settings), {}, 0, {}, {}});
 }
@@ -40,6 +42,7 @@ void TokenSelector::run() {
       const Opcode opcode = job.command.opcode;
       const bool stores = operation_of(job.command).stores();
       if (opcode == Opcode::kTokenScore) score(job);
+      if (opcode == Opcode::kTokenMatch) match(job);
       if (opcode == Opcode::kTokenSelect) select(job);
       if (opcode == Opcode::kTokenPack) pack(job);
       ports_.account.attribute(index);
@@ -207,7 +210,9 @@ void TokenSelector::pack(const Job& job) {
     const MatrixBlock block = plan_output(job, chunk);
     uint8_t* out = ports_.output.acquire_free(ports_.account, static_cast<int64_t>(block.train.bytes()));
     ports_.turn.take(Unit::kSelector, ports_.account);
-    if (functional_) {
+    if (functional_ && job.command.sizes) {
+      merge(job, chunk, in, out);
+    } else if (functional_) {
       const uint8_t* mask = mask_.data() + job.first_row;
       const uint32_t* scores = scores_.data() + job.first_row;
       if (job.command.a_type == isa::Element::kInt16)
@@ -223,6 +228,42 @@ void TokenSelector::pack(const Job& job) {
     ports_.vector.release();
     ports_.output.publish();
   }
+}
+
+void TokenSelector::match(const Job& job) {
+  const Operation::Cycles cycles = operation_of(job.command).cycles;
+  if (job.m + job.n != job.candidates() || job.m < job.n || job.m > job.n + 1)
+    throw std::runtime_error("command " + std::to_string(job.index) + " matches " + std::to_string(job.m) + " with " +
+                             std::to_string(job.n) + " tokens, there are " + std::to_string(job.candidates()) +
+                             " candidates");
+  ChunkWalk walk(job);
+  for (Chunk chunk; walk.next(chunk);) {
+    const uint8_t* slot = ports_.vector.front(ports_.account, Cause::kWaitInput, Consumer::kSelector).data;
+    ports_.turn.take(Unit::kSelector, ports_.account);
+    if (functional_)
+      kernels::match_rows(reinterpret_cast<const int16_t*>(slot), chunk.row0, chunk.rows, chunk.columns,
+                          job.command.front, scores_.data() + job.first_row, partners_.data() + job.first_row);
+    ports_.clock.wait_cycles(static_cast<uint64_t>(cycles(job, chunk, config_)));
+    ports_.turn.give();
+    ports_.vector.release();
+  }
+}
+
+void TokenSelector::merge(const Job& job, const Chunk& chunk, const uint8_t* in, uint8_t* out) {
+  const auto tokens = static_cast<size_t>(job.tokens);
+  for (std::vector<uint16_t>* memory : {&next_, &first_, &sizes_after_}) memory->assign(tokens, 0);
+  steps_.assign(tokens, {});
+  const uint16_t* sizes = sizes_.data() + job.first_row;
+  const int count = kernels::merge_order(mask_.data() + job.first_row, partners_.data() + job.first_row, sizes,
+                                         job.tokens, next_.data(), first_.data(), steps_.data(), sizes_after_.data());
+  if (job.command.a_type == isa::Element::kInt16)
+    kernels::merge_slice(reinterpret_cast<const int16_t*>(in), chunk.columns, steps_.data(), count, sizes,
+                         reinterpret_cast<int16_t*>(out));
+  else
+    kernels::merge_slice(reinterpret_cast<const int8_t*>(in), chunk.columns, steps_.data(), count, sizes,
+                         reinterpret_cast<int8_t*>(out));
+  if (chunk.column0 + chunk.columns < job.n) return;
+  std::copy_n(sizes_after_.begin(), job.tokens_after, sizes_.begin() + job.first_row_after);
 }
 
 }  // namespace heatvit::modules

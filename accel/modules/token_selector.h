@@ -5,12 +5,17 @@
 // TOKEN_SELECT ranks or compares the scores, sets the keep mask and the token-count register. TOKEN_PACK reads all
 // rows, a column slice at a time, and writes the dense kept rows and the package token. Costs:
 // kernels::token_score_cycles, select_count_cycles, select_threshold_cycles, pack_slice_cycles: counts alone.
+//
+// Token merging: TOKEN_MATCH takes similarities and fills score and partner memory; TOKEN_PACK merges the rows that go
+// into their partners and keeps the sizes of all tokens, which the vector unit reads (match_cycles,
+// merge_slice_cycles).
 #pragma once
 
 #include <functional>
 #include <systemc>
 #include <vector>
 
+#include "accel/kernels/merging.h"
 #include "accel/modules/clock.h"
 #include "accel/modules/config.h"
 #include "accel/modules/job_queue.h"
@@ -100,6 +105,8 @@ class TokenSelector : public sc_core::sc_module {
   void add_cls_scores(int head, const uint16_t* probabilities, int first_row, int tokens);
 
   const std::vector<uint32_t>& scores() const { return scores_; }
+  /// How many tokens each row of all images stands for.
+  const uint16_t* sizes() const { return sizes_.data(); }
   /// Patch indices of an image that stayed, by stage (functional mode).
   const std::vector<std::vector<int>>& kept(int image) const { return state(image).kept; }
   const std::vector<int>& kept_counts(int image) const { return state(image).kept_counts; }
@@ -109,6 +116,9 @@ class TokenSelector : public sc_core::sc_module {
   void score(const Job& job);
   void select(const Job& job);
   void pack(const Job& job);
+  void match(const Job& job);
+  /// A slice merged; behind the last one the sizes are those of the rows that stay.
+  void merge(const Job& job, const Chunk& chunk, const uint8_t* in, uint8_t* out);
   void draw_scores(const Job& job, uint32_t seed);
   int rank(const Job& job);
   const Decision* decision(const Job& job) const;
@@ -133,8 +143,13 @@ class TokenSelector : public sc_core::sc_module {
   std::vector<ImageState> images_ = std::vector<ImageState>(1);
   std::vector<Decision> decisions_;
   Decider decider_;
-  std::vector<uint32_t> scores_;  // of the rows of all images
-  std::vector<uint8_t> mask_;     // 1: stays
+  std::vector<uint32_t> scores_;    // of the rows of all images
+  std::vector<uint8_t> mask_;       // 1: stays
+  std::vector<uint16_t> sizes_;     // of the rows of all images
+  std::vector<uint16_t> partners_;  // of an image's rows, from its first one
+  // Of the packing at hand.
+  std::vector<uint16_t> next_, first_, sizes_after_;
+  std::vector<kernels::MergeStep> steps_;
 };
 
 }  // namespace heatvit::modules

@@ -6,6 +6,7 @@
 #include "accel/kernels/copy.h"
 #include "accel/kernels/gelu.h"
 #include "accel/kernels/layernorm.h"
+#include "accel/kernels/merging.h"
 #include "accel/kernels/requantize.h"
 #include "accel/kernels/selector.h"
 #include "accel/kernels/sigmoid.h"
@@ -90,7 +91,7 @@ void VectorUnit::follow(const Job& job, const Chunk& chunk, const uint8_t* rows,
 
 uint8_t* VectorUnit::finish_gemm(const Job& job, TileWalk& walk, Sources& from, bool one_row, bool stays) {
   const bool has_records = job.command.records != 0;
-  const TileFinish& finish = finish_of(job.command.activation);
+  const TileFinish& finish = finish_of(job.command);
   uint8_t* out = nullptr;
   for (Tile tile; walk.next(tile);) {
     if (!tile.out_last) continue;
@@ -302,6 +303,7 @@ void VectorUnit::softmax_scores(const Job& job, const int16_t* scores, int row, 
   const isa::Command& c = job.command;
   const bool wide = c.c_type == Element::kUint16;
   const uint16_t delta = c.delta;
+  if (c.sizes) return sized_softmax(job, scores, n, out);
   if (wide)
     on_host(path_, [&] { kernels::softmax_row(scores, n, delta, reinterpret_cast<uint16_t*>(out)); });
   else
@@ -318,6 +320,15 @@ void VectorUnit::softmax_scores(const Job& job, const int16_t* scores, int row, 
   wide_row_.resize(static_cast<size_t>(n));
   kernels::softmax_row(scores, n, c.delta, wide_row_.data());
   ports_.selector.add_cls_scores(head, wide_row_.data(), job.first_row, n);
+}
+
+void VectorUnit::sized_softmax(const Job& job, const int16_t* scores, int n, uint8_t* out) {
+  const uint16_t* sizes = ports_.selector.sizes() + job.first_row;
+  const uint16_t delta = job.command.delta;
+  if (job.command.c_type == Element::kUint16)
+    on_host(path_, [&] { kernels::sized_softmax_row(scores, sizes, n, delta, reinterpret_cast<uint16_t*>(out)); });
+  else
+    on_host(path_, [&] { kernels::sized_softmax_row(scores, sizes, n, delta, out); });
 }
 
 void VectorUnit::vector_operation(const Job& job) {

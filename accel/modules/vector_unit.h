@@ -29,7 +29,7 @@ class VectorUnit : public sc_core::sc_module {
     JobQueue& jobs;
     SlotRing &accumulator, &records, &vector;  // sums; channel and norm records; residual tiles and rows
     SlotRing& output;
-    TokenSelector& selector;  // takes CLS attention
+    TokenSelector& selector;  // takes CLS attention, has the tokens' sizes
     UnitAccount& account;
     WorkTurn& turn;
     RunRecord& record;
@@ -86,6 +86,7 @@ class VectorUnit : public sc_core::sc_module {
   void tap_layernorm(const isa::Command& c, const int16_t* x, const isa::NormRecord* records, size_t n,
                      const int8_t* out);
   void softmax_scores(const Job& job, const int16_t* scores, int row, int head, int n, uint8_t* out);
+  void sized_softmax(const Job& job, const int16_t* scores, int n, uint8_t* out);
 
   void vector_operation(const Job& job);
   void compute_chunk(const Job& job, const Chunk& chunk, const uint8_t* in, const uint8_t* records, uint8_t* out);

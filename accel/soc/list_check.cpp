@@ -242,6 +242,8 @@ class ListCheck {
 
   void scores_kept(const Command& c) const {
     require(!c.keep_cls_scores || is_whole(c.n), "scores are kept of a value a token: n=T");
+    require(!c.sizes || is_whole(c.n), "sizes are of a value a token: n=T");
+    require(!c.sizes || !c.keep_cls_scores, "scores are kept without sizes");
     if (c.keep_cls_scores) at_most(n_, tokens(c), "n");
   }
 
@@ -309,7 +311,13 @@ class ListCheck {
     if (of_tokens && c.opcode != Opcode::kTokenMean)
       require(c.heads == 1, "the token selector takes all heads at once");
     if (c.opcode == Opcode::kTokenScore) require(c.image == 0, "scores are of all images at once: leave out image");
-    if (c.opcode == Opcode::kTokenMean || c.opcode == Opcode::kTokenPack) of_one_image(c);
+    if (one_of_opcodes(c, {Opcode::kTokenMean, Opcode::kTokenPack, Opcode::kTokenMatch})) of_one_image(c);
+    if (c.opcode == Opcode::kTokenMatch) {
+      require(c.heads == 1, "the token selector takes all heads at once");
+      require(c.front + m_ + n_ <= tokens(c) && (m_ == n_ || m_ == n_ + 1),
+              "matches " + std::to_string(m_) + " with " + std::to_string(n_) +
+                  " tokens: as many, or one more, and together no more than there are");
+    }
     const bool by_columns = operation.walk == Walk::kColumns;
     const int64_t rows = by_columns ? m_ : std::min<int64_t>(c.tile_m, m_),
                   columns = by_columns ? std::min<int64_t>(c.tile_n, n_) : n_;
@@ -389,6 +397,7 @@ class ListCheck {
       case Opcode::kCopy: ok = both({Element::kInt8}); break;
       case Opcode::kTokenMean:
       case Opcode::kTokenPack: ok = both({Element::kInt8, Element::kInt16}); break;
+      case Opcode::kTokenMatch: ok = both({Element::kInt16}); break;
       case Opcode::kColumnMaxAdd: ok = both({Element::kInt32}); break;
       default: break;
     }
@@ -417,6 +426,8 @@ class ListCheck {
       of_one_image(c);
       at_most(tokens(c), isa::kMaxSequence, "tokens");
     }
+    if (selects && stage_ % (2 * images_) == 0) sizes_ = c.sizes;
+    require(c.sizes == sizes_, "all TOKEN_SELECT and TOKEN_PACK of a stage merge by sizes, or none does");
     const int step = stage_ % (2 * images_), image = images_ == 1 ? c.image : c.image - 1;
     require(selects == (step < images_) && (images_ == 1 || image == step % images_),
             "TOKEN_SELECT of images 1 to " + std::to_string(images_) + ", then TOKEN_PACK of them, in this order");
@@ -475,7 +486,8 @@ class ListCheck {
   size_t at_ = 0;
   int64_t m_ = 0, n_ = 0, k_ = 0;  // of the command, with all tokens
   int64_t steps_ = 0;
-  int stage_ = 0;  // selections and packings since the last stage was through
+  int stage_ = 0;       // selections and packings since the last stage was through
+  bool sizes_ = false;  // of this stage
   int front_ = 0;
   bool front_known_ = false;
   std::vector<size_t> chain_;

@@ -47,6 +47,10 @@ class Builder {
   void global_feature(uint8_t block);
   void head_weights(const network::QuantSelector* weights, uint8_t block, const std::string& prefix);
   void token_scores(uint8_t block);
+  // lower_merging.cpp
+  void normalised_keys(uint8_t block);
+  void match_tokens(int stage, uint8_t block);
+  void reserve_merging();
 
   isa::Command norm_command(uint8_t block, isa::Op op, isa::Extent rows, int n, const network::QuantLayerNorm* weights);
   void emit_norm(const isa::Command& c, const View& source, const View& to);
@@ -112,6 +116,7 @@ class Builder {
 
   View image_, x_, cls_, pooled_, both_, normed_, qkv_, scores_, probabilities_, attended_, hidden_, logits_;
   View stem_[2], head_logits_, aux_logits_;
+  View keys_, similarities_;
   View sel_features_, sel_mlp1_, sel_mlp2_, sel_keep_, sel_mean_, sel_head1_, sel_weight_;
 };
 

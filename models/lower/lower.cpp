@@ -257,6 +257,7 @@ void Builder::reserve_activations() {
     sel_head1_ = view("sel_head1", rows, std::max(1, h / 2) * operand_bytes());
     sel_weight_ = view("sel_head_weight", rows, 2 * h);
   }
+  if (pruning_.enabled() && pruning_.tome()) reserve_merging();
   if (images == 1) {  // strides between images
     image_.head_stride = 0;
     for (View& v : stem_) v.head_stride = 0;
@@ -281,7 +282,7 @@ Program Builder::build() {
   const auto images = static_cast<uint64_t>(hw_.batch);
   const uint64_t means = spec_.pooling == zoo::Pooling::kClassMean ? images : 0;
   const uint64_t most = 14 + 2 * images + means + static_cast<uint64_t>(spec_.depth) * (6 + 3 * images) +
-                        pruning_.positions.size() * (9 + 3 * images);
+                        pruning_.positions.size() * (9 + (pruning_.tome() ? 4 : 3) * images);
   command_list_ = map_.reserve("commands", most * isa::kCommandBytes);
 
   reserve_activations();

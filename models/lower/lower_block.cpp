@@ -50,6 +50,7 @@ void Builder::attend(uint8_t block, uint8_t image, const network::QuantBlock* we
     s.panel = true;
     s.activation = Activation::kSoftmax;
     s.delta = delta2;
+    s.sizes = pruning_.weighs_sizes_in(block);
     s.c_type = hw_.probability_type();
     s.keep_cls_scores = pruning_.ranks_by_attention_of(block);
     s.chain = hw_.chain_attention;
@@ -70,6 +71,7 @@ void Builder::attend(uint8_t block, uint8_t image, const network::QuantBlock* we
   softmax.a_type = Element::kInt16;
   softmax.c_type = hw_.probability_type();
   softmax.delta = delta2;
+  softmax.sizes = pruning_.weighs_sizes_in(block);
   softmax.keep_cls_scores = pruning_.ranks_by_attention_of(block);
   tile_rows(softmax, hw_, 2 * spec_.max_tokens(), operand_bytes() * spec_.max_tokens(), spec_.max_tokens());
   emit(softmax, &scores_, nullptr, nullptr, &probabilities_);
@@ -92,6 +94,7 @@ void Builder::block(int index, const network::QuantBlock* w) {
     layernorm(block, Op::kNorm1, kTokens, d, w != nullptr ? &w->norm1 : nullptr, x_, normed_);
   linear(layer(Op::kQkv, d, 3 * d), prefix + "qkv", w != nullptr ? &w->qkv : nullptr, normed_, qkv_);
   attention(index, w);
+  if (pruning_.inside(index) && pruning_.tome()) normalised_keys(block);
   Command proj = layer(Op::kProj, d, d);
   proj.c_type = residual_type();
   linear(proj, prefix + "proj", w != nullptr ? &w->proj : nullptr, attended_, x_, &x_);

@@ -192,6 +192,7 @@ void Builder::selector(int stage, int in_block) {
   const auto block = static_cast<uint8_t>(in_block);
   if (pruning_.scorer == network::Scorer::kHeatvit) heatvit_scores(stage, block);
   if (pruning_.dynamicvit()) dynamicvit_scores(stage, block);
+  if (pruning_.tome()) match_tokens(stage, block);
 
   Command select = command(Opcode::kTokenSelect, block, Op::kSelSelect);
   select.m = kTokens;
@@ -201,6 +202,7 @@ void Builder::selector(int stage, int in_block) {
       pruning_.scorer == network::Scorer::kRandom ? isa::ScoreSource::kRandom : isa::ScoreSource::kMemory;
   select.rank_package = pruning_.evit();
   select.drop = !pruning_.package;
+  select.sizes = pruning_.tome();
   select.select_rule = pruning_.keep.empty() ? isa::SelectRule::kThreshold : isa::SelectRule::kCount;
   if (!pruning_.keep.empty()) select.keep = static_cast<uint16_t>(pruning_.keep[static_cast<size_t>(stage - 1)]);
   select.threshold = 32768;                                        // 0.5
@@ -210,9 +212,10 @@ void Builder::selector(int stage, int in_block) {
     emit(select, nullptr, nullptr, nullptr, nullptr);
   });
 
-  if (!pruning_.keep.empty()) tokens_ = spec_.tokens_for(select.keep, pruning_.package);
+  if (!pruning_.keep.empty()) tokens_ = spec_.tokens_for(select.keep, pruning_.package && !pruning_.tome());
   Command pack = command(Opcode::kTokenPack, block, Op::kSelPack);
   pack.stage = select.stage;
+  pack.sizes = select.sizes;
   if (pruning_.evit()) pack.threshold = network::evit_divisor(spec_.heads);
   pack.m = kTokens;
   pack.front = select.front;

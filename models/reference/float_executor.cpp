@@ -124,6 +124,7 @@ class FloatExecutor::Run {
   const uint32_t seed_;
   const Observer& observer_;
   TokenState state_;
+  std::vector<float> keys_;           // of the last block, for merging
   std::vector<float> cls_attention_;  // of the last block, summed over its heads: one score a token
   FloatResult result_;
 };
@@ -144,12 +145,18 @@ void FloatExecutor::Run::embed(const preprocess::Image& image) {
   state_.x = model_.front;
   state_.x.reserve(state_.x.size() + patches.size());
   for (size_t i = 0; i < patches.size(); ++i) state_.x.push_back(patches[i] + model_.position[i]);
+  state_.sizes.assign(size_t(state_.tokens()), 1.0F);
   observe("residual", state_.x);
 }
 
 void FloatExecutor::Run::select(int block) {
   const auto found = std::find(pruning_.positions.begin(), pruning_.positions.end(), block);
   const size_t stage = size_t(found - pruning_.positions.begin());
+  if (pruning_.tome()) {
+    merge(state_, keys_, pruning_.keep[stage]);
+    result_.kept.push_back(state_.patches);
+    return observe("residual", state_.x);
+  }
   std::vector<float> scores;
   if (pruning_.learned()) {
     const std::string name = "selector." + std::to_string(stage + 1) + ".";
@@ -178,7 +185,8 @@ void FloatExecutor::Run::attend_head(const std::vector<float>& qkv, int head, st
   const float scale = 1.0F / std::sqrt(static_cast<float>(d));
   for (float& score : scores) score *= scale;
   for (int t = 0; t < tokens; ++t) {
-    softmax(scores.data() + size_t(t) * size_t(tokens), tokens, options_.polynomial, options_.delta2);
+    softmax(scores.data() + size_t(t) * size_t(tokens), tokens, options_.polynomial, options_.delta2,
+            pruning_.tome() ? state_.sizes.data() : nullptr);
   }
   for (size_t t = 0; t < size_t(tokens); ++t) cls_attention_[t] += scores[t];
   sgemm(tokens, scores.data(), tokens, pack_rows_k(q + 2 * dim, tokens, d, 3 * dim), nullptr, out.data() + head * d,
@@ -199,6 +207,10 @@ void FloatExecutor::Run::attention(int block, const network::FloatBlock& weights
       for (size_t t = 0; t < size_t(tokens); ++t) std::copy_n(&qkv[(3 * t + p) * dim], dim, &part[t * dim]);
       observe(name + parts[p], part);
     }
+  }
+  if (pruning_.tome()) {
+    keys_.resize(size_t(tokens) * dim);
+    for (size_t t = 0; t < size_t(tokens); ++t) std::copy_n(&qkv[(3 * t + 1) * dim], dim, &keys_[t * dim]);
   }
   cls_attention_.assign(size_t(tokens), 0.0F);
   std::vector<float> out(size_t(tokens) * dim);

@@ -49,11 +49,12 @@ void silu(float* x, size_t count, const FloatOptions& options) {
   for (size_t i = 0; i < count; ++i) x[i] *= options.polynomial ? plan_sigmoid(x[i]) : 1.0F / (1.0F + std::exp(-x[i]));
 }
 
-void softmax(float* x, int n, bool polynomial, float delta) {
+void softmax(float* x, int n, bool polynomial, float delta, const float* sizes) {
   const float top = *std::max_element(x, x + n);
   float sum = 0;
   for (int i = 0; i < n; ++i) {
     x[i] = polynomial ? polynomial_exp(top - x[i]) : std::exp(x[i] - top);
+    if (sizes != nullptr) x[i] *= sizes[i];
     sum += x[i];
   }
   const float factor = (polynomial ? delta : 1.0F) / sum;

@@ -13,8 +13,9 @@ void gelu(float* x, size_t count, const FloatOptions& options);
 void sigmoid(float* x, size_t count, const FloatOptions& options);
 void silu(float* x, size_t count, const FloatOptions& options);
 
-/// A row of n scores to probabilities, in place; `delta` scales them in polynomial mode.
-void softmax(float* x, int n, bool polynomial, float delta);
+/// A row of n scores to probabilities, in place; `delta` scales them in polynomial mode. With sizes a column counts as
+/// often as its size says.
+void softmax(float* x, int n, bool polynomial, float delta, const float* sizes = nullptr);
 
 /// rows x n values, densely packed.
 std::vector<float> layer_norm(const float* x, int rows, int n, const network::FloatNorm& norm, double epsilon);

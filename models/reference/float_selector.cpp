@@ -166,4 +166,60 @@ void prune(TokenState& state, const std::vector<float>& scores, int keep, float 
   state.package = !dropped.empty();
 }
 
+namespace {
+
+/// Of a row's most similar one: how similar, and which row.
+struct Match {
+  float similarity = -2;
+  int row = 0, partner = 0;
+};
+
+std::vector<Match> matches_of(const TokenState& state, const std::vector<float>& keys) {
+  const int tokens = state.tokens(), dim = state.dim;
+  const network::FloatNorm plain{std::vector<float>(size_t(dim), 1.0F), std::vector<float>(size_t(dim), 0.0F)};
+  const std::vector<float> normed = layer_norm(keys.data(), tokens, dim, plain, 1e-6);
+  const auto row_of = [&](int row) { return normed.begin() + static_cast<std::ptrdiff_t>(size_t(row) * size_t(dim)); };
+  std::vector<Match> matches;
+  for (int a = state.front; a < tokens; a += 2) {
+    Match match;
+    match.row = a;
+    for (int b = state.front + 1; b < tokens; b += 2) {
+      const float similarity = std::inner_product(row_of(a), row_of(a + 1), row_of(b), 0.0F) / static_cast<float>(dim);
+      if (similarity > match.similarity) match.similarity = similarity, match.partner = b;
+    }
+    matches.push_back(match);
+  }
+  return matches;
+}
+
+}  // namespace
+
+void merge(TokenState& state, const std::vector<float>& keys, int keep) {
+  const size_t dim = size_t(state.dim), goes = state.patches.size() - size_t(keep);
+  std::vector<Match> matches = matches_of(state, keys);
+  std::stable_sort(matches.begin(), matches.end(), [](const Match& a, const Match& b) {
+    return a.similarity != b.similarity ? a.similarity > b.similarity : a.row > b.row;
+  });
+  matches.resize(std::min(goes, matches.size()));
+  std::vector<float> sizes = state.sizes, sums = state.x;
+  for (size_t i = 0; i < sums.size(); ++i) sums[i] *= sizes[i / dim];
+  std::vector<bool> gone(sizes.size(), false);
+  for (const Match& match : matches) {
+    const auto from = size_t(match.row), to = size_t(match.partner);
+    gone[from] = true;
+    sizes[to] += state.sizes[from];
+    for (size_t c = 0; c < dim; ++c) sums[to * dim + c] += state.sizes[from] * state.x[from * dim + c];
+  }
+  TokenState after;
+  after.dim = state.dim;
+  after.front = state.front;
+  for (size_t t = 0; t < sizes.size(); ++t) {
+    if (gone[t]) continue;
+    after.sizes.push_back(sizes[t]);
+    for (size_t c = 0; c < dim; ++c) after.x.push_back(sums[t * dim + c] / sizes[t]);
+    if (t >= size_t(state.front)) after.patches.push_back(state.patches[t - size_t(state.front)]);
+  }
+  state = std::move(after);
+}
+
 }  // namespace heatvit::reference

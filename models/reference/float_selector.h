@@ -34,6 +34,7 @@ struct TokenState {
   std::vector<float> x;      // tokens x dim: front, candidates, package if there is one
   std::vector<int> patches;  // original index of each candidate
   bool package = false;
+  std::vector<float> sizes;  // of merging: how many tokens a row stands for
 
   int tokens() const { return front + static_cast<int>(patches.size()) + (package ? 1 : 0); }
 };
@@ -53,5 +54,9 @@ std::vector<float> random_scores(uint32_t seed, uint32_t stage, int tokens);
 /// the sum of the rest weighted by score, divided by it. Without a package the rest is dropped.
 void prune(TokenState& state, const std::vector<float>& scores, int keep, float divisor = 0, int fused = 0,
            bool package = true);
+
+/// Token merging: of the candidates, dealt in turn into two sets, those of the first that are most similar to one of
+/// the second go into it until `keep` are left. Similar: the correlation of `keys` (tokens x dim).
+void merge(TokenState& state, const std::vector<float>& keys, int keep);
 
 }  // namespace heatvit::reference

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "accel/isa/errors.h"
+#include "models/reference/integer_merging.h"
 #include "models/reference/integer_selector.h"
 #include "models/reference/integer_tensor.h"
 
@@ -25,7 +26,8 @@ class Pass {
       result_.tokens.push_back(x_.rows);
       checkpoint("block." + std::to_string(block) + ".in");
       attention(model_.blocks[static_cast<size_t>(block - 1)], pruning_.ranks_by_attention_of(block));
-      if (pruning_.inside(block)) select(++stage);
+      if (pruning_.inside(block) && pruning_.tome()) merge(++stage);
+      if (pruning_.inside(block) && pruning_.evit()) select(++stage);
       mlp(model_.blocks[static_cast<size_t>(block - 1)]);
       checkpoint("block." + std::to_string(block) + ".out");
     }
@@ -46,6 +48,7 @@ class Pass {
   Matrix<A> attend_head(const network::QuantBlock& block, const Matrix<A>& qkv, int head, bool score_by_cls);
   void mlp(const network::QuantBlock& block);
   void select(size_t stage);
+  void merge(size_t stage);
   std::vector<uint32_t> scores_at(size_t stage);
   void classify();
 
@@ -57,6 +60,8 @@ class Pass {
   Matrix<int16_t> x_;         // the residual stream: front (CLS), patches, package token if any
   std::vector<int> patches_;  // patch index of the rows behind the front
   bool has_package_ = false;
+  std::vector<int> sizes_;            // of merging: how many tokens a row stands for
+  Matrix<A> keys_;                    // of merging: K of the last block, heads side by side
   std::vector<uint32_t> cls_scores_;  // CLS attention of the last block that was asked for it, one a token
   IntegerResult result_;
 };
@@ -87,12 +92,14 @@ void Pass<A, P>::embed(const std::vector<int8_t>& image) {
   std::copy(model_.front.begin(), model_.front.end(), x_.data.begin());
   std::copy(patches.data.begin(), patches.data.end(), x_.row(front()));
   for (int p = 0; p < model_.spec.patches(); ++p) patches_.push_back(p);
+  sizes_.assign(static_cast<size_t>(x_.rows), 1);
 }
 
 template <typename A, typename P>
 void Pass<A, P>::attention(const network::QuantBlock& block, bool score_by_cls) {
   const int heads = model_.spec.heads;
   const Matrix<A> qkv = saturated<A>(linear(layer_norm<A>(x_, block.norm1), block.qkv, macs()));
+  if (pruning_.tome()) keys_ = columns(qkv, x_.cols, x_.cols);
   if (score_by_cls) cls_scores_.assign(static_cast<size_t>(x_.rows), 0);
   Matrix<A> attended(x_.rows, x_.cols);  // heads side by side
   for (int head = 0; head < heads; ++head) {
@@ -117,7 +124,10 @@ Matrix<A> Pass<A, P>::attend_head(const network::QuantBlock& block, const Matrix
     return saturate<int16_t>(requantise(sum, block.scores.multiplier, block.scores.shift));
   });
   Matrix<P> probabilities(scores.rows, scores.cols);
-  for (int t = 0; t < scores.rows; ++t) softmax(scores.row(t), scores.cols, model_.delta2, probabilities.row(t));
+  for (int t = 0; t < scores.rows; ++t) {
+    // All sizes are 1 where nothing is merged.
+    softmax(scores.row(t), scores.cols, model_.delta2, probabilities.row(t), pruning_.tome() ? sizes_.data() : nullptr);
+  }
   if (score_by_cls) {
     std::vector<uint16_t> fine(static_cast<size_t>(scores.cols));
     softmax(scores.row(0), scores.cols, model_.delta2, fine.data());
@@ -151,6 +161,7 @@ std::vector<uint32_t> Pass<A, P>::scores_at(size_t stage) {
     case network::Scorer::kEvit:
     case network::Scorer::kClsAttention: return cls_scores_;
     case network::Scorer::kRandom: return random_scores(x_.rows, static_cast<int>(stage), seed_);
+    case network::Scorer::kTome:  // merge()
     case network::Scorer::kGiven:
     case network::Scorer::kNone: break;
   }
@@ -176,6 +187,25 @@ void Pass<A, P>::select(size_t stage) {
   has_package_ = x_.rows > front() + static_cast<int>(kept.size());
   result_.kept.push_back(std::move(kept));
   checkpoint(name + ".out", scores);
+}
+
+// Half of the candidates at most go into their most similar partners of the other half.
+template <typename A, typename P>
+void Pass<A, P>::merge(size_t stage) {
+  const std::string name = "selector." + std::to_string(stage);
+  checkpoint(name + ".in");
+  const int candidates = static_cast<int>(patches_.size()), keep = pruning_.keep[stage - 1];
+  Matches matches;
+  if (keep < candidates) {
+    matches = match_tokens(keys_, front(), macs());
+    const std::vector<int> rows = select_best(matches.scores, candidates, keep, front());
+    x_ = merge_tokens(x_, rows, matches.partners, front(), sizes_);
+    std::vector<int> kept;
+    for (int row : rows) kept.push_back(patches_[static_cast<size_t>(row - front())]);
+    patches_ = std::move(kept);
+  }
+  result_.kept.push_back(patches_);
+  checkpoint(name + ".out", matches.scores);
 }
 
 // Each column's mean over the rows [first, first + count), rounded as section 8 rounds the selector's.

@@ -49,14 +49,15 @@ template int8_t gelu<int8_t>(int16_t, uint16_t, const network::Requant&);
 template int16_t gelu<int16_t>(int16_t, uint16_t, const network::Requant&);
 
 template <typename Out>
-void softmax(const int16_t* scores, int n, uint16_t delta2, Out* out) {
+void softmax(const int16_t* scores, int n, uint16_t delta2, Out* out, const int* sizes) {
   static_assert(std::is_same_v<Out, uint8_t> || std::is_same_v<Out, uint16_t>, "section 5 has these two outputs");
   constexpr uint64_t kOutputOne = std::numeric_limits<Out>::max();
   const int64_t largest = *std::max_element(scores, scores + n);
   std::vector<uint64_t> e(static_cast<size_t>(n));
   uint64_t sum = 0;  // at least exp(0), so never 0
   for (int j = 0; j < n; ++j) {
-    e[static_cast<size_t>(j)] = exp_of_minus(largest - scores[j]);
+    e[static_cast<size_t>(j)] =
+        exp_of_minus(largest - scores[j]) * (sizes == nullptr ? 1 : static_cast<uint64_t>(sizes[j]));
     sum += e[static_cast<size_t>(j)];
   }
   const uint64_t inverse = (uint64_t{1} << 54) / sum;
@@ -67,8 +68,8 @@ void softmax(const int16_t* scores, int n, uint16_t delta2, Out* out) {
     out[j] = static_cast<Out>(std::min(rounded, kOutputOne));
   }
 }
-template void softmax<uint8_t>(const int16_t*, int, uint16_t, uint8_t*);
-template void softmax<uint16_t>(const int16_t*, int, uint16_t, uint16_t*);
+template void softmax<uint8_t>(const int16_t*, int, uint16_t, uint8_t*, const int*);
+template void softmax<uint16_t>(const int16_t*, int, uint16_t, uint16_t*, const int*);
 
 uint16_t sigmoid(int16_t x) {
   const int32_t ax = std::abs(int32_t{x});

@@ -47,7 +47,7 @@ Out silu(int16_t x, const network::Requant& out);
 
 /// Section 5 over one row of n >= 1 scores in Q8. delta2: Q15. Out: uint8_t (scale 1/255) or uint16_t (1/65535).
 template <typename Out>
-void softmax(const int16_t* scores, int n, uint16_t delta2, Out* out);
+void softmax(const int16_t* scores, int n, uint16_t delta2, Out* out, const int* sizes = nullptr);
 
 /// Section 6. x: Q12; result: Q16, at most 65535.
 uint16_t sigmoid(int16_t x);

@@ -1,5 +1,8 @@
 #include "tb/config/pruning_options.h"
 
+#include <algorithm>
+#include <numeric>
+
 #include "accel/isa/errors.h"
 #include "models/quant/prepare.h"
 #include "tb/config/numbers.h"
@@ -53,7 +56,32 @@ bool parse_package(const PruningOptions& options, const Pruning& pruning) {
   return text == "on";
 }
 
+/// So many tokens merged at each selector, or half of them where they are fewer than twice as many.
+std::vector<int> parse_merged(const std::string& text, size_t selectors, const zoo::ModelSpec& spec) {
+  const int merged = static_cast<int>(parse_integer("--merge", text, 1, spec.patches()));
+  std::vector<int> keep;
+  int candidates = spec.patches();
+  for (size_t i = 0; i < selectors; ++i) keep.push_back(candidates -= std::min(merged, candidates / 2));
+  return keep;
+}
+
+std::vector<int> every_block(const zoo::ModelSpec& spec) {
+  std::vector<int> blocks(static_cast<size_t>(spec.depth));
+  std::iota(blocks.begin(), blocks.end(), 1);
+  return blocks;
+}
+
+void check_merging(const Pruning& pruning, const PruningOptions& options) {
+  if (options.merge && !pruning.tome())
+    throw InputError("--merge: merges tokens, --scorer " + std::string(name_of(pruning.scorer)) + " does not");
+  if (options.merge && options.rates)
+    throw InputError("--merge: contradicts --prune-rates; both give the token counts");
+  if (pruning.tome() && options.has_trace)
+    throw InputError("--token-trace: no effect with --scorer tome, which merges tokens; a trace says which go");
+}
+
 Scorer default_scorer(const PruningOptions& options) {
+  if (options.merge) return Scorer::kTome;
   if (options.functional && options.has_trace && !options.selector_weights) return Scorer::kGiven;
   if (options.functional && !options.selector_weights) return Scorer::kClsAttention;
   return options.selector_weights && quant::are_dynamicvit(*options.selector_weights) ? Scorer::kDynamicVit
@@ -71,9 +99,10 @@ void check_functional(const Pruning& pruning, const PruningOptions& options) {
   if (options.has_trace && options.rates) {
     throw InputError("--token-trace: contradicts --prune-rates; both say how many tokens stay");
   }
-  if ((pruning.scorer == Scorer::kClsAttention || pruning.evit()) && !options.rates && !options.has_trace) {
-    throw InputError("--scorer " + std::string(name_of(pruning.scorer)) +
-                     ": needs --prune-rates; its scores have no threshold");
+  if ((pruning.scorer == Scorer::kClsAttention || pruning.evit() || pruning.tome()) && !options.rates &&
+      !options.has_trace && !options.merge) {
+    throw InputError("--scorer " + std::string(name_of(pruning.scorer)) + ": needs --prune-rates" +
+                     (pruning.tome() ? " or --merge" : "") + "; its scores have no threshold");
   }
 }
 
@@ -82,20 +111,21 @@ void check_timing(const PruningOptions& options) {
   if (options.has_trace && options.rates) {
     throw InputError("--token-trace: contradicts --prune-rates; both give the token counts");
   }
-  if (!options.has_trace && !options.rates) {
+  if (!options.has_trace && !options.rates && !options.merge) {
     throw InputError("--scorer: timing mode needs token counts: give --prune-rates or --token-trace");
   }
 }
 
 }  // namespace
 
-Scorer scorer_named(const std::string& text, bool or_none) {
+Scorer scorer_named(const std::string& text, bool of_run) {
   for (const Scorer scorer :
        {Scorer::kHeatvit, Scorer::kClsAttention, Scorer::kRandom, Scorer::kEvit, Scorer::kDynamicVit}) {
     if (name_of(scorer) == text) return scorer;
   }
+  if (of_run && text == name_of(Scorer::kTome)) return Scorer::kTome;
   throw InputError("--scorer: '" + text + "' is not allowed; allowed: heatvit, cls-attention, evit, dynamicvit" +
-                   (or_none ? ", random or none" : " or random"));
+                   (of_run ? ", tome, random or none" : " or random"));
 }
 
 std::string_view name_of(Scorer scorer) {
@@ -105,6 +135,7 @@ std::string_view name_of(Scorer scorer) {
     case Scorer::kRandom: return "random";
     case Scorer::kEvit: return "evit";
     case Scorer::kDynamicVit: return "dynamicvit";
+    case Scorer::kTome: return "tome";
     case Scorer::kGiven: return "given";
     case Scorer::kNone: break;
   }
@@ -114,11 +145,11 @@ std::string_view name_of(Scorer scorer) {
 Pruning make_pruning(const zoo::ModelSpec& spec, const PruningOptions& options) {
   const bool given = options.has_trace && options.scorer == name_of(Scorer::kNone);
   if (options.scorer == name_of(Scorer::kNone) && !given) {
-    if (options.rates || options.selectors || options.selector_weights || options.package)
+    if (options.rates || options.selectors || options.selector_weights || options.package || options.merge)
       throw InputError("--scorer none: prunes nothing; leave out what says how to prune");
     return {};
   }
-  if (!options.rates && !options.scorer && !options.selector_weights && !options.has_trace) {
+  if (!options.rates && !options.scorer && !options.selector_weights && !options.has_trace && !options.merge) {
     if (options.package) throw InputError("--package: no effect where nothing is pruned");
     if (options.selectors) throw InputError("--selectors: no effect without --prune-rates or --selector-weights");
     return {};
@@ -130,9 +161,13 @@ Pruning make_pruning(const zoo::ModelSpec& spec, const PruningOptions& options) 
   pruning.package = parse_package(options, pruning);
   if (options.package && pruning.evit())
     throw InputError("--package: no effect with --scorer evit, which fuses what goes");
+  if (options.package && pruning.tome())
+    throw InputError("--package: no effect with --scorer tome, which merges what goes");
   if (!pruning.package && spec.front_tokens() == 0)
     throw InputError("--package off: needs a token in front, which always stays; " + spec.name + " has none");
+  check_merging(pruning, options);
   pruning.positions = options.selectors ? parse_positions(*options.selectors, spec)
+                      : options.merge   ? every_block(spec)
                                         : quant::selector_positions(options.selector_weights.value_or(""), spec);
   if (options.functional) {
     check_functional(pruning, options);
@@ -140,6 +175,8 @@ Pruning make_pruning(const zoo::ModelSpec& spec, const PruningOptions& options) 
     check_timing(options);
   }
   if (options.rates) pruning.keep = parse_rates(*options.rates, pruning.positions.size(), spec);
+  if (options.merge) pruning.keep = parse_merged(*options.merge, pruning.positions.size(), spec);
+  if (pruning.tome()) network::expect_merging(spec, pruning);
   return pruning;
 }
 

@@ -1,4 +1,4 @@
-// --prune-rates, --scorer, --package, --selectors, --selector-weights: from text to a pruning policy.
+// --prune-rates, --merge, --scorer, --package, --selectors, --selector-weights: from text to a pruning policy.
 #pragma once
 
 #include <optional>
@@ -15,6 +15,7 @@ struct PruningOptions {
   bool functional = false;
   bool has_trace = false;  // --token-trace decides who stays, or how many
   std::optional<std::string> package = std::nullopt;
+  std::optional<std::string> merge = {};
 };
 
 /// Nothing asked for: no pruning. With a trace, scorer `none` is Scorer::kGiven: nothing is scored. Rates without a
@@ -22,10 +23,11 @@ struct PruningOptions {
 /// heatvit, the hardware's own. Throws InputError in one line where the options contradict each other or the model.
 network::Pruning make_pruning(const zoo::ModelSpec& spec, const PruningOptions& options);
 
-/// "heatvit", "cls-attention", "evit", "dynamicvit", "random", "given", "none".
+/// "heatvit", "cls-attention", "evit", "dynamicvit", "tome", "random", "given", "none".
 std::string_view name_of(network::Scorer scorer);
 
-/// One that ranks tokens. Throws InputError with those that are allowed; `or_none`: the caller takes "none", too.
-network::Scorer scorer_named(const std::string& text, bool or_none);
+/// One that ranks tokens. Throws InputError with those that are allowed; `of_run`: the caller takes "tome" and "none",
+/// too.
+network::Scorer scorer_named(const std::string& text, bool of_run);
 
 }  // namespace heatvit::tb

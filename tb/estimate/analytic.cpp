@@ -429,6 +429,7 @@ AnalyticEstimate AnalyticModel::estimate(const soc::SocConfig& config, const zoo
   const bool pruned = pruning.enabled();
   expect_modelled(config);
   soc::expect_ports(config.dma);
+  if (pruned && pruning.tome()) throw InputError("analytic mode does not model --scorer tome; --mode timing does");
   if (pruned && pruning.keep.size() != pruning.positions.size())
     throw InputError("analytic mode needs a token count for every selector");
   expect_room(config, spec, pruning);

@@ -254,7 +254,7 @@ Pipeline::GemmCosts Pipeline::gemm_costs(const Job& job) const {
   });
   fill(costs.g, costs.m, costs.n, costs.finish, [&](int g, int m, int n) {
     const Tile t = tile_at(g, m, n, 1);
-    const auto cycles = modules::finish_of(c.activation).cycles;
+    const auto cycles = modules::finish_of(c).cycles;
     return static_cast<double>(cycles(int64_t{t.heads} * t.m, t.out_n, config_.vector));
   });
   if (costs.has_records)

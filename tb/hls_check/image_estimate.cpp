@@ -70,7 +70,7 @@ void ImageEstimate::gemm(const Job& job) {
     add(attention ? attention_ : dense_, attention ? "pe_array_tile" : "pe_array_tile_packed",
         {tile.m, tile.k, tile.n});
     if (tile.out_last)
-      add(dense_, modules::finish_of(job.command.activation).kernel, {int64_t{tile.heads} * tile.m, 1, tile.out_n});
+      add(dense_, modules::finish_of(job.command).kernel, {int64_t{tile.heads} * tile.m, 1, tile.out_n});
   }
 }
 

@@ -8,6 +8,7 @@
 #include "accel/kernels/gemm.h"
 #include "accel/kernels/im2col.h"
 #include "accel/kernels/layernorm.h"
+#include "accel/kernels/merging.h"
 #include "accel/kernels/pe_array.h"
 #include "accel/kernels/requantize.h"
 #include "accel/kernels/selector.h"

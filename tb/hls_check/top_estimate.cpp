@@ -6,12 +6,14 @@
 #include "accel/kernels/gelu.h"
 #include "accel/kernels/layernorm.h"
 #include "accel/kernels/limits.h"
+#include "accel/kernels/merging.h"
 #include "accel/kernels/pe_array.h"
 #include "accel/kernels/requantize.h"
 #include "accel/kernels/selector.h"
 #include "accel/kernels/sigmoid.h"
 #include "accel/kernels/silu.h"
 #include "accel/kernels/softmax.h"
+#include "accel/modules/operation.h"
 #include "accel/modules/tile_walk.h"
 
 namespace heatvit::tb {
@@ -51,8 +53,11 @@ class Walk {
       case isa::Opcode::kTokenSelect:
         add(part_.vector, k::select_count_cycles(job.tokens, vector_.select_lanes));
         break;
+      case isa::Opcode::kTokenMatch: rows(job.m, transfer(int64_t{2} * job.n) + match(job.n), 0); break;
       case isa::Opcode::kTokenMean: slices(job, job.tokens, job.m, 1, k::token_mean_cycles); break;
-      case isa::Opcode::kTokenPack: slices(job, job.tokens, job.tokens_after, 2, pack); break;
+      case isa::Opcode::kTokenPack:
+        slices(job, job.tokens, job.tokens_after, 2, job.command.sizes ? k::merge_slice_cycles : pack);
+        break;
       case isa::Opcode::kColumnMaxAdd: slices(job, job.m, 1, 4, column_max); break;
       case isa::Opcode::kEnd: break;
     }
@@ -80,13 +85,14 @@ class Walk {
   void softmax(const Job& job) {
     const int64_t bytes = isa::bytes_of(job.command.c_type);
     rows(int64_t{job.command.heads} * job.m,
-         transfer(int64_t{2} * job.n) + k::softmax_cycles(1, job.n, vector_.softmax(), division()) + job.n * bytes,
+         transfer(int64_t{2} * job.n) + modules::finish_of(job.command).cycles(1, job.n, vector_) + job.n * bytes,
          transfer(job.n * bytes));
   }
 
   static int64_t pack(int tokens, int columns, int lanes) {
     return k::pack_slice_cycles(tokens, tokens, columns, lanes);
   }
+  int64_t match(int columns) const { return k::match_cycles(1, columns, vector_.lanes); }
   static int64_t column_max(int rows, int columns, int lanes) { return k::column_max_cycles(rows, columns, lanes); }
 
   /// Slices of columns: rows in, computed, rows out, one after another.
@@ -105,7 +111,7 @@ class Walk {
     if (c.activation == isa::Activation::kGelu) cycles = k::gelu_cycles(1, n, vector_.gelu());
     if (c.activation == isa::Activation::kSilu) cycles = k::silu_cycles(1, n, vector_.gelu());
     if (c.activation == isa::Activation::kSigmoid) cycles = k::sigmoid_cycles(1, n, vector_.lanes);
-    if (c.activation == isa::Activation::kSoftmax) cycles += k::softmax_cycles(1, n, vector_.softmax(), division());
+    if (c.activation == isa::Activation::kSoftmax) cycles += modules::finish_of(c).cycles(1, n, vector_);
     if (c.residual) cycles += transfer(int64_t{n} * isa::bytes_of(c.c_type));
     return cycles + int64_t{n} * isa::bytes_of(c.c_type);  // sent byte by byte
   }

@@ -98,11 +98,13 @@ std::string header_text(const RunReport& report) {
   if (const auto saturation = saturation_of(report)) text += ", " + saturation_text(report, *saturation);
   text += "\n  pruning: ";
   if (value("scorer") == "none") return text + "none\n";
-  const char* place = value("scorer") == "evit" ? ", selectors in blocks " : ", selectors before blocks ";
+  const char* place =
+      value("scorer") == "evit" || value("scorer") == "tome" ? ", selectors in blocks " : ", selectors before blocks ";
   text += value("scorer") + scorer_note(report) + place + value("selectors");
   if (config.contains("package") && config["package"] == false) text += ", no package token";
   const bool by_rate = config.contains("prune_rates") && !config["prune_rates"].is_null();
   if (by_rate) return text + ", cumulative rates " + value("prune_rates") + kept_note(config) + "\n";
+  if (config.contains("merge")) return text + ", " + value("merge") + " merged in each\n";
   const bool traced = config.contains("token_trace") && !config["token_trace"].is_null();
   if (report.mode() == "functional")
     return text + (traced ? ", tokens from " + value("token_trace") : ", threshold 0.5") + "\n";

@@ -42,6 +42,7 @@ int disasm_command(const Arguments& arguments) {
   const soc::SocConfig config = resolve_design(spec, line.list("config"), line.settings(), {}).config;
   PruningOptions pruning;
   pruning.rates = line.maybe("prune-rates");
+  pruning.merge = line.maybe("merge");
   pruning.scorer = line.maybe("scorer");
   pruning.selectors = line.maybe("selectors");
   pruning.package = line.maybe("package");

@@ -94,9 +94,14 @@ OptionGroup pruning_group() {
           {{"prune-rates", "R1,R2,R3",
             "share of the patch tokens gone after each selector: cumulative, in [0, 1), "
             "not falling"},
+           {"merge", "N",
+            "token merging: so many tokens in each block, or in those of --selectors, but at most half of them; "
+            "--scorer tome with counts in place of rates"},
            {"scorer", "NAME",
             "what ranks tokens: heatvit (the selector network), cls-attention, evit (the same inside the block, with a "
-            "fused token), dynamicvit (its predictor, without a package token), random, or none: nothing is pruned; "
+            "fused token), dynamicvit (its predictor, without a package token), tome (tokens are merged, in the same "
+            "place), "
+            "random, or none: nothing is pruned; "
             "default: heatvit in timing mode or with selector weights, else cls-attention"},
            {"package", "on|off",
             "what becomes of tokens that go: one package token, their mean weighted by score, or nothing; default: on, "

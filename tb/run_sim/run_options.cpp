@@ -65,6 +65,7 @@ network::Pruning resolve_pruning(const CommandLine& line, const zoo::ModelSpec& 
                                  const quant::PrepareOptions& prepare, const Later& later) {
   PruningOptions options;
   options.rates = line.maybe("prune-rates");
+  options.merge = line.maybe("merge");
   options.scorer = line.maybe("scorer");
   options.selectors = line.maybe("selectors");
   options.package = line.maybe("package");
@@ -176,8 +177,9 @@ Json resolved_json(const CommandLine& line, const RunOptions& options) {
     rates.push_back(*parse_number(rate));
   }
   json["prune_rates"] = rates.empty() ? Json(nullptr) : rates;
+  if (line.has("merge")) json["merge"] = line.text("merge");
   json["scorer"] = name_of(options.pruning.scorer);
-  json["scorer_by_default"] = options.pruning.enabled() && !line.has("scorer");
+  json["scorer_by_default"] = options.pruning.enabled() && !line.has("scorer") && !line.has("merge");
   json["package"] = options.pruning.package;
   json["selectors"] = options.pruning.positions;
   json["keep"] = options.pruning.keep;
@@ -288,7 +290,7 @@ quant::PrepareOptions prepare_options(const CommandLine& line, const isa::Accele
     shipped = true;
   }
   // The selectors that came with the weights.
-  const bool heatvit = !line.has("scorer") || line.text("scorer") == "heatvit";
+  const bool heatvit = (!line.has("scorer") && !line.has("merge")) || line.text("scorer") == "heatvit";
   prepare.dynamicvit = line.has("scorer") && line.text("scorer") == "dynamicvit";
   if ((heatvit || prepare.dynamicvit) && !line.has("selector-weights") &&
       ((shipped && heatvit) || quant::is_quantized_with_selectors(prepare.weights))) {
@@ -399,6 +401,9 @@ RunOptions resolve_run(const CommandLine& line, const Later& later) {
   if (options.token_trace_out && !options.pruning.enabled()) {
     throw InputError("--token-trace-out: nothing is pruned; give --prune-rates or --selector-weights");
   }
+  if (options.token_trace_out && options.pruning.tome())
+    throw InputError(
+        "--token-trace-out: a trace says who stays, not into which tokens --scorer tome merges the others");
   if (options.token_trace_out && is_json_trace(*options.token_trace_out) && options.mode != soc::Mode::kFunctional) {
     throw InputError("--token-trace-out: only functional mode knows which tokens stay; a name in .csv says how many");
   }

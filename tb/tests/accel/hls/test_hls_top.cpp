@@ -96,6 +96,8 @@ TEST(HlsTop, RandomModelsOfEveryScorer) {
   const std::vector<Pruning> prunings = {{},
                                          pruning_of(spec, Scorer::kClsAttention, {137, 60}),
                                          pruning_of(spec, Scorer::kEvit, {137, 60}),
+                                         pruning_of(spec, Scorer::kTome, {137, 70}),
+                                         {Scorer::kTome, {1, 2, 3}, {98, 98, 60}},
                                          pruning_of(spec, Scorer::kRandom, {120, 33}),
                                          pruning_of(spec, Scorer::kHeatvit, {}),
                                          pruning_of(spec, Scorer::kHeatvit, {196, 91}),

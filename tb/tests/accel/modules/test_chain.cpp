@@ -139,6 +139,7 @@ std::vector<Pruning> prunings() {
           first,
           pruning_of(spec, Scorer::kClsAttention, {137, 60}),
           pruning_of(spec, Scorer::kEvit, {137, 60}),
+          pruning_of(spec, Scorer::kTome, {137, 70}),
           pruning_of(spec, Scorer::kHeatvit, {}),
           dropping(pruning_of(spec, Scorer::kHeatvit, {})),
           dropping(pruning_of(spec, Scorer::kDynamicVit, {})),

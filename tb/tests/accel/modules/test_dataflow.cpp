@@ -200,7 +200,7 @@ struct Models {
 
 Pruning random_pruning(std::mt19937& random) {
   const auto spec = small_spec();
-  switch (random() % 8) {
+  switch (random() % 9) {
     case 0: return {};
     case 1: return pruning_of(spec, Scorer::kClsAttention, {137, 60});
     case 2: return pruning_of(spec, Scorer::kRandom, {120, 33});
@@ -208,6 +208,7 @@ Pruning random_pruning(std::mt19937& random) {
     case 4: return dropping(pruning_of(spec, Scorer::kHeatvit, {}));
     case 5: return dropping(pruning_of(spec, Scorer::kRandom, {90, 0}));
     case 6: return dropping(pruning_of(spec, Scorer::kDynamicVit, {120, 44}));
+    case 7: return pruning_of(spec, Scorer::kTome, {137, 70});
     default: return pruning_of(spec, Scorer::kHeatvit, {196, 91});
   }
 }

@@ -9,6 +9,7 @@
 #include "accel/kernels/gelu.h"
 #include "accel/kernels/gemm.h"
 #include "accel/kernels/layernorm.h"
+#include "accel/kernels/merging.h"
 #include "accel/kernels/requantize.h"
 #include "accel/kernels/selector.h"
 #include "accel/kernels/sigmoid.h"
@@ -67,7 +68,9 @@ TEST(OperationTable, EveryRowIsWhole) {
     EXPECT_EQ(o.tokens == TokenEffect::kMoves, o.c.rows == Block::Rows::kKept);
   }
   for (int i = 0; i < isa::kActivations; ++i) {
-    const modules::TileFinish& finish = modules::finish_of(static_cast<isa::Activation>(i));
+    isa::Command command;
+    command.activation = static_cast<isa::Activation>(i);
+    const modules::TileFinish& finish = modules::finish_of(command);
     EXPECT_NE(finish.kernel, nullptr);
     EXPECT_GT(finish.cycles(2, 64, {}), finish.cycles(1, 64, {})) << "activation " << i;
   }
@@ -115,12 +118,14 @@ TEST(OperationTable, UnitsThatWorkAreTheRows) {
   std::string seen;
   for (const bool on_cpu : {true, false})
     for (const bool fused : {true, false})
-      for (const Scorer scorer : {Scorer::kHeatvit, Scorer::kRandom}) {
+      for (const Scorer scorer : {Scorer::kHeatvit, Scorer::kRandom, Scorer::kTome}) {
         soc::SocConfig config = shape(2, 8, 8, 64, 64, 64);
         config.accel.layernorm = on_cpu ? isa::Placement::kCpu : isa::Placement::kPl;
         config.accel.softmax = fused ? isa::SoftmaxPlacement::kFused : isa::SoftmaxPlacement::kSeparate;
         const zoo::ModelSpec spec = small_spec();
-        const std::string found = run_and_compare(config, spec, pruning_of(spec, scorer, {12, 8}));
+        const std::string found = run_and_compare(
+            config, spec,
+            pruning_of(spec, scorer, scorer == Scorer::kTome ? std::vector<int>{120, 80} : std::vector<int>{12, 8}));
         EXPECT_EQ(found.rfind(" ", 0), 0U) << found;
         seen += found;
       }
@@ -192,8 +197,8 @@ TEST(OperationByHand, ChunksComeInThisOrder) {
                                   {1, 0, 4, 0, 40}, {1, 4, 4, 0, 40}, {1, 8, 2, 0, 40}};
   const std::vector<Step> columns = {{0, 0, 10, 0, 16}, {0, 0, 10, 16, 16}, {0, 0, 10, 32, 8},
                                      {1, 0, 10, 0, 16}, {1, 0, 10, 16, 16}, {1, 0, 10, 32, 8}};
-  for (const Opcode by_rows :
-       {Opcode::kSoftmax, Opcode::kLayerNorm, Opcode::kCopy, Opcode::kHeadMean, Opcode::kTokenScore})
+  for (const Opcode by_rows : {Opcode::kSoftmax, Opcode::kLayerNorm, Opcode::kCopy, Opcode::kHeadMean,
+                               Opcode::kTokenScore, Opcode::kTokenMatch})
     EXPECT_EQ(steps_of(by_rows), rows) << isa::name_of(by_rows);
   for (const Opcode by_columns : {Opcode::kTokenMean, Opcode::kTokenPack, Opcode::kColumnMaxAdd})
     EXPECT_EQ(steps_of(by_columns), columns) << isa::name_of(by_columns);
@@ -236,7 +241,10 @@ class HandCount {
       case Opcode::kEnd: break;
       case Opcode::kGemm: gemm(h); break;
       case Opcode::kSoftmax:
-        h.vector = rows([&](int rows) { return kernels::softmax_cycles(rows, n_, v_.lanes, v_.division_interval); });
+        h.vector = rows([&](int rows) {
+          return c_.sizes ? kernels::sized_softmax_cycles(rows, n_, v_.lanes, v_.division_interval)
+                          : kernels::softmax_cycles(rows, n_, v_.lanes, v_.division_interval);
+        });
         bytes(h, values * in_, values * out_);
         break;
       case Opcode::kLayerNorm:
@@ -273,8 +281,15 @@ class HandCount {
           h.selector += static_cast<uint64_t>(kernels::random_scores_cycles(tokens_));
         break;
       case Opcode::kTokenPack:  // rows of before in, rows of after out
-        h.selector = columns([&](int width) { return kernels::pack_slice_cycles(tokens_, after_, width, v_.lanes); });
+        h.selector = columns([&](int width) {
+          return c_.sizes ? kernels::merge_slice_cycles(tokens_, width, v_.lanes)
+                          : kernels::pack_slice_cycles(tokens_, after_, width, v_.lanes);
+        });
         bytes(h, int64_t{tokens_} * n_ * in_, int64_t{after_} * n_ * out_);
+        break;
+      case Opcode::kTokenMatch:  // 16 bits a similarity
+        h.selector = rows([&](int rows) { return kernels::match_cycles(rows, n_, v_.lanes); });
+        bytes(h, values * 2, 0);
         break;
       case Opcode::kColumnMaxAdd:  // of every row the logits, the other head's once, one row out: 32 bits each
         EXPECT_EQ(m_, tokens_ - 1);
@@ -330,7 +345,9 @@ class HandCount {
       case isa::Activation::kSilu: return static_cast<uint64_t>(kernels::silu_cycles(all, width, v_.lanes));
       case isa::Activation::kSigmoid: return static_cast<uint64_t>(kernels::sigmoid_cycles(all, width, v_.lanes));
       case isa::Activation::kSoftmax:
-        return static_cast<uint64_t>(kernels::softmax_cycles(all, width, v_.lanes, v_.division_interval));
+        return static_cast<uint64_t>(c_.sizes
+                                         ? kernels::sized_softmax_cycles(all, width, v_.lanes, v_.division_interval)
+                                         : kernels::softmax_cycles(all, width, v_.lanes, v_.division_interval));
     }
     return 0;
   }
@@ -365,7 +382,7 @@ std::string difference_to_hand(const soc::SocConfig& config, const isa::Command&
 
 TEST(OperationByHand, SimulatedCommandsTakeTheseCyclesAndBytes) {
   std::string seen;
-  for (int i = 0; i < 6; ++i)
+  for (int i = 0; i < 8; ++i)
     seen += isolated([i]() -> std::string {
       soc::SocConfig config = shape(2, 8, 8, 16, 64, 48);
       config.vector.lanes = i % 2 == 0 ? 16 : 5;
@@ -378,8 +395,9 @@ TEST(OperationByHand, SimulatedCommandsTakeTheseCyclesAndBytes) {
       if (i == 2) spec.pooling = zoo::Pooling::kMean;
       if (i == 5) spec.activation = zoo::Activation::kSilu;
       // Uneven counts: half of the tokens, or one more, would show.
-      const network::Pruning pruning =
-          pruning_of(spec, i == 5 ? Scorer::kRandom : Scorer::kHeatvit, {101 - i, 53 + 2 * i});
+      const Scorer scorer = i == 5 ? Scorer::kRandom : i >= 6 ? Scorer::kTome : Scorer::kHeatvit;
+      if (i == 7) config.accel.softmax = isa::SoftmaxPlacement::kAuto;
+      const network::Pruning pruning = pruning_of(spec, scorer, {(i >= 6 ? 120 : 101) - i, (i >= 6 ? 70 : 53) + 2 * i});
       const lower::Program program = lower::lower(spec, config.accel, pruning, nullptr);
       soc::Simulator simulator(config, program, soc::Mode::kTiming);
       const soc::ImageResult result = simulator.run(soc::ImageInput{});
@@ -416,6 +434,7 @@ TEST(OperationByHand, CostsAreTheirKernels) {
       {Opcode::kTokenMean, kernels::token_mean_cycles(23, 24, 8)},
       {Opcode::kHeadMean, kernels::head_mean_cycles(9, 40, 8)},
       {Opcode::kTokenScore, kernels::token_score_cycles(9, 40, 5)},
+      {Opcode::kTokenMatch, kernels::match_cycles(9, 40, 8)},
       {Opcode::kTokenSelect, kernels::select_count_cycles(23, 4)},
       {Opcode::kTokenPack, kernels::pack_slice_cycles(23, 14, 24, 8)},
       {Opcode::kColumnMaxAdd, kernels::column_max_cycles(9, 24, 8)}};

@@ -81,6 +81,7 @@ std::vector<Pruning> prunings() {
   return {{},
           pruning_of(spec, Scorer::kClsAttention, {137, 60}),
           pruning_of(spec, Scorer::kEvit, {137, 60}),
+          pruning_of(spec, Scorer::kTome, {137, 70}),
           pruning_of(spec, Scorer::kHeatvit, {120, 33})};
 }
 

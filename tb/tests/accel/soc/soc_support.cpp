@@ -291,6 +291,7 @@ std::vector<ExactCase> placements(const std::vector<soc::SocConfig>& configs) {
   const std::vector<network::Pruning> prunings = {{},
                                                   pruning_of(spec, Scorer::kClsAttention, {137, 60}),
                                                   pruning_of(spec, Scorer::kEvit, {137, 60}),
+                                                  pruning_of(spec, Scorer::kTome, {137, 70}),
                                                   pruning_of(spec, Scorer::kRandom, {120, 33}),
                                                   pruning_of(spec, Scorer::kHeatvit, {}),
                                                   dropping(pruning_of(spec, Scorer::kHeatvit, {})),

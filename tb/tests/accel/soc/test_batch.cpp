@@ -56,8 +56,8 @@ TEST(BatchExact, EveryShapeScorerAndPlacement) {
 TEST(BatchExact, WithTheResidualStreamAndTheProbabilitiesOnChip) {
   const network::QuantModel model = small_model();
   for (const bool by_tile : {false, true})
-    for (const Scorer scorer : {Scorer::kHeatvit, Scorer::kClsAttention, Scorer::kEvit}) {
-      const std::vector<int> keep = scorer == Scorer::kHeatvit ? std::vector<int>{} : std::vector<int>{120, 50};
+    for (const Scorer scorer : {Scorer::kHeatvit, Scorer::kClsAttention, Scorer::kEvit, Scorer::kTome}) {
+      const std::vector<int> keep = scorer == Scorer::kHeatvit ? std::vector<int>{} : std::vector<int>{120, 60};
       ExactCase test{shape(2, 16, 16, 64, 64, 64), pruning_of(small_spec(), scorer, keep), images(3)};
       test.config.accel.layernorm = isa::Placement::kPl;
       test.config.accel.fuse_attention = test.config.accel.residual_on_chip = true;

@@ -95,6 +95,14 @@ TEST(Networks, PrunedShapesAreTheExecutorsBitForBit) {
       if (scorer == Scorer::kEvit) continue;
       EXPECT_EQ(compare(spec, dropping(pruning), 11), "") << zoo::describe(spec);
     }
+    // Half of the tokens in the first block, fewer in the next, none in the last.
+    network::Pruning merging{Scorer::kTome, {}, {}};
+    for (int block = 1; block <= spec.depth; ++block) {
+      const int before = merging.candidates(merging.keep.size(), spec.patches());
+      merging.positions.push_back(block);
+      merging.keep.push_back(block == 1 ? before - before / 2 : block == 2 ? before - before / 3 : before);
+    }
+    EXPECT_EQ(compare(spec, merging, 12, {8, 16, 2}), "") << zoo::describe(spec);
   }
 }
 
@@ -137,6 +145,11 @@ TEST(Networks, WhateverStandsInFrontIsNeverPruned) {
       }
       EXPECT_EQ(compare(spec, pruning, ++seed, {8, 16, 1 + static_cast<int>(seed % 2)}), "") << front;
     }
+    const network::Pruning merging{Scorer::kTome, {1, 2, 3}, {51, 33, 33}};
+    if (spec.pooling == zoo::Pooling::kClass)
+      EXPECT_EQ(compare(spec, merging, ++seed, {8, 16, 1 + static_cast<int>(seed % 2)}), "") << front;
+    else
+      EXPECT_NE(compare(spec, merging, ++seed).find("by the mean of the patch tokens"), std::string::npos) << front;
     EXPECT_EQ(compare(spec, pruning_of(spec, Scorer::kHeatvit, {}), ++seed, {8, 16, 2}), "") << front;  // threshold
     EXPECT_EQ(compare(spec, pruning_of(spec, Scorer::kRandom, {0, 0}), ++seed), "") << front;           // nothing stays
     for (const Scorer scorer : {Scorer::kRandom, Scorer::kDynamicVit}) {
@@ -154,7 +167,9 @@ TEST(Networks, TimingModeHasTheCyclesOfTheNumbers) {
   for (const Shape& shape : shapes) {
     zoo::ModelSpec spec = spec_of(shape);
     if (spec.front_tokens() != 1) spec.selectors = {2};
-    for (const network::Pruning& pruning : {network::Pruning{}, pruning_of(spec, Scorer::kRandom, {20})}) {
+    for (const network::Pruning& pruning : {network::Pruning{}, pruning_of(spec, Scorer::kRandom, {20}),
+                                            network::Pruning{Scorer::kTome, {1}, {spec.patches() / 2 + 3}}}) {
+      if (pruning.tome() && spec.pooling != zoo::Pooling::kClass) continue;
       const uint64_t functional = cycles(spec, pruning, 5, soc::Mode::kFunctional);
       EXPECT_GT(functional, 0U);
       EXPECT_EQ(functional, cycles(spec, pruning, 5, soc::Mode::kTiming)) << zoo::describe(spec);

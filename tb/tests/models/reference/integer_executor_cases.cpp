@@ -127,6 +127,25 @@ TEST(Executor, EvitMatchesTheNaiveComputation) {
   expect_same(model, pruning_of(network::Scorer::kEvit, {1, 3}, {196, 196}));
 }
 
+TEST(Executor, TokenMergingMatchesTheNaiveComputation) {
+  const network::QuantModel model = network::random_quant_model(kTiny, 18, false);
+  const network::Pruning pruning = pruning_of(network::Scorer::kTome, {1, 2, 3}, {98, 71, 71});
+  expect_same(model, pruning);
+  const IntegerResult result = IntegerExecutor(model, pruning).run(noise_image(5), 1);
+  EXPECT_EQ(result.tokens, (std::vector<int>{197, 99, 72}));  // no package
+  EXPECT_EQ(result.kept[0].size(), 98U);
+  for (size_t i = 0; i < 98; ++i) EXPECT_EQ(result.kept[0][i] % 2, 1) << i;  // all of the second set
+  expect_same(model, pruning_of(network::Scorer::kTome, {2}, {183}));
+  expect_same(model, pruning_of(network::Scorer::kTome, {1, 3}, {196, 150}));
+}
+
+TEST(Executor, MergingNothingIsTheUnprunedNetwork) {
+  const network::QuantModel model = network::random_quant_model(kTiny, 19, false);
+  const std::vector<int8_t> image = noise_image(7);
+  EXPECT_EQ(IntegerExecutor(model, pruning_of(network::Scorer::kTome, {1, 2}, {196, 196})).run(image, 1).logits,
+            IntegerExecutor(model, {}).run(image, 1).logits);
+}
+
 TEST(Executor, EvitIsOfTheSameBlockAndLeavesTheWeightsAsTheyAre) {
   const network::QuantModel model = network::random_quant_model(kTiny, 17, false);
   const IntegerResult result =
@@ -244,6 +263,10 @@ TEST(Executor, RefusesPruningThatTheModelCannotDo) {
   expect_input_error(bare, pruning_of(network::Scorer::kClsAttention, {1}, {100}), "block 1");
   expect_input_error(bare, pruning_of(network::Scorer::kClsAttention, {2}, {}), "threshold");
   expect_input_error(bare, pruning_of(network::Scorer::kEvit, {1}, {}), "evit: has no threshold");
+  expect_input_error(bare, pruning_of(network::Scorer::kTome, {1}, {}), "tome: has no threshold");
+  expect_input_error(bare, pruning_of(network::Scorer::kTome, {1}, {97}), "at most half of them, 98");
+  expect_input_error(bare, pruning_of(network::Scorer::kTome, {1, 2}, {120, 59}),
+                     "from 120 to 59 patch tokens at selector 2");
   expect_input_error(bare, pruning_of(network::Scorer::kRandom, {2, 2}, {100, 90}), "rise");
   expect_input_error(bare, pruning_of(network::Scorer::kRandom, {4}, {100}), "block 4");
   expect_input_error(bare, pruning_of(network::Scorer::kRandom, {0}, {100}), "block 0");

@@ -62,7 +62,7 @@ void add(const network::QuantModel& model, const network::QuantLinear& w, const 
 
 // What token t reads from the others, all heads.
 Row attend(const network::QuantModel& model, const network::QuantBlock& block, const Rows& qkv, size_t t,
-           std::vector<double>* cls_scores) {
+           std::vector<double>* cls_scores, const std::vector<int>& sizes) {
   const int dim = model.spec.dim;
   const int d = dim / model.spec.heads;
   Row out;
@@ -77,7 +77,7 @@ Row attend(const network::QuantModel& model, const network::QuantBlock& block, c
     const int tokens = static_cast<int>(qkv.size());
     std::vector<uint8_t> p(qkv.size());
     std::vector<uint16_t> fine(qkv.size());
-    reference::softmax(scores.data(), tokens, model.delta2, p.data());
+    reference::softmax(scores.data(), tokens, model.delta2, p.data(), sizes.data());
     reference::softmax(scores.data(), tokens, model.delta2, fine.data());
     for (size_t j = 0; cls_scores != nullptr && j < fine.size(); ++j) (*cls_scores)[j] += fine[j];
     for (int c = head * d; c < (head + 1) * d; ++c) {
@@ -90,12 +90,12 @@ Row attend(const network::QuantModel& model, const network::QuantBlock& block, c
 }
 
 void attend_all(const network::QuantModel& model, const network::QuantBlock& block, Rows& x,
-                std::vector<double>& cls_scores) {
-  Rows qkv;
+                std::vector<double>& cls_scores, const std::vector<int>& sizes, Rows& qkv) {
+  qkv.clear();
   for (const Row& row : x) qkv.push_back(linear(block.qkv, norm(block.norm1, row), limit8));
   cls_scores.assign(x.size(), 0);
   for (size_t t = 0; t < x.size(); ++t) {
-    add(model, block.proj, attend(model, block, qkv, t, t == 0 ? &cls_scores : nullptr), x[t]);
+    add(model, block.proj, attend(model, block, qkv, t, t == 0 ? &cls_scores : nullptr, sizes), x[t]);
   }
 }
 
@@ -201,6 +201,56 @@ void prune(Rows& x, const std::vector<double>& scores, std::vector<int>& patches
   patches = kept;
 }
 
+double rounded_ratio(double a, double b) { return std::round(a / b); }
+
+// Merges one at a time: the most similar of those that may go, the last of equals, into the first of its most similar.
+void merge(const Rows& qkv, Rows& x, std::vector<int>& sizes, std::vector<int>& patches, size_t keep) {
+  const size_t dim = x[0].size(), tokens = x.size();
+  network::QuantLayerNorm plain;
+  plain.n = static_cast<int>(dim);
+  plain.channels.assign(dim, {0, 1, 0});
+  plain.shift = 7;
+  Rows keys;
+  for (const Row& row : qkv) keys.push_back(norm(plain, slice(row, static_cast<int>(dim), static_cast<int>(dim))));
+  std::vector<double> best(tokens, -1e9);
+  std::vector<size_t> partner(tokens, 0);
+  for (size_t a = 1; a < tokens; a += 2)
+    for (size_t b = 2; b < tokens; b += 2) {
+      double dot = 0;
+      for (size_t c = 0; c < dim; ++c) dot += keys[a][c] * keys[b][c];
+      // 2^14 / (D 2^10) as a multiplier of 16 bits.
+      int shift = 1;
+      while (shift < 62 && std::round(std::ldexp(16.0 / static_cast<double>(dim), shift + 1)) <= 65535) ++shift;
+      const double scale = std::round(std::ldexp(16.0 / static_cast<double>(dim), shift));
+      const double similarity = limit16(rescale(dot, scale, shift));
+      if (similarity > best[a]) best[a] = similarity, partner[a] = b;
+    }
+  Rows sums = x;
+  std::vector<int> totals = sizes;
+  for (size_t t = 0; t < tokens; ++t)
+    for (int& v : sums[t]) v *= sizes[t];
+  std::vector<bool> gone(tokens, false);
+  for (size_t left = patches.size(); left > keep; --left) {
+    size_t next = 0;
+    for (size_t a = 1; a < tokens; a += 2)
+      if (!gone[a] && (next == 0 || best[a] >= best[next])) next = a;
+    gone[next] = true;
+    totals[partner[next]] += sizes[next];
+    for (size_t c = 0; c < dim; ++c) sums[partner[next]][c] += sizes[next] * x[next][c];
+  }
+  Rows out;
+  std::vector<int> out_sizes, kept;
+  for (size_t t = 0; t < tokens; ++t) {
+    if (gone[t]) continue;
+    Row row;
+    for (const int sum : sums[t]) row.push_back(limit16(rounded_ratio(sum, totals[t])));
+    out.push_back(row);
+    out_sizes.push_back(totals[t]);
+    if (t > 0) kept.push_back(patches[t - 1]);
+  }
+  x = out, sizes = out_sizes, patches = kept;
+}
+
 }  // namespace
 
 Row embed_patch(const network::QuantModel& model, const std::vector<int8_t>& image, int py, int px) {
@@ -250,9 +300,11 @@ Result run(const network::QuantModel& model, const network::Pruning& pruning, co
     x.push_back(row);
   }
   std::vector<double> cls_scores;
+  Rows qkv;
+  std::vector<int> sizes(x.size(), 1);
   for (size_t b = 0; b < model.blocks.size(); ++b) {
     for (size_t s = 0; s < pruning.positions.size(); ++s) {
-      if (pruning.evit() || pruning.positions[s] != static_cast<int>(b) + 1) continue;
+      if (pruning.evit() || pruning.tome() || pruning.positions[s] != static_cast<int>(b) + 1) continue;
       const std::vector<double> scores = pruning.scorer == network::Scorer::kClsAttention
                                              ? cls_scores
                                              : learned_scores(model, model.selectors[s], x, patches.size());
@@ -265,7 +317,13 @@ Result run(const network::QuantModel& model, const network::Pruning& pruning, co
       result.kept.push_back(patches);
     }
     const auto stage = std::find(pruning.positions.begin(), pruning.positions.end(), static_cast<int>(b) + 1);
-    attend_all(model, model.blocks[b], x, cls_scores);
+    if (!pruning.tome()) sizes.assign(x.size(), 1);
+    attend_all(model, model.blocks[b], x, cls_scores, sizes, qkv);
+    if (pruning.tome() && stage != pruning.positions.end()) {
+      const auto s = static_cast<size_t>(stage - pruning.positions.begin());
+      merge(qkv, x, sizes, patches, static_cast<size_t>(pruning.keep[s]));
+      result.kept.push_back(patches);
+    }
     if (pruning.evit() && stage != pruning.positions.end()) {
       const auto s = static_cast<size_t>(stage - pruning.positions.begin());
       prune(

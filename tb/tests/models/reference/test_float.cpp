@@ -176,6 +176,15 @@ TEST_F(Synthetic, EvitDropsBehindTheAttentionAndRanksItsFusedToken) {
   EXPECT_EQ(result.kept[2].size(), 98U);  // of 98 patches and tokens that were fused
 }
 
+TEST_F(Synthetic, MergingHalvesTokensAndMergingNothingChangesNothing) {
+  const preprocess::Image image = preprocess::synthetic_image(1);
+  const FloatResult result = FloatExecutor(tiny(), {network::Scorer::kTome, {1, 4}, {98, 60}}).run(image, 7);
+  EXPECT_EQ(result.tokens, (std::vector<int>{197, 99, 99, 99, 61, 61, 61, 61, 61, 61, 61, 61}));
+  for (const int patch : result.kept[0]) EXPECT_EQ(patch % 2, 1);
+  EXPECT_EQ(FloatExecutor(tiny(), {network::Scorer::kTome, {1}, {196}}).run(image, 7).logits,
+            FloatExecutor(tiny(), {}).run(image, 7).logits);
+}
+
 TEST_F(Synthetic, ARunStoppedBeforeASelectorHasRunIt) {
   FloatOptions options;
   options.blocks = 3;

@@ -192,6 +192,19 @@ TEST(Analytic, ShippedModelsAreWithinTwoPerCent) {
   }
 }
 
+TEST(Analytic, RefusesMergingByName) {
+  network::Pruning pruning;
+  pruning.scorer = network::Scorer::kTome;
+  pruning.positions = {3};
+  pruning.keep = {120};
+  try {
+    estimate({}, zoo::find("deit-t"), pruning);
+    ADD_FAILURE() << "taken";
+  } catch (const InputError& error) {
+    EXPECT_NE(std::string(error.what()).find("does not model --scorer tome"), std::string::npos) << error.what();
+  }
+}
+
 TEST(Analytic, EvitSelectsInsideABlock) {
   for (const zoo::ModelSpec& spec : zoo::models()) {
     network::Pruning pruning = pruned(spec, network::Scorer::kEvit, {});

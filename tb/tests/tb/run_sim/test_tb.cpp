@@ -195,7 +195,7 @@ TEST(Pruning, ContradictionsAreRefused) {
   EXPECT_THAT(error(true, none, "evit", none, none), HasSubstr("--scorer evit: needs --prune-rates"));
   EXPECT_THAT(error(true, "0,0,0", "random", none, "random:1"), HasSubstr("no effect with --scorer random"));
   EXPECT_THAT(error(true, "0,0,0", "best", none, none),
-              HasSubstr("allowed: heatvit, cls-attention, evit, dynamicvit, random or none"));
+              HasSubstr("allowed: heatvit, cls-attention, evit, dynamicvit, tome, random or none"));
   EXPECT_THAT(error(false, none, "heatvit", none, none), HasSubstr("--prune-rates or --token-trace"));
   EXPECT_THAT(error(false, "0,0,0", none, none, none, true), HasSubstr("contradicts --prune-rates"));
   EXPECT_THAT(error(false, "0,0,0", none, none, "random:1"), HasSubstr("no effect in timing mode"));
@@ -226,6 +226,45 @@ TEST(Pruning, APackageTokenOrNone) {
   PruningOptions options;
   options.rates = "0.3,0.5,0.7", options.package = "off";
   EXPECT_THAT(message_of([&] { make_pruning(bare, options); }), HasSubstr("--package off: needs a token in front"));
+}
+
+TEST(Pruning, MergingIsOfEveryBlockOrAtRates) {
+  const auto merged = [](std::optional<std::string> merge, std::optional<std::string> selectors = std::nullopt) {
+    PruningOptions options = timing(std::nullopt);
+    options.merge = std::move(merge);
+    options.selectors = std::move(selectors);
+    return options;
+  };
+  const network::Pruning every = make_pruning(zoo::find("deit-t"), merged("40"));
+  EXPECT_EQ(every.scorer, network::Scorer::kTome);
+  EXPECT_THAT(every.positions, ElementsAre(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12));
+  EXPECT_THAT(every.keep, ElementsAre(156, 116, 76, 38, 19, 10, 5, 3, 2, 1, 1, 1));  // half where that is fewer
+  EXPECT_THAT(make_pruning(zoo::find("deit-t"), merged("13", "2,5")).keep, ElementsAre(183, 170));
+  PruningOptions rates = timing("0.3,0.5,0.6");
+  rates.scorer = "tome";
+  EXPECT_THAT(make_pruning(zoo::find("deit-t"), rates).keep, ElementsAre(137, 98, 78));
+
+  const auto refused = [](const PruningOptions& options, const char* model = "deit-t") {
+    return message_of([&] { make_pruning(zoo::find(model), options); });
+  };
+  EXPECT_THAT(refused(merged("0")), HasSubstr("--merge"));
+  EXPECT_THAT(refused(merged("197")), HasSubstr("--merge"));
+  PruningOptions options = merged("13");
+  options.rates = "0.1";
+  EXPECT_THAT(refused(options), HasSubstr("--merge: contradicts --prune-rates"));
+  options = merged("13");
+  options.scorer = "evit";
+  EXPECT_THAT(refused(options), HasSubstr("--merge: merges tokens, --scorer evit does not"));
+  options.scorer = "none";
+  EXPECT_THAT(refused(options), HasSubstr("--scorer none: prunes nothing"));
+  options = merged("13");
+  options.has_trace = true;
+  EXPECT_THAT(refused(options), HasSubstr("--token-trace: no effect with --scorer tome"));
+  rates.rates = "0.6,0.7,0.8";
+  EXPECT_THAT(refused(rates), HasSubstr("from 196 to 78 patch tokens at selector 1; at most half of them, 98"));
+  rates.rates = std::nullopt;
+  rates.functional = true;
+  EXPECT_THAT(refused(rates), HasSubstr("--scorer tome: needs --prune-rates or --merge"));
 }
 
 TEST(Csv, QuotesAndCommas) {
