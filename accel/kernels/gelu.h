@@ -22,9 +22,9 @@ constexpr int32_t kErfCurvatureQ16 = 18927;  // round(0.2888 * 2^16)
 inline int32_t gelu_q12(int16_t x, uint16_t delta1) {
   const int32_t wide = x;
   const int32_t magnitude = wide < 0 ? -wide : wide;
-  const int32_t scaled = static_cast<int32_t>(multiply<17, 17, 32>(magnitude, kInvSqrt2Q16)) >> 12;
+  const int32_t scaled = static_cast<int32_t>(multiply_constant<17, 17, 32>(magnitude, kInvSqrt2Q16)) >> 12;
   const UInt<15> t = static_cast<UInt<15>>(kErfKneeQ14 - (scaled < kErfKneeQ14 ? scaled : kErfKneeQ14));
-  const Int<46> bend = multiply<31, 16, 46>(multiply<16, 16, 31>(t, t), kErfCurvatureQ16);  // up to 2^44
+  const Int<46> bend = multiply_constant<31, 16, 46>(multiply<16, 16, 31>(t, t), kErfCurvatureQ16);  // up to 2^44
   const int32_t erf = 32768 - static_cast<int32_t>((native(bend) + (int64_t{1} << 28)) >> 29);
   // 65535 * 2^15 + 2^14 < 2^31
   const int32_t regularised = (static_cast<int32_t>(multiply<17, 17, 32>(delta1, erf)) + (1 << 14)) >> 15;
@@ -77,7 +77,12 @@ void finish_gelu_row(const Acc* acc, const Record* records, int record_step, int
 }
 
 /// Of a lane: polynomial, then rescaling.
-constexpr Multiplier kGeluMultipliers[] = {{17, 17}, {16, 16}, {31, 16}, {17, 17}, {16, 18}, {19, 17}};
+constexpr Multiplier kGeluMultipliers[] = {{17, 17, signed_digits(kInvSqrt2Q16)},
+                                           {16, 16},
+                                           {31, 16, signed_digits(kErfCurvatureQ16)},
+                                           {17, 17},
+                                           {16, 18},
+                                           {19, 17}};
 
 /// Polynomial: buffer; five multiplications, two additions, a rounding shift.
 constexpr int kGeluPolynomialDepth = kReadDepth + 5 * kMultiplyDepth + 2 * kAddDepth + kShiftDepth;

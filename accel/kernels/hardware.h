@@ -34,6 +34,8 @@ constexpr int kVectorLanes = 16;                                     // values a
 constexpr int kSoftmaxLanes = 16, kGeluLanes = 16, kNormLanes = 16;  // of softmax; GELU, SiLU; LayerNorm
 constexpr int kSelectLanes = 16;                                     // comparators of the token selector
 
+constexpr int kConstantsInLut = 0;  // multiplications by constants: 1: in LUTs; 0: in DSP slices
+
 constexpr int kDivisionInterval = 64;  // cycles between divisions (or roots) that a row-wise unit takes; from the
                                        // latency on: one after another
 

@@ -26,12 +26,12 @@ static_assert((kExpOneQ24 >> kExpBits) == 0, "an exponential fits its type");
 
 /// exp(-d / 256) in Q24 for d in [0, 65535]: 2^-z times a parabola in the rest.
 inline uint32_t exp_q24(int32_t d) {
-  const Int<34> halvings = multiply<17, 18, 34>(d, kInvLn2Q16);
+  const Int<34> halvings = multiply_constant<17, 18, 34>(d, kInvLn2Q16);
   const Int<10> z = static_cast<Int<10>>(halvings >> 24);
-  const Int<26> rest = static_cast<Int<26>>((d << 8) - static_cast<int32_t>(multiply<10, 17, 26>(z, kLn2Q16)));
+  const Int<26> rest = static_cast<Int<26>>((d << 8) - static_cast<int32_t>(multiply_constant<10, 17, 26>(z, kLn2Q16)));
   const Int<18> t = static_cast<Int<18>>(static_cast<int32_t>(kExpVertexQ16) - static_cast<int32_t>(rest));
   const Int<35> square = multiply<18, 18, 35>(t, t);
-  const Int<42> scaled = multiply<26, 16, 42>(native(square) >> 8, kExpScaleQ16);
+  const Int<42> scaled = multiply_constant<26, 16, 42>(native(square) >> 8, kExpScaleQ16);
   const UInt<kExpBits> p = static_cast<UInt<kExpBits>>((native(scaled) >> 16) + kExpOffsetQ24);
   const int halved = static_cast<int>(z) > 31 ? 31 : static_cast<int>(z);  // nothing is left from z = 25
   return static_cast<uint32_t>(p) >> halved;
@@ -101,7 +101,12 @@ void softmax_row(const int16_t* x, int n, uint16_t delta2, Out* out) {
 }
 
 /// Of a lane: the exponential, then the scaling.
-constexpr Multiplier kSoftmaxMultipliers[] = {{17, 18}, {10, 17}, {18, 18}, {26, 16}, {26, 31}, {34, 17}};
+constexpr Multiplier kSoftmaxMultipliers[] = {{17, 18, signed_digits(kInvLn2Q16)},
+                                              {10, 17, signed_digits(kLn2Q16)},
+                                              {18, 18},
+                                              {26, 16, signed_digits(kExpScaleQ16)},
+                                              {26, 31},
+                                              {34, 17}};
 
 /// Stages of the three passes beyond their beats. The lanes' maximum is a tree.
 constexpr int softmax_max_depth(int lanes) { return kReadDepth + ceil_log2(lanes) * kAddDepth; }

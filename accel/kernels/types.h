@@ -6,6 +6,8 @@
 
 #include <cstdint>
 
+#include "accel/kernels/hardware.h"
+
 #ifdef HEATVIT_AP_INT
 #include <ap_int.h>
 #endif
@@ -72,9 +74,22 @@ inline int64_t native(int64_t v) { return v; }
 
 #endif
 
+/// Powers of two, added or subtracted, that make up a positive constant: the digits that are not zero of its canonical
+/// signed form.
+constexpr int signed_digits(int64_t constant) {
+  int count = 0;
+  for (int64_t rest = constant; rest != 0; rest >>= 1) {
+    if ((rest & 1) == 0) continue;
+    rest -= 2 - (rest & 3);
+    ++count;
+  }
+  return count;
+}
+
 /// Operand widths of a multiplier, both signed (an unsigned operand counts one more).
 struct Multiplier {
   int a_bits, b_bits;
+  int digits = 0;  // where b is a constant, its signed_digits; 0: a variable
 };
 
 /// The product of a value of kA bits and one of kB bits, both signed, which needs kProduct bits: the tool builds a
@@ -93,6 +108,24 @@ inline Int<kProduct> multiply(A a, B b) {
       static_cast<Int<kProduct>>(static_cast<Int<kProduct>>(left) * static_cast<Int<kProduct>>(right));
 #endif
 #pragma HLS bind_op variable = product op = mul impl = dsp
+  return product;
+}
+
+/// The same by a constant, which as sums of shifted operands needs no DSP slice: kConstantsInLut says where it is
+/// built.
+template <int kA, int kB, int kProduct, class A>
+inline Int<kProduct> multiply_constant(A a, int64_t constant) {
+#pragma HLS inline
+  if (kConstantsInLut == 0) return multiply<kA, kB, kProduct>(a, constant);
+  const Int<kA> left = static_cast<Int<kA>>(a);
+  const Int<kB> right = static_cast<Int<kB>>(constant);
+#ifdef HEATVIT_AP_INT
+  const Int<kProduct> product = left * right;
+#else
+  const Int<kProduct> product =
+      static_cast<Int<kProduct>>(static_cast<Int<kProduct>>(left) * static_cast<Int<kProduct>>(right));
+#endif
+#pragma HLS bind_op variable = product op = mul impl = fabric
   return product;
 }
 

@@ -94,9 +94,10 @@ struct CpuConfig {
   int rows_per_chunk = 16;                    // LayerNorm: rows read, normalised, written in turn
 };
 
-struct MappingConfig {    // how the design is mapped to the FPGA: resources and energy, never a cycle
-  int packing = 2;        // int8 products a DSP48E2 forms; 16-bit operands: always one
-  int lutram_depth = 64;  // a buffer of at most so many words lies in LUT RAM
+struct MappingConfig {            // how the design is mapped to the FPGA: resources and energy, never a cycle
+  int packing = 2;                // int8 products a DSP48E2 forms; 16-bit operands: always one
+  bool constants_in_lut = false;  // multiplications by constants: in LUTs, else in DSP slices
+  int lutram_depth = 64;          // a buffer of at most so many words lies in LUT RAM
 };
 
 /// Energy coefficients: docs/power.md derives each. Currents are of one DDR4 device.

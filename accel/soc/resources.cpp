@@ -23,11 +23,14 @@ ResourceCount adders(int64_t count, int bits) { return {0, 0, count * bits, coun
 
 ResourceCount multipliers(int64_t count, int a_bits, int b_bits) { return {count * dsp_of(a_bits, b_bits), 0, 0, 0}; }
 
-// What a kernel multiplies (its header lists it), so many times.
+// What a kernel multiplies (its header lists it), so many times. By a constant in LUTs: an adder of the product's width
+// for each of its digits.
 template <size_t kCount>
-ResourceCount multipliers(int64_t count, const kernels::Multiplier (&widths)[kCount]) {
+ResourceCount multipliers(int64_t count, const kernels::Multiplier (&widths)[kCount], bool constants_in_lut = false) {
   ResourceCount total;
-  for (const kernels::Multiplier& m : widths) total += multipliers(count, m.a_bits, m.b_bits);
+  for (const kernels::Multiplier& m : widths)
+    total += constants_in_lut && m.digits != 0 ? adders(count * m.digits, m.a_bits + m.b_bits)
+                                               : multipliers(count, m.a_bits, m.b_bits);
   return total;
 }
 
@@ -90,11 +93,12 @@ ResourceCount vector_lanes(const SocConfig& config) {
       sum({bits == 32 ? multipliers(lanes, kernels::kRequantizeMultipliers) : multipliers(lanes, bits, 17),
            adders(lanes, bits), shifters(lanes, 48), adders(lanes, 48 + 17 + 16),
            pipeline(lanes, kernels::kRequantizeDepth, 1)});
-  const ResourceCount gelu =
-      sum({multipliers(gelu_lanes, kernels::kGeluMultipliers), adders(gelu_lanes, 16 + 16 + 16 + 32 + 18 + 8),
-           shifters(gelu_lanes, 36), pipeline(gelu_lanes, kernels::kGeluDepth - kernels::kRequantizeDepth, 6)});
+  const ResourceCount gelu = sum({multipliers(gelu_lanes, kernels::kGeluMultipliers, config.mapping.constants_in_lut),
+                                  adders(gelu_lanes, 16 + 16 + 16 + 32 + 18 + 8), shifters(gelu_lanes, 36),
+                                  pipeline(gelu_lanes, kernels::kGeluDepth - kernels::kRequantizeDepth, 6)});
   const ResourceCount softmax = sum(
-      {multipliers(rows, kernels::kSoftmaxMultipliers), adders(rows, 17 + 17 + 26 + 26 + 34 + 8), shifters(rows, 25),
+      {multipliers(rows, kernels::kSoftmaxMultipliers, config.mapping.constants_in_lut),
+       adders(rows, 17 + 17 + 26 + 26 + 34 + 8), shifters(rows, 25),
        row_dividers(1, 64, kernels::divide_cycles(kernels::kSoftmaxReciprocalBits), config.vector.division_interval),
        pipeline(rows, kernels::softmax_depth(rows), 6)});
   return sum({requantise, gelu, softmax});

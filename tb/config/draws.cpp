@@ -36,6 +36,7 @@ const std::vector<Draw>& draws() {
       {"numerics.residual_bits", Treatment::kModelled, {"8"}},
       {"pl.clock_mhz", Treatment::kModelled, {"100", "200", "250", "300"}},
       {"vec.lanes", Treatment::kModelled, {"4", "8", "32", "64"}},
+      {"vec.constants", Treatment::kNoCycles, {"lut"}},
       {"vec.softmax_lanes", Treatment::kModelled, {"4", "8"}},
       {"vec.gelu_lanes", Treatment::kModelled, {"4", "8"}},
       {"vec.norm_lanes", Treatment::kModelled, {"4", "8"}},

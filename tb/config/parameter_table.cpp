@@ -194,6 +194,11 @@ std::vector<Parameter> accelerator_parameters() {
              [](SocConfig& c) -> int& { return c.vector.norm_lanes; }),
       number("vec.select_lanes", "comparisons/cycle", 1, 1024, "token selector: comparators", kOurs,
              [](SocConfig& c) -> int& { return c.vector.select_lanes; }),
+      choice(
+          "vec.constants", {{"dsp", 0}, {"lut", 1}},
+          "where softmax and GELU multiply by constants: in DSP slices, or as sums in LUTs; resources and energy, no "
+          "cycles",
+          kOurs, [](SocConfig& c) -> bool& { return c.mapping.constants_in_lut; }),
       number("vec.division_interval", "cycles", 1, 64,
              "between divisions (roots) that softmax, LayerNorm and token scores can start; 1: pipelined, 64: in turn",
              kOurs, [](SocConfig& c) -> int& { return c.vector.division_interval; }),

@@ -27,7 +27,8 @@ bool starts_with(const std::string& text, const char* prefix) { return text.rfin
 
 /// Chosen by a designer, and seen in the cycles.
 bool is_knob(const tb::Parameter& p, const soc::SocConfig& config) {
-  for (const char* not_one : {"pe.packing", "buffer.lutram_depth", "accel.batch", "ctrl.decode_cycles"})
+  for (const char* not_one :
+       {"pe.packing", "vec.constants", "buffer.lutram_depth", "accel.batch", "ctrl.decode_cycles"})
     if (p.key == not_one) return false;
   if (starts_with(p.key, "buffer.chip") && !config.accel.has_chip_memory()) return false;
   for (const char* prefix : {"pe.", "tile.", "accel.", "buffer.", "vec.", "pl.", "ctrl.", "axi.outstanding"})

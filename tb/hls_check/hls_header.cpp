@@ -41,6 +41,7 @@ std::vector<HlsConstant> hls_constants(const soc::SocConfig& c) {
           {"kGeluLanes", c.vector.gelu(), "for GELU and SiLU"},
           {"kNormLanes", c.vector.norm(), "for LayerNorm"},
           {"kSelectLanes", c.vector.select_lanes, "comparators of the token selector"},
+          {"kConstantsInLut", c.mapping.constants_in_lut ? 1 : 0, "multiplications by constants; 0: in DSP slices"},
           {"kDivisionInterval", c.vector.division_interval, "cycles between divisions of a row-wise unit"}};
 }
 

@@ -10,6 +10,7 @@ constexpr int kTh = 3, kTi = 32, kTo = 32;
 constexpr int kTileM = 208, kTileK = 1024, kTileN = 3072;
 constexpr int kChipKib = 4096;
 constexpr int kVectorLanes = 16, kSoftmaxLanes = 16, kGeluLanes = 16, kNormLanes = 16, kSelectLanes = 16;
+constexpr int kConstantsInLut = 0;
 constexpr int kDivisionInterval = 64;
 
 }  // namespace kernels

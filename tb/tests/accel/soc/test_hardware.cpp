@@ -87,6 +87,22 @@ TEST(Resources, ALaneOfEachUnit) {
   EXPECT_EQ(count(heatvit::kernels::kPackMultipliers), 1);
 }
 
+// Sums of shifted operands in place of slices: three multiplications of a softmax lane, three slices of a GELU lane.
+TEST(Resources, ConstantsNeedNoSlice) {
+  soc::SocConfig config;
+  config.vector.lanes = 8, config.vector.softmax_lanes = 5, config.vector.gelu_lanes = 3;
+  const int64_t dsp = count_of(config, "vector unit", &ResourceCount::dsp);
+  const int64_t lut = count_of(config, "vector unit", &ResourceCount::lut);
+  config.mapping.constants_in_lut = true;
+  EXPECT_EQ(count_of(config, "vector unit", &ResourceCount::dsp), dsp - 5 * 3 - 3 * 3);
+  // 94548 = 2^17 - 2^15 - 2^12 + 2^8 + 2^6 + 2^4 + 2^2, and so on.
+  EXPECT_EQ(heatvit::kernels::signed_digits(94548), 7);
+  EXPECT_EQ(heatvit::kernels::signed_digits(1 << 9), 1);
+  EXPECT_EQ(heatvit::kernels::signed_digits(15), 2);
+  EXPECT_EQ(count_of(config, "vector unit", &ResourceCount::lut),
+            lut + 5 * (7 * 35 + 7 * 27 + 6 * 42) + 3 * (7 * 34 + 5 * 47));
+}
+
 TEST(Resources, PackingHalvesTheArray) {
   soc::SocConfig config;
   config.accel.th = 3, config.accel.ti = 5, config.accel.to = 7;
