@@ -70,6 +70,18 @@ scores:
   return sum;
 }
 
+/// An exponential as a probability.
+template <class Out>
+inline Out scaled(uint32_t e, UInt<kSoftmaxReciprocalBits> reciprocal, uint16_t delta2) {
+#pragma HLS inline
+  const Int<56> share = multiply<26, 31, 56>(e, reciprocal);
+  const Int<34> q = static_cast<Int<34>>(native(share) >> 22);  // Q32; 1.0 itself has 33 bits
+  const Int<50> weighed = multiply<34, 17, 50>(q, delta2);
+  const Int<51> value = static_cast<Int<51>>(native(weighed) >> 15);
+  const Int<51> product = static_cast<Int<51>>((native(value) << 8 * sizeof(Out)) - native(value));  // times 2^b - 1
+  return saturate<Out>((native(product) + (int64_t{1} << 31)) >> 32);
+}
+
 template <class Out>
 inline void row_scale(const uint32_t* e, int n, UInt<kSoftmaxReciprocalBits> reciprocal, uint16_t delta2, Out* out) {
 scores:
@@ -77,12 +89,7 @@ scores:
 #pragma HLS pipeline II = 1
 #pragma HLS unroll factor = kSoftmaxLanes
 #pragma HLS loop_tripcount min = 2 max = 256
-    const Int<56> share = multiply<26, 31, 56>(e[i], reciprocal);
-    const Int<34> q = static_cast<Int<34>>(native(share) >> 22);  // Q32; 1.0 itself has 33 bits
-    const Int<50> weighed = multiply<34, 17, 50>(q, delta2);
-    const Int<51> value = static_cast<Int<51>>(native(weighed) >> 15);
-    const Int<51> scaled = static_cast<Int<51>>((native(value) << 8 * sizeof(Out)) - native(value));  // times 2^b - 1
-    out[i] = saturate<Out>((native(scaled) + (int64_t{1} << 31)) >> 32);
+    out[i] = scaled<Out>(e[i], reciprocal, delta2);
   }
 }
 
@@ -100,7 +107,32 @@ void softmax_row(const int16_t* x, int n, uint16_t delta2, Out* out) {
   detail::row_scale(e, n, reciprocal, delta2, out);
 }
 
-/// Of a lane: the exponential, then the scaling.
+constexpr int kSoftmaxPairInterval =
+    static_cast<int>(division_interval(divide_cycles(kSoftmaxReciprocalBits), kDivisionInterval));
+
+/// softmax_row of rows of two values, side by side, to the same numbers: a sigmoid of the difference. The larger one's
+/// exponential is a constant, so no row is stored between passes: one pipeline, a pair as often as it divides.
+template <class Out>
+void softmax_pairs(const int16_t* x, int rows, uint16_t delta2, Out* out) {
+pairs:
+  for (int r = 0; r < rows; ++r) {
+#pragma HLS pipeline II = kSoftmaxPairInterval
+#pragma HLS loop_tripcount min = 1 max = 4096
+    const int32_t first = x[2 * r], second = x[2 * r + 1];
+    const bool first_is_larger = first >= second;
+    const uint32_t one = static_cast<uint32_t>(kExpOneQ24);
+    const uint32_t other = exp_q24(first_is_larger ? first - second : second - first);
+    const UInt<kSoftmaxSumBits> sum = static_cast<UInt<kSoftmaxSumBits>>(one) + other;
+    const UInt<kSoftmaxReciprocalBits> reciprocal =
+        detail::divide_pipelined<kSoftmaxReciprocalBits, kSoftmaxSumBits>(uint64_t{1} << 54, sum);
+    const Out larger = detail::scaled<Out>(one, reciprocal, delta2);
+    const Out smaller = detail::scaled<Out>(other, reciprocal, delta2);
+    out[2 * r] = first_is_larger ? larger : smaller;
+    out[2 * r + 1] = first_is_larger ? smaller : larger;
+  }
+}
+
+/// Of a lane: the exponential, then the scaling. A pair needs one exponential and two scalings.
 constexpr Multiplier kSoftmaxMultipliers[] = {{17, 18, signed_digits(kInvLn2Q16)},
                                               {10, 17, signed_digits(kLn2Q16)},
                                               {18, 18},
@@ -131,7 +163,16 @@ constexpr int64_t softmax_interval(int n, int lanes, int division) {
   return pass > wait ? pass : wait;
 }
 
+/// Difference, exponential, sum, scaling.
+constexpr int kSoftmaxPairDepth = softmax_max_depth(1) + kAddDepth + softmax_exp_depth(1) + kSoftmaxScaleDepth;
+
+constexpr int64_t softmax_pair_cycles(int64_t rows, int division) {
+  const int64_t divide = divide_cycles(kSoftmaxReciprocalBits);
+  return row_dataflow_cycles(rows, division_interval(divide, division), divide + kSoftmaxPairDepth);
+}
+
 constexpr int64_t softmax_cycles(int64_t rows, int n, int lanes, int division) {
+  if (n == 2) return softmax_pair_cycles(rows, division);
   return row_dataflow_cycles(
       rows, softmax_interval(n, lanes, division),
       3 * (ceil_div(n, lanes) + 1) + divide_cycles(kSoftmaxReciprocalBits) + softmax_depth(lanes));

@@ -137,6 +137,13 @@ std::vector<ModuleResources> selector_modules(const SocConfig& config) {
                                    adders(1, 40 + 20),
                                    row_dividers(1, 40, kernels::divide_cycles(16), config.vector.division_interval),
                                    {0, bram18k_of(32, int64_t{kernels::kMaxTokens} * config.accel.batch), 0, 0}});
+  const bool in_lut = config.mapping.constants_in_lut;
+  const ResourceCount pair =  // two values' softmax: one exponential, two scalings, a division as often as any
+      sum({multipliers(1, kernels::kSoftmaxMultipliers, in_lut), multipliers(1, 26, 31), multipliers(1, 34, 17),
+           adders(1, 17 + 17 + 26 + 26 + 2 * 34 + 8), shifters(1, 25),
+           row_dividers(1, 64, kernels::divide_cycles(kernels::kSoftmaxReciprocalBits),
+                        config.vector.division_interval),
+           pipeline(1, kernels::kSoftmaxPairDepth, 6)});
   const ResourceCount select = sum({adders(comparators, 2 * kScoreBits + 8), adders(1, 32)});
   const ResourceCount pack = sum({multipliers(lanes, kernels::kPackMultipliers),
                                   adders(1, 48),
@@ -145,9 +152,10 @@ std::vector<ModuleResources> selector_modules(const SocConfig& config) {
                                   pipeline(lanes, kernels::kReadDepth, 0)});
   // xorshift32: three exclusive-ors of 32 bits and the state; the stage's offset is a sum of eight.
   const ResourceCount random = sum({{0, 0, 3 * 32, 32}, adders(8, 32)});
-  constexpr int kLoops = 2 + 2 + 2 + 1 + 3;        // means, scores, ranking, random scores, packaging
+  constexpr int kLoops = 2 + 1 + 2 + 2 + 1 + 3;    // means, pairs, scores, ranking, random scores, packaging
   const ResourceCount control = {0, 0, 800, 800};  // our choice: stage counter, keep registers, mask, sequencing
   return {{"selector: sigmoid", sigmoid, modules::Unit::kSelector, true},
+          {"selector: softmax of pairs", pair, modules::Unit::kSelector, true},
           {"selector: means", means, modules::Unit::kSelector, true},
           {"selector: scores", score, modules::Unit::kSelector, true},
           {"selector: ranking", select, modules::Unit::kSelector, true},

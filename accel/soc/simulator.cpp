@@ -142,7 +142,7 @@ void check(const SocConfig& config, const isa::Program& program, Mode mode) {
   const isa::AcceleratorConfig &a = config.accel, &b = program.hw;
   if (a.tile_m != b.tile_m || a.tile_k != b.tile_k || a.tile_n != b.tile_n || a.th != b.th ||
       a.numerics_bits != b.numerics_bits || a.fuse_attention != b.fuse_attention ||
-      a.residual_on_chip != b.residual_on_chip || a.chip_kib != b.chip_kib)
+      a.residual_on_chip != b.residual_on_chip || a.selector_on_chip != b.selector_on_chip || a.chip_kib != b.chip_kib)
     throw InputError("the program was lowered for other hardware: tile sizes, numerics.bits or memory on chip differ");
   if (b.batch < 1 || b.batch > a.batch)
     throw InputError("the program is for a batch of " + std::to_string(b.batch) + ", accel.batch is " +

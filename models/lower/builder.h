@@ -45,8 +45,9 @@ class Builder {
   isa::Command head_mean_command(uint8_t block, const network::QuantSelector* weights) const;
   void emit_head_mean(const isa::Command& c);
   void global_feature(uint8_t block);
-  void head_weights(const network::QuantSelector* weights, uint8_t block, const std::string& prefix);
-  void token_scores(uint8_t block);
+  void head_weights_first(const network::QuantSelector* weights, uint8_t block, const std::string& prefix);
+  void head_weights_second(const network::QuantSelector* weights, uint8_t block, const std::string& prefix);
+  void token_scores(uint8_t block, int rows);
   // lower_merging.cpp
   void normalised_keys(uint8_t block);
   void match_tokens(int stage, uint8_t block);

@@ -64,6 +64,17 @@ isa::LoopOrder order_in_batch(const Command& c, int images, int tokens) {
   return fewer ? other.order : c.order;
 }
 
+/// The parameters that ask for memory on chip, and the verb.
+std::string on_chip_parameters(const isa::AcceleratorConfig& hw) {
+  std::vector<std::string> names;
+  if (hw.fuse_attention) names.emplace_back("accel.fuse_attention");
+  if (hw.residual_on_chip) names.emplace_back("accel.residual = chip");
+  if (hw.selector_on_chip) names.emplace_back("accel.selector_memory = chip");
+  std::string text;
+  for (size_t i = 0; i < names.size(); ++i) text += (i == 0 ? "" : i + 1 == names.size() ? " and " : ", ") + names[i];
+  return text + (names.size() == 1 ? " needs " : " need ");
+}
+
 /// Bytes of a network's weights and records, and some for what lies between.
 uint64_t content_bytes(const network::QuantModel& model, int operand_bytes) {
   uint64_t weights = 0, channels = 0;
@@ -213,11 +224,25 @@ void Builder::reserve_activations() {
   // them.
   const int score_row = 2 * static_cast<int>(aligned(t)), row = operand_bytes() * static_cast<int>(aligned(t));
   if (!fused_softmax_) scores_ = view("scores", t, score_row, t * score_row, spec_.heads);
+  map_.mark_chip();
   probabilities_ = view("probabilities", t, row, t * row, spec_.heads, hw_.fuse_attention);
+  map_.share_chip();  // no selector works while probabilities are there
+  if (pruning_.enabled() && pruning_.learned()) {
+    const int h = pruning_.dynamicvit() ? 1 : spec_.heads, hd = spec_.dim / h * operand_bytes();
+    const auto own = [&](const std::string& name, int count, int row_bytes) {
+      return view(name, count, row_bytes, 0, 1, hw_.selector_on_chip);
+    };
+    sel_features_ = own("sel_features", rows * h, hd);
+    sel_mlp1_ = own("sel_mlp1", rows * h, hd / 2);
+    sel_mlp2_ = own("sel_mlp2", rows * h, hd / 4);
+    sel_keep_ = own("sel_keep", rows * h, 4);
+    sel_mean_ = own("sel_head_mean", rows, h * operand_bytes());
+    sel_head1_ = own("sel_head1", rows, std::max(1, h / 2) * operand_bytes());
+    sel_weight_ = own("sel_head_weight", rows, 2 * h);
+  }
   if (map_.chip_bytes() > static_cast<uint64_t>(hw_.has_chip_memory() ? hw_.chip_bytes() : 0))
-    throw InputError("accel.fuse_attention and accel.residual = chip need " +
-                     std::to_string((map_.chip_bytes() + 1023) / 1024) + " KiB on chip for " + std::string(spec_.name) +
-                     ", buffer.chip_kib is " + std::to_string(hw_.chip_kib));
+    throw InputError(on_chip_parameters(hw_) + std::to_string((map_.chip_bytes() + 1023) / 1024) + " KiB on chip for " +
+                     std::string(spec_.name) + ", buffer.chip_kib is " + std::to_string(hw_.chip_kib));
   attended_ = view("attended", rows, d);
   hidden_ = view("hidden", rows, spec_.mlp_hidden * operand_bytes());
   // Means are written for a row a token of the last image, behind one of each before it.
@@ -246,16 +271,6 @@ void Builder::reserve_activations() {
   if (spec_.aux_head()) {
     head_logits_ = view("head_logits", images, spec_.classes * 4);
     aux_logits_ = view("aux_logits", rows, spec_.classes * 4);
-  }
-  if (pruning_.enabled() && pruning_.learned()) {
-    const int h = pruning_.dynamicvit() ? 1 : spec_.heads, hd = spec_.dim / h * operand_bytes();
-    sel_features_ = view("sel_features", rows * h, hd);
-    sel_mlp1_ = view("sel_mlp1", rows * h, hd / 2);
-    sel_mlp2_ = view("sel_mlp2", rows * h, hd / 4);
-    sel_keep_ = view("sel_keep", rows * h, 4);
-    sel_mean_ = view("sel_head_mean", rows, h * operand_bytes());
-    sel_head1_ = view("sel_head1", rows, std::max(1, h / 2) * operand_bytes());
-    sel_weight_ = view("sel_head_weight", rows, 2 * h);
   }
   if (pruning_.enabled() && pruning_.tome()) reserve_merging();
   if (images == 1) {  // strides between images

@@ -66,23 +66,27 @@ void Builder::emit_head_mean(const Command& c) {
   emit(c, &x, nullptr, nullptr, &to);
 }
 
-void Builder::head_weights(const network::QuantSelector* w, uint8_t block, const std::string& prefix) {
+void Builder::head_weights_first(const network::QuantSelector* w, uint8_t block, const std::string& prefix) {
   const int heads = spec_.heads, h = std::max(1, heads / 2);
   Command head1 =
       selector_layer(block, Op::kSelHead1, heads, h, Activation::kGelu, w != nullptr ? &w->head1_gelu : nullptr);
   linear(head1, prefix + "head1", w != nullptr ? &w->head1 : nullptr, sel_mean_, sel_head1_);
+}
+
+void Builder::head_weights_second(const network::QuantSelector* w, uint8_t block, const std::string& prefix) {
+  const int heads = spec_.heads, h = std::max(1, heads / 2);
   Command head2 = selector_layer(block, Op::kSelHead2, h, heads, Activation::kSigmoid, nullptr);
   head2.c_type = Element::kUint16;
   linear(head2, prefix + "head2", w != nullptr ? &w->head2 : nullptr, sel_head1_, sel_weight_);
 }
 
-void Builder::token_scores(uint8_t block) {
+void Builder::token_scores(uint8_t block, int rows) {
   const int heads = spec_.heads;
   Command score = command(Opcode::kTokenScore, block, Op::kSelScore);
   score.m = kTokens;
   score.n = fixed_extent(heads);
   score.a_type = Element::kUint16;
-  tile_rows(score, hw_, heads * 6, 0, max_rows());
+  tile_rows(score, hw_, heads * 6, 0, rows);
   View keep_rows = sel_keep_;
   keep_rows.pitch = static_cast<uint32_t>(heads * 4);
   emit(score, &keep_rows, nullptr, &sel_weight_, nullptr);
@@ -126,9 +130,12 @@ void Builder::chained_scores(const network::QuantSelector* w, uint8_t block, con
   keep.panel = true;
   keep.c_type = Element::kUint16;
   mlp1.chain = mlp2.chain = true;
-  constexpr int kRows = 32;  // enough to fill the pipelines, few enough that array and vector unit take turns
+  // Enough rows to fill the pipelines, few enough that array and vector unit take turns; as even as the tokens let
+  // them.
+  constexpr int kRows = 50;
+  const int tiles = (tokens_ + kRows - 1) / kRows, even = (tokens_ + tiles - 1) / tiles;
   const int rows =
-      std::min({kRows, most_rows_by_head(mlp1, hw_), most_rows_by_head(mlp2, hw_), most_rows_by_head(keep, hw_)});
+      std::min({even, most_rows_by_head(mlp1, hw_), most_rows_by_head(mlp2, hw_), most_rows_by_head(keep, hw_)});
 
   const int tile_m = commands_.back().tile_m, most = most_rows_by_head(local, hw_);  // of the block before
   View normed = normed_;
@@ -142,15 +149,22 @@ void Builder::chained_scores(const network::QuantSelector* w, uint8_t block, con
   emit_head_mean(head_mean);
   by_head(local, head_mean.chain ? tile_m : std::min(kRows, most), "local", w != nullptr ? &w->local : nullptr,
           rows_of(normed_, d), rows_of(sel_features_, d));
-  head_weights(w, block, prefix);  // while the last features are on their way to memory
+  // Layers so small that filling the pipelines is most of what a tile takes: as few tiles as hold the rows.
+  const auto in_few_tiles = [this](Command& c) {
+    c.tile_m = static_cast<uint16_t>(std::clamp(most_rows_in_tile(c, hw_), int{c.tile_m}, max_rows()));
+  };
+  head_weights_first(w, block, prefix);  // while the last features are on their way to memory
+  in_few_tiles(commands_.back());
   global_feature(block);
+  head_weights_second(w, block, prefix);  // while the means are
+  in_few_tiles(commands_.back());
   by_head(mlp1, rows, "mlp1", w != nullptr ? &w->mlp1 : nullptr, rows_of(sel_features_, d), rows_of(sel_mlp1_, d / 2));
   by_head(mlp2, rows, "mlp2", w != nullptr ? &w->mlp2 : nullptr, rows_of(sel_mlp1_, d / 2), rows_of(sel_mlp2_, d / 4));
   View probabilities = sel_keep_;
   probabilities.pitch = static_cast<uint32_t>(heads * 4);
   probabilities.head_stride = 4;
   by_head(keep, rows, "keep", w != nullptr ? &w->keep : nullptr, rows_of(sel_mlp2_, d / 4), probabilities);
-  token_scores(block);
+  token_scores(block, rows);
 }
 
 void Builder::heatvit_scores(int stage, uint8_t block) {
@@ -184,8 +198,9 @@ void Builder::heatvit_scores(int stage, uint8_t block) {
   Command head_mean = head_mean_command(block, w);
   tile_rows(head_mean, hw_, d * residual_bytes(), operand_bytes(), rows.at(max_rows()));
   emit_head_mean(head_mean);
-  head_weights(w, block, prefix);
-  token_scores(block);
+  head_weights_first(w, block, prefix);
+  head_weights_second(w, block, prefix);
+  token_scores(block, max_rows());
 }
 
 void Builder::selector(int stage, int in_block) {

@@ -18,8 +18,9 @@ Region MemoryMap::reserve(const std::string& name, uint64_t bytes) {
 }
 
 Region MemoryMap::reserve_on_chip(const std::string& name, uint64_t bytes) {
-  const uint64_t aligned = (chip_end_ + 63) / 64 * 64;
-  chip_end_ = aligned + bytes;
+  const uint64_t aligned = (chip_next_ + 63) / 64 * 64;
+  chip_next_ = aligned + bytes;
+  chip_end_ = std::max(chip_end_, chip_next_);
   regions_.push_back({name, static_cast<uint32_t>(isa::kChipBase + aligned), static_cast<uint32_t>(bytes)});
   return regions_.back();
 }

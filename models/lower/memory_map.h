@@ -23,6 +23,11 @@ class MemoryMap {
   /// The same in the accelerator's memory on chip, which has no initial content.
   Region reserve_on_chip(const std::string& name, uint64_t bytes);
 
+  /// What is reserved on chip from here on lies where the same was reserved since the last mark, or begins one: for
+  /// what is never there at the same time.
+  void share_chip() { chip_next_ = chip_mark_; }
+  void mark_chip() { chip_mark_ = chip_next_; }
+
   /// A range with initial content; `data` may be null without data.
   Region place(const std::string& name, const void* data, uint64_t bytes);
 
@@ -43,7 +48,7 @@ class MemoryMap {
   Region reserve_constant(const std::string& name, uint64_t bytes);
 
   bool with_data_;
-  uint64_t end_ = 0, chip_end_ = 0;
+  uint64_t end_ = 0, chip_end_ = 0, chip_next_ = 0, chip_mark_ = 0;
   std::vector<Region> regions_;
   std::vector<uint8_t> content_;
 };

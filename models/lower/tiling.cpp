@@ -169,13 +169,24 @@ void tile_gemm(Command& c, const AcceleratorConfig& hw, int max_tokens) {
   c.tile_n = static_cast<uint16_t>(best.n);
 }
 
-int most_rows_by_head(const Command& c, const AcceleratorConfig& hw) {
-  const int64_t group = std::min<int>(hw.th, c.heads), k = c.k.fixed, n = c.n.fixed, operand = hw.operand_bytes();
+namespace {
+
+/// Rows of `group` heads, of which the weights are one tile.
+int most_rows(const Command& c, const AcceleratorConfig& hw, int64_t group) {
+  const int64_t k = c.k.fixed, n = c.n.fixed, operand = hw.operand_bytes();
   if (group * k * n * operand > hw.weight_slot()) return 0;
   return static_cast<int>(
       std::min({hw.input_slot() / (group * k * operand), hw.accumulator_slot() / (group * n * hw.accumulator_bytes()),
                 hw.output_slot() / (group * n * isa::bytes_of(c.c_type)), int64_t{65535}}));
 }
+
+}  // namespace
+
+int most_rows_by_head(const Command& c, const AcceleratorConfig& hw) {
+  return most_rows(c, hw, std::min<int>(hw.th, c.heads));
+}
+
+int most_rows_in_tile(const Command& c, const AcceleratorConfig& hw) { return most_rows(c, hw, 1); }
 
 void tile_by_head(Command& c, const AcceleratorConfig& hw, int rows) {
   if (rows < 1) too_small(c, "not one row of the heads fits; enlarge tile.m, tile.k or tile.n");

@@ -12,6 +12,7 @@ void tile_attention_chain(isa::Command& scores, isa::Command& attend, const isa:
 /// A small layer that every head does with the same weights, on a group each: one tile of B, row tiles of `rows`, of at
 /// most so many rows.
 int most_rows_by_head(const isa::Command& command, const isa::AcceleratorConfig& hw);
+int most_rows_in_tile(const isa::Command& command, const isa::AcceleratorConfig& hw);  // of a layer of all heads
 void tile_by_head(isa::Command& command, const isa::AcceleratorConfig& hw, int rows);
 
 /// Sets head_group, tile_m, tile_k, tile_n of a GEMM whose other fields are final. `max_tokens` bounds T.

@@ -25,6 +25,7 @@ const std::vector<Draw>& draws() {
       {"accel.chain_layernorm", Treatment::kModelled, {"on"}},
       {"accel.chain_mlp", Treatment::kModelled, {"on"}},
       {"accel.residual", Treatment::kModelled, {"chip"}},
+      {"accel.selector_memory", Treatment::kModelled, {"chip"}},
       {"accel.dependency", Treatment::kModelled, {"tile"}},
       {"accel.overlap", Treatment::kModelled, {"layer", "none"}},
       {"accel.batch", Treatment::kRefused, {"2", "4"}},

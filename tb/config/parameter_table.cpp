@@ -150,6 +150,12 @@ std::vector<Parameter> accelerator_parameters() {
           "where the residual stream lies; chip needs LayerNorm in the fabric; auto: on chip where it fits", kOurs,
           [](SocConfig& c) -> bool& { return c.accel.residual_on_chip; },
           [](SocConfig& c) -> bool& { return c.automatic.residual_on_chip; }, "ddr", "chip"),
+      automatic(
+          "accel.selector_memory",
+          "where a HeatViT selector's layers leave what the next one takes; chip: where attention has its "
+          "probabilities, which then wait for nothing; auto: on chip where it fits",
+          kOurs, [](SocConfig& c) -> bool& { return c.accel.selector_on_chip; },
+          [](SocConfig& c) -> bool& { return c.automatic.selector_on_chip; }, "ddr", "chip"),
       choice(
           "accel.dependency",
           {{"operation", value_of(soc::DependencyGrain::kOperation)}, {"tile", value_of(soc::DependencyGrain::kTile)}},
@@ -238,7 +244,7 @@ std::vector<Parameter> buffer_parameters() {
       number("buffer.vector", "slots", 1, 16, "residual tiles and rows on their way to the vector unit", kOurs,
              [](SocConfig& c) -> int& { return c.buffers.vector; }),
       number("buffer.chip_kib", "KiB", 1, 4096,
-             "memory on chip; there where accel.fuse_attention or accel.residual use it", kOurs,
+             "memory on chip; there where accel.fuse_attention, accel.residual or accel.selector_memory use it", kOurs,
              [](SocConfig& c) -> int& { return c.accel.chip_kib; }),
       number("buffer.chip_width", "bytes/cycle", 1, 1024, "word of the memory on chip, read and written in a cycle",
              kOurs, [](SocConfig& c) -> int& { return c.buffers.chip_width; }),

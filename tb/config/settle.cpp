@@ -21,7 +21,8 @@ struct Automatic {
 };
 
 // What is given up first stands first.
-constexpr std::array<Automatic, 5> kChoices = {{
+constexpr std::array<Automatic, 6> kChoices = {{
+    {&soc::AutomaticConfig::selector_on_chip, &AcceleratorConfig::selector_on_chip},
     {&soc::AutomaticConfig::residual_on_chip, &AcceleratorConfig::residual_on_chip},
     {&soc::AutomaticConfig::chain_mlp, &AcceleratorConfig::chain_mlp},
     {&soc::AutomaticConfig::fuse_attention, &AcceleratorConfig::fuse_attention},

@@ -55,6 +55,8 @@ int HlsEstimate::constant(const std::string& name) const {
   if (name == "kNormLanes") return lanes_.norm;
   if (name == "kSelectLanes") return lanes_.select;
   if (name == "kDivisionInterval") return lanes_.division;
+  if (name == "kSoftmaxPairInterval")
+    return static_cast<int>(k::division_interval(k::divide_cycles(k::kSoftmaxReciprocalBits), lanes_.division));
   throw InputError("pragma names the constant " + name + ", which the estimate does not know");
 }
 
@@ -196,6 +198,10 @@ int64_t HlsEstimate::curve(const std::string& unit, const Extents& e) {
 
 int64_t HlsEstimate::softmax(const std::string& unit, const Extents& e) {
   const std::string path = kKernels + "softmax.h";
+  if (e.n == 2) {
+    const int64_t latency = k::divide_cycles(k::kSoftmaxReciprocalBits) + k::kSoftmaxPairDepth;
+    return beats(path, "pairs", 0, e.m - 1, latency) + latency;
+  }
   const RowUnit divide = division(k::kSoftmaxReciprocalBits);
   int64_t interval = divide.interval, latency = divide.latency + k::softmax_depth(lanes_.softmax);
   const int64_t depths[] = {k::softmax_max_depth(lanes_.softmax), k::softmax_exp_depth(lanes_.softmax),

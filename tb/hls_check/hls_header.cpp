@@ -28,7 +28,8 @@ void check(const soc::SocConfig& c) {
 std::vector<HlsConstant> hls_constants(const soc::SocConfig& c) {
   const isa::AcceleratorConfig& a = c.accel;
   // "auto" is on where a network lets it: a bitstream is for any of them.
-  const bool chip = a.has_chip_memory() || c.automatic.fuse_attention || c.automatic.residual_on_chip;
+  const bool chip =
+      a.has_chip_memory() || c.automatic.fuse_attention || c.automatic.residual_on_chip || c.automatic.selector_on_chip;
   return {{"kTh", a.th, "groups of the PE array"},
           {"kTi", a.ti, "inputs of a group, a cycle"},
           {"kTo", a.to, "outputs of a group, a cycle"},

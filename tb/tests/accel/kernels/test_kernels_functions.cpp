@@ -227,6 +227,24 @@ TEST(Softmax, HandComputedRows) {
   EXPECT_EQ(two[1], 65535);
 }
 
+// A sigmoid of the difference gives what the row does, for all differences there are and deltas at the edges.
+TEST(Softmax, PairsAreRowsOfTwo) {
+  for (const uint16_t delta : {uint16_t{0}, uint16_t{1}, uint16_t{29491}, uint16_t{32768}, uint16_t{65535}})
+    for (int difference = -65535; difference <= 65535; difference += 3) {
+      const auto second = static_cast<int16_t>(difference < 0 ? -32768 - difference : 32767 - difference);
+      const int16_t pair[2] = {static_cast<int16_t>(difference < 0 ? -32768 : 32767), second};
+      uint16_t row[2], own[2];
+      softmax_row(pair, 2, delta, row);
+      softmax_pairs(pair, 1, delta, own);
+      ASSERT_EQ(row[0], own[0]) << difference << ' ' << delta;
+      ASSERT_EQ(row[1], own[1]) << difference << ' ' << delta;
+      uint8_t narrow[2], own_narrow[2];
+      softmax_row(pair, 2, delta, narrow);
+      softmax_pairs(pair, 1, delta, own_narrow);
+      ASSERT_TRUE(narrow[0] == own_narrow[0] && narrow[1] == own_narrow[1]) << difference << ' ' << delta;
+    }
+}
+
 TEST(Softmax, LongestRowOfEquals) {
   const std::vector<int16_t> x(kMaxRow, 32767);
   std::vector<uint16_t> p(kMaxRow);

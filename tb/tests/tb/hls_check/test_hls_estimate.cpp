@@ -107,6 +107,20 @@ TEST(HlsEstimate, AMissingPragmaOfAPipelinedDividerShows) {
   }
 }
 
+// Rows of two are one pipeline, which takes a pair as often as it divides.
+TEST(HlsEstimate, PairsOfSoftmax) {
+  for (const int division : {1, 5, 64}) {
+    LaneCounts lanes;
+    lanes.division = division;
+    HlsEstimate whole(source, lanes),
+        cut(without("accel/kernels/softmax.h", "#pragma HLS pipeline II = kSoftmaxPair", 0), lanes);
+    const Extents pairs{197, 1, 2}, rows{197, 1, 3};
+    EXPECT_EQ(whole.cycles("softmax_wide", pairs), whole.charged("softmax_wide", pairs)) << division;
+    EXPECT_GT(cut.cycles("softmax_wide", pairs), whole.cycles("softmax_wide", pairs)) << division;
+    EXPECT_LT(whole.cycles("softmax_wide", pairs), whole.cycles("softmax_wide", rows)) << division;
+  }
+}
+
 TEST(HlsEstimate, AnotherIntervalShows) {
   const auto slower = [](const std::string& path) {
     std::string text = source(path);
