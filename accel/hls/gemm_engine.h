@@ -175,7 +175,8 @@ inline void finish_sized_softmax(const Job& job, const int16_t* scores, int n, c
 /// Softmax of a row of scores; row 0 of each head feeds the score memory where the command says so.
 inline void finish_softmax(const Job& job, const int16_t* scores, int head, int row, int n, SelectorState& state,
                            RowStream& out) {
-  if (n == 2 && job.c_type == isa::Element::kUint16 && !job.keep_cls_scores) {
+  if (n == 2 && kernels::has_softmax_pairs(kernels::kDivisionInterval) && job.c_type == isa::Element::kUint16 &&
+      !job.keep_cls_scores) {
     uint16_t pair[2];
     kernels::softmax_pairs<uint16_t>(scores, 1, job.delta, pair);
     return send_row<uint16_t>(pair, n, out);

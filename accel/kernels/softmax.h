@@ -171,8 +171,11 @@ constexpr int64_t softmax_pair_cycles(int64_t rows, int division) {
   return row_dataflow_cycles(rows, division_interval(divide, division), divide + kSoftmaxPairDepth);
 }
 
+/// The unit of pairs is there where dividers are pipelined: else it would wait for them as rows do.
+constexpr bool has_softmax_pairs(int division) { return division < divide_cycles(kSoftmaxReciprocalBits); }
+
 constexpr int64_t softmax_cycles(int64_t rows, int n, int lanes, int division) {
-  if (n == 2) return softmax_pair_cycles(rows, division);
+  if (n == 2 && has_softmax_pairs(division)) return softmax_pair_cycles(rows, division);
   return row_dataflow_cycles(
       rows, softmax_interval(n, lanes, division),
       3 * (ceil_div(n, lanes) + 1) + divide_cycles(kSoftmaxReciprocalBits) + softmax_depth(lanes));

@@ -122,6 +122,15 @@ ResourceCount layernorm_lanes(const SocConfig& config) {
        pipeline(lanes, kernels::layernorm_depth(lanes), 5)});
 }
 
+/// Two values' softmax: one exponential, two scalings, a division as often as any; a loop of its own.
+ResourceCount softmax_pairs(const SocConfig& config) {
+  const int64_t divide = kernels::divide_cycles(kernels::kSoftmaxReciprocalBits);
+  return sum({multipliers(1, kernels::kSoftmaxMultipliers, config.mapping.constants_in_lut), multipliers(1, 26, 31),
+              multipliers(1, 34, 17), adders(1, 17 + 17 + 26 + 26 + 2 * 34 + 8), shifters(1, 25),
+              row_dividers(1, 64, divide, config.vector.division_interval), pipeline(1, kernels::kSoftmaxPairDepth, 6),
+              loops(1)});
+}
+
 /// What token pruning adds to the fabric; its linear layers run on the array, their activations in the vector unit.
 std::vector<ModuleResources> selector_modules(const SocConfig& config) {
   const int lanes = config.vector.lanes, comparators = config.vector.select_lanes;
@@ -137,13 +146,6 @@ std::vector<ModuleResources> selector_modules(const SocConfig& config) {
                                    adders(1, 40 + 20),
                                    row_dividers(1, 40, kernels::divide_cycles(16), config.vector.division_interval),
                                    {0, bram18k_of(32, int64_t{kernels::kMaxTokens} * config.accel.batch), 0, 0}});
-  const bool in_lut = config.mapping.constants_in_lut;
-  const ResourceCount pair =  // two values' softmax: one exponential, two scalings, a division as often as any
-      sum({multipliers(1, kernels::kSoftmaxMultipliers, in_lut), multipliers(1, 26, 31), multipliers(1, 34, 17),
-           adders(1, 17 + 17 + 26 + 26 + 2 * 34 + 8), shifters(1, 25),
-           row_dividers(1, 64, kernels::divide_cycles(kernels::kSoftmaxReciprocalBits),
-                        config.vector.division_interval),
-           pipeline(1, kernels::kSoftmaxPairDepth, 6)});
   const ResourceCount select = sum({adders(comparators, 2 * kScoreBits + 8), adders(1, 32)});
   const ResourceCount pack = sum({multipliers(lanes, kernels::kPackMultipliers),
                                   adders(1, 48),
@@ -152,10 +154,9 @@ std::vector<ModuleResources> selector_modules(const SocConfig& config) {
                                   pipeline(lanes, kernels::kReadDepth, 0)});
   // xorshift32: three exclusive-ors of 32 bits and the state; the stage's offset is a sum of eight.
   const ResourceCount random = sum({{0, 0, 3 * 32, 32}, adders(8, 32)});
-  constexpr int kLoops = 2 + 1 + 2 + 2 + 1 + 3;    // means, pairs, scores, ranking, random scores, packaging
+  constexpr int kLoops = 2 + 2 + 2 + 1 + 3;        // means, scores, ranking, random scores, packaging
   const ResourceCount control = {0, 0, 800, 800};  // our choice: stage counter, keep registers, mask, sequencing
   return {{"selector: sigmoid", sigmoid, modules::Unit::kSelector, true},
-          {"selector: softmax of pairs", pair, modules::Unit::kSelector, true},
           {"selector: means", means, modules::Unit::kSelector, true},
           {"selector: scores", score, modules::Unit::kSelector, true},
           {"selector: ranking", select, modules::Unit::kSelector, true},
@@ -293,6 +294,8 @@ ResourceReport resources_of(const SocConfig& config) {
   report.modules.push_back(
       {"DMA output", dma_engine(config, config.dma.output_ports, modules::Purpose::kOutput), modules::Unit::kDmaOut});
   report.modules.push_back({"control unit", control_unit(config), modules::Unit::kControl});
+  if (kernels::has_softmax_pairs(config.vector.division_interval))
+    report.modules.push_back({"selector: softmax of pairs", softmax_pairs(config), modules::Unit::kSelector, true});
   for (ModuleResources& module : selector_modules(config)) report.modules.push_back(std::move(module));
   return report;
 }

@@ -227,7 +227,8 @@ void Builder::reserve_activations() {
   map_.mark_chip();
   probabilities_ = view("probabilities", t, row, t * row, spec_.heads, hw_.fuse_attention);
   map_.share_chip();  // no selector works while probabilities are there
-  if (pruning_.enabled() && pruning_.learned()) {
+  const auto reserve_selector = [&] {
+    if (!pruning_.enabled() || !pruning_.learned()) return;
     const int h = pruning_.dynamicvit() ? 1 : spec_.heads, hd = spec_.dim / h * operand_bytes();
     const auto own = [&](const std::string& name, int count, int row_bytes) {
       return view(name, count, row_bytes, 0, 1, hw_.selector_on_chip);
@@ -239,7 +240,8 @@ void Builder::reserve_activations() {
     sel_mean_ = own("sel_head_mean", rows, h * operand_bytes());
     sel_head1_ = own("sel_head1", rows, std::max(1, h / 2) * operand_bytes());
     sel_weight_ = own("sel_head_weight", rows, 2 * h);
-  }
+  };
+  if (hw_.selector_on_chip) reserve_selector();
   if (map_.chip_bytes() > static_cast<uint64_t>(hw_.has_chip_memory() ? hw_.chip_bytes() : 0))
     throw InputError(on_chip_parameters(hw_) + std::to_string((map_.chip_bytes() + 1023) / 1024) + " KiB on chip for " +
                      std::string(spec_.name) + ", buffer.chip_kib is " + std::to_string(hw_.chip_kib));
@@ -272,6 +274,7 @@ void Builder::reserve_activations() {
     head_logits_ = view("head_logits", images, spec_.classes * 4);
     aux_logits_ = view("aux_logits", rows, spec_.classes * 4);
   }
+  if (!hw_.selector_on_chip) reserve_selector();
   if (pruning_.enabled() && pruning_.tome()) reserve_merging();
   if (images == 1) {  // strides between images
     image_.head_stride = 0;

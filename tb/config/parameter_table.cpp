@@ -152,8 +152,8 @@ std::vector<Parameter> accelerator_parameters() {
           [](SocConfig& c) -> bool& { return c.automatic.residual_on_chip; }, "ddr", "chip"),
       automatic(
           "accel.selector_memory",
-          "where a HeatViT selector's layers leave what the next one takes; chip: where attention has its "
-          "probabilities, which then wait for nothing; auto: on chip where it fits",
+          "where a selector's layers leave what the next one takes; chip: in the memory that attention has its "
+          "probabilities in; auto: on chip where it fits",
           kOurs, [](SocConfig& c) -> bool& { return c.accel.selector_on_chip; },
           [](SocConfig& c) -> bool& { return c.automatic.selector_on_chip; }, "ddr", "chip"),
       choice(

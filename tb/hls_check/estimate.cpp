@@ -198,7 +198,7 @@ int64_t HlsEstimate::curve(const std::string& unit, const Extents& e) {
 
 int64_t HlsEstimate::softmax(const std::string& unit, const Extents& e) {
   const std::string path = kKernels + "softmax.h";
-  if (e.n == 2) {
+  if (e.n == 2 && k::has_softmax_pairs(lanes_.division)) {
     const int64_t latency = k::divide_cycles(k::kSoftmaxReciprocalBits) + k::kSoftmaxPairDepth;
     return beats(path, "pairs", 0, e.m - 1, latency) + latency;
   }

@@ -8,7 +8,8 @@ namespace kernels = heatvit::kernels;
 
 /// Probabilities in 1/255.
 extern "C" void softmax(const int16_t* x, int rows, int n, uint16_t delta2, uint8_t* out) {
-  if (n == 2) return kernels::softmax_pairs<uint8_t>(x, rows, delta2, out);
+  if (n == 2 && kernels::has_softmax_pairs(kernels::kDivisionInterval))
+    return kernels::softmax_pairs<uint8_t>(x, rows, delta2, out);
 rows:
   for (int r = 0, at = 0; r < rows; ++r, at += n) {
 #pragma HLS dataflow
@@ -19,7 +20,8 @@ rows:
 
 /// In 1/65535: CLS attention and the selector's classifier.
 extern "C" void softmax_wide(const int16_t* x, int rows, int n, uint16_t delta2, uint16_t* out) {
-  if (n == 2) return kernels::softmax_pairs<uint16_t>(x, rows, delta2, out);
+  if (n == 2 && kernels::has_softmax_pairs(kernels::kDivisionInterval))
+    return kernels::softmax_pairs<uint16_t>(x, rows, delta2, out);
 rows:
   for (int r = 0, at = 0; r < rows; ++r, at += n) {
 #pragma HLS dataflow

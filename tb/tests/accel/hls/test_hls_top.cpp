@@ -164,7 +164,7 @@ TEST(HlsTop, ChipMemory) {
   const network::QuantModel model = network::random_quant_model(spec, 7, true);
   isa::AcceleratorConfig hw = synthesised();
   hw.chip_kib = kernels::kChipKib == 0 ? 512 : kernels::kChipKib;
-  hw.residual_on_chip = hw.fuse_attention = true;
+  hw.residual_on_chip = hw.fuse_attention = hw.selector_on_chip = true;
   hw.softmax = isa::SoftmaxPlacement::kFused;
   const Pruning pruning = pruning_of(spec, Scorer::kHeatvit, {150, 80});
   if (kernels::kChipKib > 0) {

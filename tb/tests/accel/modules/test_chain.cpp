@@ -114,7 +114,7 @@ std::vector<SocConfig> hardware() {
   all[5].vector.softmax_lanes = 5, all[5].vector.gelu_lanes = 3, all[5].vector.norm_lanes = 7;
   all[6].accel.batch = 3;
   all[7].accel.numerics_bits = 16;
-  all[7].accel.fuse_attention = all[7].accel.residual_on_chip = true;
+  all[7].accel.fuse_attention = all[7].accel.residual_on_chip = all[7].accel.selector_on_chip = true;
   all[7].accel.chip_kib = 4096;
   all[8].accel.tile_k = 48;  // sums in pieces, of half of the row tiles at a time
   all[8].accel.sums = 2;
@@ -123,6 +123,7 @@ std::vector<SocConfig> hardware() {
   all[9].accel.sums = 4;
   all[10].accel.chain_mlp = true;
   all[10].accel.tile_n = 160;
+  all[10].accel.selector_on_chip = true;  // alone
   all[10].control.selector_lag = 1;
   all[11].accel = all[7].accel;
   all[11].accel.tile_m = 20;

@@ -175,6 +175,7 @@ SocConfig random_dataflow(std::mt19937& random) {
   c.debug.stall_seed = static_cast<uint32_t>(pick({0, 0, 5}));
   c.accel.batch = pick({1, 1, 2, 3});
   c.accel.numerics_bits = pick({8, 8, 16});
+  c.accel.selector_on_chip = pick({0, 1}) == 1;
   return c;
 }
 
@@ -184,8 +185,8 @@ std::string words(const SocConfig& c) {
          std::to_string(c.accel.tile_m) + "x" + std::to_string(c.accel.tile_k) + "x" + std::to_string(c.accel.tile_n) +
          (c.control.dependency == soc::DependencyGrain::kTile ? " by tile" : "") +
          std::string(c.accel.fuse_attention ? " fused" : "") + (c.accel.residual_on_chip ? " residual on chip" : "") +
-         " ports " + std::to_string(c.dma.input_ports) + std::to_string(c.dma.weight_ports) +
-         std::to_string(c.dma.output_ports);
+         (c.accel.selector_on_chip ? " selector on chip" : "") + " ports " + std::to_string(c.dma.input_ports) +
+         std::to_string(c.dma.weight_ports) + std::to_string(c.dma.output_ports);
 }
 
 /// Of either kind of selectors, 8 and 16 bits.

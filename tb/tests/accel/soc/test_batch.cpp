@@ -61,6 +61,7 @@ TEST(BatchExact, WithTheResidualStreamAndTheProbabilitiesOnChip) {
       ExactCase test{shape(2, 16, 16, 64, 64, 64), pruning_of(small_spec(), scorer, keep), images(3)};
       test.config.accel.layernorm = isa::Placement::kPl;
       test.config.accel.fuse_attention = test.config.accel.residual_on_chip = true;
+      test.config.accel.selector_on_chip = true;
       test.config.accel.batch = 3;
       if (by_tile) test.config.control.dependency = soc::DependencyGrain::kTile;
       expect_exact(model, test);

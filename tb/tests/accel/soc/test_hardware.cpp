@@ -166,7 +166,7 @@ TEST(Devices, AreRefusedInOneLineThatSaysWhat) {
   tb::expect_fit(config, tb::find_device("zcu102"));
   config.accel.to = 64;
   EXPECT_THAT(tests::message_of([&] { tb::expect_fit(config, tb::find_device("zcu102")); }),
-              HasSubstr("DSP: 3,374 needed, 2,520 available"));
+              HasSubstr("DSP: 3,362 needed, 2,520 available"));
   tb::expect_fit(config, tb::find_device("none"));
 }
 

@@ -109,7 +109,7 @@ TEST(HlsEstimate, AMissingPragmaOfAPipelinedDividerShows) {
 
 // Rows of two are one pipeline, which takes a pair as often as it divides.
 TEST(HlsEstimate, PairsOfSoftmax) {
-  for (const int division : {1, 5, 64}) {
+  for (const int division : {1, 5, 16}) {
     LaneCounts lanes;
     lanes.division = division;
     HlsEstimate whole(source, lanes),
@@ -117,8 +117,10 @@ TEST(HlsEstimate, PairsOfSoftmax) {
     const Extents pairs{197, 1, 2}, rows{197, 1, 3};
     EXPECT_EQ(whole.cycles("softmax_wide", pairs), whole.charged("softmax_wide", pairs)) << division;
     EXPECT_GT(cut.cycles("softmax_wide", pairs), whole.cycles("softmax_wide", pairs)) << division;
-    EXPECT_LT(whole.cycles("softmax_wide", pairs), whole.cycles("softmax_wide", rows)) << division;
+    EXPECT_LE(whole.cycles("softmax_wide", pairs), whole.cycles("softmax_wide", rows)) << division;
   }
+  HlsEstimate in_turn(source, {});  // its dividers set the pace, as for any row
+  EXPECT_EQ(in_turn.cycles("softmax_wide", {197, 1, 2}), in_turn.cycles("softmax_wide", {197, 1, 3}));
 }
 
 TEST(HlsEstimate, AnotherIntervalShows) {
