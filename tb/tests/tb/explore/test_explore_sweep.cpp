@@ -104,7 +104,7 @@ TEST_F(Sweeps, RecordEveryPointWithStateAndConfiguration) {
   EXPECT_THAT(query(out, "SELECT count(*) FROM execution WHERE peak_kib > 0 AND peak_kib < 100 * 1024"),
               ElementsAre("24"));
   EXPECT_THAT(query(out, "SELECT DISTINCT reason FROM point WHERE settings LIKE '%\"64\"%'"),
-              ElementsAre(HasSubstr("dsp 3530 exceeds the limit 2200")));
+              ElementsAre(HasSubstr("dsp 3547 exceeds the limit 2200")));
   // What cannot be built says why; what was simulated has all metrics, what was not has none.
   EXPECT_THAT(
       query(out, "SELECT count(*) FROM point WHERE state = 'infeasible' AND reason LIKE '%tile%' AND cycles IS NULL"),
@@ -126,7 +126,7 @@ TEST_F(Sweeps, RecordWhatTheDeviceCannotHold) {
   sweep(ini("[sweep]\nmodel = deit-s\nobjectives = latency,energy\n" + axes), out);
   EXPECT_THAT(query(out, "SELECT state FROM point ORDER BY number"), ElementsAre("done", "infeasible"));
   EXPECT_THAT(query(out, "SELECT reason FROM point WHERE number = 1"),
-              ElementsAre(testing::StartsWith("does not fit zcu102: DSP: 3,525 needed, 2,520 available")));
+              ElementsAre(testing::StartsWith("does not fit zcu102: DSP: 3,537 needed, 2,520 available")));
   EXPECT_EQ(run_sim({"pareto", out}).code, 0);
   sweep(ini("[sweep]\nmodel = deit-s\ndevice = none\n" + axes), any);
   EXPECT_THAT(query(any, "SELECT state FROM point ORDER BY number"), ElementsAre("done", "done"));
