@@ -264,8 +264,7 @@ TEST(Batch, WhatCannotWorkIsRefusedInALine) {
   config.accel.layernorm = isa::Placement::kPl;
   config.accel.residual_on_chip = true;
   EXPECT_EQ(lowered(6), "accepted");
-  EXPECT_EQ(lowered(7),
-            "accel.residual = chip needs 518 KiB on chip for deit-t, buffer.chip_kib is 512");
+  EXPECT_EQ(lowered(7), "accel.residual = chip needs 518 KiB on chip for deit-t, buffer.chip_kib is 512");
   config.accel.batch = 2;
   EXPECT_THAT(refusal([&] { estimate::estimate(config, deit, {}); }), HasSubstr("single images"));
 }
