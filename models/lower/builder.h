@@ -10,6 +10,9 @@
 
 namespace heatvit::lower {
 
+/// Bytes of a row that starts on an AXI beat: of scores, probabilities, similarities.
+constexpr uint32_t aligned(int bytes) { return static_cast<uint32_t>((bytes + 15) / 16 * 16); }
+
 /// A matrix in a region: byte offset into it, pitch, head stride.
 struct View {
   Region region;

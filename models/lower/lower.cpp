@@ -17,10 +17,6 @@ using isa::LayoutB;
 using isa::Op;
 using isa::Opcode;
 
-constexpr int kRowAlign = 16;  // probability rows start on an AXI beat
-
-uint32_t aligned(int bytes) { return static_cast<uint32_t>((bytes + kRowAlign - 1) / kRowAlign * kRowAlign); }
-
 void check(const zoo::ModelSpec& spec, const network::Pruning& pruning, const network::QuantModel* model,
            const isa::AcceleratorConfig& hw) {
   quant::check_bits(hw.numerics_bits, hw.residual_bits);

@@ -12,15 +12,9 @@ using isa::Element;
 using isa::Op;
 using isa::Opcode;
 
-namespace {
-
-constexpr int kRowAlign = 16;  // rows of similarities start on an AXI beat
-
-}  // namespace
-
 void Builder::reserve_merging() {
   const int first = network::first_set(spec_.patches()), second = network::second_set(spec_.patches());
-  const int dense = spec_.dim * operand_bytes(), row = (2 * second + kRowAlign - 1) / kRowAlign * kRowAlign;
+  const int dense = spec_.dim * operand_bytes(), row = static_cast<int>(aligned(2 * second));
   const auto bytes = [](int rows, int row_bytes) {
     return static_cast<uint64_t>(rows) * static_cast<uint64_t>(row_bytes);
   };
