@@ -191,12 +191,7 @@ scaled_scores:
 #pragma HLS pipeline II = 1
 #pragma HLS unroll factor = kSoftmaxLanes
 #pragma HLS loop_tripcount min = 2 max = 256
-    const Int<56> share = multiply<37, 31, 56>(e[i], reciprocal);
-    const Int<34> q = static_cast<Int<34>>(native(share) >> 22);  // Q32; 1.0 itself has 33 bits
-    const Int<50> weighed = multiply<34, 17, 50>(q, delta2);
-    const Int<51> value = static_cast<Int<51>>(native(weighed) >> 15);
-    const Int<51> scaled = static_cast<Int<51>>((native(value) << 8 * sizeof(Out)) - native(value));  // times 2^b - 1
-    out[i] = saturate<Out>((native(scaled) + (int64_t{1} << 31)) >> 32);
+    out[i] = detail::probability<Out>(multiply<37, 31, 56>(e[i], reciprocal), delta2);
   }
 }
 
@@ -204,8 +199,8 @@ scaled_scores:
 constexpr Multiplier kMergeMultipliers[] = {{12, 16}};
 /// Of all lanes together: where a row begins.
 constexpr Multiplier kMergeRowMultipliers[] = {{12, 12}};
-/// Of a lane, in place of kSoftmaxMultipliers' {26, 31} and {34, 17}, and one more.
-constexpr Multiplier kSizedSoftmaxMultipliers[] = {{26, 12}, {37, 31}, {34, 17}};
+/// Of a lane: in place of kSoftmaxMultipliers' {26, 31}, and one more.
+constexpr Multiplier kSizedSoftmaxMultipliers[] = {{26, 12}, {37, 31}};
 
 // Costs. All depend on counts alone.
 

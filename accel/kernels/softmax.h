@@ -70,16 +70,21 @@ scores:
   return sum;
 }
 
-/// An exponential as a probability.
+/// A product of an exponential and the reciprocal of their sum as a probability.
 template <class Out>
-inline Out scaled(uint32_t e, UInt<kSoftmaxReciprocalBits> reciprocal, uint16_t delta2) {
+inline Out probability(Int<56> share, uint16_t delta2) {
 #pragma HLS inline
-  const Int<56> share = multiply<26, 31, 56>(e, reciprocal);
   const Int<34> q = static_cast<Int<34>>(native(share) >> 22);  // Q32; 1.0 itself has 33 bits
   const Int<50> weighed = multiply<34, 17, 50>(q, delta2);
   const Int<51> value = static_cast<Int<51>>(native(weighed) >> 15);
   const Int<51> product = static_cast<Int<51>>((native(value) << 8 * sizeof(Out)) - native(value));  // times 2^b - 1
   return saturate<Out>((native(product) + (int64_t{1} << 31)) >> 32);
+}
+
+template <class Out>
+inline Out scaled(uint32_t e, UInt<kSoftmaxReciprocalBits> reciprocal, uint16_t delta2) {
+#pragma HLS inline
+  return probability<Out>(multiply<26, 31, 56>(e, reciprocal), delta2);
 }
 
 template <class Out>

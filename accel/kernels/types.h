@@ -112,7 +112,7 @@ inline Int<kProduct> multiply(A a, B b) {
 }
 
 /// The same by a constant, which as sums of shifted operands needs no DSP slice: kConstantsInLut says where it is
-/// built.
+/// built. Written out again because a binding holds for the operation in whose scope its variable is.
 template <int kA, int kB, int kProduct, class A>
 inline Int<kProduct> multiply_constant(A a, int64_t constant) {
 #pragma HLS inline

@@ -53,7 +53,7 @@ kept.requires_grad_(True)
 assert table(kept).shape == (5,)
 assert torch.autograd.gradcheck(table, kept, eps=1e-6)
 table(kept).sum().backward()
-assert (kept.grad > -0.2).all() and kept.grad.mean() > 0.3, kept.grad  # the last row tile may be a short one
+assert (kept.grad > -0.05).all() and kept.grad.mean() > 0.3, kept.grad  # the last row tile may be a short one
 
 # Continuous across an entry and up to no pruning at all.
 for ratio in (100 / 196, 1 - 1e-9):
