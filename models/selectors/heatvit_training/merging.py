@@ -1,4 +1,4 @@
-"""Token merging (ToMe: Bolya et al., ICLR 2023) on the float network, for comparison; the hardware has no such unit.
+"""Token merging (ToMe: Bolya et al., ICLR 2023) on the float network, for comparison. The hardware's is `run_sim --scorer tome`.
 
 In each block, between attention and MLP, `merged` patch tokens are averaged into their most similar partner: rows alternate
 between two sets, each row of the first is matched to the row of the second with the most similar key (cosine, mean over the

@@ -104,7 +104,7 @@ TEST_F(Sweeps, RecordEveryPointWithStateAndConfiguration) {
   EXPECT_THAT(query(out, "SELECT count(*) FROM execution WHERE peak_kib > 0 AND peak_kib < 100 * 1024"),
               ElementsAre("24"));
   EXPECT_THAT(query(out, "SELECT DISTINCT reason FROM point WHERE settings LIKE '%\"64\"%'"),
-              ElementsAre(HasSubstr("dsp 3547 exceeds the limit 2200")));
+              ElementsAre(HasSubstr("dsp 3533 exceeds the limit 2200")));
   // What cannot be built says why; what was simulated has all metrics, what was not has none.
   EXPECT_THAT(
       query(out, "SELECT count(*) FROM point WHERE state = 'infeasible' AND reason LIKE '%tile%' AND cycles IS NULL"),
