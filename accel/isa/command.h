@@ -55,7 +55,9 @@ struct Command {
   uint8_t heads = 1;
   uint8_t head_group = 1;  // heads processed together, at most Th
   uint16_t tile_m = 1, tile_k = 1, tile_n = 1;
-  bool panel = false;  // the output tile spans all of n (softmax across the row); B tiles are tile_n wide
+  // GEMM: the output tile spans all of n (softmax across the row); B tiles are tile_n wide. Select, pack: whole rows are
+  // packed, those that go first, in place of columns of all rows.
+  bool panel = false;
   LoopOrder order = LoopOrder::kNM;
   // More than 1: the sums of so many row tiles are kept, and each tile of B passes all of them before the next one; k
   // is outside m there. Order nm, packed weights.

@@ -25,6 +25,7 @@ struct AcceleratorConfig {
   bool fuse_attention = false;    // attention probabilities, between Q K^T with its softmax and A x V
   bool residual_on_chip = false;  // the residual stream
   bool selector_on_chip = false;  // what a selector's layers hand to each other, where attention has its probabilities
+  bool pack_rows = false;         // of pruned images: whole rows, those that go first, in place of columns of all rows
   int chip_kib = 512;
   // Chains (accel/modules/chain_walk.h): A V row tile by row tile behind its softmax, LayerNorm on a row just finished.
   bool chain_attention = false, chain_layernorm = false;
@@ -56,8 +57,8 @@ struct AcceleratorConfig {
   /// Everything, in one place: two are the same hardware where this is equal.
   auto fields() const {
     return std::tie(th, ti, to, tile_m, tile_k, tile_n, order_nm, sums, restream, numerics_bits, residual_bits,
-                    layernorm, softmax, fuse_attention, residual_on_chip, selector_on_chip, chip_kib, chain_attention,
-                    chain_layernorm, chain_mlp, batch);
+                    layernorm, softmax, fuse_attention, residual_on_chip, selector_on_chip, pack_rows, chip_kib,
+                    chain_attention, chain_layernorm, chain_mlp, batch);
   }
   friend bool operator==(const AcceleratorConfig& a, const AcceleratorConfig& b) { return a.fields() == b.fields(); }
 

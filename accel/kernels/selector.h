@@ -158,6 +158,18 @@ dropped_tokens:
 
 }  // namespace detail
 
+/// The package token: weighted sums of the rows that go, divided by `total`, rounded half away from zero; 0 where that
+/// is 0.
+template <class T, class Sum>
+void package_row(const Sum* sums, int cols, UInt<kScoreSumBits> total, T* out) {
+package_values:
+  for (int c = 0; c < cols; ++c) {
+#pragma HLS pipeline II = 1
+#pragma HLS loop_tripcount min = 1 max = 1024
+    out[c] = saturate<T>(total == 0 ? 0 : divide_rounded<kMeanBits, kScoreSumBits>(native(sums[c]), total));
+  }
+}
+
 /// Compacts a slice of `cols` <= kMaxRow columns of the residual stream. x: tokens x cols, dense; rows with mask 1 move
 /// up in order. With `package`, one more row follows: the mean of the rows with mask 0 weighted by their scores,
 /// rounded half away from zero (0 if there is none), or, with a divisor (65535 to 2^28 - 1), their sum weighted by
@@ -192,15 +204,7 @@ pack_beats:
     }
     to = last && kept ? to + cols : to;
   }
-  if (!package) return;
-package_columns:
-  for (int c = 0; c < cols; ++c) {
-#pragma HLS pipeline II = 1
-#pragma HLS loop_tripcount min = 1 max = 1024
-    const int64_t mean =
-        weights.total == 0 ? 0 : divide_rounded<kMeanBits, kScoreSumBits>(native(sum[c]), weights.total);
-    out[to + c] = saturate<T>(mean);
-  }
+  if (package) package_row(sum, cols, weights.total, out + to);
 }
 
 /// mean[c] = saturate(sum over rows [begin, end) of x[.][c] / (end - begin), rounded half away from zero); 0 where
@@ -259,6 +263,72 @@ max_beats:
   }
 }
 
+/// The order in which packing by rows takes an image's rows: the `gone` of them with mask 0 first, then those with mask
+/// 1, either in their own order. Returns the sum of the weights of the former.
+inline uint32_t row_order(const uint8_t* mask, const uint32_t* scores, int tokens, int gone, uint8_t* order) {
+  UInt<kScoreSumBits> weights = 0;
+  int stay = gone;
+ordered_tokens:
+  for (int t = 0; t < tokens; ++t) {
+#pragma HLS pipeline II = 1
+#pragma HLS loop_tripcount min = 1 max = 256
+    const bool stays = mask[t] != 0;
+    order[stays ? stay : t - (stay - gone)] = static_cast<uint8_t>(t);
+    stay += stays ? 1 : 0;
+    weights += static_cast<UInt<kScoreSumBits>>(stays ? 0U : scores[t]);
+  }
+  return static_cast<uint32_t>(weights);
+}
+
+/// Rows of `cols` <= kMaxRow columns that leave the residual stream, added up weighted: weights[r], or 1 each where
+/// `equal`. x: rows x cols, dense. `first`: of the image's; the sums begin with it.
+template <class T>
+void sum_rows(const T* x, int rows, int cols, const uint32_t* weights, bool equal, bool first, int64_t* sums) {
+  Beat at = {0, 0, 0};
+summed_beats:
+  for (; at.row < rows;) {
+#pragma HLS pipeline II = 1
+#pragma HLS loop_tripcount min = 1 max = 16384
+    const int r = at.row, c0 = at.first, from = at.offset;
+    step<kVectorLanes>(at, cols);
+    const UInt<kHeadSumBits> weight = static_cast<UInt<kHeadSumBits>>(equal ? 1U : weights[r]);
+  summed_lanes:
+    for (int lane = 0; lane < kVectorLanes; ++lane) {
+#pragma HLS unroll
+      const int c = c0 + lane;
+      if (c < cols) {
+        const Int<kWeightedSumBits> before =
+            static_cast<Int<kWeightedSumBits>>(first && r == 0 ? int64_t{0} : sums[c]);
+        sums[c] = native(static_cast<Int<kWeightedSumBits>>(before + multiply<21, 16, 36>(weight, x[from + c])));
+      }
+    }
+  }
+}
+
+/// Some rows of an image in the order of row_order(): first those that go, backwards, which are added up, then those
+/// that stay, which move to the front of `out`; `package`: with the package token behind them. Others are as in
+/// sum_rows() and package_row().
+template <class T>
+void pack_rows(const T* x, int rows, int cols, bool stay, const uint32_t* weights, bool equal, bool first, bool package,
+               UInt<kScoreSumBits> total, int64_t* sums, T* out) {
+  if (!stay) return sum_rows(x, rows, cols, weights, equal, first, sums);
+  Beat at = {0, 0, 0};
+moved_beats:
+  for (; at.row < rows;) {
+#pragma HLS pipeline II = 1
+#pragma HLS loop_tripcount min = 1 max = 16384
+    const int c0 = at.first, from = at.offset;
+    step<kVectorLanes>(at, cols);
+  moved_lanes:
+    for (int lane = 0; lane < kVectorLanes; ++lane) {
+#pragma HLS unroll
+      const int c = c0 + lane;
+      if (c < cols) out[from + c] = x[from + c];
+    }
+  }
+  if (package) package_row(sums, cols, total, out + at.offset);
+}
+
 // Of head_mean; of token_mean_slice (where the candidates begin: a constant in the unit); of token_score; of a lane of
 // pack_slice.
 constexpr Multiplier kHeadMeanMultipliers[] = {{27, 17}};
@@ -306,6 +376,16 @@ constexpr int64_t pack_slice_cycles(int tokens, int out_tokens, int cols, int la
   const int64_t rows = tokens > out_tokens ? tokens : out_tokens;
   return (tokens + kReadDepth + kAddDepth) + stream_cycles(rows, cols, lanes, kReadDepth + kMultiplyDepth + kAddDepth) +
          (cols + kColumnDivideDepth + kSaturateDepth + kWriteDepth);
+}
+
+/// Behind a selection, a token a cycle.
+constexpr int64_t row_order_cycles(int tokens) { return tokens + kReadDepth + kAddDepth + kWriteDepth; }
+
+/// Rows that go are added up, rows that stay moved, a beat a cycle; with a row more that leaves than comes, the package
+/// row, one column a cycle through the divider.
+constexpr int64_t pack_rows_cycles(int rows, int out_rows, int cols, int lanes) {
+  const int64_t package = cols + kColumnDivideDepth + kSaturateDepth + kWriteDepth;
+  return stream_cycles(rows, cols, lanes, kReadDepth + kMultiplyDepth + kAddDepth) + (out_rows > rows ? package : 0);
 }
 
 /// Sums, then one column a cycle through the divider.

@@ -16,6 +16,12 @@
 
 namespace heatvit::modules {
 
+/// Rows counted from an address, to be read in place of those of a train: a word takes a cycle wherever it lies.
+struct RowList {
+  const uint8_t* rows = nullptr;
+  uint32_t base = 0;
+};
+
 class ChipMemory {
  public:
   /// Storage only with data.
@@ -30,13 +36,20 @@ class ChipMemory {
   }
   uint64_t cycles(const BurstTrain& train) const { return cycles(train, width_); }
 
-  /// Copies a train whose cycles have passed; `data` may be null. Throws where the train leaves the memory.
-  void move(const BurstTrain& train, uint8_t* data) {
+  /// Copies a train whose cycles have passed; `data` may be null. Throws where the train leaves the memory. With
+  /// a list the rows read are those.
+  void move(const BurstTrain& train, uint8_t* data, const RowList& list = {}) {
     const uint64_t last = uint64_t{train.address} - isa::kChipBase + uint64_t{train.planes - 1} * train.plane_pitch +
                           uint64_t{train.rows - 1} * train.pitch + train.row_bytes;
     if (last > bytes_) throw std::runtime_error("address " + std::to_string(train.address) + " is not on chip");
     moved_.at(train.command) += train.bytes();
     if (data == nullptr) return;
+    if (list.rows != nullptr) {
+      for (uint32_t r = 0; r < train.rows; ++r, data += train.row_bytes)
+        std::memcpy(data, storage_.data() + (list.base - isa::kChipBase) + size_t{list.rows[r]} * train.pitch,
+                    train.row_bytes);
+      return;
+    }
     for (uint32_t p = 0; p < train.planes; ++p)
       for (uint32_t r = 0; r < train.rows; ++r) {
         uint8_t* row = storage_.data() + (train.address - isa::kChipBase) + size_t{p} * train.plane_pitch +

@@ -113,7 +113,7 @@ void DmaEngine::transfer_shares(const TrainShares& dealt, uint8_t* data) {
   }
 }
 
-void DmaEngine::transfer(BurstTrain train, uint8_t* data, uint32_t command, Purpose purpose) {
+void DmaEngine::transfer(BurstTrain train, uint8_t* data, uint32_t command, Purpose purpose, const RowList& list) {
   if (stalls_.active()) {
     common_.account.enter(Cause::kInjected);
     common_.clock.wait_cycles(stalls_.next());
@@ -125,7 +125,7 @@ void DmaEngine::transfer(BurstTrain train, uint8_t* data, uint32_t command, Purp
   train.write = purpose_ == Purpose::kOutput;
   if (isa::on_chip(train.address)) {
     common_.clock.wait_cycles(common_.chip.cycles(train));
-    return common_.chip.move(train, data);
+    return common_.chip.move(train, data, list);
   }
   if (lanes_ == 1) return send(socket, transaction_, train, data);
   const TrainShares dealt = split_train(train, lanes_);
@@ -226,7 +226,10 @@ void InputDma::load_chunks(const Job& job) {
     common_.scoreboard.wait_for(job, c.wait_a, rows, common_.account);
     if (in.has_second()) common_.scoreboard.wait_for(job, c.wait_a, in.second, common_.account);
     uint8_t* slot = ports_.vector.acquire_free(common_.account, in.bytes());
-    transfer(rows, slot, job.index);
+    if (job.packs_rows())
+      transfer(rows, slot, job.index, Purpose::kInput, {ports_.selector.order(job, chunk.row0), c.a.address});
+    else
+      transfer(rows, slot, job.index);
     if (in.has_second()) transfer(in.second, slot != nullptr ? slot + rows.bytes() : nullptr, job.index);
     ports_.vector.publish(in.rows.layout, reader);
   }
@@ -303,7 +306,8 @@ void OutputDma::run() {
         store_tiles(job, walk, false);
       } else {
         ChunkWalk walk(job);
-        for (Chunk chunk; walk.next(chunk);) store(job, plan_output(job, chunk));
+        for (Chunk chunk; walk.next(chunk);)
+          if (chunk.out_rows > 0) store(job, plan_output(job, chunk));
       }
       common_.account.attribute(job.index);
       const uint32_t index = job.index;

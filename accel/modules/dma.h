@@ -25,6 +25,7 @@
 #include "accel/modules/process_guard.h"
 #include "accel/modules/scoreboard.h"
 #include "accel/modules/slot_ring.h"
+#include "accel/modules/token_selector.h"
 #include "accel/modules/stall_source.h"
 #include "accel/modules/tile_walk.h"
 #include "accel/modules/train_split.h"
@@ -78,7 +79,7 @@ class DmaEngine : public sc_core::sc_module {
  protected:
   /// Blocks until the train is through; `data` may be null in timing mode.
   void transfer(BurstTrain train, uint8_t* data, uint32_t command) { transfer(train, data, command, purpose_); }
-  void transfer(BurstTrain train, uint8_t* data, uint32_t command, Purpose purpose);
+  void transfer(BurstTrain train, uint8_t* data, uint32_t command, Purpose purpose, const RowList& list = {});
 
   /// A loader's process: a chain with all its commands, a GEMM tile by tile, anything else.
   template <class Chain, class Tiles, class Other>
@@ -107,7 +108,8 @@ class InputDma : public DmaEngine {
     JobQueue& jobs;
     SlotRing& input;             // operand A
     SlotRing& vector;            // residual tiles, rows of vector operations
-    SlotRing* weight = nullptr;  // K and V, where this engine loads them
+    const TokenSelector& selector;  // the order in which rows are packed
+    SlotRing* weight = nullptr;     // K and V, where this engine loads them
   };
 
   SC_HAS_PROCESS(InputDma);

@@ -17,7 +17,8 @@ int64_t select_cycles(const Job& job, const Chunk&, const VectorConfig& config) 
   const int lanes = config.select_lanes;
   const int64_t cycles = c.select_rule == isa::SelectRule::kCount ? kernels::select_count_cycles(job.tokens, lanes)
                                                                   : kernels::select_threshold_cycles(job.tokens, lanes);
-  return cycles + (c.score_source == isa::ScoreSource::kRandom ? kernels::random_scores_cycles(job.tokens) : 0);
+  return cycles + (c.score_source == isa::ScoreSource::kRandom ? kernels::random_scores_cycles(job.tokens) : 0) +
+         (c.panel ? kernels::row_order_cycles(job.tokens) : 0);
 }
 
 namespace {
@@ -42,6 +43,9 @@ int64_t head_mean(const Job& job, const Chunk& k, const VectorConfig& v) {
 int64_t token_score(const Job& job, const Chunk& k, const VectorConfig& v) {
   return kernels::token_score_cycles(k.rows, job.n, v.division_interval);
 }
+int64_t pack_rows(const Job&, const Chunk& k, const VectorConfig& v) {
+  return kernels::pack_rows_cycles(k.rows, k.out_rows, k.columns, v.lanes);
+}
 int64_t token_pack(const Job& job, const Chunk& k, const VectorConfig& v) {
   if (job.command.sizes) return kernels::merge_slice_cycles(job.tokens, k.columns, v.lanes);
   return kernels::pack_slice_cycles(job.tokens, job.tokens_after, k.columns, v.lanes);
@@ -61,6 +65,7 @@ constexpr Block kChunk{Block::Rows::kChunk};
 constexpr Block kValueOfRow{Block::Rows::kChunk, false};
 constexpr Block kFirstRow{Block::Rows::kOne};
 constexpr Block kKeptRows{Block::Rows::kKept};
+constexpr Block kMovedRows{Block::Rows::kMoved};
 
 struct Row {
   Opcode opcode;
@@ -104,6 +109,17 @@ constexpr Operation merging() {
   return operation;
 }
 constexpr Operation kMerge = merging();
+
+/// Packing of whole rows, those that go first.
+constexpr Operation packing_of_rows() {
+  Operation operation = kRows[static_cast<size_t>(Opcode::kTokenPack)].operation;
+  operation.walk = Walk::kRows;
+  operation.c = kMovedRows;
+  operation.cycles = pack_rows;
+  operation.kernel = "token_pack_rows";
+  return operation;
+}
+constexpr Operation kPackRows = packing_of_rows();
 
 /// Softmax weighted by sizes likewise.
 constexpr Operation sized_softmax() {
@@ -155,6 +171,7 @@ constexpr std::array<TileFinish, isa::kActivations> kFinishes{{
 const Operation& operation_of(const isa::Command& c) {
   if (c.on_cpu && c.opcode == Opcode::kLayerNorm) return kHostLayerNorm;
   if (c.sizes && c.opcode == Opcode::kTokenPack) return kMerge;
+  if (c.panel && c.opcode == Opcode::kTokenPack) return kPackRows;
   if (c.sizes && c.opcode == Opcode::kSoftmax) return kSizedSoftmax;
   return kRows[static_cast<size_t>(c.opcode)].operation;
 }

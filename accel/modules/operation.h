@@ -47,6 +47,7 @@ struct Block {
     kChunk,  // the chunk's
     kOne,    // the first row alone
     kKept,   // as many as there are tokens after the command
+    kMoved,  // those that leave with the chunk: a part of kKept
   };
   Rows rows = Rows::kNone;
   bool columns = true;  // the chunk's; false: one value a row

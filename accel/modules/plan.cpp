@@ -42,9 +42,12 @@ MatrixBlock plan_chunk(const Block& block, const isa::Operand& operand, isa::Ele
                        const Chunk& k) {
   if (block.rows == Block::Rows::kNone) return {};
   const auto size = static_cast<uint32_t>(block.value_bytes != 0 ? block.value_bytes : isa::bytes_of(type));
-  const bool own = block.rows == Block::Rows::kChunk;
-  const int rows = own ? k.rows : block.rows == Block::Rows::kKept ? job.tokens_after : 1;
-  return plan_block(operand, k.head, 1, own ? k.row0 : 0, rows,
+  int row0 = 0, rows = 1;
+  if (block.rows == Block::Rows::kChunk) row0 = k.row0, rows = k.rows;
+  if (block.rows == Block::Rows::kMoved) row0 = k.out_row0, rows = k.out_rows;
+  if (block.rows == Block::Rows::kKept) rows = job.tokens_after;
+  if (rows == 0) return {};
+  return plan_block(operand, k.head, 1, row0, rows,
                     block.columns ? static_cast<uint32_t>(k.column0) * size : 0,
                     block.columns ? static_cast<uint32_t>(k.columns) * size : size);
 }
@@ -59,7 +62,14 @@ MatrixBlock plan_output(const Job& job, const Chunk& chunk) {
 ChunkInput plan_input(const Job& job, const Chunk& chunk) {
   const isa::Command& c = job.command;
   const Operation& operation = operation_of(c);
-  return {plan_chunk(operation.a, c.a, c.a_type, job, chunk), plan_chunk(operation.r, c.r, c.c_type, job, chunk).train};
+  ChunkInput in{plan_chunk(operation.a, c.a, c.a_type, job, chunk),
+                plan_chunk(operation.r, c.r, c.c_type, job, chunk).train};
+  if (job.packs_rows()) {  // each wherever it lies
+    BurstTrain& train = in.rows.train;
+    train.rows = static_cast<uint32_t>(chunk.rows);
+    train.row_bytes = static_cast<uint32_t>(chunk.columns * isa::bytes_of(c.a_type));
+  }
+  return in;
 }
 
 MatrixBlock plan_operand_a(const Job& job, const Tile& tile) {
@@ -196,6 +206,11 @@ uint32_t stores_needed(const Job& producer, const BurstTrain& block) {
   const Operation& operation = operation_of(c);
   if (operation.walk == Walk::kTiles) return tile_index(producer, last) + 1;
   if (operation.on_host()) return last.row + 1;
+  if (operation.c.rows == Block::Rows::kMoved) {
+    // The package comes with the last rows that stay.
+    const auto stay = static_cast<uint32_t>(producer.rows_that_stay());
+    return std::min(last.row, stay - 1) / c.tile_m + 1;
+  }
   if (operation.walk == Walk::kRows && operation.c.rows == Block::Rows::kChunk)
     return last.head * count(result.rows, c.tile_m) + last.row / c.tile_m + 1;
   return kAllStores;

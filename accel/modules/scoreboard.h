@@ -70,13 +70,17 @@ class Scoreboard {
   }
 
   /// Waits until `block` is in memory, given that all of it was written by `dependency` or before; within the chain of
-  /// the job that asks: by `dependency`.
+  /// the job that asks: by `dependency`. What a member of another chain writes itself is there by its own stores: the
+  /// chain's other members need not be through.
   void wait_for(const Job& job, isa::Dependency dependency, const BurstTrain& block, UnitAccount& account) {
     if (watermark_ >= dependency) return;
     if (!by_tile_) return wait_for(dependency, account);
-    wait_for(static_cast<isa::Dependency>(std::min(dependency - 1U, job.chain_first)), account);
+    const uint32_t index = dependency - 1U, before = std::min(index, job.chain_first);
+    const Job* producer = jobs_[index];  // not issued yet: the job that asks was handed out ahead
+    const bool alone = producer != nullptr && stores_needed(*producer, block) != 0;
+    wait_for(static_cast<isa::Dependency>(alone ? std::min(before, producer->chain_first) : before), account);
     if (watermark_ >= dependency) return;
-    const uint32_t index = dependency - 1U, needed = stores_needed(*jobs_[index], block);
+    const uint32_t needed = stores_needed(*jobs_[index], block);
     while (watermark_ < dependency && stored_[index] < needed) wait(account);
   }
 

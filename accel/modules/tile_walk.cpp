@@ -23,15 +23,25 @@ ChunkWalk::ChunkWalk(const Job& job)
     : job_(job), by_columns_(operation_of(job.command).walk == Walk::kColumns), rows_(rows(job)) {
   const int extent = by_columns_ ? job.n : rows_;
   const int tile = by_columns_ ? job.command.tile_n : job.command.tile_m;
-  per_head_ = (extent + tile - 1) / tile;
+  const auto count = [tile](int of) { return (of + tile - 1) / tile; };
+  if (job.packs_rows()) {
+    gone_ = job.tokens - job.rows_that_stay();
+    gone_chunks_ = count(gone_);
+  }
+  per_head_ = gone_chunks_ + count(extent - gone_);
 }
 
 Chunk ChunkWalk::at(int head, int index) const {
   const isa::Command& c = job_.command;
   Chunk chunk;
   chunk.head = head;
-  chunk.row0 = by_columns_ ? 0 : index * c.tile_m;
-  chunk.rows = by_columns_ ? rows_ : std::min<int>(c.tile_m, rows_ - chunk.row0);
+  const bool gone = index < gone_chunks_;
+  const int first = gone ? 0 : gone_, end = gone ? gone_ : rows_;
+  chunk.row0 = by_columns_ ? 0 : first + (gone ? index : index - gone_chunks_) * c.tile_m;
+  chunk.rows = by_columns_ ? rows_ : std::min<int>(c.tile_m, end - chunk.row0);
+  chunk.out_row0 = chunk.row0 - first;
+  chunk.out_rows = gone ? 0 : chunk.rows;
+  if (job_.packs_rows() && job_.package_after && index + 1 == per_head_) ++chunk.out_rows;
   chunk.column0 = by_columns_ ? index * c.tile_n : 0;
   chunk.columns = by_columns_ ? std::min<int>(c.tile_n, job_.n - chunk.column0) : job_.n;
   return chunk;

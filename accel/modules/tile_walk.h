@@ -33,6 +33,11 @@ struct Job {
   /// Patch tokens: without those in front and the package.
   int candidates() const { return tokens - command.front - (package_apart() ? 1 : 0); }
 
+  /// Packing takes whole rows, those that go first, in the order that the selection has left.
+  bool packs_rows() const { return command.opcode == isa::Opcode::kTokenPack && command.panel; }
+  /// Of a packing: rows that stay, without the package.
+  int rows_that_stay() const { return tokens_after - (package_after ? 1 : 0); }
+
   /// After a selection of so many there is a package.
   bool packs(int kept) const { return !command.drop && !command.sizes && (package_apart() || kept < candidates()); }
 };
@@ -171,8 +176,11 @@ class TileWalk {
 };
 
 /// Vector operations go by chunks: rows of one head (row-wise operations) or columns of one head over all rows.
+/// `out_row0`, `out_rows`: of the result, where rows come out. Packing by rows takes them in an order of its own (Job::
+/// packs_rows): first those that go, of which none comes out, then those that stay.
 struct Chunk {
   int head = 0, row0 = 0, rows = 0, column0 = 0, columns = 0;
+  int out_row0 = 0, out_rows = 0;
 };
 
 class ChunkWalk {
@@ -183,6 +191,8 @@ class ChunkWalk {
 
   /// Chunks of a head, and one of them.
   int per_head() const { return per_head_; }
+  /// Those of them, at the beginning, of which no row comes out.
+  int without_result() const { return gone_chunks_; }
   Chunk at(int head, int index) const;
 
   /// Rows of a head that are walked.
@@ -192,6 +202,7 @@ class ChunkWalk {
   const Job& job_;
   bool by_columns_;
   int rows_, per_head_;
+  int gone_ = 0, gone_chunks_ = 0;  // packing by rows: rows that go, and their chunks
   int head_ = 0, index_ = 0;
 };
 

@@ -21,6 +21,7 @@ void TokenSelector::reset(int tokens, std::vector<ImageSettings> images) {
   tokens_ = TokenFile(static_cast<int>(images.size()), tokens);
   scores_.assign(static_cast<size_t>(tokens_.rows()), 0);
   mask_.assign(static_cast<size_t>(tokens_.rows()), 1);
+  order_.assign(static_cast<size_t>(tokens_.rows()), 0);
   sizes_.assign(static_cast<size_t>(tokens_.rows()), 1);
   partners_.assign(static_cast<size_t>(tokens_.rows()), 0);
   images_.clear();
@@ -44,7 +45,7 @@ void TokenSelector::run() {
       if (opcode == Opcode::kTokenScore) score(job);
       if (opcode == Opcode::kTokenMatch) match(job);
       if (opcode == Opcode::kTokenSelect) select(job);
-      if (opcode == Opcode::kTokenPack) pack(job);
+      if (opcode == Opcode::kTokenPack) job.packs_rows() ? pack_rows(job) : pack(job);
       ports_.account.attribute(index);
       ports_.jobs.pop();
       if (!stores) ports_.scoreboard.complete(index);
@@ -106,6 +107,11 @@ void TokenSelector::select(const Job& job) {
     std::vector<int> patches;
     for (int i = 0; i < candidates; ++i)
       if (mask[c.front + i] != 0) patches.push_back(ranked[static_cast<size_t>(i)]);
+    if (c.panel) {
+      const auto gone = static_cast<int>(std::count(mask, mask + job.tokens, uint8_t{0}));
+      image.gone_weights = kernels::row_order(mask, scores_.data() + job.first_row, job.tokens, gone,
+                                              order_.data() + job.first_row);
+    }
     image.kept.push_back(patches);
     image.patches = std::move(patches);
   } else {
@@ -228,6 +234,43 @@ void TokenSelector::pack(const Job& job) {
     ports_.vector.release();
     ports_.output.publish();
   }
+}
+
+void TokenSelector::pack_rows(const Job& job) {
+  const Operation::Cycles cycles = operation_of(job.command).cycles;
+  sums_.resize(static_cast<size_t>(job.n));
+  ChunkWalk walk(job);
+  for (Chunk chunk; walk.next(chunk);) {
+    const uint8_t* in = ports_.vector.front(ports_.account, Cause::kWaitInput, Consumer::kSelector).data;
+    uint8_t* out = nullptr;
+    if (chunk.out_rows > 0)
+      out = ports_.output.acquire_free(ports_.account, static_cast<int64_t>(plan_output(job, chunk).train.bytes()));
+    ports_.turn.take(Unit::kSelector, ports_.account);
+    if (functional_) move_rows(job, chunk, in, out);
+    ports_.clock.wait_cycles(static_cast<uint64_t>(cycles(job, chunk, config_)));
+    ports_.turn.give();
+    ports_.vector.release();
+    if (chunk.out_rows > 0) ports_.output.publish();
+  }
+}
+
+void TokenSelector::move_rows(const Job& job, const Chunk& chunk, const uint8_t* in, uint8_t* out) {
+  const uint32_t weights = state(job.image()).gone_weights, divisor = job.command.threshold;
+  const auto gone = static_cast<uint32_t>(job.tokens - job.rows_that_stay());
+  const bool equal = divisor == 0 && weights == 0;
+  const uint32_t total = divisor != 0 ? divisor : equal ? gone : weights;
+  const bool stay = chunk.out_rows > 0, package = chunk.out_rows > chunk.rows;
+  weights_.resize(static_cast<size_t>(chunk.rows));
+  const uint8_t* order = this->order(job, chunk.row0);
+  for (size_t r = 0; r < weights_.size(); ++r) weights_[r] = scores_[static_cast<size_t>(job.first_row) + order[r]];
+  const auto pack = [&](auto* x, auto* to) {
+    kernels::pack_rows(x, chunk.rows, chunk.columns, stay, weights_.data(), equal, chunk.row0 == 0, package, total,
+                       sums_.data(), to);
+  };
+  if (job.command.a_type == isa::Element::kInt16)
+    pack(reinterpret_cast<const int16_t*>(in), reinterpret_cast<int16_t*>(out));
+  else
+    pack(reinterpret_cast<const int8_t*>(in), reinterpret_cast<int8_t*>(out));
 }
 
 void TokenSelector::match(const Job& job) {

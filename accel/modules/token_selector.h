@@ -3,8 +3,10 @@
 // Score memory: one 32-bit score a token of every image of the batch, filled by TOKEN_SCORE (the multi-head
 // classifier's outputs), by the vector unit (CLS attention, row 0 of each head) or by the generator (random).
 // TOKEN_SELECT ranks or compares the scores, sets the keep mask and the token-count register. TOKEN_PACK reads all
-// rows, a column slice at a time, and writes the dense kept rows and the package token. Costs:
-// kernels::token_score_cycles, select_count_cycles, select_threshold_cycles, pack_slice_cycles: counts alone.
+// rows, a column slice at a time, and writes the dense kept rows and the package token; or, with rows on chip, whole rows
+// in the order that the selection has left in the order memory: those that go, which are added up, then those that stay,
+// so that what follows begins with the first of them. Costs: kernels::token_score_cycles, select_count_cycles,
+// select_threshold_cycles, row_order_cycles, pack_slice_cycles, pack_rows_cycles: counts alone.
 //
 // Token merging: TOKEN_MATCH takes similarities and fills score and partner memory; TOKEN_PACK merges the rows that go
 // into their partners and keeps the sizes of all tokens, which the vector unit reads (match_cycles,
@@ -105,6 +107,11 @@ class TokenSelector : public sc_core::sc_module {
   void add_cls_scores(int head, const uint16_t* probabilities, int first_row, int tokens);
 
   const std::vector<uint32_t>& scores() const { return scores_; }
+  /// Packing by rows takes them in this order (indices in the image), from `place` on: the order memory, which the
+  /// selection writes. Null in timing mode.
+  const uint8_t* order(const Job& job, int place) const {
+    return functional_ ? order_.data() + job.first_row + place : nullptr;
+  }
   /// How many tokens each row of all images stands for.
   const uint16_t* sizes() const { return sizes_.data(); }
   /// Patch indices of an image that stayed, by stage (functional mode).
@@ -116,6 +123,9 @@ class TokenSelector : public sc_core::sc_module {
   void score(const Job& job);
   void select(const Job& job);
   void pack(const Job& job);
+  void pack_rows(const Job& job);
+  /// A chunk of it.
+  void move_rows(const Job& job, const Chunk& chunk, const uint8_t* in, uint8_t* out);
   void match(const Job& job);
   /// A slice merged; behind the last one the sizes are those of the rows that stay.
   void merge(const Job& job, const Chunk& chunk, const uint8_t* in, uint8_t* out);
@@ -133,6 +143,7 @@ class TokenSelector : public sc_core::sc_module {
     int all = 0;               // patches at first
     std::vector<std::vector<int>> kept;
     std::vector<int> kept_counts;
+    uint32_t gone_weights = 0;  // of the rows that the last selection lets go
   };
   const ImageState& state(int image) const { return images_.at(static_cast<size_t>(image)); }
 
@@ -145,9 +156,12 @@ class TokenSelector : public sc_core::sc_module {
   Decider decider_;
   std::vector<uint32_t> scores_;    // of the rows of all images
   std::vector<uint8_t> mask_;       // 1: stays
+  std::vector<uint8_t> order_;      // in which the rows of an image are packed
   std::vector<uint16_t> sizes_;     // of the rows of all images
   std::vector<uint16_t> partners_;  // of an image's rows, from its first one
   // Of the packing at hand.
+  std::vector<int64_t> sums_;
+  std::vector<uint32_t> weights_;
   std::vector<uint16_t> next_, first_, sizes_after_;
   std::vector<kernels::MergeStep> steps_;
 };

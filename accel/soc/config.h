@@ -119,7 +119,7 @@ struct PowerConfig {
 /// both says so (tb/config/settle.h).
 struct AutomaticConfig {
   bool fuse_attention = false, chain_attention = false, chain_layernorm = false, chain_mlp = false,
-       residual_on_chip = false, selector_on_chip = false;
+       residual_on_chip = false, selector_on_chip = false, pack_rows = false;
 };
 
 struct SocConfig {

@@ -118,6 +118,7 @@ class ListCheck {
     const auto times = [&count](int64_t factor) { count = std::min(count * factor, kMostSteps + 1); };
     if (walk != Walk::kColumns) times(tiles(m_, c.tile_m));
     if (walk != Walk::kRows) times(tiles(n_, c.tile_n));
+    if (walk == Walk::kRows && c.opcode == Opcode::kTokenPack) ++count;  // those that stay begin with a tile of their own
     if (walk == Walk::kTiles) times(tiles(k_, c.tile_k));
     times(walk == Walk::kTiles ? tiles(c.heads, c.head_group) : c.heads);
     return count;
@@ -338,6 +339,7 @@ class ListCheck {
         case modules::Block::Rows::kNone: return int64_t{0};
         case modules::Block::Rows::kOne: return int64_t{1};
         case modules::Block::Rows::kKept: return front_rows;
+        case modules::Block::Rows::kMoved: return std::min(own + 1, front_rows);
         case modules::Block::Rows::kChunk: break;
       }
       return own;
@@ -428,10 +430,22 @@ class ListCheck {
     }
     if (selects && stage_ % (2 * images_) == 0) sizes_ = c.sizes;
     require(c.sizes == sizes_, "all TOKEN_SELECT and TOKEN_PACK of a stage merge by sizes, or none does");
+    if (selects && stage_ % (2 * images_) == 0) panel_ = c.panel;
+    require(c.panel == panel_, "all TOKEN_SELECT and TOKEN_PACK of a stage are by rows (panel), or none is");
+    if (c.panel) by_rows(c);
     const int step = stage_ % (2 * images_), image = images_ == 1 ? c.image : c.image - 1;
     require(selects == (step < images_) && (images_ == 1 || image == step % images_),
             "TOKEN_SELECT of images 1 to " + std::to_string(images_) + ", then TOKEN_PACK of them, in this order");
     stage_ = (stage_ + 1) % (2 * images_);
+  }
+
+  /// Packing by rows.
+  void by_rows(const Command& c) const {
+    require(hw_.pack_rows, "packing by rows (panel) needs accel.packing = rows");
+    require(!c.sizes, "merged tokens are packed by columns: without panel");
+    require(c.front >= 1, "packing by rows needs a token in front, so that some row stays");
+    require(c.opcode != Opcode::kTokenPack || isa::on_chip(c.a.address),
+            "packing by rows takes rows of the memory on chip: in DDR their addresses would show in the time");
   }
 
   // Chains.
@@ -487,7 +501,7 @@ class ListCheck {
   int64_t m_ = 0, n_ = 0, k_ = 0;  // of the command, with all tokens
   int64_t steps_ = 0;
   int stage_ = 0;       // selections and packings since the last stage was through
-  bool sizes_ = false;  // of this stage
+  bool sizes_ = false, panel_ = false;  // of this stage
   int front_ = 0;
   bool front_known_ = false;
   std::vector<size_t> chain_;

@@ -29,6 +29,8 @@ void check(const zoo::ModelSpec& spec, const network::Pruning& pruning, const ne
     throw InputError("the model was quantised for numerics.residual_bits " + std::to_string(model->residual_bits));
   if (hw.residual_on_chip && hw.layernorm == isa::Placement::kCpu)
     throw InputError("accel.residual = chip needs accel.layernorm = pl: the host does not reach the memory on chip");
+  if (hw.pack_rows && !hw.residual_on_chip)
+    throw InputError("accel.packing = rows needs accel.residual = chip: in DDR their addresses would show in the time");
   if (!pruning.enabled()) return;
   network::expect_scorer(spec, pruning);
   int previous = 0;

@@ -218,6 +218,7 @@ void Builder::selector(int stage, int in_block) {
   select.rank_package = pruning_.evit();
   select.drop = !pruning_.package;
   select.sizes = pruning_.tome();
+  select.panel = hw_.pack_rows && !select.sizes && spec_.front_tokens() > 0;
   select.select_rule = pruning_.keep.empty() ? isa::SelectRule::kThreshold : isa::SelectRule::kCount;
   if (!pruning_.keep.empty()) select.keep = static_cast<uint16_t>(pruning_.keep[static_cast<size_t>(stage - 1)]);
   select.threshold = 32768;                                        // 0.5
@@ -236,9 +237,14 @@ void Builder::selector(int stage, int in_block) {
   pack.front = select.front;
   pack.n = fixed_extent(spec_.dim);
   pack.a_type = pack.c_type = residual_type();
-  tile_columns(pack, hw_, residual_bytes(), spec_.max_tokens(), spec_.dim);
+  pack.panel = select.panel;
+  if (pack.panel)
+    tile_packed_rows(pack, hw_, spec_.dim * residual_bytes(), spec_.max_tokens());
+  else
+    tile_columns(pack, hw_, residual_bytes(), spec_.max_tokens(), spec_.dim);
   pack.wait_a = static_cast<isa::Dependency>(commands_.size());
-  // In place: a column slice is read whole before it is written, and rows never move behind those of a later image.
+  // In place: a column slice, or a row and all that go, are read before they are written over, and rows never move behind
+  // those of a later image.
   for_each_image(x_.region, [&](uint8_t image) {
     pack.image = image;
     pack.a_behind = pack.c_behind = image != 0;

@@ -26,6 +26,7 @@ const std::vector<Draw>& draws() {
       {"accel.chain_mlp", Treatment::kModelled, {"on"}},
       {"accel.residual", Treatment::kModelled, {"chip"}},
       {"accel.selector_memory", Treatment::kModelled, {"chip"}},
+      {"accel.packing", Treatment::kModelled, {"rows"}},
       {"accel.dependency", Treatment::kModelled, {"tile"}},
       {"accel.overlap", Treatment::kModelled, {"layer", "none"}},
       {"accel.batch", Treatment::kRefused, {"2", "4"}},

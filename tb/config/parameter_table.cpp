@@ -156,6 +156,13 @@ std::vector<Parameter> accelerator_parameters() {
           "probabilities in; auto: on chip where it fits",
           kOurs, [](SocConfig& c) -> bool& { return c.accel.selector_on_chip; },
           [](SocConfig& c) -> bool& { return c.automatic.selector_on_chip; }, "ddr", "chip"),
+      automatic(
+          "accel.packing",
+          "how a selector's kept rows move together: columns of all rows at a time, or whole rows, those that go first, so "
+          "that what follows begins with the first of the others (needs accel.residual = chip; merged tokens go by "
+          "columns); auto: rows where the residual stream is on chip",
+          kOurs, [](SocConfig& c) -> bool& { return c.accel.pack_rows; },
+          [](SocConfig& c) -> bool& { return c.automatic.pack_rows; }, "columns", "rows"),
       choice(
           "accel.dependency",
           {{"operation", value_of(soc::DependencyGrain::kOperation)}, {"tile", value_of(soc::DependencyGrain::kTile)}},

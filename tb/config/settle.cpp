@@ -62,22 +62,37 @@ bool accepted(const soc::SocConfig& config, const zoo::ModelSpec& spec, const ne
   }
 }
 
-}  // namespace
-
-void settle(soc::SocConfig& config, const zoo::ModelSpec& spec) {
-  apply(config, 0);
-  const auto is_automatic = [&config](const Automatic& c) { return config.automatic.*c.automatic; };
-  if (std::none_of(kChoices.begin(), kChoices.end(), is_automatic)) return;
+/// The network with selectors where the hardware takes them, else without.
+network::Pruning pruning_for(const soc::SocConfig& config, const zoo::ModelSpec& spec) {
   network::Pruning pruning;
   pruning.scorer = network::Scorer::kHeatvit;
   pruning.positions.assign(spec.selectors.begin(), spec.selectors.end());
-  if (!accepted(config, spec, pruning)) pruning = {};
+  return accepted(config, spec, pruning) ? pruning : network::Pruning{};
+}
+
+/// Of kChoices the largest set that network and hardware take.
+void choose(soc::SocConfig& config, const zoo::ModelSpec& spec) {
+  apply(config, 0);
+  const auto is_automatic = [&config](const Automatic& c) { return config.automatic.*c.automatic; };
+  if (std::none_of(kChoices.begin(), kChoices.end(), is_automatic)) return;
+  const network::Pruning pruning = pruning_for(config, spec);
   for (const unsigned set : sets()) {
     soc::SocConfig trial = config;
     if (!apply(trial, set) || !accepted(trial, spec, pruning)) continue;
     config = trial;
     return;
   }
+}
+
+}  // namespace
+
+void settle(soc::SocConfig& config, const zoo::ModelSpec& spec) {
+  if (config.automatic.pack_rows) config.accel.pack_rows = false;
+  choose(config, spec);
+  if (!config.automatic.pack_rows || !config.accel.residual_on_chip) return;
+  soc::SocConfig trial = config;
+  trial.accel.pack_rows = true;
+  config.accel.pack_rows = accepted(trial, spec, pruning_for(config, spec));
 }
 
 soc::SocConfig settled(soc::SocConfig config, const zoo::ModelSpec& spec) {

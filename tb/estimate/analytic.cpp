@@ -283,7 +283,7 @@ void Pass::command(int index, int block) {
   const IssueTimes times = issue(operation.units);
   const double issued = issued_;
   Job job = modules::resolve(c, tokens_, before_select_);
-  job.package = package_;
+  job.package = job.package_after = package_;
   double done = 0;
   if (operation.tokens == TokenEffect::kSets) {
     done = issued_ = selector_free_ = select(job, std::max({issued, ready(c.wait_a), selector_free_}));
@@ -366,7 +366,8 @@ void Pass::note_stores(size_t at, const Job& job, double before, double first_st
       s.unit = pipeline_.host_chunk(job, program_.spec.dim);
       s.count = std::ceil(static_cast<double>(job.m) / s.unit);
     } else {
-      s.count = static_cast<double>(modules::ChunkWalk(job).steps());
+      const modules::ChunkWalk walk(job);
+      s.count = static_cast<double>(walk.steps() - walk.without_result());
     }
   }
   last_stores_ = s;

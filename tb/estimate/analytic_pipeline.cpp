@@ -355,7 +355,8 @@ Pipeline::ChunkCosts Pipeline::chunk_costs(const Job& job, const Chunk& chunk) c
   ChunkCosts cost;
   cost.in = train_cycles(Unit::kDmaIn, in.rows.train);
   if (in.has_second()) cost.second = train_cycles(Unit::kDmaIn, in.second);
-  if (operation.stores()) cost.out = train_cycles(Unit::kDmaOut, modules::plan_output(job, chunk).train);
+  if (operation.stores() && chunk.out_rows > 0)
+    cost.out = train_cycles(Unit::kDmaOut, modules::plan_output(job, chunk).train);
   cost.compute = static_cast<double>(operation.cycles(job, chunk, config_.vector));
   return cost;
 }
@@ -364,28 +365,32 @@ double Pipeline::chunks(const Job& job) {
   const isa::Command& c = job.command;
   const modules::Operation& operation = modules::operation_of(c);
   const modules::ChunkWalk walk(job);
-  const int count = walk.per_head();
+  const int gone = walk.without_result(), count = walk.per_head() - gone;
   const Unit unit = operation.in_selector() ? Unit::kSelector : Unit::kVector;
   ChunkCosts costs[2];
   for (int last = 0; last < 2; ++last)
-    costs[last] = chunk_costs(job, walk.at(0, last != 0 ? count - 1 : count > 2 ? 1 : 0));
+    costs[last] = chunk_costs(job, walk.at(0, gone + (last != 0 ? count - 1 : count > 2 ? 1 : 0)));
   double records = 0;
   if (operation.records) {
     records = transfer(Unit::kDmaWeights, weights_, record_ring_.free(),
                        train_cycles(Unit::kDmaWeights, modules::plan_records(job, 0, job.n)));
   }
   double end = 0;
+  const auto take = [&](int head, int index, const ChunkCosts& cost, double room) {
+    if (from_a_->job != nullptr)
+      in_ = std::max(in_, from_a_->ready(modules::plan_input(job, walk.at(head, index)).rows.train));
+    in_ = std::max(in_, vector_ring_.free()) + cost.in + cost.second;
+    vector_ = std::max({vector_, in_, records, room}) + cost.compute;
+    vector_ring_.release(vector_);
+    work(Unit::kDmaIn, cost.in + cost.second);
+    work(unit, cost.compute);
+    end = vector_;
+  };
+  for (int i = 0; i < gone; ++i) take(0, i, chunk_costs(job, walk.at(0, i)), 0.0);
   periodic(c.heads, true, [&](int h) {
     periodic(count, true, [&](int i) {
       const ChunkCosts& cost = costs[i + 1 == count];
-      if (from_a_->job != nullptr)
-        in_ = std::max(in_, from_a_->ready(modules::plan_input(job, walk.at(h, i)).rows.train));
-      in_ = std::max(in_, vector_ring_.free()) + cost.in + cost.second;
-      vector_ = std::max({vector_, in_, records, operation.stores() ? output_ring_.free() : 0.0}) + cost.compute;
-      vector_ring_.release(vector_);
-      work(Unit::kDmaIn, cost.in + cost.second);
-      work(unit, cost.compute);
-      end = vector_;
+      take(h, gone + i, cost, operation.stores() ? output_ring_.free() : 0.0);
       if (!operation.stores()) return;
       store(cost.out);
       end = out_;

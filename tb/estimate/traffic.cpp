@@ -14,7 +14,7 @@ int64_t bytes_of(const Block& block, isa::Element type, const Job& job) {
   int64_t rows = 0;
   if (block.rows == Block::Rows::kChunk) rows = modules::ChunkWalk::rows(job);
   if (block.rows == Block::Rows::kOne) rows = 1;
-  if (block.rows == Block::Rows::kKept) rows = job.tokens_after;
+  if (block.rows == Block::Rows::kKept || block.rows == Block::Rows::kMoved) rows = job.tokens_after;
   const int64_t value = block.value_bytes != 0 ? block.value_bytes : isa::bytes_of(type);
   return rows * (block.columns ? job.n : 1) * value * job.command.heads;
 }

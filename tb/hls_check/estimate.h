@@ -89,6 +89,8 @@ class HlsEstimate {
   int64_t layernorm(const Extents& e);
   int64_t select(const std::string& unit, const Extents& e);
   int64_t pack(const Extents& e);
+  int64_t pack_rows(const Extents& e);
+  int64_t row_order(const Extents& e);
   int64_t token_mean(const Extents& e);
   int64_t column_max(const Extents& e);
   int64_t random_scores(const Extents& e);

@@ -12,13 +12,13 @@ using modules::Job;
 /// Extents of a chunk's call as HlsEstimate names them.
 Extents extents_of(const Job& job, const modules::Chunk& chunk) {
   const bool packs = modules::operation_of(job.command).c.rows == modules::Block::Rows::kKept;
-  return {chunk.rows, packs ? job.tokens_after : 1, chunk.columns};
+  return {chunk.rows, packs ? job.tokens_after : job.packs_rows() ? chunk.out_rows : 1, chunk.columns};
 }
 
 bool is_array(const std::string& unit) { return unit.rfind("pe_array", 0) == 0; }
 
 bool is_selector(const std::string& unit) {
-  return unit == "token_score" || unit == "token_pack" || unit == "random_scores" || unit.rfind("token_select", 0) == 0;
+  return unit == "token_score" || unit.rfind("token_pack", 0) == 0 || unit == "row_order" || unit == "random_scores" || unit.rfind("token_select", 0) == 0;
 }
 
 template <class Belongs>
@@ -56,7 +56,7 @@ EstimateTotal ImageEstimate::vector() const {
 
 void ImageEstimate::command(const isa::Command& c) {
   Job job = modules::resolve(c, tokens_, before_select_);
-  job.package = package_;
+  job.package = job.package_after = package_;
   const modules::Operation& operation = modules::operation_of(c);
   if (operation.walk == modules::Walk::kTiles) gemm(job);
   if (operation.tokens == modules::TokenEffect::kSets) select(job);
@@ -84,6 +84,7 @@ void ImageEstimate::select(const Job& job) {
   const bool by_count = c.select_rule == isa::SelectRule::kCount;
   add(dense_, by_count ? "token_select_count" : "token_select_threshold", {job.tokens, 1, 1});
   if (c.score_source == isa::ScoreSource::kRandom) add(dense_, "random_scores", {job.tokens, 1, 1});
+  if (c.panel) add(dense_, "row_order", {job.tokens, 1, 1});
   const int kept = by_count ? std::min<int>(c.keep, job.candidates()) : job.candidates();
   before_select_ = tokens_;
   package_ = job.packs(kept);

@@ -118,7 +118,9 @@ std::string run_vectors(const std::string& path) {
       {"token_score", bench<&token_score>},
       {"token_select_count", bench<&token_select_count>},
       {"token_select_threshold", bench<&token_select_threshold>},
-      {"token_pack", bench<&token_pack>}};
+      {"token_pack", bench<&token_pack>},
+      {"row_order", bench<&row_order>},
+      {"token_pack_rows", bench<&token_pack_rows>}};
   try {
     return benches.at(file.unit)(file);
   } catch (const InputError& error) {

@@ -61,7 +61,10 @@ std::vector<UnitSignature> all_units() {
       unit<decltype(token_select_threshold)>("token_select_threshold",
                                              {"scores", "tokens", "candidates", "threshold", "mask"}),
       unit<decltype(token_pack)>("token_pack",
-                                 {"x", "tokens", "columns", "mask", "scores", "package", "divisor", "out"})};
+                                 {"x", "tokens", "columns", "mask", "scores", "package", "divisor", "out"}),
+      unit<decltype(row_order)>("row_order", {"mask", "scores", "tokens", "gone", "order"}),
+      unit<decltype(token_pack_rows)>("token_pack_rows", {"x", "rows", "columns", "stay", "weights", "equal", "first",
+                                                          "package", "total", "+sums", "out"})};
 }
 
 }  // namespace

@@ -48,6 +48,7 @@ Extents typical(const std::string& unit, const soc::SocConfig& c, const zoo::Mod
   if (unit == "token_score") return {spec.patches(), 1, spec.heads};
   if (unit.rfind("softmax", 0) == 0) return {tokens, 1, tokens};
   if (unit == "token_pack") return {tokens, spec.tokens_for(spec.kept_at(0.3)), c.accel.tile_n};
+  if (unit == "token_pack_rows") return {c.accel.tile_m, c.accel.tile_m + 1, spec.dim};
   return {tokens, 1, c.accel.tile_n};
 }
 

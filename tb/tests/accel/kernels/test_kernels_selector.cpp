@@ -192,6 +192,50 @@ TEST(Pack, SlicesOfColumnsEqualTheWhole) {
   }
 }
 
+TEST(Pack, RowsThatGoThenRowsThatStayEqualTheSlices) {
+  const int tokens = 37, cols = 20;
+  std::mt19937 generator(5);
+  std::vector<int16_t> x(tokens * cols);
+  for (int16_t& v : x) v = static_cast<int16_t>(generator());
+  for (int trial = 0; trial < 60; ++trial) {
+    std::vector<uint8_t> mask(tokens), order(tokens);
+    std::vector<uint32_t> scores(tokens);
+    int stay = 0;
+    for (size_t t = 0; t < tokens; ++t) {
+      mask[t] = t == 0 || (trial % 3 != 2 && generator() % 3 != 0);
+      stay += mask[t];
+      scores[t] = trial % 4 == 3 ? 0 : static_cast<uint16_t>(generator());
+    }
+    const uint32_t divisor = trial % 5 == 4 ? 3 * 65535 : 0;
+    const bool package = stay < tokens;
+    std::vector<int16_t> expected(static_cast<size_t>((stay + 1) * cols), 7), got(expected);
+    pack_slice(x.data(), tokens, cols, mask.data(), scores.data(), package, divisor, expected.data());
+
+    const int gone = tokens - stay, tile = 1 + trial % 9;
+    const uint32_t weights = row_order(mask.data(), scores.data(), tokens, gone, order.data());
+    const bool equal = divisor == 0 && weights == 0;
+    const uint32_t total = divisor != 0 ? divisor : equal ? static_cast<uint32_t>(gone) : weights;
+    std::vector<int64_t> sums(cols, -1);
+    for (int at = 0, out = 0; at < tokens;) {
+      const bool stays = at >= gone;
+      const int rows = std::min(tile, (stays ? tokens : gone) - at);
+      std::vector<int16_t> gathered;
+      std::vector<uint32_t> own;
+      for (size_t r = 0; r < static_cast<size_t>(rows); ++r) {
+        const size_t row = order[static_cast<size_t>(at) + r];
+        gathered.insert(gathered.end(), x.begin() + static_cast<ptrdiff_t>(row * cols),
+                        x.begin() + static_cast<ptrdiff_t>((row + 1) * cols));
+        own.push_back(scores[row]);
+      }
+      pack_rows(gathered.data(), rows, cols, stays, own.data(), equal, at == 0, package && at + rows == tokens, total,
+                sums.data(), got.data() + out * cols);
+      at += rows;
+      out += stays ? rows : 0;
+    }
+    EXPECT_EQ(got, expected) << "trial " << trial;
+  }
+}
+
 TEST(TokenMean, CandidatesOnly) {
   const int8_t x[] = {100, -100, 1, -1, 2, -2, 100, 100};
   int8_t mean[2];

@@ -116,6 +116,7 @@ std::vector<SocConfig> hardware() {
   all[7].accel.numerics_bits = 16;
   all[7].accel.fuse_attention = all[7].accel.residual_on_chip = all[7].accel.selector_on_chip = true;
   all[7].accel.chip_kib = 4096;
+  all[7].accel.pack_rows = true;
   all[8].accel.tile_k = 48;  // sums in pieces, of half of the row tiles at a time
   all[8].accel.sums = 2;
   all[8].accel.chain_layernorm = false;

@@ -51,6 +51,7 @@ SocConfig random_dataflow(std::mt19937& random) {
   c.accel.batch = pick({1, 1, 2, 3});
   c.accel.numerics_bits = pick({8, 8, 16});
   c.accel.selector_on_chip = pick({0, 1}) == 1;
+  c.accel.pack_rows = c.accel.residual_on_chip && pick({0, 1}) == 1;
   return c;
 }
 
@@ -60,7 +61,7 @@ std::string words(const SocConfig& c) {
          std::to_string(c.accel.tile_m) + "x" + std::to_string(c.accel.tile_k) + "x" + std::to_string(c.accel.tile_n) +
          (c.control.dependency == soc::DependencyGrain::kTile ? " by tile" : "") +
          std::string(c.accel.fuse_attention ? " fused" : "") + (c.accel.residual_on_chip ? " residual on chip" : "") +
-         (c.accel.selector_on_chip ? " selector on chip" : "") + " ports " + std::to_string(c.dma.input_ports) +
+         (c.accel.selector_on_chip ? " selector on chip" : "") + (c.accel.pack_rows ? " packed by rows" : "") + " ports " + std::to_string(c.dma.input_ports) +
          std::to_string(c.dma.weight_ports) + std::to_string(c.dma.output_ports);
 }
 
@@ -293,6 +294,8 @@ TEST(OnChip, RefusalsNameTheParameter) {
             "accel.fuse_attention needs softmax behind the score product: accel.softmax not separate, a row of 197 "
             "scores in one output tile (tile.m x tile.n)");
   EXPECT_EQ(refusal([](SocConfig& c) { c.accel.fuse_attention = true; }), "accepted");
+  EXPECT_EQ(refusal([](SocConfig& c) { c.accel.pack_rows = true; }),
+            "accel.packing = rows needs accel.residual = chip: in DDR their addresses would show in the time");
 }
 
 TEST(Ports, SecondPortsCarryHalfAndSaveTime) {

@@ -62,6 +62,7 @@ TEST(BatchExact, WithTheResidualStreamAndTheProbabilitiesOnChip) {
       test.config.accel.layernorm = isa::Placement::kPl;
       test.config.accel.fuse_attention = test.config.accel.residual_on_chip = true;
       test.config.accel.selector_on_chip = true;
+      test.config.accel.pack_rows = by_tile;
       test.config.accel.batch = 3;
       if (by_tile) test.config.control.dependency = soc::DependencyGrain::kTile;
       expect_exact(model, test);
