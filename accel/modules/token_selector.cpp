@@ -76,7 +76,7 @@ void TokenSelector::score(const Job& job) {
     }
     ports_.clock.wait_cycles(static_cast<uint64_t>(cycles(job, chunk, config_)));
     ports_.turn.give();
-    ports_.vector.release();
+    ports_.vector.release(Consumer::kSelector);
   }
 }
 
@@ -231,7 +231,7 @@ void TokenSelector::pack(const Job& job) {
     }
     ports_.clock.wait_cycles(static_cast<uint64_t>(cycles(job, chunk, config_)));
     ports_.turn.give();
-    ports_.vector.release();
+    ports_.vector.release(Consumer::kSelector);
     ports_.output.publish();
   }
 }
@@ -249,7 +249,7 @@ void TokenSelector::pack_rows(const Job& job) {
     if (functional_) move_rows(job, chunk, in, out);
     ports_.clock.wait_cycles(static_cast<uint64_t>(cycles(job, chunk, config_)));
     ports_.turn.give();
-    ports_.vector.release();
+    ports_.vector.release(Consumer::kSelector);
     if (chunk.out_rows > 0) ports_.output.publish();
   }
 }
@@ -288,7 +288,7 @@ void TokenSelector::match(const Job& job) {
                           job.command.front, scores_.data() + job.first_row, partners_.data() + job.first_row);
     ports_.clock.wait_cycles(static_cast<uint64_t>(cycles(job, chunk, config_)));
     ports_.turn.give();
-    ports_.vector.release();
+    ports_.vector.release(Consumer::kSelector);
   }
 }
 
