@@ -51,6 +51,7 @@ void put_flags(CommandWords& w, const Command& c) {
   put(w, f::kRankPackage, c.rank_package ? 1 : 0);
   put(w, f::kDrop, c.drop ? 1 : 0);
   put(w, f::kSizes, c.sizes ? 1 : 0);
+  put(w, f::kSummed, c.summed ? 1 : 0);
 }
 
 void get_flags(Command& c, const CommandWords& w) {
@@ -72,6 +73,7 @@ void get_flags(Command& c, const CommandWords& w) {
   c.rank_package = get_flag(w, f::kRankPackage);
   c.drop = get_flag(w, f::kDrop);
   c.sizes = get_flag(w, f::kSizes);
+  c.summed = get_flag(w, f::kSummed);
 }
 
 void put_convolution(CommandWords& w, const Im2col& v) {
@@ -116,6 +118,8 @@ void check(const Command& c) {
       c.opcode == Opcode::kSoftmax || (c.opcode == Opcode::kGemm && c.activation == Activation::kSoftmax);
   require(!c.sizes || softmax || c.opcode == Opcode::kTokenSelect || c.opcode == Opcode::kTokenPack,
           "sizes are softmax's, TOKEN_SELECT's and TOKEN_PACK's");
+  require(!c.summed || c.opcode == Opcode::kGemm || c.opcode == Opcode::kTokenMean,
+          "summed is GEMM's and TOKEN_MEAN's");
   if (c.opcode == Opcode::kLayerNorm) require(c.epsilon >= 1, "LayerNorm without epsilon");
   if (c.conv.size != 0) {
     require(c.conv.out_size != 0 && c.conv.channels != 0 && c.conv.kernel != 0 && c.conv.stride != 0,

@@ -55,8 +55,8 @@ struct Command {
   uint8_t heads = 1;
   uint8_t head_group = 1;  // heads processed together, at most Th
   uint16_t tile_m = 1, tile_k = 1, tile_n = 1;
-  // GEMM: the output tile spans all of n (softmax across the row); B tiles are tile_n wide. Select, pack: whole rows are
-  // packed, those that go first, in place of columns of all rows.
+  // GEMM: the output tile spans all of n (softmax across the row); B tiles are tile_n wide. Select, pack: whole rows
+  // are packed, those that go first, in place of columns of all rows.
   bool panel = false;
   LoopOrder order = LoopOrder::kNM;
   // More than 1: the sums of so many row tiles are kept, and each tile of B passes all of them before the next one; k
@@ -91,6 +91,9 @@ struct Command {
   // Token merging. Softmax: exponentials times the size of the column's token. Select: what goes is merged, so there is
   // no package. Pack: into its partner, the mean weighted by sizes.
   bool sizes = false;
+  // GEMM: the candidates' rows are added up on their way out, column by column. TOKEN_MEAN: of the sums of the product
+  // before it, whose result is A; nothing is loaded.
+  bool summed = false;
   // Select, kThreshold: keep where score >= threshold. Pack: what the package's weighted sum is divided by; 0: the sum
   // of its weights, and equal weights where that is zero.
   uint32_t threshold = 0;

@@ -99,6 +99,7 @@ std::vector<NamedField> make_fields() {
       flag("rank_package", f::kRankPackage),
       flag("drop", f::kDrop),
       flag("sizes", f::kSizes),
+      flag("summed", f::kSummed),
       {"front", {number(f::kFront)}},
       flag("follows", f::kFollows),
       flag("chain", f::kChain),

@@ -74,7 +74,7 @@ constexpr Field kOpcode{0, 0, 8}, kBlock{0, 8, 8}, kOp{0, 16, 8}, kStage{0, 24, 
 constexpr Field kPanel{1, 0, 1}, kOrder{1, 1, 1}, kTypeA{1, 2, 3}, kTypeC{1, 5, 3}, kLayoutB{1, 8, 2},
     kActivation{1, 10, 3}, kResidual{1, 13, 1}, kKeepClsScores{1, 14, 1}, kOnCpu{1, 15, 1}, kScoreSource{1, 16, 1},
     kSelectRule{1, 17, 1}, kRestream{1, 18, 1}, kChain{1, 19, 1}, kFollows{1, 20, 1}, kSums{1, 21, 6},
-    kRankPackage{1, 27, 1}, kDrop{1, 28, 1}, kSizes{1, 29, 1}, kReservedFlags{1, 30, 2};
+    kRankPackage{1, 27, 1}, kDrop{1, 28, 1}, kSizes{1, 29, 1}, kSummed{1, 30, 1}, kReservedFlags{1, 31, 1};
 constexpr Field kHeads{5, 0, 8}, kHeadGroup{5, 8, 8}, kKeep{5, 16, 16};
 constexpr Field kTileM{6, 0, 16}, kTileK{6, 16, 16}, kTileN{7, 0, 16}, kDelta{7, 16, 16};
 constexpr Field kRecords{20, 0, 32};

@@ -207,6 +207,19 @@ pack_beats:
   if (package) package_row(sum, cols, weights.total, out + to);
 }
 
+/// mean[c] = saturate(sums[c] / count, rounded half away from zero); 0 where the count is. Sums of 24 bits.
+template <class T, class Sum>
+void mean_of_sums(const Sum* sums, int cols, int count, T* mean) {
+means:
+  for (int c = 0; c < cols; ++c) {
+#pragma HLS pipeline II = 1
+#pragma HLS loop_tripcount min = 1 max = 1024
+    mean[c] = count == 0 ? T{0}
+                         : saturate<T>(divide_rounded<kMeanBits, 9>(native(static_cast<Int<24>>(sums[c])),
+                                                                    static_cast<UInt<9>>(count)));
+  }
+}
+
 /// mean[c] = saturate(sum over rows [begin, end) of x[.][c] / (end - begin), rounded half away from zero); 0 where
 /// there is no candidate. x: tokens x cols, dense, int8 or int16; cols <= kMaxRow.
 template <class T>
@@ -230,13 +243,7 @@ mean_beats:
       if (c < cols) sum[c] = static_cast<Int<24>>((t == begin ? Int<24>(0) : sum[c]) + x[from + c]);
     }
   }
-means:
-  for (int c = 0; c < cols; ++c) {
-#pragma HLS pipeline II = 1
-#pragma HLS loop_tripcount min = 1 max = 1024
-    mean[c] =
-        count == 0 ? T{0} : saturate<T>(divide_rounded<kMeanBits, 9>(native(sum[c]), static_cast<UInt<9>>(count)));
-  }
+  mean_of_sums(sum, cols, count, mean);
 }
 
 /// out[c] = saturate32(residual[c] + maximum over rows of x[.][c]); x: rows x cols, dense, rows >= 1, cols <= kMaxRow.
@@ -297,8 +304,7 @@ summed_beats:
 #pragma HLS unroll
       const int c = c0 + lane;
       if (c < cols) {
-        const Int<kWeightedSumBits> before =
-            static_cast<Int<kWeightedSumBits>>(first && r == 0 ? int64_t{0} : sums[c]);
+        const Int<kWeightedSumBits> before = static_cast<Int<kWeightedSumBits>>(first && r == 0 ? int64_t{0} : sums[c]);
         sums[c] = native(static_cast<Int<kWeightedSumBits>>(before + multiply<21, 16, 36>(weight, x[from + c])));
       }
     }
@@ -388,10 +394,12 @@ constexpr int64_t pack_rows_cycles(int rows, int out_rows, int cols, int lanes) 
   return stream_cycles(rows, cols, lanes, kReadDepth + kMultiplyDepth + kAddDepth) + (out_rows > rows ? package : 0);
 }
 
-/// Sums, then one column a cycle through the divider.
+/// One column a cycle through the divider.
+constexpr int64_t mean_of_sums_cycles(int cols) { return cols + kColumnDivideDepth + kSaturateDepth + kWriteDepth; }
+
+/// Sums, then the means of them.
 constexpr int64_t token_mean_cycles(int tokens, int cols, int lanes) {
-  return stream_cycles(tokens, cols, lanes, kReadDepth + kAddDepth) + cols + kColumnDivideDepth + kSaturateDepth +
-         kWriteDepth;
+  return stream_cycles(tokens, cols, lanes, kReadDepth + kAddDepth) + mean_of_sums_cycles(cols);
 }
 
 constexpr int64_t column_max_cycles(int64_t rows, int cols, int lanes) {

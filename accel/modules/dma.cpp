@@ -338,8 +338,17 @@ void OutputDma::store_tiles(const Job& job, TileWalk& walk, bool one_row) {
   }
 }
 
+uint8_t* OutputDma::repeat(const uint8_t* row, const BurstTrain& train) {
+  repeated_.resize(train.bytes());
+  uint8_t* to = repeated_.data();
+  for (uint32_t plane = 0; plane < train.planes; ++plane, row += train.row_bytes)
+    for (uint32_t r = 0; r < train.rows; ++r, to += train.row_bytes) std::copy_n(row, train.row_bytes, to);
+  return repeated_.data();
+}
+
 void OutputDma::store(const Job& job, const MatrixBlock& block) {
   uint8_t* slot = ports_.output.front(common_.account, Cause::kWaitResult).data;
+  if (operation_of(job.command).repeats && slot != nullptr) slot = repeat(slot, block.train);
   transfer(block.train, slot, job.index);
   ports_.output.release();
   common_.scoreboard.stored(job.index);

@@ -25,9 +25,9 @@
 #include "accel/modules/process_guard.h"
 #include "accel/modules/scoreboard.h"
 #include "accel/modules/slot_ring.h"
-#include "accel/modules/token_selector.h"
 #include "accel/modules/stall_source.h"
 #include "accel/modules/tile_walk.h"
+#include "accel/modules/token_selector.h"
 #include "accel/modules/train_split.h"
 #include "accel/modules/work_turn.h"
 
@@ -106,8 +106,8 @@ class InputDma : public DmaEngine {
   struct Ports {
     Common common;
     JobQueue& jobs;
-    SlotRing& input;             // operand A
-    SlotRing& vector;            // residual tiles, rows of vector operations
+    SlotRing& input;                // operand A
+    SlotRing& vector;               // residual tiles, rows of vector operations
     const TokenSelector& selector;  // the order in which rows are packed
     SlotRing* weight = nullptr;     // K and V, where this engine loads them
   };
@@ -168,7 +168,10 @@ class OutputDma : public DmaEngine {
   void store_chain(const Job& first);
   void store_tiles(const Job& job, TileWalk& walk, bool one_row);
   void store(const Job& job, const MatrixBlock& block);
+  /// The data of a train whose rows are all the same, in each plane.
+  uint8_t* repeat(const uint8_t* row, const BurstTrain& train);
 
+  std::vector<uint8_t> repeated_;  // a row of a result, as often as it is stored
   const Ports ports_;
 };
 

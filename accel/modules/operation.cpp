@@ -37,6 +37,10 @@ int64_t copy(const Job&, const Chunk& k, const VectorConfig& v) {
 int64_t token_mean(const Job& job, const Chunk& k, const VectorConfig& v) {
   return kernels::token_mean_cycles(job.tokens, k.columns, v.lanes);
 }
+int64_t mean_of_sums(const Job& job, const Chunk& k, const VectorConfig& v) {
+  const int columns = job.command.heads * job.n;
+  return (k.row0 == 0 ? kernels::mean_of_sums_cycles(columns) : 0) + kernels::copy_cycles(1, columns, v.lanes);
+}
 int64_t head_mean(const Job& job, const Chunk& k, const VectorConfig& v) {
   return kernels::head_mean_cycles(k.rows, job.n, v.lanes);
 }
@@ -110,6 +114,19 @@ constexpr Operation merging() {
 }
 constexpr Operation kMerge = merging();
 
+/// Means of what a product has added up: one row for all tokens, stored row tile by row tile, so that what reads them
+/// begins with the first.
+constexpr Operation kMeanOfSums{UnitList{Unit::kVector, Unit::kDmaOut},
+                                Walk::kRows,
+                                kNone,
+                                kNone,
+                                Block{Block::Rows::kChunk, true, 0, true},
+                                false,
+                                TokenEffect::kNone,
+                                mean_of_sums,
+                                nullptr,
+                                true};
+
 /// Packing of whole rows, those that go first.
 constexpr Operation packing_of_rows() {
   Operation operation = kRows[static_cast<size_t>(Opcode::kTokenPack)].operation;
@@ -172,6 +189,7 @@ const Operation& operation_of(const isa::Command& c) {
   if (c.on_cpu && c.opcode == Opcode::kLayerNorm) return kHostLayerNorm;
   if (c.sizes && c.opcode == Opcode::kTokenPack) return kMerge;
   if (c.panel && c.opcode == Opcode::kTokenPack) return kPackRows;
+  if (c.summed && c.opcode == Opcode::kTokenMean) return kMeanOfSums;
   if (c.sizes && c.opcode == Opcode::kSoftmax) return kSizedSoftmax;
   return kRows[static_cast<size_t>(c.opcode)].operation;
 }

@@ -50,8 +50,9 @@ struct Block {
     kMoved,  // those that leave with the chunk: a part of kKept
   };
   Rows rows = Rows::kNone;
-  bool columns = true;  // the chunk's; false: one value a row
-  int value_bytes = 0;  // a column; 0: what the operand's type takes
+  bool columns = true;     // the chunk's; false: one value a row
+  int value_bytes = 0;     // a column; 0: what the operand's type takes
+  bool all_heads = false;  // of all heads; else of the chunk's
 };
 
 /// What a command does to the token-count register.
@@ -71,8 +72,10 @@ struct Operation {
   TokenEffect tokens = TokenEffect::kNone;
   Cycles cycles = nullptr;       // of a chunk, or of all where nothing is walked; null: not of this table
   const char* kernel = nullptr;  // the synthesised top that computes a chunk
+  bool repeats = false;          // a chunk's result is one row, stored as often as the chunk has rows
 
   bool on_host() const { return units.has(Unit::kCpu); }
+  bool loads() const { return units.has(Unit::kDmaIn); }
   /// Its chunks pass through the selector instead of the vector unit.
   bool in_selector() const { return units.has(Unit::kSelector); }
   /// The store engine's last store completes it.

@@ -47,7 +47,7 @@ MatrixBlock plan_chunk(const Block& block, const isa::Operand& operand, isa::Ele
   if (block.rows == Block::Rows::kMoved) row0 = k.out_row0, rows = k.out_rows;
   if (block.rows == Block::Rows::kKept) rows = job.tokens_after;
   if (rows == 0) return {};
-  return plan_block(operand, k.head, 1, row0, rows,
+  return plan_block(operand, block.all_heads ? 0 : k.head, block.all_heads ? job.command.heads : 1, row0, rows,
                     block.columns ? static_cast<uint32_t>(k.column0) * size : 0,
                     block.columns ? static_cast<uint32_t>(k.columns) * size : size);
 }
@@ -195,15 +195,25 @@ uint32_t tile_index(const Job& job, const Position& p) {
 
 }  // namespace
 
+bool within_result(const Job& producer, const BurstTrain& block) {
+  const Result result(producer);
+  const uint64_t end = uint64_t{block.address} + uint64_t{block.planes - 1} * block.plane_pitch +
+                       uint64_t{block.rows - 1} * block.pitch + block.row_bytes;
+  return block.address >= result.address && end <= result.end() && !operation_of(producer.command).c.all_heads;
+}
+
 uint32_t stores_needed(const Job& producer, const BurstTrain& block) {
   const isa::Command& c = producer.command;
   const Result result(producer);
   const uint64_t end = uint64_t{block.address} + uint64_t{block.planes - 1} * block.plane_pitch +
                        uint64_t{block.rows - 1} * block.pitch + block.row_bytes;
   if (end <= result.address || block.address >= result.end()) return 0;
-  if (block.address < result.address || end > result.end()) return kAllStores;
-  const Position last = last_position(result, block, end - 1);
+  if (end > result.end()) return kAllStores;
   const Operation& operation = operation_of(c);
+  if (block.address < result.address && !operation.c.all_heads) return kAllStores;
+  // What lies beside the heads' rows of such a result, as their other halves do, is not its own.
+  if (operation.c.all_heads) return locate(result, end - 1).row / c.tile_m + 1;
+  const Position last = last_position(result, block, end - 1);
   if (operation.walk == Walk::kTiles) return tile_index(producer, last) + 1;
   if (operation.on_host()) return last.row + 1;
   if (operation.c.rows == Block::Rows::kMoved) {

@@ -51,4 +51,7 @@ constexpr uint32_t kAllStores = UINT32_MAX;
 /// its result). A host command counts rows in place of stores.
 uint32_t stores_needed(const Job& producer, const BurstTrain& block);
 
+/// All of the block is the producer's result.
+bool within_result(const Job& producer, const BurstTrain& block);
+
 }  // namespace heatvit::modules

@@ -77,7 +77,7 @@ class Scoreboard {
     if (!by_tile_) return wait_for(dependency, account);
     const uint32_t index = dependency - 1U, before = std::min(index, job.chain_first);
     const Job* producer = jobs_[index];  // not issued yet: the job that asks was handed out ahead
-    const bool alone = producer != nullptr && stores_needed(*producer, block) != 0;
+    const bool alone = producer != nullptr && within_result(*producer, block);
     wait_for(static_cast<isa::Dependency>(alone ? std::min(before, producer->chain_first) : before), account);
     if (watermark_ >= dependency) return;
     const uint32_t needed = stores_needed(*jobs_[index], block);

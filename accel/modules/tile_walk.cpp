@@ -20,7 +20,10 @@ int ChunkWalk::rows(const Job& job) {
 }
 
 ChunkWalk::ChunkWalk(const Job& job)
-    : job_(job), by_columns_(operation_of(job.command).walk == Walk::kColumns), rows_(rows(job)) {
+    : job_(job),
+      by_columns_(operation_of(job.command).walk == Walk::kColumns),
+      heads_(operation_of(job.command).c.all_heads ? 1 : job.command.heads),
+      rows_(rows(job)) {
   const int extent = by_columns_ ? job.n : rows_;
   const int tile = by_columns_ ? job.command.tile_n : job.command.tile_m;
   const auto count = [tile](int of) { return (of + tile - 1) / tile; };
@@ -48,7 +51,7 @@ Chunk ChunkWalk::at(int head, int index) const {
 }
 
 bool ChunkWalk::next(Chunk& chunk) {
-  if (head_ >= job_.command.heads) return false;
+  if (head_ >= heads_) return false;
   chunk = at(head_, index_);
   if (++index_ < per_head_) return true;
   index_ = 0;

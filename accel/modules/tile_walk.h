@@ -187,7 +187,7 @@ class ChunkWalk {
  public:
   explicit ChunkWalk(const Job& job);
   bool next(Chunk& chunk);
-  int64_t steps() const { return int64_t{job_.command.heads} * per_head_; }
+  int64_t steps() const { return int64_t{heads_} * per_head_; }
 
   /// Chunks of a head, and one of them.
   int per_head() const { return per_head_; }
@@ -201,6 +201,7 @@ class ChunkWalk {
  private:
   const Job& job_;
   bool by_columns_;
+  int heads_;  // that are walked one after another
   int rows_, per_head_;
   int gone_ = 0, gone_chunks_ = 0;  // packing by rows: rows that go, and their chunks
   int head_ = 0, index_ = 0;

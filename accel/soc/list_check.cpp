@@ -118,7 +118,8 @@ class ListCheck {
     const auto times = [&count](int64_t factor) { count = std::min(count * factor, kMostSteps + 1); };
     if (walk != Walk::kColumns) times(tiles(m_, c.tile_m));
     if (walk != Walk::kRows) times(tiles(n_, c.tile_n));
-    if (walk == Walk::kRows && c.opcode == Opcode::kTokenPack) ++count;  // those that stay begin with a tile of their own
+    if (walk == Walk::kRows && c.opcode == Opcode::kTokenPack)
+      ++count;  // those that stay begin with a tile of their own
     if (walk == Walk::kTiles) times(tiles(k_, c.tile_k));
     times(walk == Walk::kTiles ? tiles(c.heads, c.head_group) : c.heads);
     return count;
@@ -319,6 +320,7 @@ class ListCheck {
               "matches " + std::to_string(m_) + " with " + std::to_string(n_) +
                   " tokens: as many, or one more, and together no more than there are");
     }
+    if (c.summed) of_sums(c);
     const bool by_columns = operation.walk == Walk::kColumns;
     const int64_t rows = by_columns ? m_ : std::min<int64_t>(c.tile_m, m_),
                   columns = by_columns ? std::min<int64_t>(c.tile_n, n_) : n_;
@@ -351,7 +353,8 @@ class ListCheck {
       if (!c.follows)
         fits(chunk_bytes(operation.a, c.a_type) + chunk_bytes(operation.r, c.c_type), hw_.vector_slot(),
              "a chunk's input");
-      fits(chunk_bytes(operation.c, c.c_type), hw_.output_slot(), "a chunk's result");
+      fits(operation.repeats ? c.heads * columns * value(operation.c, c.c_type) : chunk_bytes(operation.c, c.c_type),
+           hw_.output_slot(), "a chunk's result");
     }
     const auto matrix = [&](const char* name, const isa::Operand& at, const modules::Block& block, Element type,
                             bool behind) {
@@ -366,6 +369,24 @@ class ListCheck {
     if (operation.r.rows != modules::Block::Rows::kNone)
       reads(matrix("r", c.r, operation.r, c.c_type, false), c.wait_a);
     if (operation.c.rows != modules::Block::Rows::kNone) writes(matrix("c", c.c, operation.c, c.c_type, c.c_behind));
+  }
+
+  /// A mean of what the product before it has added up on its way out.
+  void of_sums(const Command& c) const {
+    size_t at = at_;
+    while (at > 0 && (!program_.commands[at - 1].summed || program_.commands[at - 1].opcode != Opcode::kGemm)) --at;
+    require(at > 0, "there are no sums: no product in front has summed");
+    const Command& product = program_.commands[at - 1];
+    require(images_ == 1, "sums are of one image: batches load their rows");
+    require(product.heads == c.heads && product.c_type == c.a_type && product.front == c.front &&
+                product.n.fixed == c.n.fixed && !product.n.dynamic() && !c.n.dynamic() && is_whole(product.m) &&
+                product.c.address == c.a.address && product.c.pitch == c.a.pitch &&
+                product.c.head_stride == c.a.head_stride,
+            "takes the sums of other rows than command " + std::to_string(at - 1) + " has added up");
+    at_most(int64_t{c.heads} * n_, kernels::kMaxRow, "sums of all heads");
+    require(c.c.pitch != static_cast<uint32_t>(n_ * isa::bytes_of(c.c_type)) &&
+                c.c.pitch != static_cast<uint32_t>(c.heads * n_ * isa::bytes_of(c.c_type)),
+            "rows of a repeated result lie apart");
   }
 
   static bool one_of_opcodes(const Command& c, std::initializer_list<Opcode> opcodes) {
@@ -500,7 +521,7 @@ class ListCheck {
   size_t at_ = 0;
   int64_t m_ = 0, n_ = 0, k_ = 0;  // of the command, with all tokens
   int64_t steps_ = 0;
-  int stage_ = 0;       // selections and packings since the last stage was through
+  int stage_ = 0;                       // selections and packings since the last stage was through
   bool sizes_ = false, panel_ = false;  // of this stage
   int front_ = 0;
   bool front_known_ = false;

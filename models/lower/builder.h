@@ -47,7 +47,8 @@ class Builder {
                               const network::Requant* gelu) const;
   isa::Command head_mean_command(uint8_t block, const network::QuantSelector* weights) const;
   void emit_head_mean(const isa::Command& c);
-  void global_feature(uint8_t block);
+  /// `rows_at_once`: of sums that the features' product has left, stored so many rows at a time; 0: loaded.
+  void global_feature(uint8_t block, int rows_at_once = 0);
   void head_weights_first(const network::QuantSelector* weights, uint8_t block, const std::string& prefix);
   void head_weights_second(const network::QuantSelector* weights, uint8_t block, const std::string& prefix);
   void token_scores(uint8_t block, int rows);

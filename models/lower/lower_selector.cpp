@@ -29,7 +29,7 @@ Command Builder::selector_layer(uint8_t block, Op op, int k, int n, Activation a
   return c;
 }
 
-void Builder::global_feature(uint8_t block) {
+void Builder::global_feature(uint8_t block, int rows_at_once) {
   const int heads = spec_.heads, d = spec_.head_dim();
   Command mean = command(Opcode::kTokenMean, block, Op::kSelGlobal);
   mean.heads = static_cast<uint8_t>(heads);
@@ -42,6 +42,10 @@ void Builder::global_feature(uint8_t block) {
   local.head_stride = static_cast<uint32_t>(d * operand_bytes());
   View global = local;
   global.offset = static_cast<uint32_t>(d / 2 * operand_bytes());
+  if (rows_at_once > 0) {
+    mean.summed = true;
+    mean.tile_m = static_cast<uint16_t>(rows_at_once);
+  }
   for_each_image(sel_features_.region, [&](uint8_t image) {
     mean.image = image;
     mean.a_behind = mean.c_behind = image != 0;
@@ -149,13 +153,17 @@ void Builder::chained_scores(const network::QuantSelector* w, uint8_t block, con
   emit_head_mean(head_mean);
   by_head(local, head_mean.chain ? tile_m : std::min(kRows, most), "local", w != nullptr ? &w->local : nullptr,
           rows_of(normed_, d), rows_of(sel_features_, d));
+  // Of one image: its features are added up as they come.
+  const bool summed = hw_.batch == 1;
+  commands_.back().summed = summed;
+  commands_.back().front = static_cast<uint8_t>(spec_.front_tokens());
   // Layers so small that filling the pipelines is most of what a tile takes: as few tiles as hold the rows.
   const auto in_few_tiles = [this](Command& c) {
     c.tile_m = static_cast<uint16_t>(std::clamp(most_rows_in_tile(c, hw_), int{c.tile_m}, max_rows()));
   };
   head_weights_first(w, block, prefix);  // while the last features are on their way to memory
   in_few_tiles(commands_.back());
-  global_feature(block);
+  global_feature(block, summed ? rows : 0);
   head_weights_second(w, block, prefix);  // while the means are
   in_few_tiles(commands_.back());
   by_head(mlp1, rows, "mlp1", w != nullptr ? &w->mlp1 : nullptr, rows_of(sel_features_, d), rows_of(sel_mlp1_, d / 2));
@@ -243,8 +251,8 @@ void Builder::selector(int stage, int in_block) {
   else
     tile_columns(pack, hw_, residual_bytes(), spec_.max_tokens(), spec_.dim);
   pack.wait_a = static_cast<isa::Dependency>(commands_.size());
-  // In place: a column slice, or a row and all that go, are read before they are written over, and rows never move behind
-  // those of a later image.
+  // In place: a column slice, or a row and all that go, are read before they are written over, and rows never move
+  // behind those of a later image.
   for_each_image(x_.region, [&](uint8_t image) {
     pack.image = image;
     pack.a_behind = pack.c_behind = image != 0;

@@ -353,7 +353,7 @@ Pipeline::ChunkCosts Pipeline::chunk_costs(const Job& job, const Chunk& chunk) c
   const modules::Operation& operation = modules::operation_of(job.command);
   const modules::ChunkInput in = modules::plan_input(job, chunk);
   ChunkCosts cost;
-  cost.in = train_cycles(Unit::kDmaIn, in.rows.train);
+  if (operation.loads()) cost.in = train_cycles(Unit::kDmaIn, in.rows.train);
   if (in.has_second()) cost.second = train_cycles(Unit::kDmaIn, in.second);
   if (operation.stores() && chunk.out_rows > 0)
     cost.out = train_cycles(Unit::kDmaOut, modules::plan_output(job, chunk).train);
@@ -377,17 +377,17 @@ double Pipeline::chunks(const Job& job) {
   }
   double end = 0;
   const auto take = [&](int head, int index, const ChunkCosts& cost, double room) {
-    if (from_a_->job != nullptr)
+    if (operation.loads() && from_a_->job != nullptr)
       in_ = std::max(in_, from_a_->ready(modules::plan_input(job, walk.at(head, index)).rows.train));
-    in_ = std::max(in_, vector_ring_.free()) + cost.in + cost.second;
-    vector_ = std::max({vector_, in_, records, room}) + cost.compute;
-    vector_ring_.release(vector_);
+    if (operation.loads()) in_ = std::max(in_, vector_ring_.free()) + cost.in + cost.second;
+    vector_ = std::max({vector_, operation.loads() ? in_ : 0.0, records, room}) + cost.compute;
+    if (operation.loads()) vector_ring_.release(vector_);
     work(Unit::kDmaIn, cost.in + cost.second);
     work(unit, cost.compute);
     end = vector_;
   };
   for (int i = 0; i < gone; ++i) take(0, i, chunk_costs(job, walk.at(0, i)), 0.0);
-  periodic(c.heads, true, [&](int h) {
+  periodic(operation.c.all_heads ? 1 : c.heads, true, [&](int h) {
     periodic(count, true, [&](int i) {
       const ChunkCosts& cost = costs[i + 1 == count];
       take(h, gone + i, cost, operation.stores() ? output_ring_.free() : 0.0);
