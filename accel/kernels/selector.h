@@ -311,12 +311,11 @@ summed_beats:
   }
 }
 
-/// Some rows of an image in the order of row_order(): first those that go, backwards, which are added up, then those
-/// that stay, which move to the front of `out`; `package`: with the package token behind them. Others are as in
-/// sum_rows() and package_row().
+/// Some rows of an image in the order of row_order(): first those that go, which are added up as sum_rows()
+/// does, then those that stay, which move to the front of `out`.
 template <class T>
-void pack_rows(const T* x, int rows, int cols, bool stay, const uint32_t* weights, bool equal, bool first, bool package,
-               UInt<kScoreSumBits> total, int64_t* sums, T* out) {
+void pack_rows(const T* x, int rows, int cols, bool stay, const uint32_t* weights, bool equal, bool first,
+               int64_t* sums, T* out) {
   if (!stay) return sum_rows(x, rows, cols, weights, equal, first, sums);
   Beat at = {0, 0, 0};
 moved_beats:
@@ -332,7 +331,6 @@ moved_beats:
       if (c < cols) out[from + c] = x[from + c];
     }
   }
-  if (package) package_row(sums, cols, total, out + at.offset);
 }
 
 // Of head_mean; of token_mean_slice (where the candidates begin: a constant in the unit); of token_score; of a lane of
@@ -387,12 +385,13 @@ constexpr int64_t pack_slice_cycles(int tokens, int out_tokens, int cols, int la
 /// Behind a selection, a token a cycle.
 constexpr int64_t row_order_cycles(int tokens) { return tokens + kReadDepth + kAddDepth + kWriteDepth; }
 
-/// Rows that go are added up, rows that stay moved, a beat a cycle; with a row more that leaves than comes, the package
-/// row, one column a cycle through the divider.
-constexpr int64_t pack_rows_cycles(int rows, int out_rows, int cols, int lanes) {
-  const int64_t package = cols + kColumnDivideDepth + kSaturateDepth + kWriteDepth;
-  return stream_cycles(rows, cols, lanes, kReadDepth + kMultiplyDepth + kAddDepth) + (out_rows > rows ? package : 0);
+/// Rows that go are added up, rows that stay moved, a beat a cycle.
+constexpr int64_t pack_rows_cycles(int rows, int cols, int lanes) {
+  return stream_cycles(rows, cols, lanes, kReadDepth + kMultiplyDepth + kAddDepth);
 }
+
+/// One column a cycle through the divider, beside rows that move.
+constexpr int64_t package_row_cycles(int cols) { return cols + kColumnDivideDepth + kSaturateDepth + kWriteDepth; }
 
 /// One column a cycle through the divider.
 constexpr int64_t mean_of_sums_cycles(int cols) { return cols + kColumnDivideDepth + kSaturateDepth + kWriteDepth; }

@@ -1,5 +1,7 @@
 #include "accel/modules/operation.h"
 
+#include <algorithm>
+
 #include "accel/kernels/copy.h"
 #include "accel/kernels/gelu.h"
 #include "accel/kernels/layernorm.h"
@@ -47,8 +49,12 @@ int64_t head_mean(const Job& job, const Chunk& k, const VectorConfig& v) {
 int64_t token_score(const Job& job, const Chunk& k, const VectorConfig& v) {
   return kernels::token_score_cycles(k.rows, job.n, v.division_interval);
 }
-int64_t pack_rows(const Job&, const Chunk& k, const VectorConfig& v) {
-  return kernels::pack_rows_cycles(k.rows, k.out_rows, k.columns, v.lanes);
+/// The package row is divided while the rows that stay move, and moves behind the last of them.
+int64_t pack_rows(const Job& job, const Chunk& k, const VectorConfig& v) {
+  const int64_t own = kernels::pack_rows_cycles(std::max(k.rows, k.out_rows), k.columns, v.lanes);
+  if (k.out_rows <= k.rows) return own;
+  const int64_t moved = kernels::pack_rows_cycles(job.rows_that_stay(), k.columns, v.lanes);
+  return own + std::max<int64_t>(0, kernels::package_row_cycles(k.columns) - moved);
 }
 int64_t token_pack(const Job& job, const Chunk& k, const VectorConfig& v) {
   if (job.command.sizes) return kernels::merge_slice_cycles(job.tokens, k.columns, v.lanes);

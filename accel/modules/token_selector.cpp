@@ -109,8 +109,8 @@ void TokenSelector::select(const Job& job) {
       if (mask[c.front + i] != 0) patches.push_back(ranked[static_cast<size_t>(i)]);
     if (c.panel) {
       const auto gone = static_cast<int>(std::count(mask, mask + job.tokens, uint8_t{0}));
-      image.gone_weights = kernels::row_order(mask, scores_.data() + job.first_row, job.tokens, gone,
-                                              order_.data() + job.first_row);
+      image.gone_weights =
+          kernels::row_order(mask, scores_.data() + job.first_row, job.tokens, gone, order_.data() + job.first_row);
     }
     image.kept.push_back(patches);
     image.patches = std::move(patches);
@@ -264,8 +264,8 @@ void TokenSelector::move_rows(const Job& job, const Chunk& chunk, const uint8_t*
   const uint8_t* order = this->order(job, chunk.row0);
   for (size_t r = 0; r < weights_.size(); ++r) weights_[r] = scores_[static_cast<size_t>(job.first_row) + order[r]];
   const auto pack = [&](auto* x, auto* to) {
-    kernels::pack_rows(x, chunk.rows, chunk.columns, stay, weights_.data(), equal, chunk.row0 == 0, package, total,
-                       sums_.data(), to);
+    kernels::pack_rows(x, chunk.rows, chunk.columns, stay, weights_.data(), equal, chunk.row0 == 0, sums_.data(), to);
+    if (package) kernels::package_row(sums_.data(), chunk.columns, total, to + chunk.rows * chunk.columns);
   };
   if (job.command.a_type == isa::Element::kInt16)
     pack(reinterpret_cast<const int16_t*>(in), reinterpret_cast<int16_t*>(out));

@@ -27,11 +27,11 @@ tb::Extents extents_of(const tb::VectorFile& file) {
     const int64_t columns = scalar(file, "columns");
     return {scalar(file, "tokens"), static_cast<int64_t>(file.at("out").count()) / columns, columns};
   }
-  if (file.unit == "token_pack_rows") {
-    const int64_t rows = scalar(file, "rows");
-    return {rows, scalar(file, "stay") != 0 ? rows + scalar(file, "package") : 0, scalar(file, "columns")};
-  }
-  if (file.unit.rfind("token_select", 0) == 0 || file.unit == "row_order" || file.unit == "random_scores") return {scalar(file, "tokens"), 1, 1};
+  if (file.unit == "token_pack_rows")
+    return {scalar(file, "rows"), scalar(file, "stay") != 0 ? scalar(file, "rows") : 0, scalar(file, "columns")};
+  if (file.unit == "package_row") return {1, 1, scalar(file, "columns")};
+  if (file.unit.rfind("token_select", 0) == 0 || file.unit == "row_order" || file.unit == "random_scores")
+    return {scalar(file, "tokens"), 1, 1};
   return {scalar(file, "rows"), 1, scalar(file, "n")};
 }
 

@@ -254,14 +254,17 @@ int64_t HlsEstimate::pack(const Extents& e) {
          beats(path, "package_values", 0, e.n, divider) + divider;
 }
 
-/// Rows that go, or rows that stay and, where one more comes out, the package row.
+/// Rows that go, or rows that stay, with the package row where one more comes out.
 int64_t HlsEstimate::pack_rows(const Extents& e) {
   const std::string path = kKernels + "selector.h";
   const int64_t rows = k::kReadDepth + k::kMultiplyDepth + k::kAddDepth;
-  const int64_t divider = k::kColumnDivideDepth + k::kSaturateDepth + k::kWriteDepth;
   if (e.k == 0) return beat_loop(path, "summed_beats", "summed_lanes", e.m, e.n, lanes_.vector, rows);
-  return beat_loop(path, "moved_beats", "moved_lanes", e.m, e.n, lanes_.vector, rows) +
-         (e.k > e.m ? beats(path, "package_values", 0, e.n, divider) + divider : 0);
+  return beat_loop(path, "moved_beats", "moved_lanes", std::max(e.m, e.k), e.n, lanes_.vector, rows);
+}
+
+int64_t HlsEstimate::package_row(const Extents& e) {
+  const int64_t divider = k::kColumnDivideDepth + k::kSaturateDepth + k::kWriteDepth;
+  return beats(kKernels + "selector.h", "package_values", 0, e.n, divider) + divider;
 }
 
 int64_t HlsEstimate::row_order(const Extents& e) {
@@ -293,6 +296,7 @@ int64_t HlsEstimate::cycles(const std::string& unit, const Extents& e) {
   if (unit == "layernorm") return layernorm(e);
   if (unit == "token_pack") return pack(e);
   if (unit == "token_pack_rows") return pack_rows(e);
+  if (unit == "package_row") return package_row(e);
   if (unit == "row_order") return row_order(e);
   if (unit == "token_mean") return token_mean(e);
   if (unit == "column_max") return column_max(e);
@@ -318,8 +322,8 @@ int64_t HlsEstimate::charged(const std::string& unit, const Extents& e) const {
   if (unit == "token_select_count") return k::select_count_cycles(m, lanes_.select);
   if (unit == "token_select_threshold") return k::select_threshold_cycles(m, lanes_.select);
   if (unit == "token_pack") return k::pack_slice_cycles(m, static_cast<int>(e.k), n, lanes_.vector);
-  if (unit == "token_pack_rows")
-    return k::pack_rows_cycles(m, static_cast<int>(e.k), n, lanes_.vector);
+  if (unit == "token_pack_rows") return k::pack_rows_cycles(std::max(m, static_cast<int>(e.k)), n, lanes_.vector);
+  if (unit == "package_row") return k::package_row_cycles(n);
   if (unit == "row_order") return k::row_order_cycles(m);
   if (unit == "token_mean") return k::token_mean_cycles(m, n, lanes_.vector);
   if (unit == "column_max") return k::column_max_cycles(e.m, n, lanes_.vector);
@@ -346,6 +350,7 @@ std::vector<std::string> HlsEstimate::unit_names() {
           "token_pack",
           "row_order",
           "token_pack_rows",
+          "package_row",
           "token_mean",
           "column_max",
           "copy"};

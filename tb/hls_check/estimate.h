@@ -90,6 +90,7 @@ class HlsEstimate {
   int64_t select(const std::string& unit, const Extents& e);
   int64_t pack(const Extents& e);
   int64_t pack_rows(const Extents& e);
+  int64_t package_row(const Extents& e);
   int64_t row_order(const Extents& e);
   int64_t token_mean(const Extents& e);
   int64_t column_max(const Extents& e);

@@ -18,7 +18,8 @@ Extents extents_of(const Job& job, const modules::Chunk& chunk) {
 bool is_array(const std::string& unit) { return unit.rfind("pe_array", 0) == 0; }
 
 bool is_selector(const std::string& unit) {
-  return unit == "token_score" || unit.rfind("token_pack", 0) == 0 || unit == "row_order" || unit == "random_scores" || unit.rfind("token_select", 0) == 0;
+  return unit == "token_score" || unit.rfind("token_pack", 0) == 0 || unit == "row_order" || unit == "package_row" ||
+         unit == "random_scores" || unit.rfind("token_select", 0) == 0;
 }
 
 template <class Belongs>
@@ -76,7 +77,10 @@ void ImageEstimate::gemm(const Job& job) {
 
 void ImageEstimate::chunks(const Job& job, const char* unit) {
   modules::ChunkWalk walk(job);
-  for (modules::Chunk chunk; walk.next(chunk);) add(dense_, unit, extents_of(job, chunk));
+  for (modules::Chunk chunk; walk.next(chunk);) {
+    add(dense_, unit, extents_of(job, chunk));
+    if (job.packs_rows() && chunk.out_rows > chunk.rows) add(dense_, "package_row", {1, 1, chunk.columns});
+  }
 }
 
 void ImageEstimate::select(const Job& job) {

@@ -120,6 +120,7 @@ std::string run_vectors(const std::string& path) {
       {"token_select_threshold", bench<&token_select_threshold>},
       {"token_pack", bench<&token_pack>},
       {"row_order", bench<&row_order>},
+      {"package_row", bench<&package_row>},
       {"token_pack_rows", bench<&token_pack_rows>}};
   try {
     return benches.at(file.unit)(file);

@@ -63,8 +63,9 @@ std::vector<UnitSignature> all_units() {
       unit<decltype(token_pack)>("token_pack",
                                  {"x", "tokens", "columns", "mask", "scores", "package", "divisor", "out"}),
       unit<decltype(row_order)>("row_order", {"mask", "scores", "tokens", "gone", "order"}),
-      unit<decltype(token_pack_rows)>("token_pack_rows", {"x", "rows", "columns", "stay", "weights", "equal", "first",
-                                                          "package", "total", "+sums", "out"})};
+      unit<decltype(token_pack_rows)>("token_pack_rows",
+                                      {"x", "rows", "columns", "stay", "weights", "equal", "first", "+sums", "out"}),
+      unit<decltype(package_row)>("package_row", {"sums", "columns", "total", "out"})};
 }
 
 }  // namespace

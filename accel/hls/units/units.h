@@ -40,7 +40,8 @@ void token_pack(const int16_t* x, int tokens, int columns, const uint8_t* mask, 
                 uint32_t divisor, int16_t* out);
 uint32_t row_order(const uint8_t* mask, const uint32_t* scores, int tokens, int gone, uint8_t* order);
 void token_pack_rows(const int16_t* x, int rows, int columns, int stay, const uint32_t* weights, int equal, int first,
-                     int package, uint32_t total, int64_t* sums, int16_t* out);
+                     int64_t* sums, int16_t* out);
+void package_row(const int64_t* sums, int columns, uint32_t total, int16_t* out);
 }
 
 #endif  // HEATVIT_ACCEL_HLS_UNITS_UNITS_H_

@@ -227,11 +227,11 @@ TEST(Pack, RowsThatGoThenRowsThatStayEqualTheSlices) {
                         x.begin() + static_cast<ptrdiff_t>((row + 1) * cols));
         own.push_back(scores[row]);
       }
-      pack_rows(gathered.data(), rows, cols, stays, own.data(), equal, at == 0, package && at + rows == tokens, total,
-                sums.data(), got.data() + out * cols);
+      pack_rows(gathered.data(), rows, cols, stays, own.data(), equal, at == 0, sums.data(), got.data() + out * cols);
       at += rows;
       out += stays ? rows : 0;
     }
+    if (package) package_row(sums.data(), cols, total, got.data() + stay * cols);
     EXPECT_EQ(got, expected) << "trial " << trial;
   }
 }
