@@ -164,9 +164,9 @@ void Builder::emit_norm(const Command& c, const View& source, const View& to) {
 void Builder::layernorm(uint8_t block, Op op, isa::Extent rows, int n, const network::QuantLayerNorm* weights,
                         const View& source, const View& to) {
   Command c = norm_command(block, op, rows, n, weights);
-  // Where what follows begins with the first row tile it need not wait for more rows than that has.
-  if (hw_.chain_layernorm)
-    c.tile_m = static_cast<uint16_t>(std::min<int>(c.tile_m, hw_.tile_m * std::max<int>(rows.per_token, 1)));
+  // Rows that are packed one after another: the first are normalised while others still move.
+  if (commands_.back().opcode == Opcode::kTokenPack && commands_.back().panel)
+    c.tile_m = std::min(c.tile_m, commands_.back().tile_m);
   emit_norm(c, source, to);
 }
 
