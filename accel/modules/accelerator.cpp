@@ -57,7 +57,7 @@ Accelerator::Accelerator(sc_core::sc_module_name name, const AcceleratorParamete
              reset_ = false;
            }}),
       dma_in_("dma_in", p.dma, p.debug,
-              {engine(Unit::kDmaIn), to_dma_in_, input_buffer_, vector_buffer_, selector_, &weight_buffer_}),
+              {engine(Unit::kDmaIn), to_dma_in_, input_buffer_, vector_buffer_, &weight_buffer_, &selector_}),
       dma_weights_("dma_weights", p.dma, p.debug,
                    {engine(Unit::kDmaWeights), to_dma_weights_, weight_buffer_, record_buffer_}),
       dma_out_("dma_out", p.dma, p.debug, {engine(Unit::kDmaOut), to_dma_out_, output_buffer_}),

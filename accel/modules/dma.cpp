@@ -227,7 +227,7 @@ void InputDma::load_chunks(const Job& job) {
     if (in.has_second()) common_.scoreboard.wait_for(job, c.wait_a, in.second, common_.account);
     uint8_t* slot = ports_.vector.acquire_free(common_.account, in.bytes());
     if (job.packs_rows())
-      transfer(rows, slot, job.index, Purpose::kInput, {ports_.selector.order(job, chunk.row0), c.a.address});
+      transfer(rows, slot, job.index, Purpose::kInput, {ports_.selector->order(job, chunk.row0), c.a.address});
     else
       transfer(rows, slot, job.index);
     if (in.has_second()) transfer(in.second, slot != nullptr ? slot + rows.bytes() : nullptr, job.index);

@@ -106,10 +106,10 @@ class InputDma : public DmaEngine {
   struct Ports {
     Common common;
     JobQueue& jobs;
-    SlotRing& input;                // operand A
-    SlotRing& vector;               // residual tiles, rows of vector operations
-    const TokenSelector& selector;  // the order in which rows are packed
-    SlotRing* weight = nullptr;     // K and V, where this engine loads them
+    SlotRing& input;                          // operand A
+    SlotRing& vector;                         // residual tiles, rows of vector operations
+    SlotRing* weight = nullptr;               // K and V, where this engine loads them
+    const TokenSelector* selector = nullptr;  // the order in which rows are packed, where they are
   };
 
   SC_HAS_PROCESS(InputDma);
