@@ -110,6 +110,7 @@ std::string run_vectors(const std::string& path) {
       {"sigmoid", bench<&sigmoid>},
       {"softmax", bench<&softmax>},
       {"softmax_wide", bench<&softmax_wide>},
+      {"softmax_sized", bench<&softmax_sized>},
       {"layernorm", bench<&layernorm>},
       {"head_mean", bench<&head_mean>},
       {"token_mean", bench<&token_mean>},
@@ -118,7 +119,9 @@ std::string run_vectors(const std::string& path) {
       {"token_score", bench<&token_score>},
       {"token_select_count", bench<&token_select_count>},
       {"token_select_threshold", bench<&token_select_threshold>},
-      {"token_pack", bench<&token_pack>}};
+      {"token_pack", bench<&token_pack>},
+      {"token_match", bench<&token_match>},
+      {"token_merge", bench<&token_merge>}};
   try {
     return benches.at(file.unit)(file);
   } catch (const InputError& error) {

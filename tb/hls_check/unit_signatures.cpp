@@ -51,6 +51,7 @@ std::vector<UnitSignature> all_units() {
       unit<decltype(sigmoid)>("sigmoid", {"acc", "records", "rows", "n", "out"}),
       unit<decltype(softmax)>("softmax", {"x", "rows", "n", "delta2", "out"}),
       unit<decltype(softmax_wide)>("softmax_wide", {"x", "rows", "n", "delta2", "out"}),
+      unit<decltype(softmax_sized)>("softmax_sized", {"x", "sizes", "rows", "n", "delta2", "out"}),
       unit<decltype(layernorm)>("layernorm", {"x", "records", "rows", "n", "shift", "epsilon", "out"}),
       unit<decltype(head_mean)>("head_mean", {"x", "rows", "n", "multiplier", "shift", "out"}),
       unit<decltype(token_mean)>("token_mean", {"x", "tokens", "columns", "candidates", "mean"}),
@@ -61,7 +62,10 @@ std::vector<UnitSignature> all_units() {
       unit<decltype(token_select_threshold)>("token_select_threshold",
                                              {"scores", "tokens", "candidates", "threshold", "mask"}),
       unit<decltype(token_pack)>("token_pack",
-                                 {"x", "tokens", "columns", "mask", "scores", "package", "divisor", "out"})};
+                                 {"x", "tokens", "columns", "mask", "scores", "package", "divisor", "out"}),
+      unit<decltype(token_match)>("token_match", {"similarity", "first", "second", "front", "scores", "+partners"}),
+      unit<decltype(token_merge)>("token_merge",
+                                  {"x", "tokens", "columns", "mask", "partners", "sizes", "sizes_after", "out"})};
 }
 
 }  // namespace

@@ -26,6 +26,7 @@ void silu(const int32_t* acc, const uint64_t* records, int rows, int n, uint16_t
 void sigmoid(const int32_t* acc, const uint64_t* records, int rows, int n, uint16_t* out);
 void softmax(const int16_t* x, int rows, int n, uint16_t delta2, uint8_t* out);
 void softmax_wide(const int16_t* x, int rows, int n, uint16_t delta2, uint16_t* out);
+void softmax_sized(const int16_t* x, const uint16_t* sizes, int rows, int n, uint16_t delta2, uint8_t* out);
 void layernorm(const int16_t* x, const uint64_t* records, int rows, int n, int shift, uint64_t epsilon, int8_t* out);
 
 void head_mean(const int16_t* x, int rows, int n, uint16_t multiplier, int shift, int8_t* out);
@@ -38,6 +39,9 @@ int token_select_count(const uint32_t* scores, int tokens, int candidates, int k
 int token_select_threshold(const uint32_t* scores, int tokens, int candidates, uint32_t threshold, uint8_t* mask);
 void token_pack(const int16_t* x, int tokens, int columns, const uint8_t* mask, const uint32_t* scores, int package,
                 uint32_t divisor, int16_t* out);
+void token_match(const int16_t* similarity, int first, int second, int front, uint32_t* scores, uint16_t* partners);
+void token_merge(const int16_t* x, int tokens, int columns, const uint8_t* mask, const uint16_t* partners,
+                 const uint16_t* sizes, uint16_t* sizes_after, int16_t* out);
 }
 
 #endif  // HEATVIT_ACCEL_HLS_UNITS_UNITS_H_
