@@ -28,6 +28,7 @@ EQUAL = {"gmacs": ", equal products", "latency_ms": ", equal latency"}
 RANKED = ("cls-attention", "evit")
 MERGED = "tome"
 POLICIES = (*RANKED, MERGED, "dynamicvit", "random")
+PAIRS = (("evit", "cls-attention"), (MERGED, "evit"), ("cls-attention", "random"))
 EVERY = "tome, in every block"
 TUNED = ", tuned backbone"
 DROPPED = "heatvit, no package token"
@@ -304,12 +305,25 @@ def summary(points):
     return "\n".join(lines) + "\n"
 
 
+def pairs(points):
+    """Untrained policies against each other at the same point, the weights as they are."""
+    lines = ["| | " + " | ".join(f"{a} than {b}{word}" for a, b in PAIRS for word in EQUAL.values()) + " |", "|---" * (1 + 2 * len(PAIRS)) + "|"]
+    for trained in (point for point in points if point["method"] == "heatvit"):
+        right = {point["method"]: point["right"] for point in points if point.get("point") == trained["point"]}
+        cells = [than(right[a + word], right[b + word]) for a, b in PAIRS for word in EQUAL.values()]
+        lines.append(f"| @{trained['point']} | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
 def tables(points):
-    """{name: table}: the summary, the points with the backbone as it is and with the tuned one, merging in every block."""
+    """{name: table}: the summary, the points with the backbone as it is and with the tuned one, untrained policies against each
+    other, merging in every block."""
     def of(wanted):
         return markdown([points[0], *(point for point in points[1:] if wanted(point))])
 
     found = {"summary": summary(points), "points": of(lambda p: "point" in p and TUNED not in p["method"])}
+    if all(any(point["method"] == policy + word for point in points) for pair in PAIRS for policy in pair for word in EQUAL.values()):
+        found["pairs"] = pairs(points)
     if any(TUNED in point["method"] for point in points):
         found["tuned"] = of(lambda p: p["method"] == "heatvit" or TUNED in p["method"])
     if any(point["method"] == EVERY for point in points):

@@ -320,6 +320,10 @@ def the_summary_has_a_line_a_policy(fronts, whole):
                            "-25.0 ± 42.4 (1.000) |"], rows[5]
     found = fronts.tables(points)
     assert list(found) == ["summary", "points", "tuned", "every"], found
+    others = [point(policy + word, right, 2.0) for policy, right in (("evit", "1110"), ("cls-attention", "0010"), ("random", "0000"))
+              for word in fronts.EQUAL.values()]
+    line = fronts.tables([*points[:-4], *others, *points[-4:-2]])["pairs"].strip().split("\n")[-1]
+    assert line.startswith("| @35 | +50.0 ± 49.0; 2, 0 (0.500) | +50.0 ± 49.0; 2, 0 (0.500) | -50.0"), line
     assert "tome, equal latency, 24 each" in found["points"] and "tuned" not in found["points"], found["points"]
     assert "| tome, in every block, 8 each | 100.0 % (51.0 to 100.0) | 1.000 | 0.0 % | 3.000 | -" in found["every"], found["every"]
 
