@@ -80,7 +80,7 @@ cleared_tokens:
   for (int t = 0; t < tokens; ++t) {
 #pragma HLS pipeline II = 1
 #pragma HLS loop_tripcount min = 1 max = 256
-    first[t] = 0;
+    first[t] = static_cast<uint16_t>(t + 1);  // a list ends where it says whose it is
   }
 linked_tokens:
   for (int i = 0; i < tokens; ++i) {
@@ -107,9 +107,9 @@ ordered_tokens:
       total = static_cast<UInt<kSizeBits + 1>>(total + sizes[at]);
       const int follower = at == token ? first[token] : next[at];
       steps[count].row = static_cast<uint16_t>(at);
-      steps[count].total = static_cast<uint16_t>(follower == 0 ? static_cast<int>(total) : 0);
+      steps[count].total = static_cast<uint16_t>(follower == token + 1 ? static_cast<int>(total) : 0);
       ++count;
-      if (follower == 0) {
+      if (follower == token + 1) {
         after[kept] = static_cast<uint16_t>(total);
         ++kept;
         at = ++token;
@@ -199,23 +199,28 @@ scaled_scores:
 constexpr Multiplier kMergeMultipliers[] = {{12, 16}};
 /// Of all lanes together: where a row begins.
 constexpr Multiplier kMergeRowMultipliers[] = {{12, 12}};
-/// Of a lane: in place of kSoftmaxMultipliers' {26, 31}, and one more.
+/// Of a lane: exponential by size, and the scaling of their product, in place of that of the exponential.
 constexpr Multiplier kSizedSoftmaxMultipliers[] = {{26, 12}, {37, 31}};
+constexpr Multiplier kReplacedBySize = {26, 31};  // of kSoftmaxMultipliers
 
 // Costs. All depend on counts alone.
 
-/// Comparators in a tree, then the best so far.
-constexpr int64_t match_cycles(int64_t rows, int columns, int lanes) {
-  return stream_cycles(rows, columns, lanes, kReadDepth + (ceil_log2(lanes) + 1) * kAddDepth + kWriteDepth);
+/// Of a beat of similarities: comparators in a tree, then the best so far.
+constexpr int match_depth(int lanes) { return kReadDepth + (ceil_log2(lanes) + 1) * kAddDepth + kWriteDepth; }
+
+/// The tokens in front, whose scores come before those of the first row (`front`: 0 where others begin), then the rows.
+constexpr int64_t match_cycles(int64_t rows, int columns, int lanes, int front) {
+  return (front > 0 ? front + kWriteDepth : 0) + stream_cycles(rows, columns, lanes, match_depth(lanes));
 }
+
+/// Of a mean of a row's value: a stage a quotient bit.
+constexpr int kMergeDepth =
+    kReadDepth + kMultiplyDepth + kAddDepth + kMergeQuotientBits + kDivideDepth + kSaturateDepth + kWriteDepth;
 
 /// Lists, one token a cycle to clear, to link and two to walk (those that go are met twice); then each row once,
 /// through dividers of which every lane has one, a stage a quotient bit. Which tokens go does not show in the time.
 constexpr int64_t merge_slice_cycles(int tokens, int cols, int lanes) {
-  return 4 * tokens + 3 * kReadDepth +
-         stream_cycles(tokens, cols, lanes,
-                       kReadDepth + kMultiplyDepth + kAddDepth + kMergeQuotientBits + kDivideDepth + kSaturateDepth +
-                           kWriteDepth);
+  return 4 * tokens + 3 * kReadDepth + stream_cycles(tokens, cols, lanes, kMergeDepth);
 }
 
 /// One multiplication more on the way of the exponentials.

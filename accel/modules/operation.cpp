@@ -61,7 +61,7 @@ int64_t token_pack(const Job& job, const Chunk& k, const VectorConfig& v) {
   return kernels::pack_slice_cycles(job.tokens, job.tokens_after, k.columns, v.lanes);
 }
 int64_t token_match(const Job& job, const Chunk& k, const VectorConfig& v) {
-  return kernels::match_cycles(k.rows, job.n, v.lanes);
+  return kernels::match_cycles(k.rows, job.n, v.lanes, k.row0 == 0 ? job.command.front : 0);
 }
 int64_t column_max(const Job&, const Chunk& k, const VectorConfig& v) {
   return kernels::column_max_cycles(k.rows, k.columns, v.lanes);

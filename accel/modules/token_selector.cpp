@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <utility>
 
 #include "accel/kernels/selector.h"
 #include "accel/modules/operation.h"
@@ -283,13 +284,28 @@ void TokenSelector::match(const Job& job) {
   for (Chunk chunk; walk.next(chunk);) {
     const uint8_t* slot = ports_.vector.front(ports_.account, Cause::kWaitInput, Consumer::kSelector).data;
     ports_.turn.take(Unit::kSelector, ports_.account);
-    if (functional_)
-      kernels::match_rows(reinterpret_cast<const int16_t*>(slot), chunk.row0, chunk.rows, chunk.columns,
-                          job.command.front, scores_.data() + job.first_row, partners_.data() + job.first_row);
+    if (functional_) match_chunk(job, chunk, reinterpret_cast<const int16_t*>(slot));
     ports_.clock.wait_cycles(static_cast<uint64_t>(cycles(job, chunk, config_)));
     ports_.turn.give();
     ports_.vector.release(Consumer::kSelector);
   }
+}
+
+void TokenSelector::match_chunk(const Job& job, const Chunk& chunk, const int16_t* similarity) {
+  uint32_t* scores = scores_.data() + job.first_row;
+  uint16_t* partners = partners_.data() + job.first_row;
+  const auto tokens = static_cast<size_t>(job.tokens);
+  const bool tapped = chunk.rows == job.m && ports_.tap.tapped("token_match");  // the unit begins with the first row
+  TapArray before;
+  if (tapped) before = tap_array("partners_before", false, partners, tokens);
+  kernels::match_rows(similarity, chunk.row0, chunk.rows, chunk.columns, job.command.front, scores, partners);
+  if (tapped)
+    ports_.tap.take({"token_match",
+                     {{"first", chunk.rows}, {"second", chunk.columns}, {"front", job.command.front}},
+                     {tap_array("similarity", false, similarity,
+                                static_cast<size_t>(chunk.rows) * static_cast<size_t>(chunk.columns)),
+                      tap_array("scores", true, scores, tokens), std::move(before),
+                      tap_array("partners", true, partners, tokens)}});
 }
 
 void TokenSelector::merge(const Job& job, const Chunk& chunk, const uint8_t* in, uint8_t* out) {
@@ -305,6 +321,17 @@ void TokenSelector::merge(const Job& job, const Chunk& chunk, const uint8_t* in,
   else
     kernels::merge_slice(reinterpret_cast<const int8_t*>(in), chunk.columns, steps_.data(), count, sizes,
                          reinterpret_cast<int8_t*>(out));
+  if (job.command.a_type == isa::Element::kInt16 && ports_.tap.tapped("token_merge"))
+    ports_.tap.take(
+        {"token_merge",
+         {{"tokens", job.tokens}, {"columns", chunk.columns}},
+         {tap_array("x", false, reinterpret_cast<const int16_t*>(in), tokens * static_cast<size_t>(chunk.columns)),
+          tap_array("mask", false, mask_.data() + job.first_row, tokens),
+          tap_array("partners", false, partners_.data() + job.first_row, tokens),
+          tap_array("sizes", false, sizes, tokens),
+          tap_array("sizes_after", true, sizes_after_.data(), static_cast<size_t>(job.tokens_after)),
+          tap_array("out", true, reinterpret_cast<const int16_t*>(out),
+                    static_cast<size_t>(job.tokens_after) * static_cast<size_t>(chunk.columns))}});
   if (chunk.column0 + chunk.columns < job.n) return;
   std::copy_n(sizes_after_.begin(), job.tokens_after, sizes_.begin() + job.first_row_after);
 }

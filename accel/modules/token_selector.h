@@ -127,6 +127,9 @@ class TokenSelector : public sc_core::sc_module {
   /// A chunk of it.
   void move_rows(const Job& job, const Chunk& chunk, const uint8_t* in, uint8_t* out);
   void match(const Job& job);
+  /// Rows of similarities to scores and partners.
+  void match_chunk(const Job& job, const Chunk& chunk, const int16_t* similarity);
+
   /// A slice merged; behind the last one the sizes are those of the rows that stay.
   void merge(const Job& job, const Chunk& chunk, const uint8_t* in, uint8_t* out);
   void draw_scores(const Job& job, uint32_t seed);

@@ -330,6 +330,12 @@ void VectorUnit::sized_softmax(const Job& job, const int16_t* scores, int n, uin
     on_host(path_, [&] { kernels::sized_softmax_row(scores, sizes, n, delta, reinterpret_cast<uint16_t*>(out)); });
   else
     on_host(path_, [&] { kernels::sized_softmax_row(scores, sizes, n, delta, out); });
+  const auto count = static_cast<size_t>(n);
+  if (job.command.c_type == Element::kUint8 && ports_.tap.tapped("softmax_sized"))
+    ports_.tap.take({"softmax_sized",
+                     {{"rows", 1}, {"n", n}, {"delta2", delta}},
+                     {tap_array("x", false, scores, count), tap_array("sizes", false, sizes, count),
+                      tap_array("out", true, out, count)}});
 }
 
 template <class T>

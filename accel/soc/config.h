@@ -122,9 +122,17 @@ struct AutomaticConfig {
        residual_on_chip = false, selector_on_chip = false, pack_rows = false;
 };
 
+/// Logic that no parameter names and only some pruning policies need: there where whoever knows the policy says so
+/// (tb/config/settle.h). Resources and energy, never a cycle.
+struct PolicyConfig {
+  bool merging = false;  // tokens are merged: partners, means by size, softmax by size
+  bool fusing = false;   // the package is a sum with a divisor of its own
+};
+
 struct SocConfig {
   isa::AcceleratorConfig accel;
   AutomaticConfig automatic;
+  PolicyConfig policy;
   MappingConfig mapping;
   double pl_clock_mhz = 150.0;
   BufferConfig buffers;

@@ -7,6 +7,7 @@
 
 #include "accel/kernels/gelu.h"
 #include "accel/kernels/layernorm.h"
+#include "accel/kernels/merging.h"
 #include "accel/kernels/pe_array.h"
 #include "accel/kernels/requantize.h"
 #include "accel/kernels/selector.h"
@@ -174,6 +175,57 @@ std::vector<ModuleResources> selector_modules(const SocConfig& config) {
           {"selector: control", control, modules::Unit::kSelector, true}};
 }
 
+/// Token merging: who goes, and into whom (match_rows).
+ResourceCount merging_partners(const SocConfig& config) {
+  constexpr int kIndexBits = 16, kSimilarityBits = 16;
+  return sum({adders(config.vector.lanes, 2 * kSimilarityBits + kIndexBits),  // compared; value and index chosen
+              adders(1, kSimilarityBits + 1),                                 // the score
+              {0, bram18k_of(kIndexBits, int64_t{kernels::kMaxTokens} * config.accel.batch), 0, 0},
+              pipeline(config.vector.lanes, kernels::kReadDepth, 0),
+              loops(1)});
+}
+
+/// Its lists (merge_order) and means by size (merge_slice): a divider a lane. The row of sums lies where packaging has
+/// its own: never at the same time.
+ResourceCount merging_means(const SocConfig& config) {
+  constexpr int kIndexBits = 16, kMeanBits = 16;
+  const int lanes = config.vector.lanes;
+  constexpr int kListWord = 3 * kIndexBits + 2 * kIndexBits;  // next, first, size after; step: row and total
+  return sum({multipliers(lanes, kernels::kMergeMultipliers),
+              multipliers(1, kernels::kMergeRowMultipliers),
+              // Sum, magnitude; the rest against half of the divisor; rounding, sign, saturation.
+              adders(lanes, 2 * kernels::kMergeSumBits + 2 * (kernels::kSizeBits + 2) + 3 * kMeanBits),
+              pipelined_dividers(lanes, kernels::kSizeBits + 2, kernels::kMergeQuotientBits),
+              pipeline(lanes, kernels::kReadDepth + kernels::kAddDepth, 0),
+              adders(1, kernels::kSizeBits + 1 + 2 * kIndexBits),  // total; tokens counted
+              {0, bram18k_of(kListWord, kernels::kMaxTokens), 0, 0},
+              loops(3 + 1)});
+}
+
+/// What softmax by size has more than softmax: two multiplications in place of one, sums of products that are wider by
+/// a size, and a size a lane and cycle.
+ResourceCount sized_softmax(const SocConfig& config) {
+  constexpr int kSizeWord = 16;
+  const int rows = config.vector.softmax();
+  ResourceCount r = multipliers(rows, kernels::kSizedSoftmaxMultipliers);
+  r.dsp -= multipliers(rows, kernels::kReplacedBySize.a_bits, kernels::kReplacedBySize.b_bits).dsp;
+  r += adders(rows, kernels::kSizeBits);
+  const int64_t sizes = int64_t{kernels::kMaxTokens} * config.accel.batch;
+  return r += {0, bram18k_of(int64_t{kSizeWord} * rows, ceil_div(sizes, rows)), 0, 0};
+}
+
+/// What some policies need and others do not (SocConfig::policy).
+std::vector<ModuleResources> policy_modules(const SocConfig& config) {
+  std::vector<ModuleResources> found;
+  if (config.policy.fusing)
+    found.push_back({"selector: given divisor", adders(1, kernels::kScoreSumBits), modules::Unit::kSelector, true});
+  if (!config.policy.merging) return found;
+  found.push_back({"selector: partners", merging_partners(config), modules::Unit::kSelector, true});
+  found.push_back({"selector: merging", merging_means(config), modules::Unit::kSelector, true});
+  found.push_back({"vector unit: softmax by size", sized_softmax(config), modules::Unit::kVector, true});
+  return found;
+}
+
 // A DMA engine and an AXI master a port: address generator, burst splitter, FIFO of the bursts in flight. LUT and FF
 // are our choice, in the order of AMD's data mover (PG022) at 128 bit.
 ResourceCount dma_engine(const SocConfig& config, int ports, modules::Purpose purpose) {
@@ -305,6 +357,7 @@ ResourceReport resources_of(const SocConfig& config) {
   if (kernels::has_softmax_pairs(config.vector.division_interval))
     report.modules.push_back({"selector: softmax of pairs", softmax_pairs(config), modules::Unit::kSelector, true});
   for (ModuleResources& module : selector_modules(config)) report.modules.push_back(std::move(module));
+  for (ModuleResources& module : policy_modules(config)) report.modules.push_back(std::move(module));
   return report;
 }
 

@@ -1,15 +1,18 @@
 #!/usr/bin/python3
-"""Accuracy against latency: trained selectors, EViT, CLS attention, random choice, token merging; 8 bit, through the simulator.
+"""Accuracy against latency of pruning policies on the same hardware, 8 bit, through the simulator: trained selectors, EViT, CLS
+attention, token merging (ToMe), random choice.
 
 Each point of the trained selectors (an operating point of the file, or their keep logits shifted by a constant) is run by run_sim
-on the given images, then CLS attention, EViT and random choice with the same mean tokens after each selector, and CLS attention
-and EViT with as many tokens as they may keep in the same latency; with --matched instead CLS attention, EViT and random choice at
-the same number of products and at the same latency. The tuned backbone of a selector file is the trained selectors' alone, and the
-others have the weights as they are; with --tuned they are run with that backbone, too. Token merging (ToMe) runs in PyTorch, in float; its
-latency is that of the latency table's blocks at its token counts, without the cost of matching, which no unit of the
-hardware could do: a lower bound. With --package the trained selectors are run in PyTorch with and without package token.
+on the given images, then CLS attention, EViT and random choice with the same mean tokens after each selector, and CLS attention,
+EViT and token merging with as many tokens as they may keep in the same latency; with --matched instead all of them at the same
+number of products and at the same latency. Merging takes the same number of tokens away at each of the trained selectors' blocks.
+The tuned backbone of a selector file is the trained selectors' alone, and the others have the weights as they are; with --tuned
+they are run with that backbone, too. --dynamicvit: trained predictors of DynamicViT as one more policy, with the backbone of
+their own file. --dropped: the trained selectors also without package token. --merged: token merging as published, in every
+block. With --package the trained selectors are run in PyTorch with and without package token.
 
-Writes fronts.json, fronts.md (a table) and fronts.svg, and prints 95 % intervals and McNemar's exact test.
+Writes fronts.json, fronts.md (tables) and fronts.svg, and prints 95 % intervals and McNemar's exact test; --page writes the
+tables between the lines <!-- fronts: NAME --> and <!-- end --> of a page.
 """
 
 import json
@@ -23,11 +26,16 @@ from heatvit_training import runtime  # noqa: E402  (before torch)
 
 EQUAL = {"gmacs": ", equal products", "latency_ms": ", equal latency"}
 RANKED = ("cls-attention", "evit")
+MERGED = "tome"
+POLICIES = (*RANKED, MERGED, "dynamicvit", "random")
+PAIRS = (("evit", "cls-attention"), (MERGED, "evit"), ("cls-attention", "random"))
+EVERY = "tome, in every block"
 TUNED = ", tuned backbone"
+DROPPED = "heatvit, no package token"
 
 EPILOG = """example:
   fronts.py --weights deit_tiny_patch16_224.safetensors --selectors run1/selectors.safetensors \\
-            --images photographs --labels labels.csv --table table.json --out fronts
+            --images photographs --labels labels.csv --matched --tuned --out fronts
 """
 
 
@@ -36,13 +44,15 @@ def parse_arguments(arguments):
     command_line.add_simulator(parser)
     add = parser.add_argument
     add("--labels", required=True, help="CSV file,class")
-    add("--table", default="", help="latency table of `run_sim table`, for token merging (default: leave it out)")
     add("--points", default="", help="operating points of the file, e.g. 20,35,50,60 (default: all that it has)")
     add("--shifts", default="", help="instead of points: of the keep logits, a point each, e.g. -0.3,0,0.3")
     add("--seeds", type=int, default=5, help="of the random choice (default %(default)s)")
     add("--matched", action="store_true", help="the others at equal products and at equal latency only, not at equal tokens")
     add("--tuned", action="store_true", help="the others also with the tuned backbone of the selectors' file")
-    add("--merged", default="4,8,10,13", help="tokens merged in each block, a point each (default %(default)s)")
+    add("--dynamicvit", default="", help="file of trained predictors, one more policy with --matched (default: leave it out)")
+    add("--dropped", action="store_true", help="the trained selectors also without package token (--package off of run_sim)")
+    add("--merged", default="", help="tokens merged in every block, a point each, e.g. 4,8,13 (default: leave it out)")
+    add("--page", default="", help="a page whose tables are replaced")
     add("--package", action="store_true", help="also with and without package token, in PyTorch")
     add("--out", required=True, help="folder for the results")
     return parser.parse_args(arguments)
@@ -128,7 +138,7 @@ def operating_points(options, folder):
     return found
 
 
-def at_equal(what, simulator, places, trained, patches, scorer):
+def at_equal(what, simulator, places, trained, patches, scorer, **more):
     """Options for a scorer that keeps a fixed number of tokens: as the trained selectors do in the mean, scaled so that its
     latency_ms or gmacs, which are those of every image, come closest to theirs."""
     kept = trained["kept"]
@@ -136,12 +146,25 @@ def at_equal(what, simulator, places, trained, patches, scorer):
 
     def rates(amount):
         share = [min(max(count / patches * (1 + amount), 0.01), 1.0) for count in kept]
-        return {"selectors": places, "prune_rates": [round(1 - part, 6) for part in share], "scorer": scorer}
+        return {"selectors": places, "prune_rates": [round(1 - part, 6) for part in share], "scorer": scorer, **more}
 
     def measure(amount):
         return point_of(scorer, simulator.run(1, **rates(amount)))[what]
 
     return rates(approach(measure, trained[what], tolerance=0.003, first=0.1)[0])
+
+
+def merged_at_equal(what, simulator, places, trained, patches):
+    """Options of token merging: so many at each of the places, the number that comes closest to the trained selectors."""
+    from heatvit_training.thresholds import closest
+
+    def options_of(count):
+        return {"selectors": places, "merge": count}
+
+    def measure(count):
+        return point_of(MERGED, simulator.run(1, **options_of(count)))[what]
+
+    return options_of(closest(measure, trained[what], 1, patches // 2))
 
 
 def trained_and_matched(simulator, options, patches, folder):
@@ -158,6 +181,8 @@ def trained_and_matched(simulator, options, patches, folder):
         kept = result.kept_counts.tolist()
         trained = point_of("heatvit", result, point=name, kept_of_images=kept, **adaptivity(kept, points[0]["margins"]))
         points.append(trained)
+        if getattr(options, "dropped", False):
+            points.append(point_of(DROPPED, simulator.run(selector_weights=selectors, package="off"), point=name))
         rates = {"selectors": places, "prune_rates": [round(1 - max(count / patches, 0.01), 6) for count in trained["kept"]]}
         matched = getattr(options, "matched", False)
         of_backbone = {"": simulator}
@@ -166,10 +191,16 @@ def trained_and_matched(simulator, options, patches, folder):
         for backbone, runner in of_backbone.items():
             for scorer in () if matched else RANKED:
                 points.append(point_of(scorer + backbone, runner.run(**rates, scorer=scorer), point=name))
-            for scorer in (*RANKED, "random") if matched else RANKED:
+            for scorer in (*RANKED, MERGED, "random") if matched else (*RANKED, MERGED):
                 for what in EQUAL if matched else ("latency_ms",):
-                    equal = at_equal(what, runner, places, trained, patches, scorer)
-                    points.append(point_of(scorer + backbone + EQUAL[what], runner.run(**equal), point=name))
+                    arguments = (what, runner, places, trained, patches)
+                    equal = merged_at_equal(*arguments) if scorer == MERGED else at_equal(*arguments, scorer)
+                    more = {"merged": equal["merge"]} if scorer == MERGED else {}
+                    points.append(point_of(scorer + backbone + EQUAL[what], runner.run(**equal), point=name, **more))
+        predictor = getattr(options, "dynamicvit", "") if matched else ""
+        for what in EQUAL if predictor else ():
+            equal = at_equal(what, simulator, places, trained, patches, "dynamicvit", selector_weights=predictor)
+            points.append(point_of("dynamicvit" + EQUAL[what], simulator.run(**equal), point=name))
         for seed in () if matched else range(1, options.seeds + 1):
             result = simulator.run(**rates, scorer="random", seed=seed)
             points.append(point_of("random", result, point=name, seed=seed))
@@ -212,24 +243,92 @@ def text_of(points):
     return "\n".join(lines)
 
 
+def top1(point):
+    low, high = interval(point["right"])
+    return f"{100 * point['top1']:.1f} % ({100 * low:.1f} to {100 * high:.1f})"
+
+
+def than(first, second):
+    """What the first is better by, half of the 95 % interval, McNemar's counts and probability."""
+    (share, half), (better, worse, chance) = difference(first, second), mcnemar(first, second)
+    return f"{100 * share:+.1f} ± {100 * half:.1f}; {better}, {worse} ({'< 0.001' if chance < 0.0005 else f'{chance:.3f}'})"
+
+
 def markdown(points):
-    """The same as a table: what is compared with is the trained selectors of the same point, and for them unpruned."""
+    """The same as a table: what is compared with is the trained selectors of the same point; for them, and where a point is of
+    none, unpruned."""
     lines, base, trained = ["| | | top-1 (95 %) | GMAC | fewer | latency, ms | compared with; only it right, only this right (p) |",
                             "|---|---|---|---|---|---|---|"], points[0], None
     for point in points:
         if "right" not in point:  # in float
             continue
-        low, high = interval(point["right"])
         trained = point["right"] if point["method"] == "heatvit" else trained
-        other = None if point is base else base["right"] if point["method"] == "heatvit" else trained
-        cells = [f"@{point['point']}" if "point" in point else "", point["method"],
-                 f"{100 * point['top1']:.1f} % ({100 * low:.1f} to {100 * high:.1f})", f"{point['gmacs']:.3f}",
-                 f"{100 * (1 - point['gmacs'] / base['gmacs']):.1f} %", f"{point['latency_ms']:.3f}", ""]
-        if other is not None:
-            (share, half), (better, worse, chance) = difference(other, point["right"]), mcnemar(other, point["right"])
-            cells[-1] = f"{100 * share:+.1f} ± {100 * half:.1f}; {better}, {worse} ({chance:.3f})"
+        other = None if point is base else trained if "point" in point and point["method"] != "heatvit" else base["right"]
+        name = point["method"] + (f", {point['merged']} each" if "merged" in point else "")
+        cells = [f"@{point['point']}" if "point" in point else "", name, top1(point), f"{point['gmacs']:.3f}",
+                 f"{100 * (1 - point['gmacs'] / base['gmacs']):.1f} %", f"{point['latency_ms']:.3f}",
+                 "" if other is None else than(other, point["right"])]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
+
+
+def summary(points):
+    """A line a policy and point: at equal products, at equal latency, and that with the tuned backbone; after the accuracy at
+    equal latency what the trained selectors are better by."""
+    base = points[0]
+    lines = ["| | policy | equal products: top-1 (95 %) | latency, ms | equal latency: top-1 (95 %) | trained selectors better by (p) | "
+             "tuned backbone, equal latency: top-1 | better by (p) |", "|---|---|---|---|---|---|---|---|"]
+
+    def row(point, policy, *cells):
+        lines.append("| " + " | ".join((point, policy, *cells, *[""] * (6 - len(cells)))) + " |")
+
+    def better(trained, point):
+        (share, half), chance = difference(trained["right"], point["right"]), mcnemar(trained["right"], point["right"])[2]
+        return f"{100 * share:+.1f} ± {100 * half:.1f} ({'< 0.001' if chance < 0.0005 else f'{chance:.3f}'})"
+
+    row("", "unpruned", top1(base), f"{base['latency_ms']:.3f}")
+    for trained in (point for point in points if point["method"] == "heatvit"):
+        found = {point["method"]: point for point in points if point.get("point") == trained["point"]}
+        label = f"@{trained['point']}, {100 * (1 - trained['gmacs'] / base['gmacs']):.0f} % fewer"
+        row(label, "heatvit (trained, tuned backbone)", top1(trained), f"{trained['latency_ms']:.3f}", top1(trained))
+        if DROPPED in found:
+            point = found[DROPPED]
+            row("", DROPPED + " (tuned backbone)", top1(point), f"{point['latency_ms']:.3f}", top1(point), better(trained, point))
+        for policy in POLICIES:
+            equal = [found.get(policy + backbone + word) for backbone in ("", TUNED) for word in EQUAL.values()]
+            if None in equal[:2]:
+                continue
+            cells = [top1(equal[0]), f"{equal[0]['latency_ms']:.3f}", top1(equal[1]), better(trained, equal[1])]
+            if equal[3] is not None:
+                cells += [f"{100 * equal[3]['top1']:.1f} %", better(trained, equal[3])]
+            row("", policy, *cells)
+    return "\n".join(lines) + "\n"
+
+
+def pairs(points):
+    """Untrained policies against each other at the same point, the weights as they are."""
+    lines = ["| | " + " | ".join(f"{a} than {b}{word}" for a, b in PAIRS for word in EQUAL.values()) + " |", "|---" * (1 + 2 * len(PAIRS)) + "|"]
+    for trained in (point for point in points if point["method"] == "heatvit"):
+        right = {point["method"]: point["right"] for point in points if point.get("point") == trained["point"]}
+        cells = [than(right[a + word], right[b + word]) for a, b in PAIRS for word in EQUAL.values()]
+        lines.append(f"| @{trained['point']} | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def tables(points):
+    """{name: table}: the summary, the points with the backbone as it is and with the tuned one, untrained policies against each
+    other, merging in every block."""
+    def of(wanted):
+        return markdown([points[0], *(point for point in points[1:] if wanted(point))])
+
+    found = {"summary": summary(points), "points": of(lambda p: "point" in p and TUNED not in p["method"])}
+    if all(any(point["method"] == policy + word for point in points) for pair in PAIRS for policy in pair for word in EQUAL.values()):
+        found["pairs"] = pairs(points)
+    if any(TUNED in point["method"] for point in points):
+        found["tuned"] = of(lambda p: p["method"] == "heatvit" or TUNED in p["method"])
+    if any(point["method"] == EVERY for point in points):
+        found["every"] = of(lambda p: p["method"] == EVERY)
+    return found
 
 
 def compared(first, second):
@@ -239,20 +338,11 @@ def compared(first, second):
 
 
 def merging_points(simulator, options):
-    from heatvit_training import data, merging, setup
-    from heatvit_training.latency_table import LatencyTable
-
-    backbone = setup.frozen_backbone(options.model, options.weights)
-    table, points = LatencyTable(options.table, ()), []
-    for merged in (int(word) for word in options.merged.split(",")):
-        correct, rows = 0, []
-        for start in range(0, len(simulator.items), 25):
-            images, labels = data.crops(simulator.items[start : start + 25], backbone.config, 0, 0)
-            logits, rows = merging.run(backbone, images, merged)
-            correct += int((logits.argmax(1) == labels).sum())
-        points.append({"method": "token merging, float", "top1": correct / len(simulator.items), "merged": merged,
-                       "latency_ms": table.of_blocks(rows), "rows": rows})
-        print(f"token merging, {merged} a block: {100 * points[-1]['top1']:.1f} %, {points[-1]['latency_ms']:.3f} ms", flush=True)
+    """Token merging as published, the same number in every block."""
+    counts = [int(word) for word in options.merged.split(",")]
+    points = [point_of(EVERY, simulator.run(merge=count), merged=count) for count in counts]
+    for point in points:
+        print(f"{point['method']}, {point['merged']} each: {100 * point['top1']:.1f} %, {point['latency_ms']:.3f} ms", flush=True)
     return points
 
 
@@ -278,27 +368,30 @@ def drawing(points):
     from heatvit_training import plot
 
     series = []
-    others = [scorer + backbone for backbone in ("", TUNED) for scorer in (*RANKED, "random")]
-    for method in ("heatvit", *others, "token merging, float", "unpruned"):
+    others = [scorer + backbone for backbone in ("", TUNED) for scorer in POLICIES]
+    for method in ("heatvit", DROPPED, *others, EVERY, "unpruned"):
         chosen = [(p["latency_ms"], 100 * p["top1"]) for p in points if p["method"].split(", equal")[0] == method]
         series += [(method, chosen, method not in ("random", "unpruned"))] if chosen else []
     return plot.svg(series, "simulated latency, ms (mean of the images)", "top-1, %")
 
 
 def measure(options):
-    from heatvit_training import config, simulation, tensors
+    from heatvit_training import config, page, simulation, tensors
 
     os.makedirs(options.out, exist_ok=True)
     simulator = simulation.Images(simulation.package(options.run_sim), options.model, options.weights, options.images, options.labels,
                                   options.list or None, jobs=options.jobs)
     with tempfile.TemporaryDirectory() as scratch:
         points = trained_and_matched(simulator, options, config.find(options.model).patches, scratch)
-        points += merging_points(simulator, options) if options.table else []
+        points += merging_points(simulator, options) if options.merged else []
         points += package_points(simulator, options) if options.package else []
     document = {"images": len(simulator.items), "options": vars(options), "points": points}
     tensors.write_text(os.path.join(options.out, "fronts.json"), json.dumps(document, indent=1) + "\n")
     tensors.write_text(os.path.join(options.out, "fronts.svg"), drawing(points))
-    tensors.write_text(os.path.join(options.out, "fronts.md"), markdown(points))
+    found = tables(points)
+    tensors.write_text(os.path.join(options.out, "fronts.md"), "\n".join(found.values()))
+    if options.page:
+        page.write_tables(options.page, found, "fronts")
 
 
 def main(arguments=None):

@@ -100,4 +100,15 @@ soc::SocConfig settled(soc::SocConfig config, const zoo::ModelSpec& spec) {
   return config;
 }
 
+void equip(soc::SocConfig& config, const network::Pruning& pruning) {
+  config.policy = {pruning.enabled() && pruning.tome(), pruning.enabled() && pruning.evit()};
+}
+
+void equip(soc::SocConfig& config, const std::vector<isa::Command>& commands) {
+  for (const isa::Command& c : commands) {
+    if (c.sizes || c.opcode == isa::Opcode::kTokenMatch) config.policy.merging = true;
+    if (c.opcode == isa::Opcode::kTokenPack && !c.sizes && c.threshold != 0) config.policy.fusing = true;
+  }
+}
+
 }  // namespace heatvit::tb

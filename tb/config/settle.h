@@ -1,7 +1,10 @@
-// Parameters that say "auto": what the network and the rest of the hardware make of them.
+// Parameters that say "auto": what the network and the rest of the hardware make of them; logic that a policy needs.
 #pragma once
 
+#include <vector>
+
 #include "accel/soc/config.h"
+#include "models/network/pruning.h"
 #include "models/zoo/zoo.h"
 
 namespace heatvit::tb {
@@ -11,5 +14,10 @@ namespace heatvit::tb {
 /// asked again where anything else of the configuration has changed.
 void settle(soc::SocConfig& config, const zoo::ModelSpec& spec);
 soc::SocConfig settled(soc::SocConfig config, const zoo::ModelSpec& spec);
+
+/// The logic that only some policies need (SocConfig::policy), where this one does.
+void equip(soc::SocConfig& config, const network::Pruning& pruning);
+/// And where commands of somebody's own list do.
+void equip(soc::SocConfig& config, const std::vector<isa::Command>& commands);
 
 }  // namespace heatvit::tb

@@ -231,6 +231,7 @@ DesignPoint resolve_point(const SweepSpec& spec, uint64_t number) {
   soc::check_currents(point.config);
   tb::settle(point.config, point.spec);
   point.pruning = tb::make_pruning(point.spec, pruning_options(run));
+  tb::equip(point.config, point.pruning);
   return point;
 }
 

@@ -23,7 +23,8 @@ tb::Extents extents_of(const tb::VectorFile& file) {
   if (file.unit == "token_score") return {scalar(file, "tokens"), 1, scalar(file, "heads")};
   if (file.unit == "token_mean") return {scalar(file, "tokens"), 1, scalar(file, "columns")};
   if (file.unit == "column_max") return {scalar(file, "rows"), 1, scalar(file, "columns")};
-  if (file.unit == "token_pack") {
+  if (file.unit == "token_match") return {scalar(file, "first"), scalar(file, "front"), scalar(file, "second")};
+  if (file.unit == "token_pack" || file.unit == "token_merge") {
     const int64_t columns = scalar(file, "columns");
     return {scalar(file, "tokens"), static_cast<int64_t>(file.at("out").count()) / columns, columns};
   }

@@ -8,6 +8,7 @@
 #include "accel/kernels/gelu.h"
 #include "accel/kernels/gemm.h"
 #include "accel/kernels/layernorm.h"
+#include "accel/kernels/merging.h"
 #include "accel/kernels/requantize.h"
 #include "accel/kernels/selector.h"
 #include "accel/kernels/sigmoid.h"
@@ -197,21 +198,25 @@ int64_t HlsEstimate::curve(const std::string& unit, const Extents& e) {
 }
 
 int64_t HlsEstimate::softmax(const std::string& unit, const Extents& e) {
-  const std::string path = kKernels + "softmax.h";
-  if (e.n == 2 && k::has_softmax_pairs(lanes_.division)) {
+  const bool sized = unit == "softmax_sized";
+  const std::string path = kKernels + "softmax.h", own = sized ? kKernels + "merging.h" : path;
+  if (!sized && e.n == 2 && k::has_softmax_pairs(lanes_.division)) {
     const int64_t latency = k::divide_cycles(k::kSoftmaxReciprocalBits) + k::kSoftmaxPairDepth;
     return beats(path, "pairs", 0, e.m - 1, latency) + latency;
   }
   const RowUnit divide = division(k::kSoftmaxReciprocalBits);
   int64_t interval = divide.interval, latency = divide.latency + k::softmax_depth(lanes_.softmax);
-  const int64_t depths[] = {k::softmax_max_depth(lanes_.softmax), k::softmax_exp_depth(lanes_.softmax),
-                            k::kSoftmaxScaleDepth};
-  for (int pass = 0; pass < 3; ++pass) {
-    const int64_t taken = beats(path, "scores", pass, e.n, depths[pass]) + 1;
-    interval = std::max(interval, taken);
-    latency += taken;
+  const int64_t by_size = sized ? k::kMultiplyDepth : 0;
+  latency += by_size;
+  const int64_t passes[] = {beats(path, "scores", 0, e.n, k::softmax_max_depth(lanes_.softmax)),
+                            beats(own, "scores", sized ? 0 : 1, e.n, k::softmax_exp_depth(lanes_.softmax) + by_size),
+                            beats(own, sized ? "scaled_scores" : "scores", sized ? 0 : 2, e.n, k::kSoftmaxScaleDepth)};
+  for (const int64_t taken : passes) {
+    interval = std::max(interval, taken + 1);
+    latency += taken + 1;
   }
-  const bool dataflow = promise(kUnits + "softmax.cpp", "rows", unit == "softmax_wide" ? 1 : 0).dataflow;
+  const std::string top = kUnits + (sized ? "softmax_sized.cpp" : "softmax.cpp");
+  const bool dataflow = promise(top, "rows", unit == "softmax_wide" ? 1 : 0).dataflow;
   return dataflow ? k::row_dataflow_cycles(e.m, interval, latency) : e.m * latency;
 }
 
@@ -272,6 +277,24 @@ int64_t HlsEstimate::row_order(const Extents& e) {
   return beats(kKernels + "selector.h", "ordered_tokens", 0, e.m, depth) + depth;
 }
 
+/// The tokens in front, then the rows.
+int64_t HlsEstimate::match(const Extents& e) {
+  const std::string path = kKernels + "merging.h";
+  const int64_t front = beats(path, "tokens_in_front", 0, e.k, k::kWriteDepth);
+  return (e.k > 0 ? front + k::kWriteDepth : 0) +
+         beat_loop(path, "match_beats", "match_lanes", e.m, e.n, lanes_.vector, k::match_depth(lanes_.vector));
+}
+
+/// Lists cleared, linked and walked, then the rows.
+int64_t HlsEstimate::merge(const Extents& e) {
+  const std::string path = kKernels + "merging.h";
+  int64_t lists = 0;
+  for (const auto& [label, trips] :
+       {std::pair("cleared_tokens", e.m), std::pair("linked_tokens", e.m), std::pair("ordered_tokens", 2 * e.m)})
+    lists += beats(path, label, 0, trips, k::kReadDepth) + k::kReadDepth;
+  return lists + beat_loop(path, "merge_beats", "merge_lanes", e.m, e.n, lanes_.vector, k::kMergeDepth);
+}
+
 int64_t HlsEstimate::token_mean(const Extents& e) {
   const std::string path = kKernels + "selector.h";
   const int64_t rows = k::kReadDepth + k::kAddDepth;
@@ -298,6 +321,8 @@ int64_t HlsEstimate::cycles(const std::string& unit, const Extents& e) {
   if (unit == "token_pack_rows") return pack_rows(e);
   if (unit == "package_row") return package_row(e);
   if (unit == "row_order") return row_order(e);
+  if (unit == "token_match") return match(e);
+  if (unit == "token_merge") return merge(e);
   if (unit == "token_mean") return token_mean(e);
   if (unit == "column_max") return column_max(e);
   if (unit == "random_scores") return random_scores(e);
@@ -314,6 +339,7 @@ int64_t HlsEstimate::charged(const std::string& unit, const Extents& e) const {
   if (unit == "gelu") return k::gelu_cycles(e.m, n, lanes_.gelu);
   if (unit == "silu") return k::silu_cycles(e.m, n, lanes_.gelu);
   if (unit == "sigmoid") return k::sigmoid_cycles(e.m, n, lanes_.vector);
+  if (unit == "softmax_sized") return k::sized_softmax_cycles(e.m, n, lanes_.softmax, lanes_.division);
   if (unit.rfind("softmax", 0) == 0) return k::softmax_cycles(e.m, n, lanes_.softmax, lanes_.division);
   if (unit == "layernorm") return k::layernorm_cycles(e.m, n, lanes_.norm, lanes_.division);
   if (unit == "head_mean") return k::head_mean_cycles(e.m, n, lanes_.vector);
@@ -325,6 +351,8 @@ int64_t HlsEstimate::charged(const std::string& unit, const Extents& e) const {
   if (unit == "token_pack_rows") return k::pack_rows_cycles(std::max(m, static_cast<int>(e.k)), n, lanes_.vector);
   if (unit == "package_row") return k::package_row_cycles(n);
   if (unit == "row_order") return k::row_order_cycles(m);
+  if (unit == "token_match") return k::match_cycles(e.m, n, lanes_.vector, static_cast<int>(e.k));
+  if (unit == "token_merge") return k::merge_slice_cycles(m, n, lanes_.vector);
   if (unit == "token_mean") return k::token_mean_cycles(m, n, lanes_.vector);
   if (unit == "column_max") return k::column_max_cycles(e.m, n, lanes_.vector);
   if (unit == "copy") return k::copy_cycles(e.m, n, lanes_.vector);
@@ -341,6 +369,7 @@ std::vector<std::string> HlsEstimate::unit_names() {
           "sigmoid",
           "softmax",
           "softmax_wide",
+          "softmax_sized",
           "layernorm",
           "head_mean",
           "random_scores",
@@ -351,6 +380,8 @@ std::vector<std::string> HlsEstimate::unit_names() {
           "row_order",
           "token_pack_rows",
           "package_row",
+          "token_match",
+          "token_merge",
           "token_mean",
           "column_max",
           "copy"};

@@ -46,7 +46,8 @@ class HlsEstimate {
   HlsEstimate(Reader reader, const LaneCounts& lanes) : reader_(std::move(reader)), lanes_(lanes) {}
 
   /// Cycles by the pragmas, for any name of unit_names(). Extents: m x k x n of a GEMM tile; m rows of n values
-  /// otherwise (selector: m tokens; token_score: n heads; token_pack: n columns, k rows that come out). Throws
+  /// otherwise (selector: m tokens; token_score: n heads; token_pack, token_merge: n columns, k rows that come out;
+  /// token_match: k tokens in front). Throws
   /// InputError for an unknown unit or a loop that is not where it should be.
   int64_t cycles(const std::string& unit, const Extents& e);
 
@@ -92,6 +93,8 @@ class HlsEstimate {
   int64_t pack_rows(const Extents& e);
   int64_t package_row(const Extents& e);
   int64_t row_order(const Extents& e);
+  int64_t match(const Extents& e);
+  int64_t merge(const Extents& e);
   int64_t token_mean(const Extents& e);
   int64_t column_max(const Extents& e);
   int64_t random_scores(const Extents& e);

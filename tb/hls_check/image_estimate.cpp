@@ -11,15 +11,18 @@ using modules::Job;
 
 /// Extents of a chunk's call as HlsEstimate names them.
 Extents extents_of(const Job& job, const modules::Chunk& chunk) {
-  const bool packs = modules::operation_of(job.command).c.rows == modules::Block::Rows::kKept;
-  return {chunk.rows, packs ? job.tokens_after : job.packs_rows() ? chunk.out_rows : 1, chunk.columns};
+  const modules::Operation& operation = modules::operation_of(job.command);
+  if (job.command.opcode == isa::Opcode::kTokenMatch)
+    return {chunk.rows, chunk.row0 == 0 ? job.command.front : 0, chunk.columns};
+  if (job.packs_rows()) return {chunk.rows, chunk.out_rows, chunk.columns};
+  return {chunk.rows, operation.c.rows == modules::Block::Rows::kKept ? job.tokens_after : 1, chunk.columns};
 }
 
 bool is_array(const std::string& unit) { return unit.rfind("pe_array", 0) == 0; }
 
 bool is_selector(const std::string& unit) {
-  return unit == "token_score" || unit.rfind("token_pack", 0) == 0 || unit == "row_order" || unit == "package_row" ||
-         unit == "random_scores" || unit.rfind("token_select", 0) == 0;
+  return unit == "random_scores" || unit == "row_order" || unit == "package_row" ||
+         (unit.rfind("token_", 0) == 0 && unit != "token_mean");
 }
 
 template <class Belongs>

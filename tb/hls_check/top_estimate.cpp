@@ -53,7 +53,10 @@ class Walk {
       case isa::Opcode::kTokenSelect:
         add(part_.vector, k::select_count_cycles(job.tokens, vector_.select_lanes));
         break;
-      case isa::Opcode::kTokenMatch: rows(job.m, transfer(int64_t{2} * job.n) + match(job.n), 0); break;
+      case isa::Opcode::kTokenMatch:
+        rows(job.m, transfer(int64_t{2} * job.n) + k::match_cycles(1, job.n, vector_.lanes, 0), 0);
+        add(part_.vector, job.command.front + k::kWriteDepth);
+        break;
       case isa::Opcode::kTokenMean: slices(job, job.tokens, job.m, 1, k::token_mean_cycles); break;
       case isa::Opcode::kTokenPack:
         slices(job, job.tokens, job.tokens_after, 2, job.command.sizes ? k::merge_slice_cycles : pack);
@@ -92,7 +95,6 @@ class Walk {
   static int64_t pack(int tokens, int columns, int lanes) {
     return k::pack_slice_cycles(tokens, tokens, columns, lanes);
   }
-  int64_t match(int columns) const { return k::match_cycles(1, columns, vector_.lanes); }
   static int64_t column_max(int rows, int columns, int lanes) { return k::column_max_cycles(rows, columns, lanes); }
 
   /// Slices of columns: rows in, computed, rows out, one after another.

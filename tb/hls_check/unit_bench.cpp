@@ -110,6 +110,7 @@ std::string run_vectors(const std::string& path) {
       {"sigmoid", bench<&sigmoid>},
       {"softmax", bench<&softmax>},
       {"softmax_wide", bench<&softmax_wide>},
+      {"softmax_sized", bench<&softmax_sized>},
       {"layernorm", bench<&layernorm>},
       {"head_mean", bench<&head_mean>},
       {"token_mean", bench<&token_mean>},
@@ -121,7 +122,9 @@ std::string run_vectors(const std::string& path) {
       {"token_pack", bench<&token_pack>},
       {"row_order", bench<&row_order>},
       {"package_row", bench<&package_row>},
-      {"token_pack_rows", bench<&token_pack_rows>}};
+      {"token_pack_rows", bench<&token_pack_rows>},
+      {"token_match", bench<&token_match>},
+      {"token_merge", bench<&token_merge>}};
   try {
     return benches.at(file.unit)(file);
   } catch (const InputError& error) {

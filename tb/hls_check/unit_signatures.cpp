@@ -51,6 +51,7 @@ std::vector<UnitSignature> all_units() {
       unit<decltype(sigmoid)>("sigmoid", {"acc", "records", "rows", "n", "out"}),
       unit<decltype(softmax)>("softmax", {"x", "rows", "n", "delta2", "out"}),
       unit<decltype(softmax_wide)>("softmax_wide", {"x", "rows", "n", "delta2", "out"}),
+      unit<decltype(softmax_sized)>("softmax_sized", {"x", "sizes", "rows", "n", "delta2", "out"}),
       unit<decltype(layernorm)>("layernorm", {"x", "records", "rows", "n", "shift", "epsilon", "out"}),
       unit<decltype(head_mean)>("head_mean", {"x", "rows", "n", "multiplier", "shift", "out"}),
       unit<decltype(token_mean)>("token_mean", {"x", "tokens", "columns", "candidates", "mean"}),
@@ -65,7 +66,10 @@ std::vector<UnitSignature> all_units() {
       unit<decltype(row_order)>("row_order", {"mask", "scores", "tokens", "gone", "order"}),
       unit<decltype(token_pack_rows)>("token_pack_rows",
                                       {"x", "rows", "columns", "stay", "weights", "equal", "first", "+sums", "out"}),
-      unit<decltype(package_row)>("package_row", {"sums", "columns", "total", "out"})};
+      unit<decltype(package_row)>("package_row", {"sums", "columns", "total", "out"}),
+      unit<decltype(token_match)>("token_match", {"similarity", "first", "second", "front", "scores", "+partners"}),
+      unit<decltype(token_merge)>("token_merge",
+                                  {"x", "tokens", "columns", "mask", "partners", "sizes", "sizes_after", "out"})};
 }
 
 }  // namespace

@@ -59,7 +59,9 @@ void pad(TapArray& array, int rows, int columns, int64_t had_columns) {
   array.bytes = std::move(whole);
 }
 
-bool is_shared(const TapArray& array) { return std::string(array.name) == "records"; }
+bool is_shared(const TapArray& array) {
+  return std::string(array.name) == "records" || std::string(array.name) == "sizes";
+}
 
 /// Both are rows of the same call: everything but the rows' values is equal.
 bool same_call(const UnitCall& a, const UnitCall& b) {

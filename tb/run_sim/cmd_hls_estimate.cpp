@@ -1,15 +1,18 @@
 // run_sim hls-estimate: cycles of the synthesised units by their pragmas, beside what the simulated modules charge.
+#include <algorithm>
 #include <fstream>
 
 #include "accel/isa/errors.h"
 #include "accel/kernels/gelu.h"
 #include "accel/kernels/layernorm.h"
+#include "accel/kernels/merging.h"
 #include "accel/kernels/requantize.h"
 #include "accel/kernels/selector.h"
 #include "accel/kernels/silu.h"
 #include "accel/kernels/softmax.h"
 #include "accel/soc/resources.h"
 #include "models/lower/program.h"
+#include "models/network/merging.h"
 #include "tb/config/home.h"
 #include "tb/config/pruning_options.h"
 #include "tb/config/text_table.h"
@@ -47,7 +50,10 @@ Extents typical(const std::string& unit, const soc::SocConfig& c, const zoo::Mod
   if (unit.rfind("pe_array", 0) == 0) return {c.accel.tile_m, c.accel.tile_k, c.accel.tile_n};
   if (unit == "token_score") return {spec.patches(), 1, spec.heads};
   if (unit.rfind("softmax", 0) == 0) return {tokens, 1, tokens};
-  if (unit == "token_pack") return {tokens, spec.tokens_for(spec.kept_at(0.3)), c.accel.tile_n};
+  if (unit == "token_match")
+    return {network::first_set(spec.patches()), spec.front_tokens(), network::second_set(spec.patches())};
+  if (unit == "token_pack" || unit == "token_merge")
+    return {tokens, spec.tokens_for(spec.kept_at(0.3)), c.accel.tile_n};
   if (unit == "token_pack_rows") return {c.accel.tile_m, c.accel.tile_m + 1, spec.dim};
   return {tokens, 1, c.accel.tile_n};
 }
@@ -78,6 +84,11 @@ std::string multiplier_table() {
     a.insert(a.end(), b.begin(), b.end());
     return a;
   };
+  const auto without = [](Widths all, const kernels::Multiplier& one) {
+    const auto same = [&one](const kernels::Multiplier& m) { return m.a_bits == one.a_bits && m.b_bits == one.b_bits; };
+    all.erase(std::find_if(all.begin(), all.end(), same));
+    return all;
+  };
   const Widths requantizer = list(kernels::kRequantizeMultipliers), softmax = list(kernels::kSoftmaxMultipliers),
                gelu = joined(requantizer, list(kernels::kGeluMultipliers));
   const Widths rescaling = {gelu.back()};
@@ -87,10 +98,12 @@ std::string multiplier_table() {
       {"silu", joined(joined(requantizer, list(kernels::kSiluMultipliers)), rescaling)},
       {"sigmoid", requantizer},
       {"softmax", softmax},
+      {"softmax_sized", joined(without(softmax, kernels::kReplacedBySize), list(kernels::kSizedSoftmaxMultipliers))},
       {"layernorm", joined(list(kernels::kNormMultipliers), list(kernels::kNormRowMultipliers))},
       {"head_mean", list(kernels::kHeadMeanMultipliers)},
       {"token_score", list(kernels::kTokenScoreMultipliers)},
-      {"token_pack", list(kernels::kPackMultipliers)}};
+      {"token_pack", list(kernels::kPackMultipliers)},
+      {"token_merge", joined(list(kernels::kMergeMultipliers), list(kernels::kMergeRowMultipliers))}};
   Table table({Align::kLeft, Align::kRight, Align::kLeft});
   table.add({"unit", "DSP", "bits, signed"});
   for (const auto& [unit, widths] : units) {

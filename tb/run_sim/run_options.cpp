@@ -455,6 +455,8 @@ RunOptions resolve_run(const CommandLine& line, const Later& later) {
   options.chosen_tiles = std::move(design.chosen);
   apply_shorthands(line, options.config);
   settle(options.config, options.spec);
+  equip(options.config, options.pruning);
+  if (options.program) equip(options.config, options.program->commands);
   expect_fit(options.config, options.device);
   options.resolved = resolved_json(line, options);
   return options;

@@ -26,6 +26,7 @@ void silu(const int32_t* acc, const uint64_t* records, int rows, int n, uint16_t
 void sigmoid(const int32_t* acc, const uint64_t* records, int rows, int n, uint16_t* out);
 void softmax(const int16_t* x, int rows, int n, uint16_t delta2, uint8_t* out);
 void softmax_wide(const int16_t* x, int rows, int n, uint16_t delta2, uint16_t* out);
+void softmax_sized(const int16_t* x, const uint16_t* sizes, int rows, int n, uint16_t delta2, uint8_t* out);
 void layernorm(const int16_t* x, const uint64_t* records, int rows, int n, int shift, uint64_t epsilon, int8_t* out);
 
 void head_mean(const int16_t* x, int rows, int n, uint16_t multiplier, int shift, int8_t* out);
@@ -42,6 +43,9 @@ uint32_t row_order(const uint8_t* mask, const uint32_t* scores, int tokens, int 
 void token_pack_rows(const int16_t* x, int rows, int columns, int stay, const uint32_t* weights, int equal, int first,
                      int64_t* sums, int16_t* out);
 void package_row(const int64_t* sums, int columns, uint32_t total, int16_t* out);
+void token_match(const int16_t* similarity, int first, int second, int front, uint32_t* scores, uint16_t* partners);
+void token_merge(const int16_t* x, int tokens, int columns, const uint8_t* mask, const uint16_t* partners,
+                 const uint16_t* sizes, uint16_t* sizes_after, int16_t* out);
 }
 
 #endif  // HEATVIT_ACCEL_HLS_UNITS_UNITS_H_

@@ -5,14 +5,15 @@ import os
 import sys
 
 
-def parser_of(description, epilog=""):
-    """A parser that has the network and the images."""
+def parser_of(description, epilog="", images=True):
+    """A parser that has the network and, where `images`, its weights and images."""
     parser = argparse.ArgumentParser(
         description=description, epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--model", default="deit-t", help="a network of models/zoo, or a description FILE.json (default %(default)s)")
-    parser.add_argument("--weights", required=True, help="the backbone: safetensors, timm's names")
-    parser.add_argument("--images", required=True, help="folder of images")
+    if images:
+        parser.add_argument("--weights", required=True, help="the backbone: safetensors, timm's names")
+        parser.add_argument("--images", required=True, help="folder of images")
     return parser
 
 

@@ -1,7 +1,8 @@
 """A scatter plot with lines as SVG, without any library."""
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 780, 440, 62, 250, 18, 52
-COLOURS = ("#1f5fa8", "#c1661c", "#777777", "#2a8a4a", "#a03070", "#000000", "#d0a020", "#50b0c0", "#905020")
+COLOURS = ("#1f5fa8", "#c1661c", "#777777", "#2a8a4a", "#a03070", "#000000", "#d0a020", "#50b0c0", "#905020", "#e06060", "#7050c0",
+           "#90b040", "#f0a0c0")
 
 
 def ticks(low, high, count=6):

@@ -27,3 +27,14 @@ def approach(measure, target, tolerance=0.005, first=0.3, steps=12):
             first *= 1.5
     error, best = min(points, key=lambda point: abs(point[0]))
     return best, (1 + error) * target
+
+
+def closest(measure, target, low, high):
+    """The integer in [low, high] whose measure(), which falls, is closest to the target."""
+    from functools import lru_cache
+
+    at = lru_cache(maxsize=None)(measure)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if at(middle) > target else (low, middle)
+    return min((low, high), key=lambda count: abs(at(count) - target))

@@ -46,13 +46,13 @@ def gelu(x, delta1, requant):
     return saturate(round_shift(g * requant[0], requant[1]), 8)
 
 
-def softmax(x, delta2, top):
-    """top: 255 or 65535, the integer of probability 1."""
+def softmax(x, delta2, top, sizes=1):
+    """top: 255 or 65535, the integer of probability 1. sizes: how often a token counts (ToMe)."""
     d = x.amax(-1, keepdim=True) - x
     z = (d * 94548) >> 24
     t = 88670 - ((d << 8) - z * 45426)
     p = ((((t * t) >> 8) * 23495) >> 16) + 5771362
-    e = torch.where(z > 31, torch.zeros_like(p), p >> z.clamp(max=31))
+    e = torch.where(z > 31, torch.zeros_like(p), p >> z.clamp(max=31)) * sizes
     inverse = torch.div(torch.tensor(1 << 54), e.sum(-1, keepdim=True), rounding_mode="floor")
     scaled = (((e * inverse) >> 22) * delta2) >> 15
     return ((scaled * top + (1 << 31)) >> 32).clamp(max=top)
@@ -75,10 +75,13 @@ def _reciprocal_root(variance):
 
 
 class Norm:
-    def __init__(self, arrays, metadata, name):
-        self.gamma = torch.from_numpy(arrays[name + ".gamma"].astype("int64"))
-        self.beta = torch.from_numpy(arrays[name + ".beta"].astype("int64"))
-        self.epsilon, self.shift = (int(word) for word in metadata[name + ".epsilon_shift"].split())
+    def __init__(self, gamma, beta, epsilon, shift):
+        self.gamma, self.beta, self.epsilon, self.shift = gamma, beta, epsilon, shift
+
+    @classmethod
+    def of_file(cls, arrays, metadata, name):
+        return cls(*(torch.from_numpy(arrays[name + part].astype("int64")) for part in (".gamma", ".beta")),
+                   *(int(word) for word in metadata[name + ".epsilon_shift"].split()))
 
     def __call__(self, x):
         """x: (..., n)."""
@@ -92,6 +95,13 @@ class Norm:
         half = torch.ones_like(shift) << (shift - 1)
         normalised = (centred + half + (centred >> 63)) >> shift
         return saturate(round_shift(normalised * self.gamma + self.beta, self.shift), 8)
+
+
+def similarity_scale(dim):
+    """2^4 / dim, which makes the product of two normalised keys a correlation in Q14, as (multiplier, shift), the largest
+    multiplier of 16 bits (section 8, ToMe)."""
+    pairs = [(((1 << (shift + 4)) + dim // 2) // dim, shift) for shift in range(1, 63)]
+    return max(pair for pair in pairs if pair[0] <= 65535)
 
 
 class Linear:
@@ -126,21 +136,21 @@ class Twin:
         def layer(kind, name):
             return kind(arrays, metadata, name)
 
-        self.embed, self.norm, self.head = layer(Linear, "embed"), layer(Norm, "norm"), layer(Linear, "head")
+        self.embed, self.norm, self.head = layer(Linear, "embed"), layer(Norm.of_file, "norm"), layer(Linear, "head")
         self.cls = torch.from_numpy(arrays["cls"].astype("int64"))
         self.position = torch.from_numpy(arrays["position"].astype("int64")).reshape(-1, len(self.cls))
         self.blocks, self.selectors = [], []
         while f"block.{len(self.blocks) + 1}.norm1.gamma" in arrays:
             name = f"block.{len(self.blocks) + 1}."
             parts = {part: layer(Linear, name + part) for part in self.BLOCK_LINEAR}
-            parts.update({part: layer(Norm, name + part) for part in ("norm1", "norm2")})
+            parts.update({part: layer(Norm.of_file, name + part) for part in ("norm1", "norm2")})
             parts.update({part: self._requant(name + part) for part in ("scores", "attend", "gelu")})
             self.blocks.append(parts)
         for stage in range(int(metadata["heatvit.selectors"])):
             name = f"selector.{stage + 1}."
             linear = self.SELECTOR_LINEAR[:4] if self.dynamicvit else self.SELECTOR_LINEAR
             parts = {part: layer(Linear, name + part) for part in linear}
-            parts["norm"] = layer(Norm, name + "norm")
+            parts["norm"] = layer(Norm.of_file, name + "norm")
             gelus = ("local_gelu", "mlp1_gelu", "mlp2_gelu", "head1_gelu", "head_mean")
             parts.update({part: self._requant(name + part) for part in (gelus[:3] if self.dynamicvit else gelus)})
             self.selectors.append(parts)
@@ -149,11 +159,11 @@ class Twin:
         multiplier, shift = (int(word) for word in self.metadata[name].split())
         return multiplier, shift
 
-    def run(self, pixels, prune=True, evit=None, with_package=True):
+    def run(self, pixels, prune=True, evit=None, with_package=True, tome=None):
         """pixels: (size, size, 3) uint8. Returns logits (Q16), kept patch indices after each selector, tokens by block.
 
-        evit: tokens that EViT keeps in the blocks of the selectors, which do nothing then. with_package: HeatViT's selectors leave
-        a package token; DynamicViT's predictors never do.
+        evit, tome: tokens that EViT keeps, that merging leaves in the blocks of the selectors, which do nothing then. with_package:
+        HeatViT's selectors leave a package token; DynamicViT's predictors never do.
         """
         size, patch = pixels.shape[0], self.patch
         grid = size // patch
@@ -162,13 +172,17 @@ class Twin:
         x = saturate(self.embed(squares) + self.position, self.residual_bits)
         x = torch.cat((self.cls[None], x))
         patches, package, kept, tokens = torch.arange(grid * grid), False, [], []
+        sizes = 1 if tome is None else torch.ones(len(x), dtype=torch.int64)
         for number, block in enumerate(self.blocks, 1):
-            if prune and evit is None and self.selectors and number in self.positions:
+            if prune and evit is None and tome is None and self.selectors and number in self.positions:
                 x, patches, package = self._select(
                     self.positions.index(number), x, patches, with_package and not self.dynamicvit)
                 kept.append(patches.tolist())
             tokens.append(len(x))
-            x, attention = self._attention(block, x)
+            x, attention, keys = self._attention(block, x, sizes)
+            if tome is not None and number in self.positions:
+                x, patches, sizes = self._merge(tome[len(kept)], x, patches, keys, sizes)
+                kept.append(patches.tolist())
             if evit is not None and number in self.positions:
                 if package:  # the fused token of the one before
                     patches = torch.cat((patches, torch.tensor([grid * grid + len(kept) - 1])))
@@ -177,18 +191,40 @@ class Twin:
             x = self._mlp(block, x)
         return saturate(self.head(self.norm(x[:1]))[0], 32), kept, tokens
 
-    def _attention(self, block, x):
-        """The residual stream behind it, and the class token's attention in 1/65535, summed over the heads."""
+    def _attention(self, block, x, sizes):
+        """The residual stream behind it; the class token's attention in 1/65535, summed over the heads; K, heads side by side."""
         tokens, dim = x.shape
         qkv = saturate(block["qkv"](block["norm1"](x)), 8)
         q, k, v = qkv.reshape(tokens, 3, self.heads, dim // self.heads).permute(1, 2, 0, 3)
         multiplier, shift = block["scores"]
         scores = saturate(round_shift(product(q, k) * multiplier, shift), 16)
-        mixed = product(softmax(scores, self.delta2, 255), v.transpose(-2, -1))
+        mixed = product(softmax(scores, self.delta2, 255, sizes), v.transpose(-2, -1))
         multiplier, shift = block["attend"]
         mixed = saturate(round_shift(mixed * multiplier, shift), 8).permute(1, 0, 2).reshape(tokens, dim)
         seen = softmax(scores[:, 0], self.delta2, 65535).sum(0)
-        return saturate(block["proj"](mixed) + x, self.residual_bits), seen
+        return saturate(block["proj"](mixed) + x, self.residual_bits), seen, qkv[:, dim : 2 * dim]
+
+    @staticmethod
+    def _merge(keep, x, patches, keys, sizes):
+        """ToMe: of every other token those that are most similar to one of the others go into it."""
+        count, dim = len(patches), keys.shape[1]
+        if keep == count:
+            return x, patches, sizes
+        norm = Norm(torch.ones(dim, dtype=torch.int64), torch.zeros(dim, dtype=torch.int64), 1, 7)
+        normed = norm(keys)[1:]
+        multiplier, shift = similarity_scale(dim)
+        similar = saturate(round_shift(product(normed[::2], normed[1::2]) * multiplier, shift), 16)
+        scores = torch.full((count,), 65536, dtype=torch.int64)
+        scores[::2] = 32767 - similar.amax(1)
+        stay = scores.argsort(descending=True, stable=True)[:keep].sort().values
+        goes = torch.ones(count, dtype=torch.bool)
+        goes[stay] = False
+        partners = (2 * similar.argmax(1) + 1).repeat_interleave(2)[:count]  # the first of equals
+        into = torch.where(goes, partners, torch.arange(count))
+        total = torch.zeros(count, dtype=torch.int64).index_add(0, into, sizes[1:])
+        summed = torch.zeros_like(x[1:]).index_add(0, into, sizes[1:, None] * x[1:])
+        means = saturate(div_round(summed[stay], total[stay, None]), 16)
+        return torch.cat((x[:1], means)), patches[stay], torch.cat((sizes[:1], total[stay]))
 
     def _fuse(self, keep, x, patches, attention):
         """EViT: the `keep` tokens that the class token sees best, and the sum of the others, each times its attention."""

@@ -107,9 +107,13 @@ with tempfile.TemporaryDirectory(dir=folder) as scratch:
                 "--seeds", "1", "--out", scratch + "/fronts")
     assert "equal latency" in said and "rank correlation" in said, said
     said = call("fronts.py", *network, *simulator, *labelled, "--selectors", out + "/calibrated.safetensors", "--points", "20",
-                "--matched", "--tuned", "--out", scratch + "/matched")
-    for method in ("cls-attention", "evit", "random", "evit, tuned backbone"):
+                "--matched", "--tuned", "--dropped", "--merged", "2,4", "--out", scratch + "/matched")
+    assert "heatvit, no package token" in said and "tome, in every block, 4 each" in said, said
+    for method in ("cls-attention", "evit", "tome", "random", "evit, tuned backbone", "tome, tuned backbone"):
         assert f"{method}, equal products" in said and f"{method}, equal latency" in said, said
+    said = call("costs.py", "--model", "deit-micro", "--rates", "0.3,0.5,0.7", *simulator)
+    assert all(f"\n| {policy} |" in said for policy in ("evit", "tome", "heatvit, `--package off`")), said
+    assert "`selector: partners`" in said and "| tome | partners, merging, softmax by size |" in said, said
     latency = unpruned["latency_ms"]["mean"]
     call("set_latency.py", *network, *simulator, "--selectors", out + "/calibrated.safetensors", "--limit", "20", "--target-ms",
          str(0.9 * latency), "--out", out + "/faster.safetensors")

@@ -15,7 +15,7 @@ runtime.configure(1, 5)
 import numpy  # noqa: E402
 import torch  # noqa: E402
 import train  # noqa: E402
-from heatvit_training import config, export, merging, plot, pruned, strategy, teacher, tensors, thresholds, trainer  # noqa: E402
+from heatvit_training import config, export, plot, pruned, strategy, teacher, tensors, thresholds, trainer  # noqa: E402
 from heatvit_training.backbone import VisionTransformer  # noqa: E402
 from latency_table import LatencyTable  # noqa: E402
 from PIL import Image  # noqa: E402
@@ -264,23 +264,13 @@ def a_plan_meets_its_latency(folder):
         raise AssertionError("an impossible latency was planned")
 
 
-def merging_merges():
-    torch.manual_seed(2)
-    backbone, images = VisionTransformer(SMALL), torch.randn(2, 3, 32, 32)
-    with torch.no_grad():
-        logits, rows = merging.run(backbone, images, 0)
-        assert rows == [65] * 6 and float((logits - backbone(images)).abs().max()) < 1e-4
-        assert merging.run(backbone, images, 8)[1] == [57, 49, 41, 33, 25, 17]
-        # equal tokens merge into themselves, and sizes add up
-        x, size = torch.ones(1, 5, 4), torch.ones(1, 5, 1)
-        merged, total = merging.merge(x, size, *merging.match(torch.ones(1, 5, 4), 2))
-    assert merged.shape == (1, 3, 4) and float((merged - 1).abs().max()) == 0 and float(total.sum()) == 5
-    assert float(total[0, 0]) == 1  # CLS
-
-
 def helpers():
     amount, value = thresholds.approach(lambda x: 5 + 3 * x, 7.0)
     assert abs(value / 7 - 1) <= 0.005 and abs(amount - 2 / 3) < 0.02
+    asked = []
+    falls = lambda count: asked.append(count) or 10 - count / 10  # noqa: E731
+    assert [thresholds.closest(falls, target, 1, 98) for target in (7.0, 7.04, 7.06, 99, -99)] == [30, 30, 29, 1, 98]
+    assert len(asked) < 5 * 9
     moved = thresholds.shifted({"selectors.0.keep.bias": numpy.float32([1, 2]), "selectors.0.local.bias": numpy.float32([1])}, 0.5)
     assert moved["selectors.0.keep.bias"].tolist() == [1.25, 1.75] and moved["selectors.0.local.bias"].tolist() == [1]
     page = plot.svg([("a", [(1, 2), (3, 4)], True), ("b", [(2, 2)], False)], "x", "y")
@@ -306,9 +296,55 @@ def folds_are_put_together():
     assert abs(trained["rank_correlation_margin_kept"] + 1) < 1e-9  # the harder, the more
     assert "50.0 % (" in fronts.text_of(whole) and "of 4," in fronts.text_of(whole)
     whole = [{**point, "top1": 0.5} for point in whole]
-    table = fronts.markdown([*whole, {**whole[1], "method": "evit"}, {"method": "token merging, float", "top1": 1.0}])
+    table = fronts.markdown([*whole, {**whole[1], "method": "evit"}, {"method": "without package token, float", "top1": 1.0}])
     assert "| @35 | evit | 50.0 % (15.0 to 85.0) | 1.000 | 0.0 % | 2.000 | +0.0 ± 0.0; 0, 0 (1.000) |" in table, table
     assert table.count("\n") == 5, table
+    the_summary_has_a_line_a_policy(fronts, whole)
+
+
+def the_summary_has_a_line_a_policy(fronts, whole):
+    """Unpruned 1110, trained 1100: of each policy both accuracies, and what is between it and the trained selectors."""
+    def point(method, right, latency, **more):
+        return {**whole[1], "method": method, "right": right, "top1": right.count("1") / 4, "latency_ms": latency, **more}
+
+    points = [*whole, point(fronts.DROPPED, "1101", 1.9), point("tome, equal products", "1000", 2.1, merged=26),
+              point("tome, equal latency", "0000", 2.0, merged=24), point("tome, tuned backbone, equal products", "1100", 2.1, merged=26),
+              point("tome, tuned backbone, equal latency", "1110", 2.0, merged=24), point("random, equal products", "1100", 2.0),
+              {**point(fronts.EVERY, "1111", 3.0, merged=8), "point": None}]
+    del points[-1]["point"]
+    rows = [line.split(" | ") for line in fronts.summary(points).strip().split("\n")]
+    assert [row[1] for row in rows[2:]] == ["unpruned", "heatvit (trained, tuned backbone)", fronts.DROPPED + " (tuned backbone)",
+                                            "tome"], rows
+    assert rows[3][0] == "| @35, 0 % fewer" and rows[4][5] == "-25.0 ± 42.4 (1.000)", rows
+    assert rows[5][2:] == ["25.0 % (4.6 to 69.9)", "2.100", "0.0 % (0.0 to 49.0)", "+50.0 ± 49.0 (0.500)", "75.0 %",
+                           "-25.0 ± 42.4 (1.000) |"], rows[5]
+    found = fronts.tables(points)
+    assert list(found) == ["summary", "points", "tuned", "every"], found
+    others = [point(policy + word, right, 2.0) for policy, right in (("evit", "1110"), ("cls-attention", "0010"), ("random", "0000"))
+              for word in fronts.EQUAL.values()]
+    line = fronts.tables([*points[:-4], *others, *points[-4:-2]])["pairs"].strip().split("\n")[-1]
+    assert line.startswith("| @35 | +50.0 ± 49.0; 2, 0 (0.500) | +50.0 ± 49.0; 2, 0 (0.500) | -50.0"), line
+    assert "tome, equal latency, 24 each" in found["points"] and "tuned" not in found["points"], found["points"]
+    assert "| tome, in every block, 8 each | 100.0 % (51.0 to 100.0) | 1.000 | 0.0 % | 3.000 | -" in found["every"], found["every"]
+
+
+def a_page_gets_its_tables():
+    from heatvit_training import page
+
+    tables = {"summary": "| a |\n", "points": "| b \\1 |\n"}
+    with tempfile.TemporaryDirectory() as folder:
+        path = folder + "/page.md"
+        tensors.write_text(path, "".join(f"<!-- of: {name} -->\nold\n<!-- end -->\ntext\n" for name in tables))
+        for _ in range(2):  # written twice it is the same
+            page.write_tables(path, tables, "of")
+            with open(path, encoding="utf-8") as file:
+                text = file.read()
+            assert text == "<!-- of: summary -->\n\n| a |\n\n<!-- end -->\ntext\n<!-- of: points -->\n\n| b \\1 |\n\n<!-- end -->\ntext\n"
+        try:
+            page.write_tables(path, {"other": ""}, "of")
+            raise AssertionError("a table without a place was accepted")
+        except ValueError as error:
+            assert "of: other" in str(error)
 
 
 with tempfile.TemporaryDirectory() as scratch:
@@ -322,6 +358,6 @@ with tempfile.TemporaryDirectory() as scratch:
     tuning_the_backbone_helps(scratch)
     bfloat16_hardly_changes_a_step(scratch)
     a_plan_meets_its_latency(scratch)
-    merging_merges()
     helpers()
+    a_page_gets_its_tables()
     folds_are_put_together()

@@ -113,6 +113,19 @@ with tempfile.TemporaryDirectory(dir=folder) as scratch:
         for best in image["top5"]:
             assert abs(float(logits[best["class"]]) / 65536 - best["score"]) < 1e-6, (image["file"], best)
 
+    # token merging at the same places: half of the tokens, then 30 of those that stand for several
+    call(*files[:4], "--images", scratch, "--json", f"{scratch}/run.json", "--selectors", ",".join(map(str, POSITIONS)),
+         "--scorer", "tome", "--prune-rates", "0.5,0.653")
+    with open(f"{scratch}/run.json", encoding="utf-8") as file:
+        merged = json.load(file)["images"]
+    for image, crop in zip(merged, crops):
+        logits, kept, tokens = integers.run(numpy.array(crop), tome=(98, 68))
+        assert kept == image["kept"] and tokens == image["tokens"], (image["file"], tokens, image["tokens"])
+        assert [len(stage) for stage in kept] == [98, 68] and tokens == 5 * [197] + 4 * [99] + 3 * [69], tokens
+        for best in image["top5"]:
+            assert abs(float(logits[best["class"]]) / 65536 - best["score"]) < 1e-6, (image["file"], best)
+    assert len({tuple(map(tuple, image["kept"])) for image in merged}) > 1
+
     # without a package token: the selectors as they are, and DynamicViT's predictors in another file
     call(*files, "--images", scratch, "--json", f"{scratch}/run.json", "--package", "off")
     expect_same(scratch, integers, crops, package=False)

@@ -126,6 +126,23 @@ void selector(Fill fill) {
   std::vector<int16_t> packed(2 * 64);
   token_pack(x.data(), tokens, columns, mask.data(), scores.data(), 1, 0, packed.data());
   print("token_pack", fill, packed);
+  // Each of the first set goes into the token behind it, and stands for as many as a size may say.
+  std::vector<uint16_t> partners(count), sizes = values<uint16_t>(count, fill, 1, 2047 / 2), after(count / 2);
+  for (size_t t = 0; t < count; ++t) {
+    mask[t] = static_cast<uint8_t>(t % 2);
+    partners[t] = static_cast<uint16_t>(t + 1);
+  }
+  std::vector<int16_t> merged(count / 2 * 64);
+  token_merge(x.data(), tokens, columns, mask.data(), partners.data(), sizes.data(), after.data(), merged.data());
+  print("token_merge", fill, merged);
+  print("token_merge", fill, after);
+  token_match(x.data(), 128, 127, 1, scores.data(), partners.data());
+  print("token_match", fill, scores);
+  print("token_match", fill, partners);
+  std::vector<uint8_t> probabilities(1000);
+  const auto ones = values<uint16_t>(1000, fill, 1, 2);  // all sizes together are at most 2047
+  softmax_sized(x.data(), ones.data(), 1, 1000, 32768, probabilities.data());
+  print("softmax_sized", fill, probabilities);
   const auto narrow = values<int8_t>(count * 64, fill);
   std::vector<int8_t> mean(64);
   token_mean(narrow.data(), tokens, columns, 254, mean.data());

@@ -45,7 +45,9 @@ TEST(HlsVectors, EveryUnitReproducesWhatTheSystemComputed) {
   ASSERT_EQ(dump(threshold, pruning_of(small_spec(), Scorer::kHeatvit, {})), "");
   ASSERT_EQ(dump(count, pruning_of(small_spec(), Scorer::kRandom, {137, 60})), "");
   std::map<std::string, int> calls;
-  for (const fs::path& from : {threshold, count})
+  const fs::path merged = folder.path("merged");
+  ASSERT_EQ(dump(merged, pruning_of(small_spec(), Scorer::kTome, {137, 70})), "");
+  for (const fs::path& from : {threshold, count, merged})
     for (const auto& entry : fs::directory_iterator(from)) {
       EXPECT_EQ(tb::run_vectors(entry.path().string()), "") << entry.path();
       ++calls[tb::read_vectors(entry.path().string()).unit];
@@ -54,7 +56,7 @@ TEST(HlsVectors, EveryUnitReproducesWhatTheSystemComputed) {
     if (s.unit == "column_max" || s.unit == "silu") continue;  // only others have them: test_hls
     EXPECT_GE(calls[s.unit], 1) << s.unit;
   }
-  EXPECT_EQ(calls["gelu"], 10);
+  EXPECT_EQ(calls["gelu"], 15);
   const tb::VectorFile gelu = tb::read_vectors((count / "gelu-000.vec").string());
   EXPECT_EQ(gelu.at("rows").before.at(0), tb::VectorDump::kRowsOfACall);
   EXPECT_EQ(gelu.at("acc").count(), gelu.at("records").count() * tb::VectorDump::kRowsOfACall);
@@ -95,8 +97,10 @@ TEST(HlsVectors, UnitsWithoutPragmasReplayWithEachCompiler) {
   ASSERT_EQ(dump(threshold, pruning_of(small_spec(), Scorer::kHeatvit, {})), "");
   ASSERT_EQ(dump(count, pruning_of(small_spec(), Scorer::kRandom, {137, 60})), "");
   const char* home = std::getenv("HEATVIT_HOME");
+  const fs::path merged = folder.path("merged");
+  ASSERT_EQ(dump(merged, pruning_of(small_spec(), Scorer::kTome, {137, 70})), "");
   const std::string replay = std::string("python3 '") + (home != nullptr ? home : ".") +
-                             "/tb/hls_check/vectors.py' run" + one_of_each({threshold, count});
+                             "/tb/hls_check/vectors.py' run" + one_of_each({threshold, count, merged});
   int compilers = 0;
   for (const char* compiler : {"g++", "clang++-14"}) {
     if (!installed(compiler)) continue;

@@ -166,7 +166,8 @@ TEST(SizedSoftmax, CountsATokenAsOftenAsItsSizeSays) {
 }
 
 TEST(MergingCosts, GrowWithWhatIsDone) {
-  EXPECT_LT(match_cycles(10, 50, 16), match_cycles(11, 50, 16));
+  EXPECT_LT(match_cycles(10, 50, 16, 1), match_cycles(11, 50, 16, 1));
+  EXPECT_EQ(match_cycles(10, 50, 16, 3), match_cycles(10, 50, 16, 0) + 3 + kWriteDepth);
   EXPECT_LT(merge_slice_cycles(100, 64, 16), merge_slice_cycles(101, 64, 16));
   EXPECT_EQ(sized_softmax_cycles(10, 197, 16, 64), softmax_cycles(10, 197, 16, 64) + kMultiplyDepth);
 }

@@ -288,7 +288,8 @@ class HandCount {
         bytes(h, int64_t{tokens_} * n_ * in_, int64_t{after_} * n_ * out_);
         break;
       case Opcode::kTokenMatch:  // 16 bits a similarity
-        h.selector = rows([&](int rows) { return kernels::match_cycles(rows, n_, v_.lanes); });
+        h.selector = rows([&](int rows) { return kernels::match_cycles(rows, n_, v_.lanes, 0); }) +
+                     static_cast<uint64_t>(c_.front + kernels::kWriteDepth);  // scores of the tokens in front, once
         bytes(h, values * 2, 0);
         break;
       case Opcode::kColumnMaxAdd:  // of every row the logits, the other head's once, one row out: 32 bits each
@@ -434,7 +435,7 @@ TEST(OperationByHand, CostsAreTheirKernels) {
       {Opcode::kTokenMean, kernels::token_mean_cycles(23, 24, 8)},
       {Opcode::kHeadMean, kernels::head_mean_cycles(9, 40, 8)},
       {Opcode::kTokenScore, kernels::token_score_cycles(9, 40, 5)},
-      {Opcode::kTokenMatch, kernels::match_cycles(9, 40, 8)},
+      {Opcode::kTokenMatch, kernels::match_cycles(9, 40, 8, 1)},
       {Opcode::kTokenSelect, kernels::select_count_cycles(23, 4)},
       {Opcode::kTokenPack, kernels::pack_slice_cycles(23, 14, 24, 8)},
       {Opcode::kColumnMaxAdd, kernels::column_max_cycles(9, 24, 8)}};

@@ -7,6 +7,7 @@
 
 #include "accel/kernels/gelu.h"
 #include "accel/kernels/layernorm.h"
+#include "accel/kernels/merging.h"
 #include "accel/kernels/requantize.h"
 #include "accel/kernels/selector.h"
 #include "accel/kernels/softmax.h"
@@ -151,6 +152,58 @@ TEST(Resources, LayerNormCountsWhereItRuns) {
   EXPECT_GT(soc::resources_of(config).total().dsp, cpu);
 }
 
+// By hand, of 8 lanes (softmax: 5), two images: what is there for merging and nothing else.
+TEST(Resources, MergingCountsWhereThePolicyMerges) {
+  soc::SocConfig config;
+  config.vector.lanes = 8, config.vector.softmax_lanes = 5, config.accel.batch = 2;
+  const soc::ResourceReport without = soc::resources_of(config);
+  for (const soc::ModuleResources& m : without.modules) EXPECT_EQ(m.name.find("merging"), std::string::npos);
+  config.policy.merging = true;
+  // Size times value: 12 x 16 bits a lane; row times columns once.
+  EXPECT_EQ(count_of(config, "selector: merging", &ResourceCount::dsp), 8 * 1 + 1);
+  // A divider of 13 bits and 16 quotient bits a lane: a subtraction a bit, two registers.
+  const int64_t of_a_lane = (27 + 27) + 2 * 13 + 3 * 16, once = 12 + 2 * 16 + 4 * 5 * 32;
+  EXPECT_EQ(count_of(config, "selector: merging", &ResourceCount::lut), 8 * (of_a_lane + 13 * 16) + once);
+  EXPECT_EQ(count_of(config, "selector: merging", &ResourceCount::ff),
+            8 * (of_a_lane + 2 * 13 * 16 + (2 + 1) * 32) + 12 + 2 * 16 + 4 * 3 * 32);
+  EXPECT_EQ(count_of(config, "selector: merging", &ResourceCount::bram18k), 3);  // 80 bits
+  EXPECT_EQ(count_of(config, "selector: partners", &ResourceCount::dsp), 0);
+  EXPECT_EQ(count_of(config, "selector: partners", &ResourceCount::lut), 8 * (16 + 16 + 16) + 17 + 5 * 32);
+  EXPECT_EQ(count_of(config, "selector: partners", &ResourceCount::bram18k), 1);  // 16 bits of 512 tokens
+  // 26 x 12 (one slice) and 37 x 31 (27 x 18 four times) in place of 26 x 31 (two); five sizes of 16 bits at a time.
+  EXPECT_EQ(count_of(config, "vector unit: softmax by size", &ResourceCount::dsp), 5 * (1 + 4 - 2));
+  EXPECT_EQ(count_of(config, "vector unit: softmax by size", &ResourceCount::bram18k), 3);
+  EXPECT_EQ(count_of(config, "vector unit: softmax by size", &ResourceCount::lut), 5 * 11);
+  const soc::ResourceReport with = soc::resources_of(config);
+  ASSERT_EQ(with.modules.size(), without.modules.size() + 3);
+  EXPECT_EQ(with.total().dsp - without.total().dsp, 9 + 15);
+  EXPECT_EQ(with.selector().dsp - without.selector().dsp, 9 + 15) << "it is there for the policy alone";
+}
+
+TEST(Resources, AGivenDivisorIsASelectionOfItsWidth) {
+  soc::SocConfig config;
+  const ResourceCount without = soc::resources_of(config).total();
+  config.policy.fusing = true;
+  const ResourceCount with = soc::resources_of(config).total();
+  EXPECT_EQ(with.lut - without.lut, 28);
+  EXPECT_EQ(with.dsp, without.dsp);
+  EXPECT_EQ(with.bram18k, without.bram18k);
+}
+
+// The widths that the kernels multiply are those that are counted.
+TEST(Resources, SoftmaxBySizeReplacesOneMultiplicationOfSoftmax) {
+  const kernels::Multiplier replaced = kernels::kReplacedBySize;
+  int found = 0;
+  for (const kernels::Multiplier& m : kernels::kSoftmaxMultipliers)
+    found += m.a_bits == replaced.a_bits && m.b_bits == replaced.b_bits ? 1 : 0;
+  EXPECT_EQ(found, 1);
+  EXPECT_EQ(kernels::kSizedSoftmaxMultipliers[0].a_bits, kernels::kExpBits + 1);
+  EXPECT_EQ(kernels::kSizedSoftmaxMultipliers[0].b_bits, kernels::kSizeBits + 1);
+  EXPECT_EQ(kernels::kSizedSoftmaxMultipliers[1].a_bits, kernels::kSizedExpBits + 1);
+  EXPECT_EQ(kernels::kSizedSoftmaxMultipliers[1].b_bits, kernels::kSoftmaxReciprocalBits + 1);
+  EXPECT_EQ(kernels::kMergeMultipliers[0].a_bits, kernels::kSizeBits + 1);
+}
+
 TEST(Devices, AreRefusedInOneLineThatSaysWhat) {
   const tests::TemporaryFolder folder;
   const auto refusal = [&](const std::string& text) {
@@ -246,6 +299,7 @@ TEST(Energy, EveryUnitPaysForTheBuffersItReadsAndWrites) {
 
 TEST(Energy, EveryUnitPaysForItsOwnLogic) {
   soc::SocConfig config;
+  config.policy.merging = config.policy.fusing = true;
   config.accel.layernorm = isa::Placement::kPl;
   config.power.dsp_pj = config.power.bram_pj = 0;
   config.power.lut_pj = 1;
