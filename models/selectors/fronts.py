@@ -12,7 +12,7 @@ their own file. --dropped: the trained selectors also without package token. --m
 block. With --package the trained selectors are run in PyTorch with and without package token.
 
 Writes fronts.json, fronts.md (tables) and fronts.svg, and prints 95 % intervals and McNemar's exact test; --page writes the
-tables between the lines <!-- fronts: NAME --> and <!-- end --> of a page.
+tables between the lines <!-- fronts: NAME --> and <!-- end --> of a page, --figure the figure somewhere else, too.
 """
 
 import json
@@ -53,6 +53,7 @@ def parse_arguments(arguments):
     add("--dropped", action="store_true", help="the trained selectors also without package token (--package off of run_sim)")
     add("--merged", default="", help="tokens merged in every block, a point each, e.g. 4,8,13 (default: leave it out)")
     add("--page", default="", help="a page whose tables are replaced")
+    add("--figure", default="", help="another place for fronts.svg, e.g. docs/images/policy-fronts.svg")
     add("--package", action="store_true", help="also with and without package token, in PyTorch")
     add("--out", required=True, help="folder for the results")
     return parser.parse_args(arguments)
@@ -387,7 +388,9 @@ def measure(options):
         points += package_points(simulator, options) if options.package else []
     document = {"images": len(simulator.items), "options": vars(options), "points": points}
     tensors.write_text(os.path.join(options.out, "fronts.json"), json.dumps(document, indent=1) + "\n")
-    tensors.write_text(os.path.join(options.out, "fronts.svg"), drawing(points))
+    for place in (os.path.join(options.out, "fronts.svg"), options.figure):
+        if place:
+            tensors.write_text(place, drawing(points))
     found = tables(points)
     tensors.write_text(os.path.join(options.out, "fronts.md"), "\n".join(found.values()))
     if options.page:
