@@ -38,8 +38,8 @@ class PendingTrain {
   PendingTrain& operator=(const PendingTrain&) = delete;
 
   /// To be called at once, and then at the time (fs) that the last call has returned, until that is kThrough: data and
-  /// response are there then.
-  virtual uint64_t resume() = 0;
+  /// response are there then. `now`: the present, or a time until which nobody else acts (ClockDomain::alone_until).
+  virtual uint64_t resume(uint64_t now) = 0;
 };
 
 struct TrainExtension : tlm::tlm_extension<TrainExtension> {

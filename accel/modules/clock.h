@@ -61,6 +61,12 @@ class ClockDomain {
   /// Waits whole cycles from the current edge.
   void wait_cycles(uint64_t cycles) const { wait_until(time_of(now() + cycles)); }
 
+  /// Does nobody else act until an absolute time (fs), that time included? Who asks may then do at once what it would
+  /// do at that time, and wait afterwards: nobody can tell, and it need not wake in between.
+  static bool alone_until(uint64_t time) {
+    return sc_core::sc_time_to_pending_activity().value() > time - sc_core::sc_time_stamp().value();
+  }
+
   /// Waits to an absolute time (fs); returns at once when it has passed.
   static void wait_until(uint64_t time) {
     const uint64_t present = sc_core::sc_time_stamp().value();

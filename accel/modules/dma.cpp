@@ -32,7 +32,8 @@ uint64_t begin(Socket& socket, TrainTransaction& transaction, const BurstTrain& 
   tlm::tlm_generic_payload& payload = transaction.prepare(train, data);
   transaction.extension().returns = true;
   socket->b_transport(payload, delay);
-  if (PendingTrain* pending = transaction.extension().pending; pending != nullptr) return pending->resume();
+  if (PendingTrain* pending = transaction.extension().pending; pending != nullptr)
+    return pending->resume(sc_core::sc_time_stamp().value());
   expect_done(socket, transaction);
   return PendingTrain::kThrough;
 }
@@ -93,7 +94,7 @@ void DmaEngine::end_of_elaboration() {
 void DmaEngine::transfer_shares(const TrainShares& dealt, uint8_t* data) {
   std::array<uint64_t, kEnginePorts> next{};
   const auto count = static_cast<size_t>(dealt.count);
-  uint64_t before = 0;
+  uint64_t before = 0, now = 0;
   for (size_t i = 0; i < count; ++i) {
     uint8_t* from = data == nullptr ? nullptr : data + before;
     next[i] = i == 0 ? begin(socket, transaction_, dealt.share[0], from)
@@ -101,13 +102,14 @@ void DmaEngine::transfer_shares(const TrainShares& dealt, uint8_t* data) {
     before += dealt.share[i].bytes();
   }
   for (;;) {
-    const uint64_t now = *std::min_element(next.begin(), next.begin() + dealt.count);
-    if (now == PendingTrain::kThrough) return;
-    ClockDomain::wait_until(now);
+    const uint64_t then = *std::min_element(next.begin(), next.begin() + dealt.count);
+    if (then == PendingTrain::kThrough) return ClockDomain::wait_until(now);
+    now = then;
+    if (!ClockDomain::alone_until(now)) ClockDomain::wait_until(now);
     for (size_t i = 0; i < count; ++i) {
       if (next[i] != now) continue;
       TrainTransaction& transaction = i == 0 ? transaction_ : more_ports[i - 1].transaction();
-      next[i] = transaction.extension().pending->resume();
+      next[i] = transaction.extension().pending->resume(now);
       if (next[i] == PendingTrain::kThrough) expect_done(socket, transaction);
     }
   }

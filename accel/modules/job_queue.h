@@ -2,9 +2,9 @@
 #pragma once
 
 #include <deque>
-#include <systemc>
 
 #include "accel/modules/accounting.h"
+#include "accel/modules/condition.h"
 #include "accel/modules/tile_walk.h"
 
 namespace heatvit::modules {
@@ -17,7 +17,7 @@ class JobQueue {
   void push(const Job& job, UnitAccount& producer) {
     while (jobs_.size() == depth_) {
       producer.enter(Cause::kWaitQueue);
-      sc_core::wait(popped_);
+      popped_.wait();
     }
     jobs_.push_back(&job);
     pushed_.notify();
@@ -27,7 +27,7 @@ class JobQueue {
   const Job& front(UnitAccount& consumer) {
     while (jobs_.empty()) {
       consumer.enter(Cause::kWaitCommand);
-      sc_core::wait(pushed_);
+      pushed_.wait();
     }
     return *jobs_.front();
   }
@@ -43,7 +43,7 @@ class JobQueue {
  private:
   size_t depth_;
   std::deque<const Job*> jobs_;
-  sc_core::sc_event pushed_, popped_;
+  Condition pushed_, popped_;
 };
 
 }  // namespace heatvit::modules

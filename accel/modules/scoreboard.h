@@ -10,10 +10,10 @@
 #include <algorithm>
 #include <cstdint>
 #include <functional>
-#include <systemc>
 #include <vector>
 
 #include "accel/modules/accounting.h"
+#include "accel/modules/condition.h"
 #include "accel/modules/plan.h"
 
 namespace heatvit::modules {
@@ -95,7 +95,7 @@ class Scoreboard {
  private:
   void wait(UnitAccount& account) {
     account.enter(host_busy_ ? Cause::kWaitCpu : Cause::kWaitDependency);
-    sc_core::wait(changed_);
+    changed_.wait();
   }
 
   bool by_tile_;
@@ -105,7 +105,7 @@ class Scoreboard {
   uint32_t watermark_ = 0;
   bool host_busy_ = false;
   Listener listener_;
-  sc_core::sc_event changed_;
+  Condition changed_;
 };
 
 }  // namespace heatvit::modules

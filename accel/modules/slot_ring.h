@@ -10,10 +10,10 @@
 #include <deque>
 #include <stdexcept>
 #include <string>
-#include <systemc>
 #include <vector>
 
 #include "accel/modules/accounting.h"
+#include "accel/modules/condition.h"
 #include "accel/modules/config.h"
 #include "accel/modules/plan.h"
 
@@ -55,7 +55,7 @@ class SlotRing {
     const int64_t words = taken_by(needed);
     while (filled_ == slots_.size() || words > free_bytes_) {
       account.enter(Cause::kWaitSpace);
-      sc_core::wait(changed_);
+      changed_.wait();
     }
     Slot& slot = slots_[tail_];
     slot.used = needed;
@@ -79,7 +79,7 @@ class SlotRing {
   uint8_t* reserved(UnitAccount& account) {
     while (reserved_.empty()) {
       account.enter(Cause::kWaitSpace);
-      sc_core::wait(changed_);
+      changed_.wait();
     }
     Slot& slot = slots_[reserved_.front()];
     return slot.data.empty() ? nullptr : slot.data.data();
@@ -94,7 +94,7 @@ class SlotRing {
   SlotView front(UnitAccount& account, Cause cause, size_t behind = 0) {
     while (filled_ <= behind || !at(behind).full) {
       account.enter(cause);
-      sc_core::wait(changed_);
+      changed_.wait();
     }
     return view(at(behind));
   }
@@ -170,7 +170,7 @@ class SlotRing {
   std::vector<Slot> slots_;
   std::deque<size_t> reserved_;
   size_t head_ = 0, tail_ = 0, filled_ = 0;  // filled or reserved
-  sc_core::sc_event changed_;
+  Condition changed_;
 };
 
 }  // namespace heatvit::modules

@@ -5,9 +5,8 @@
 // cycle to the graph of who waits for whom, so nothing stands still with them that does not without.
 #pragma once
 
-#include <systemc>
-
 #include "accel/modules/accounting.h"
+#include "accel/modules/condition.h"
 #include "accel/modules/config.h"
 
 namespace heatvit::modules {
@@ -20,7 +19,7 @@ class WorkTurn {
   void take(Unit unit, UnitAccount& account) {
     while (taken_) {
       account.enter(waiting_for(worker_));
-      sc_core::wait(given_);
+      given_.wait();
     }
     taken_ = one_at_a_time_;
     worker_ = unit;
@@ -46,7 +45,7 @@ class WorkTurn {
   bool one_at_a_time_;
   bool taken_ = false;
   Unit worker_ = Unit::kControl;
-  sc_core::sc_event given_;
+  Condition given_;
 };
 
 /// The turn for a scope.

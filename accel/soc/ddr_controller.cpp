@@ -65,18 +65,22 @@ void DdrController::transport(int index, tlm::tlm_generic_payload& payload, sc_c
   }
   Pending pending;  // this call's: after a reset another one may be on its way in the stream before this one returns
   pending.start(*this, stream, payload);
-  for (uint64_t next = pending.resume(); next != Pending::kThrough; next = pending.resume())
-    modules::ClockDomain::wait_until(next);
+  uint64_t time = now;
+  for (uint64_t next = pending.resume(now); next != Pending::kThrough; next = pending.resume(time)) {
+    time = next;
+    // Injected stalls are drawn in the order in which trains end.
+    if (stalls_.active() || !modules::ClockDomain::alone_until(time)) modules::ClockDomain::wait_until(time);
+  }
+  modules::ClockDomain::wait_until(time);
 }
 
 /// Until the train is through, seen from the master's clock; a reset in between forgets it.
-uint64_t DdrController::Pending::resume() {
+uint64_t DdrController::Pending::resume(uint64_t now) {
   DdrController& c = *controller_;
   if (run_ != c.run_) return kThrough;
   const Stream& s = *stream_;
   const modules::ClockDomain& clock = *s.timing.clock;
   if (!closing_) {
-    const uint64_t now = sc_core::sc_time_stamp().value();
     if (begun_) c.streams_.advance(now);
     begun_ = true;
     if (s.cutter.remaining() != 0)

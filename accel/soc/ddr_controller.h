@@ -77,7 +77,7 @@ class DdrController : public sc_core::sc_module {
       run_ = controller.run_;
       begun_ = closing_ = false;
     }
-    uint64_t resume() override;
+    uint64_t resume(uint64_t now) override;
 
    private:
     DdrController* controller_ = nullptr;

@@ -98,15 +98,31 @@ AddressMap::AddressMap(const DdrConfig& config) {
                         {'g', {0, group_bits}},
                         {'c', {kBurstColumnBits, static_cast<uint32_t>(config.column_bits)}}});
   block_bits_ = static_cast<uint32_t>(bits.size());
+  std::vector<Field> row, bank;
   std::string kinds;  // least significant first
   for (uint32_t at = 0; at < block_bits_; ++at) {
     const Bit& bit = bits[block_bits_ - 1 - at];
     kinds += bit.kind;
-    if (bit.kind == 'r') add_bit(row_, at, bit.index);
-    if (bit.kind == 'b') add_bit(bank_, at, bit.index);
-    if (bit.kind == 'g') add_bit(bank_, at, bit.index + bank_shift_);
+    if (bit.kind == 'r') add_bit(row, at, bit.index);
+    if (bit.kind == 'b') add_bit(bank, at, bit.index);
+    if (bit.kind == 'g') add_bit(bank, at, bit.index + bank_shift_);
   }
+  row_ = arranged(row);
+  bank_ = arranged(bank);
   find_stripe(kinds);
+}
+
+AddressMap::Fields AddressMap::arranged(const std::vector<Field>& fields) {
+  Fields arranged;
+  for (size_t i = 0; i < fields.size(); ++i) {
+    if (i == 0)
+      arranged.first = fields[i];
+    else if (i == 1)
+      arranged.second = fields[i];
+    else
+      arranged.more.push_back(fields[i]);
+  }
+  return arranged;
 }
 
 void AddressMap::add_bit(std::vector<Field>& fields, uint32_t from, uint32_t to) {

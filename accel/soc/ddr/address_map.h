@@ -33,7 +33,7 @@ class AddressMap {
 
   /// Of a block: an address without the bits of one burst.
   Location locate(uint64_t block) const {
-    return {static_cast<uint32_t>(gather(row_, block)), static_cast<uint32_t>(gather(bank_, block))};
+    return {static_cast<uint32_t>(row_.gather(block)), static_cast<uint32_t>(bank_.gather(block))};
   }
 
   /// A stripe is the largest aligned run of blocks in one row of each of `lanes()` banks, one a bank group, where
@@ -45,21 +45,30 @@ class AddressMap {
 
  private:
   struct Field {  // a range of bits moved as one
-    uint32_t from, to;
-    uint64_t mask;
+    uint32_t from = 0, to = 0;
+    uint64_t mask = 0;
+
+    uint64_t of(uint64_t block) const { return ((block >> from) & mask) << to; }
   };
 
-  static uint64_t gather(const std::vector<Field>& fields, uint64_t block) {
-    uint64_t value = 0;
-    for (const Field& f : fields) value |= ((block >> f.from) & f.mask) << f.to;
-    return value;
-  }
+  /// Maps in use have one or two ranges; what is more is rare.
+  struct Fields {
+    Field first, second;
+    std::vector<Field> more;
+
+    uint64_t gather(uint64_t block) const {
+      uint64_t value = first.of(block) | second.of(block);
+      for (const Field& f : more) value |= f.of(block);
+      return value;
+    }
+  };
 
   static void add_bit(std::vector<Field>& fields, uint32_t from, uint32_t to);
+  static Fields arranged(const std::vector<Field>& fields);
   void find_stripe(const std::string& kinds);
 
   uint32_t block_shift_ = 0, block_bits_ = 0, banks_ = 0, groups_ = 0, bank_shift_ = 0, stripe_bits_ = 0;
-  std::vector<Field> row_, bank_;
+  Fields row_, bank_;
   std::vector<uint32_t> lane_bank_;
 };
 

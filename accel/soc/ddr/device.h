@@ -8,6 +8,7 @@
 // (`floor`), and ACTs among themselves are in order.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <vector>
@@ -43,8 +44,42 @@ struct Run {
   bool write = false;
 };
 
+/// Pieces of memory that begin and end anywhere within blocks, `pitch` bytes from one to the next.
+struct Pieces {
+  uint64_t address = 0;
+  uint32_t bytes = 0, pitch = 0, count = 0;
+  bool write = false;
+};
+
 struct Placed {
   uint64_t first_cas = 0, last_cas = 0;
+};
+
+/// The command bus: which of its slots for row commands, odd clocks, are taken.
+class RowCommandSlots {
+ public:
+  /// The first free one from `clock` on. What lies before the window that is kept counts as taken.
+  uint64_t take(uint64_t clock) {
+    uint64_t at = ((std::max(clock, base_) | 1) - base_) / 2;
+    if (at < kSlots) {
+      const uint64_t free = ~(taken_ >> at);
+      at += free == 0 ? kSlots : static_cast<uint64_t>(__builtin_ctzll(free));
+    }
+    if (at >= kSlots) {  // move the window, keep a part of the past
+      const uint64_t by = at - kSlots / 4 * 3;
+      taken_ = by < kSlots ? taken_ >> by : 0;
+      base_ += 2 * by;
+      at -= by;
+    }
+    taken_ |= uint64_t{1} << at;
+    return base_ + 2 * at;
+  }
+
+ private:
+  static constexpr size_t kSlots = 64;
+
+  uint64_t taken_ = 0;  // a bit each
+  uint64_t base_ = 1;   // clock of the lowest bit
 };
 
 class Device {
@@ -61,11 +96,17 @@ class Device {
   bool is_ready(const Location& at, uint64_t block, uint64_t clock) const {
     const Bank& b = banks_[at.bank];
     return b.row == at.row && b.cas_ready <= clock &&
-           (one_lane_ || sets_[at.bank - map_.lane_bank(static_cast<uint32_t>(block) & lane_mask_)].row == at.row);
+           (one_lane_ || sets_[at.bank - lane_bank_[static_cast<uint32_t>(block) & lane_mask_]].row == at.row);
   }
 
-  /// Books a run. `close`: auto-precharge behind it.
-  Placed place(const Run& run, uint64_t floor, bool close);
+  /// Books a run, whose first block lies at `at`. `close`: auto-precharge behind it.
+  Placed place(const Run& run, const Location& at, uint64_t floor, bool close);
+  Placed place(const Run& run, uint64_t floor, bool close) { return place(run, map_.locate(run.block), floor, close); }
+
+  /// Books as many of the pieces as follow the last column command at the distance of the bus alone, as place() piece
+  /// by piece does: of that command's direction, all lanes of its stripe each, where all rows are open and stay so.
+  /// Returns how many.
+  uint32_t place_following(const Pieces& pieces);
 
   /// Closes all banks and refreshes, not before `clock`.
   void refresh(uint64_t clock);
@@ -80,7 +121,7 @@ class Device {
 
  private:
   static constexpr int64_t kClosed = -1;
-  static constexpr size_t kSlots = 64;
+  static constexpr size_t kMaxLanes = 16;
 
   struct Bank {
     int64_t row = kClosed;
@@ -98,32 +139,44 @@ class Device {
     uint64_t last_use = 0;
   };
 
+  /// The lanes that a run touches, from that of its first block on, and the first bank of their stripe.
+  struct Lanes {
+    uint32_t first = 0, count = 1, base = 0;
+  };
+
+  Lanes lanes_of(const Run& run, const Location& at) const;
+  uint32_t bank_of(const Lanes& lanes, uint32_t i) const {
+    return lanes.base + lane_bank_[(lanes.first + i) & lane_mask_];
+  }
+  bool whole(const Lanes& lanes) const { return !one_lane_ && lanes.count == lane_mask_ + 1; }
   uint64_t bus_ready(uint32_t group, bool write) const;
-  uint64_t wtr_ready(uint32_t group) const;
-  uint64_t open(uint32_t bank, uint32_t set, uint32_t row, uint64_t floor);
-  void expire(uint32_t bank, uint32_t set, uint64_t floor);
-  uint64_t take_slot(uint64_t clock);
-  void precharge(uint32_t bank, uint64_t clock, bool automatic);
-  uint64_t open_lanes(const Run& run, const Location& at, uint64_t floor);
-  void book_lanes(const Run& run, const Location& at, uint64_t last, bool close);
-  void note_writes(const Run& run, const Location& at, uint64_t last);
+  void expire(Bank& bank, const Set& set, uint64_t floor);
+  void precharge(Bank& bank, uint64_t clock, bool automatic);
+  uint64_t open_lanes(const Run& run, const Lanes& lanes, uint32_t row, uint64_t floor);
+  uint64_t later_lanes_ready(const Run& run, const Lanes& lanes, uint64_t first) const;
+  void book_lanes(const Lanes& lanes, uint64_t last, uint64_t pre);
+  void close_lanes(const Lanes& lanes);
+  void note_writes(const Run& run, const Lanes& lanes, uint64_t last);
   void emit_columns(const Run& run, uint64_t first) const;
-  uint32_t lane_count(const Run& run) const;
 
   Timing t_;
   const AddressMap& map_;
   uint32_t lane_mask_, spacing_;
+  std::array<uint32_t, kMaxLanes> lane_bank_{};  // the map's
   uint64_t idle_;
   bool one_lane_;
+  uint32_t read_to_write_, write_data_;
   std::vector<Bank> banks_;
   std::vector<Set> sets_;
-  std::vector<uint64_t> group_act_, group_write_;  // last ACT; end of the last WRITE's data
-  std::array<uint64_t, 4> acts_{};                 // tFAW: the last four
-  uint32_t act_at_ = 0;
-  uint64_t last_act_ = 0;
-  uint64_t slots_ = 0;      // of row commands, every other clock: a bit for each that is taken
-  uint64_t slot_base_ = 1;  // clock of the lowest bit
-  uint64_t last_cas_ = 0, last_write_end_ = 0;
+  // What earlier commands allow, as the first clock at which the next may be; 0 where there was none.
+  std::vector<uint64_t> group_act_;          // tRRD_L
+  std::vector<uint64_t> group_read_;         // tWTR_L
+  std::array<uint64_t, 4> four_acts_{};      // tFAW, behind each of the last four
+  uint32_t act_at_ = 0;                      // the oldest of them
+  uint64_t next_act_ = 0;                    // tRRD_S
+  uint64_t next_read_ = 0, every_read_ = 0;  // tWTR_S; tWTR_L behind the last of all groups
+  RowCommandSlots slots_;
+  uint64_t last_cas_ = 0, last_block_ = 0;
   uint32_t last_group_ = 0;
   bool any_cas_ = false, last_write_ = false;
   uint64_t misses_ = 0, columns_ = 0, refreshes_ = 0;

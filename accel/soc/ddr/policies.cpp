@@ -18,9 +18,8 @@ std::unique_ptr<PagePolicy> make_page_policy(const DdrConfig& config, const Timi
   return std::make_unique<OpenPage>();
 }
 
-std::unique_ptr<Arbiter> make_arbiter(const DdrConfig& config) {
-  if (config.arbitration == ArbitrationKind::kQos) return std::make_unique<Qos>(config.qos);
-  return std::make_unique<RoundRobin>();
+Arbiter make_arbiter(const DdrConfig& config) {
+  return config.arbitration == ArbitrationKind::kQos ? Arbiter(config.qos) : Arbiter();
 }
 
 DirectionPolicy make_direction_policy(const DdrConfig& config, const Timing& timing) {

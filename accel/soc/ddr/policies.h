@@ -1,4 +1,4 @@
-// What a DDR controller may do one way or another, each a small class behind an interface.
+// What a DDR controller may do one way or another, each a small class.
 #pragma once
 
 #include <array>
@@ -36,38 +36,28 @@ class TimeoutPage : public PagePolicy {
   uint64_t idle_;
 };
 
-/// Who goes first among requests that could go at the same time.
+/// Who goes first among requests that could go at the same time: round robin among ports of equal priority.
 class Arbiter {
  public:
-  virtual ~Arbiter() = default;
-  /// Smaller goes first, before readiness is looked at.
-  virtual uint32_t precedence(uint32_t port) const = 0;
-  /// Smaller goes first among equally ready ones.
-  virtual uint32_t turn(uint32_t port) const = 0;
-  virtual void granted(uint32_t port) = 0;
-};
+  /// All ports are equal.
+  Arbiter() = default;
+  /// A port of a larger number goes first.
+  explicit Arbiter(const std::array<int, kMemoryPorts>& priorities) {
+    for (size_t port = 0; port < priorities.size(); ++port)
+      precedence_[port] = kLowest - static_cast<uint32_t>(priorities[port]);
+  }
 
-/// The port that was served last comes last.
-class RoundRobin : public Arbiter {
- public:
-  uint32_t precedence(uint32_t) const override { return 0; }
-  uint32_t turn(uint32_t port) const override { return (port - last_ - 1) & (kMemoryPorts - 1); }
-  void granted(uint32_t port) override { last_ = port; }
+  /// Smaller goes first, before readiness is looked at.
+  uint32_t precedence(uint32_t port) const { return precedence_[port]; }
+  /// Smaller goes first among equally ready ones: the port that was served last comes last.
+  uint32_t turn(uint32_t port) const { return (port - last_ - 1) & (kMemoryPorts - 1); }
+  void granted(uint32_t port) { last_ = port; }
 
  private:
   static_assert((kMemoryPorts & (kMemoryPorts - 1)) == 0, "the turn wraps around by masking");
-  uint32_t last_ = kMemoryPorts - 1;
-};
-
-/// By priority, round robin among equals.
-class Qos : public RoundRobin {
- public:
-  explicit Qos(const std::array<int, kMemoryPorts>& priorities) : priorities_(priorities) {}
-  uint32_t precedence(uint32_t port) const override { return kLowest - static_cast<uint32_t>(priorities_[port]); }
-
- private:
   static constexpr uint32_t kLowest = 15;
-  std::array<int, kMemoryPorts> priorities_;
+  std::array<uint32_t, kMemoryPorts> precedence_{};
+  uint32_t last_ = kMemoryPorts - 1;
 };
 
 /// Which of the two queues is served.
@@ -105,7 +95,7 @@ class DirectionPolicy {
 };
 
 std::unique_ptr<PagePolicy> make_page_policy(const DdrConfig& config, const Timing& timing);
-std::unique_ptr<Arbiter> make_arbiter(const DdrConfig& config);
+Arbiter make_arbiter(const DdrConfig& config);
 DirectionPolicy make_direction_policy(const DdrConfig& config, const Timing& timing);
 
 }  // namespace heatvit::soc::ddr

@@ -47,6 +47,9 @@ void PortStreams::begin(size_t index, const BurstTrain& train, const modules::Po
   Stream& s = streams_[index];
   s.train = train;
   s.timing = timing;
+  s.next.request.port = s.port;
+  s.next.request.tag = static_cast<uint32_t>(index);
+  s.next.request.write = train.write;
   s.cutter.start(s.train, s.timing, scheduler_.map().block_shift(), s.wide);
   s.request = now + s.timing.lead_fs;
   s.channel = std::max({s.channel, now, s.request});
@@ -63,34 +66,37 @@ inline void PortStreams::schedule(Stream& s, size_t index) {
     time = std::max(s.channel, s.request) + g.first_beats * s.timing.beat_fs;
     if (s.path != nullptr) time = std::max(time, s.path->earliest(true, g.first_bytes));
   }
-  events_[index] = clock_at(time);
+  Request& r = s.next.request;
+  r.address = g.address;
+  r.bytes = g.bytes;
+  r.rows = g.rows;
+  r.pitch = g.pitch;
+  r.first_bytes = g.first_bytes;
+  scheduler_.prepare(s.next);
+  events_[index] = clock_at(time) << kStreamBits | index;
   pending_ |= 1U << index;
 }
 
 /// A request reaches its queue; `horizon`: none other arrives before.
-void PortStreams::admit(size_t index, uint64_t clock, uint64_t horizon) {
+inline void PortStreams::admit(size_t index, uint64_t clock, uint64_t horizon) {
   Stream& s = streams_[index];
-  const Group& g = s.cutter.group();
-  const Request request{
-      clock, g.address, g.bytes, g.rows, g.pitch, g.first_bytes, s.port, static_cast<uint32_t>(index), s.train.write};
-  const uint32_t columns = scheduler_.columns_of(request);
-  Served served;
   pending_ &= ~(1U << index);
-  if (!s.train.write && scheduler_.serve_at_once(request, columns, horizon, served)) {
+  Served served;
+  if (!s.train.write && scheduler_.serve_at_once(s.next, clock, horizon, served)) {
     take_up(false);  // those that let this one go first
-    if (recorder_) record(request);
+    if (recorder_) record(s.next.request, clock);
     account(s, clock);
     deliver(s, served, true);
     return;
   }
-  if (!scheduler_.accepts(s.train.write, columns) || yields(s, index)) {
+  if (!scheduler_.accepts(s.train.write, s.next.columns) || yields(s, index)) {
     held_ |= 1U << index;
     return;
   }
-  scheduler_.admit(request, columns);
+  scheduler_.admit(s.next, clock);
   if (s.train.write) scheduler_.press(false);
   if (held_ != 0) release(s.train.write);
-  if (recorder_) record(request);
+  if (recorder_) record(s.next.request, clock);
   account(s, clock);
   if (s.train.write) {
     take_write(s, clock);
@@ -111,11 +117,11 @@ void PortStreams::account(const Stream& s, uint64_t clock) {
   statistics_.bytes_in_bin[bin] += bytes;
 }
 
-void PortStreams::record(const Request& r) {
+[[gnu::noinline]] void PortStreams::record(const Request& r, uint64_t clock) {
   for (uint32_t row = 0; row < r.rows; ++row) {
     const uint64_t begin = r.address + uint64_t{row} * r.pitch;
     for (uint64_t a = begin / kRequestBytes * kRequestBytes; a < begin + r.bytes; a += kRequestBytes)
-      recorder_(a, r.write, r.arrival);
+      recorder_(a, r.write, clock);
   }
 }
 
@@ -145,18 +151,18 @@ inline void PortStreams::take_up(bool write) {
 
 /// Of the streams whose request waits for room: the one that has waited longest, and so long that it starves;
 /// kStreams: none has.
-size_t PortStreams::longest_held(bool write) const {
+[[gnu::noinline]] size_t PortStreams::longest_held(bool write) const {
   size_t oldest = kStreams;
   uint64_t least = now_ - std::min(now_, kPatience * scheduler_.age_limit());
   for (uint32_t left = held_ & (write ? kWrites : ~kWrites); left != 0; left &= left - 1) {
     const auto i = static_cast<size_t>(__builtin_ctz(left));
-    if (events_[i] < least) oldest = i, least = events_[i];
+    if (const uint64_t since = events_[i] >> kStreamBits; since < least) oldest = i, least = since;
   }
   return oldest;
 }
 
 /// Of the requests that wait for room those of the highest priority try again, and the one that has waited too long.
-void PortStreams::release(bool write) {
+[[gnu::noinline]] void PortStreams::release(bool write) {
   const uint32_t waiting = held_ & (write ? kWrites : ~kWrites);
   uint32_t released = 0, least = UINT32_MAX;
   for (uint32_t left = waiting; left != 0; left &= left - 1) {
@@ -174,7 +180,8 @@ void PortStreams::release(bool write) {
 /// waited too long, that one? Else small requests would slip into a busy queue for ever, before a large one.
 bool PortStreams::yields(const Stream& s, size_t index) const {
   if (held_ == 0) return false;
-  if (const size_t oldest = longest_held(s.train.write); oldest != kStreams) return events_[oldest] < events_[index];
+  if (const size_t oldest = longest_held(s.train.write); oldest != kStreams)
+    return events_[oldest] >> kStreamBits < events_[index] >> kStreamBits;
   const uint32_t mine = scheduler_.precedence(s.port);
   for (uint32_t left = held_ & (s.train.write ? kWrites : ~kWrites); left != 0; left &= left - 1)
     if (scheduler_.precedence(streams_[static_cast<size_t>(__builtin_ctz(left))].port) < mine) return true;
@@ -186,10 +193,10 @@ inline void PortStreams::deliver(Stream& s, const Served& served, bool at_once) 
   if (latency_recorder_)
     latency_recorder_(static_cast<double>((served.first_data - served.arrival) * scheduler_.timing().clock_fs) * 1e-6);
   const Group& g = s.cutter.group();
-  const uint64_t outstanding = s.timing.outstanding;
+  const uint32_t outstanding = s.timing.outstanding;
   uint64_t first = time_of(served.first_data), last = time_of(served.last_data);
   if (g.bursts > outstanding)  // those beyond the limit: a round trip for each `outstanding` of them
-    last = std::max(last, first + round_trip_fs_ * (g.bursts - outstanding) / outstanding);
+    last = std::max(last, first + quotient(round_trip_fs_ * (g.bursts - outstanding), outstanding));
   if (s.path != nullptr) last = s.path->pass(false, g.first_bytes, g.total(), first, last);
   const uint64_t idle = s.channel + g.first_beats * s.timing.beat_fs;
   const bool first_of_train = s.cutter.remaining() == s.train.bytes();
@@ -209,24 +216,25 @@ inline void PortStreams::step(Stream& s, size_t index) {
   if (s.cutter.remaining() != 0) schedule(s, index);
 }
 
-/// Does, over all ports, what happens before `until`: requests reach the queues, the scheduler serves.
-void PortStreams::advance(uint64_t until) {
+/// Does, over all ports, what happens before `until`: requests reach the queues, the scheduler serves. One function
+/// with all that a group goes through (flatten), but for what is rare or long: a group takes some 800 instructions,
+/// calls within it were a fifth of that.
+[[gnu::flatten]] void PortStreams::advance(uint64_t until) {
   const uint64_t end = clock_at(until);
   for (;;) {
-    size_t next = 0;
-    uint64_t earliest = kNever, second = kNever;
+    uint64_t next = kNever, second = kNever;
     for (uint32_t left = pending_; left != 0; left &= left - 1) {  // no branch on the order: it is not predictable
-      const auto i = static_cast<size_t>(__builtin_ctz(left));
-      const bool before = events_[i] < earliest;
-      next = before ? i : next;
-      second = before ? earliest : std::min(second, events_[i]);
-      earliest = before ? events_[i] : earliest;
+      const uint64_t event = events_[static_cast<size_t>(__builtin_ctz(left))];
+      second = std::min(second, std::max(next, event));
+      next = std::min(next, event);
     }
-    const uint64_t decision = scheduler_.decision_time();
-    if (std::min(earliest, decision) >= end) return;
-    now_ = std::max(now_, std::min(earliest, decision));
+    const uint64_t earliest = next >> kStreamBits;
+    const uint64_t decision = scheduler_.decision_time(std::min(earliest, end));
+    const uint64_t now = std::min(earliest, decision);
+    if (now >= end) return;
+    now_ = std::max(now_, now);
     if (earliest <= decision) {
-      admit(next, now_, std::min(second, end));
+      admit(next & (kStreams - 1), now_, std::min(second >> kStreamBits, end));
     } else {
       serve();
     }
@@ -236,7 +244,7 @@ void PortStreams::advance(uint64_t until) {
 /// No train finishes before its remaining beats have passed its data channel, behind the first data that are missing.
 uint64_t PortStreams::earliest_finish(const Stream& s) const {
   const Group& g = s.cutter.group();
-  const uint64_t beats = s.cutter.remaining() / s.timing.beat_bytes;
+  const uint64_t beats = s.cutter.remaining_beats();
   if (s.train.write || beats < g.first_beats) return std::max(s.channel, s.request) + beats * s.timing.beat_fs;
   const uint64_t data = s.request + scheduler_.read_clocks(g.address, g.first_bytes) * scheduler_.timing().clock_fs;
   return std::max(s.channel + g.first_beats * s.timing.beat_fs, data) + (beats - g.first_beats) * s.timing.beat_fs;

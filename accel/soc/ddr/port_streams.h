@@ -22,6 +22,24 @@
 
 namespace heatvit::soc::ddr {
 
+constexpr uint32_t kMaxOutstanding = 64;  // bursts of a stream in flight
+
+/// Reciprocals of the numbers of bursts, rounded up; kReciprocals[1] is not used.
+constexpr std::array<uint64_t, kMaxOutstanding + 1> reciprocals() {
+  std::array<uint64_t, kMaxOutstanding + 1> of{};
+  for (uint32_t divisor = 2; divisor <= kMaxOutstanding; ++divisor) of[divisor] = UINT64_MAX / divisor + 1;
+  return of;
+}
+inline constexpr std::array<uint64_t, kMaxOutstanding + 1> kReciprocals = reciprocals();
+
+/// value / divisor. The product with the reciprocal is exact below 2^58: it is too large by less than
+/// value x divisor / 2^64 of one. (2^64 / divisor rounded up, for powers of two exactly.)
+inline uint64_t quotient(uint64_t value, uint32_t divisor) {
+  if (divisor == 1 || divisor > kMaxOutstanding || value >> 58 != 0) return divisor == 1 ? value : value / divisor;
+  __extension__ using Wide = unsigned __int128;
+  return static_cast<uint64_t>(Wide{value} * kReciprocals[divisor] >> 64);
+}
+
 class PortStreams {
  public:
   static constexpr size_t kStreams = 2 * kMemoryPorts;  // reads and writes of each port
@@ -31,8 +49,6 @@ class PortStreams {
   /// When the bursts of a stream are through, as far back as the port's limit of outstanding bursts asks.
   class Flight {
    public:
-    static constexpr uint32_t kMaxOutstanding = 64;
-
     /// Nothing in flight; bursts may start at `time`.
     void open(uint64_t time) {
       opened_ = time;
@@ -52,7 +68,7 @@ class PortStreams {
       const Group* g = &groups_[oldest_ % kGroups];
       while (g->start + g->bursts <= position) g = &groups_[++oldest_ % kGroups];
       if (position == g->start) return g->first;
-      return g->first + (g->last - g->first) * (position - g->start) / (g->bursts - 1);
+      return g->first + quotient((g->last - g->first) * (position - g->start), g->bursts - 1);
     }
 
    private:
@@ -72,6 +88,7 @@ class PortStreams {
     modules::BurstTrain train;
     modules::PortTiming timing;
     ddr::TrainCutter cutter;
+    Prepared next;  // the cutter's group as a request
     Flight flight;
     uint64_t request = 0;  // earliest address beat
     uint64_t channel = 0;  // the port's data channel is free
@@ -120,7 +137,7 @@ class PortStreams {
   void take_up(bool write);
   void step(Stream& stream, size_t index);
   void account(const Stream& stream, uint64_t clock);
-  void record(const Request& request);
+  void record(const Request& request, uint64_t clock);
 
   /// Absolute time of a memory clock, and the first clock not before a time.
   uint64_t time_of(uint64_t clock) const { return epoch_ + clock * scheduler_.timing().clock_fs; }
@@ -133,10 +150,13 @@ class PortStreams {
   uint64_t round_trip_fs_;  // of a read of an open row, in the controller
   std::array<SharedPath*, kMemoryPorts> paths_{};
   std::array<Stream, kStreams> streams_;
-  std::array<uint64_t, kStreams> events_{};  // clock of a stream's next request
-  uint32_t pending_ = 0;                     // streams that have one, a bit each
-  uint32_t held_ = 0;                        // streams whose request waits for room in a queue
-  uint64_t now_ = 0;                         // clock of what happened last
+  // Clock of a stream's next request and, below it, the stream: the order in which they arrive.
+  static constexpr unsigned kStreamBits = 4;
+  static_assert(kStreams == size_t{1} << kStreamBits);
+  std::array<uint64_t, kStreams> events_{};
+  uint32_t pending_ = 0;  // streams that have one, a bit each
+  uint32_t held_ = 0;     // streams whose request waits for room in a queue
+  uint64_t now_ = 0;      // clock of what happened last
   MemoryStatistics statistics_;
   uint32_t bin_shift_ = 0;
   uint64_t epoch_ = 0;

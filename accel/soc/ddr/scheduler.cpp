@@ -34,11 +34,10 @@ void Scheduler::reset() {
   device_.reset();
   direction_ = make_direction_policy(config_, timing_);
   arbiter_ = make_arbiter(config_);
-  for (uint32_t port = 0; port < kMemoryPorts; ++port) precedence_[port] = arbiter_->precedence(port);
   reads_.clear();
   writes_.clear();
   read_columns_ = write_columns_ = 0;
-  cursor_ = last_read_ = direction_since_ = decided_at_ = 0;
+  cursor_ = last_read_ = direction_since_ = decided_at_ = not_before_ = 0;
   next_refresh_ = timing_.refi;
   last_write_ = decided_ = decided_write_ = mixed_ports_ = false;
   last_port_ = 0;
@@ -55,66 +54,66 @@ uint32_t Scheduler::columns_of(const Request& r) const {
   return blocks(r.address, r.bytes) * r.rows;
 }
 
-void Scheduler::admit(const Request& request, uint32_t columns) {
-  mixed_ports_ = mixed_ports_ || request.port != last_port_;
-  last_port_ = request.port;
-  (request.write ? write_columns_ : read_columns_) += columns;
-  const uint64_t block = request.address >> map_.block_shift();
-  (request.write ? writes_ : reads_).push_back({request, map_.locate(block), block, columns});
-  decided_ = false;
+void Scheduler::admit(const Prepared& prepared, uint64_t arrival) {
+  const Request& r = prepared.request;
+  mixed_ports_ = mixed_ports_ || r.port != last_port_;
+  last_port_ = r.port;
+  (r.write ? write_columns_ : read_columns_) += prepared.columns;
+  std::vector<Prepared>& queue = r.write ? writes_ : reads_;
+  queue.push_back(prepared);
+  queue.back().request.arrival = arrival;
+  reconsider();
 }
 
-bool Scheduler::serve_at_once(const Request& r, uint32_t columns, uint64_t horizon, Served& served) {
-  uint64_t start = std::max(cursor_, r.arrival);
-  if (!reads_.empty() || closing_ || start >= next_refresh_ || direction_.writes_next(columns, write_columns_))
+bool Scheduler::serve_at_once(const Prepared& entry, uint64_t arrival, uint64_t horizon, Served& served) {
+  uint64_t start = std::max(cursor_, arrival);
+  if (!reads_.empty() || closing_ || start >= next_refresh_ || direction_.writes_next(entry.columns, write_columns_))
     return false;
-  const uint64_t block = r.address >> map_.block_shift();
-  if (!device_.is_ready(map_.locate(block), block, start)) start += miss_clocks_;
+  if (!device_.is_ready(entry.at, entry.request.address >> map_.block_shift(), start)) start += miss_clocks_;
   if (last_write_) start += timing_.write_data() + timing_.wtr_l;
   if (start >= horizon) return false;
-  if (last_write_) direction_since_ = std::max(cursor_, r.arrival);
+  if (last_write_) direction_since_ = std::max(cursor_, arrival);
   last_write_ = false;
-  uint64_t first_burst = 0;
-  const Placed placed = place(r, columns, std::max(r.arrival, direction_since_), false, first_burst);
-  served = finish(r, placed, first_burst, columns);
+  served = finish(entry, arrival, place(entry, std::max(arrival, direction_since_), false));
   return true;
 }
 
-void Scheduler::decide() {
-  decided_ = true;
-  decision_ = kNever;
-  if (empty()) return;
+uint64_t Scheduler::decide(uint64_t horizon) {
+  if (empty()) return not_before_ = kNever;
   const bool write = direction_.writes_next(read_columns_, write_columns_);
-  const std::vector<Entry>& queue = write ? writes_ : reads_;
+  const std::vector<Prepared>& queue = write ? writes_ : reads_;
   uint64_t now = std::max(cursor_, queue.front().request.arrival);
   if (write && reads_.empty() && !last_write_) now = std::max(now, last_read_ + direction_.idle(write_columns_));
   while (now >= next_refresh_) {
     device_.refresh(next_refresh_);
     next_refresh_ += timing_.refi;
   }
+  if (now >= horizon) return not_before_ = now;
   choose(queue, write, now);
+  decided_ = true;
+  return decision_;
 }
 
 /// The oldest where it has waited too long; else, within the window, the earliest column command; then the port whose
 /// turn it is; then the oldest.
-void Scheduler::choose(const std::vector<Entry>& queue, bool write, uint64_t now) {
+void Scheduler::choose(const std::vector<Prepared>& queue, bool write, uint64_t now) {
   decided_write_ = write;
   decided_at_ = now;
   const size_t window = std::min(window_, queue.size());
   const bool aged = queue.front().request.arrival + age_limit_ < now;
   const size_t count = aged ? 1 : window;
   if (count == 1) {
-    const Entry& only = queue.front();
+    const Prepared& only = queue.front();
     chosen_ = 0;
     decision_ = std::max(now, device_.estimate(only.at, write, floor_of(only, write, now)));
     return;
   }
   uint64_t best_class = kNever, best = kNever;
   for (size_t i = 0; i < count; ++i) {
-    const Entry& e = queue[i];
+    const Prepared& e = queue[i];
     const uint64_t clock = std::max(now, device_.estimate(e.at, write, floor_of(e, write, now)));
     const uint32_t port = e.request.port;
-    const uint64_t precedence = precedence_[port], key = clock << 4 | arbiter_->turn(port);
+    const uint64_t precedence = arbiter_.precedence(port), key = clock << 4 | arbiter_.turn(port);
     if (precedence > best_class || (precedence == best_class && key >= best)) continue;
     best_class = precedence;
     best = key;
@@ -125,7 +124,7 @@ void Scheduler::choose(const std::vector<Entry>& queue, bool write, uint64_t now
 }
 
 /// Closed pages: does nobody else in the window want the row?
-bool Scheduler::closes(const std::vector<Entry>& queue) const {
+bool Scheduler::closes(const std::vector<Prepared>& queue) const {
   if (!closing_) return false;
   const Location mine = queue[chosen_].at;
   for (size_t i = 0; i < std::min(window_, queue.size()); ++i) {
@@ -136,85 +135,97 @@ bool Scheduler::closes(const std::vector<Entry>& queue) const {
 }
 
 Served Scheduler::serve() {
-  if (!decided_) decide();
-  std::vector<Entry>& queue = decided_write_ ? writes_ : reads_;
-  const Entry entry = queue[chosen_];
+  if (!decided_) decide(kNever);
+  std::vector<Prepared>& queue = decided_write_ ? writes_ : reads_;
+  const Prepared& entry = queue[chosen_];
   const bool write = decided_write_;
   const uint64_t floor = floor_of(entry, write, decided_at_);
   if (write != last_write_) direction_since_ = decided_at_;
   last_write_ = write;
-  uint64_t first_burst = 0;
-  const Placed placed = place(entry.request, entry.columns, floor, closes(queue), first_burst);
-  queue.erase(queue.begin() + static_cast<std::ptrdiff_t>(chosen_));
   (write ? write_columns_ : read_columns_) -= entry.columns;
-  return finish(entry.request, placed, first_burst, entry.columns);
+  const Served served = finish(entry, entry.request.arrival, place(entry, floor, closes(queue)));
+  queue.erase(queue.begin() + static_cast<std::ptrdiff_t>(chosen_));
+  return served;
 }
 
-inline Served Scheduler::finish(const Request& r, const Placed& placed, uint64_t first_burst_end, uint32_t columns) {
-  direction_.served(r.write, columns);
-  arbiter_->granted(r.port);
+inline Served Scheduler::finish(const Prepared& entry, uint64_t arrival, const Placed& placed) {
+  const Request& r = entry.request;
+  direction_.served(r.write, entry.columns);
+  arbiter_.granted(r.port);
   cursor_ = placed.last_cas + timing_.ccd_s;
   if (!r.write) last_read_ = placed.last_cas;
-  decided_ = false;
+  reconsider();
   const uint64_t data = (r.write ? timing_.cwl : timing_.cl) + kBurstClocks + pipeline_;
-  return {r.tag, r.write, r.arrival, first_burst_end + data, placed.last_cas + data};
+  // The column command that completes the first burst.
+  const uint64_t further = uint64_t{further_columns(r.address, r.first_bytes)} * column_clocks_;
+  const uint64_t first_burst_end = std::min(placed.first_cas + further, placed.last_cas);
+  return {r.tag, r.write, arrival, first_burst_end + data, placed.last_cas + data};
+}
+
+inline Placed Scheduler::place(const Prepared& entry, uint64_t floor, bool close) {
+  const Request& r = entry.request;
+  const uint32_t shift = map_.block_shift();
+  const uint64_t block = r.address >> shift;
+  if (r.rows == 1 || (r.write && r.pitch == r.bytes))
+    return place_blocks({block, entry.columns, 1, 0, r.write}, entry.at, floor, close);
+  if ((r.pitch & (map_.block_bytes() - 1)) == 0)
+    return place_rows({block, further_columns(r.address, r.bytes) + 1, r.rows, r.pitch >> shift, r.write}, entry.at,
+                      floor, close);
+  return place_pieces(r, entry.at, floor, close);
 }
 
 /// Splits where stripes end.
-Placed Scheduler::place_blocks(uint64_t block, uint32_t columns, bool write, uint64_t floor, bool close) {
-  const uint64_t stripe = uint64_t{1} << map_.stripe_bits();
+inline Placed Scheduler::place_blocks(Run run, Location at, uint64_t floor, bool close) {
+  const uint64_t in_stripe = (uint64_t{1} << map_.stripe_bits()) - 1;
+  uint64_t left = in_stripe + 1 - (run.block & in_stripe);
+  if (run.columns <= left) return device_.place(run, at, floor, close);
   Placed placed;
-  for (bool first = true; columns > 0; first = false) {
-    const auto count = static_cast<uint32_t>(std::min<uint64_t>(columns, stripe - (block & (stripe - 1))));
-    const Placed part = device_.place({block, count, 1, 0, write}, floor, close);
+  uint32_t columns = run.columns;
+  for (bool first = true; columns > 0; first = false, left = in_stripe + 1) {
+    run.columns = static_cast<uint32_t>(std::min<uint64_t>(columns, left));
+    const Placed part = device_.place(run, first ? at : map_.locate(run.block), floor, close);
     if (first) placed.first_cas = part.first_cas;
     placed.last_cas = part.last_cas;
-    block += count;
-    columns -= count;
+    run.block += run.columns;
+    columns -= run.columns;
   }
   return placed;
 }
 
-/// `first_burst_end`: the column command that completes the first burst.
-Placed Scheduler::place(const Request& r, uint32_t total, uint64_t floor, bool close, uint64_t& first_burst_end) {
+/// Rows that begin anywhere within blocks: most follow each other in one stripe.
+[[gnu::noinline]] Placed Scheduler::place_pieces(const Request& r, const Location& at, uint64_t floor, bool close) {
   const uint32_t shift = map_.block_shift();
-  const uint64_t start = r.address >> shift;
-  const uint32_t in_block = map_.block_bytes() - 1;
   Placed placed;
-  if (r.rows == 1 || (r.write && r.pitch == r.bytes)) {
-    placed = place_blocks(start, total, r.write, floor, close);
-  } else if ((r.pitch & in_block) == 0) {
-    placed = place_rows({start, total / r.rows, r.rows, r.pitch >> shift, r.write}, floor, close);
-  } else {
-    for (uint32_t i = 0; i < r.rows; ++i) {
-      const uint64_t address = r.address + uint64_t{i} * r.pitch;
-      const auto columns = static_cast<uint32_t>(((address + r.bytes - 1) >> shift) - (address >> shift) + 1);
-      const Placed part = place_blocks(address >> shift, columns, r.write, floor, close);
-      if (i == 0) placed.first_cas = part.first_cas;
-      placed.last_cas = part.last_cas;
-    }
+  for (uint32_t done = 0; done < r.rows;) {
+    const uint64_t address = r.address + uint64_t{done} * r.pitch, block = address >> shift;
+    const auto columns = static_cast<uint32_t>(((address + r.bytes - 1) >> shift) - block + 1);
+    const Placed part =
+        place_blocks({block, columns, 1, 0, r.write}, done == 0 ? at : map_.locate(block), floor, close);
+    if (done == 0) placed.first_cas = part.first_cas;
+    ++done;
+    if (!close) done += device_.place_following({address + r.pitch, r.bytes, r.pitch, r.rows - done, r.write});
   }
-  const uint64_t further = uint64_t{further_columns(r.address, r.first_bytes)} * column_clocks_;
-  first_burst_end = std::min(placed.first_cas + further, placed.last_cas);
+  placed.last_cas = device_.last_cas();
   return placed;
 }
 
 /// Splits where stripes end.
-Placed Scheduler::place_rows(Run run, uint64_t floor, bool close) {
+[[gnu::noinline]] Placed Scheduler::place_rows(Run run, const Location& at, uint64_t floor, bool close) {
   const uint64_t in_stripe = (uint64_t{1} << map_.stripe_bits()) - 1;
   const uint32_t rows = run.rows;
   Placed placed;
   for (uint32_t done = 0; done < rows; done += run.rows) {
     const uint64_t begin = run.block & in_stripe, left = in_stripe + 1 - begin;
+    const Location here = done == 0 ? at : map_.locate(run.block);
     run.rows = rows - done;
     Placed part;
     if (run.columns > left) {  // a row across the end
       run.rows = 1;
-      part = place_blocks(run.block, run.columns, run.write, floor, close);
+      part = place_blocks({run.block, run.columns, 1, 0, run.write}, here, floor, close);
     } else {
       if (uint64_t{run.rows - 1} * run.stride + run.columns > left)
         run.rows = static_cast<uint32_t>(left - run.columns) / run.stride + 1;
-      part = device_.place(run, floor, close);
+      part = device_.place(run, here, floor, close);
     }
     if (done == 0) placed.first_cas = part.first_cas;
     placed.last_cas = part.last_cas;

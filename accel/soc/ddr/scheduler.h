@@ -31,6 +31,13 @@ struct Request {
   bool write = false;
 };
 
+/// A request and what can be known of it before it arrives.
+struct Prepared {
+  Request request;
+  Location at;           // of its first block
+  uint32_t columns = 0;  // column accesses
+};
+
 struct Served {
   uint32_t tag = 0;
   bool write = false;
@@ -56,30 +63,42 @@ class Scheduler {
   }
 
   /// Whose request enters a full queue first when there is room again: smaller goes first (Arbiter).
-  uint32_t precedence(uint32_t port) const { return precedence_[port]; }
+  uint32_t precedence(uint32_t port) const { return arbiter_.precedence(port); }
 
   /// True: a write has waited for room beyond the age limit, so that writes go as if their queue was full.
   void press(bool pressed) {
     if (direction_.pressed() == pressed) return;
     direction_.press(pressed);
-    decided_ = false;
+    reconsider();
   }
   uint64_t age_limit() const { return age_limit_; }  // clocks
 
-  /// Arrivals must not fall, nor lie behind the last decision. `columns`: columns_of(). The caller has asked accepts().
-  void admit(const Request& request, uint32_t columns);
+  /// Fills in what belongs to the request.
+  void prepare(Prepared& prepared) const {
+    prepared.at = map_.locate(prepared.request.address >> map_.block_shift());
+    prepared.columns = columns_of(prepared.request);
+  }
+
+  /// Arrivals must not fall, nor lie behind the last decision. The caller has asked accepts(). (Prepared earlier than
+  /// it is copied: what has just been written in parts cannot be read as a whole without a stall.)
+  void admit(const Prepared& prepared, uint64_t arrival);
+  /// `columns`: columns_of().
+  void admit(const Request& request, uint32_t columns) {
+    admit({request, map_.locate(request.address >> map_.block_shift()), columns}, request.arrival);
+  }
 
   /// Serves a read past the queue if that is what admit() and serve() come to: no other read waits, and none arrives
   /// before its column command (`horizon`: the next arrival). The short way of most bursts of a system whose masters
   /// are slower than its memory.
-  bool serve_at_once(const Request& request, uint32_t columns, uint64_t horizon, Served& served);
+  bool serve_at_once(const Prepared& prepared, uint64_t arrival, uint64_t horizon, Served& served);
 
   bool empty() const { return reads_.empty() && writes_.empty(); }
 
-  /// Clock of the next column command as things stand; kNever where nothing waits.
-  uint64_t decision_time() {
-    if (!decided_) decide();
-    return decision_;
+  /// Clock of the next column command as things stand; kNever where nothing waits. Where it is not before `horizon`,
+  /// any clock from there on: what arrives until then changes it anyway.
+  uint64_t decision_time(uint64_t horizon = kNever) {
+    if (decided_) return decision_;
+    return not_before_ >= horizon ? not_before_ : decide(horizon);
   }
 
   /// Serves what decision_time() was about; reads' data come at Served's clocks, writes' go.
@@ -96,33 +115,30 @@ class Scheduler {
   const Device& device() const { return device_; }
 
  private:
-  struct Entry {
-    Request request;
-    Location at;  // of its first block
-    uint64_t block = 0;
-    uint32_t columns = 0;
-  };
-
   /// Column accesses of a piece but one.
   uint32_t further_columns(uint64_t address, uint32_t bytes) const {
     return (static_cast<uint32_t>(address & (map_.block_bytes() - 1)) + bytes - 1) >> map_.block_shift();
   }
-  void decide();
-  void choose(const std::vector<Entry>& queue, bool write, uint64_t now);
-  uint64_t floor_of(const Entry& entry, bool write, uint64_t now) const {
+  uint64_t decide(uint64_t horizon);
+  void reconsider() {
+    decided_ = false;
+    not_before_ = 0;
+  }
+  void choose(const std::vector<Prepared>& queue, bool write, uint64_t now);
+  uint64_t floor_of(const Prepared& entry, bool write, uint64_t now) const {
     return std::max(entry.request.arrival, write == last_write_ ? direction_since_ : now);
   }
-  bool closes(const std::vector<Entry>& queue) const;
-  Placed place(const Request& r, uint32_t total, uint64_t floor, bool close, uint64_t& first_burst_end);
-  Served finish(const Request& request, const Placed& placed, uint64_t first_burst_end, uint32_t columns);
-  Placed place_rows(Run run, uint64_t floor, bool close);
-  Placed place_blocks(uint64_t block, uint32_t columns, bool write, uint64_t floor, bool close);
+  bool closes(const std::vector<Prepared>& queue) const;
+  Placed place(const Prepared& entry, uint64_t floor, bool close);
+  Served finish(const Prepared& entry, uint64_t arrival, const Placed& placed);
+  Placed place_rows(Run run, const Location& at, uint64_t floor, bool close);
+  Placed place_pieces(const Request& request, const Location& at, uint64_t floor, bool close);
+  Placed place_blocks(Run run, Location at, uint64_t floor, bool close);
 
   Timing timing_;
   AddressMap map_;
   std::unique_ptr<PagePolicy> pages_;
-  std::unique_ptr<Arbiter> arbiter_;
-  std::array<uint32_t, kMemoryPorts> precedence_{};  // the arbiter's, which never changes
+  Arbiter arbiter_;
   DdrConfig config_;
   DirectionPolicy direction_;
   Device device_;
@@ -132,7 +148,7 @@ class Scheduler {
   uint32_t miss_clocks_;
   bool closing_;
   uint64_t age_limit_;
-  std::vector<Entry> reads_, writes_;  // in order of arrival
+  std::vector<Prepared> reads_, writes_;  // in order of arrival
   uint32_t read_columns_ = 0, write_columns_ = 0;
   uint64_t cursor_ = 0;     // the bus takes the next column command
   uint64_t last_read_ = 0;  // column command
@@ -142,6 +158,7 @@ class Scheduler {
   bool mixed_ports_ = false;  // more than one port since reset
   uint32_t last_port_ = 0;
   bool decided_ = false, decided_write_ = false;
+  uint64_t not_before_ = 0;  // undecided: the decision's clock is not before
   uint64_t decision_ = kNever, decided_at_ = 0;
   size_t chosen_ = 0;
 };

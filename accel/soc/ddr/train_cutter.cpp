@@ -5,11 +5,13 @@ namespace heatvit::soc::ddr {
 void TrainCutter::start(const modules::BurstTrain& train, const modules::PortTiming& port, uint32_t block_shift,
                         bool wide) {
   train_ = train;
+  block_shift_ = block_shift;
   block_ = 1U << block_shift;
   beat_ = port.beat_bytes;
-  beat_shift_ = 0;
-  while (1U << beat_shift_ < beat_) ++beat_shift_;
+  beat_shift_ = static_cast<uint32_t>(__builtin_ctz(beat_));
   burst_ = port.max_beats * beat_;
+  burst_shift_ = static_cast<uint32_t>(__builtin_ctz(burst_));
+  whole_burst_ = burst_ == 1U << burst_shift_;
   const uint32_t places = train.address | train.row_bytes | (train.planes > 1 ? train.plane_pitch : 0);
   if (train.pitch == train.row_bytes && kPage % burst_ == 0 && places % burst_ == 0) {  // one long row, as cut
     train_.row_bytes *= train.rows;
@@ -27,27 +29,30 @@ void TrainCutter::find_limits(uint32_t outstanding) {
   const uint32_t places = t.address | (t.rows > 1 ? t.pitch : 0) | (t.planes > 1 ? t.plane_pitch : 0) | kPage;
   const uint32_t alignment = places & (~places + 1);  // of every row
   const uint32_t skew = alignment < beat_ ? beat_ - 1 : 0;
-  const uint32_t columns = (t.row_bytes - 1) / block_ + 1, bursts = (skew + t.row_bytes - 1) / burst_ + 1;
+  const uint32_t columns = ((t.row_bytes - 1) >> block_shift_) + 1, bursts = whole_bursts(skew + t.row_bytes - 1) + 1;
   // Where no page ends within a burst's length, all rows have as many.
-  const bool regular = skew == 0 && (t.row_bytes <= alignment || alignment % burst_ == 0);
+  const bool regular = skew == 0 && (t.row_bytes <= alignment || (burst_ <= alignment && whole_burst_));
   bursts_of_row_ = regular ? bursts : 0;
   narrow_ = outstanding;
   wide_ = std::max(outstanding, kWideColumns);
   narrow_rows_ = wide_rows_ = 0;
   if (columns > kGroupColumns || bursts > narrow_) return;
-  if (!t.write && bursts > 1 && (alignment < block_ || burst_ % block_ != 0)) return;
+  if (!t.write && bursts > 1 && (alignment < block_ || (burst_ & (block_ - 1)) != 0)) return;
   narrow_rows_ = wide_rows_ = 1;
   if ((t.pitch & (beat_ - 1)) != 0 || t.pitch < t.row_bytes || (!t.write && t.pitch < block_)) return;
-  narrow_rows_ = std::min(kGroupColumns / columns, narrow_ / bursts);
-  wide_rows_ = std::min(kWideColumns / columns, wide_ / bursts);
+  narrow_rows_ = kGroupColumns / columns;
+  wide_rows_ = kWideColumns / columns;
+  if (bursts == 1 && narrow_ >= narrow_rows_) return;  // as mostly: as many bursts as rows
+  narrow_rows_ = std::min(narrow_rows_, narrow_ / bursts);
+  wide_rows_ = std::min(wide_rows_, wide_ / bursts);
 }
 
 /// Of a piece that meets at most one end of a page inside.
 uint32_t TrainCutter::bursts_of(uint64_t address, uint32_t bytes) const {
   const auto skew = static_cast<uint32_t>(address) & (beat_ - 1);
   const uint32_t page_left = kPage - (static_cast<uint32_t>(address) & (kPage - 1));
-  if (bytes <= page_left) return (skew + bytes - 1) / burst_ + 1;
-  return (skew + page_left - 1) / burst_ + 1 + (bytes - page_left - 1) / burst_ + 1;
+  if (bytes <= page_left) return whole_bursts(skew + bytes - 1) + 1;
+  return whole_bursts(skew + page_left - 1) + whole_bursts(bytes - page_left - 1) + 2;
 }
 
 void TrainCutter::choose(bool wide) {
@@ -74,12 +79,12 @@ void TrainCutter::choose_part(uint32_t skew, uint32_t page_left, bool wide) {
   const auto in_block = static_cast<uint32_t>(g.address - skew) & (block_ - 1);
   const uint32_t left = train_.row_bytes - offset_;
   g.bytes = g.first_bytes;
-  if (train_.write || (in_block == 0 && burst_ % block_ == 0)) {
+  if (train_.write || (in_block == 0 && (burst_ & (block_ - 1)) == 0)) {
     uint32_t room = std::min({left, most * block_ - in_block - skew, limit * burst_ - skew});
     if (room > page_left && room < left)  // to the end of a burst
-      room = page_left + (room - page_left) / burst_ * burst_;
+      room = page_left + whole_bursts(room - page_left) * burst_;
     else if (room < left)
-      room = std::max((skew + room) / burst_ * burst_, skew) - skew;  // no whole burst: first_bytes below
+      room = std::max(whole_bursts(skew + room) * burst_, skew) - skew;  // no whole burst: first_bytes below
     g.bytes = std::max(g.bytes, room);
   }
   g.rows = 1;

@@ -36,6 +36,8 @@ class TrainCutter {
   /// Of the train, not yet stepped over.
   uint64_t remaining() const { return remaining_; }
 
+  uint64_t remaining_beats() const { return remaining_ >> beat_shift_; }
+
   const Group& group() const { return group_; }
 
   /// Over the present group, on to the next one.
@@ -47,12 +49,17 @@ class TrainCutter {
   void find_limits(uint32_t outstanding);
   uint32_t bursts_of(uint64_t address, uint32_t bytes) const;
   uint32_t beats_of(uint32_t skew_and_bytes) const { return (skew_and_bytes + beat_ - 1) >> beat_shift_; }
+  /// Whole bursts of so many bytes; their length is a power of two in all but odd configurations.
+  uint32_t whole_bursts(uint32_t bytes) const { return whole_burst_ ? bytes >> burst_shift_ : bytes / burst_; }
 
   modules::BurstTrain train_;
-  uint32_t block_ = 64, beat_ = 16, beat_shift_ = 4, burst_ = 256;  // bytes
-  uint32_t narrow_ = 8, wide_ = 64;                                 // bursts of a group
-  uint32_t narrow_rows_ = 0, wide_rows_ = 0;                        // rows of a group; 0: a row is more than a group
-  uint32_t bursts_of_row_ = 0;                                      // 0: it depends on where the row lies
+  uint32_t block_ = 64, beat_ = 16, burst_ = 256;                // bytes
+  uint32_t block_shift_ = 6, beat_shift_ = 4, burst_shift_ = 8;  // log2 of them
+  bool whole_burst_ = true;                                      // a burst is a power of two
+
+  uint32_t narrow_ = 8, wide_ = 64;           // bursts of a group
+  uint32_t narrow_rows_ = 0, wide_rows_ = 0;  // rows of a group; 0: a row is more than a group
+  uint32_t bursts_of_row_ = 0;                // 0: it depends on where the row lies
   uint64_t plane_address_ = 0, row_address_ = 0;
   uint32_t row_ = 0, offset_ = 0;
   uint64_t remaining_ = 0;
