@@ -103,7 +103,7 @@ class SlotRing {
   SlotView front(UnitAccount& account, Cause cause, Consumer consumer) {
     while (oldest(consumer) == nullptr) {
       account.enter(cause);
-      sc_core::wait(changed_);
+      changed_.wait();
     }
     return view(*oldest(consumer));
   }
