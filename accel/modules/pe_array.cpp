@@ -145,7 +145,7 @@ void PeArray::gemm(const Job& job, TileWalk& walk, Operands& from, bool one_row)
                                                     int64_t{tile.heads} * tile.m * tile.out_n * hw.accumulator_bytes());
     if (tile.a_new) a = ports_.input.front(ports_.account, Cause::kWaitInput);
     // Of a chain, other commands may hold tiles of B that came before.
-    if (tile.b_new) b = ports_.weight.front(ports_.account, Cause::kWaitWeights, weights_held_++);
+    if (tile.b_new) b = ports_.weight.front(ports_.account, Cause::kWaitWeights, Consumer::kAny, weights_held_++);
     const bool early = debug_.fault == Fault::kEarlyRelease && tile.a_last && uses_++ == debug_.fault_at;
     if (early) ports_.input.release();
     ports_.turn.take(Unit::kPeArray, ports_.account);

@@ -1,5 +1,5 @@
-// An on-chip buffer of a few slots between one producer and its consumers: ping-pong at depth two. Slots are filled in
-// order, each consumer takes those meant for it in order, and each tells how what is in it lies. Functional mode: a slot holds the bytes, and a released
+// An on-chip buffer of a few slots between one producer and its consumers: ping-pong at depth two. Slots are filled and
+// released in order, and each tells how what is in it lies. Functional mode: a slot holds the bytes, and a released
 // slot is poisoned. Shared, the slots are one circular memory: a tile takes the words that it has, so that more of
 // smaller ones fit.
 #pragma once
@@ -90,35 +90,23 @@ class SlotRing {
     fill(index, layout, Consumer::kAny);
   }
 
-  /// Waits until the oldest slot is full; `behind`: the slot so many behind it. For buffers of one consumer.
-  SlotView front(UnitAccount& account, Cause cause, size_t behind = 0) {
-    while (filled_ <= behind || !at(behind).full) {
+  /// Waits until the oldest slot is full and meant for `consumer`; `behind`: the slot so many behind it. One order for all
+  /// consumers: what they make of it meets in the output buffer, whose slots leave in the order of commands.
+  SlotView front(UnitAccount& account, Cause cause, Consumer consumer = Consumer::kAny, size_t behind = 0) {
+    while (filled_ <= behind || !at(behind).full || at(behind).consumer != consumer) {
       account.enter(cause);
       changed_.wait();
     }
-    return view(at(behind));
+    Slot& slot = at(behind);
+    return {slot.data.empty() ? nullptr : slot.data.data(), slot.layout};
   }
 
-  /// Waits until a slot meant for `consumer` is full, the oldest that it has not released.
-  SlotView front(UnitAccount& account, Cause cause, Consumer consumer) {
-    while (oldest(consumer) == nullptr) {
-      account.enter(cause);
-      changed_.wait();
-    }
-    return view(*oldest(consumer));
-  }
-
-  /// What front() has shown is done with. Its place is free when all before it are.
-  void release(Consumer consumer = Consumer::kAny) {
-    Slot& slot = *oldest(consumer);
+  void release() {
+    Slot& slot = slots_[head_];
     if (poison_) std::memset(slot.data.data(), kPoison, static_cast<size_t>(slot.used));
-    slot.full = false;
-    slot.done = true;
-    for (; filled_ > 0 && slots_[head_].done; --filled_) {
-      slots_[head_].done = false;
-      free_bytes_ += taken_by(slots_[head_].used);
-      head_ = (head_ + 1) % slots_.size();
-    }
+    free_bytes_ += taken_by(slot.used);
+    head_ = (head_ + 1) % slots_.size();
+    --filled_;
     changed_.notify();
   }
 
@@ -131,16 +119,8 @@ class SlotRing {
     int64_t used = 0;
     SlotLayout layout;
     Consumer consumer = Consumer::kAny;
-    bool full = false, done = false;
+    bool full = false;
   };
-
-  static SlotView view(Slot& slot) { return {slot.data.empty() ? nullptr : slot.data.data(), slot.layout}; }
-
-  Slot* oldest(Consumer consumer) {
-    for (size_t i = 0; i < filled_; ++i)
-      if (at(i).full && at(i).consumer == consumer) return &at(i);
-    return nullptr;
-  }
 
   size_t take_tail() {
     const size_t index = tail_;

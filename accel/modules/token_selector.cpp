@@ -77,7 +77,7 @@ void TokenSelector::score(const Job& job) {
     }
     ports_.clock.wait_cycles(static_cast<uint64_t>(cycles(job, chunk, config_)));
     ports_.turn.give();
-    ports_.vector.release(Consumer::kSelector);
+    ports_.vector.release();
   }
 }
 
@@ -232,7 +232,7 @@ void TokenSelector::pack(const Job& job) {
     }
     ports_.clock.wait_cycles(static_cast<uint64_t>(cycles(job, chunk, config_)));
     ports_.turn.give();
-    ports_.vector.release(Consumer::kSelector);
+    ports_.vector.release();
     ports_.output.publish();
   }
 }
@@ -250,7 +250,7 @@ void TokenSelector::pack_rows(const Job& job) {
     if (functional_) move_rows(job, chunk, in, out);
     ports_.clock.wait_cycles(static_cast<uint64_t>(cycles(job, chunk, config_)));
     ports_.turn.give();
-    ports_.vector.release(Consumer::kSelector);
+    ports_.vector.release();
     if (chunk.out_rows > 0) ports_.output.publish();
   }
 }
@@ -287,7 +287,7 @@ void TokenSelector::match(const Job& job) {
     if (functional_) match_chunk(job, chunk, reinterpret_cast<const int16_t*>(slot));
     ports_.clock.wait_cycles(static_cast<uint64_t>(cycles(job, chunk, config_)));
     ports_.turn.give();
-    ports_.vector.release(Consumer::kSelector);
+    ports_.vector.release();
   }
 }
 

@@ -47,7 +47,7 @@ void VectorUnit::run() {
 }
 
 const uint8_t* VectorUnit::next_records() {
-  return ports_.records.front(ports_.account, Cause::kWaitWeights, records_held_++).data;
+  return ports_.records.front(ports_.account, Cause::kWaitWeights, Consumer::kAny, records_held_++).data;
 }
 
 void VectorUnit::release_records() {
@@ -119,7 +119,7 @@ uint8_t* VectorUnit::finish_gemm(const Job& job, TileWalk& walk, Sources& from, 
     ports_.clock.wait_cycles(static_cast<uint64_t>(finish.cycles(int64_t{tile.heads} * tile.m, tile.out_n, config_)));
     ports_.turn.give();
     ports_.accumulator.release();
-    if (job.command.residual) ports_.vector.release(Consumer::kVector);
+    if (job.command.residual) ports_.vector.release();
     if (has_records && tile.records_last) {
       release_records();
       from.holds_records = false;
@@ -381,7 +381,7 @@ void VectorUnit::vector_operation(const Job& job) {
     ports_.record.values_of_command[job.index] += static_cast<uint64_t>(int64_t{chunk.rows} * chunk.columns);
     ports_.clock.wait_cycles(static_cast<uint64_t>(operation.cycles(job, chunk, config_)));
     ports_.turn.give();
-    if (operation.loads()) ports_.vector.release(Consumer::kVector);
+    if (operation.loads()) ports_.vector.release();
     ports_.output.publish();
   }
   if (has_records) release_records();

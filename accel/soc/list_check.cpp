@@ -374,7 +374,11 @@ class ListCheck {
   /// A mean of what the product before it has added up on its way out.
   void of_sums(const Command& c) const {
     size_t at = at_;
-    while (at > 0 && (!program_.commands[at - 1].summed || program_.commands[at - 1].opcode != Opcode::kGemm)) --at;
+    while (at > 0 && (!program_.commands[at - 1].summed || program_.commands[at - 1].opcode != Opcode::kGemm)) {
+      require(program_.commands[at - 1].opcode != Opcode::kTokenPack,
+              "takes sums of rows that TOKEN_PACK has moved since");
+      --at;
+    }
     require(at > 0, "there are no sums: no product in front has summed");
     const Command& product = program_.commands[at - 1];
     require(images_ == 1, "sums are of one image: batches load their rows");

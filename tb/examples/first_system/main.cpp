@@ -76,7 +76,7 @@ class RowSums : public sc_core::sc_module {
         ports_.clock.wait_cycles(cycles(chunk.rows, chunk.columns));
         for (int row = 0; row < chunk.rows; ++row, data += chunk.columns)
           sums.push_back(std::accumulate(data, data + chunk.columns, 0));
-        ports_.rows.release(Consumer::kVector);
+        ports_.rows.release();
       }
       ports_.account.attribute(job.index);
       ports_.jobs.pop();

@@ -165,7 +165,8 @@ TEST(Chain, NumbersAreTheSame) {
                     return compare_exactly(model, {c, pruning, {random_image(1), random_image(2), random_image(3)}});
                   }),
                   "")
-            << i << ", " << pruning.keep.size() << " counts, stalls " << stalls;
+            << i << ", scorer " << static_cast<int>(pruning.scorer) << ", " << pruning.keep.size() << " counts, stalls "
+            << stalls;
       }
 }
 
