@@ -90,8 +90,8 @@ class SlotRing {
     fill(index, layout, Consumer::kAny);
   }
 
-  /// Waits until the oldest slot is full and meant for `consumer`; `behind`: the slot so many behind it. One order for all
-  /// consumers: what they make of it meets in the output buffer, whose slots leave in the order of commands.
+  /// Waits until the oldest slot is full and meant for `consumer`; `behind`: the slot so many behind it. One order for
+  /// all consumers: what they make of it meets in the output buffer, whose slots leave in the order of commands.
   SlotView front(UnitAccount& account, Cause cause, Consumer consumer = Consumer::kAny, size_t behind = 0) {
     while (filled_ <= behind || !at(behind).full || at(behind).consumer != consumer) {
       account.enter(cause);

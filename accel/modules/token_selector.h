@@ -3,9 +3,9 @@
 // Score memory: one 32-bit score a token of every image of the batch, filled by TOKEN_SCORE (the multi-head
 // classifier's outputs), by the vector unit (CLS attention, row 0 of each head) or by the generator (random).
 // TOKEN_SELECT ranks or compares the scores, sets the keep mask and the token-count register. TOKEN_PACK reads all
-// rows, a column slice at a time, and writes the dense kept rows and the package token; or, with rows on chip, whole rows
-// in the order that the selection has left in the order memory: those that go, which are added up, then those that stay,
-// so that what follows begins with the first of them. Costs: kernels::token_score_cycles, select_count_cycles,
+// rows, a column slice at a time, and writes the dense kept rows and the package token; or, with rows on chip, whole
+// rows in the order that the selection has left in the order memory: those that go, which are added up, then those that
+// stay, so that what follows begins with the first of them. Costs: kernels::token_score_cycles, select_count_cycles,
 // select_threshold_cycles, row_order_cycles, pack_slice_cycles, pack_rows_cycles: counts alone.
 //
 // Token merging: TOKEN_MATCH takes similarities and fills score and partner memory; TOKEN_PACK merges the rows that go

@@ -378,7 +378,8 @@ void VectorUnit::vector_operation(const Job& job) {
     uint8_t* out = ports_.output.acquire_free(ports_.account, result_bytes(job, chunk));
     ports_.turn.take(Unit::kVector, ports_.account);
     if (functional_) compute_chunk(job, chunk, in, records, out);
-    ports_.record.values_of_command[job.index] += static_cast<uint64_t>(int64_t{chunk.rows} * chunk.columns);
+    const int heads = operation.c.all_heads ? job.command.heads : 1;
+    ports_.record.values_of_command[job.index] += static_cast<uint64_t>(int64_t{heads} * chunk.rows * chunk.columns);
     ports_.clock.wait_cycles(static_cast<uint64_t>(operation.cycles(job, chunk, config_)));
     ports_.turn.give();
     if (operation.loads()) ports_.vector.release();
