@@ -166,7 +166,9 @@ package_values:
   for (int c = 0; c < cols; ++c) {
 #pragma HLS pipeline II = 1
 #pragma HLS loop_tripcount min = 1 max = 1024
-    out[c] = saturate<T>(total == 0 ? 0 : divide_rounded<kMeanBits, kScoreSumBits>(native(sums[c]), total));
+    out[c] = saturate<T>(total == 0 ? 0
+                                    : divide_rounded<kMeanBits, kScoreSumBits>(
+                                          native(static_cast<Int<kWeightedSumBits>>(sums[c])), total));
   }
 }
 
