@@ -132,8 +132,8 @@ ResourceCount softmax_pairs(const SocConfig& config) {
               loops(1)});
 }
 
-/// Packing by rows: the order memory, a byte a token at most 64 deep in LUT RAM (8 LUTs for 7 bits), two places to write
-/// to, three loops.
+/// Packing by rows: the order memory, a byte a token at most 64 deep in LUT RAM (8 LUTs for 7 bits), two places to
+/// write to, three loops.
 ResourceCount row_order(const SocConfig& config) {
   if (!config.accel.pack_rows) return {};
   const int64_t memory = ceil_div(int64_t{kernels::kMaxTokens} * config.accel.batch, 64) * 8 * ceil_div(8, 7);
@@ -160,7 +160,8 @@ std::vector<ModuleResources> selector_modules(const SocConfig& config) {
                                   adders(1, 48),
                                   pipelined_dividers(1, 34, 32),
                                   {0, bram18k_of(48 * lanes, kernels::kMaxRow / lanes), 0, 0},
-                                  pipeline(lanes, kernels::kReadDepth, 0), row_order(config)});
+                                  pipeline(lanes, kernels::kReadDepth, 0),
+                                  row_order(config)});
   // xorshift32: three exclusive-ors of 32 bits and the state; the stage's offset is a sum of eight.
   const ResourceCount random = sum({{0, 0, 3 * 32, 32}, adders(8, 32)});
   constexpr int kLoops = 2 + 2 + 2 + 1 + 3;        // means, scores, ranking, random scores, packaging

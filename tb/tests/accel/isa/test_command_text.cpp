@@ -72,8 +72,8 @@ TEST(CommandFields, HaveEveryBitOnce) {
   c.shift2 = 255, c.epsilon = UINT64_MAX, c.sums = 64;
   c.a_type = c.c_type = static_cast<Element>(7), c.layout_b = static_cast<LayoutB>(3);
   c.activation = static_cast<Activation>(7);
-  c.panel = c.residual = c.restream = c.rank_package = c.drop = c.sizes = c.keep_cls_scores = c.on_cpu = c.chain =
-      c.follows = true;
+  c.panel = c.residual = c.restream = c.rank_package = c.drop = c.sizes = c.summed = c.keep_cls_scores = c.on_cpu =
+      c.chain = c.follows = true;
   c.a_behind = c.b_behind = c.c_behind = true;
   c.order = LoopOrder::kNM, c.score_source = ScoreSource::kRandom, c.select_rule = SelectRule::kThreshold;
   c.conv = {65535, 65535, 65535, 255, 255, 255, true};

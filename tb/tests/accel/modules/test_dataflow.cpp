@@ -61,8 +61,9 @@ std::string words(const SocConfig& c) {
          std::to_string(c.accel.tile_m) + "x" + std::to_string(c.accel.tile_k) + "x" + std::to_string(c.accel.tile_n) +
          (c.control.dependency == soc::DependencyGrain::kTile ? " by tile" : "") +
          std::string(c.accel.fuse_attention ? " fused" : "") + (c.accel.residual_on_chip ? " residual on chip" : "") +
-         (c.accel.selector_on_chip ? " selector on chip" : "") + (c.accel.pack_rows ? " packed by rows" : "") + " ports " + std::to_string(c.dma.input_ports) +
-         std::to_string(c.dma.weight_ports) + std::to_string(c.dma.output_ports);
+         (c.accel.selector_on_chip ? " selector on chip" : "") + (c.accel.pack_rows ? " packed by rows" : "") +
+         " ports " + std::to_string(c.dma.input_ports) + std::to_string(c.dma.weight_ports) +
+         std::to_string(c.dma.output_ports);
 }
 
 /// Of either kind of selectors, 8 and 16 bits.
