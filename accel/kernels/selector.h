@@ -341,6 +341,7 @@ constexpr Multiplier kHeadMeanMultipliers[] = {{27, 17}};
 constexpr Multiplier kTokenMeanMultipliers[] = {{9, 12}};
 constexpr Multiplier kTokenScoreMultipliers[] = {{17, 17}};
 constexpr Multiplier kPackMultipliers[] = {{21, 16}};
+constexpr Multiplier kSumRowsMultipliers[] = {{21, 16}};  // of sum_rows: the same ones, for it packs in place of that
 
 // Costs. Lanes are values a cycle; in `select_count` they are comparators. All depend on counts alone.
 

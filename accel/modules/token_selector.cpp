@@ -112,6 +112,7 @@ void TokenSelector::select(const Job& job) {
       const auto gone = static_cast<int>(std::count(mask, mask + job.tokens, uint8_t{0}));
       image.gone_weights =
           kernels::row_order(mask, scores_.data() + job.first_row, job.tokens, gone, order_.data() + job.first_row);
+      tap_order(job, gone, image.gone_weights);
     }
     image.kept.push_back(patches);
     image.patches = std::move(patches);
@@ -195,6 +196,33 @@ void TokenSelector::tap_selection(const Job& job, int kept) {
                     tap_array("mask", true, mask_.data() + first_row, count)}});
 }
 
+void TokenSelector::tap_order(const Job& job, int gone, uint32_t weights) {
+  if (!ports_.tap.tapped("row_order")) return;
+  const auto tokens = static_cast<size_t>(job.tokens);
+  ports_.tap.take({"row_order",
+                   {{"tokens", job.tokens}, {"gone", gone}, {"return", static_cast<int>(weights)}},
+                   {tap_array("mask", false, mask_.data() + job.first_row, tokens),
+                    tap_array("scores", false, scores_.data() + job.first_row, tokens),
+                    tap_array("order", true, order_.data() + job.first_row, tokens)}});
+}
+
+void TokenSelector::tap_rows(const Job& job, const Chunk& chunk, const int16_t* in, bool equal,
+                             const std::vector<int64_t>& before, const int16_t* out) {
+  const bool stay = chunk.out_rows > 0;
+  if (!ports_.tap.tapped("token_pack_rows")) return;
+  const auto values = static_cast<size_t>(chunk.rows) * static_cast<size_t>(job.n);
+  ports_.tap.take(
+      {"token_pack_rows",
+       {{"rows", chunk.rows},
+        {"columns", chunk.columns},
+        {"stay", stay ? 1 : 0},
+        {"equal", equal ? 1 : 0},
+        {"first", chunk.row0 == 0 ? 1 : 0}},
+       {tap_array("x", false, in, values), tap_array("weights", false, weights_.data(), weights_.size()),
+        tap_array("sums_before", false, before.data(), before.size()),
+        tap_array("sums", true, sums_.data(), sums_.size()), tap_array("out", true, out, stay ? values : 0)}});
+}
+
 void TokenSelector::tap_slice(const Job& job, const Chunk& chunk, const uint8_t* in, const uint8_t* out) {
   const auto tokens = static_cast<size_t>(job.tokens), columns = static_cast<size_t>(chunk.columns);
   ports_.tap.take({"token_pack",
@@ -264,6 +292,8 @@ void TokenSelector::move_rows(const Job& job, const Chunk& chunk, const uint8_t*
   weights_.resize(static_cast<size_t>(chunk.rows));
   const uint8_t* order = this->order(job, chunk.row0);
   for (size_t r = 0; r < weights_.size(); ++r) weights_[r] = scores_[static_cast<size_t>(job.first_row) + order[r]];
+  const bool tapped = job.command.a_type == isa::Element::kInt16 && ports_.tap.listening();
+  const std::vector<int64_t> before = tapped ? sums_ : std::vector<int64_t>();
   const auto pack = [&](auto* x, auto* to) {
     kernels::pack_rows(x, chunk.rows, chunk.columns, stay, weights_.data(), equal, chunk.row0 == 0, sums_.data(), to);
     if (package) kernels::package_row(sums_.data(), chunk.columns, total, to + chunk.rows * chunk.columns);
@@ -272,6 +302,14 @@ void TokenSelector::move_rows(const Job& job, const Chunk& chunk, const uint8_t*
     pack(reinterpret_cast<const int16_t*>(in), reinterpret_cast<int16_t*>(out));
   else
     pack(reinterpret_cast<const int8_t*>(in), reinterpret_cast<int8_t*>(out));
+  if (!tapped) return;
+  tap_rows(job, chunk, reinterpret_cast<const int16_t*>(in), equal, before, reinterpret_cast<const int16_t*>(out));
+  if (package && ports_.tap.tapped("package_row"))
+    ports_.tap.take(
+        {"package_row",
+         {{"columns", chunk.columns}, {"total", total}},
+         {tap_array("sums", false, sums_.data(), sums_.size()),
+          tap_array("out", true, reinterpret_cast<const int16_t*>(out) + chunk.rows * chunk.columns, sums_.size())}});
 }
 
 void TokenSelector::match(const Job& job) {

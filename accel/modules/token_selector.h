@@ -138,6 +138,9 @@ class TokenSelector : public sc_core::sc_module {
   int follow(const Job& job, const std::vector<int>& patches);
   std::vector<int> candidate_patches(const Job& job) const;
   void tap_selection(const Job& job, int kept);
+  void tap_order(const Job& job, int gone, uint32_t weights);
+  void tap_rows(const Job& job, const Chunk& chunk, const int16_t* in, bool equal, const std::vector<int64_t>& before,
+                const int16_t* out);
   void tap_slice(const Job& job, const Chunk& chunk, const uint8_t* in, const uint8_t* out);
 
   struct ImageState {

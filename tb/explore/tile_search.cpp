@@ -60,6 +60,17 @@ double excess(const soc::SocConfig& config, const soc::Fpga& device) {
   return over(needed.bram18k, device.has.bram18k) + over(needed.lut, device.has.lut) + memory;
 }
 
+/// With the memory on chip that "auto" may use: tiles are to fit beside it.
+soc::SocConfig with_chip_memory(soc::SocConfig config) {
+  AcceleratorConfig& hw = config.accel;
+  const soc::AutomaticConfig& automatic = config.automatic;
+  hw.fuse_attention = hw.fuse_attention || automatic.fuse_attention;
+  hw.residual_on_chip = hw.residual_on_chip || automatic.residual_on_chip;
+  hw.selector_on_chip = hw.selector_on_chip || automatic.selector_on_chip;
+  hw.pack_rows = hw.pack_rows || automatic.pack_rows;
+  return config;
+}
+
 struct Candidate {
   int m = 0, k = 0, n = 0;
   bool order_nm = true;
@@ -91,7 +102,7 @@ std::vector<Candidate> candidates(const soc::SocConfig& config, const zoo::Model
       choose(open.n, shares_of({spec.dim, 3 * spec.dim, spec.mlp_hidden}, hw.to, record_columns), hw.tile_n);
   std::vector<Candidate> all;
   double least = std::numeric_limits<double>::max();
-  soc::SocConfig trial = config;
+  soc::SocConfig trial = with_chip_memory(config);
   for (const int m : rows)
     for (const int k : depths)
       for (const int n : widths) {

@@ -3,8 +3,8 @@
 #include "accel/hls/units/units.h"
 #include "accel/kernels/selector.h"
 
-extern "C" uint32_t row_order(const uint8_t* mask, const uint32_t* scores, int tokens, int gone, uint8_t* order) {
-  return heatvit::kernels::row_order(mask, scores, tokens, gone, order);
+extern "C" int row_order(const uint8_t* mask, const uint32_t* scores, int tokens, int gone, uint8_t* order) {
+  return static_cast<int>(heatvit::kernels::row_order(mask, scores, tokens, gone, order));
 }
 
 extern "C" void token_pack_rows(const int16_t* x, int rows, int columns, int stay, const uint32_t* weights, int equal,

@@ -39,7 +39,7 @@ int token_select_count(const uint32_t* scores, int tokens, int candidates, int k
 int token_select_threshold(const uint32_t* scores, int tokens, int candidates, uint32_t threshold, uint8_t* mask);
 void token_pack(const int16_t* x, int tokens, int columns, const uint8_t* mask, const uint32_t* scores, int package,
                 uint32_t divisor, int16_t* out);
-uint32_t row_order(const uint8_t* mask, const uint32_t* scores, int tokens, int gone, uint8_t* order);
+int row_order(const uint8_t* mask, const uint32_t* scores, int tokens, int gone, uint8_t* order);
 void token_pack_rows(const int16_t* x, int rows, int columns, int stay, const uint32_t* weights, int equal, int first,
                      int64_t* sums, int16_t* out);
 void package_row(const int64_t* sums, int columns, uint32_t total, int16_t* out);

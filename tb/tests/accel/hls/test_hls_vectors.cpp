@@ -20,12 +20,13 @@ namespace fs = std::filesystem;
 using network::Scorer;
 
 /// Runs one image of the small model with a dump; what went wrong, or empty.
-std::string dump(const fs::path& folder, const network::Pruning& pruning) {
+std::string dump(const fs::path& folder, const network::Pruning& pruning, bool by_rows = false) {
   return isolated([&] {
     const network::QuantModel model = network::random_quant_model(small_spec(), 7, true);
     soc::SocConfig config;
     config.accel.tile_k = config.accel.tile_n = 192;
     config.accel.layernorm = isa::Placement::kPl;
+    config.accel.residual_on_chip = config.accel.pack_rows = by_rows;
     const lower::Program program = lower::lower(model.spec, config.accel, pruning, &model);
     soc::Simulator simulator(config, program, soc::Mode::kFunctional);
     tb::VectorDump vectors(folder.string(), 5, tb::hardware_of(config));
@@ -47,7 +48,9 @@ TEST(HlsVectors, EveryUnitReproducesWhatTheSystemComputed) {
   std::map<std::string, int> calls;
   const fs::path merged = folder.path("merged");
   ASSERT_EQ(dump(merged, pruning_of(small_spec(), Scorer::kTome, {137, 70})), "");
-  for (const fs::path& from : {threshold, count, merged})
+  const fs::path rows = folder.path("rows");
+  ASSERT_EQ(dump(rows, pruning_of(small_spec(), Scorer::kClsAttention, {137, 60}), true), "");
+  for (const fs::path& from : {threshold, count, merged, rows})
     for (const auto& entry : fs::directory_iterator(from)) {
       EXPECT_EQ(tb::run_vectors(entry.path().string()), "") << entry.path();
       ++calls[tb::read_vectors(entry.path().string()).unit];

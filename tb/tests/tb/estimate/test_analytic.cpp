@@ -122,6 +122,8 @@ soc::SocConfig companions(const std::string& key) {
     tb::set_parameter(c, *tb::find_parameter(other), value, "companion");
   };
   if (key == "accel.residual" || key == "tile.restream") set("accel.layernorm", "pl"), set("buffer.chip_kib", "4096");
+  if (key == "accel.packing")
+    set("accel.layernorm", "pl"), set("accel.residual", "chip"), set("buffer.chip_kib", "4096");
   if (key == "accel.fuse_attention" || key.rfind("buffer.chip", 0) == 0)
     set("accel.fuse_attention", "on"), set("buffer.chip_kib", "2048");
   if (key == "accel.chain_attention" || key == "ctrl.chain_lag") set("accel.dependency", "tile");
