@@ -68,10 +68,9 @@ class Builder {
   void layernorm_in_chain(uint8_t block, isa::Op op, int n, int rows_a_token, const network::QuantLayerNorm* weights,
                           const View& source, const View& to);
 
-  /// A fully connected layer or convolution; fills operand B, records and tiles (of at most `widest` columns). `c`
-  /// carries everything else.
+  /// A fully connected layer or convolution; fills operand B, records and tiles. `c` carries everything else.
   void linear(isa::Command c, const std::string& name, const network::QuantLinear* weights, const View& a,
-              const View& to, const View* residual = nullptr, int widest = UINT16_MAX);
+              const View& to, const View* residual = nullptr);
 
   /// Appends with dependencies on the last writers of what it reads, and notes what it writes.
   void emit(isa::Command c, const View* a, const View* b, const View* r, const View* writes);

@@ -181,13 +181,12 @@ void Builder::layernorm_in_chain(uint8_t block, Op op, int n, int rows_a_token, 
 }
 
 void Builder::linear(Command c, const std::string& name, const network::QuantLinear* weights, const View& a,
-                     const View& to, const View* residual, int widest) {
+                     const View& to, const View* residual) {
   c.layout_b = LayoutB::kPacked;
   c.residual = residual != nullptr;
   c.order = c.conv.size == 0 && hw_.order_nm ? isa::LoopOrder::kNM : isa::LoopOrder::kMN;
   if (model_ != nullptr && c.activation == Activation::kGelu) c.delta = model_->delta1;
   tile_gemm(c, hw_, max_rows());
-  c.tile_n = std::min<uint16_t>(c.tile_n, static_cast<uint16_t>(widest));
   if (c.conv.size == 0 && c.tile_k < c.k.fixed && c.order == isa::LoopOrder::kNM)
     c.sums = static_cast<uint8_t>(hw_.sums);
   if (hw_.batch > 1) c.order = order_in_batch(c, hw_.batch, tokens_);

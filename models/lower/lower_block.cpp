@@ -92,9 +92,7 @@ void Builder::block(int index, const network::QuantBlock* w) {
   const int d = spec_.dim;
   if (!std::exchange(norm_done_, false))
     layernorm(block, Op::kNorm1, kTokens, d, w != nullptr ? &w->norm1 : nullptr, x_, normed_);
-  // In a chain the products with K follow at once: K is complete, and on its way, while V is computed.
-  linear(layer(Op::kQkv, d, 3 * d), prefix + "qkv", w != nullptr ? &w->qkv : nullptr, normed_, qkv_, nullptr,
-         hw_.chain_attention ? 2 * d : 3 * d);
+  linear(layer(Op::kQkv, d, 3 * d), prefix + "qkv", w != nullptr ? &w->qkv : nullptr, normed_, qkv_);
   attention(index, w);
   if (pruning_.inside(index) && pruning_.tome()) normalised_keys(block);
   Command proj = layer(Op::kProj, d, d);
