@@ -204,6 +204,7 @@ class ListCheck {
     require(!c.follows, "a product follows no rows; leave follows to LAYERNORM and HEAD_MEAN");
     at_most(c.head_group, hw_.th, "a group of heads");
     at_most(c.sums, hw_.sums, "sums");
+    require(!c.summed || one_of(c.c_type, {Element::kInt8, Element::kInt16}), "sums are of signed bytes or words");
     require(c.layout_b != LayoutB::kPacked || c.wait_b == 0, "packed weights are constants and wait for nothing");
     const int64_t heads = std::min<int>(c.head_group, c.heads), m = std::min<int64_t>(c.tile_m, m_),
                   n = std::min<int64_t>(c.tile_n, n_), k = std::min<int64_t>(c.tile_k, k_), out_n = c.panel ? n_ : n;
@@ -469,6 +470,7 @@ class ListCheck {
     require(hw_.pack_rows, "packing by rows (panel) needs accel.packing = rows");
     require(!c.sizes, "merged tokens are packed by columns: without panel");
     require(c.front >= 1, "packing by rows needs a token in front, so that some row stays");
+    at_most(tokens(c), kernels::kMaxTokens, "tokens, of which the order memory has places");
     require(c.opcode != Opcode::kTokenPack || isa::on_chip(c.a.address),
             "packing by rows takes rows of the memory on chip: in DDR their addresses would show in the time");
   }

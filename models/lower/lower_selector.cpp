@@ -14,6 +14,8 @@ using isa::Opcode;
 
 namespace {
 
+constexpr int kMostPackedRows = 256;  // places of the order memory, which ListCheck holds lists to
+
 std::string prefix_of(int stage) { return "selector" + std::to_string(stage) + "."; }
 
 }  // namespace
@@ -226,7 +228,7 @@ void Builder::selector(int stage, int in_block) {
   select.rank_package = pruning_.evit();
   select.drop = !pruning_.package;
   select.sizes = pruning_.tome();
-  select.panel = hw_.pack_rows && !select.sizes && spec_.front_tokens() > 0;
+  select.panel = hw_.pack_rows && !select.sizes && spec_.front_tokens() > 0 && spec_.max_tokens() <= kMostPackedRows;
   select.select_rule = pruning_.keep.empty() ? isa::SelectRule::kThreshold : isa::SelectRule::kCount;
   if (!pruning_.keep.empty()) select.keep = static_cast<uint16_t>(pruning_.keep[static_cast<size_t>(stage - 1)]);
   select.threshold = 32768;                                        // 0.5

@@ -299,6 +299,31 @@ TEST(OnChip, RefusalsNameTheParameter) {
             "accel.packing = rows needs accel.residual = chip: in DDR their addresses would show in the time");
 }
 
+// The order memory has 256 places, and merged tokens have an order of their own.
+TEST(OnChip, RowsArePackedWholeWhereTheirOrderHasRoom) {
+  const auto by_rows = [](int image_size, Scorer scorer) {
+    SocConfig config;
+    config.accel.layernorm = isa::Placement::kPl;
+    config.accel.residual_on_chip = config.accel.pack_rows = true;
+    config.accel.chip_kib = 4096;
+    zoo::ModelSpec spec = zoo::find("deit-s");
+    spec.image_size = image_size;
+    spec.patch_grid = image_size / 16;
+    int packings = 0, rows = 0;
+    for (const isa::Command& c :
+         lower::lower(spec, config.accel, pruning_of(spec, scorer, {150, 100, 50}), nullptr).commands) {
+      if (c.opcode != isa::Opcode::kTokenPack) continue;
+      ++packings;
+      rows += c.panel ? 1 : 0;
+    }
+    EXPECT_EQ(packings, 3);
+    return rows;
+  };
+  EXPECT_EQ(by_rows(224, Scorer::kHeatvit), 3);
+  EXPECT_EQ(by_rows(384, Scorer::kHeatvit), 0);
+  EXPECT_EQ(by_rows(224, Scorer::kTome), 0);
+}
+
 TEST(Ports, SecondPortsCarryHalfAndSaveTime) {
   using modules::Purpose;
   using soc::MemoryPort;
