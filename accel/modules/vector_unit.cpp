@@ -361,7 +361,7 @@ void VectorUnit::add_up(const Job& job, const Tile& tile, const uint8_t* out, co
     add_up_rows<int8_t>(job, tile, out, layout);
 }
 
-int64_t VectorUnit::result_bytes(const Job& job, const Chunk& chunk) const {
+int64_t VectorUnit::result_bytes(const Job& job, const Chunk& chunk) {
   const BurstTrain train = plan_output(job, chunk).train;
   return static_cast<int64_t>(operation_of(job.command).repeats ? train.bytes() / static_cast<uint64_t>(chunk.rows)
                                                                 : train.bytes());

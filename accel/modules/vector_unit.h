@@ -91,7 +91,7 @@ class VectorUnit : public sc_core::sc_module {
   template <class T>
   void mean_sums(const Job& job, T* out);
   /// What a chunk takes of the output buffer.
-  int64_t result_bytes(const Job& job, const Chunk& chunk) const;
+  static int64_t result_bytes(const Job& job, const Chunk& chunk);
   void tap_layernorm(const isa::Command& c, const int16_t* x, const isa::NormRecord* records, size_t n,
                      const int8_t* out);
   void softmax_scores(const Job& job, const int16_t* scores, int row, int head, int n, uint8_t* out);

@@ -90,7 +90,7 @@ class Scheduler {
   /// Serves a read past the queue if that is what admit() and serve() come to: no other read waits, and none arrives
   /// before its column command (`horizon`: the next arrival). The short way of most bursts of a system whose masters
   /// are slower than its memory.
-  bool serve_at_once(const Prepared& prepared, uint64_t arrival, uint64_t horizon, Served& served);
+  bool serve_at_once(const Prepared& entry, uint64_t arrival, uint64_t horizon, Served& served);
 
   bool empty() const { return reads_.empty() && writes_.empty(); }
 
