@@ -114,7 +114,7 @@ uint8_t* VectorUnit::finish_gemm(const Job& job, TileWalk& walk, Sources& from, 
     }
     ports_.turn.take(Unit::kVector, ports_.account);
     if (functional_) finish_tile(job, tile, from, out, block.layout);
-    if (functional_ && job.command.summed) add_up(job, tile, out, block.layout);
+    if (functional_ && job.command.summed) token_sums_.add(job, tile, out, block.layout);
     ports_.record.values_of_command[job.index] += static_cast<uint64_t>(int64_t{tile.heads} * tile.m * tile.out_n);
     ports_.clock.wait_cycles(static_cast<uint64_t>(finish.cycles(int64_t{tile.heads} * tile.m, tile.out_n, config_)));
     ports_.turn.give();
@@ -338,29 +338,6 @@ void VectorUnit::sized_softmax(const Job& job, const int16_t* scores, int n, uin
                       tap_array("out", true, out, count)}});
 }
 
-template <class T>
-void VectorUnit::add_up_rows(const Job& job, const Tile& tile, const uint8_t* out, const SlotLayout& layout) {
-  const int first = std::max<int>(job.command.front, tile.m0), end = job.command.front + job.candidates();
-  for (int h = 0; h < tile.heads; ++h) {
-    int64_t* sums = token_sums_.data() + (tile.head0 + h) * job.n + tile.out_n0;
-    for (int row = first; row < std::min(end, tile.m0 + tile.m); ++row) {
-      const auto* x = reinterpret_cast<const T*>(out + static_cast<size_t>(h) * layout.head_step +
-                                                 static_cast<size_t>(row - tile.m0) * layout.pitch);
-      for (int c = 0; c < tile.out_n; ++c) sums[c] += x[c];
-    }
-  }
-}
-
-/// Beside the results' way out, in the adders and the memory of token means: no cycle more.
-void VectorUnit::add_up(const Job& job, const Tile& tile, const uint8_t* out, const SlotLayout& layout) {
-  if (tile.m0 == 0 && tile.head0 == 0 && tile.out_n0 == 0)
-    token_sums_.assign(static_cast<size_t>(job.command.heads) * static_cast<size_t>(job.n), 0);
-  if (job.command.c_type == Element::kInt16)
-    add_up_rows<int16_t>(job, tile, out, layout);
-  else
-    add_up_rows<int8_t>(job, tile, out, layout);
-}
-
 int64_t VectorUnit::result_bytes(const Job& job, const Chunk& chunk) {
   const BurstTrain train = plan_output(job, chunk).train;
   return static_cast<int64_t>(operation_of(job.command).repeats ? train.bytes() / static_cast<uint64_t>(chunk.rows)
@@ -431,11 +408,6 @@ void VectorUnit::mean_tokens(const Job& job, const Chunk& k, const T* in, T* out
   kernels::copy_rows(mean, 0, out, k.columns, k.rows, k.columns);
 }
 
-template <class T>
-void VectorUnit::mean_sums(const Job& job, T* out) {
-  kernels::mean_of_sums(token_sums_.data(), job.command.heads * job.n, job.candidates(), out);
-}
-
 namespace {
 
 /// Mean of each row of a chunk.
@@ -476,7 +448,7 @@ void VectorUnit::compute_chunk(const Job& job, const Chunk& k, const uint8_t* in
              {tap_array("x", false, in16, rows * columns), tap_array("out", true, out8, rows)}});
       break;
     case Opcode::kTokenMean:
-      if (c.summed) return wide_in ? mean_sums(job, out16) : mean_sums(job, out8);
+      if (c.summed) return wide_in ? token_sums_.mean(job, out16) : token_sums_.mean(job, out8);
       if (wide_in) return mean_tokens(job, k, in16, out16);
       mean_tokens(job, k, in8, out8);
       if (c.front >= 1 && ports_.tap.tapped("token_mean")) {

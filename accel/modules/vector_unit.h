@@ -17,6 +17,7 @@
 #include "accel/modules/run_record.h"
 #include "accel/modules/slot_ring.h"
 #include "accel/modules/token_selector.h"
+#include "accel/modules/token_sums.h"
 #include "accel/modules/unit_tap.h"
 #include "accel/modules/work_turn.h"
 
@@ -83,13 +84,6 @@ class VectorUnit : public sc_core::sc_module {
   void normalise(const Job& job, const Chunk& chunk, const In* in, const isa::NormRecord* records, uint8_t* out);
   template <class T>
   void mean_tokens(const Job& job, const Chunk& chunk, const T* in, T* out);
-  /// Rows of candidates that leave are added up for a token mean.
-  void add_up(const Job& job, const Tile& tile, const uint8_t* out, const SlotLayout& layout);
-  template <class T>
-  void add_up_rows(const Job& job, const Tile& tile, const uint8_t* out, const SlotLayout& layout);
-  /// The means of that.
-  template <class T>
-  void mean_sums(const Job& job, T* out);
   /// What a chunk takes of the output buffer.
   static int64_t result_bytes(const Job& job, const Chunk& chunk);
   void tap_layernorm(const isa::Command& c, const int16_t* x, const isa::NormRecord* records, size_t n,
@@ -108,7 +102,7 @@ class VectorUnit : public sc_core::sc_module {
   std::vector<int16_t> score_row_;
   std::vector<uint16_t> wide_row_;
   std::vector<uint8_t> mean_row_;
-  std::vector<int64_t> token_sums_;
+  TokenSums token_sums_;
 };
 
 }  // namespace heatvit::modules

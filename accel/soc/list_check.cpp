@@ -8,6 +8,7 @@
 #include "accel/modules/operation.h"
 #include "accel/modules/plan.h"
 #include "accel/soc/chain_check.h"
+#include "accel/soc/selection_check.h"
 #include "accel/soc/simulator.h"
 
 namespace heatvit::soc {
@@ -49,7 +50,12 @@ struct Matrix {
 class ListCheck {
  public:
   ListCheck(const SocConfig& config, const isa::Program& program)
-      : config_(config), program_(program), hw_(program.hw), images_(program.hw.batch), most_(program.tokens) {}
+      : config_(config),
+        program_(program),
+        hw_(program.hw),
+        images_(program.hw.batch),
+        most_(program.tokens),
+        selections_(config, program.hw, program.tokens) {}
 
   std::vector<ListNote> run() {
     const std::vector<Command>& commands = program_.commands;
@@ -66,7 +72,7 @@ class ListCheck {
         case Walk::kColumns: chunks(c); break;
         case Walk::kNone: break;
       }
-      selection(c);
+      selections_.command(c, at_, !chain_.empty());
       chain(c);
     }
     return std::move(notes_);
@@ -314,14 +320,15 @@ class ListCheck {
     if (of_tokens && c.opcode != Opcode::kTokenMean)
       require(c.heads == 1, "the token selector takes all heads at once");
     if (c.opcode == Opcode::kTokenScore) require(c.image == 0, "scores are of all images at once: leave out image");
-    if (one_of_opcodes(c, {Opcode::kTokenMean, Opcode::kTokenPack, Opcode::kTokenMatch})) of_one_image(c);
+    if (one_of_opcodes(c, {Opcode::kTokenMean, Opcode::kTokenPack, Opcode::kTokenMatch}))
+      selections_.of_one_image(c, at_);
     if (c.opcode == Opcode::kTokenMatch) {
       require(c.heads == 1, "the token selector takes all heads at once");
       require(c.front + m_ + n_ <= tokens(c) && (m_ == n_ || m_ == n_ + 1),
               "matches " + std::to_string(m_) + " with " + std::to_string(n_) +
                   " tokens: as many, or one more, and together no more than there are");
     }
-    if (c.summed) of_sums(c);
+    if (c.summed) selections_.of_sums(program_.commands, at_);
     const bool by_columns = operation.walk == Walk::kColumns;
     const int64_t rows = by_columns ? m_ : std::min<int64_t>(c.tile_m, m_),
                   columns = by_columns ? std::min<int64_t>(c.tile_n, n_) : n_;
@@ -372,38 +379,8 @@ class ListCheck {
     if (operation.c.rows != modules::Block::Rows::kNone) writes(matrix("c", c.c, operation.c, c.c_type, c.c_behind));
   }
 
-  /// A mean of what the product before it has added up on its way out.
-  void of_sums(const Command& c) const {
-    size_t at = at_;
-    while (at > 0 && (!program_.commands[at - 1].summed || program_.commands[at - 1].opcode != Opcode::kGemm)) {
-      require(program_.commands[at - 1].opcode != Opcode::kTokenPack,
-              "takes sums of rows that TOKEN_PACK has moved since");
-      --at;
-    }
-    require(at > 0, "there are no sums: no product in front has summed");
-    const Command& product = program_.commands[at - 1];
-    require(images_ == 1, "sums are of one image: batches load their rows");
-    require(product.heads == c.heads && product.c_type == c.a_type && product.front == c.front &&
-                product.n.fixed == c.n.fixed && !product.n.dynamic() && !c.n.dynamic() && is_whole(product.m) &&
-                product.c.address == c.a.address && product.c.pitch == c.a.pitch &&
-                product.c.head_stride == c.a.head_stride,
-            "takes the sums of other rows than command " + std::to_string(at - 1) + " has added up");
-    at_most(int64_t{c.heads} * n_, kernels::kMaxRow, "sums of all heads");
-    require(c.c.pitch != static_cast<uint32_t>(n_ * isa::bytes_of(c.c_type)) &&
-                c.c.pitch != static_cast<uint32_t>(c.heads * n_ * isa::bytes_of(c.c_type)),
-            "rows of a repeated result lie apart");
-  }
-
   static bool one_of_opcodes(const Command& c, std::initializer_list<Opcode> opcodes) {
     return std::find(opcodes.begin(), opcodes.end(), c.opcode) != opcodes.end();
-  }
-
-  void of_one_image(const Command& c) {
-    require(images_ == 1 || c.image != 0, "is of one image of the batch: image=1 or another");
-    if (!front_known_) front_ = c.front, front_known_ = true;
-    require(c.front == front_,
-            "front is " + std::to_string(c.front) + ", of an earlier command " + std::to_string(front_));
-    at_most(c.front, most_, "front");
   }
 
   void types(const Command& c) const {
@@ -437,42 +414,6 @@ class ListCheck {
             "the host takes rows of one head, of all images, n of a fixed size");
     require(!isa::on_chip(c.a.address) && !isa::on_chip(c.c.address), "the host does not reach the memory on chip");
     require(!c.follows, "the host follows no rows");
-  }
-
-  // Selections: of every image in turn, then the packing of every image. Between them the register would say one thing
-  // and the rows another.
-
-  void selection(const Command& c) {
-    const bool selects = c.opcode == Opcode::kTokenSelect, packs = c.opcode == Opcode::kTokenPack;
-    if (!selects && !packs) {
-      require(stage_ == 0, "TOKEN_SELECT of every image is followed by TOKEN_PACK of every image, then by others");
-      return;
-    }
-    require(!c.chain && !c.follows && chain_.empty(), "a selection is part of no chain");
-    if (selects) {
-      require(is_whole(c.m), "m must be T: a row a token");
-      of_one_image(c);
-      at_most(tokens(c), isa::kMaxSequence, "tokens");
-    }
-    if (selects && stage_ % (2 * images_) == 0) sizes_ = c.sizes;
-    require(c.sizes == sizes_, "all TOKEN_SELECT and TOKEN_PACK of a stage merge by sizes, or none does");
-    if (selects && stage_ % (2 * images_) == 0) panel_ = c.panel;
-    require(c.panel == panel_, "all TOKEN_SELECT and TOKEN_PACK of a stage are by rows (panel), or none is");
-    if (c.panel) by_rows(c);
-    const int step = stage_ % (2 * images_), image = images_ == 1 ? c.image : c.image - 1;
-    require(selects == (step < images_) && (images_ == 1 || image == step % images_),
-            "TOKEN_SELECT of images 1 to " + std::to_string(images_) + ", then TOKEN_PACK of them, in this order");
-    stage_ = (stage_ + 1) % (2 * images_);
-  }
-
-  /// Packing by rows.
-  void by_rows(const Command& c) const {
-    require(hw_.pack_rows, "packing by rows (panel) needs accel.packing = rows");
-    require(!c.sizes, "merged tokens are packed by columns: without panel");
-    require(c.front >= 1, "packing by rows needs a token in front, so that some row stays");
-    at_most(tokens(c), kernels::kMaxTokens, "tokens, of which the order memory has places");
-    require(c.opcode != Opcode::kTokenPack || isa::on_chip(c.a.address),
-            "packing by rows takes rows of the memory on chip: in DDR their addresses would show in the time");
   }
 
   // Chains.
@@ -527,10 +468,7 @@ class ListCheck {
   size_t at_ = 0;
   int64_t m_ = 0, n_ = 0, k_ = 0;  // of the command, with all tokens
   int64_t steps_ = 0;
-  int stage_ = 0;                       // selections and packings since the last stage was through
-  bool sizes_ = false, panel_ = false;  // of this stage
-  int front_ = 0;
-  bool front_known_ = false;
+  SelectionCheck selections_;
   std::vector<size_t> chain_;
   int64_t chain_steps_ = 0;
 };

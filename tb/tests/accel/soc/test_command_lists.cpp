@@ -257,6 +257,18 @@ TEST(CommandLists, WhatCannotRunIsToldByKind) {
       {Op::kSelPack, [](Command& p, List&) { p.front = 2; }, "front is 2, of an earlier command 1"},
       {Op::kSelSelect, [](Command& s, List&) { s = Command(*(&s + 1)), s.wait_a = 1; },
        "TOKEN_SELECT of images 1 to 1, then TOKEN_PACK"},
+      {Op::kSelSelect, [](Command& s, List&) { s.panel = true; }, "packing by rows (panel) needs accel.packing = rows"},
+      {Op::kSelPack, [](Command& p, List&) { p.panel = true; }, "are by rows (panel), or none is"},
+      {Op::kSelGlobal, [](Command& m, List&) { m.summed = true; }, "there are no sums"},
+      {Op::kQkv, [](Command& q, List&) { q.summed = true, q.c_type = isa::Element::kUint8; }, "sums are of signed"},
+      {Op::kSelPack,
+       [](Command& p, List& list) {
+         Command alone =
+             *std::find_if(list.begin(), list.end(), [](const Command& one) { return isa::op_of(one) == Op::kQkv; });
+         alone.wait_a = 0;
+         list.insert(list.begin() + (&p - list.data()) + 1, alone);
+       },
+       "a product behind TOKEN_PACK waits"},
       {Op::kEnd, [](Command&, List& list) { list.pop_back(); }, "the list must end with END"},
       {Op::kQkv, [](Command&, List& list) { list.insert(list.begin(), list.back()); }, "END ends the list, but"},
   };
