@@ -159,10 +159,8 @@ std::vector<Parameter> accelerator_parameters() {
       automatic(
           "accel.packing",
           "how a selector's kept rows move together: columns of all rows at a time, or whole rows, those that go "
-          "first, "
-          "so that what follows begins with the first of the others (needs accel.residual = chip; merged tokens and "
-          "more "
-          "than 256 go by columns); auto: rows where the residual stream is on chip",
+          "first, so that what follows begins with the first of the others (needs accel.residual = chip; merged tokens "
+          "and more than 256 go by columns); auto: rows where the residual stream is on chip",
           kOurs, [](SocConfig& c) -> bool& { return c.accel.pack_rows; },
           [](SocConfig& c) -> bool& { return c.automatic.pack_rows; }, "columns", "rows"),
       choice(

@@ -90,9 +90,10 @@ void settle(soc::SocConfig& config, const zoo::ModelSpec& spec) {
   if (config.automatic.pack_rows) config.accel.pack_rows = false;
   choose(config, spec);
   if (!config.automatic.pack_rows || !config.accel.residual_on_chip) return;
+  const network::Pruning pruning = pruning_for(config, spec);
   soc::SocConfig trial = config;
   trial.accel.pack_rows = true;
-  config.accel.pack_rows = accepted(trial, spec, pruning_for(config, spec));
+  config.accel.pack_rows = pruning.enabled() && accepted(trial, spec, pruning);
 }
 
 soc::SocConfig settled(soc::SocConfig config, const zoo::ModelSpec& spec) {
