@@ -58,6 +58,7 @@ std::string config_text(const nlohmann::ordered_json& value) {
 /// The modes rank by different scorers where none is named, so their cycles differ.
 std::string scorer_note(const RunReport& report) {
   if (!report.config().is_object() || !report.config().value("scorer_by_default", false)) return "";
+  if (report.mode() == "functional" && report.config().value("scorer", "") == "heatvit") return " (the default)";
   return report.mode() == "functional" ? " (the default here; timing mode's is heatvit)"
                                        : " (the default; functional mode without selector weights takes cls-attention)";
 }
