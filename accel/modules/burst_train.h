@@ -23,7 +23,8 @@ struct PortTiming {
   uint64_t beat_fs = 0;                // one data beat
   uint32_t beat_bytes = 16;
   uint32_t max_beats = 16;
-  uint32_t outstanding = 8;  // bursts in flight
+  uint32_t outstanding = 8;    // bursts in flight
+  bool second_reader = false;  // of a port whose read channel has two
 };
 
 /// A train under way in a memory that does not block its master. What blocks is the master, which so may wait for

@@ -52,10 +52,11 @@ AxiPort::AxiPort(sc_core::sc_module_name name, const AxiPortConfig& config, cons
   master.register_transport_dbg(this, &AxiPort::ask);
 }
 
-void AxiPort::transport(int, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
+void AxiPort::transport(int from, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
   auto* extension = payload.get_extension<modules::TrainExtension>();
   extension->port = port_timing(config_, beat_fs_, extension->train.purpose, extension->train.write);
   extension->port.clock = &clock_;
+  extension->port.second_reader = from == second_reader_;
   memory->b_transport(payload, delay);
 }
 

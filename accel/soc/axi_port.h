@@ -36,13 +36,20 @@ modules::PortTiming port_timing(const AxiPortConfig& config, uint64_t beat_fs, m
 class AxiPort : public sc_core::sc_module {
  public:
   /// Masters, none where nobody uses the port; read and write channels are independent, so a reader and a writer may
-  /// share it.
+  /// share it. A second reader comes through an interconnect: its bursts and the first one's take turns at the beats.
   tlm_utils::multi_passthrough_target_socket<AxiPort, 128, modules::BulkProtocol, 0, sc_core::SC_ZERO_OR_MORE_BOUND>
       master;
   tlm_utils::simple_initiator_socket<AxiPort, 128, modules::BulkProtocol> memory;
 
   /// `clock`: the master's domain; a beat takes one of its cycles. Throws InputError for beats of no power of two.
   AxiPort(sc_core::sc_module_name name, const AxiPortConfig& config, const modules::ClockDomain& clock);
+
+  template <typename Socket>
+  void attach(Socket& socket, bool second_reader = false) {
+    socket.bind(master);
+    if (second_reader) second_reader_ = masters_;
+    ++masters_;
+  }
 
  private:
   void transport(int master, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
@@ -51,6 +58,7 @@ class AxiPort : public sc_core::sc_module {
   AxiPortConfig config_;
   const modules::ClockDomain& clock_;
   uint64_t beat_fs_;
+  int masters_ = 0, second_reader_ = -1;
 };
 
 }  // namespace heatvit::soc

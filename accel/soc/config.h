@@ -49,6 +49,7 @@ enum class ArbitrationKind : uint8_t { kRoundRobin, kQos };
 /// Who masters the memory: fabric ports, then the processing system's own.
 enum class MemoryPort : uint8_t { kHp0, kHp1, kHp2, kHp3, kHpc0, kHpc1, kCpu, kTraffic };
 constexpr int kMemoryPorts = 8;
+constexpr int kReadPorts = 6;  // for inputs and weights: HP0 to HP3, HPC1, and HPC0 beside the commands
 constexpr std::array<const char*, kMemoryPorts> kMemoryPortNames = {"hp0",  "hp1",  "hp2", "hp3",
                                                                     "hpc0", "hpc1", "cpu", "traffic"};
 

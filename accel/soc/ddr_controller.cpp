@@ -54,7 +54,7 @@ void DdrController::transport(int index, tlm::tlm_generic_payload& payload, sc_c
     return;
   }
   const uint64_t now = sc_core::sc_time_stamp().value();
-  const size_t slot = ddr::PortStreams::index_of(index, train.write);
+  const size_t slot = ddr::PortStreams::index_of(index, train.write, extension->port.second_reader);
   streams_.advance(now);
   streams_.begin(slot, train, extension->port, now);
   const Stream& stream = streams_.stream(slot);

@@ -13,6 +13,7 @@
 #include "accel/kernels/selector.h"
 #include "accel/kernels/sigmoid.h"
 #include "accel/kernels/softmax.h"
+#include "accel/soc/engine_ports.h"
 
 namespace heatvit::soc {
 namespace {
@@ -232,7 +233,15 @@ std::vector<ModuleResources> policy_modules(const SocConfig& config) {
 ResourceCount dma_engine(const SocConfig& config, int ports, modules::Purpose purpose) {
   const int64_t width = int64_t{8} * config.axi.bytes_of(purpose);
   const int64_t fifo = bram18k_of(width, int64_t{config.axi.max_beats} * config.axi.outstanding);
-  return {0, ports * fifo, 600 + ports * (600 + 4 * width), 800 + ports * (800 + 6 * width)};
+  ResourceCount count = {0, ports * fifo, 600 + ports * (600 + 4 * width), 800 + ports * (800 + 6 * width)};
+  // Where HPC0 has a second reader: one of two addresses, whose turn it is and, burst by burst, whose data come.
+  if (purpose == modules::Purpose::kWeights) {
+    constexpr int64_t kAddressBits = 72;
+    const int64_t shared = reads_beside_commands(config.dma) ? 1 : 0;
+    count.lut += shared * (kAddressBits + 2 * config.axi.outstanding + 16);
+    count.ff += shared * (kAddressBits + 2 * config.axi.outstanding + 16);
+  }
+  return count;
 }
 
 // Our choice: command fetch, decoder of 128-byte commands, scoreboard, six queues, register file, interrupt.

@@ -1,12 +1,7 @@
 #include "accel/soc/zcu102.h"
 
-#include <algorithm>
 #include <array>
-#include <initializer_list>
-#include <string>
 #include <vector>
-
-#include "accel/isa/errors.h"
 
 namespace heatvit::soc {
 namespace {
@@ -16,32 +11,6 @@ modules::AcceleratorParameters parameters_of(const SocConfig& c, bool functional
 }
 
 }  // namespace
-
-void expect_ports(const DmaConfig& dma) {
-  if (dma.input_ports + dma.weight_ports > Zcu102::kReadPorts)
-    throw InputError("accel.input_ports + accel.weight_ports = " + std::to_string(dma.input_ports + dma.weight_ports) +
-                     "; allowed: at most " + std::to_string(Zcu102::kReadPorts) + " read channels (HP0 to HP3, HPC1)");
-}
-
-/// Each port has one reader and one writer. Readers take the ports of their list that are free, inputs first.
-EnginePorts engine_ports(const DmaConfig& dma) {
-  expect_ports(dma);
-  EnginePorts engines{{MemoryPort::kHp0}, {MemoryPort::kHp1}, {MemoryPort::kHp3}};
-  std::vector<MemoryPort> taken;
-  const auto deal = [&taken](std::vector<MemoryPort>& ports, int count, std::initializer_list<MemoryPort> list) {
-    const auto* port = list.begin();
-    while (static_cast<int>(ports.size()) < count) {
-      while (std::find(taken.begin(), taken.end(), *port) != taken.end()) ++port;
-      ports.push_back(*port);
-      taken.push_back(*port);
-    }
-  };
-  deal(engines.input, dma.input_ports, {MemoryPort::kHp2, MemoryPort::kHpc1, MemoryPort::kHp3});
-  deal(engines.weight, dma.weight_ports, {MemoryPort::kHp3, MemoryPort::kHpc1, MemoryPort::kHp2});
-  taken.clear();  // writers
-  deal(engines.output, dma.output_ports, {MemoryPort::kHp0, MemoryPort::kHp1, MemoryPort::kHp2});
-  return engines;
-}
 
 Zcu102::Zcu102(sc_core::sc_module_name name, const SocConfig& config, bool functional)
     : sc_module(name),
@@ -68,12 +37,9 @@ Zcu102::Zcu102(sc_core::sc_module_name name, const SocConfig& config, bool funct
       host("host", config.cpu, functional, config.control.dependency == DependencyGrain::kTile),
       traffic("traffic", config.ddr.traffic_gbs, ddr.capacity() / 2, ddr.capacity() / 2),  // the upper half
       interrupt("interrupt") {
-  accelerator.input.bind(hp0.master);
-  accelerator.weight.bind(hp1.master);
-  accelerator.output.bind(hp3.master);
-  wire_more_ports(config.dma);
-  accelerator.fetch.bind(hpc0.master);
-  host.memory.bind(cpu_port.master);
+  hpc0.attach(accelerator.fetch);
+  wire_ports(config.dma);
+  cpu_port.attach(host.memory);
   hp0.memory.bind(ddr.port(MemoryPort::kHp0));
   hp1.memory.bind(ddr.port(MemoryPort::kHp1));
   hp2.memory.bind(ddr.port(MemoryPort::kHp2));
@@ -81,7 +47,7 @@ Zcu102::Zcu102(sc_core::sc_module_name name, const SocConfig& config, bool funct
   hpc0.memory.bind(ddr.port(MemoryPort::kHpc0));
   hpc1.memory.bind(ddr.port(MemoryPort::kHpc1));
   cpu_port.memory.bind(ddr.port(MemoryPort::kCpu));
-  traffic.memory.bind(traffic_port.master);
+  traffic_port.attach(traffic.memory);
   traffic_port.memory.bind(ddr.port(MemoryPort::kTraffic));
   host.registers.bind(accelerator.registers);
   accelerator.interrupt.bind(interrupt);
@@ -89,16 +55,21 @@ Zcu102::Zcu102(sc_core::sc_module_name name, const SocConfig& config, bool funct
   host.on_start([this](size_t commands) { reset(commands); });
 }
 
-void Zcu102::wire_more_ports(const DmaConfig& dma) {
+void Zcu102::wire_ports(const DmaConfig& dma) {
   const std::array<AxiPort*, 6> ports = {&hp0, &hp1, &hp2, &hp3, &hpc0, &hpc1};
   const EnginePorts engines = engine_ports(dma);
-  const auto wire = [&ports](auto& sockets, const std::vector<MemoryPort>& of_engine) {
-    size_t next = 1;  // the first one is wired
-    for (auto& socket : sockets) socket.bind(ports[static_cast<size_t>(of_engine[next++])]->master);
+  const auto wire = [&ports](auto& first, auto& more, const std::vector<MemoryPort>& of_engine) {
+    for (size_t i = 0; i < of_engine.size(); ++i) {
+      AxiPort& port = *ports[static_cast<size_t>(of_engine[i])];
+      if (i == 0)
+        port.attach(first, second_reader(of_engine[i]));
+      else
+        port.attach(more[i - 1], second_reader(of_engine[i]));
+    }
   };
-  wire(accelerator.more_input, engines.input);
-  wire(accelerator.more_weight, engines.weight);
-  wire(accelerator.more_output, engines.output);
+  wire(accelerator.input, accelerator.more_input, engines.input);
+  wire(accelerator.weight, accelerator.more_weight, engines.weight);
+  wire(accelerator.output, accelerator.more_output, engines.output);
 }
 
 void Zcu102::reset(size_t commands) {

@@ -7,7 +7,7 @@
 
 #include "accel/isa/errors.h"
 #include "accel/modules/operation.h"
-#include "accel/soc/zcu102.h"
+#include "accel/soc/engine_ports.h"
 #include "models/lower/program.h"
 #include "tb/estimate/analytic_pipeline.h"
 #include "tb/estimate/traffic.h"

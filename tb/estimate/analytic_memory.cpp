@@ -83,7 +83,7 @@ SequentialStream sequential_stream(const soc::DdrConfig& c) {
   return found->second;
 }
 
-MemoryPath MemoryPath::fabric(const soc::SocConfig& c, modules::Purpose purpose, int index) {
+MemoryPath MemoryPath::fabric(const soc::SocConfig& c, modules::Purpose purpose, soc::MemoryPort port, int on_path) {
   MemoryPath path;
   path.pl_ns_ = path.beat_ns_ = 1000.0 / c.pl_clock_mhz;
   path.beat_bytes_ = c.axi.bytes_of(purpose);
@@ -92,22 +92,16 @@ MemoryPath MemoryPath::fabric(const soc::SocConfig& c, modules::Purpose purpose,
   path.burst_bytes_ = std::min(path.beat_bytes_ * c.axi.max_beats, kPage);
   path.outstanding_ = c.axi.outstanding;
   const int read_there = c.axi.read_latency_cycles / 2, write_there = c.axi.write_latency_cycles / 2;
-  // Commands come through the coherent interconnect, as the third port of an engine that reads does.
-  const bool reads = purpose == modules::Purpose::kInput || purpose == modules::Purpose::kWeights;
-  const bool coherent = purpose == modules::Purpose::kCommands || (reads && index == 2);
+  const bool coherent = port == soc::MemoryPort::kHpc0 || port == soc::MemoryPort::kHpc1;
   const double extra = coherent ? c.axi.coherent_ns / 2 : 0;
   const int crossing = c.axi.crossing_cycles;
   path.read_lead_ns_ = (c.axi.setup_cycles + read_there + crossing) * path.pl_ns_ + extra;
   path.read_tail_ns_ = (c.axi.read_latency_cycles - read_there + crossing) * path.pl_ns_ + extra;
   path.write_lead_ns_ = (c.axi.setup_cycles + write_there + crossing) * path.pl_ns_ + extra;
   path.write_tail_ns_ = (c.axi.write_latency_cycles - write_there + crossing) * path.pl_ns_ + extra;
-  // HP1 and HP2 share a path of 16 bytes a clock; an engine that has both has half of it for each.
-  const double path_ns = 1000.0 / c.axi.path_mhz / 16;
-  if (purpose == modules::Purpose::kWeights && (index == 0 || index == 3))
-    path.path_byte_ns_ = path_ns * (c.dma.weight_ports > 3 ? 2 : 1);
-  if (purpose == modules::Purpose::kInput && index == 1) path.path_byte_ns_ = path_ns;
-  if (purpose == modules::Purpose::kOutput && index >= 2)
-    path.path_byte_ns_ = path_ns * (c.dma.output_ports > 3 ? 2 : 1);
+  // A path of 16 bytes a clock; an engine that has both ports has half of it for each.
+  if (port == soc::MemoryPort::kHp1 || port == soc::MemoryPort::kHp2)
+    path.path_byte_ns_ = 1000.0 / c.axi.path_mhz / 16 * on_path;
   path.access_ns_ = c.ddr.controller_ns + c.ddr.t_cl_ns;
   path.closes_ = c.ddr.page == soc::PagePolicyKind::kClosed;
   path.miss_ns_ = c.ddr.t_rcd_ns + (path.closes_ ? 0 : c.ddr.t_rp_ns);
@@ -118,7 +112,7 @@ MemoryPath MemoryPath::fabric(const soc::SocConfig& c, modules::Purpose purpose,
 }
 
 MemoryPath MemoryPath::host(const soc::SocConfig& c) {
-  MemoryPath path = fabric(c, modules::Purpose::kCpu);
+  MemoryPath path = fabric(c, modules::Purpose::kCpu, soc::MemoryPort::kCpu, 0);
   path.beat_ns_ = 1000.0 / c.cpu.bus_mhz;
   path.beat_bytes_ = 16;
   path.burst_bytes_ = 64;

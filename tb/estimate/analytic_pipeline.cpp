@@ -7,6 +7,7 @@
 #include "accel/kernels/gemm.h"
 #include "accel/modules/operation.h"
 #include "accel/modules/plan.h"
+#include "accel/soc/engine_ports.h"
 
 namespace heatvit::estimate {
 namespace {
@@ -36,10 +37,20 @@ struct Level {
   }
 };
 
-/// Of all ports that an engine may have.
-std::array<MemoryPath, modules::kEnginePorts> paths(const soc::SocConfig& config, modules::Purpose purpose) {
-  return {MemoryPath::fabric(config, purpose, 0), MemoryPath::fabric(config, purpose, 1),
-          MemoryPath::fabric(config, purpose, 2), MemoryPath::fabric(config, purpose, 3)};
+/// Of the ports that an engine has.
+std::vector<MemoryPath> paths(const soc::SocConfig& config, modules::Purpose purpose) {
+  const soc::EnginePorts engines = soc::engine_ports(config.dma);
+  const std::vector<soc::MemoryPort>& ports = purpose == modules::Purpose::kInput     ? engines.input
+                                              : purpose == modules::Purpose::kWeights ? engines.weight
+                                                                                      : engines.output;
+  const auto on_path = std::count_if(ports.begin(), ports.end(), [](soc::MemoryPort p) {
+    return p == soc::MemoryPort::kHp1 || p == soc::MemoryPort::kHp2;
+  });
+  std::vector<MemoryPath> paths;
+  paths.reserve(ports.size());
+  for (const soc::MemoryPort port : ports)
+    paths.push_back(MemoryPath::fabric(config, purpose, port, static_cast<int>(on_path)));
+  return paths;
 }
 
 }  // namespace
@@ -100,7 +111,7 @@ Pipeline::Pipeline(const soc::SocConfig& config, const MemoryShares& shares,
       slowdown_(slowdown),
       shares_(shares),
       bus_byte_cycles_(config.pl_clock_mhz * 1e-3 / shares_.most()),
-      fetch_(MemoryPath::fabric(config, modules::Purpose::kCommands)),
+      fetch_(MemoryPath::fabric(config, modules::Purpose::kCommands, soc::MemoryPort::kHpc0, 0)),
       input_(paths(config, modules::Purpose::kInput)),
       weight_(paths(config, modules::Purpose::kWeights)),
       output_(paths(config, modules::Purpose::kOutput)),

@@ -163,7 +163,7 @@ class Pipeline {
   const MemoryShares& shares_;
   double bus_byte_cycles_;
   MemoryPath fetch_;
-  std::array<MemoryPath, modules::kEnginePorts> input_, weight_, output_;
+  std::vector<MemoryPath> input_, weight_, output_;  // port by port
   MemoryPath host_;
   double in_ = 0, weights_ = 0, pe_ = 0, vector_ = 0, out_ = 0;
   double a_ready_ = 0, b_ready_ = 0, records_ready_ = 0;

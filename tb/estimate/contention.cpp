@@ -8,7 +8,7 @@
 #include "accel/modules/train_split.h"
 #include "accel/soc/axi_port.h"
 #include "accel/soc/ddr/port_streams.h"
-#include "accel/soc/zcu102.h"
+#include "accel/soc/engine_ports.h"
 
 namespace heatvit::estimate {
 namespace {
@@ -42,6 +42,7 @@ class Player {
     for (const MemoryPort port : ports) {
       const bool coherent = port == MemoryPort::kHpc0 || port == MemoryPort::kHpc1;
       timing_.push_back(port_timing(soc::fabric_port(config.axi, coherent), beat_fs, train_.purpose, train_.write));
+      timing_.back().second_reader = soc::second_reader(port);
     }
   }
 
@@ -51,7 +52,7 @@ class Player {
     under_way_.clear();
     for (int i = 0; i < shares.count; ++i) {
       const auto at = static_cast<size_t>(i);
-      const size_t index = PortStreams::index_of(static_cast<int>(ports_[at]), train_.write);
+      const size_t index = PortStreams::index_of(static_cast<int>(ports_[at]), train_.write, timing_[at].second_reader);
       streams.begin(index, shares.share[at], timing_[at], now);
       under_way_.push_back({index, at, wake(streams, index, at, now)});
     }

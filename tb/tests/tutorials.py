@@ -47,7 +47,7 @@ def check(page, program, record):
             print('skipped: needs python3-torch')
             sys.exit(SKIPPED)
         code, out, err = run(block, folder)
-        if code != 0:
+        if code != 0 or 'run_sim: error' in err:  # a pipe hides its first program's code
             print(f'{page}: exit code {code} of\n{block}{out}{err}')
             failures += 1
         elif not record and out != (shown or ''):

@@ -25,9 +25,11 @@ void PortStreams::reset(uint64_t epoch) {
   scheduler_.reset();
   for (size_t i = 0; i < kStreams; ++i) {
     streams_[i] = Stream{};
-    streams_[i].port = static_cast<uint32_t>(i / 2);
-    streams_[i].path = paths_[i / 2];
+    const size_t port = i / 2 % kMemoryPorts;
+    streams_[i].port = static_cast<uint32_t>(port);
+    streams_[i].path = paths_[port];
   }
+  read_beats_ = {};
   pending_ = held_ = 0;
   now_ = 0;
   statistics_ = {};
@@ -45,6 +47,8 @@ MemoryStatistics PortStreams::statistics() const {
 
 void PortStreams::begin(size_t index, const BurstTrain& train, const modules::PortTiming& timing, uint64_t now) {
   Stream& s = streams_[index];
+  if (index >= kStreams / 2 && s.beats == nullptr)
+    s.beats = streams_[index_of(static_cast<int>(s.port), false)].beats = &read_beats_[s.port];
   s.train = train;
   s.timing = timing;
   s.next.request.port = s.port;
@@ -198,6 +202,11 @@ inline void PortStreams::deliver(Stream& s, const Served& served, bool at_once) 
   if (g.bursts > outstanding)  // those beyond the limit: a round trip for each `outstanding` of them
     last = std::max(last, first + quotient(round_trip_fs_ * (g.bursts - outstanding), outstanding));
   if (s.path != nullptr) last = s.path->pass(false, g.first_bytes, g.total(), first, last);
+  if (s.beats != nullptr) {  // of both readers: the beats of one at a time
+    const uint64_t beat = s.timing.beat_fs;
+    *s.beats = std::max(*s.beats, first - std::min(first, g.first_beats * beat)) + g.beats * beat;
+    last = std::max(last, *s.beats);
+  }
   const uint64_t idle = s.channel + g.first_beats * s.timing.beat_fs;
   const bool first_of_train = s.cutter.remaining() == s.train.bytes();
   s.wide = first_of_train || first <= idle;

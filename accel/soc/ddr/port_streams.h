@@ -4,8 +4,9 @@
 //
 // A burst train is cut into AXI bursts, and a group of up to 32 column accesses that follow each other on a port (up to
 // 64 while the memory waits for the port) is one request of the scheduler (train_cutter.h). Reads and writes of a port
-// are streams of their own: one train each at a time. A read burst is through when its data have passed the port, a
-// write burst when the write queue has taken it. All times are absolute, in fs.
+// are streams of their own, and so are those of a second reader: one train each at a time. Two readers of a port share
+// its data beats, whole groups at a time. A read burst is through when its data have passed the port, a write burst
+// when the write queue has taken it. All times are absolute, in fs.
 #pragma once
 
 #include <algorithm>
@@ -42,7 +43,7 @@ inline uint64_t quotient(uint64_t value, uint32_t divisor) {
 
 class PortStreams {
  public:
-  static constexpr size_t kStreams = 2 * kMemoryPorts;  // reads and writes of each port
+  static constexpr size_t kStreams = 4 * kMemoryPorts;  // reads and writes of each port, of two masters each
   /// 64-byte requests as the controller takes them, clocks of the memory.
   using Recorder = std::function<void(uint64_t address, bool write, uint64_t clock)>;
 
@@ -94,6 +95,7 @@ class PortStreams {
     uint64_t channel = 0;  // the port's data channel is free
     uint64_t finish = 0;   // last beat or response of the bursts served so far
     SharedPath* path = nullptr;
+    uint64_t* beats = nullptr;  // the port's read channel is free, where it has two readers
     uint32_t port = 0;
     bool wide = false;  // reads: the port's own beats hold it up, and the memory had nothing else to do
   };
@@ -107,10 +109,13 @@ class PortStreams {
   /// Closed banks, empty queues, idle ports, refresh counted from `epoch`. Trains under way are forgotten.
   void reset(uint64_t epoch);
 
-  static size_t index_of(int port, bool write) { return 2 * static_cast<size_t>(port) + (write ? 1 : 0); }
+  static size_t index_of(int port, bool write, bool second_reader = false) {
+    return 2 * static_cast<size_t>(port) + (write ? 1 : 0) + (second_reader ? kStreams / 2 : 0);
+  }
   const Stream& stream(size_t index) const { return streams_[index]; }
 
-  /// A train that comes now; the stream's last one is through.
+  /// A train that comes now; the stream's last one is through. From the first one of a second reader on the port's
+  /// readers share its channel.
   void begin(size_t index, const modules::BurstTrain& train, const modules::PortTiming& timing, uint64_t now);
   /// Does, over all ports, what happens before `until`: requests reach the queues, the scheduler serves.
   void advance(uint64_t until);
@@ -150,8 +155,9 @@ class PortStreams {
   uint64_t round_trip_fs_;  // of a read of an open row, in the controller
   std::array<SharedPath*, kMemoryPorts> paths_{};
   std::array<Stream, kStreams> streams_;
+  std::array<uint64_t, kMemoryPorts> read_beats_{};
   // Clock of a stream's next request and, below it, the stream: the order in which they arrive.
-  static constexpr unsigned kStreamBits = 4;
+  static constexpr unsigned kStreamBits = 5;
   static_assert(kStreams == size_t{1} << kStreamBits);
   std::array<uint64_t, kStreams> events_{};
   uint32_t pending_ = 0;  // streams that have one, a bit each

@@ -143,6 +143,14 @@ TEST(WhatIf, WhatDoesNotFitIsNotSimulatedAndNeverTheBest) {
   EXPECT_GT(refused, 0);
 }
 
+TEST(WhatIf, SaysWhatCannotBeBuilt) {
+  const Outcome run =
+      run_sim({"--model", "deit-s", "--accel.input_ports", "2", "--accel.weight_ports", "4", "--what-if"});
+  ASSERT_EQ(run.code, 0) << run.err;
+  EXPECT_THAT(run.out,
+              HasSubstr("accel.input_ports 3: accel.input_ports + accel.weight_ports = 7; allowed: at most 6"));
+}
+
 TEST(WhatIf, RefusesInOneLine) {
   const auto refused = [](const std::vector<std::string>& options, const std::string& part) {
     const Outcome run = run_sim(options);
