@@ -102,11 +102,13 @@ struct AttentionTiles {
   double cost = 0;
 };
 
+constexpr double kTileCycles = 40.0;  // the fixed part
+
 int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 AttentionTiles attention_tiles(const Command& c, const AcceleratorConfig& hw, int max_tokens, int group,
                                int64_t tile_n) {
-  constexpr double kBeatBytes = 16.0, kTileCycles = 40.0;
+  constexpr double kBeatBytes = 16.0;
   const int64_t m = c.m.at(max_tokens), k = c.k.at(max_tokens), n = c.n.at(max_tokens), operand = hw.operand_bytes();
   const int64_t weight_cells = hw.weight_slot() / operand / group, input_cells = hw.input_slot() / operand / group;
   AttentionTiles t;
@@ -128,20 +130,48 @@ AttentionTiles attention_tiles(const Command& c, const AcceleratorConfig& hw, in
   return t;
 }
 
-/// The cheapest choice over head groups and widths; group 0 where not even one row of one head fits.
+/// Calls consider(group, tile_n, array passes of all columns of a row) for the head groups and widths to choose from,
+/// until it returns false.
+template <class Consider>
+void for_attention_tiles(const Command& c, const AcceleratorConfig& hw, int max_tokens, const Consider& consider) {
+  const int n = c.n.at(max_tokens), to = hw.to;
+  for (int group = std::min<int>(hw.th, c.heads); group >= 1; --group) {
+    if (!consider(group, n, (n + to - 1) / to)) return;
+    for (int tile_n = to, passes = 1; tile_n < n; tile_n += to, ++passes)
+      if (!consider(group, tile_n, (n + tile_n - 1) / tile_n * passes)) return;
+    for (int tile_n = std::min(n, to) - 1; tile_n >= 1; tile_n /= 2)
+      if (!consider(group, tile_n, (n + tile_n - 1) / tile_n)) return;
+  }
+}
+
+/// The cheapest choice; group 0 where not even one row of one head fits.
 AttentionTiles best_attention_tiles(const Command& c, const AcceleratorConfig& hw, int max_tokens) {
   const int n = c.n.at(max_tokens);
+  const int64_t rows = c.m.at(max_tokens) * ceil_div(c.k.at(max_tokens), hw.ti);
   AttentionTiles best;
-  const auto consider = [&](int group, int64_t tile_n) {
+  int groups_of = 0;
+  int64_t groups = 0;
+  for_attention_tiles(c, hw, max_tokens, [&](int group, int tile_n, int passes) {
+    if (group != groups_of) groups_of = group, groups = ceil_div(c.heads, group);
+    // No choice costs less than it would if its rows and sums were not cut, too: most need no closer look.
+    const double least = static_cast<double>(groups * rows * passes) +
+                         kTileCycles * static_cast<double>(groups * ((n + tile_n - 1) / tile_n));
+    if (best.group != 0 && least >= best.cost) return true;
     const AttentionTiles t = attention_tiles(c, hw, max_tokens, group, tile_n);
     if (t.group != 0 && (best.group == 0 || t.cost < best.cost)) best = t;
-  };
-  for (int group = std::min<int>(hw.th, c.heads); group >= 1; --group) {
-    consider(group, n);
-    for (int64_t tile_n = hw.to; tile_n < n; tile_n += hw.to) consider(group, tile_n);
-    for (int64_t tile_n = std::min<int64_t>(n, hw.to) - 1; tile_n >= 1; tile_n /= 2) consider(group, tile_n);
-  }
+    return true;
+  });
   return best;
+}
+
+/// Whether there is any.
+bool has_attention_tiles(const Command& c, const AcceleratorConfig& hw, int max_tokens) {
+  bool found = false;
+  for_attention_tiles(c, hw, max_tokens, [&](int group, int tile_n, int) {
+    found = attention_tiles(c, hw, max_tokens, group, tile_n).group != 0;
+    return !found;
+  });
+  return found;
 }
 
 /// Q K^T of a model as the lowering emits it, for weighing the placements of softmax.
@@ -218,7 +248,7 @@ void tile_attention_chain(Command& scores, Command& attend, const AcceleratorCon
 }
 
 bool fits_fused_softmax(const AcceleratorConfig& hw, int heads, int head_dim, int max_tokens) {
-  return best_attention_tiles(score_command(hw, heads, head_dim, true), hw, max_tokens).group != 0;
+  return has_attention_tiles(score_command(hw, heads, head_dim, true), hw, max_tokens);
 }
 
 bool prefers_fused_softmax(const AcceleratorConfig& hw, int heads, int head_dim, int max_tokens) {

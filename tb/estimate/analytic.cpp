@@ -31,7 +31,7 @@ lower::Program reduced_program(zoo::ModelSpec spec, const isa::AcceleratorConfig
   spec.depth = hw.chain_layernorm ? 3 : scorer == Scorer::kNone ? 1 : 2;
   pruning.scorer = scorer;
   if (scorer != Scorer::kNone) pruning.positions = {scorer == Scorer::kEvit ? 2 : spec.depth}, pruning.keep = {1};
-  return lower::lower(spec, hw, pruning, nullptr);
+  return lower::lower_commands(spec, hw, pruning);
 }
 
 auto key_of(const zoo::ModelSpec& s) {
@@ -408,7 +408,7 @@ namespace {
 void expect_room(const soc::SocConfig& config, const zoo::ModelSpec& spec, const network::Pruning& pruning) {
   const uint64_t room =
       std::min(static_cast<uint64_t>(config.ddr.capacity), sequential_stream(config.ddr).memory_bytes);
-  if (room < (uint64_t{1} << 30) && lower::lower(spec, config.accel, pruning, nullptr).memory_bytes > room)
+  if (room < (uint64_t{1} << 30) && lower::lower_commands(spec, config.accel, pruning).memory_bytes > room)
     throw InputError("the model does not fit into DDR");
 }
 
