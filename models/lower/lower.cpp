@@ -303,6 +303,7 @@ Program Builder::build(bool encoded) {
   const uint64_t means = spec_.pooling == zoo::Pooling::kClassMean ? images : 0;
   const uint64_t most = 14 + 2 * images + means + static_cast<uint64_t>(spec_.depth) * (6 + 3 * images) +
                         pruning_.positions.size() * (9 + (pruning_.tome() ? 4 : 3) * images);
+  commands_.reserve(most);
   command_list_ = map_.reserve("commands", most * isa::kCommandBytes);
 
   reserve_activations();

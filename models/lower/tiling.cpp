@@ -12,6 +12,8 @@ namespace {
 using isa::AcceleratorConfig;
 using isa::Command;
 
+int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
 uint16_t bounded(int64_t tile, int64_t extent) {
   return static_cast<uint16_t>(std::clamp<int64_t>(tile, 1, std::max<int64_t>(extent, 1)));
 }
@@ -104,24 +106,33 @@ struct AttentionTiles {
 
 constexpr double kTileCycles = 40.0;  // the fixed part
 
-int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+/// What each of a group of heads has of the buffers, values.
+struct AttentionRoom {
+  AttentionRoom(const Command& c, const AcceleratorConfig& hw, int heads)
+      : group(heads),
+        groups(ceil_div(c.heads, heads)),
+        weights(hw.weight_slot() / hw.operand_bytes() / heads),
+        input(hw.input_slot() / hw.operand_bytes() / heads),
+        results(std::min(hw.accumulator_slot() / hw.accumulator_bytes() / heads,
+                         hw.output_slot() / isa::bytes_of(c.c_type) / heads)) {}
+  int group;
+  int64_t groups, weights, input, results;
+};
 
-AttentionTiles attention_tiles(const Command& c, const AcceleratorConfig& hw, int max_tokens, int group,
+AttentionTiles attention_tiles(const Command& c, const AcceleratorConfig& hw, int max_tokens, const AttentionRoom& room,
                                int64_t tile_n) {
   constexpr double kBeatBytes = 16.0;
   const int64_t m = c.m.at(max_tokens), k = c.k.at(max_tokens), n = c.n.at(max_tokens), operand = hw.operand_bytes();
-  const int64_t weight_cells = hw.weight_slot() / operand / group, input_cells = hw.input_slot() / operand / group;
   AttentionTiles t;
-  t.group = group;
+  t.group = room.group;
   t.n = tile_n;
-  t.k = std::min({k, weight_cells / tile_n, input_cells});
+  t.k = std::min({k, room.weights / tile_n, room.input});
   if (t.k > hw.ti && t.k < k) t.k -= t.k % hw.ti;
   if (t.k < 1) return {};
   const int64_t width = c.panel ? n : tile_n;
-  t.m = std::min({m, input_cells / t.k, hw.accumulator_slot() / hw.accumulator_bytes() / group / width,
-                  hw.output_slot() / isa::bytes_of(c.c_type) / group / width});
+  t.m = std::min({m, room.input / t.k, room.results / width});
   if (t.m < 1) return {};
-  const int64_t groups = ceil_div(c.heads, group), mt = ceil_div(m, t.m), kt = ceil_div(k, t.k), nt = ceil_div(n, t.n);
+  const int64_t groups = room.groups, mt = ceil_div(m, t.m), kt = ceil_div(k, t.k), nt = ceil_div(n, t.n);
   const double steps = static_cast<double>(groups * mt * kt * nt);
   const double array = steps * static_cast<double>(t.m * ceil_div(t.k, hw.ti) * ceil_div(t.n, hw.to));
   const double a = static_cast<double>(c.heads * m * k * operand * (kt == 1 ? 1 : nt)) / kBeatBytes;
@@ -130,17 +141,18 @@ AttentionTiles attention_tiles(const Command& c, const AcceleratorConfig& hw, in
   return t;
 }
 
-/// Calls consider(group, tile_n, array passes of all columns of a row) for the head groups and widths to choose from,
+/// Calls consider(room, tile_n, array passes of all columns of a row) for the head groups and widths to choose from,
 /// until it returns false.
 template <class Consider>
 void for_attention_tiles(const Command& c, const AcceleratorConfig& hw, int max_tokens, const Consider& consider) {
   const int n = c.n.at(max_tokens), to = hw.to;
   for (int group = std::min<int>(hw.th, c.heads); group >= 1; --group) {
-    if (!consider(group, n, (n + to - 1) / to)) return;
+    const AttentionRoom room(c, hw, group);
+    if (!consider(room, n, (n + to - 1) / to)) return;
     for (int tile_n = to, passes = 1; tile_n < n; tile_n += to, ++passes)
-      if (!consider(group, tile_n, (n + tile_n - 1) / tile_n * passes)) return;
+      if (!consider(room, tile_n, (n + tile_n - 1) / tile_n * passes)) return;
     for (int tile_n = std::min(n, to) - 1; tile_n >= 1; tile_n /= 2)
-      if (!consider(group, tile_n, (n + tile_n - 1) / tile_n)) return;
+      if (!consider(room, tile_n, (n + tile_n - 1) / tile_n)) return;
   }
 }
 
@@ -149,15 +161,12 @@ AttentionTiles best_attention_tiles(const Command& c, const AcceleratorConfig& h
   const int n = c.n.at(max_tokens);
   const int64_t rows = c.m.at(max_tokens) * ceil_div(c.k.at(max_tokens), hw.ti);
   AttentionTiles best;
-  int groups_of = 0;
-  int64_t groups = 0;
-  for_attention_tiles(c, hw, max_tokens, [&](int group, int tile_n, int passes) {
-    if (group != groups_of) groups_of = group, groups = ceil_div(c.heads, group);
+  for_attention_tiles(c, hw, max_tokens, [&](const AttentionRoom& room, int tile_n, int passes) {
     // No choice costs less than it would if its rows and sums were not cut, too: most need no closer look.
-    const double least = static_cast<double>(groups * rows * passes) +
-                         kTileCycles * static_cast<double>(groups * ((n + tile_n - 1) / tile_n));
+    const double least = static_cast<double>(room.groups * rows * passes) +
+                         kTileCycles * static_cast<double>(room.groups * ((n + tile_n - 1) / tile_n));
     if (best.group != 0 && least >= best.cost) return true;
-    const AttentionTiles t = attention_tiles(c, hw, max_tokens, group, tile_n);
+    const AttentionTiles t = attention_tiles(c, hw, max_tokens, room, tile_n);
     if (t.group != 0 && (best.group == 0 || t.cost < best.cost)) best = t;
     return true;
   });
@@ -167,8 +176,8 @@ AttentionTiles best_attention_tiles(const Command& c, const AcceleratorConfig& h
 /// Whether there is any.
 bool has_attention_tiles(const Command& c, const AcceleratorConfig& hw, int max_tokens) {
   bool found = false;
-  for_attention_tiles(c, hw, max_tokens, [&](int group, int tile_n, int) {
-    found = attention_tiles(c, hw, max_tokens, group, tile_n).group != 0;
+  for_attention_tiles(c, hw, max_tokens, [&](const AttentionRoom& room, int tile_n, int) {
+    found = attention_tiles(c, hw, max_tokens, room, tile_n).group != 0;
     return !found;
   });
   return found;

@@ -22,9 +22,10 @@ SequentialStream sequential_stream(const soc::DdrConfig& config);
 class MemoryPath {
  public:
   /// A fabric port and what moves through it; `index`: among those of the engine, as the board wires them.
-  static MemoryPath fabric(const soc::SocConfig& config, modules::Purpose purpose, int index = 0);
+  static MemoryPath fabric(const soc::SocConfig& config, const SequentialStream& stream, modules::Purpose purpose,
+                           int index = 0);
   /// The CPU cluster's port: 64-byte lines, no interconnect latency.
-  static MemoryPath host(const soc::SocConfig& config);
+  static MemoryPath host(const soc::SocConfig& config, const SequentialStream& stream);
 
   /// PL cycles from the call to its return.
   double cost(const modules::BurstTrain& train, bool write) const;

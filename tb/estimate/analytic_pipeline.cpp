@@ -36,12 +36,6 @@ struct Level {
   }
 };
 
-/// Of all ports that an engine may have.
-std::array<MemoryPath, modules::kEnginePorts> paths(const soc::SocConfig& config, modules::Purpose purpose) {
-  return {MemoryPath::fabric(config, purpose, 0), MemoryPath::fabric(config, purpose, 1),
-          MemoryPath::fabric(config, purpose, 2), MemoryPath::fabric(config, purpose, 3)};
-}
-
 }  // namespace
 
 double Stores::ready(const BurstTrain& block) const {
@@ -94,17 +88,10 @@ struct Pipeline::GemmCosts {
   double finish[2][2][2] = {};                   // [g][m][n]
 };
 
-Pipeline::Pipeline(const soc::SocConfig& config, const MemoryShares& shares,
-                   const std::array<double, kEngines>& slowdown)
+Pipeline::Pipeline(const soc::SocConfig& config, const EnginePaths& paths, const std::array<double, kEngines>& slowdown)
     : config_(config),
+      paths_(paths),
       slowdown_(slowdown),
-      shares_(shares),
-      bus_byte_cycles_(config.pl_clock_mhz * 1e-3 / shares_.most()),
-      fetch_(MemoryPath::fabric(config, modules::Purpose::kCommands)),
-      input_(paths(config, modules::Purpose::kInput)),
-      weight_(paths(config, modules::Purpose::kWeights)),
-      output_(paths(config, modules::Purpose::kOutput)),
-      host_(MemoryPath::host(config)),
       input_ring_(config.buffers.input,
                   config.buffers.shared_input ? config.buffers.input * config.accel.input_slot() : 0),
       weight_ring_(config.buffers.weight,
@@ -112,9 +99,7 @@ Pipeline::Pipeline(const soc::SocConfig& config, const MemoryShares& shares,
       record_ring_(config.buffers.record),
       accumulator_ring_(config.buffers.accumulator),
       vector_ring_(config.buffers.vector),
-      output_ring_(config.buffers.output) {
-  correct_closed_form();
-}
+      output_ring_(config.buffers.output) {}
 
 void Pipeline::shift_front(double cycles) {
   in_ += cycles, weights_ += cycles, pe_ += cycles, a_ready_ += cycles, b_ready_ += cycles;
