@@ -262,9 +262,14 @@ bool fits_fused_softmax(const AcceleratorConfig& hw, int heads, int head_dim, in
 
 bool prefers_fused_softmax(const AcceleratorConfig& hw, int heads, int head_dim, int max_tokens) {
   const AttentionTiles fused = best_attention_tiles(score_command(hw, heads, head_dim, true), hw, max_tokens);
-  const AttentionTiles separate = best_attention_tiles(score_command(hw, heads, head_dim, false), hw, max_tokens);
-  if (fused.group == 0 || separate.group == 0) return fused.group != 0;
+  if (fused.group == 0) return false;
   const double round_trip = 2.0 * 2.0 * heads * max_tokens * max_tokens / 16.0;  // int16 scores, out and in, beats
+  // What the array takes of the scores alone, whatever their tiles.
+  const int64_t least = ceil_div(heads, std::min<int>(hw.th, heads)) * max_tokens * ceil_div(head_dim, hw.ti) *
+                        ceil_div(max_tokens, hw.to);
+  if (fused.cost <= static_cast<double>(least) + round_trip) return true;
+  const AttentionTiles separate = best_attention_tiles(score_command(hw, heads, head_dim, false), hw, max_tokens);
+  if (separate.group == 0) return true;
   return fused.cost <= separate.cost + round_trip;
 }
 

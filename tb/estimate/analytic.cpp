@@ -67,6 +67,7 @@ struct AnalyticModel::Walk {
   std::optional<Key> key;
   zoo::ModelSpec model;
   lower::Program program;
+  KnownTables known;
   Range embedding, block, head;
   Range selector;         // with the block that it is inside of, if it is
   Range before_selector;  // the block there, where it ends otherwise; else empty
@@ -120,12 +121,12 @@ namespace {
 /// One pass over a network: the control unit's order, dependencies, queues, and the pipeline's times.
 class Pass {
  public:
-  Pass(const soc::SocConfig& config, const lower::Program& program, const EnginePaths& paths,
+  Pass(const soc::SocConfig& config, const lower::Program& program, const EnginePaths& paths, KnownTables& known,
        const std::array<double, kEngines>& slowdown, AnalyticEstimate* detail)
       : config_(config),
         program_(program),
         detail_(detail),
-        pipeline_(config, paths, slowdown),
+        pipeline_(config, paths, known, slowdown),
         by_tile_(config.control.dependency == soc::DependencyGrain::kTile),
         pl_ns_(1000.0 / config.pl_clock_mhz),
         done_(program.commands.size(), 0.0),
@@ -292,6 +293,7 @@ void Pass::command(int index, int block) {
   const IssueTimes times = issue(operation.units);
   const double issued = issued_;
   Job job = modules::resolve(c, tokens_, before_select_);
+  job.index = static_cast<uint32_t>(index);
   job.package = job.package_after = package_;
   double done = 0;
   if (operation.tokens == TokenEffect::kSets) {
@@ -449,6 +451,7 @@ AnalyticEstimate AnalyticModel::estimate(const soc::SocConfig& config, const zoo
   const MemoryShares& shares = memory_shares(config);
   std::array<double, kEngines> slowdown{1, 1, 1}, busy{};
   const EnginePaths paths(config, shares);
+  walk_->known.clear();
   AnalyticEstimate result = walk_once(config, paths, spec, pruning, slowdown, busy, operations);
   for (int again = 0; again < kPasses; ++again) {
     if (config.control.overlap == soc::Overlap::kNone) break;  // one works at a time
@@ -465,7 +468,7 @@ AnalyticEstimate AnalyticModel::walk_once(const soc::SocConfig& config, const En
                                           std::array<double, kEngines>& busy, bool operations) {
   const bool pruned = pruning.enabled();
   AnalyticEstimate result;
-  Pass pass(config, walk_->program, paths, slowdown, operations ? &result : nullptr);
+  Pass pass(config, walk_->program, paths, walk_->known, slowdown, operations ? &result : nullptr);
   pass.stretch(walk_->embedding, 0, 1);
   size_t stage = 0;
   for (int block = 1; block <= spec.depth;) {

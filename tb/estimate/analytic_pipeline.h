@@ -114,6 +114,45 @@ class EnginePaths {
   std::array<double, kEngines> long_rows_{}, short_rows_{};  // played over closed form
 };
 
+/// Costs of the tiles of a GEMM with nothing else at the memory, kept from walk to walk; index 1 of a dimension is its
+/// last, possibly narrower tile.
+struct GemmTables {
+  double a[2][2][2] = {}, b[2][2][2] = {};       // [g][m][k], [g][n][k]: trains
+  double out[2][2][2] = {}, plus[2][2][2] = {};  // [g][m][n]; residual
+  double records[2] = {};                        // [n]
+  double array[2][2][2] = {};                    // [m][n][k]
+  double finish[2][2][2] = {};                   // [g][m][n]
+};
+
+/// Of one hardware and program: by command and by what its extents depend on.
+class KnownTables {
+ public:
+  void clear() { entries_.clear(), next_ = 0; }
+  /// Null where there are none yet.
+  const GemmTables* find(const modules::Job& job) {
+    for (size_t tried = 0; tried < entries_.size(); ++tried, ++next_) {  // walks ask in the same order
+      if (next_ >= entries_.size()) next_ = 0;
+      const Entry& e = entries_[next_];
+      if (e.index == job.index && e.tokens == job.tokens && e.after == job.tokens_after && e.package == job.package)
+        return &entries_[next_++].tables;
+    }
+    return nullptr;
+  }
+  void add(const modules::Job& job, const GemmTables& tables) {
+    entries_.push_back({job.index, job.tokens, job.tokens_after, job.package, tables});
+  }
+
+ private:
+  struct Entry {
+    uint32_t index;
+    int tokens, after;
+    bool package;
+    GemmTables tables;
+  };
+  std::vector<Entry> entries_;
+  size_t next_ = 0;
+};
+
 /// Of the unit that loads or stores.
 constexpr Engine engine_of(modules::Unit unit) {
   return unit == modules::Unit::kDmaOut  ? Engine::kOutput
@@ -124,7 +163,8 @@ constexpr Engine engine_of(modules::Unit unit) {
 class Pipeline {
  public:
   /// `slowdown`: of each engine's trains, by what the others do at the memory.
-  Pipeline(const soc::SocConfig& config, const EnginePaths& paths, const std::array<double, kEngines>& slowdown);
+  Pipeline(const soc::SocConfig& config, const EnginePaths& paths, KnownTables& known,
+           const std::array<double, kEngines>& slowdown);
 
   /// Runs a command whose operands depend on `a` and `b` and that was issued at `issued`; returns the time of its
   /// completion. Not for TOKEN_SELECT, host commands and END.
@@ -168,8 +208,11 @@ class Pipeline {
   void row_tile(Part& part, Link& link, int row);
   /// Cycles of a train through the ports of its engine, with the others at the memory, or of one on chip.
   double train_cycles(modules::Unit unit, const modules::BurstTrain& train) const;
+  /// The same with nothing else at the memory.
+  double train_alone(modules::Unit unit, const modules::BurstTrain& train) const;
   double gemm(const modules::Job& job);
-  GemmCosts gemm_costs(const modules::Job& job) const;
+  GemmCosts gemm_costs(const modules::Job& job);
+  GemmTables tables_of(const GemmCosts& costs) const;
   void gemm_step(const GemmCosts& c, int m, int n, int k, int g);
   void pass_kept(const GemmCosts& c, int m, int n, int g);
   void store(double cycles);
@@ -187,6 +230,7 @@ class Pipeline {
 
   const soc::SocConfig& config_;
   const EnginePaths& paths_;
+  KnownTables& known_;
   std::array<double, kEngines> slowdown_;
   double in_ = 0, weights_ = 0, pe_ = 0, vector_ = 0, out_ = 0;
   double a_ready_ = 0, b_ready_ = 0, records_ready_ = 0;

@@ -55,10 +55,14 @@ double EnginePaths::closed_form(Engine engine, const BurstTrain& train) const {
   return cycles;
 }
 
-double Pipeline::train_cycles(Unit unit, const BurstTrain& train) const {
+double Pipeline::train_alone(Unit unit, const BurstTrain& train) const {
   if (isa::on_chip(train.address))
     return static_cast<double>(modules::ChipMemory::cycles(train, config_.buffers.chip_width));
-  return paths_.cycles(unit, train) * slowdown_[static_cast<size_t>(engine_of(unit))];
+  return paths_.cycles(unit, train);
+}
+
+double Pipeline::train_cycles(Unit unit, const BurstTrain& train) const {
+  return train_alone(unit, train) * (isa::on_chip(train.address) ? 1 : slowdown_[static_cast<size_t>(engine_of(unit))]);
 }
 
 }  // namespace heatvit::estimate
