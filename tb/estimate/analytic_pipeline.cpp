@@ -72,7 +72,8 @@ struct Pipeline::GemmCosts : GemmTables {
   bool panel = false, residual = false, m_outer = false, has_records = false;
   int sums = 1;              // row tiles whose sums are kept
   bool window = false;       // operand A stays for all of k
-  bool kv_by_input = false;  // operand B is K or V, which the input engine loads
+  bool kv_by_input = false;  // operand B is K or V, which the input engine loads, through its ports
+  Unit b_unit() const { return kv_by_input ? Unit::kDmaIn : Unit::kDmaWeights; }
   int64_t operand = 1;       // bytes
   int64_t a_bytes(int gi, int mi, int ki) const {
     return int64_t{g.extent[gi]} * m.extent[mi] * k.extent[ki] * operand;
@@ -159,7 +160,7 @@ Pipeline::GemmCosts Pipeline::gemm_costs(const Job& job) {
         for (double& cycles : row) cycles *= factor;
   };
   slow(costs.a, Unit::kDmaIn, c.a);
-  slow(costs.b, Unit::kDmaWeights, c.b);
+  slow(costs.b, costs.b_unit(), c.b);
   slow(costs.out, Unit::kDmaOut, c.c);
   slow(costs.plus, Unit::kDmaIn, c.r);
   for (double& cycles : costs.records) cycles *= slowdown_[static_cast<size_t>(Engine::kWeights)];
@@ -197,7 +198,7 @@ GemmTables Pipeline::tables_of(const GemmCosts& costs) const {
     return train_alone(Unit::kDmaIn, modules::plan_operand_a(job, tile_at(g, m, 1, k)).train);
   });
   fill(costs.g, costs.n, costs.k, tables.b, [&](int g, int n, int k) {
-    return train_alone(Unit::kDmaWeights, modules::plan_operand_b(job, tile_at(g, 1, n, k)).train);
+    return train_alone(costs.b_unit(), modules::plan_operand_b(job, tile_at(g, 1, n, k)).train);
   });
   fill(costs.g, costs.m, costs.n, tables.out, [&](int g, int m, int n) {
     return train_alone(Unit::kDmaOut, modules::plan_output(job, tile_at(g, m, n, 1)).train);
