@@ -25,7 +25,8 @@ class Builder {
   Builder(const zoo::ModelSpec& spec, const isa::AcceleratorConfig& hw, const network::Pruning& pruning,
           const network::QuantModel* model);
 
-  Program build();
+  /// `encoded`: with the command list's words in memory.
+  Program build(bool encoded);
 
  private:
   // lower.cpp

@@ -298,11 +298,12 @@ std::vector<uint32_t> words_of(const std::vector<Command>& commands) {
 
 }  // namespace
 
-Program Builder::build() {
+Program Builder::build(bool encoded) {
   const auto images = static_cast<uint64_t>(hw_.batch);
   const uint64_t means = spec_.pooling == zoo::Pooling::kClassMean ? images : 0;
   const uint64_t most = 14 + 2 * images + means + static_cast<uint64_t>(spec_.depth) * (6 + 3 * images) +
                         pruning_.positions.size() * (9 + (pruning_.tome() ? 4 : 3) * images);
+  commands_.reserve(most);
   command_list_ = map_.reserve("commands", most * isa::kCommandBytes);
 
   reserve_activations();
@@ -316,9 +317,11 @@ Program Builder::build() {
   end.wait_a = static_cast<isa::Dependency>(commands_.size());
   commands_.push_back(end);
 
-  const std::vector<uint32_t> words = words_of(commands_);
-  map_.fill(command_list_, words.data(), words.size() * 4);
-  command_list_.bytes = static_cast<uint32_t>(words.size() * 4);
+  if (encoded) {
+    const std::vector<uint32_t> words = words_of(commands_);
+    map_.fill(command_list_, words.data(), words.size() * 4);
+  }
+  command_list_.bytes = static_cast<uint32_t>(commands_.size() * isa::kCommandBytes);
 
   Program p;
   p.spec = spec_;
@@ -362,7 +365,11 @@ void expect_single_images(const isa::AcceleratorConfig& hw, const std::string& w
 
 Program lower(const zoo::ModelSpec& spec, const isa::AcceleratorConfig& hw, const network::Pruning& pruning,
               const network::QuantModel* model) {
-  return Builder(spec, hw, pruning, model).build();
+  return Builder(spec, hw, pruning, model).build(true);
+}
+
+Program lower_commands(const zoo::ModelSpec& spec, const isa::AcceleratorConfig& hw, const network::Pruning& pruning) {
+  return Builder(spec, hw, pruning, nullptr).build(false);
 }
 
 }  // namespace heatvit::lower

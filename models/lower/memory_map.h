@@ -11,7 +11,7 @@ using isa::Region;
 
 class MemoryMap {
  public:
-  explicit MemoryMap(bool with_data) : with_data_(with_data) {}
+  explicit MemoryMap(bool with_data) : with_data_(with_data) { regions_.reserve(64); }
 
   /// About so many bytes of content will come: else the content is copied each time that it outgrows its memory, and is
   /// there twice meanwhile.

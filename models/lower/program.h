@@ -24,6 +24,9 @@ struct Program : isa::Program {
 Program lower(const zoo::ModelSpec& spec, const isa::AcceleratorConfig& hw, const network::Pruning& pruning,
               const network::QuantModel* model);
 
+/// The commands and the memory's layout alone, for what reads no byte of memory: no word is encoded, nothing is filled.
+Program lower_commands(const zoo::ModelSpec& spec, const isa::AcceleratorConfig& hw, const network::Pruning& pruning);
+
 /// The same network with somebody's own commands in place of those that were lowered; behind everything else in memory
 /// where they are more. Throws InputError where that is beyond 3 GiB. soc::check_list() says whether they can run.
 void replace_commands(Program& program, const std::vector<isa::Command>& commands);

@@ -12,6 +12,8 @@ namespace {
 using isa::AcceleratorConfig;
 using isa::Command;
 
+int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
 uint16_t bounded(int64_t tile, int64_t extent) {
   return static_cast<uint16_t>(std::clamp<int64_t>(tile, 1, std::max<int64_t>(extent, 1)));
 }
@@ -102,24 +104,35 @@ struct AttentionTiles {
   double cost = 0;
 };
 
-int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+constexpr double kTileCycles = 40.0;  // the fixed part
 
-AttentionTiles attention_tiles(const Command& c, const AcceleratorConfig& hw, int max_tokens, int group,
+/// What each of a group of heads has of the buffers, values.
+struct AttentionRoom {
+  AttentionRoom(const Command& c, const AcceleratorConfig& hw, int heads)
+      : group(heads),
+        groups(ceil_div(c.heads, heads)),
+        weights(hw.weight_slot() / hw.operand_bytes() / heads),
+        input(hw.input_slot() / hw.operand_bytes() / heads),
+        results(std::min(hw.accumulator_slot() / hw.accumulator_bytes() / heads,
+                         hw.output_slot() / isa::bytes_of(c.c_type) / heads)) {}
+  int group;
+  int64_t groups, weights, input, results;
+};
+
+AttentionTiles attention_tiles(const Command& c, const AcceleratorConfig& hw, int max_tokens, const AttentionRoom& room,
                                int64_t tile_n) {
-  constexpr double kBeatBytes = 16.0, kTileCycles = 40.0;
+  constexpr double kBeatBytes = 16.0;
   const int64_t m = c.m.at(max_tokens), k = c.k.at(max_tokens), n = c.n.at(max_tokens), operand = hw.operand_bytes();
-  const int64_t weight_cells = hw.weight_slot() / operand / group, input_cells = hw.input_slot() / operand / group;
   AttentionTiles t;
-  t.group = group;
+  t.group = room.group;
   t.n = tile_n;
-  t.k = std::min({k, weight_cells / tile_n, input_cells});
+  t.k = std::min({k, room.weights / tile_n, room.input});
   if (t.k > hw.ti && t.k < k) t.k -= t.k % hw.ti;
   if (t.k < 1) return {};
   const int64_t width = c.panel ? n : tile_n;
-  t.m = std::min({m, input_cells / t.k, hw.accumulator_slot() / hw.accumulator_bytes() / group / width,
-                  hw.output_slot() / isa::bytes_of(c.c_type) / group / width});
+  t.m = std::min({m, room.input / t.k, room.results / width});
   if (t.m < 1) return {};
-  const int64_t groups = ceil_div(c.heads, group), mt = ceil_div(m, t.m), kt = ceil_div(k, t.k), nt = ceil_div(n, t.n);
+  const int64_t groups = room.groups, mt = ceil_div(m, t.m), kt = ceil_div(k, t.k), nt = ceil_div(n, t.n);
   const double steps = static_cast<double>(groups * mt * kt * nt);
   const double array = steps * static_cast<double>(t.m * ceil_div(t.k, hw.ti) * ceil_div(t.n, hw.to));
   const double a = static_cast<double>(c.heads * m * k * operand * (kt == 1 ? 1 : nt)) / kBeatBytes;
@@ -128,20 +141,46 @@ AttentionTiles attention_tiles(const Command& c, const AcceleratorConfig& hw, in
   return t;
 }
 
-/// The cheapest choice over head groups and widths; group 0 where not even one row of one head fits.
+/// Calls consider(room, tile_n, array passes of all columns of a row) for the head groups and widths to choose from,
+/// until it returns false.
+template <class Consider>
+void for_attention_tiles(const Command& c, const AcceleratorConfig& hw, int max_tokens, const Consider& consider) {
+  const int n = c.n.at(max_tokens), to = hw.to;
+  for (int group = std::min<int>(hw.th, c.heads); group >= 1; --group) {
+    const AttentionRoom room(c, hw, group);
+    if (!consider(room, n, (n + to - 1) / to)) return;
+    for (int tile_n = to, passes = 1; tile_n < n; tile_n += to, ++passes)
+      if (!consider(room, tile_n, (n + tile_n - 1) / tile_n * passes)) return;
+    for (int tile_n = std::min(n, to) - 1; tile_n >= 1; tile_n /= 2)
+      if (!consider(room, tile_n, (n + tile_n - 1) / tile_n)) return;
+  }
+}
+
+/// The cheapest choice; group 0 where not even one row of one head fits.
 AttentionTiles best_attention_tiles(const Command& c, const AcceleratorConfig& hw, int max_tokens) {
   const int n = c.n.at(max_tokens);
+  const int64_t rows = c.m.at(max_tokens) * ceil_div(c.k.at(max_tokens), hw.ti);
   AttentionTiles best;
-  const auto consider = [&](int group, int64_t tile_n) {
-    const AttentionTiles t = attention_tiles(c, hw, max_tokens, group, tile_n);
+  for_attention_tiles(c, hw, max_tokens, [&](const AttentionRoom& room, int tile_n, int passes) {
+    // No choice costs less than it would if its rows and sums were not cut, too: most need no closer look.
+    const double least = static_cast<double>(room.groups * rows * passes) +
+                         kTileCycles * static_cast<double>(room.groups * ((n + tile_n - 1) / tile_n));
+    if (best.group != 0 && least >= best.cost) return true;
+    const AttentionTiles t = attention_tiles(c, hw, max_tokens, room, tile_n);
     if (t.group != 0 && (best.group == 0 || t.cost < best.cost)) best = t;
-  };
-  for (int group = std::min<int>(hw.th, c.heads); group >= 1; --group) {
-    consider(group, n);
-    for (int64_t tile_n = hw.to; tile_n < n; tile_n += hw.to) consider(group, tile_n);
-    for (int64_t tile_n = std::min<int64_t>(n, hw.to) - 1; tile_n >= 1; tile_n /= 2) consider(group, tile_n);
-  }
+    return true;
+  });
   return best;
+}
+
+/// Whether there is any.
+bool has_attention_tiles(const Command& c, const AcceleratorConfig& hw, int max_tokens) {
+  bool found = false;
+  for_attention_tiles(c, hw, max_tokens, [&](const AttentionRoom& room, int tile_n, int) {
+    found = attention_tiles(c, hw, max_tokens, room, tile_n).group != 0;
+    return !found;
+  });
+  return found;
 }
 
 /// Q K^T of a model as the lowering emits it, for weighing the placements of softmax.
@@ -218,14 +257,19 @@ void tile_attention_chain(Command& scores, Command& attend, const AcceleratorCon
 }
 
 bool fits_fused_softmax(const AcceleratorConfig& hw, int heads, int head_dim, int max_tokens) {
-  return best_attention_tiles(score_command(hw, heads, head_dim, true), hw, max_tokens).group != 0;
+  return has_attention_tiles(score_command(hw, heads, head_dim, true), hw, max_tokens);
 }
 
 bool prefers_fused_softmax(const AcceleratorConfig& hw, int heads, int head_dim, int max_tokens) {
   const AttentionTiles fused = best_attention_tiles(score_command(hw, heads, head_dim, true), hw, max_tokens);
-  const AttentionTiles separate = best_attention_tiles(score_command(hw, heads, head_dim, false), hw, max_tokens);
-  if (fused.group == 0 || separate.group == 0) return fused.group != 0;
+  if (fused.group == 0) return false;
   const double round_trip = 2.0 * 2.0 * heads * max_tokens * max_tokens / 16.0;  // int16 scores, out and in, beats
+  // What the array takes of the scores alone, whatever their tiles.
+  const int64_t least = ceil_div(heads, std::min<int>(hw.th, heads)) * max_tokens * ceil_div(head_dim, hw.ti) *
+                        ceil_div(max_tokens, hw.to);
+  if (fused.cost <= static_cast<double>(least) + round_trip) return true;
+  const AttentionTiles separate = best_attention_tiles(score_command(hw, heads, head_dim, false), hw, max_tokens);
+  if (separate.group == 0) return true;
   return fused.cost <= separate.cost + round_trip;
 }
 

@@ -31,12 +31,13 @@ lower::Program reduced_program(zoo::ModelSpec spec, const isa::AcceleratorConfig
   spec.depth = hw.chain_layernorm ? 3 : scorer == Scorer::kNone ? 1 : 2;
   pruning.scorer = scorer;
   if (scorer != Scorer::kNone) pruning.positions = {scorer == Scorer::kEvit ? 2 : spec.depth}, pruning.keep = {1};
-  return lower::lower(spec, hw, pruning, nullptr);
+  return lower::lower_commands(spec, hw, pruning);
 }
 
+/// What the reduced program depends on.
 auto key_of(const zoo::ModelSpec& s) {
-  return std::tuple(s.dim, s.heads, s.mlp_hidden, s.stem, s.classifier, s.pooling, s.class_token, s.distillation_token,
-                    s.registers, s.activation, s.image_size, s.patch_grid, s.classes, s.name);
+  return std::tie(s.dim, s.heads, s.mlp_hidden, s.stem, s.classifier, s.pooling, s.class_token, s.distillation_token,
+                  s.registers, s.activation, s.image_size, s.patch_grid, s.classes, s.name);
 }
 
 /// Commands [first, last) of the reduced program.
@@ -53,14 +54,20 @@ using Queues = std::vector<RingTimes>;
 }  // namespace
 
 struct AnalyticModel::Walk {
-  using Key = std::tuple<isa::AcceleratorConfig, decltype(key_of(zoo::ModelSpec{})), Scorer, bool>;
+  struct Key {
+    isa::AcceleratorConfig accel;
+    Scorer scorer;
+    bool package;
+  };
 
   void prepare(const soc::SocConfig& config, const zoo::ModelSpec& spec, Scorer scorer, bool package);
   void split_by_chains(bool inside);
   Range range(bool (*belongs)(const isa::Command&)) const;
 
   std::optional<Key> key;
+  zoo::ModelSpec model;
   lower::Program program;
+  KnownTables known;
   Range embedding, block, head;
   Range selector;         // with the block that it is inside of, if it is
   Range before_selector;  // the block there, where it ends otherwise; else empty
@@ -75,9 +82,10 @@ Range AnalyticModel::Walk::range(bool (*belongs)(const isa::Command&)) const {
 
 void AnalyticModel::Walk::prepare(const soc::SocConfig& config, const zoo::ModelSpec& spec, Scorer scorer,
                                   bool package) {
-  const Key wanted{config.accel, key_of(spec), scorer, package};
-  if (key == wanted) return;
+  const bool same_model = key && key_of(model) == key_of(spec);
+  if (same_model && key->accel == config.accel && key->scorer == scorer && key->package == package) return;
   key.reset();
+  if (!same_model) model = spec;
   program = reduced_program(spec, config.accel, scorer, package);
   embedding = range([](const isa::Command& c) { return c.block == 0; });
   block = range([](const isa::Command& c) { return c.block == 1; });
@@ -86,7 +94,7 @@ void AnalyticModel::Walk::prepare(const soc::SocConfig& config, const zoo::Model
   head = range([](const isa::Command& c) { return c.block == isa::kHeadBlock && c.opcode != Opcode::kEnd; });
   before_selector = {};
   if (config.accel.chain_layernorm) split_by_chains(scorer == Scorer::kEvit);
-  key = wanted;
+  key = {config.accel, scorer, package};
 }
 
 /// A block begins with its first product, behind its norm, which is done in the chain before; a selector begins behind
@@ -113,15 +121,16 @@ namespace {
 /// One pass over a network: the control unit's order, dependencies, queues, and the pipeline's times.
 class Pass {
  public:
-  Pass(const soc::SocConfig& config, const lower::Program& program, const MemoryShares& shares,
+  Pass(const soc::SocConfig& config, const lower::Program& program, const EnginePaths& paths, KnownTables& known,
        const std::array<double, kEngines>& slowdown, AnalyticEstimate* detail)
       : config_(config),
         program_(program),
         detail_(detail),
-        pipeline_(config, shares, slowdown),
+        pipeline_(config, paths, known, slowdown),
+        by_tile_(config.control.dependency == soc::DependencyGrain::kTile),
         pl_ns_(1000.0 / config.pl_clock_mhz),
         done_(program.commands.size(), 0.0),
-        stored_(program.commands.size()),
+        stored_(by_tile_ ? program.commands.size() : 0),
         queues_(modules::kUnits, RingTimes(config.control.queue)),
         tokens_(program.spec.max_tokens()),
         before_select_(tokens_) {
@@ -205,7 +214,7 @@ class Pass {
   Stores stores(isa::Dependency dependency) const {
     Stores all;
     all.done = ready(dependency);
-    if (config_.control.dependency != soc::DependencyGrain::kTile || dependency == 0) return all;
+    if (!by_tile_ || dependency == 0) return all;
     const Stores& s = dependency > first_ ? stored_[static_cast<size_t>(dependency - 1)].stores : last_stores_;
     return s.job != nullptr ? s : all;
   }
@@ -214,6 +223,7 @@ class Pass {
   const lower::Program& program_;
   AnalyticEstimate* detail_;
   Pipeline pipeline_;
+  bool by_tile_;  // dependencies
   double pl_ns_, fetch_cycles_ = 0;
   /// Stores of a command; without a job: none that are tracked.
   struct Stored {
@@ -283,6 +293,7 @@ void Pass::command(int index, int block) {
   const IssueTimes times = issue(operation.units);
   const double issued = issued_;
   Job job = modules::resolve(c, tokens_, before_select_);
+  job.index = static_cast<uint32_t>(index);
   job.package = job.package_after = package_;
   double done = 0;
   if (operation.tokens == TokenEffect::kSets) {
@@ -300,7 +311,7 @@ void Pass::command(int index, int block) {
   }
   completed_ = std::max(completed_, done);
   done_[at] = completed_;
-  if (config_.control.dependency == soc::DependencyGrain::kTile) note_stores(at, job, before, pipeline_.first_store());
+  if (by_tile_) note_stores(at, job, before, pipeline_.first_store());
   note_finished(operation.units, done);
   add_busy();
   if (detail_ != nullptr) note(job, block, before);
@@ -335,7 +346,7 @@ int Pass::chain(int first, int block) {
     done_[at] = completed_;
     pipeline_.busy() = links[i].busy;
     add_busy();
-    note_stores(at, links[i].job, before, links[i].first_store);
+    if (by_tile_) note_stores(at, links[i].job, before, links[i].first_store);
     if (detail_ != nullptr) note(links[i].job, block, own);
   }
   note_finished(units, completed_);
@@ -408,7 +419,7 @@ namespace {
 void expect_room(const soc::SocConfig& config, const zoo::ModelSpec& spec, const network::Pruning& pruning) {
   const uint64_t room =
       std::min(static_cast<uint64_t>(config.ddr.capacity), sequential_stream(config.ddr).memory_bytes);
-  if (room < (uint64_t{1} << 30) && lower::lower(spec, config.accel, pruning, nullptr).memory_bytes > room)
+  if (room < (uint64_t{1} << 30) && lower::lower_commands(spec, config.accel, pruning).memory_bytes > room)
     throw InputError("the model does not fit into DDR");
 }
 
@@ -439,23 +450,25 @@ AnalyticEstimate AnalyticModel::estimate(const soc::SocConfig& config, const zoo
   // The engines' trains slow each other down by how much they are under way, which a first pass tells.
   const MemoryShares& shares = memory_shares(config);
   std::array<double, kEngines> slowdown{1, 1, 1}, busy{};
-  AnalyticEstimate result = walk_once(config, shares, spec, pruning, slowdown, busy, operations);
+  const EnginePaths paths(config, shares);
+  walk_->known.clear();
+  AnalyticEstimate result = walk_once(config, paths, spec, pruning, slowdown, busy, operations);
   for (int again = 0; again < kPasses; ++again) {
     if (config.control.overlap == soc::Overlap::kNone) break;  // one works at a time
     for (size_t e = 0; e < kEngines; ++e) slowdown[e] = shares.slowdown(static_cast<Engine>(e), busy);
     if (*std::max_element(slowdown.begin(), slowdown.end()) < kNoticed) break;
-    result = walk_once(config, shares, spec, pruning, slowdown, busy, operations);
+    result = walk_once(config, paths, spec, pruning, slowdown, busy, operations);
   }
   return result;
 }
 
-AnalyticEstimate AnalyticModel::walk_once(const soc::SocConfig& config, const MemoryShares& shares,
+AnalyticEstimate AnalyticModel::walk_once(const soc::SocConfig& config, const EnginePaths& paths,
                                           const zoo::ModelSpec& spec, const network::Pruning& pruning,
                                           const std::array<double, kEngines>& slowdown,
                                           std::array<double, kEngines>& busy, bool operations) {
   const bool pruned = pruning.enabled();
   AnalyticEstimate result;
-  Pass pass(config, walk_->program, shares, slowdown, operations ? &result : nullptr);
+  Pass pass(config, walk_->program, paths, walk_->known, slowdown, operations ? &result : nullptr);
   pass.stretch(walk_->embedding, 0, 1);
   size_t stage = 0;
   for (int block = 1; block <= spec.depth;) {

@@ -21,6 +21,8 @@
 
 namespace heatvit::estimate {
 
+class EnginePaths;
+
 /// One command of the estimate; units as in accounting.h, busy cycles only.
 struct AnalyticOperation {
   uint8_t block = 0;
@@ -76,7 +78,7 @@ class AnalyticModel {
  private:
   struct Walk;
   /// With these slow-downs of the engines' trains; returns how busy that made them in `busy`.
-  AnalyticEstimate walk_once(const soc::SocConfig& config, const MemoryShares& shares, const zoo::ModelSpec& spec,
+  AnalyticEstimate walk_once(const soc::SocConfig& config, const EnginePaths& paths, const zoo::ModelSpec& spec,
                              const network::Pruning& pruning, const std::array<double, kEngines>& slowdown,
                              std::array<double, kEngines>& busy, bool operations);
   std::unique_ptr<Walk> walk_;

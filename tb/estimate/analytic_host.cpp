@@ -28,15 +28,16 @@ double Pipeline::host_layernorm(const Job& job, double start, int dim, const Sto
     return t;
   };
   const auto chunk_time = [&](uint32_t first, uint32_t count) {
-    const double in = host_.cost(train(c.a.address + first * c.a.pitch, row_bytes, count, c.a.pitch), false);
-    const double out = host_.cost(train(c.c.address + first * c.c.pitch, out_bytes, count, c.c.pitch), true);
+    const double in = paths_.host().cost(train(c.a.address + first * c.a.pitch, row_bytes, count, c.a.pitch), false);
+    const double out = paths_.host().cost(train(c.c.address + first * c.c.pitch, out_bytes, count, c.c.pitch), true);
     const double lines = (static_cast<double>(count) * row_bytes + count * out_bytes) / 64.0;
     const double ns =
         (count * n * cpu.layernorm_cycles_per_element + lines * cpu.cache_cycles_per_line) * 1000.0 / cpu.clock_mhz;
     return in + out + ns / pl_ns;
   };
   // Interrupt; status, command and tokens are read; the records fetched; the chunks; done is written.
-  double cycles = (cpu.interrupt_ns + 4 * cpu.register_ns) / pl_ns + host_.cost(train(c.records, n * 8, 1, 0), false);
+  double cycles =
+      (cpu.interrupt_ns + 4 * cpu.register_ns) / pl_ns + paths_.host().cost(train(c.records, n * 8, 1, 0), false);
   const uint32_t whole = rows / chunk, rest = rows % chunk;
   const double whole_time = whole > 0 ? chunk_time(0, chunk) : 0,
                rest_time = rest > 0 ? chunk_time(whole * chunk, rest) : 0;

@@ -83,7 +83,8 @@ SequentialStream sequential_stream(const soc::DdrConfig& c) {
   return found->second;
 }
 
-MemoryPath MemoryPath::fabric(const soc::SocConfig& c, modules::Purpose purpose, soc::MemoryPort port, int on_path) {
+MemoryPath MemoryPath::fabric(const soc::SocConfig& c, const SequentialStream& stream, modules::Purpose purpose,
+                              soc::MemoryPort port, int on_path) {
   MemoryPath path;
   path.pl_ns_ = path.beat_ns_ = 1000.0 / c.pl_clock_mhz;
   path.beat_bytes_ = c.axi.bytes_of(purpose);
@@ -107,12 +108,12 @@ MemoryPath MemoryPath::fabric(const soc::SocConfig& c, modules::Purpose purpose,
   path.miss_ns_ = c.ddr.t_rcd_ns + (path.closes_ ? 0 : c.ddr.t_rp_ns);
   path.first_miss_ns_ = c.ddr.t_rcd_ns + (c.ddr.page == soc::PagePolicyKind::kOpen ? c.ddr.t_rp_ns : 0);
   path.refresh_ = 1 + (c.ddr.t_rfc_ns + c.ddr.t_rp_ns + c.ddr.t_rcd_ns) / c.ddr.t_refi_ns;
-  path.stream_ = sequential_stream(c.ddr);
+  path.stream_ = stream;
   return path;
 }
 
-MemoryPath MemoryPath::host(const soc::SocConfig& c) {
-  MemoryPath path = fabric(c, modules::Purpose::kCpu, soc::MemoryPort::kCpu, 0);
+MemoryPath MemoryPath::host(const soc::SocConfig& c, const SequentialStream& stream) {
+  MemoryPath path = fabric(c, stream, modules::Purpose::kCpu, soc::MemoryPort::kCpu, 0);
   path.beat_ns_ = 1000.0 / c.cpu.bus_mhz;
   path.beat_bytes_ = 16;
   path.burst_bytes_ = 64;

@@ -23,9 +23,10 @@ class MemoryPath {
  public:
   /// A fabric port and what moves through it; `on_path`: how many of the engine's ports are on the path that HP1 and
   /// HP2 share.
-  static MemoryPath fabric(const soc::SocConfig& config, modules::Purpose purpose, soc::MemoryPort port, int on_path);
+  static MemoryPath fabric(const soc::SocConfig& config, const SequentialStream& stream, modules::Purpose purpose,
+                           soc::MemoryPort port, int on_path);
   /// The CPU cluster's port: 64-byte lines, no interconnect latency.
-  static MemoryPath host(const soc::SocConfig& config);
+  static MemoryPath host(const soc::SocConfig& config, const SequentialStream& stream);
 
   /// PL cycles from the call to its return.
   double cost(const modules::BurstTrain& train, bool write) const;

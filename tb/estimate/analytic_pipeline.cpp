@@ -7,7 +7,6 @@
 #include "accel/kernels/gemm.h"
 #include "accel/modules/operation.h"
 #include "accel/modules/plan.h"
-#include "accel/soc/engine_ports.h"
 
 namespace heatvit::estimate {
 namespace {
@@ -37,22 +36,6 @@ struct Level {
   }
 };
 
-/// Of the ports that an engine has.
-std::vector<MemoryPath> paths(const soc::SocConfig& config, modules::Purpose purpose) {
-  const soc::EnginePorts engines = soc::engine_ports(config.dma);
-  const std::vector<soc::MemoryPort>& ports = purpose == modules::Purpose::kInput     ? engines.input
-                                              : purpose == modules::Purpose::kWeights ? engines.weight
-                                                                                      : engines.output;
-  const auto on_path = std::count_if(ports.begin(), ports.end(), [](soc::MemoryPort p) {
-    return p == soc::MemoryPort::kHp1 || p == soc::MemoryPort::kHp2;
-  });
-  std::vector<MemoryPath> paths;
-  paths.reserve(ports.size());
-  for (const soc::MemoryPort port : ports)
-    paths.push_back(MemoryPath::fabric(config, purpose, port, static_cast<int>(on_path)));
-  return paths;
-}
-
 }  // namespace
 
 double Stores::ready(const BurstTrain& block) const {
@@ -63,8 +46,8 @@ double Stores::ready(const BurstTrain& block) const {
   return std::max(before, first + (done - first) * (needed - 1) / std::max(1.0, count - 1));
 }
 
-/// Costs of the tiles of a GEMM; index 1 of a dimension is its last, possibly narrower tile.
-struct Pipeline::GemmCosts {
+/// A GEMM's tiles and what they cost with the others at the memory.
+struct Pipeline::GemmCosts : GemmTables {
   explicit GemmCosts(const Job& gemm)
       : job(gemm),
         g(job.command.heads, job.command.head_group),
@@ -89,7 +72,8 @@ struct Pipeline::GemmCosts {
   bool panel = false, residual = false, m_outer = false, has_records = false;
   int sums = 1;              // row tiles whose sums are kept
   bool window = false;       // operand A stays for all of k
-  bool kv_by_input = false;  // operand B is K or V, which the input engine loads
+  bool kv_by_input = false;  // operand B is K or V, which the input engine loads, through its ports
+  Unit b_unit() const { return kv_by_input ? Unit::kDmaIn : Unit::kDmaWeights; }
   int64_t operand = 1;       // bytes
   int64_t a_bytes(int gi, int mi, int ki) const {
     return int64_t{g.extent[gi]} * m.extent[mi] * k.extent[ki] * operand;
@@ -98,24 +82,14 @@ struct Pipeline::GemmCosts {
     const int64_t heads = job.command.layout_b == isa::LayoutB::kPacked ? 1 : g.extent[gi];
     return heads * n.extent[ni] * k.extent[ki] * operand;
   }
-  double a[2][2][2] = {}, b[2][2][2] = {};       // [g][m][k], [g][n][k]: trains
-  double out[2][2][2] = {}, plus[2][2][2] = {};  // [g][m][n]; residual
-  double records[2] = {};                        // [n]
-  double array[2][2][2] = {};                    // [m][n][k]
-  double finish[2][2][2] = {};                   // [g][m][n]
 };
 
-Pipeline::Pipeline(const soc::SocConfig& config, const MemoryShares& shares,
+Pipeline::Pipeline(const soc::SocConfig& config, const EnginePaths& paths, KnownTables& known,
                    const std::array<double, kEngines>& slowdown)
     : config_(config),
+      paths_(paths),
+      known_(known),
       slowdown_(slowdown),
-      shares_(shares),
-      bus_byte_cycles_(config.pl_clock_mhz * 1e-3 / shares_.most()),
-      fetch_(MemoryPath::fabric(config, modules::Purpose::kCommands, soc::MemoryPort::kHpc0, 0)),
-      input_(paths(config, modules::Purpose::kInput)),
-      weight_(paths(config, modules::Purpose::kWeights)),
-      output_(paths(config, modules::Purpose::kOutput)),
-      host_(MemoryPath::host(config)),
       input_ring_(config.buffers.input,
                   config.buffers.shared_input ? config.buffers.input * config.accel.input_slot() : 0),
       weight_ring_(config.buffers.weight,
@@ -123,9 +97,7 @@ Pipeline::Pipeline(const soc::SocConfig& config, const MemoryShares& shares,
       record_ring_(config.buffers.record),
       accumulator_ring_(config.buffers.accumulator),
       vector_ring_(config.buffers.vector),
-      output_ring_(config.buffers.output) {
-  correct_closed_form();
-}
+      output_ring_(config.buffers.output) {}
 
 void Pipeline::shift_front(double cycles) {
   in_ += cycles, weights_ += cycles, pe_ += cycles, a_ready_ += cycles, b_ready_ += cycles;
@@ -163,7 +135,7 @@ void Pipeline::periodic(int count, bool stores, const Body& body) {
   body(count - 1);
 }
 
-Pipeline::GemmCosts Pipeline::gemm_costs(const Job& job) const {
+Pipeline::GemmCosts Pipeline::gemm_costs(const Job& job) {
   const isa::Command& c = job.command;
   GemmCosts costs(job);
   costs.panel = c.panel;
@@ -174,6 +146,31 @@ Pipeline::GemmCosts Pipeline::gemm_costs(const Job& job) const {
   costs.has_records = c.records != 0;
   costs.window = c.conv.size != 0 && !c.conv.split;
   if (!costs.m_outer && costs.k.count > 1) costs.sums = std::min<int>(c.sums, costs.m.count);
+  if (const GemmTables* known = known_.find(job)) {
+    static_cast<GemmTables&>(costs) = *known;
+  } else {
+    static_cast<GemmTables&>(costs) = tables_of(costs);
+    known_.add(job, costs);
+  }
+  const auto slow = [this](double(&table)[2][2][2], Unit unit, const isa::Operand& operand) {
+    if (isa::on_chip(operand.address)) return;
+    const double factor = slowdown_[static_cast<size_t>(engine_of(unit))];
+    for (auto& plane : table)
+      for (auto& row : plane)
+        for (double& cycles : row) cycles *= factor;
+  };
+  slow(costs.a, Unit::kDmaIn, c.a);
+  slow(costs.b, costs.b_unit(), c.b);
+  slow(costs.out, Unit::kDmaOut, c.c);
+  slow(costs.plus, Unit::kDmaIn, c.r);
+  for (double& cycles : costs.records) cycles *= slowdown_[static_cast<size_t>(Engine::kWeights)];
+  return costs;
+}
+
+GemmTables Pipeline::tables_of(const GemmCosts& costs) const {
+  const Job& job = costs.job;
+  const isa::Command& c = job.command;
+  GemmTables tables;
   const isa::AcceleratorConfig& hw = config_.accel;
   const int k_lanes = hw.k_lanes(c.layout_b);
 
@@ -197,33 +194,33 @@ Pipeline::GemmCosts Pipeline::gemm_costs(const Job& job) const {
           table[i][j][l] = si != i || sj != j || sl != l ? table[si][sj][sl] : cost(i, j, l);
         }
   };
-  fill(costs.g, costs.m, costs.k, costs.a, [&](int g, int m, int k) {
-    return train_cycles(Unit::kDmaIn, modules::plan_operand_a(job, tile_at(g, m, 1, k)).train);
+  fill(costs.g, costs.m, costs.k, tables.a, [&](int g, int m, int k) {
+    return train_alone(Unit::kDmaIn, modules::plan_operand_a(job, tile_at(g, m, 1, k)).train);
   });
-  fill(costs.g, costs.n, costs.k, costs.b, [&](int g, int n, int k) {
-    return train_cycles(Unit::kDmaWeights, modules::plan_operand_b(job, tile_at(g, 1, n, k)).train);
+  fill(costs.g, costs.n, costs.k, tables.b, [&](int g, int n, int k) {
+    return train_alone(costs.b_unit(), modules::plan_operand_b(job, tile_at(g, 1, n, k)).train);
   });
-  fill(costs.g, costs.m, costs.n, costs.out, [&](int g, int m, int n) {
-    return train_cycles(Unit::kDmaOut, modules::plan_output(job, tile_at(g, m, n, 1)).train);
+  fill(costs.g, costs.m, costs.n, tables.out, [&](int g, int m, int n) {
+    return train_alone(Unit::kDmaOut, modules::plan_output(job, tile_at(g, m, n, 1)).train);
   });
-  if (c.residual)
-    fill(costs.g, costs.m, costs.n, costs.plus, [&](int g, int m, int n) {
-      return train_cycles(Unit::kDmaIn, modules::plan_residual(job, tile_at(g, m, n, 1)).train);
+  if (costs.residual)
+    fill(costs.g, costs.m, costs.n, tables.plus, [&](int g, int m, int n) {
+      return train_alone(Unit::kDmaIn, modules::plan_residual(job, tile_at(g, m, n, 1)).train);
     });
-  fill(costs.m, costs.n, costs.k, costs.array, [&](int m, int n, int k) {
+  fill(costs.m, costs.n, costs.k, tables.array, [&](int m, int n, int k) {
     return static_cast<double>(
         kernels::gemm_tile_cycles(costs.m.extent[m], costs.k.extent[k], costs.n.extent[n], k_lanes, hw.to));
   });
-  fill(costs.g, costs.m, costs.n, costs.finish, [&](int g, int m, int n) {
+  fill(costs.g, costs.m, costs.n, tables.finish, [&](int g, int m, int n) {
     const Tile t = tile_at(g, m, n, 1);
     const auto cycles = modules::finish_of(c).cycles;
     return static_cast<double>(cycles(int64_t{t.heads} * t.m, t.out_n, config_.vector));
   });
   if (costs.has_records)
     for (int n = 0; n < 2; ++n)
-      costs.records[n] =
-          train_cycles(Unit::kDmaWeights, modules::plan_records(job, costs.n.begin[n], costs.n.extent[n]));
-  return costs;
+      tables.records[n] =
+          train_alone(Unit::kDmaWeights, modules::plan_records(job, costs.n.begin[n], costs.n.extent[n]));
+  return tables;
 }
 
 /// One step of TileWalk, with its rules of what is new and what is used for the last time written as conditions on the

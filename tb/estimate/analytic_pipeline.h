@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <deque>
 #include <vector>
 
 #include "accel/modules/accounting.h"
@@ -34,12 +33,12 @@ class RingTimes {
   double take(int64_t bytes) {
     if (!shared_) return free();
     double time = free();
-    while (free_bytes_ < bytes && !taken_.empty() && taken_.front().time >= 0) {
-      time = std::max(time, taken_.front().time);
-      free_bytes_ += taken_.front().bytes;
-      taken_.pop_front();
+    while (free_bytes_ < bytes && oldest_ != released_) {
+      time = std::max(time, taken(oldest_).time);
+      free_bytes_ += taken(oldest_++).bytes;
     }
-    taken_.push_back({bytes, -1});
+    if (next_ - oldest_ == kMaxSlots) free_bytes_ += taken(oldest_++).bytes;  // its place is long free
+    taken(next_++) = {bytes, 0};
     free_bytes_ -= bytes;
     return time;
   }
@@ -47,28 +46,26 @@ class RingTimes {
     free_[static_cast<size_t>(at_)] = time;
     if (++at_ == slots_) at_ = 0;
     if (!shared_) return;
-    for (Taken& t : taken_)
-      if (t.time < 0) {
-        t.time = time;
-        return;
-      }
+    if (released_ != next_) taken(released_++).time = time;
   }
   void shift(double cycles) {
     for (int i = 0; i < slots_; ++i) free_[static_cast<size_t>(i)] += cycles;
-    for (Taken& t : taken_)
-      if (t.time >= 0) t.time += cycles;
+    for (uint32_t i = oldest_; i != released_; ++i) taken(i).time += cycles;
   }
 
  private:
   struct Taken {
     int64_t bytes;
-    double time;  // of its release; below 0: in use
+    double time;  // of its release
   };
+  Taken& taken(uint32_t index) { return taken_[index % kMaxSlots]; }
+
   int slots_, at_ = 0;
+  uint32_t oldest_ = 0, released_ = 0, next_ = 0;  // tiles that have a place: those before `released_` gave it back
   int64_t free_bytes_;
   bool shared_;
   std::array<double, kMaxSlots> free_{};
-  std::deque<Taken> taken_;
+  std::array<Taken, kMaxSlots> taken_;  // those from `oldest_` to `next_`
 };
 
 /// Cycles that each unit worked, in the units of accounting.h.
@@ -91,10 +88,83 @@ struct Stores {
 /// When each unit has a command in its queue.
 using IssueTimes = std::array<double, modules::kUnits>;
 
+/// The ports of one accelerator, and what a train takes through those of its engine with nothing else at the memory:
+/// the closed form, by what it makes of the trains that were played (contention.h) over what they took.
+class EnginePaths {
+ public:
+  EnginePaths(const soc::SocConfig& config, const MemoryShares& shares);
+
+  /// PL cycles.
+  double cycles(modules::Unit unit, const modules::BurstTrain& train) const;
+  const MemoryPath& fetch() const { return fetch_; }
+  const MemoryPath& host() const { return host_; }
+  /// Cycles for which a byte keeps the memory at the least.
+  double bus_byte_cycles() const { return bus_byte_cycles_; }
+
+ private:
+  double closed_form(Engine engine, const modules::BurstTrain& train) const;
+
+  struct Ports {
+    std::array<MemoryPath, modules::kEnginePorts> path;
+    int count = 1;
+  };
+  double bus_byte_cycles_;
+  MemoryPath fetch_, host_;
+  std::array<Ports, kEngines> ports_;
+  std::array<double, kEngines> long_rows_{}, short_rows_{};  // played over closed form
+};
+
+/// Costs of the tiles of a GEMM with nothing else at the memory, kept from walk to walk; index 1 of a dimension is its
+/// last, possibly narrower tile.
+struct GemmTables {
+  double a[2][2][2] = {}, b[2][2][2] = {};       // [g][m][k], [g][n][k]: trains
+  double out[2][2][2] = {}, plus[2][2][2] = {};  // [g][m][n]; residual
+  double records[2] = {};                        // [n]
+  double array[2][2][2] = {};                    // [m][n][k]
+  double finish[2][2][2] = {};                   // [g][m][n]
+};
+
+/// Of one hardware and program: by command and by what its extents depend on.
+class KnownTables {
+ public:
+  void clear() { entries_.clear(), next_ = 0; }
+  /// Null where there are none yet.
+  const GemmTables* find(const modules::Job& job) {
+    for (size_t tried = 0; tried < entries_.size(); ++tried, ++next_) {  // walks ask in the same order
+      if (next_ >= entries_.size()) next_ = 0;
+      const Entry& e = entries_[next_];
+      if (e.index == job.index && e.tokens == job.tokens && e.after == job.tokens_after && e.package == job.package)
+        return &entries_[next_++].tables;
+    }
+    return nullptr;
+  }
+  void add(const modules::Job& job, const GemmTables& tables) {
+    entries_.push_back({job.index, job.tokens, job.tokens_after, job.package, tables});
+  }
+
+ private:
+  struct Entry {
+    uint32_t index;
+    int tokens, after;
+    bool package;
+    GemmTables tables;
+  };
+  std::vector<Entry> entries_;
+  size_t next_ = 0;
+};
+
+/// Of the unit that loads or stores.
+constexpr Engine engine_of(modules::Unit unit) {
+  return unit == modules::Unit::kDmaOut  ? Engine::kOutput
+         : unit == modules::Unit::kDmaIn ? Engine::kInput
+                                         : Engine::kWeights;
+}
+
 class Pipeline {
  public:
   /// `slowdown`: of each engine's trains, by what the others do at the memory.
-  Pipeline(const soc::SocConfig& config, const MemoryShares& shares, const std::array<double, kEngines>& slowdown);
+  Pipeline(const soc::SocConfig& config, const EnginePaths& paths, KnownTables& known,
+           const std::array<double, kEngines>& slowdown);
 
   /// Runs a command whose operands depend on `a` and `b` and that was issued at `issued`; returns the time of its
   /// completion. Not for TOKEN_SELECT, host commands and END.
@@ -118,9 +188,9 @@ class Pipeline {
   uint32_t host_chunk(const modules::Job& job, int dim) const;
 
   BusyCycles& busy() { return busy_; }
-  const MemoryPath& fetch_path() const { return fetch_; }
+  const MemoryPath& fetch_path() const { return paths_.fetch(); }
   /// Cycles for which bytes keep the memory at the least.
-  double bus_cycles(double bytes) const { return bytes * bus_byte_cycles_; }
+  double bus_cycles(double bytes) const { return bytes * paths_.bus_byte_cycles(); }
   double input_free() const { return in_; }
   double weights_free() const { return weights_; }
   double pe_free() const { return pe_; }
@@ -132,17 +202,17 @@ class Pipeline {
  private:
   struct GemmCosts;
   struct ChunkCosts;
-  void correct_closed_form();
   ChunkCosts chunk_costs(const modules::Job& job, const modules::Chunk& chunk) const;
   void begin(const IssueTimes& issued, const Stores& a);
   struct Part;
   void row_tile(Part& part, Link& link, int row);
-  /// Cycles of a train through the ports of its engine.
+  /// Cycles of a train through the ports of its engine, with the others at the memory, or of one on chip.
   double train_cycles(modules::Unit unit, const modules::BurstTrain& train) const;
-  /// The same with little else at the memory.
-  double closed_form(modules::Unit unit, const modules::BurstTrain& train) const;
+  /// The same with nothing else at the memory.
+  double train_alone(modules::Unit unit, const modules::BurstTrain& train) const;
   double gemm(const modules::Job& job);
-  GemmCosts gemm_costs(const modules::Job& job) const;
+  GemmCosts gemm_costs(const modules::Job& job);
+  GemmTables tables_of(const GemmCosts& costs) const;
   void gemm_step(const GemmCosts& c, int m, int n, int k, int g);
   void pass_kept(const GemmCosts& c, int m, int n, int g);
   void store(double cycles);
@@ -159,12 +229,9 @@ class Pipeline {
   void work(modules::Unit unit, double cycles) { busy_.unit[static_cast<size_t>(unit)] += cycles * times_; }
 
   const soc::SocConfig& config_;
-  std::array<double, kEngines> slowdown_, short_rows_{};
-  const MemoryShares& shares_;
-  double bus_byte_cycles_;
-  MemoryPath fetch_;
-  std::vector<MemoryPath> input_, weight_, output_;  // port by port
-  MemoryPath host_;
+  const EnginePaths& paths_;
+  KnownTables& known_;
+  std::array<double, kEngines> slowdown_;
   double in_ = 0, weights_ = 0, pe_ = 0, vector_ = 0, out_ = 0;
   double a_ready_ = 0, b_ready_ = 0, records_ready_ = 0;
   RingTimes input_ring_, weight_ring_, record_ring_, accumulator_ring_, vector_ring_, output_ring_;

@@ -4,6 +4,7 @@
 
 #include "accel/modules/chip_memory.h"
 #include "accel/modules/train_split.h"
+#include "accel/soc/engine_ports.h"
 #include "tb/estimate/analytic_pipeline.h"
 
 namespace heatvit::estimate {
@@ -11,51 +12,63 @@ namespace heatvit::estimate {
 using modules::BurstTrain;
 using modules::Unit;
 
-/// The closed form does not know all that banks do: by what it makes of the trains that were played, over what they
-/// took.
-void Pipeline::correct_closed_form() {
+EnginePaths::EnginePaths(const soc::SocConfig& config, const MemoryShares& shares)
+    : bus_byte_cycles_(config.pl_clock_mhz * 1e-3 / shares.most()) {
+  const SequentialStream stream = sequential_stream(config.ddr);
+  fetch_ = MemoryPath::fabric(config, stream, modules::Purpose::kCommands, soc::MemoryPort::kHpc0, 0);
+  host_ = MemoryPath::host(config, stream);
+  const soc::EnginePorts wired = soc::engine_ports(config.dma);
+  const std::array<const std::vector<soc::MemoryPort>*, kEngines> of = {&wired.input, &wired.weight, &wired.output};
   for (size_t e = 0; e < kEngines; ++e) {
     const auto engine = static_cast<Engine>(e);
-    const Unit unit = engine == Engine::kInput     ? Unit::kDmaIn
-                      : engine == Engine::kWeights ? Unit::kDmaWeights
-                                                   : Unit::kDmaOut;
-    // Cycles a train, closed form and the one between trains, over played ones.
+    const std::vector<soc::MemoryPort>& ports = *of[e];
+    const auto on_path = std::count_if(ports.begin(), ports.end(), [](soc::MemoryPort p) {
+      return p == soc::MemoryPort::kHp1 || p == soc::MemoryPort::kHp2;
+    });
+    ports_[e].count = static_cast<int>(ports.size());
+    for (size_t i = 0; i < ports.size(); ++i)
+      ports_[e].path[i] = MemoryPath::fabric(config, stream, purpose_of(engine), ports[i], static_cast<int>(on_path));
+    // The closed form does not know all that banks do. Cycles a train, and the one between trains.
     const auto factor = [&](uint32_t row_bytes, double rate) {
-      const BurstTrain train = played_train(config_, engine, row_bytes);
-      const double played = static_cast<double>(train.bytes()) / rate * config_.pl_clock_mhz * 1e-3;
-      return played / (closed_form(unit, train) + 1);
+      const BurstTrain train = played_train(config, engine, row_bytes);
+      const double played = static_cast<double>(train.bytes()) / rate * config.pl_clock_mhz * 1e-3;
+      return played / (closed_form(engine, train) + 1);
     };
-    short_rows_[e] = slowdown_[e] * factor(kShortRow, shares_.short_rows[e]);
-    slowdown_[e] *= factor(kLongRow, shares_.alone(engine));
+    short_rows_[e] = factor(kShortRow, shares.short_rows[e]);
+    long_rows_[e] = factor(kLongRow, shares.alone(engine));
   }
+}
+
+double EnginePaths::cycles(Unit unit, const BurstTrain& train) const {
+  const Engine engine = engine_of(unit);
+  const auto e = static_cast<size_t>(engine);
+  double factor = long_rows_[e];
+  if (train.rows > 1 && train.row_bytes < kLongRow) {  // between the two that were played
+    const double length = std::max(0.0, (train.row_bytes - double{kShortRow}) / (kLongRow - kShortRow));
+    factor = short_rows_[e] + (long_rows_[e] - short_rows_[e]) * length;
+  }
+  return closed_form(engine, train) * factor;
+}
+
+double EnginePaths::closed_form(Engine engine, const BurstTrain& train) const {
+  const bool write = engine == Engine::kOutput;
+  const Ports& ports = ports_[static_cast<size_t>(engine)];
+  if (ports.count == 1) return ports.path[0].cost(train, write);
+  const modules::TrainShares dealt = modules::split_train(train, ports.count);
+  double cycles = static_cast<double>(train.bytes()) * bus_byte_cycles_;  // the shares meet at the memory
+  for (size_t i = 0; i < static_cast<size_t>(dealt.count); ++i)
+    cycles = std::max(cycles, ports.path[i].cost(dealt.share[i], write));
+  return cycles;
+}
+
+double Pipeline::train_alone(Unit unit, const BurstTrain& train) const {
+  if (isa::on_chip(train.address))
+    return static_cast<double>(modules::ChipMemory::cycles(train, config_.buffers.chip_width));
+  return paths_.cycles(unit, train);
 }
 
 double Pipeline::train_cycles(Unit unit, const BurstTrain& train) const {
-  if (isa::on_chip(train.address))
-    return static_cast<double>(modules::ChipMemory::cycles(train, config_.buffers.chip_width));
-  const Engine engine = unit == Unit::kDmaOut  ? Engine::kOutput
-                        : unit == Unit::kDmaIn ? Engine::kInput
-                                               : Engine::kWeights;
-  const auto e = static_cast<size_t>(engine);
-  double factor = slowdown_[e];
-  if (train.rows > 1 && train.row_bytes < kLongRow) {  // between the two that were played
-    const double length = std::max(0.0, (train.row_bytes - double{kShortRow}) / (kLongRow - kShortRow));
-    factor = short_rows_[e] + (slowdown_[e] - short_rows_[e]) * length;
-  }
-  return closed_form(unit, train) * factor;
-}
-
-double Pipeline::closed_form(Unit unit, const BurstTrain& train) const {
-  const soc::DmaConfig& dma = config_.dma;
-  const bool write = unit == Unit::kDmaOut;
-  const int ports = write ? dma.output_ports : unit == Unit::kDmaIn ? dma.input_ports : dma.weight_ports;
-  const auto& path = write ? output_ : unit == Unit::kDmaIn ? input_ : weight_;
-  if (ports == 1) return path[0].cost(train, write);
-  const modules::TrainShares dealt = modules::split_train(train, ports);
-  double cycles = bus_cycles(static_cast<double>(train.bytes()));  // the shares meet at the memory
-  for (size_t i = 0; i < static_cast<size_t>(dealt.count); ++i)
-    cycles = std::max(cycles, path[i].cost(dealt.share[i], write));
-  return cycles;
+  return train_alone(unit, train) * (isa::on_chip(train.address) ? 1 : slowdown_[static_cast<size_t>(engine_of(unit))]);
 }
 
 }  // namespace heatvit::estimate

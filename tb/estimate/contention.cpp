@@ -183,8 +183,7 @@ modules::BurstTrain played_train(const soc::SocConfig& config, Engine engine, ui
   constexpr uint32_t kPitch = 1024, kRows = 32;
   modules::BurstTrain train;
   train.write = engine == Engine::kOutput;
-  train.purpose =
-      std::array<Purpose, kEngines>{Purpose::kInput, Purpose::kWeights, Purpose::kOutput}[static_cast<size_t>(engine)];
+  train.purpose = purpose_of(engine);
   if (engine == Engine::kWeights && row_bytes == kLongRow)
     train.row_bytes = packed_bytes(config);
   else

@@ -12,6 +12,10 @@ namespace heatvit::estimate {
 
 enum class Engine { kInput, kWeights, kOutput };
 constexpr size_t kEngines = 3;
+constexpr modules::Purpose purpose_of(Engine engine) {
+  return std::array<modules::Purpose, kEngines>{modules::Purpose::kInput, modules::Purpose::kWeights,
+                                                modules::Purpose::kOutput}[static_cast<size_t>(engine)];
+}
 
 struct MemoryShares {
   /// Bytes a ns of each engine, by who takes part: bit e of the index is engine e.
