@@ -84,10 +84,10 @@ SequentialStream sequential_stream(const soc::DdrConfig& c) {
 }
 
 MemoryPath MemoryPath::fabric(const soc::SocConfig& c, const SequentialStream& stream, modules::Purpose purpose,
-                              int index) {
+                              int index, modules::Purpose what) {
   MemoryPath path;
   path.pl_ns_ = path.beat_ns_ = 1000.0 / c.pl_clock_mhz;
-  path.beat_bytes_ = c.axi.bytes_of(purpose);
+  path.beat_bytes_ = c.axi.bytes_of(what);
   if ((path.beat_bytes_ & (path.beat_bytes_ - 1)) != 0)
     throw InputError("bytes of a beat must be a power of two, got " + std::to_string(path.beat_bytes_));
   path.burst_bytes_ = std::min(path.beat_bytes_ * c.axi.max_beats, kPage);
@@ -119,7 +119,7 @@ MemoryPath MemoryPath::fabric(const soc::SocConfig& c, const SequentialStream& s
 }
 
 MemoryPath MemoryPath::host(const soc::SocConfig& c, const SequentialStream& stream) {
-  MemoryPath path = fabric(c, stream, modules::Purpose::kCpu);
+  MemoryPath path = fabric(c, stream, modules::Purpose::kCpu, 0, modules::Purpose::kCpu);
   path.beat_ns_ = 1000.0 / c.cpu.bus_mhz;
   path.beat_bytes_ = 16;
   path.burst_bytes_ = 64;

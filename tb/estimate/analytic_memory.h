@@ -21,9 +21,10 @@ SequentialStream sequential_stream(const soc::DdrConfig& config);
 /// One port and the controller behind it.
 class MemoryPath {
  public:
-  /// A fabric port and what moves through it; `index`: among those of the engine, as the board wires them.
+  /// A fabric port of the engine for `purpose`; `index`: among those of the engine, as the board wires them. Its beats
+  /// are as wide as those of what moves, `what`.
   static MemoryPath fabric(const soc::SocConfig& config, const SequentialStream& stream, modules::Purpose purpose,
-                           int index = 0);
+                           int index, modules::Purpose what);
   /// The CPU cluster's port: 64-byte lines, no interconnect latency.
   static MemoryPath host(const soc::SocConfig& config, const SequentialStream& stream);
 
