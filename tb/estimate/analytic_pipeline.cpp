@@ -117,7 +117,7 @@ void Pipeline::shift(double cycles) {
 /// alternate, so two passes are measured.
 template <class Body>
 void Pipeline::periodic(int count, bool stores, const Body& body) {
-  const int measured = stores ? 2 : 1, lead = std::max(stores ? 5 : 3, ahead_ + 1 + (stores ? 1 : 0));
+  const int measured = stores ? 2 : 1, lead = std::max(5, ahead_ + 1);
   if (count <= lead + 1) {
     for (int i = 0; i < count; ++i) body(i);
     return;

@@ -118,7 +118,7 @@ class EnginePaths {
   MemoryPath fetch_, host_;
   std::array<Ports, kEngines> ports_;
   Ports kv_;
-  std::array<double, kEngines> long_rows_{}, short_rows_{};  // played over closed form
+  std::array<double, kEngines> long_rows_{}, short_rows_{}, packed_{};  // played over closed form
 };
 
 /// Costs of the tiles of a GEMM with nothing else at the memory, kept from walk to walk; index 1 of a dimension is its

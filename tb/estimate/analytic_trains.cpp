@@ -35,6 +35,7 @@ EnginePaths::EnginePaths(const soc::SocConfig& config, const MemoryShares& share
       return played / (closed_form(ports_[e], train.write, train) + 1);
     };
     short_rows_[e] = factor(kShortRow, shares.short_rows[e]);
+    packed_[e] = factor(kPacked, shares.packed[e]);
     long_rows_[e] = factor(kLongRow, shares.alone(engine));
   }
 }
@@ -43,7 +44,9 @@ double EnginePaths::cycles(Unit unit, const BurstTrain& train, bool kv) const {
   const Engine engine = engine_of(unit);
   const auto e = static_cast<size_t>(engine);
   double factor = long_rows_[e];
-  if (train.rows > 1 && train.row_bytes < kLongRow) {  // between the two that were played
+  if (train.planes == 1 && (train.rows == 1 || train.pitch == train.row_bytes)) {
+    factor = packed_[e];
+  } else if (train.rows > 1 && train.row_bytes < kLongRow) {  // between the two that were played
     const double length = std::max(0.0, (train.row_bytes - double{kShortRow}) / (kLongRow - kShortRow));
     factor = short_rows_[e] + (long_rows_[e] - short_rows_[e]) * length;
   }

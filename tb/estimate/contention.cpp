@@ -156,7 +156,10 @@ std::array<double, kEngines> play(const soc::SocConfig& config, size_t who, uint
 MemoryShares measure(const soc::SocConfig& config) {
   MemoryShares shares;
   for (size_t who = 1; who < shares.rates.size(); ++who) shares.rates[who] = play(config, who, kLongRow);
-  for (size_t e = 0; e < kEngines; ++e) shares.short_rows[e] = play(config, size_t{1} << e, kShortRow)[e];
+  for (size_t e = 0; e < kEngines; ++e) {
+    shares.short_rows[e] = play(config, size_t{1} << e, kShortRow)[e];
+    shares.packed[e] = play(config, size_t{1} << e, kPacked)[e];
+  }
   return shares;
 }
 
@@ -183,7 +186,7 @@ modules::BurstTrain played_train(const soc::SocConfig& config, Engine engine, ui
   modules::BurstTrain train;
   train.write = engine == Engine::kOutput;
   train.purpose = purpose_of(engine);
-  if (engine == Engine::kWeights && row_bytes == kLongRow)
+  if (row_bytes == kPacked || (engine == Engine::kWeights && row_bytes == kLongRow))
     train.row_bytes = packed_bytes(config);
   else
     train.row_bytes = row_bytes, train.rows = kRows, train.pitch = kPitch;
