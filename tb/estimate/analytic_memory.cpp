@@ -83,11 +83,11 @@ SequentialStream sequential_stream(const soc::DdrConfig& c) {
   return found->second;
 }
 
-MemoryPath MemoryPath::fabric(const soc::SocConfig& c, const SequentialStream& stream, modules::Purpose purpose,
+MemoryPath MemoryPath::fabric(const soc::SocConfig& c, const SequentialStream& stream, modules::Purpose what,
                               soc::MemoryPort port, int on_path) {
   MemoryPath path;
   path.pl_ns_ = path.beat_ns_ = 1000.0 / c.pl_clock_mhz;
-  path.beat_bytes_ = c.axi.bytes_of(purpose);
+  path.beat_bytes_ = c.axi.bytes_of(what);
   if ((path.beat_bytes_ & (path.beat_bytes_ - 1)) != 0)
     throw InputError("bytes of a beat must be a power of two, got " + std::to_string(path.beat_bytes_));
   path.burst_bytes_ = std::min(path.beat_bytes_ * c.axi.max_beats, kPage);

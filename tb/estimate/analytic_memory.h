@@ -21,9 +21,9 @@ SequentialStream sequential_stream(const soc::DdrConfig& config);
 /// One port and the controller behind it.
 class MemoryPath {
  public:
-  /// A fabric port and what moves through it; `on_path`: how many of the engine's ports are on the path that HP1 and
-  /// HP2 share.
-  static MemoryPath fabric(const soc::SocConfig& config, const SequentialStream& stream, modules::Purpose purpose,
+  /// A fabric port and what moves through it, which says how wide its beats are; `on_path`: how many of the engine's
+  /// ports are on the path that HP1 and HP2 share.
+  static MemoryPath fabric(const soc::SocConfig& config, const SequentialStream& stream, modules::Purpose what,
                            soc::MemoryPort port, int on_path);
   /// The CPU cluster's port: 64-byte lines, no interconnect latency.
   static MemoryPath host(const soc::SocConfig& config, const SequentialStream& stream);

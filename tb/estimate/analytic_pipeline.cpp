@@ -74,7 +74,7 @@ struct Pipeline::GemmCosts : GemmTables {
   bool window = false;       // operand A stays for all of k
   bool kv_by_input = false;  // operand B is K or V, which the input engine loads, through its ports
   Unit b_unit() const { return kv_by_input ? Unit::kDmaIn : Unit::kDmaWeights; }
-  int64_t operand = 1;       // bytes
+  int64_t operand = 1;  // bytes
   int64_t a_bytes(int gi, int mi, int ki) const {
     return int64_t{g.extent[gi]} * m.extent[mi] * k.extent[ki] * operand;
   }
@@ -112,11 +112,12 @@ void Pipeline::shift(double cycles) {
 }
 
 /// Walks body(0 .. count - 1). Of long loops the first passes and the last: what the last of the first took stands for
-/// the others. `stores`: the body reaches the vector unit and the store engine; else they are left where they are. Such
-/// loops settle later (what was fetched ahead must be used up) and may alternate, so two passes are measured.
+/// the others. By then what the buffers hold ahead is used up. `stores`: the body reaches the vector unit and the store
+/// engine; else they are left where they are. Such loops settle later (what was fetched ahead must be used up) and may
+/// alternate, so two passes are measured.
 template <class Body>
 void Pipeline::periodic(int count, bool stores, const Body& body) {
-  const int lead = stores ? 5 : 3, measured = stores ? 2 : 1;
+  const int measured = stores ? 2 : 1, lead = std::max(5, ahead_ + 1);
   if (count <= lead + 1) {
     for (int i = 0; i < count; ++i) body(i);
     return;
@@ -198,7 +199,7 @@ GemmTables Pipeline::tables_of(const GemmCosts& costs) const {
     return train_alone(Unit::kDmaIn, modules::plan_operand_a(job, tile_at(g, m, 1, k)).train);
   });
   fill(costs.g, costs.n, costs.k, tables.b, [&](int g, int n, int k) {
-    return train_alone(costs.b_unit(), modules::plan_operand_b(job, tile_at(g, 1, n, k)).train);
+    return train_alone(costs.b_unit(), modules::plan_operand_b(job, tile_at(g, 1, n, k)).train, costs.kv_by_input);
   });
   fill(costs.g, costs.m, costs.n, tables.out, [&](int g, int m, int n) {
     return train_alone(Unit::kDmaOut, modules::plan_output(job, tile_at(g, m, n, 1)).train);
@@ -284,6 +285,7 @@ void Pipeline::pass_kept(const GemmCosts& c, int m, int n, int g) {
 
 double Pipeline::gemm(const Job& job) {
   const GemmCosts c = gemm_costs(job);
+  ahead_ = std::max(input_ring_.holds(c.a_bytes(1, 1, 0)), weight_ring_.holds(c.b_bytes(1, 0, 0)));
   if (c.sums > 1) {
     for (int n = 0; n < c.n.count; ++n)
       for (int m = 0; m < c.m.count; ++m) {

@@ -26,8 +26,13 @@ class RingTimes {
   /// `shared_bytes`: the slots are one memory of so many bytes (slot_ring.h); 0: a slot a tile.
   explicit RingTimes(int slots, int64_t shared_bytes = 0)
       : slots_(shared_bytes != 0 ? modules::kSharedTiles : slots),
+        total_bytes_(shared_bytes),
         free_bytes_(shared_bytes),
         shared_(shared_bytes != 0) {}
+  /// Tiles of so many bytes at once.
+  int holds(int64_t bytes) const {
+    return shared_ ? static_cast<int>(std::min<int64_t>(slots_, total_bytes_ / std::max<int64_t>(bytes, 1))) : slots_;
+  }
   double free() const { return free_[static_cast<size_t>(at_)]; }
   /// When a tile of so many bytes has a place, which it takes.
   double take(int64_t bytes) {
@@ -62,7 +67,7 @@ class RingTimes {
 
   int slots_, at_ = 0;
   uint32_t oldest_ = 0, released_ = 0, next_ = 0;  // tiles that have a place: those before `released_` gave it back
-  int64_t free_bytes_;
+  int64_t total_bytes_, free_bytes_;
   bool shared_;
   std::array<double, kMaxSlots> free_{};
   std::array<Taken, kMaxSlots> taken_;  // those from `oldest_` to `next_`
@@ -95,23 +100,25 @@ class EnginePaths {
   EnginePaths(const soc::SocConfig& config, const MemoryShares& shares);
 
   /// PL cycles.
-  double cycles(modules::Unit unit, const modules::BurstTrain& train) const;
+  /// `kv`: K or V through the input engine's ports, with the beats of operand B.
+  double cycles(modules::Unit unit, const modules::BurstTrain& train, bool kv) const;
   const MemoryPath& fetch() const { return fetch_; }
   const MemoryPath& host() const { return host_; }
   /// Cycles for which a byte keeps the memory at the least.
   double bus_byte_cycles() const { return bus_byte_cycles_; }
 
  private:
-  double closed_form(Engine engine, const modules::BurstTrain& train) const;
-
   struct Ports {
     std::array<MemoryPath, modules::kEnginePorts> path;
     int count = 1;
   };
+  double closed_form(const Ports& ports, bool write, const modules::BurstTrain& train) const;
+
   double bus_byte_cycles_;
   MemoryPath fetch_, host_;
   std::array<Ports, kEngines> ports_;
-  std::array<double, kEngines> long_rows_{}, short_rows_{};  // played over closed form
+  Ports kv_;
+  std::array<double, kEngines> long_rows_{}, short_rows_{}, packed_{};  // played over closed form
 };
 
 /// Costs of the tiles of a GEMM with nothing else at the memory, kept from walk to walk; index 1 of a dimension is its
@@ -209,7 +216,7 @@ class Pipeline {
   /// Cycles of a train through the ports of its engine, with the others at the memory, or of one on chip.
   double train_cycles(modules::Unit unit, const modules::BurstTrain& train) const;
   /// The same with nothing else at the memory.
-  double train_alone(modules::Unit unit, const modules::BurstTrain& train) const;
+  double train_alone(modules::Unit unit, const modules::BurstTrain& train, bool kv = false) const;
   double gemm(const modules::Job& job);
   GemmCosts gemm_costs(const modules::Job& job);
   GemmTables tables_of(const GemmCosts& costs) const;
@@ -238,6 +245,7 @@ class Pipeline {
   const Stores *from_a_ = nullptr, *from_b_ = nullptr;  // of the present command
   double first_store_ = 0;
   double times_ = 1;  // passes that the present one stands for
+  int ahead_ = 2;     // tiles of the present GEMM that a buffer holds
   BusyCycles busy_;
 };
 

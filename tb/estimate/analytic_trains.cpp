@@ -25,34 +25,41 @@ EnginePaths::EnginePaths(const soc::SocConfig& config, const MemoryShares& share
     const auto on_path = std::count_if(ports.begin(), ports.end(), [](soc::MemoryPort p) {
       return p == soc::MemoryPort::kHp1 || p == soc::MemoryPort::kHp2;
     });
-    ports_[e].count = static_cast<int>(ports.size());
-    for (size_t i = 0; i < ports.size(); ++i)
-      ports_[e].path[i] = MemoryPath::fabric(config, stream, purpose_of(engine), ports[i], static_cast<int>(on_path));
+    const auto paths = [&](modules::Purpose what) {
+      Ports p;
+      p.count = static_cast<int>(ports.size());
+      for (size_t i = 0; i < ports.size(); ++i)
+        p.path[i] = MemoryPath::fabric(config, stream, what, ports[i], static_cast<int>(on_path));
+      return p;
+    };
+    ports_[e] = paths(purpose_of(engine));
+    if (engine == Engine::kInput && config.dma.input_loads_kv) kv_ = paths(modules::Purpose::kWeights);
     // The closed form does not know all that banks do. Cycles a train, and the one between trains.
     const auto factor = [&](uint32_t row_bytes, double rate) {
       const BurstTrain train = played_train(config, engine, row_bytes);
       const double played = static_cast<double>(train.bytes()) / rate * config.pl_clock_mhz * 1e-3;
-      return played / (closed_form(engine, train) + 1);
+      return played / (closed_form(ports_[e], train.write, train) + 1);
     };
     short_rows_[e] = factor(kShortRow, shares.short_rows[e]);
+    packed_[e] = factor(kPacked, shares.packed[e]);
     long_rows_[e] = factor(kLongRow, shares.alone(engine));
   }
 }
 
-double EnginePaths::cycles(Unit unit, const BurstTrain& train) const {
+double EnginePaths::cycles(Unit unit, const BurstTrain& train, bool kv) const {
   const Engine engine = engine_of(unit);
   const auto e = static_cast<size_t>(engine);
   double factor = long_rows_[e];
-  if (train.rows > 1 && train.row_bytes < kLongRow) {  // between the two that were played
+  if (train.planes == 1 && (train.rows == 1 || train.pitch == train.row_bytes)) {
+    factor = packed_[e];
+  } else if (train.rows > 1 && train.row_bytes < kLongRow) {  // between the two that were played
     const double length = std::max(0.0, (train.row_bytes - double{kShortRow}) / (kLongRow - kShortRow));
     factor = short_rows_[e] + (long_rows_[e] - short_rows_[e]) * length;
   }
-  return closed_form(engine, train) * factor;
+  return closed_form(kv ? kv_ : ports_[e], engine == Engine::kOutput, train) * factor;
 }
 
-double EnginePaths::closed_form(Engine engine, const BurstTrain& train) const {
-  const bool write = engine == Engine::kOutput;
-  const Ports& ports = ports_[static_cast<size_t>(engine)];
+double EnginePaths::closed_form(const Ports& ports, bool write, const BurstTrain& train) const {
   if (ports.count == 1) return ports.path[0].cost(train, write);
   const modules::TrainShares dealt = modules::split_train(train, ports.count);
   double cycles = static_cast<double>(train.bytes()) * bus_byte_cycles_;  // the shares meet at the memory
@@ -61,10 +68,10 @@ double EnginePaths::closed_form(Engine engine, const BurstTrain& train) const {
   return cycles;
 }
 
-double Pipeline::train_alone(Unit unit, const BurstTrain& train) const {
+double Pipeline::train_alone(Unit unit, const BurstTrain& train, bool kv) const {
   if (isa::on_chip(train.address))
     return static_cast<double>(modules::ChipMemory::cycles(train, config_.buffers.chip_width));
-  return paths_.cycles(unit, train);
+  return paths_.cycles(unit, train, kv);
 }
 
 double Pipeline::train_cycles(Unit unit, const BurstTrain& train) const {

@@ -157,7 +157,10 @@ std::array<double, kEngines> play(const soc::SocConfig& config, size_t who, uint
 MemoryShares measure(const soc::SocConfig& config) {
   MemoryShares shares;
   for (size_t who = 1; who < shares.rates.size(); ++who) shares.rates[who] = play(config, who, kLongRow);
-  for (size_t e = 0; e < kEngines; ++e) shares.short_rows[e] = play(config, size_t{1} << e, kShortRow)[e];
+  for (size_t e = 0; e < kEngines; ++e) {
+    shares.short_rows[e] = play(config, size_t{1} << e, kShortRow)[e];
+    shares.packed[e] = play(config, size_t{1} << e, kPacked)[e];
+  }
   return shares;
 }
 
@@ -184,7 +187,7 @@ modules::BurstTrain played_train(const soc::SocConfig& config, Engine engine, ui
   modules::BurstTrain train;
   train.write = engine == Engine::kOutput;
   train.purpose = purpose_of(engine);
-  if (engine == Engine::kWeights && row_bytes == kLongRow)
+  if (row_bytes == kPacked || (engine == Engine::kWeights && row_bytes == kLongRow))
     train.row_bytes = packed_bytes(config);
   else
     train.row_bytes = row_bytes, train.rows = kRows, train.pitch = kPitch;
@@ -201,21 +204,29 @@ double MemoryShares::most() const {
 
 double MemoryShares::slowdown(Engine engine, const std::array<double, kEngines>& busy) const {
   const auto self = static_cast<size_t>(engine);
+  // For what share of its time each of the others is under way: no less than they must for lack of time, and of what
+  // would be more if each came when it likes, a part.
+  std::array<double, kEngines> meets{};
+  for (size_t e = 0; e < kEngines; ++e) {
+    const double often = std::min(1.0, busy[e]),
+                 must = std::max(0.0, busy[self] + often - 1) / std::max(busy[self], 1e-9);
+    meets[e] = must + kAtOnce * (often - must);
+  }
   double mean = 0;
   for (size_t who = 0; who < rates.size(); ++who) {
     if ((who >> self & 1) == 0) continue;
     double probability = 1;
     for (size_t e = 0; e < kEngines; ++e)
-      if (e != self) probability *= (who >> e & 1) != 0 ? std::min(1.0, busy[e]) : 1 - std::min(1.0, busy[e]);
+      if (e != self) probability *= (who >> e & 1) != 0 ? meets[e] : 1 - meets[e];
     mean += probability * std::max(1.0, alone(engine) / std::max(rates[who][self], 1e-9));
   }
-  // Nobody waits for more than all that the others have the memory do.
+  // Nobody waits for more than the others have the memory do meanwhile.
   const auto& all = rates.back();
   const double memory = all[0] + all[1] + all[2];
   double others = 0;
   for (size_t e = 0; e < kEngines; ++e)
     if (e != self) others += busy[e] * alone(static_cast<Engine>(e)) / memory;
-  return busy[self] <= 0 ? 1 : 1 + kAtOnce * (std::min(mean, 1 + others / busy[self]) - 1);
+  return busy[self] <= 0 ? 1 : std::min(mean, 1 + kAtOnce * others / busy[self]);
 }
 
 const MemoryShares& memory_shares(const soc::SocConfig& config) {

@@ -21,8 +21,9 @@ struct MemoryShares {
   /// Bytes a ns of each engine, by who takes part: bit e of the index is engine e.
   std::array<std::array<double, kEngines>, 1U << kEngines> rates{};
 
-  /// Alone, of trains of short rows (played_train()), which open a row of the memory each where they can.
-  std::array<double, kEngines> short_rows{};
+  /// Alone, of trains of short rows (played_train()), which open a row of the memory each where they can, and of trains
+  /// that lie packed.
+  std::array<double, kEngines> short_rows{}, packed{};
 
   double alone(Engine engine) const {
     const auto e = static_cast<size_t>(engine);
@@ -35,10 +36,10 @@ struct MemoryShares {
   double slowdown(Engine engine, const std::array<double, kEngines>& busy) const;
 };
 
-constexpr uint32_t kLongRow = 256, kShortRow = 64;  // bytes
+constexpr uint32_t kLongRow = 256, kShortRow = 64, kPacked = 0;  // bytes
 
-/// What each engine is played with: rows of a matrix of kLongRow or kShortRow; weights lie packed unless rows are
-/// short.
+/// What each engine is played with: rows of a matrix of kLongRow or kShortRow, or as many bytes in one piece (kPacked);
+/// weights lie packed unless rows are short.
 modules::BurstTrain played_train(const soc::SocConfig& config, Engine engine, uint32_t row_bytes);
 
 /// Kept by the thread for the parameters it depends on. Throws as soc::expect_ports().
