@@ -179,6 +179,15 @@ class ListCheck {
     written_.push_back({at_, matrix.unpruned(), matrix.end()});
   }
 
+  /// Rows whose sums are taken without a load are those that command `product` wrote: a board loads them.
+  void still_there(size_t product) const {
+    const auto made =
+        std::find_if(written_.begin(), written_.end(), [product](const Written& w) { return w.command == product; });
+    for (auto later = made; later != written_.end(); ++later)
+      require(later->command == product || later->first >= made->end || made->first >= later->end,
+              "takes the sums of rows among which command " + std::to_string(later->command) + " has written since");
+  }
+
   /// Channel or norm records: constants, and channel records' shifts are shifts.
   void records(const Command& c, bool of_channels) const {
     const isa::Operand at{c.records, 8, 0};
@@ -328,7 +337,7 @@ class ListCheck {
               "matches " + std::to_string(m_) + " with " + std::to_string(n_) +
                   " tokens: as many, or one more, and together no more than there are");
     }
-    if (c.summed) selections_.of_sums(program_.commands, at_);
+    if (c.summed) still_there(selections_.of_sums(program_.commands, at_));
     const bool by_columns = operation.walk == Walk::kColumns;
     const int64_t rows = by_columns ? m_ : std::min<int64_t>(c.tile_m, m_),
                   columns = by_columns ? std::min<int64_t>(c.tile_n, n_) : n_;

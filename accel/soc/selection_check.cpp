@@ -21,7 +21,7 @@ void SelectionCheck::of_one_image(const Command& c, size_t at) {
   require(c.front <= tokens_, at, "front of " + std::to_string(c.front) + " is beyond " + std::to_string(tokens_));
 }
 
-void SelectionCheck::of_sums(const std::vector<Command>& commands, size_t at) const {
+size_t SelectionCheck::of_sums(const std::vector<Command>& commands, size_t at) const {
   const Command& mean = commands[at];
   size_t behind = at;
   while (behind > 0 && (!commands[behind - 1].summed || commands[behind - 1].opcode != Opcode::kGemm)) {
@@ -43,6 +43,7 @@ void SelectionCheck::of_sums(const std::vector<Command>& commands, size_t at) co
           "sums of all heads of " + std::to_string(values) + " are beyond " + std::to_string(kernels::kMaxRow));
   require(static_cast<int>(mean.c.pitch) != row && static_cast<int>(mean.c.pitch) != mean.heads * row, at,
           "rows of a repeated result lie apart");
+  return behind - 1;
 }
 
 /// Selections of every image in turn, then the packing of every image: between them the register would say one thing

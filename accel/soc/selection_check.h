@@ -25,8 +25,8 @@ class SelectionCheck {
   /// Of a command of one image: it names one of a batch, and as many tokens in front as others do.
   void of_one_image(const isa::Command& command, size_t at);
 
-  /// Of a TOKEN_MEAN of sums: a product in front of it has added up just those rows.
-  void of_sums(const std::vector<isa::Command>& commands, size_t at) const;
+  /// Of a TOKEN_MEAN of sums: a product in front of it, the result, has added up just those rows.
+  size_t of_sums(const std::vector<isa::Command>& commands, size_t at) const;
 
  private:
   void stage(const isa::Command& command, size_t at);

@@ -12,6 +12,7 @@
 #include "accel/modules/registers.h"
 #include "tb/config/json_file.h"
 #include "tb/config/sha256.h"
+#include "tb/config/text_lines.h"
 #include "tb/hls_check/hls_header.h"
 
 namespace heatvit::tb {
@@ -203,25 +204,56 @@ const reference::Checkpoint& checkpoint(const reference::IntegerResult& result, 
   throw std::logic_error("the executor has no checkpoint " + name);
 }
 
-std::string whole_file(const std::filesystem::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  if (!in) throw InputError(path.string() + ": cannot be read");
-  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-}
+using ResultWords = std::array<uint32_t, kResultHeaderBytes / 4>;
 
-/// Values of a tensor that differ, and where the first one is.
-BoardComparison compare(const std::string& name, const char* got, const char* expected, int rows, int columns,
-                        isa::Element element) {
-  BoardComparison c{name, int64_t{rows} * columns, 0, ""};
-  const int size = isa::bytes_of(element);
+/// Values of a tensor that differ, and where the first one is: `what` of a manifest, which people may have altered,
+/// says where it lies in what was exported and what came back.
+BoardComparison compare(const std::string& name, const Json& what, int64_t rows, const char* got,
+                        const std::string& expected) {
+  const isa::Element element = element_of(what.at("element"));
+  const auto columns = what.at("values").get<int64_t>();
+  const auto offset = what.at("offset").get<uint64_t>(), size = static_cast<uint64_t>(isa::bytes_of(element));
+  constexpr int64_t kMost = 1 << 24;
+  if (rows < 1 || rows > kMost || columns < 1 || columns > kMost || offset > expected.size() ||
+      static_cast<uint64_t>(rows * columns) * size > expected.size() - offset)
+    throw InputError("manifest.json: " + name + " lies outside of expected.bin");
+  BoardComparison c{name, rows * columns, 0, ""};
   for (int64_t i = 0; i < c.values; ++i) {
-    const int64_t is = value_at(got + i * size, element), should = value_at(expected + i * size, element);
+    const uint64_t at = offset + static_cast<uint64_t>(i) * size;
+    const int64_t is = value_at(got + at, element), should = value_at(expected.data() + at, element);
     if (is == should) continue;
     if (c.differ++ == 0)
       c.first = (rows > 1 ? "token " + std::to_string(i / columns) + ", " : "") + "value " +
                 std::to_string(i % columns) + ": " + std::to_string(is) + ", expected " + std::to_string(should);
   }
   return c;
+}
+
+/// Header and values of a result, against what a manifest expects.
+std::vector<BoardComparison> compare_all(const Json& should, const ResultWords& words, const char* data,
+                                         const std::string& expected) {
+  std::vector<BoardComparison> comparisons;
+  if (words[kResultChecked] != 0 && should.at("checkpoints").empty())
+    throw InputError("manifest.json: has no checkpoints, which the list that ran has");
+  if (words[kResultChecked] != 0)
+    for (const Json& c : should.at("checkpoints"))
+      comparisons.push_back(compare(c.at("name"), c, c.at("tokens").get<int64_t>(), data, expected));
+  const Json& kept = should.at("kept");
+  BoardComparison counts{"tokens kept", static_cast<int64_t>(kept.size()), 0, ""};
+  if (words[kResultStages] != kept.size()) {
+    counts.differ = counts.values == 0 ? 1 : counts.values;
+    counts.first = std::to_string(words[kResultStages]) + " selectors ran, expected " + std::to_string(kept.size());
+  } else {
+    for (size_t i = 0; i < kept.size() && i < kResultKeptWords; ++i) {
+      if (words[kResultKept + i] == kept.at(i).get<uint32_t>()) continue;
+      if (counts.differ++ == 0)
+        counts.first = "selector " + std::to_string(i + 1) + ": " + std::to_string(words[kResultKept + i]) +
+                       ", expected " + std::to_string(kept.at(i).get<uint32_t>());
+    }
+  }
+  comparisons.push_back(counts);
+  comparisons.push_back(compare("logits", should.at("logits"), 1, data, expected));
+  return comparisons;
 }
 
 }  // namespace
@@ -354,51 +386,27 @@ std::vector<BoardComparison> compare_result(const std::string& folder, const std
   namespace fs = std::filesystem;
   const std::string manifest_path = (fs::path(folder) / "manifest.json").string();
   const Json manifest = read_json(manifest_path);
-  if (manifest.value("heatvit_board", 0) != kBoardVersion)
-    throw InputError(manifest_path + ": is not of run_sim export, version " + std::to_string(kBoardVersion));
-  const std::string expected = whole_file(fs::path(folder) / "expected.bin"), got = whole_file(result);
-  if (sha256(expected) != manifest.at("files").at("expected.bin").at("sha256").get<std::string>())
-    throw InputError((fs::path(folder) / "expected.bin").string() + ": is not what was exported");
-  std::array<uint32_t, kResultHeaderBytes / 4> words{};
-  if (got.size() < kResultHeaderBytes) throw InputError(result + ": is shorter than a result's header");
-  std::memcpy(words.data(), got.data(), kResultHeaderBytes);
-  if (words[0] != kResultMagic || words[1] != kBoardVersion)
-    throw InputError(result + ": is no result of a board (it begins with HVRS and version " +
-                     std::to_string(kBoardVersion) + ")");
-  if (got.size() != kResultHeaderBytes + expected.size())
-    throw InputError(result + ": has " + std::to_string(got.size()) + " bytes, a result of " + folder + " has " +
-                     std::to_string(kResultHeaderBytes + expected.size()));
-  const bool checked = words[kResultChecked] != 0;
-  const uint64_t nanoseconds = words[kResultNanoseconds] | uint64_t{words[kResultNanoseconds + 1]} << 32;
-  header = {{"status", words[kResultStatus]}, {"checked", checked}, {"nanoseconds", nanoseconds}};
-
-  std::vector<BoardComparison> comparisons;
-  const Json& should = manifest.at("expected");
-  const char* data = got.data() + kResultHeaderBytes;
-  if (checked)
-    for (const Json& c : should.at("checkpoints")) {
-      const auto offset = c.at("offset").get<size_t>();
-      comparisons.push_back(compare(c.at("name"), data + offset, expected.data() + offset, c.at("tokens"),
-                                    c.at("values"), element_of(c.at("element"))));
-    }
-  const Json& kept = should.at("kept");
-  BoardComparison counts{"tokens kept", static_cast<int64_t>(kept.size()), 0, ""};
-  if (words[kResultStages] != kept.size()) {
-    counts.differ = counts.values == 0 ? 1 : counts.values;
-    counts.first = std::to_string(words[kResultStages]) + " selectors ran, expected " + std::to_string(kept.size());
-  } else {
-    for (size_t i = 0; i < kept.size() && i < kResultKeptWords; ++i) {
-      if (words[kResultKept + i] == kept[i].get<uint32_t>()) continue;
-      if (counts.differ++ == 0)
-        counts.first = "selector " + std::to_string(i + 1) + ": " + std::to_string(words[kResultKept + i]) +
-                       ", expected " + std::to_string(kept[i].get<uint32_t>());
-    }
+  try {
+    if (!manifest.is_object() || manifest.value("heatvit_board", 0) != kBoardVersion)
+      throw InputError(manifest_path + ": is not of run_sim export, version " + std::to_string(kBoardVersion));
+    const std::string expected = read_bytes((fs::path(folder) / "expected.bin").string()), got = read_bytes(result);
+    if (sha256(expected) != manifest.at("files").at("expected.bin").at("sha256").get<std::string>())
+      throw InputError((fs::path(folder) / "expected.bin").string() + ": is not what was exported");
+    ResultWords words{};
+    if (got.size() < kResultHeaderBytes) throw InputError(result + ": is shorter than a result's header");
+    std::memcpy(words.data(), got.data(), kResultHeaderBytes);
+    if (words[0] != kResultMagic || words[1] != kBoardVersion)
+      throw InputError(result + ": is no result of a board (it begins with HVRS and version " +
+                       std::to_string(kBoardVersion) + ")");
+    if (got.size() != kResultHeaderBytes + expected.size())
+      throw InputError(result + ": has " + std::to_string(got.size()) + " bytes, a result of " + folder + " has " +
+                       std::to_string(kResultHeaderBytes + expected.size()));
+    const uint64_t nanoseconds = words[kResultNanoseconds] | uint64_t{words[kResultNanoseconds + 1]} << 32;
+    header = {{"status", words[kResultStatus]}, {"checked", words[kResultChecked] != 0}, {"nanoseconds", nanoseconds}};
+    return compare_all(manifest.at("expected"), words, got.data() + kResultHeaderBytes, expected);
+  } catch (const Json::exception& error) {
+    throw InputError(manifest_path + ": is not as run_sim export writes it: " + error.what());
   }
-  comparisons.push_back(counts);
-  const Json& logits = should.at("logits");
-  comparisons.push_back(
-      compare("logits", data, expected.data(), 1, logits.at("values"), element_of(logits.at("element"))));
-  return comparisons;
 }
 
 }  // namespace heatvit::tb

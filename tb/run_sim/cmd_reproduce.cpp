@@ -1,7 +1,6 @@
 // run_sim reproduce: published figures against simulated ones.
 #include <chrono>
-#include <fstream>
-#include <iterator>
+#include <filesystem>
 #include <memory>
 #include <thread>
 
@@ -9,6 +8,7 @@
 #include "tb/config/atomic_file.h"
 #include "tb/config/numbers.h"
 #include "tb/config/progress.h"
+#include "tb/config/text_lines.h"
 #include "tb/config/text_table.h"
 #include "tb/reproduce/reproduction.h"
 #include "tb/run_sim/command_line.h"
@@ -38,8 +38,8 @@ std::string markdown_of(const Reproduction& r) {
 
 /// The tables, between the marks of a page that has them, else alone.
 std::string page_with(const std::string& path, const std::string& tables) {
-  std::ifstream file(path, std::ios::binary);
-  const std::string page{std::istreambuf_iterator<char>(file), {}};
+  std::error_code ignored;
+  const std::string page = std::filesystem::is_regular_file(path, ignored) ? read_bytes(path) : "";
   const size_t begin = page.find(kBegin), end = page.find(kEnd);
   if (begin == std::string::npos || end == std::string::npos || end < begin) return tables;
   return page.substr(0, begin) + kBegin + "\n" + tables + page.substr(end);

@@ -25,6 +25,7 @@ import shlex
 import shutil
 import signal
 import sqlite3
+import struct
 import subprocess
 import sys
 import tempfile
@@ -133,6 +134,17 @@ class Campaign:
         self.run(['run', '--model', 'deit-micro', '--image', PICTURE, '--json', 'run.json', '--quiet'])
         self.run(['sweep', '--config', 'sweep.ini', '--out', 'sweep.sqlite', '--quiet'])
         micro = ['run', '--model', 'deit-micro', '--quiet']
+        trace = micro + ['--token-trace-out', 'who.json', '--image', PICTURE]
+        for made in (trace, ['quantize', '--model', 'deit-micro', '--out', 'quantised.safetensors'],
+                     ['export', '--model', 'deit-micro', '--image', PICTURE, '--out', 'board'],
+                     ['asm', 'list.asm', '--out', 'list.bin']):
+            if made[0] == 'asm':
+                with open(os.path.join(self.folder, 'list.asm'), 'wb') as file:
+                    file.write(self.run(['disasm', '--model', 'deit-micro', '--scorer', 'heatvit', '--prune-rates', '0.3,0.5,0.7']).stdout)
+            if self.run(made).returncode != 0:
+                raise SystemExit(f'campaign.py: run_sim {" ".join(made)} does not work')
+        self.result_of_a_board()
+        pruned = ['run', '--model', 'deit-micro', '--quiet', '--mode', 'timing', '--scorer', 'heatvit', '--prune-rates', '0.3,0.5,0.7']
         here = lambda name: os.path.join(self.folder, name)
         weights = os.path.join(MICRO, 'weights.safetensors')
         return [(here('net.json'), '.json', lambda p: ['run', '--model', p, '--quiet']),
@@ -151,7 +163,34 @@ class Campaign:
                 (os.path.join(MICRO, 'labels.csv'), '.csv',
                  lambda p: micro + ['--images', os.path.join(MICRO, 'images'), '--limit', '1', '--labels', p]),
                 (os.path.join(ROOT, 'traces/mem-mixed.trace'), '.trace', lambda p: ['mem', '--trace', p]),
-                (os.path.join(ROOT, 'configs/devices/zcu102.ini'), '.ini', lambda p: micro + ['--device', p])]
+                (os.path.join(ROOT, 'configs/devices/zcu102.ini'), '.ini', lambda p: micro + ['--device', p]),
+                (here('list.asm'), '.asm', lambda p: ['asm', p, '--out', p + '.bin']),
+                (here('list.asm'), '.asm', lambda p: pruned + ['--program', p]),
+                (here('list.bin'), '.bin', lambda p: pruned + ['--program', p]),
+                (here('list.bin'), '.bin', lambda p: ['disasm', p]),
+                (here('who.json'), '.json', lambda p: micro + ['--token-trace', p, '--image', PICTURE]),
+                (here('quantised.safetensors'), '.safetensors', lambda p: micro + ['--weights', p, '--image', PICTURE]),
+                (os.path.join(MICRO, 'labels.csv'), '.csv', lambda p: micro[:-1] + ['--image', PICTURE, '--class-list', p]),
+                (here('board/manifest.json'), '.json', lambda p: ['import-result', self.board_with(p), 'result.bin']),
+                (here('result.bin'), '.bin', lambda p: ['import-result', 'board', p])]
+
+    def result_of_a_board(self):
+        """What a board writes that computes as expected: a header, then what was expected."""
+        with open(os.path.join(self.folder, 'board/manifest.json')) as file:
+            kept = json.load(file)['expected']['kept']
+        with open(os.path.join(self.folder, 'board/expected.bin'), 'rb') as file:
+            expected = file.read()
+        with open(os.path.join(self.folder, 'result.bin'), 'wb') as file:
+            words = [0x53525648, 1, 0, len(kept)] + (kept + [0] * 8)[:8] + [1000, 0, 1, 0]  # tb/run_sim/board_files.h
+            file.write(struct.pack('<16I', *words) + expected)
+
+    def board_with(self, manifest):
+        """A folder of run_sim export with another manifest."""
+        folder = manifest + '.board'
+        os.makedirs(folder)
+        shutil.copy(os.path.join(self.folder, 'board/expected.bin'), folder)
+        shutil.copy(manifest, os.path.join(folder, 'manifest.json'))
+        return folder
 
     @staticmethod
     def mutated(draw, data):

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Golden runs: what the program answered for each line of cases.txt, kept in golden.tsv, and whether it still does.
 
-  golden.py PROGRAM [--record] [--only TEXT] [--jobs N]
+  golden.py PROGRAM [--record] [--only TEXT] [--jobs N] [--fail-fast]
 
 A record has cycles in plain numbers and a digest of each part of the report (logits and tokens, cycles by cause,
 bytes, resources, energy, memory), so that a difference says where it lies. Commands that print text (disasm,
@@ -71,20 +71,26 @@ def main():
     options.add_argument("--record", action="store_true", help="write golden.tsv anew")
     options.add_argument("--only", default="", help="cases that contain this text")
     options.add_argument("--jobs", type=int, default=1)
+    options.add_argument("--fail-fast", action="store_true", help="end with the first that differs")
     given = options.parse_args()
     os.environ["HEATVIT_HOME"] = str(ROOT)
     cases = [line.strip() for line in (HERE / "cases.txt").read_text().splitlines()]
     cases = [c for c in cases if c and not c.startswith("#") and given.only in c]
 
     program = str(pathlib.Path(given.program).resolve())
+    recorded = dict(line.split("\t") for line in (HERE / "golden.tsv").read_text().splitlines())
+    answers = {}
     with concurrent.futures.ThreadPoolExecutor(given.jobs) as pool:
-        answers = dict(zip(cases, pool.map(lambda c: answer(program, c), cases)))
+        for case, now in zip(cases, pool.map(lambda c: answer(program, c), cases)):
+            answers[case] = now
+            if given.fail_fast and recorded.get(case) != now:
+                pool.shutdown(cancel_futures=True)
+                break
     if given.record:
         (HERE / "golden.tsv").write_text("".join(f"{c}\t{a}\n" for c, a in answers.items()))
         print(f"{len(answers)} golden runs recorded")
         return 0
 
-    recorded = dict(line.split("\t") for line in (HERE / "golden.tsv").read_text().splitlines())
     wrong = 0
     for case, now in answers.items():
         if recorded.get(case) == now:
@@ -93,7 +99,7 @@ def main():
         was = dict(w.split("=", 1) for w in recorded.get(case, "").split())
         changed = [f"{k} {was.get(k, 'absent')} -> {v}" for k, v in (w.split("=", 1) for w in now.split()) if was.get(k) != v]
         print(f"{case}\n    {'; '.join(changed)}")
-    if not given.only:
+    if not given.only and not (given.fail_fast and wrong):
         for case in recorded.keys() - set(cases):
             wrong += 1
             print(f"{case}\n    recorded, no longer a case")

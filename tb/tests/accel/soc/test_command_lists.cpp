@@ -313,6 +313,23 @@ TEST(CommandLists, ChainsThatWaitForThemselvesAreRefused) {
               HasSubstr("END"));
 }
 
+TEST(CommandLists, SumsOfRowsThatAreWrittenAgainAreRefused) {
+  const Case& c = cases()[0];
+  const lower::Program program = c.program();
+  std::vector<Command> commands = program.commands;
+  const auto mean = std::find_if(commands.begin(), commands.end(),
+                                 [](const Command& one) { return one.opcode == Opcode::kTokenMean && one.summed; });
+  ASSERT_NE(mean, commands.end());
+  Command again = commands[mean->wait_a - 1U];  // the product
+  ASSERT_TRUE(again.summed);
+  again.summed = again.chain = again.follows = false;
+  EXPECT_EQ(refusal(c, commands), "");
+  // Just before TOKEN_MEAN: the sums are those of the product, a board would load what stands there by then.
+  const auto at = mean - commands.begin();
+  commands.insert(mean, again);
+  EXPECT_THAT(refusal(c, commands), HasSubstr("among which command " + std::to_string(at) + " has written since"));
+}
+
 TEST(CommandLists, DamagedOnesAreRefusedOrEnd) {
   const long count = number("HEATVIT_LISTS", 300), only = number("HEATVIT_LISTS_ONLY", -1);
   std::mt19937_64 random(static_cast<uint64_t>(number("HEATVIT_LISTS_SEED", 1)));

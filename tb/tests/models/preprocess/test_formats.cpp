@@ -94,6 +94,18 @@ TEST_F(Formats, WebPIsReadAndItsAlphaDropped) {
   EXPECT_TRUE(std::equal(picture.rgb.begin() + 3, picture.rgb.end(), expected.begin() + 3));
 }
 
+TEST_F(Formats, WhatWebPCannotGiveIsSaid) {
+  // An extended header that announces frames, of a 7 x 5 canvas.
+  std::string animation(
+      "RIFF\x1e\0\0\0WEBPVP8X\x0a\0\0\0\x02\0\0\0\x06\0\0\x04\0\0"
+      "ANIM\x06\0\0\0\0\0\0\0\0\0",
+      44);
+  EXPECT_THAT(message_of([&] { decode_image(folder_.file("animation.webp", animation)); }),
+              HasSubstr("an animation; save one of its pictures"));
+  EXPECT_THAT(message_of([&] { decode_image(folder_.file("cut.webp", webp(colours(3), 3).substr(0, 40))); }),
+              HasSubstr("cut.webp"));
+}
+
 TEST_F(Formats, TiffIsReadInEveryCommonForm) {
   for (const int compression : {COMPRESSION_NONE, COMPRESSION_LZW, COMPRESSION_ADOBE_DEFLATE, COMPRESSION_PACKBITS})
     for (const int bits : {8, 16})

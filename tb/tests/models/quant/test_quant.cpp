@@ -8,6 +8,7 @@
 #include "accel/isa/errors.h"
 #include "models/network/sketch.h"
 #include "models/quant/calibration.h"
+#include "models/quant/prepare.h"
 #include "models/quant/quantize.h"
 #include "tb/tests/support/temporary_folder.h"
 
@@ -179,6 +180,37 @@ TEST_F(Tiny, CalibrationNamesEveryTensorAndFollowsItsRule) {
     } else {
       EXPECT_EQ(clipped.at(name), range) << name;
     }
+  }
+}
+
+// Between two tensors of known scales the factor is their ratio, whatever it is called.
+TEST_F(Tiny, EveryRequantisationIsTheRatioOfItsScales) {
+  const std::vector<preprocess::Image> images = {preprocess::synthetic_image(1)};
+  network::FloatModel pruned = model();
+  add_random_selectors(pruned, 3, images);
+  const network::Ranges ranges = calibrate(pruned, images, {network::Scorer::kHeatvit, {4, 7, 10}, {}});
+  const network::QuantModel quantised = build(pruned, ranges, {});
+  const auto scale = [&](const std::string& tensor) { return scale_of(ranges, tensor); };
+  const auto expect = [](const network::Requant& got, double ratio, const std::string& what) {
+    EXPECT_NEAR(std::ldexp(got.multiplier, -got.shift) / ratio, 1, 1e-4) << what;
+  };
+  const int head_dim = pruned.spec.head_dim();
+  for (size_t i = 0; i < quantised.selectors.size(); ++i) {
+    const network::QuantSelector& s = quantised.selectors[i];
+    const std::string name = "selector." + std::to_string(i + 1) + ".";
+    expect(s.local_gelu, kGeluOutScale / scale(name + "mlp1.in"), name + "local");
+    expect(s.mlp1_gelu, kGeluOutScale / scale(name + "mlp2.in"), name + "mlp1");
+    expect(s.mlp2_gelu, kGeluOutScale / scale(name + "keep.in"), name + "mlp2");
+    expect(s.head_mean, quantised.residual_scale / head_dim / scale(name + "head1.in"), name + "head_mean");
+    expect(s.head1_gelu, kGeluOutScale / scale(name + "head2.in"), name + "head1");
+  }
+  EXPECT_EQ(quantised.selectors.size(), 3U);
+  for (size_t i = 0; i < quantised.blocks.size(); ++i) {
+    const network::QuantBlock& b = quantised.blocks[i];
+    const std::string name = "block." + std::to_string(i + 1) + ".";
+    expect(b.scores, scale(name + "q") * scale(name + "k") / std::sqrt(head_dim) / kScoreScale, name + "scores");
+    expect(b.attend, probability_scale(8) * scale(name + "v") / scale(name + "proj.in"), name + "attend");
+    expect(b.gelu, kGeluOutScale / scale(name + "fc2.in"), name + "gelu");
   }
 }
 

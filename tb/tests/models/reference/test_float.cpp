@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <random>
 #include <sstream>
 
@@ -147,6 +148,38 @@ class Synthetic : public testing::Test {
     return model;
   }
 };
+
+// What calibration sees is what the network computes: queries, keys and values apart, and the stream at every point.
+TEST_F(Synthetic, TheObserverIsToldWhatIsComputed) {
+  std::map<std::string, std::vector<float>> told;
+  int streams = 0;
+  const FloatExecutor executor(tiny(), {network::Scorer::kRandom, {4, 7, 10}, {100, 50, 20}});
+  executor.run(preprocess::synthetic_image(1), 0, [&](const std::string& tensor, const float* data, size_t count) {
+    streams += tensor == "residual";
+    told[tensor].assign(data, data + count);
+  });
+  EXPECT_EQ(streams, 1 + 2 * tiny().spec.depth + 3);  // the embedding, two branches a block, three selectors
+  const size_t dim = size_t(tiny().spec.dim);
+  const network::FloatLinear& qkv = tiny().blocks[1].qkv;
+  const std::vector<float>& in = told.at("block.2.qkv.in");
+  const char* const parts[] = {"q", "k", "v"};
+  for (size_t part = 0; part < 3; ++part) {
+    const std::vector<float>& got = told.at(std::string("block.2.") + parts[part]);
+    ASSERT_EQ(got.size(), in.size());
+    for (const size_t token : {0, 1, 5, 196}) {
+      for (size_t c = 0; c < dim; c += 37) {
+        const size_t row = part * dim + c;
+        double sum = double{qkv.bias[row]};
+        for (size_t k = 0; k < dim; ++k) sum += double{in[token * dim + k]} * qkv.weight[row * dim + k];
+        EXPECT_NEAR(got[token * dim + c], sum, 1e-4) << parts[part] << " of token " << token;
+      }
+    }
+  }
+  // GELU goes from what fc1 gives to what fc2 takes.
+  std::vector<float> hidden = told.at("block.2.fc1.out");
+  gelu(hidden.data(), hidden.size(), {});
+  EXPECT_EQ(hidden, told.at("block.2.fc2.in"));
+}
 
 TEST_F(Synthetic, TokensFollowThePruningOfEachScorer) {
   const preprocess::Image image = preprocess::synthetic_image(1);

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "accel/isa/errors.h"
+#include "models/network/checkpoint.h"
 #include "models/network/fit.h"
 #include "models/network/float_model.h"
 #include "models/weights/naming.h"
@@ -268,6 +269,16 @@ TEST_F(Checkpoint, ClassesAndImageSizeAreTheFiles) {
   EXPECT_THAT(message_of([&] { network::fit_to(*source, zoo::find("deit-t")); }), HasSubstr("the depth is 6"));
 }
 
+TEST_F(Checkpoint, ADescriptionInTheFileKeepsTheNameThatWasAskedFor) {
+  zoo::ModelSpec inside = spec();
+  inside.name = "made-elsewhere";
+  SafetensorsWriter writer;
+  for (const auto& [name, tensor] : network_) writer.add(name, tensor.shape, tensor.values);
+  writer.set_metadata(network::kDescriptionKey, zoo::describe(inside));
+  writer.write(file("described.safetensors"));
+  EXPECT_EQ(network::fit_to_checkpoint(file("described.safetensors"), spec()).name, spec().name);
+}
+
 TEST_F(Checkpoint, TokensAndHeadsAreTheFiles) {
   const auto fitted = [&](const Tensors& tensors) {
     write(file("fitted.safetensors"), tensors);
@@ -357,6 +368,28 @@ TEST(ForeignFiles, AreNamedWithWhatToDo) {
   EXPECT_THAT(message("\x80\x02\x8A\x0Al"), HasSubstr("a PyTorch checkpoint"));
   EXPECT_THAT(message(std::string("\x08\x07\x12\x07pytorch", 11)), HasSubstr("an ONNX network"));
   EXPECT_THAT(message("<!DOCTYPE html>"), HasSubstr("a web page"));
+}
+
+TEST(ForeignFiles, InAFolderAreNamedWithWhatToDo) {
+  const TemporaryFolder folder;
+  const auto message = [&] { return message_of([&] { open_weights(folder.path("")); }); };
+  EXPECT_THAT(message(), HasSubstr("a directory without a safetensors file"));
+  EXPECT_THAT(message(), ::testing::Not(HasSubstr("convert")));
+  folder.file("pytorch_model.bin", "PK");
+  EXPECT_THAT(message(), HasSubstr("convert " + folder.path("") + "pytorch_model.bin: python3 models/import/"));
+}
+
+TEST(Naming, LvVitsStemIsKnownTensorByTensor) {
+  const std::vector<std::string> stem = {"patch_embed.conv1.weight",    "patch_embed.bn1.weight",
+                                         "patch_embed.bn2.bias",        "patch_embed.bn3.running_mean",
+                                         "patch_embed.bn3.running_var", "patch_embed.proj.weight"};
+  const std::vector<std::string> others = {"patch_embed.conv1.gamma", "patch_embed.conv.weight", "patch_embed.bna.bias",
+                                           "patch_embed.bn12.bias"};
+  std::vector<std::string> names = stem;
+  names.insert(names.end(), others.begin(), others.end());
+  const Naming naming = recognise(names, "file");
+  for (const std::string& name : stem) EXPECT_EQ(naming.tensors.count(name), 1U) << name;
+  EXPECT_EQ(naming.unknown.size(), others.size());
 }
 
 TEST(Naming, Torchvision) {

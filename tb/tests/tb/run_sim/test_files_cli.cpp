@@ -65,6 +65,15 @@ TEST_F(FilesCli, OutputsMustNotHitEachOther) {
   EXPECT_EQ(run_sim({"--model", "deit-micro", "--json", "/dev/null", "--csv", "/dev/null", "--quiet"}).code, 0);
 }
 
+TEST_F(FilesCli, AFolderInPlaceOfAFileIsNamed) {
+  const std::string folder = folder_.path("net.json");
+  std::filesystem::create_directory(folder);
+  expect_refused({"--model", folder}, "it is a folder");
+  expect_refused({"--model", "deit-micro", "--config", folder}, "it is a folder");
+  expect_refused({"--model", "deit-micro", "--token-trace", folder}, "it is a folder");
+  expect_refused({"--model", "deit-micro", "--program", folder}, "it is a folder");
+}
+
 TEST_F(FilesCli, DashIsStandardOutput) {
   const Outcome outcome = run_sim({"--model", "deit-micro", "--json", "-"});
   EXPECT_EQ(outcome.code, 0) << outcome.err;

@@ -90,6 +90,18 @@ def native():
     # Refusals: a result of another export, no result, files that have changed, a list that the block refuses.
     assert "bytes, a result of" in compared(folder / "tiny", folder / "micro.result", code=2)
     assert "is no result of a board" in compared(exported, exported / "ddr.bin", code=2)
+    # A manifest that somebody has altered: nothing outside of the files is read, and nothing is equal without a comparison.
+    for alter, said in ((lambda m: m["expected"]["checkpoints"][0].update(offset=10**9), "lies outside of expected.bin"),
+                        (lambda m: m["expected"]["checkpoints"][0].update(tokens=10**12), "lies outside of expected.bin"),
+                        (lambda m: m["expected"]["logits"].update(values=-1), "lies outside of expected.bin"),
+                        (lambda m: m["expected"].pop("kept"), "is not as run_sim export writes it"),
+                        (lambda m: m["expected"].update(checkpoints=[]), "has no checkpoints")):
+        other = json.loads((exported / "manifest.json").read_text())
+        alter(other)
+        (broken / "manifest.json").write_text(json.dumps(other))
+        assert said in compared(broken, folder / "micro.result", code=2), said
+    shutil.copy(exported / "manifest.json", broken)
+    assert "it is a folder" in compared(exported, folder, code=2)
     expected = bytearray((broken / "expected.bin").read_bytes())
     expected[0] ^= 1
     (broken / "expected.bin").write_bytes(expected)
