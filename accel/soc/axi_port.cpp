@@ -54,7 +54,9 @@ AxiPort::AxiPort(sc_core::sc_module_name name, const AxiPortConfig& config, cons
 
 void AxiPort::transport(int from, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
   auto* extension = payload.get_extension<modules::TrainExtension>();
-  extension->port = port_timing(config_, beat_fs_, extension->train.purpose, extension->train.write);
+  const auto at = static_cast<size_t>(from);
+  const modules::Purpose width = at < masters_.size() ? masters_[at] : extension->train.purpose;
+  extension->port = port_timing(config_, beat_fs_, width, extension->train.write);
   extension->port.clock = &clock_;
   extension->port.second_reader = from == second_reader_;
   memory->b_transport(payload, delay);

@@ -8,6 +8,7 @@
 #include <array>
 #include <systemc>
 #include <tlm>
+#include <vector>
 
 #include "accel/modules/burst_train.h"
 #include "accel/modules/clock.h"
@@ -44,11 +45,13 @@ class AxiPort : public sc_core::sc_module {
   /// `clock`: the master's domain; a beat takes one of its cycles. Throws InputError for beats of no power of two.
   AxiPort(sc_core::sc_module_name name, const AxiPortConfig& config, const modules::ClockDomain& clock);
 
+  /// A master as wide as those of its purpose are, whatever a train of its carries: K and V through the input engine
+  /// come in the beats of that. One that is bound without it is as wide as what it moves.
   template <typename Socket>
-  void attach(Socket& socket, bool second_reader = false) {
+  void attach(Socket& socket, modules::Purpose purpose, bool second_reader = false) {
     socket.bind(master);
-    if (second_reader) second_reader_ = masters_;
-    ++masters_;
+    if (second_reader) second_reader_ = static_cast<int>(masters_.size());
+    masters_.push_back(purpose);
   }
 
  private:
@@ -58,7 +61,8 @@ class AxiPort : public sc_core::sc_module {
   AxiPortConfig config_;
   const modules::ClockDomain& clock_;
   uint64_t beat_fs_;
-  int masters_ = 0, second_reader_ = -1;
+  std::vector<modules::Purpose> masters_;
+  int second_reader_ = -1;
 };
 
 }  // namespace heatvit::soc

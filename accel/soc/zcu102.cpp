@@ -37,9 +37,9 @@ Zcu102::Zcu102(sc_core::sc_module_name name, const SocConfig& config, bool funct
       host("host", config.cpu, functional, config.control.dependency == DependencyGrain::kTile),
       traffic("traffic", config.ddr.traffic_gbs, ddr.capacity() / 2, ddr.capacity() / 2),  // the upper half
       interrupt("interrupt") {
-  hpc0.attach(accelerator.fetch);
+  hpc0.attach(accelerator.fetch, modules::Purpose::kCommands);
   wire_ports(config.dma);
-  cpu_port.attach(host.memory);
+  cpu_port.attach(host.memory, modules::Purpose::kCpu);
   hp0.memory.bind(ddr.port(MemoryPort::kHp0));
   hp1.memory.bind(ddr.port(MemoryPort::kHp1));
   hp2.memory.bind(ddr.port(MemoryPort::kHp2));
@@ -47,7 +47,7 @@ Zcu102::Zcu102(sc_core::sc_module_name name, const SocConfig& config, bool funct
   hpc0.memory.bind(ddr.port(MemoryPort::kHpc0));
   hpc1.memory.bind(ddr.port(MemoryPort::kHpc1));
   cpu_port.memory.bind(ddr.port(MemoryPort::kCpu));
-  traffic_port.attach(traffic.memory);
+  traffic_port.attach(traffic.memory, modules::Purpose::kCpu);
   traffic_port.memory.bind(ddr.port(MemoryPort::kTraffic));
   host.registers.bind(accelerator.registers);
   accelerator.interrupt.bind(interrupt);
@@ -58,18 +58,19 @@ Zcu102::Zcu102(sc_core::sc_module_name name, const SocConfig& config, bool funct
 void Zcu102::wire_ports(const DmaConfig& dma) {
   const std::array<AxiPort*, 6> ports = {&hp0, &hp1, &hp2, &hp3, &hpc0, &hpc1};
   const EnginePorts engines = engine_ports(dma);
-  const auto wire = [&ports](auto& first, auto& more, const std::vector<MemoryPort>& of_engine) {
+  const auto wire = [&ports](auto& first, auto& more, const std::vector<MemoryPort>& of_engine,
+                             modules::Purpose purpose) {
     for (size_t i = 0; i < of_engine.size(); ++i) {
       AxiPort& port = *ports[static_cast<size_t>(of_engine[i])];
       if (i == 0)
-        port.attach(first, second_reader(of_engine[i]));
+        port.attach(first, purpose, second_reader(of_engine[i]));
       else
-        port.attach(more[i - 1], second_reader(of_engine[i]));
+        port.attach(more[i - 1], purpose, second_reader(of_engine[i]));
     }
   };
-  wire(accelerator.input, accelerator.more_input, engines.input);
-  wire(accelerator.weight, accelerator.more_weight, engines.weight);
-  wire(accelerator.output, accelerator.more_output, engines.output);
+  wire(accelerator.input, accelerator.more_input, engines.input, modules::Purpose::kInput);
+  wire(accelerator.weight, accelerator.more_weight, engines.weight, modules::Purpose::kWeights);
+  wire(accelerator.output, accelerator.more_output, engines.output, modules::Purpose::kOutput);
 }
 
 void Zcu102::reset(size_t commands) {

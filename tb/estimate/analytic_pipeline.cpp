@@ -199,7 +199,7 @@ GemmTables Pipeline::tables_of(const GemmCosts& costs) const {
     return train_alone(Unit::kDmaIn, modules::plan_operand_a(job, tile_at(g, m, 1, k)).train);
   });
   fill(costs.g, costs.n, costs.k, tables.b, [&](int g, int n, int k) {
-    return train_alone(costs.b_unit(), modules::plan_operand_b(job, tile_at(g, 1, n, k)).train, costs.kv_by_input);
+    return train_alone(costs.b_unit(), modules::plan_operand_b(job, tile_at(g, 1, n, k)).train);
   });
   fill(costs.g, costs.m, costs.n, tables.out, [&](int g, int m, int n) {
     return train_alone(Unit::kDmaOut, modules::plan_output(job, tile_at(g, m, n, 1)).train);

@@ -100,8 +100,7 @@ class EnginePaths {
   EnginePaths(const soc::SocConfig& config, const MemoryShares& shares);
 
   /// PL cycles.
-  /// `kv`: K or V through the input engine's ports, with the beats of operand B.
-  double cycles(modules::Unit unit, const modules::BurstTrain& train, bool kv) const;
+  double cycles(modules::Unit unit, const modules::BurstTrain& train) const;
   const MemoryPath& fetch() const { return fetch_; }
   const MemoryPath& host() const { return host_; }
   /// Cycles for which a byte keeps the memory at the least.
@@ -117,7 +116,6 @@ class EnginePaths {
   double bus_byte_cycles_;
   MemoryPath fetch_, host_;
   std::array<Ports, kEngines> ports_;
-  Ports kv_;
   std::array<double, kEngines> long_rows_{}, short_rows_{}, packed_{};  // played over closed form
 };
 
@@ -216,7 +214,7 @@ class Pipeline {
   /// Cycles of a train through the ports of its engine, with the others at the memory, or of one on chip.
   double train_cycles(modules::Unit unit, const modules::BurstTrain& train) const;
   /// The same with nothing else at the memory.
-  double train_alone(modules::Unit unit, const modules::BurstTrain& train, bool kv = false) const;
+  double train_alone(modules::Unit unit, const modules::BurstTrain& train) const;
   double gemm(const modules::Job& job);
   GemmCosts gemm_costs(const modules::Job& job);
   GemmTables tables_of(const GemmCosts& costs) const;

@@ -25,15 +25,9 @@ EnginePaths::EnginePaths(const soc::SocConfig& config, const MemoryShares& share
     const auto on_path = std::count_if(ports.begin(), ports.end(), [](soc::MemoryPort p) {
       return p == soc::MemoryPort::kHp1 || p == soc::MemoryPort::kHp2;
     });
-    const auto paths = [&](modules::Purpose what) {
-      Ports p;
-      p.count = static_cast<int>(ports.size());
-      for (size_t i = 0; i < ports.size(); ++i)
-        p.path[i] = MemoryPath::fabric(config, stream, what, ports[i], static_cast<int>(on_path));
-      return p;
-    };
-    ports_[e] = paths(purpose_of(engine));
-    if (engine == Engine::kInput && config.dma.input_loads_kv) kv_ = paths(modules::Purpose::kWeights);
+    ports_[e].count = static_cast<int>(ports.size());
+    for (size_t i = 0; i < ports.size(); ++i)
+      ports_[e].path[i] = MemoryPath::fabric(config, stream, purpose_of(engine), ports[i], static_cast<int>(on_path));
     // The closed form does not know all that banks do. Cycles a train, and the one between trains.
     const auto factor = [&](uint32_t row_bytes, double rate) {
       const BurstTrain train = played_train(config, engine, row_bytes);
@@ -46,7 +40,7 @@ EnginePaths::EnginePaths(const soc::SocConfig& config, const MemoryShares& share
   }
 }
 
-double EnginePaths::cycles(Unit unit, const BurstTrain& train, bool kv) const {
+double EnginePaths::cycles(Unit unit, const BurstTrain& train) const {
   const Engine engine = engine_of(unit);
   const auto e = static_cast<size_t>(engine);
   double factor = long_rows_[e];
@@ -56,7 +50,7 @@ double EnginePaths::cycles(Unit unit, const BurstTrain& train, bool kv) const {
     const double length = std::max(0.0, (train.row_bytes - double{kShortRow}) / (kLongRow - kShortRow));
     factor = short_rows_[e] + (long_rows_[e] - short_rows_[e]) * length;
   }
-  return closed_form(kv ? kv_ : ports_[e], engine == Engine::kOutput, train) * factor;
+  return closed_form(ports_[e], engine == Engine::kOutput, train) * factor;
 }
 
 double EnginePaths::closed_form(const Ports& ports, bool write, const BurstTrain& train) const {
@@ -68,10 +62,10 @@ double EnginePaths::closed_form(const Ports& ports, bool write, const BurstTrain
   return cycles;
 }
 
-double Pipeline::train_alone(Unit unit, const BurstTrain& train, bool kv) const {
+double Pipeline::train_alone(Unit unit, const BurstTrain& train) const {
   if (isa::on_chip(train.address))
     return static_cast<double>(modules::ChipMemory::cycles(train, config_.buffers.chip_width));
-  return paths_.cycles(unit, train, kv);
+  return paths_.cycles(unit, train);
 }
 
 double Pipeline::train_cycles(Unit unit, const BurstTrain& train) const {

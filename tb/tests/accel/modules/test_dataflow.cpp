@@ -406,5 +406,16 @@ TEST(Ports, AnEngineMayHaveAWidthOfItsOwn) {
   EXPECT_GE(cycles(8, 16, 16, 16), cycles(16, 0, 0, 0)) << "the commands' port stays narrow";
 }
 
+TEST(Ports, KAndVComeInTheBeatsOfTheEngineThatLoadsThem) {
+  const auto cycles = [](bool by_input, int input, int weight) {
+    return static_cast<double>(deit_s([&](SocConfig& c) {
+                                 c.dma.input_loads_kv = by_input;
+                                 c.axi.input_bytes = input, c.axi.weight_bytes = weight;
+                               })
+                                   .cycles);
+  };
+  EXPECT_GT(cycles(true, 4, 16), 1.02 * cycles(false, 4, 16));
+}
+
 }  // namespace
 }  // namespace heatvit::testing
