@@ -112,7 +112,9 @@ void check_timing(const PruningOptions& options) {
     throw InputError("--token-trace: contradicts --prune-rates; both give the token counts");
   }
   if (!options.has_trace && !options.rates && !options.merge) {
-    throw InputError("--scorer: timing mode needs token counts: give --prune-rates or --token-trace");
+    const bool merges = options.scorer && *options.scorer == "tome";
+    throw InputError(std::string("--scorer: timing mode needs token counts: give --prune-rates or ") +
+                     (merges ? "--merge" : "--token-trace"));
   }
 }
 

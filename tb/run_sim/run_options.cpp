@@ -410,6 +410,8 @@ RunOptions resolve_run(const CommandLine& line, const Later& later) {
   constexpr int64_t kLargestSeed = std::numeric_limits<uint32_t>::max();
   if (line.has("seed"))
     options.seed = static_cast<uint32_t>(parse_integer("--seed", line.text("seed"), 0, kLargestSeed));
+  if (line.has("seed") && !(options.pruning.enabled() && options.pruning.scorer == network::Scorer::kRandom))
+    spdlog::warn("--seed: of --scorer random alone; nothing here is drawn");
   if (line.has("jobs")) options.jobs = static_cast<int>(parse_integer("--jobs", line.text("jobs"), 1, 256));
   options.per_block = line.has("per-block");
   resolve_what_if(line, options);
@@ -422,6 +424,7 @@ RunOptions resolve_run(const CommandLine& line, const Later& later) {
   if (options.roofline) expect_extension({"roofline", *options.roofline}, ".svg");
   options.mem_trace = line.maybe("mem-trace");
   options.class_list = line.maybe("class-list");
+  if (options.class_list) class_names(options.spec, options.class_list);  // refused though nothing may print a name
   options.logits_out = line.maybe("logits-out");
   options.logits = line.has("logits");
   options.dump_vectors = line.maybe("dump-vectors");

@@ -379,6 +379,9 @@ TEST(RunOptions, ModesAndTheirInputs) {
   EXPECT_THAT(run_error({"--model", "deit-t", "--mode", "timing", "--image", "a"}),
               HasSubstr("no effect in timing mode"));
   EXPECT_THAT(run_error({"--model", "deit-t", "--weights", "w"}), HasSubstr("no effect in timing mode"));
+  EXPECT_THAT(run_error({"--model", "deit-t", "--scorer", "random"}), HasSubstr("give --prune-rates or --token-trace"));
+  EXPECT_THAT(run_error({"--model", "deit-t", "--scorer", "tome"}), HasSubstr("give --prune-rates or --merge"));
+  EXPECT_THAT(run_error({"--model", "deit-t", "--class-list", "absent.txt", "--quiet"}), HasSubstr("absent.txt"));
   EXPECT_THAT(run_error({"--model", "deit-t", "--limit", "3"}), HasSubstr("--limit: no effect"));
   EXPECT_THAT(run_error({"--model", "deit-t", "--jobs", "0"}), HasSubstr("--jobs: '0' is not allowed"));
   EXPECT_THAT(run_error({"--model", "deit-t", "--token-trace-out", "t"}), HasSubstr("nothing is pruned"));
