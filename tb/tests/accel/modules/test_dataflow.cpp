@@ -411,8 +411,7 @@ TEST(Ports, KAndVComeInTheBeatsOfTheEngineThatLoadsThem) {
     return static_cast<double>(deit_s([&](SocConfig& c) {
                                  c.dma.input_loads_kv = by_input;
                                  c.axi.input_bytes = input, c.axi.weight_bytes = weight;
-                               })
-                                   .cycles);
+                               }).cycles);
   };
   EXPECT_GT(cycles(true, 4, 16), 1.02 * cycles(false, 4, 16));
 }
