@@ -55,7 +55,7 @@ class AxiPort : public sc_core::sc_module {
   }
 
  private:
-  void transport(int master, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
+  void transport(int from, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
   unsigned ask(int, tlm::tlm_generic_payload& payload) { return memory->transport_dbg(payload); }
 
   AxiPortConfig config_;
