@@ -410,8 +410,6 @@ RunOptions resolve_run(const CommandLine& line, const Later& later) {
   constexpr int64_t kLargestSeed = std::numeric_limits<uint32_t>::max();
   if (line.has("seed"))
     options.seed = static_cast<uint32_t>(parse_integer("--seed", line.text("seed"), 0, kLargestSeed));
-  if (line.has("seed") && !(options.pruning.enabled() && options.pruning.scorer == network::Scorer::kRandom))
-    spdlog::warn("--seed: of --scorer random alone; nothing here is drawn");
   if (line.has("jobs")) options.jobs = static_cast<int>(parse_integer("--jobs", line.text("jobs"), 1, 256));
   options.per_block = line.has("per-block");
   resolve_what_if(line, options);
