@@ -21,7 +21,7 @@ struct EnginePorts {
 /// As the board wires them; throws as expect_ports().
 EnginePorts engine_ports(const DmaConfig& dma);
 
-/// Has it fetched commands before an engine comes as the second reader?
+/// Is an engine that reads through this port its second reader, beside the command fetch?
 constexpr bool second_reader(MemoryPort read_port) { return read_port == MemoryPort::kHpc0; }
 
 }  // namespace heatvit::soc

@@ -401,18 +401,6 @@ void Pass::note(const Job& job, int block, double before) {
 
 }  // namespace
 
-void expect_modelled(const soc::SocConfig& c) {
-  const auto refuse = [](bool given, const std::string& what) {
-    if (given) throw NotModelled("analytic mode does not model " + what + "; timing mode does");
-  };
-  refuse(c.accel.batch != 1, "accel.batch: it is of single images");
-  refuse(c.ddr.traffic_gbs > 0, "ddr.traffic_gbs: a host load competes for the memory from moment to moment");
-  refuse(c.ddr.arbitration != soc::ArbitrationKind::kRoundRobin,
-         "ddr.arbitration = qos: who waits for whom at the memory is decided from moment to moment");
-  refuse(c.debug.stall_seed != 0, "debug.stall_seed: its stalls are random");
-  refuse(c.debug.fault != soc::Fault::kNone, "debug.fault: nothing is there to break");
-}
-
 namespace {
 
 /// Of memories that are smaller than any model that there is place for, the command list of all blocks knows.
@@ -424,14 +412,6 @@ void expect_room(const soc::SocConfig& config, const zoo::ModelSpec& spec, const
 }
 
 }  // namespace
-
-soc::SocConfig modelled_part(soc::SocConfig c) {
-  c.accel.batch = 1;
-  c.ddr.traffic_gbs = 0;
-  c.ddr.arbitration = soc::ArbitrationKind::kRoundRobin;
-  c.debug = {};
-  return c;
-}
 
 AnalyticModel::AnalyticModel() : walk_(std::make_unique<Walk>()) {}
 AnalyticModel::~AnalyticModel() = default;

@@ -109,12 +109,9 @@ Roofline roofline_of(const RunReport& report) {
   const auto bytes_a_cycle = [&config](int count, modules::Purpose purpose) {
     return count * config.axi.bytes_of(purpose);
   };
-  const int reads = soc::kReadPorts * std::max(config.axi.bytes_of(modules::Purpose::kInput),
-                                               config.axi.bytes_of(modules::Purpose::kWeights));
   const double ports = 1e-3 * config.pl_clock_mhz *
-                       (std::min(bytes_a_cycle(config.dma.input_ports, modules::Purpose::kInput) +
-                                     bytes_a_cycle(config.dma.weight_ports, modules::Purpose::kWeights),
-                                 reads) +
+                       (bytes_a_cycle(config.dma.input_ports, modules::Purpose::kInput) +
+                        bytes_a_cycle(config.dma.weight_ports, modules::Purpose::kWeights) +
                         bytes_a_cycle(config.dma.output_ports, modules::Purpose::kOutput));
   const double bus = estimate::peak_bytes(config) * 1e-9;
   Roofline roofline;
