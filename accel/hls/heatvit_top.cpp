@@ -76,24 +76,55 @@ int refusal(const Job& job) {
   return within_buffers(job) ? kDone : kTooLarge;
 }
 
-void execute(const int8_t* activations, const int8_t* weights, int8_t* results, const Job& job, SelectorState& state,
-             uint32_t* kept) {
+/// Reads a command ahead of its turn: whether it is one that this bitstream runs, and what it says with the tokens of
+/// now.
+bool is_runnable(const uint32_t* commands, uint32_t word, const SelectorState& state, Job& job) {
+  uint32_t words[isa::kCommandWords];
+  fetch(commands, word, words);
+  if (!is_command(words)) return false;
+  job = decode_job(words, state);
+  return refusal(job) == kDone;
+}
+
+constexpr uint32_t kAhead = 4;  // commands that are looked at for the next GEMM
+
+/// The GEMM behind command `index`, where its first tile of B does not depend on what is still to be done: weights; or
+/// K or V where the command that wrote them is done. Where tokens are selected before it, its extents are not known.
+NextGemm next_gemm(const uint32_t* commands, uint32_t list_word, uint32_t index, uint32_t count,
+                   const SelectorState& state) {
+  NextGemm next = {};
+following_commands:
+  for (uint32_t ahead = 1; ahead <= kAhead && index + ahead < count; ++ahead) {
+    if (!is_runnable(commands, list_word + (index + ahead) * isa::kCommandWords, state, next.job)) return next;
+    if (next.job.opcode == isa::Opcode::kTokenSelect || next.job.opcode == isa::Opcode::kEnd) return next;
+    if (next.job.opcode != isa::Opcode::kGemm) continue;
+    next.fetch = next.job.layout_b == isa::LayoutB::kPacked || next.job.wait_b <= index;
+    return next;
+  }
+  return next;
+}
+
+void execute(const Ports& ports, const Job& job, SelectorState& state, uint32_t* kept) {
   switch (job.opcode) {
-    case isa::Opcode::kGemm: run_gemm(activations, weights, results, job, state); break;
-    case isa::Opcode::kSoftmax: run_softmax(activations, results, job, state); break;
-    case isa::Opcode::kLayerNorm: run_layernorm(activations, weights, results, job); break;
-    case isa::Opcode::kCopy: run_copy(activations, results, job); break;
+    case isa::Opcode::kSoftmax: run_softmax(ports, job, state); break;
+    case isa::Opcode::kLayerNorm: {
+      uint64_t records[kernels::kMaxRow];
+      load_records(ports.parameters, job.records, job.n, records);
+      run_layernorm(ports, job, records);
+      break;
+    }
+    case isa::Opcode::kCopy: run_copy(ports, job); break;
     case isa::Opcode::kTokenMean:
       if (job.a_type == isa::Element::kInt16) {
-        run_token_mean<int16_t>(activations, results, job);
+        run_token_mean<int16_t>(ports, job);
       } else {
-        run_token_mean<int8_t>(activations, results, job);
+        run_token_mean<int8_t>(ports, job);
       }
       break;
-    case isa::Opcode::kHeadMean: run_head_mean(activations, results, job); break;
-    case isa::Opcode::kTokenScore: run_token_score(activations, job, state.scores); break;
-    case isa::Opcode::kTokenMatch: run_token_match(activations, job, state); break;
-    case isa::Opcode::kColumnMaxAdd: run_column_max(activations, results, job); break;
+    case isa::Opcode::kHeadMean: run_head_mean(ports, job); break;
+    case isa::Opcode::kTokenScore: run_token_score(ports, job, state.scores); break;
+    case isa::Opcode::kTokenMatch: run_token_match(ports, job, state); break;
+    case isa::Opcode::kColumnMaxAdd: run_column_max(ports, job); break;
     case isa::Opcode::kTokenSelect: {
       const int count = run_token_select(job, state);
       if (state.stages < kStages) kept[state.stages++] = static_cast<uint32_t>(count);
@@ -101,11 +132,12 @@ void execute(const int8_t* activations, const int8_t* weights, int8_t* results, 
     }
     case isa::Opcode::kTokenPack:
       if (job.a_type == isa::Element::kInt16) {
-        pack_rows<int16_t>(activations, results, job, state);
+        pack_rows<int16_t>(ports, job, state);
       } else {
-        pack_rows<int8_t>(activations, results, job, state);
+        pack_rows<int8_t>(ports, job, state);
       }
       break;
+    case isa::Opcode::kGemm:
     case isa::Opcode::kEnd: break;
   }
 }
@@ -114,33 +146,43 @@ void execute(const int8_t* activations, const int8_t* weights, int8_t* results, 
 }  // namespace hls
 }  // namespace heatvit
 
-extern "C" int heatvit_top(const int8_t* activations, const int8_t* weights, int8_t* results, const uint32_t* commands,
-                           uint32_t list_base, uint32_t list_count, uint32_t tokens, uint32_t seed, uint32_t kept[8],
-                           uint32_t* stages) {
-#pragma HLS interface mode = m_axi port = activations bundle = activations offset = slave max_widen_bitwidth = 128
-#pragma HLS interface mode = m_axi port = weights bundle = weights offset = slave max_widen_bitwidth = 128
-#pragma HLS interface mode = m_axi port = results bundle = results offset = slave max_widen_bitwidth = 128
+extern "C" int heatvit_top(heatvit::hls::Port activations, heatvit::hls::Port weights_even,
+                           heatvit::hls::Port weights_odd, heatvit::hls::Port parameters, heatvit::hls::Port results,
+                           const uint32_t* commands, uint32_t list_base, uint32_t list_count, uint32_t tokens,
+                           uint32_t seed, uint32_t kept[8], uint32_t* stages) {
+#pragma HLS interface mode = m_axi port = activations bundle = activations offset = slave
+#pragma HLS interface mode = m_axi port = weights_even bundle = weights_even offset = slave
+#pragma HLS interface mode = m_axi port = weights_odd bundle = weights_odd offset = slave
+#pragma HLS interface mode = m_axi port = parameters bundle = parameters offset = slave
+#pragma HLS interface mode = m_axi port = results bundle = results offset = slave
 #pragma HLS interface mode = m_axi port = commands bundle = commands offset = slave max_widen_bitwidth = 128
 #pragma HLS interface mode = s_axilite port = activations bundle = control offset = 32
-#pragma HLS interface mode = s_axilite port = weights bundle = control offset = 48
+#pragma HLS interface mode = s_axilite port = weights_even bundle = control offset = 48
 #pragma HLS interface mode = s_axilite port = results bundle = control offset = 64
 #pragma HLS interface mode = s_axilite port = commands bundle = control offset = 80
 #pragma HLS interface mode = s_axilite port = list_base bundle = control offset = 96
 #pragma HLS interface mode = s_axilite port = list_count bundle = control offset = 104
 #pragma HLS interface mode = s_axilite port = tokens bundle = control offset = 112
 #pragma HLS interface mode = s_axilite port = seed bundle = control offset = 120
-#pragma HLS interface mode = s_axilite port = kept bundle = control offset = 160
 #pragma HLS interface mode = s_axilite port = stages bundle = control offset = 128
+#pragma HLS interface mode = s_axilite port = kept bundle = control offset = 160
+#pragma HLS interface mode = s_axilite port = weights_odd bundle = control offset = 192
+#pragma HLS interface mode = s_axilite port = parameters bundle = control offset = 208
 #pragma HLS interface mode = s_axilite port = return bundle = control
   namespace top = heatvit::hls;  // the vendor has a namespace hls, too
+  static top::ArrayState array;
   top::SelectorState state;
+  const top::Ports ports = {activations, weights_even, weights_odd, parameters, results};
   top::reset(state, tokens, seed);
+  array.b.clear();
+  bool fetched = false;  // the next GEMM's first tile of B is in the array's memory
   int status = top::kNoEnd;
+  const uint32_t list_word = list_base / 4;
 commands_in_order:
   for (uint32_t index = 0; index < list_count; ++index) {
 #pragma HLS loop_tripcount min = 1 max = 512
     uint32_t words[heatvit::isa::kCommandWords];
-    top::fetch(commands, list_base / 4 + index * heatvit::isa::kCommandWords, words);
+    top::fetch(commands, list_word + index * heatvit::isa::kCommandWords, words);
     if (!top::is_command(words)) {
       status = top::kBadCommand;
       break;
@@ -155,7 +197,13 @@ commands_in_order:
       status = refused;
       break;
     }
-    top::execute(activations, weights, results, job, state, kept);
+    if (job.opcode == heatvit::isa::Opcode::kGemm) {
+      const top::NextGemm next = top::next_gemm(commands, list_word, index, list_count, state);
+      top::run_gemm(ports, job, fetched, next, array, state);
+      fetched = next.fetch;
+    } else {
+      top::execute(ports, job, state, kept);
+    }
   }
   *stages = static_cast<uint32_t>(state.stages);
   return status;

@@ -48,7 +48,7 @@ struct SelectorState {
 struct Job {
   isa::Opcode opcode;
   int stage;
-  int m, k, n, heads, tile_m, tile_k, tile_n;
+  int m, k, n, heads, head_group, tile_m, tile_k, tile_n;
   int tokens, tokens_after;  // differ for packing
   bool package, package_after;
   bool panel, m_outer, residual, keep_cls_scores, random_scores, by_threshold, rank_package, drop, sizes;
@@ -65,15 +65,13 @@ struct Job {
   uint64_t epsilon;
   bool conv;
   kernels::ConvShape shape;
+  uint32_t wait_b;  // index plus one of the command that writes B; 0: none
   bool batch;  // of several images: counts and rows of one of them, or its images in place of heads
 
   // An earlier package is one of the candidates where the command says so.
   bool package_apart() const { return package && !rank_package; }
   int candidates() const { return tokens - front - (package_apart() ? 1 : 0); }
 };
-
-inline int smaller(int a, int b) { return a < b ? a : b; }
-inline int tiles(int extent, int tile) { return (extent + tile - 1) / tile; }
 
 inline Matrix matrix_at(const uint32_t* words, int word) {
   const Matrix x = {isa::get_field(words, isa::fields::address_of(word)),
@@ -149,6 +147,7 @@ inline Job decode_job(const uint32_t* words, const SelectorState& state) {
   resolve_extents(words, state, job);
   resolve_flags(words, job);
   job.heads = number_at(words, f::kHeads);
+  job.head_group = number_at(words, f::kHeadGroup);
   job.tile_m = number_at(words, f::kTileM);
   job.tile_k = number_at(words, f::kTileK);
   job.tile_n = number_at(words, f::kTileN);
@@ -168,6 +167,7 @@ inline Job decode_job(const uint32_t* words, const SelectorState& state) {
   job.threshold = isa::get_field(words, f::kThreshold);
   job.epsilon = uint64_t{isa::get_field(words, f::kEpsilonLow)} | uint64_t{isa::get_field(words, f::kEpsilonHigh)}
                                                                       << 32;
+  job.wait_b = isa::get_field(words, f::kWaitB);
   job.batch = (words[f::kImage.word] & f::kBatchMask) != 0 ||
               (job.opcode == isa::Opcode::kGemm && job.heads > 1 && job.layout_b == isa::LayoutB::kPacked);
   job.conv = flag_at(words, f::kConvSize);

@@ -1,7 +1,7 @@
-// A bounded first-in first-out stream between the stages of a dataflow region: hls::stream under synthesis. In
-// simulation the stages run one after the other or interleaved in one thread, so a stream that would block there never
-// goes on: reading it empty or writing it full is a suspected deadlock, and what is left at the end was never consumed.
-// Both are reported on stderr with the stream's name and counted; hls::stream itself says nothing about depth.
+// A first-in first-out stream between the processes of a dataflow region: hls::stream under synthesis, its depth in the
+// pragma beside the variable. In simulation the processes run one after the other, each to its end, so a stream grows as
+// it must; reading it empty, which in hardware would never end, and what is left over at the end are reported on stderr
+// with the stream's name and counted. Processes hand on in one direction only, so no depth can bring hardware to a stop.
 #ifndef HEATVIT_ACCEL_HLS_STREAM_H_
 #define HEATVIT_ACCEL_HLS_STREAM_H_
 
@@ -14,9 +14,8 @@
 namespace heatvit {
 namespace hls {
 
-/// One template argument: some vendors' headers take no depth, and where they do it has a default. The pragma beside
-/// each variable gives the depth.
-template <class T, int kDepth>
+/// One template argument: some vendors' headers take no depth.
+template <class T>
 using Stream = ::hls::stream<T>;
 
 }  // namespace hls
@@ -24,59 +23,50 @@ using Stream = ::hls::stream<T>;
 
 #else
 
+#include <cstddef>
 #include <cstdio>
+#include <vector>
 
 namespace heatvit {
 namespace hls {
 
-template <class T, int kDepth>
+template <class T>
 class Stream {
  public:
   explicit Stream(const char* name) : name_(name) {}
   ~Stream() {
-    if (count_ != 0) std::fprintf(stderr, "stream %s: %d elements left over\n", name_, count_);
+    if (!empty()) std::fprintf(stderr, "stream %s: %zu elements left over\n", name_, size());
   }
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
 
-  bool empty() const { return count_ == 0; }
-  bool full() const { return count_ == kDepth; }
-  int size() const { return count_; }
+  bool empty() const { return first_ == values_.size(); }
+  static constexpr bool full() { return false; }
+  size_t size() const { return values_.size() - first_; }
   int problems() const { return problems_; }
 
   /// The oldest element; T{} from an empty stream.
   T read() {
     if (empty()) {
-      report("read while empty");
+      ++problems_;
+      if (problems_ == 1) std::fprintf(stderr, "stream %s: suspected deadlock: read while empty\n", name_);
       return T{};
     }
-    const T value = values_[first_];
-    first_ = (first_ + 1) % kDepth;
-    --count_;
+    const T value = values_[first_++];
+    if (empty()) {
+      values_.clear();
+      first_ = 0;
+    }
     return value;
   }
 
-  /// Appends; a full stream keeps what it has.
-  void write(const T& value) {
-    if (full()) {
-      report("written while full");
-      return;
-    }
-    values_[(first_ + count_) % kDepth] = value;
-    ++count_;
-  }
+  void write(const T& value) { values_.push_back(value); }
 
  private:
-  static_assert(kDepth >= 1, "a stream holds something");
-
-  void report(const char* what) {
-    ++problems_;
-    std::fprintf(stderr, "stream %s: suspected deadlock: %s (depth %d)\n", name_, what, kDepth);
-  }
-
   const char* name_;
-  T values_[kDepth] = {};
-  int first_ = 0, count_ = 0, problems_ = 0;
+  std::vector<T> values_;
+  size_t first_ = 0;
+  int problems_ = 0;
 };
 
 }  // namespace hls

@@ -22,9 +22,24 @@ constexpr int kLanesOut = kernels::kTo;
 constexpr int larger(int a, int b) { return a > b ? a : b; }
 constexpr int padded(int extent, int lanes) { return (extent + lanes - 1) / lanes * lanes; }
 
-// Attention tiles are as deep or wide as there are tokens; a panel's last columns are computed in whole beats.
-constexpr int kInputs = padded(larger(kernels::kTileK, kernels::kMaxTokens), kLanesIn);
-constexpr int kColumns = padded(larger(kernels::kTileN, kernels::kMaxTokens) + kLanesOut, kLanesOut);
+constexpr int smaller(int a, int b) { return a < b ? a : b; }
+constexpr int tiles(int extent, int tile) { return (extent + tile - 1) / tile; }
+
+/// Columns of an output tile: attention's are as wide as there are tokens.
+constexpr int kColumns = padded(larger(kernels::kTileN, kernels::kMaxTokens), kLanesOut);
+constexpr int kColumnGroups = kColumns / kLanesOut;
+
+// Words of heatvit_top's operand memories: all input lanes of a row in a beat; for each of kTo outputs all input lanes.
+// Tiles lie one behind the other in them, so smaller ones than the largest are there in larger numbers.
+constexpr int kTileBeats = tiles(kernels::kTileK, kLanesIn);
+constexpr int kTokenBeats = tiles(kernels::kMaxTokens, kernels::kTi);  // attention, a head on each group
+constexpr int kWordsA = larger(kernels::kInputTiles * kernels::kTileM * kTileBeats, 2 * kTokenBeats);
+constexpr int kWordsB = larger(kernels::kWeightTiles * tiles(kernels::kTileN, kLanesOut) * kTileBeats, 2 * kColumnGroups);
+
+// And of its accumulators, on each of kTh groups kTo sums; two sets.
+constexpr int kWordsC =
+    larger(kernels::kTileM * tiles(kColumnGroups, kernels::kTh), tiles(kernels::kMaxTokens, kLanesOut));
+constexpr int kTileValues = kWordsC * kernels::kTh * kLanesOut;
 
 /// Buffers of one tile of a unit top: rows, input channels, outputs; the last two in whole beats.
 using TileBuffers =

@@ -1,9 +1,11 @@
-// Vector operations and the token selector: row by row, or a slice of columns over all rows.
+// Vector operations and the token selector of heatvit_top: row by row, or a slice of columns over all rows. Rows that
+// are loaded, worked on and stored are three processes, joined by streams.
 #ifndef HEATVIT_ACCEL_HLS_VECTOR_ENGINE_H_
 #define HEATVIT_ACCEL_HLS_VECTOR_ENGINE_H_
 
 #include <cstdint>
 
+#include "accel/hls/finish_engine.h"
 #include "accel/hls/gemm_engine.h"
 #include "accel/hls/job.h"
 #include "accel/hls/memory.h"
@@ -16,94 +18,123 @@ namespace hls {
 
 constexpr int kSlice = 64;  // columns of one slice
 
-/// x: rows of n residual values -> int8.
-template <class In>
-inline void norm_row(const int8_t* activations, const Job& job, int row, const uint64_t* records, RowStream& out) {
-  In x[kernels::kMaxRow];
-  int8_t normal[kernels::kMaxRow];
-  load_row<In>(activations, address_of(job.a, 0, row, 0), job.n, x);
-  kernels::layernorm_row<In, uint64_t>(x, job.n, records, job.shift2, job.epsilon, normal);
-  send_row<int8_t>(normal, job.n, out);
+/// All rows of all heads of a vector operation's operand or result, `bytes` each.
+inline RowSet all_rows(const Matrix& x, const Job& job, int bytes) {
+  return rows_of(x, 0, job.heads, 0, job.m, 0, bytes);
 }
 
-inline void run_layernorm(const int8_t* activations, const int8_t* weights, int8_t* results, const Job& job) {
-  uint64_t records[kernels::kMaxRow];
-  load_row<uint64_t>(weights, job.records, job.n, records);
-norm_rows:
-  for (int i = 0; i < job.m; ++i) {
-#pragma HLS dataflow
-#pragma HLS loop_tripcount min = 1 max = 4096
-    RowStream row("normalised row");
-#pragma HLS stream variable = row depth = kRowBytes
-    if (job.a_type == isa::Element::kInt16) {
-      norm_row<int16_t>(activations, job, i, records, row);
-    } else {
-      norm_row<int8_t>(activations, job, i, records, row);
-    }
-    store_stream(row, job.n, results, address_of(job.c, 0, i, 0));
+/// A row of int8 or int16 as int16.
+inline void receive_wide(bool narrow, WordStream& in, int n, int16_t* x) {
+  if (narrow) {
+    receive_row<int8_t>(in, n, x);
+  } else {
+    receive_row<int16_t>(in, n, x);
   }
 }
 
-inline void run_softmax(const int8_t* activations, int8_t* results, const Job& job, SelectorState& state) {
-softmax_heads:
-  for (int h = 0; h < job.heads; ++h) {
-#pragma HLS loop_tripcount min = 1 max = 16
-  softmax_rows:
-    for (int i = 0; i < job.m; ++i) {
-#pragma HLS dataflow
-#pragma HLS loop_tripcount min = 1 max = 4096
-      int16_t scores[kernels::kMaxRow];
-      RowStream row("probabilities");
-#pragma HLS stream variable = row depth = kRowBytes
-      load_row<int16_t>(activations, address_of(job.a, h, i, 0), job.n, scores);
-      finish_softmax(job, scores, h, i, job.n, state, row);
-      store_stream(row, job.n * isa::bytes_of(job.c_type), results, address_of(job.c, h, i, 0));
-    }
+inline void norm_row(const Job& job, const int16_t* x, const uint64_t* records, int8_t* normal) {
+  if (job.a_type == isa::Element::kInt16) {
+    kernels::layernorm_row<int16_t, uint64_t>(x, job.n, records, job.shift2, job.epsilon, normal);
+    return;
   }
-}
-
-inline void run_copy(const int8_t* activations, int8_t* results, const Job& job) {
-copied_rows:
-  for (int i = 0; i < job.m; ++i) {
-#pragma HLS loop_tripcount min = 1 max = 256
-  copied_bytes:
-    for (int j = 0; j < job.n; ++j) {
+  int8_t narrow[kernels::kMaxRow];
+narrowed:
+  for (int i = 0; i < job.n; ++i) {
 #pragma HLS pipeline II = 1
+#pragma HLS unroll factor = kernels::kNormLanes
+#pragma HLS loop_tripcount min = 1 max = 1024
+    narrow[i] = static_cast<int8_t>(x[i]);
+  }
+  kernels::layernorm_row<int8_t, uint64_t>(narrow, job.n, records, job.shift2, job.epsilon, normal);
+}
+
+inline void norm_rows(const Job& job, const uint64_t* records, WordStream& in, WordStream& out) {
+rows:
+  for (int i = 0; i < job.heads * job.m; ++i) {
+#pragma HLS dataflow
 #pragma HLS loop_tripcount min = 1 max = 4096
-      store_byte(results, address_of(job.c, 0, i, j), load_byte(activations, address_of(job.a, 0, i, j)));
-    }
+    int16_t x[kernels::kMaxRow];
+    int8_t normal[kernels::kMaxRow];
+    receive_wide(job.a_type == isa::Element::kInt8, in, job.n, x);
+    norm_row(job, x, records, normal);
+    send_row<int8_t>(normal, job.n, out);
   }
 }
 
-inline void run_head_mean(const int8_t* activations, int8_t* results, const Job& job) {
-mean_rows:
-  for (int i = 0; i < job.m; ++i) {
+inline void run_layernorm(const Ports& ports, const Job& job, const uint64_t* records) {
+#pragma HLS dataflow
+  WordStream in("rows to normalise");
+  WordStream out("normalised rows");
+#pragma HLS stream variable = in depth = 64
+#pragma HLS stream variable = out depth = 64
+  load_stream(ports.activations, all_rows(job.a, job, job.n * isa::bytes_of(job.a_type)), in);
+  norm_rows(job, records, in, out);
+  store_stream(out, all_rows(job.c, job, job.n), ports.results);
+}
+
+inline void softmax_rows(const Job& job, SelectorState& state, WordStream& in, WordStream& out) {
+rows:
+  for (int row = 0; row < job.heads * job.m; ++row) {
+#pragma HLS dataflow
 #pragma HLS loop_tripcount min = 1 max = 4096
-    const uint32_t at = address_of(job.a, 0, i, 0);
-    int16_t wide[kernels::kMaxRow];
-    int8_t narrow[kernels::kMaxRow];
-    if (job.a_type == isa::Element::kInt16) {
-      load_row<int16_t>(activations, at, job.n, wide);
-      store_byte(results, address_of(job.c, 0, i, 0), kernels::head_mean(wide, job.n, job.multiplier, job.shift));
+    int16_t scores[kernels::kMaxRow];
+    uint8_t narrow[kernels::kMaxRow];
+    uint16_t wide[kernels::kMaxRow];
+    receive_row<int16_t>(in, job.n, scores);
+    softmax_row(job, scores, row / job.m, row % job.m, job.n, state, narrow, wide);
+    if (job.c_type == isa::Element::kUint16) {
+      send_row<uint16_t>(wide, job.n, out);
     } else {
-      load_row<int8_t>(activations, at, job.n, narrow);
-      store_byte(results, address_of(job.c, 0, i, 0), kernels::head_mean(narrow, job.n, job.multiplier, job.shift));
+      send_row<uint8_t>(narrow, job.n, out);
     }
   }
 }
 
-/// `rows` rows of a slice of columns, dense.
-template <class T>
-inline void load_slice(const int8_t* port, const Matrix& from, int head, int rows, int column0, int columns, T* slice) {
-slice_rows:
-  for (int i = 0; i < rows; ++i) {
-#pragma HLS loop_tripcount min = 1 max = 256
-    load_row<T>(port, address_of(from, head, i, column0 * static_cast<int>(sizeof(T))), columns, slice + i * columns);
+inline void run_softmax(const Ports& ports, const Job& job, SelectorState& state) {
+#pragma HLS dataflow
+  WordStream in("scores");
+  WordStream out("probabilities");
+#pragma HLS stream variable = in depth = 64
+#pragma HLS stream variable = out depth = 64
+  load_stream(ports.activations, all_rows(job.a, job, 2 * job.n), in);
+  softmax_rows(job, state, in, out);
+  store_stream(out, all_rows(job.c, job, job.n * isa::bytes_of(job.c_type)), ports.results);
+}
+
+inline void run_copy(const Ports& ports, const Job& job) {
+#pragma HLS dataflow
+  WordStream rows("copied rows");
+#pragma HLS stream variable = rows depth = 64
+  load_stream(ports.activations, all_rows(job.a, job, job.n), rows);
+  store_stream(rows, all_rows(job.c, job, job.n), ports.results);
+}
+
+inline void mean_rows(const Job& job, WordStream& in, WordStream& out) {
+rows:
+  for (int i = 0; i < job.m; ++i) {
+#pragma HLS dataflow
+#pragma HLS loop_tripcount min = 1 max = 4096
+    int16_t x[kernels::kMaxRow];
+    receive_wide(job.a_type == isa::Element::kInt8, in, job.n, x);
+    Word mean = {};
+    mean.byte[0] = kernels::head_mean<int16_t>(x, job.n, job.multiplier, job.shift);
+    out.write(mean);
   }
 }
 
+inline void run_head_mean(const Ports& ports, const Job& job) {
+#pragma HLS dataflow
+  WordStream in("heads");
+  WordStream out("means of heads");
+#pragma HLS stream variable = in depth = 64
+#pragma HLS stream variable = out depth = 64
+  load_stream(ports.activations, rows_of(job.a, 0, 1, 0, job.m, 0, job.n * isa::bytes_of(job.a_type)), in);
+  mean_rows(job, in, out);
+  store_stream(out, rows_of(job.c, 0, 1, 0, job.m, 0, 1), ports.results);
+}
+
 template <class T>
-inline void run_token_mean(const int8_t* activations, int8_t* results, const Job& job) {
+inline void run_token_mean(const Ports& ports, const Job& job) {
   T slice[kernels::kMaxTokens * kSlice];
   T mean[kernels::kMaxRow];
 mean_heads:
@@ -112,19 +143,17 @@ mean_heads:
   mean_slices:
     for (int column = 0; column < job.n; column += kSlice) {
 #pragma HLS loop_tripcount min = 1 max = 16
-      const int columns = smaller(kSlice, job.n - column);
-      load_slice<T>(activations, job.a, h, job.tokens, column, columns, slice);
+      const int columns = smaller(kSlice, job.n - column), size = static_cast<int>(sizeof(T));
+      load_values<T>(ports.activations, job.a, h, 0, job.tokens, column, columns, slice);
       kernels::token_mean_slice(slice, job.tokens, columns, job.front, job.front + job.candidates(), mean);
-    mean_copies:
-      for (int i = 0; i < job.m; ++i) {
-#pragma HLS loop_tripcount min = 1 max = 256
-        store_row<T>(mean, columns, results, address_of(job.c, h, i, column * static_cast<int>(sizeof(T))));
-      }
+      // The same row, once a token.
+      store_rows(ports.results, rows_of(job.c, h, 1, 0, job.m, column * size, columns * size),
+                 [&](int byte) { return take_values<T>(mean, byte / size, columns); });
     }
   }
 }
 
-inline void run_column_max(const int8_t* activations, int8_t* results, const Job& job) {
+inline void run_column_max(const Ports& ports, const Job& job) {
   int32_t slice[kernels::kMaxTokens * kSlice];
   int32_t residual[kSlice];
   int32_t most[kSlice];
@@ -132,23 +161,35 @@ max_slices:
   for (int column = 0; column < job.n; column += kSlice) {
 #pragma HLS loop_tripcount min = 1 max = 16
     const int columns = smaller(kSlice, job.n - column);
-    load_slice<int32_t>(activations, job.a, 0, job.m, column, columns, slice);
-    load_row<int32_t>(activations, address_of(job.r, 0, 0, 4 * column), columns, residual);
+    load_values<int32_t>(ports.activations, job.a, 0, 0, job.m, column, columns, slice);
+    load_values<int32_t>(ports.parameters, job.r, 0, 0, 1, column, columns, residual);
     kernels::column_max_add(slice, job.m, columns, residual, most);
-    store_row<int32_t>(most, columns, results, address_of(job.c, 0, 0, 4 * column));
+    store_values<int32_t>(most, ports.results, job.c, 0, 0, 1, column, columns);
   }
 }
 
-inline void run_token_score(const int8_t* activations, const Job& job, uint32_t* score_memory) {
+inline void score_tokens(const Job& job, WordStream& keeps, WordStream& weights, uint32_t* score_memory) {
 scored_tokens:
   for (int t = 0; t < job.m; ++t) {
+#pragma HLS dataflow
 #pragma HLS loop_tripcount min = 1 max = 256
     uint16_t keep[2 * kernels::kMaxHeads];
     uint16_t weight[kernels::kMaxHeads];
-    load_row<uint16_t>(activations, address_of(job.a, 0, t, 0), 2 * job.n, keep);
-    load_row<uint16_t>(activations, address_of(job.r, 0, t, 0), job.n, weight);
+    receive_row<uint16_t>(keeps, 2 * job.n, keep);
+    receive_row<uint16_t>(weights, job.n, weight);
     score_memory[t] = kernels::token_score(keep, weight, job.n);
   }
+}
+
+inline void run_token_score(const Ports& ports, const Job& job, uint32_t* score_memory) {
+#pragma HLS dataflow
+  WordStream keeps("keep probabilities");
+  WordStream weights("weights of heads");
+#pragma HLS stream variable = keeps depth = 64
+#pragma HLS stream variable = weights depth = 64
+  load_stream(ports.activations, rows_of(job.a, 0, 1, 0, job.m, 0, 4 * job.n), keeps);
+  load_stream(ports.parameters, rows_of(job.r, 0, 1, 0, job.m, 0, 2 * job.n), weights);
+  score_tokens(job, keeps, weights, score_memory);
 }
 
 /// Sets mask and token-count register; returns the patch tokens kept.
@@ -166,21 +207,28 @@ inline int run_token_select(const Job& job, SelectorState& state) {
 }
 
 /// Rows of similarities to scores and partners.
-inline void run_token_match(const int8_t* activations, const Job& job, SelectorState& state) {
+inline void match_tokens(const Job& job, WordStream& in, SelectorState& state) {
 matched_rows:
   for (int i = 0; i < job.m; ++i) {
+#pragma HLS dataflow
 #pragma HLS loop_tripcount min = 1 max = 128
     int16_t similarity[kernels::kMaxRow];
-    load_row<int16_t>(activations, address_of(job.a, 0, i, 0), job.n, similarity);
+    receive_row<int16_t>(in, job.n, similarity);
     kernels::match_rows(similarity, i, 1, job.n, job.front, state.scores, state.partners);
   }
 }
 
+inline void run_token_match(const Ports& ports, const Job& job, SelectorState& state) {
+#pragma HLS dataflow
+  WordStream in("similarities");
+#pragma HLS stream variable = in depth = 64
+  load_stream(ports.activations, rows_of(job.a, 0, 1, 0, job.m, 0, 2 * job.n), in);
+  match_tokens(job, in, state);
+}
+
 /// Rows merged into their partners; sizes of those that stay.
 template <class T>
-inline void merge_rows(const int8_t* activations, int8_t* results, const Job& job, SelectorState& state) {
-  T slice[kernels::kMaxTokens * kSlice];
-  T merged[kernels::kMaxTokens * kSlice];
+inline void merge_rows(const Ports& ports, const Job& job, SelectorState& state) {
   uint16_t next[kernels::kMaxTokens];
   uint16_t first[kernels::kMaxTokens];
   uint16_t after[kernels::kMaxTokens];
@@ -189,16 +237,14 @@ inline void merge_rows(const int8_t* activations, int8_t* results, const Job& jo
       kernels::merge_order(state.mask, state.partners, state.sizes, job.tokens, next, first, steps, after);
 merged_slices:
   for (int column = 0; column < job.n; column += kSlice) {
+#pragma HLS dataflow
 #pragma HLS loop_tripcount min = 1 max = 16
+    T slice[kernels::kMaxTokens * kSlice];
+    T merged[kernels::kMaxTokens * kSlice];
     const int columns = smaller(kSlice, job.n - column);
-    load_slice<T>(activations, job.a, 0, job.tokens, column, columns, slice);
+    load_values<T>(ports.activations, job.a, 0, 0, job.tokens, column, columns, slice);
     kernels::merge_slice<T>(slice, columns, steps, count, state.sizes, merged);
-  merged_rows:
-    for (int i = 0; i < job.tokens_after; ++i) {
-#pragma HLS loop_tripcount min = 1 max = 256
-      store_row<T>(merged + i * columns, columns, results,
-                   address_of(job.c, 0, i, column * static_cast<int>(sizeof(T))));
-    }
+    store_values<T>(merged, ports.results, job.c, 0, 0, job.tokens_after, column, columns);
   }
 kept_sizes:
   for (int i = 0; i < job.tokens_after; ++i) {
@@ -208,24 +254,22 @@ kept_sizes:
   }
 }
 
+/// Slices of columns: while one is packed, the next is loaded, the one before it stored. A slice may be packed in
+/// place, since each has columns of its own.
 template <class T>
-inline void pack_rows(const int8_t* activations, int8_t* results, const Job& job, SelectorState& state) {
-  if (job.sizes) return merge_rows<T>(activations, results, job, state);
-  T slice[kernels::kMaxTokens * kSlice];
-  T packed[kernels::kMaxTokens * kSlice];
+inline void pack_rows(const Ports& ports, const Job& job, SelectorState& state) {
+  if (job.sizes) return merge_rows<T>(ports, job, state);
 packed_slices:
   for (int column = 0; column < job.n; column += kSlice) {
+#pragma HLS dataflow
 #pragma HLS loop_tripcount min = 1 max = 16
+    T slice[kernels::kMaxTokens * kSlice];
+    T packed[kernels::kMaxTokens * kSlice];
     const int columns = smaller(kSlice, job.n - column);
-    load_slice<T>(activations, job.a, 0, job.tokens, column, columns, slice);
+    load_values<T>(ports.activations, job.a, 0, 0, job.tokens, column, columns, slice);
     kernels::pack_slice<T>(slice, job.tokens, columns, state.mask, state.scores, job.package_after, job.threshold,
                            packed);
-  packed_rows:
-    for (int i = 0; i < job.tokens_after; ++i) {
-#pragma HLS loop_tripcount min = 1 max = 256
-      store_row<T>(packed + i * columns, columns, results,
-                   address_of(job.c, 0, i, column * static_cast<int>(sizeof(T))));
-    }
+    store_values<T>(packed, ports.results, job.c, 0, 0, job.tokens_after, column, columns);
   }
 }
 

@@ -38,8 +38,8 @@ inline int64_t requantize(int64_t acc, const isa::ChannelRecord& record) {
 namespace detail {
 
 /// One row with everything that does not change along it fixed, so that the loop has no branch.
-template <int kStep, bool kResidual, class T, class Record, class Acc>
-inline void finish_linear(const Acc* acc, const Record* records, int n, const T* residual, int64_t floor, T* out) {
+template <int kStep, bool kResidual, class T, class Record, class Acc, class R>
+inline void finish_linear(const Acc* acc, const Record* records, int n, const R* residual, int64_t floor, T* out) {
 channels:
   for (int i = 0; i < n; ++i) {
 #pragma HLS pipeline II = 1

@@ -9,6 +9,7 @@
 #include <random>
 #include <vector>
 
+#include "accel/hls/port.h"
 #include "accel/hls/stream.h"
 #include "accel/hls/units/units.h"
 #include "accel/kernels/gelu.h"
@@ -278,30 +279,48 @@ TEST(HlsUnits, MeansMaximaAndRandomScores) {
 TEST(HlsStream, ReportsADeadlockAndWhatIsLeft) {
   testing::internal::CaptureStderr();
   {
-    hls::Stream<int, 2> stream("scores");
+    hls::Stream<int> stream("scores");
     EXPECT_EQ(stream.read(), 0);
     stream.write(5);
     stream.write(6);
-    stream.write(7);
-    EXPECT_EQ(stream.problems(), 2);
+    EXPECT_EQ(stream.problems(), 1);
     EXPECT_EQ(stream.read(), 5);
   }
   EXPECT_EQ(testing::internal::GetCapturedStderr(),
-            "stream scores: suspected deadlock: read while empty (depth 2)\n"
-            "stream scores: suspected deadlock: written while full (depth 2)\n"
+            "stream scores: suspected deadlock: read while empty\n"
             "stream scores: 1 elements left over\n");
 }
 
 TEST(HlsStream, ABalancedStreamSaysNothing) {
   testing::internal::CaptureStderr();
   {
-    hls::Stream<int16_t, 3> stream("rows");
+    hls::Stream<int16_t> stream("rows");
     for (int16_t i = 0; i < 10; ++i) {
       stream.write(i);
       EXPECT_EQ(stream.read(), i);
     }
   }
   EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+}
+
+TEST(HlsPort, ReportsWhatHardwareWouldNotAnswer) {
+  hls::Word memory[4] = {};
+  memory[2].byte[3] = 7;
+  testing::internal::CaptureStderr();
+  {
+    hls::Port port = memory;
+    port.read_request(2, 1);
+    EXPECT_EQ(port.read().byte[3], 7);
+    port.read();
+    port.write_response();
+    port.write_request(1, 2);
+    port.write(memory[2], 1U << 3);
+  }
+  EXPECT_EQ(memory[1].byte[3], 7);
+  EXPECT_EQ(testing::internal::GetCapturedStderr(),
+            "port: suspected deadlock: word read that nobody asked for\n"
+            "port: suspected deadlock: response without a burst\n"
+            "port: suspected deadlock: bursts left over\n");
 }
 
 #ifdef HEATVIT_AP_INT

@@ -36,11 +36,12 @@ isa::AcceleratorConfig synthesised() {
   return hw;
 }
 
-/// DDR as the driver leaves it, in words: the command port reads words.
+/// DDR as the driver leaves it, in whole words of the ports; the command port reads words of 32 bits.
 struct Memory {
-  explicit Memory(const lower::Program& program) : words(program.memory_bytes / 4 + 1) {
+  explicit Memory(const lower::Program& program) : words(program.memory_bytes / 16 * 4 + 4) {
     std::memcpy(words.data(), program.constants.data(), program.constants.size());
   }
+  hls::Word* port() { return reinterpret_cast<hls::Word*>(words.data()); }
   int8_t* bytes() { return reinterpret_cast<int8_t*>(words.data()); }
   std::vector<uint32_t> words;
 };
@@ -62,7 +63,8 @@ TopResult run_top(const lower::Program& program, const std::vector<int8_t>& imag
   uint32_t kept[8] = {}, stages = 0;
   ::testing::internal::CaptureStderr();
   const std::clock_t begin = std::clock();
-  result.status = heatvit_top(memory.bytes(), memory.bytes(), memory.bytes(), memory.words.data(),
+  hls::Word* port = memory.port();
+  result.status = heatvit_top(port, port, port, port, port, memory.words.data(),
                               program.command_list.address, static_cast<uint32_t>(program.commands.size()),
                               static_cast<uint32_t>(program.tokens), seed, kept, &stages);
   result.seconds = static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC;

@@ -1,0 +1,487 @@
+// The PE array of heatvit_top with the memories around it. One pipelined loop does in each cycle what there is to do: a
+// beat of products, a piece of A and of each share of B into their memories, a word of finished sums out. So the next
+// tiles arrive, and the last one leaves, while this one is multiplied.
+#ifndef HEATVIT_ACCEL_HLS_ARRAY_ENGINE_H_
+#define HEATVIT_ACCEL_HLS_ARRAY_ENGINE_H_
+
+#include <cstdint>
+
+#include "accel/hls/operand_loads.h"
+#include "accel/kernels/pe_array.h"
+
+namespace heatvit {
+namespace hls {
+
+/// Sums of kTo outputs of a row, in the order of outputs, rows, heads.
+struct Sums {
+  int32_t value[kLanesOut];
+};
+using SumStream = Stream<Sums>;
+
+/// A tile of an operand: rows of the memory `bytes` long, heads side by side; a memory word holds a beat of `lanes` of
+/// them, and for B of kTo rows. `together`: a head's are on its group of lanes. `across`: V, whose rows in memory are
+/// channels.
+struct Block {
+  int heads, rows, bytes, lanes, beats;
+  int words;  // of the array's memory
+  bool together, across;
+};
+
+inline Block block_of_a(const GemmWalk& w, const Job& job, const Place& at) {
+  const OutputTile t = output_tile(w, job, at.tile);
+  const int k = depth_part(w, job, at.step).k, beats = tiles(k, w.lanes);
+  const Block block = {t.heads, t.m, k, w.lanes, beats, t.m * beats, w.together > 1, false};
+  return block;
+}
+
+inline Block block_of_b(const GemmWalk& w, const Job& job, const Place& at) {
+  const OutputTile t = output_tile(w, job, at.tile);
+  const int n = width_of(job, t, column_of(w, job, at.step));
+  const int k = depth_part(w, job, at.step).k, beats = tiles(k, w.lanes);
+  const bool across = job.layout_b == isa::LayoutB::kRowsK;
+  const Block block = {t.heads, across ? k : n, across ? n : k, w.lanes, beats, tiles(n, kLanesOut) * beats,
+                       w.together > 1, across};
+  return block;
+}
+
+/// Where the next piece of a block goes: each `stride`-th row is its stream's.
+struct Arrival {
+  int head, row, byte;
+  int lane, beat;    // along a row of channels: of the piece's first one
+  int out, group;    // of B: the output in its beat, and the beats before it
+  int stride;
+};
+
+inline Arrival arrival(const Block& block, int share, int stride) {
+  Arrival a = {share < block.rows ? 0 : block.heads, share, 0, 0, 0, 0, 0, stride};
+  a.lane = block.across ? share % block.lanes : 0;
+  a.beat = block.across ? share / block.lanes : 0;
+  a.out = block.across ? 0 : share % kLanesOut;
+  a.group = block.across ? 0 : share / kLanesOut;
+  return a;
+}
+
+/// Counters of `extent` values that wrap, and how often they have: at most once a step.
+inline void count_up(int& at, int& wraps, int by, int extent) {
+#pragma HLS inline
+  const int next = at + by;
+  const bool over = next >= extent;
+  at = over ? next - extent : next;
+  wraps += over ? 1 : 0;
+}
+
+/// Behind a piece.
+inline void step(Arrival& a, const Block& block, int share) {
+  const bool row_end = a.byte + kPiece >= block.bytes;
+  if (!row_end) {
+    a.byte += kPiece;
+    if (block.across) {
+      count_up(a.out, a.group, kPiece, kLanesOut);
+    } else {
+      count_up(a.lane, a.beat, kPiece, block.lanes);
+    }
+    return;
+  }
+  const bool head_end = a.row + a.stride >= block.rows;
+  if (head_end) {
+    const int head = a.head + 1;
+    a = arrival(block, share, a.stride);
+    a.head = head;
+    return;
+  }
+  a.byte = 0;
+  a.row += a.stride;
+  if (block.across) {
+    a.out = a.group = 0;
+    count_up(a.lane, a.beat, a.stride, block.lanes);
+  } else {
+    a.lane = a.beat = 0;
+    count_up(a.out, a.group, a.stride, kLanesOut);
+  }
+}
+
+/// A word of a ring of so many.
+inline int wrapped(int word, int words) { return word >= words ? word - words : word; }
+
+/// The tile in use and the one that arrives behind it in a ring of kWords words, from kStreams streams.
+template <int kWords, int kStreams>
+struct Feed {
+  Block now, next;
+  int base, next_base;
+  bool has_next;
+  Arrival at[kStreams];  // of `now` until it is there, then of `next`
+  bool arrived[kStreams];
+
+  void begin(const Block& block) {
+  streams:
+    for (int s = 0; s < kStreams; ++s) {
+#pragma HLS unroll
+      at[s] = arrival(block, s, kStreams);
+      arrived[s] = at[s].head == block.heads;
+    }
+  }
+
+  /// Nothing is there.
+  void clear() {
+    now = Block{};
+    base = 0;
+    has_next = false;
+  }
+
+  /// A block behind the one in use, which is there as a whole.
+  bool has_room(const Block& block) const { return now.words + block.words <= kWords; }
+  void expect(const Block& block) {
+    next = block;
+    next_base = wrapped(base + now.words, kWords);
+    has_next = true;
+    begin(block);
+  }
+
+  /// The block in use is `block`, which may have been expected, from here on.
+  void advance(const Block& block) {
+    if (has_next) {
+      now = next;
+      base = next_base;
+    } else {
+      base = wrapped(base + now.words, kWords);
+      now = block;
+      begin(block);
+    }
+    has_next = false;
+  }
+
+  bool whole() const {
+    bool all = true;
+  streams:
+    for (int s = 0; s < kStreams; ++s) {
+#pragma HLS unroll
+      all = all && arrived[s];
+    }
+    return all;
+  }
+};
+
+using FeedA = Feed<kWordsA, 1>;
+using FeedB = Feed<kWordsB, kWeightPorts>;
+
+/// Byte of a piece that a lane takes, or -1; `next`: it belongs to the beat behind the piece's first.
+struct LaneByte {
+  int byte;
+  bool next;
+};
+
+inline LaneByte lane_byte(int lane, int first, int lanes) {
+#pragma HLS inline
+  const bool next = lane < first;
+  const int byte = next ? lane + lanes - first : lane - first;
+  const LaneByte taken = {lane < lanes && byte < kPiece ? byte : -1, next};
+  return taken;
+}
+
+inline void place_a(const Piece& piece, const Arrival& at, const Block& block, int base,
+                    int8_t (*memory)[kLanesIn]) {
+#pragma HLS inline
+  const int word = base + at.row * block.beats + at.beat;
+a_groups:
+  for (int g = 0; g < kernels::kTh; ++g) {
+#pragma HLS unroll
+    if (block.together && g != at.head) continue;
+  a_lanes:
+    for (int t = 0; t < kernels::kTi; ++t) {
+#pragma HLS unroll
+      const LaneByte taken = lane_byte(block.together ? t : g * kernels::kTi + t, at.lane, block.lanes);
+      if (taken.byte < 0 || (taken.next && at.beat + 1 >= block.beats)) continue;
+      memory[wrapped(word + (taken.next ? 1 : 0), kWordsA)][g * kernels::kTi + t] = piece.byte[taken.byte];
+    }
+  }
+}
+
+/// Channels of one output: the lanes of its bank.
+inline void place_b(const Piece& piece, const Arrival& at, const Block& block, int base,
+                    int8_t (*memory)[kLanesOut][kLanesIn]) {
+#pragma HLS inline
+  const int word = base + at.group * block.beats + at.beat;
+b_groups:
+  for (int g = 0; g < kernels::kTh; ++g) {
+#pragma HLS unroll
+    if (block.together && g != at.head) continue;
+  b_lanes:
+    for (int t = 0; t < kernels::kTi; ++t) {
+#pragma HLS unroll
+      const LaneByte taken = lane_byte(block.together ? t : g * kernels::kTi + t, at.lane, block.lanes);
+      if (taken.byte < 0 || (taken.next && at.beat + 1 >= block.beats)) continue;
+      memory[wrapped(word + (taken.next ? 1 : 0), kWordsB)][at.out][g * kernels::kTi + t] = piece.byte[taken.byte];
+    }
+  }
+}
+
+/// Outputs of one channel: a lane of the banks.
+inline void place_across(const Piece& piece, const Arrival& at, const Block& block, int base,
+                         int8_t (*memory)[kLanesOut][kLanesIn]) {
+#pragma HLS inline
+  const int lane = at.lane + (block.together ? at.head * kernels::kTi : 0);
+  const int word = base + at.group * block.beats + at.beat;
+b_banks:
+  for (int o = 0; o < kLanesOut; ++o) {
+#pragma HLS unroll
+    const LaneByte taken = lane_byte(o, at.out, kLanesOut);
+    if (taken.byte < 0 || at.byte + taken.byte >= block.bytes) continue;
+    memory[wrapped(word + (taken.next ? block.beats : 0), kWordsB)][o][lane] = piece.byte[taken.byte];
+  }
+}
+
+/// A piece of B, whichever way its rows lie in memory.
+struct PlaceB {
+  int8_t (*memory)[kLanesOut][kLanesIn];
+  void operator()(const Piece& piece, const Arrival& at, const Block& block, int base) const {
+#pragma HLS inline
+    if (block.across) {
+      place_across(piece, at, block, base, memory);
+    } else {
+      place_b(piece, at, block, base, memory);
+    }
+  }
+};
+
+struct PlaceA {
+  int8_t (*memory)[kLanesIn];
+  void operator()(const Piece& piece, const Arrival& at, const Block& block, int base) const {
+#pragma HLS inline
+    place_a(piece, at, block, base, memory);
+  }
+};
+
+/// Takes a piece from one of A's or B's streams where one is awaited: that of the tile in use, without which there is
+/// no beat, or one of the next tile that is there already.
+template <class F, class Put>
+inline void receive(F& feed, int stream, PieceStream& in, const Put& put) {
+#pragma HLS inline
+  const bool of_next = feed.has_next;
+  if (feed.arrived[stream] || (of_next && in.empty())) return;
+  const Block& block = of_next ? feed.next : feed.now;
+  put(in.read(), feed.at[stream], block, of_next ? feed.next_base : feed.base);
+  step(feed.at[stream], block, stream);
+  feed.arrived[stream] = feed.at[stream].head == block.heads;
+}
+
+/// A set of accumulators on its way out.
+struct Drain {
+  int set, words, done;           // of `words`, `done` are out
+  int heads, rows, groups;        // extents; a word is (head, row, group)
+  int head, row, group, bank, at; // of the next one: on bank `bank`, word `at` of the row's
+  int row_words;
+};
+
+/// The kTo sums that leave next; false where all have.
+inline bool drain_word(Drain& d, bool together, const int32_t (*sums)[kWordsC][kernels::kTh][kLanesOut], Sums& out) {
+#pragma HLS inline
+  if (d.done == d.words) return false;
+  const int bank = together ? d.head : d.bank;
+  const int word = d.row * d.row_words + (together ? d.group : d.at);
+drained_sums:
+  for (int o = 0; o < kLanesOut; ++o) {
+#pragma HLS unroll
+    out.value[o] = sums[d.set][word][bank][o];
+  }
+  ++d.done;
+  count_up(d.bank, d.at, 1, kernels::kTh);
+  const bool row_end = d.group + 1 == d.groups, head_end = row_end && d.row + 1 == d.rows;
+  d.group = row_end ? 0 : d.group + 1;
+  d.bank = row_end ? 0 : d.bank;
+  d.at = row_end ? 0 : d.at;
+  d.row = head_end ? 0 : row_end ? d.row + 1 : d.row;
+  d.head = head_end ? d.head + 1 : d.head;
+  return true;
+}
+
+/// What is left of them.
+inline void drain_rest(Drain& d, bool together, const int32_t (*sums)[kWordsC][kernels::kTh][kLanesOut],
+                       SumStream& out) {
+rest_of_sums:
+  for (; d.done < d.words;) {
+#pragma HLS pipeline II = 1
+#pragma HLS loop_tripcount min = 0 max = 256
+    Sums word;
+    if (drain_word(d, together, sums, word)) out.write(word);
+  }
+}
+
+/// What the array keeps from command to command: its memory of B, where the next command's weights may lie already.
+struct ArrayState {
+  FeedB b;
+  int8_t b_memory[kWordsB][kLanesOut][kLanesIn];
+};
+
+/// One beat: a row's channels by kTo outputs' on each group.
+inline void array_beat(const int8_t* a_word, const int8_t (*b_word)[kLanesIn], bool together, bool is_unsigned,
+                       int channels, int32_t (*sums)[kLanesOut], int bank, bool fresh) {
+#pragma HLS inline
+  kernels::Activation9 a[kLanesIn];
+#pragma HLS array_partition variable = a type = complete
+widen:
+  for (int l = 0; l < kLanesIn; ++l) {
+#pragma HLS unroll
+    const int wide = is_unsigned ? static_cast<int>(static_cast<uint8_t>(a_word[l])) : static_cast<int>(a_word[l]);
+    const int channel = together ? l % kernels::kTi : l;
+    a[l] = static_cast<kernels::Activation9>(channel < channels ? wide : 0);
+  }
+  Int<32> group[kernels::kTh][kLanesOut];
+  Int<32> all[kLanesOut];
+#pragma HLS array_partition variable = group type = complete dim = 0
+#pragma HLS array_partition variable = all type = complete
+clear_sums:
+  for (int o = 0; o < kLanesOut; ++o) {
+#pragma HLS unroll
+    all[o] = Int<32>(0);
+  }
+group_products:
+  for (int g = 0; g < kernels::kTh; ++g) {
+#pragma HLS unroll
+  clear_group:
+    for (int o = 0; o < kLanesOut; ++o) {
+#pragma HLS unroll
+      group[g][o] = Int<32>(0);
+    }
+    kernels::PackedProducts::sums<kLanesOut>(kernels::FixedLanes<kernels::kTi>{}, a + g * kernels::kTi, b_word, 0,
+                                             g * kernels::kTi, group[g]);
+  group_sums:
+    for (int o = 0; o < kLanesOut; ++o) {
+#pragma HLS unroll
+      all[o] += group[g][o];
+    }
+  }
+banks:
+  for (int g = 0; g < kernels::kTh; ++g) {
+#pragma HLS unroll
+    if (!together && g != bank) continue;
+  accumulators:
+    for (int o = 0; o < kLanesOut; ++o) {
+#pragma HLS unroll
+      const int32_t sum = static_cast<int32_t>(kernels::native(together ? group[g][o] : all[o]));
+      sums[g][o] = (fresh ? 0 : sums[g][o]) + sum;
+    }
+  }
+}
+
+/// The beats of a step: rows innermost, then depth, then outputs.
+struct Beats {
+  int rows, beats, groups;
+  int row, beat, group;
+  int a_word, b_word;          // in their rings
+  int bank, at;                // of the accumulators: a row's words by bank and place
+  bool done() const { return group == groups; }
+};
+
+/// A whole command: all tiles of A and B through the array, all sums out. `fetched`: the first tile of B is there;
+/// `fetch`: that of the next command is, when this returns.
+inline void multiply(const Job& job, bool fetched, const Job& next, bool fetch, PieceStream& a_in, PieceStream& b_even,
+                     PieceStream& b_odd, ArrayState& state, SumStream& out) {
+  static int8_t a_memory[kWordsA][kLanesIn];
+  static int32_t sums[2][kWordsC][kernels::kTh][kLanesOut];
+#pragma HLS array_partition variable = a_memory type = complete dim = 2
+#pragma HLS array_partition variable = state.b_memory type = complete dim = 2
+#pragma HLS array_partition variable = state.b_memory type = complete dim = 3
+#pragma HLS array_partition variable = sums type = complete dim = 1
+#pragma HLS array_partition variable = sums type = complete dim = 3
+#pragma HLS array_partition variable = sums type = complete dim = 4
+#pragma HLS bind_storage variable = a_memory type = ram_2p impl = bram
+#pragma HLS bind_storage variable = state.b_memory type = ram_2p impl = bram
+#pragma HLS bind_storage variable = sums type = ram_2p impl = bram
+  const GemmWalk w = walk_of(job);
+  const bool together = w.together > 1, is_unsigned = job.a_type == isa::Element::kUint8;
+  const Place first = {0, 0};
+  FeedA a;
+  FeedB& b = state.b;
+  a.clear();
+  a.advance(block_of_a(w, job, first));
+  if (!fetched) b.advance(block_of_b(w, job, first));
+  Drain drain = {};
+  int set = 0;
+  bool more = true;  // products
+  Place at = first;
+array_steps:
+  for (; more;) {
+#pragma HLS loop_tripcount min = 1 max = 512
+    const OutputTile t = output_tile(w, job, at.tile);
+    const DepthPart p = depth_part(w, job, at.step);
+    const int column = column_of(w, job, at.step), n = width_of(job, t, column);
+    if (at.tile + at.step > 0) {
+      if (w.a_is_new(at)) a.advance(block_of_a(w, job, at));
+      if (w.b_is_new(at)) b.advance(block_of_b(w, job, at));
+    }
+    const Place a_next = w.a_after(at), b_next = w.b_after(at), after = w.step_after(at);
+    const bool a_follows = a_next.tile < w.output_tiles(), b_follows = b_next.tile < w.output_tiles();
+    const Block a_block = a_follows ? block_of_a(w, job, a_next) : a.now;
+    const Block b_block = b_follows ? block_of_b(w, job, b_next)
+                          : fetch   ? block_of_b(walk_of(next), next, first)
+                                    : b.now;
+    more = after.tile < w.output_tiles();
+    const bool tile_end = after.tile != at.tile;
+    const int column_groups = column / smaller(job.tile_n, t.n) * w.tile_groups;  // beats before the step's columns
+    const int row_groups = w.columns * w.tile_groups;
+    const int row_words = together ? row_groups : tiles(row_groups, kernels::kTh);
+    Beats beats = {t.m, tiles(p.k, w.lanes), tiles(n, kLanesOut), 0, 0, 0, a.base, b.base,
+                   column_groups % kernels::kTh, column_groups / kernels::kTh};
+    const bool fresh = p.k0 + p.first == 0;
+  array_beats:
+    for (; !beats.done();) {
+#pragma HLS pipeline II = 1
+#pragma HLS dependence variable = a_memory type = inter dependent = false
+#pragma HLS dependence variable = state.b_memory type = inter dependent = false
+#pragma HLS loop_tripcount min = 1 max = 65536
+      // Of A all rows are needed; of B the outputs of this beat, or where it lies across all channels.
+      const bool a_there = a.has_next || a.whole();
+      bool b_there = b.has_next || b.whole();
+      if (!b_there && !b.now.across && !together) {
+        const int last = smaller(n, (beats.group + 1) * kLanesOut);
+        b_there = (b.arrived[0] || b.at[0].row >= last) && (b.arrived[1] || b.at[1].row >= last);
+      }
+      if (a_there && b_there) {
+        const int word = beats.row * row_words + (together ? column_groups + beats.group : beats.at);
+        array_beat(a_memory[beats.a_word], state.b_memory[beats.b_word], together, is_unsigned,
+                   p.k - beats.beat * w.lanes, sums[set][word], beats.bank, fresh && beats.beat == 0);
+        const bool row_end = beats.row + 1 == beats.rows, depth_end = row_end && beats.beat + 1 == beats.beats;
+        const int a_beat = beats.beat + (row_end ? 1 : 0);
+        beats.a_word = row_end ? wrapped(a.base + (depth_end ? 0 : a_beat), kWordsA)
+                               : wrapped(beats.a_word + beats.beats, kWordsA);
+        beats.b_word = row_end ? wrapped(beats.b_word + 1, kWordsB) : beats.b_word;
+        beats.row = row_end ? 0 : beats.row + 1;
+        beats.beat = depth_end ? 0 : a_beat;
+        if (depth_end) {
+          ++beats.group;
+          count_up(beats.bank, beats.at, 1, kernels::kTh);
+        }
+      }
+      if (!a.has_next && a.whole() && a_follows && a.has_room(a_block)) a.expect(a_block);
+      if (!b.has_next && b.whole() && (b_follows || fetch) && b.has_room(b_block)) b.expect(b_block);
+      receive(a, 0, a_in, PlaceA{a_memory});
+      receive(b, 0, b_even, PlaceB{state.b_memory});
+      receive(b, 1, b_odd, PlaceB{state.b_memory});
+      Sums word;
+      if (!out.full() && drain_word(drain, together, sums, word)) out.write(word);
+    }
+    // A set of accumulators is free again before the next tile begins in it.
+    if (tile_end) {
+      drain_rest(drain, together, sums, out);
+      const Drain full = {set, t.heads * t.m * row_groups, 0, t.heads, t.m, row_groups, 0, 0, 0, 0, 0, row_words};
+      drain = full;
+      set = 1 - set;
+    }
+    at = after;
+  }
+  drain_rest(drain, together, sums, out);
+  if (!fetch) return;
+  b.advance(block_of_b(walk_of(next), next, first));
+rest_of_next:
+  for (; !b.whole();) {
+#pragma HLS pipeline II = 1
+#pragma HLS loop_tripcount min = 0 max = 65536
+    receive(b, 0, b_even, PlaceB{state.b_memory});
+    receive(b, 1, b_odd, PlaceB{state.b_memory});
+  }
+}
+
+}  // namespace hls
+}  // namespace heatvit
+
+#endif  // HEATVIT_ACCEL_HLS_ARRAY_ENGINE_H_
