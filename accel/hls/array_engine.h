@@ -12,43 +12,45 @@
 namespace heatvit {
 namespace hls {
 
+using Multiplied = Operands<kernels::kOperandBits>;
+
 /// Sums of kTo outputs of a row, in the order of outputs, rows, heads.
 struct Sums {
-  int32_t value[kLanesOut];
+  Accumulator value[kLanesOut];
 };
 using SumStream = Stream<Sums>;
 
-/// A tile of an operand: rows of the memory `bytes` long, heads side by side; a memory word holds a beat of `lanes` of
+/// A tile of an operand: rows of `values`, heads side by side; a word of the array's memory holds a beat of `lanes` of
 /// them, and for B of kTo rows. `together`: a head's are on its group of lanes. `across`: V, whose rows in memory are
 /// channels.
 struct Block {
-  int heads, rows, bytes, lanes, beats;
+  int heads, rows, values, lanes, beats;
   int words;  // of the array's memory
   bool together, across;
 };
 
 inline Block block_of_a(const GemmWalk& w, const Job& job, const Place& at) {
-  const OutputTile t = output_tile(w, job, at.tile);
-  const int k = depth_part(w, job, at.step).k, beats = tiles(k, w.lanes);
+  const OutputTile t = output_tile(w, job, at);
+  const int k = depth_part(w, job, at).k, beats = tiles(k, w.lanes);
   const Block block = {t.heads, t.m, k, w.lanes, beats, t.m * beats, w.together > 1, false};
   return block;
 }
 
 inline Block block_of_b(const GemmWalk& w, const Job& job, const Place& at) {
-  const OutputTile t = output_tile(w, job, at.tile);
-  const int n = width_of(job, t, column_of(w, job, at.step));
-  const int k = depth_part(w, job, at.step).k, beats = tiles(k, w.lanes);
+  const OutputTile t = output_tile(w, job, at);
+  const int n = width_of(job, t, column_of(job, at));
+  const int k = depth_part(w, job, at).k, beats = tiles(k, w.lanes);
   const bool across = job.layout_b == isa::LayoutB::kRowsK;
-  const Block block = {t.heads, across ? k : n, across ? n : k, w.lanes, beats, tiles(n, kLanesOut) * beats,
+  const Block block = {t.heads,        across ? k : n, across ? n : k, w.lanes, beats, tiles(n, kLanesOut) * beats,
                        w.together > 1, across};
   return block;
 }
 
 /// Where the next piece of a block goes: each `stride`-th row is its stream's.
 struct Arrival {
-  int head, row, byte;
-  int lane, beat;    // along a row of channels: of the piece's first one
-  int out, group;    // of B: the output in its beat, and the beats before it
+  int head, row, value;
+  int lane, beat;  // along a row of channels: of the piece's first one
+  int out, group;  // of B: the output in its beat, and the beats before it
   int stride;
 };
 
@@ -72,9 +74,9 @@ inline void count_up(int& at, int& wraps, int by, int extent) {
 
 /// Behind a piece.
 inline void step(Arrival& a, const Block& block, int share) {
-  const bool row_end = a.byte + kPiece >= block.bytes;
+  const bool row_end = a.value + kPiece >= block.values;
   if (!row_end) {
-    a.byte += kPiece;
+    a.value += kPiece;
     if (block.across) {
       count_up(a.out, a.group, kPiece, kLanesOut);
     } else {
@@ -89,7 +91,7 @@ inline void step(Arrival& a, const Block& block, int share) {
     a.head = head;
     return;
   }
-  a.byte = 0;
+  a.value = 0;
   a.row += a.stride;
   if (block.across) {
     a.out = a.group = 0;
@@ -164,22 +166,21 @@ struct Feed {
 using FeedA = Feed<kWordsA, 1>;
 using FeedB = Feed<kWordsB, kWeightPorts>;
 
-/// Byte of a piece that a lane takes, or -1; `next`: it belongs to the beat behind the piece's first.
-struct LaneByte {
-  int byte;
+/// Value of a piece that a lane takes, or -1; `next`: it belongs to the beat behind the piece's first.
+struct LaneValue {
+  int index;
   bool next;
 };
 
-inline LaneByte lane_byte(int lane, int first, int lanes) {
+inline LaneValue lane_value(int lane, int first, int lanes) {
 #pragma HLS inline
   const bool next = lane < first;
-  const int byte = next ? lane + lanes - first : lane - first;
-  const LaneByte taken = {lane < lanes && byte < kPiece ? byte : -1, next};
+  const int index = next ? lane + lanes - first : lane - first;
+  const LaneValue taken = {lane < lanes && index < kPiece ? index : -1, next};
   return taken;
 }
 
-inline void place_a(const Piece& piece, const Arrival& at, const Block& block, int base,
-                    int8_t (*memory)[kLanesIn]) {
+inline void place_a(const Piece& piece, const Arrival& at, const Block& block, int base, Operand (*memory)[kLanesIn]) {
 #pragma HLS inline
   const int word = base + at.row * block.beats + at.beat;
 a_groups:
@@ -189,16 +190,16 @@ a_groups:
   a_lanes:
     for (int t = 0; t < kernels::kTi; ++t) {
 #pragma HLS unroll
-      const LaneByte taken = lane_byte(block.together ? t : g * kernels::kTi + t, at.lane, block.lanes);
-      if (taken.byte < 0 || (taken.next && at.beat + 1 >= block.beats)) continue;
-      memory[wrapped(word + (taken.next ? 1 : 0), kWordsA)][g * kernels::kTi + t] = piece.byte[taken.byte];
+      const LaneValue taken = lane_value(block.together ? t : g * kernels::kTi + t, at.lane, block.lanes);
+      if (taken.index < 0 || (taken.next && at.beat + 1 >= block.beats)) continue;
+      memory[wrapped(word + (taken.next ? 1 : 0), kWordsA)][g * kernels::kTi + t] = piece.value[taken.index];
     }
   }
 }
 
 /// Channels of one output: the lanes of its bank.
 inline void place_b(const Piece& piece, const Arrival& at, const Block& block, int base,
-                    int8_t (*memory)[kLanesOut][kLanesIn]) {
+                    Operand (*memory)[kLanesOut][kLanesIn]) {
 #pragma HLS inline
   const int word = base + at.group * block.beats + at.beat;
 b_groups:
@@ -208,31 +209,31 @@ b_groups:
   b_lanes:
     for (int t = 0; t < kernels::kTi; ++t) {
 #pragma HLS unroll
-      const LaneByte taken = lane_byte(block.together ? t : g * kernels::kTi + t, at.lane, block.lanes);
-      if (taken.byte < 0 || (taken.next && at.beat + 1 >= block.beats)) continue;
-      memory[wrapped(word + (taken.next ? 1 : 0), kWordsB)][at.out][g * kernels::kTi + t] = piece.byte[taken.byte];
+      const LaneValue taken = lane_value(block.together ? t : g * kernels::kTi + t, at.lane, block.lanes);
+      if (taken.index < 0 || (taken.next && at.beat + 1 >= block.beats)) continue;
+      memory[wrapped(word + (taken.next ? 1 : 0), kWordsB)][at.out][g * kernels::kTi + t] = piece.value[taken.index];
     }
   }
 }
 
 /// Outputs of one channel: a lane of the banks.
 inline void place_across(const Piece& piece, const Arrival& at, const Block& block, int base,
-                         int8_t (*memory)[kLanesOut][kLanesIn]) {
+                         Operand (*memory)[kLanesOut][kLanesIn]) {
 #pragma HLS inline
   const int lane = at.lane + (block.together ? at.head * kernels::kTi : 0);
   const int word = base + at.group * block.beats + at.beat;
 b_banks:
   for (int o = 0; o < kLanesOut; ++o) {
 #pragma HLS unroll
-    const LaneByte taken = lane_byte(o, at.out, kLanesOut);
-    if (taken.byte < 0 || at.byte + taken.byte >= block.bytes) continue;
-    memory[wrapped(word + (taken.next ? block.beats : 0), kWordsB)][o][lane] = piece.byte[taken.byte];
+    const LaneValue taken = lane_value(o, at.out, kLanesOut);
+    if (taken.index < 0 || at.value + taken.index >= block.values) continue;
+    memory[wrapped(word + (taken.next ? block.beats : 0), kWordsB)][o][lane] = piece.value[taken.index];
   }
 }
 
 /// A piece of B, whichever way its rows lie in memory.
 struct PlaceB {
-  int8_t (*memory)[kLanesOut][kLanesIn];
+  Operand (*memory)[kLanesOut][kLanesIn];
   void operator()(const Piece& piece, const Arrival& at, const Block& block, int base) const {
 #pragma HLS inline
     if (block.across) {
@@ -244,7 +245,7 @@ struct PlaceB {
 };
 
 struct PlaceA {
-  int8_t (*memory)[kLanesIn];
+  Operand (*memory)[kLanesIn];
   void operator()(const Piece& piece, const Arrival& at, const Block& block, int base) const {
 #pragma HLS inline
     place_a(piece, at, block, base, memory);
@@ -266,14 +267,15 @@ inline void receive(F& feed, int stream, PieceStream& in, const Put& put) {
 
 /// A set of accumulators on its way out.
 struct Drain {
-  int set, words, done;           // of `words`, `done` are out
-  int heads, rows, groups;        // extents; a word is (head, row, group)
-  int head, row, group, bank, at; // of the next one: on bank `bank`, word `at` of the row's
+  int set, words, done;            // of `words`, `done` are out
+  int heads, rows, groups;         // extents; a word is (head, row, group)
+  int head, row, group, bank, at;  // of the next one: on bank `bank`, word `at` of the row's
   int row_words;
 };
 
 /// The kTo sums that leave next; false where all have.
-inline bool drain_word(Drain& d, bool together, const int32_t (*sums)[kWordsC][kernels::kTh][kLanesOut], Sums& out) {
+inline bool drain_word(Drain& d, bool together, const Accumulator (*sums)[kWordsC][kernels::kTh][kLanesOut],
+                       Sums& out) {
 #pragma HLS inline
   if (d.done == d.words) return false;
   const int bank = together ? d.head : d.bank;
@@ -295,7 +297,7 @@ drained_sums:
 }
 
 /// What is left of them.
-inline void drain_rest(Drain& d, bool together, const int32_t (*sums)[kWordsC][kernels::kTh][kLanesOut],
+inline void drain_rest(Drain& d, bool together, const Accumulator (*sums)[kWordsC][kernels::kTh][kLanesOut],
                        SumStream& out) {
 rest_of_sums:
   for (; d.done < d.words;) {
@@ -309,30 +311,31 @@ rest_of_sums:
 /// What the array keeps from command to command: its memory of B, where the next command's weights may lie already.
 struct ArrayState {
   FeedB b;
-  int8_t b_memory[kWordsB][kLanesOut][kLanesIn];
+  Operand b_memory[kWordsB][kLanesOut][kLanesIn];
 };
 
 /// One beat: a row's channels by kTo outputs' on each group.
-inline void array_beat(const int8_t* a_word, const int8_t (*b_word)[kLanesIn], bool together, bool is_unsigned,
-                       int channels, int32_t (*sums)[kLanesOut], int bank, bool fresh) {
+inline void array_beat(const Operand* a_word, const Operand (*b_word)[kLanesIn], bool together, bool is_unsigned,
+                       int channels, Accumulator (*sums)[kLanesOut], int bank, bool fresh) {
 #pragma HLS inline
-  kernels::Activation9 a[kLanesIn];
+  Multiplied::Activation a[kLanesIn];
 #pragma HLS array_partition variable = a type = complete
 widen:
   for (int l = 0; l < kLanesIn; ++l) {
 #pragma HLS unroll
-    const int wide = is_unsigned ? static_cast<int>(static_cast<uint8_t>(a_word[l])) : static_cast<int>(a_word[l]);
+    const int wide =
+        is_unsigned ? static_cast<int>(static_cast<Multiplied::Unsigned>(a_word[l])) : static_cast<int>(a_word[l]);
     const int channel = together ? l % kernels::kTi : l;
-    a[l] = static_cast<kernels::Activation9>(channel < channels ? wide : 0);
+    a[l] = static_cast<Multiplied::Activation>(channel < channels ? wide : 0);
   }
-  Int<32> group[kernels::kTh][kLanesOut];
-  Int<32> all[kLanesOut];
+  Multiplied::Sum group[kernels::kTh][kLanesOut];
+  Multiplied::Sum all[kLanesOut];
 #pragma HLS array_partition variable = group type = complete dim = 0
 #pragma HLS array_partition variable = all type = complete
 clear_sums:
   for (int o = 0; o < kLanesOut; ++o) {
 #pragma HLS unroll
-    all[o] = Int<32>(0);
+    all[o] = Multiplied::Sum(0);
   }
 group_products:
   for (int g = 0; g < kernels::kTh; ++g) {
@@ -340,10 +343,10 @@ group_products:
   clear_group:
     for (int o = 0; o < kLanesOut; ++o) {
 #pragma HLS unroll
-      group[g][o] = Int<32>(0);
+      group[g][o] = Multiplied::Sum(0);
     }
-    kernels::PackedProducts::sums<kLanesOut>(kernels::FixedLanes<kernels::kTi>{}, a + g * kernels::kTi, b_word, 0,
-                                             g * kernels::kTi, group[g]);
+    Multiplied::Products::sums<kLanesOut>(kernels::FixedLanes<kernels::kTi>{}, a + g * kernels::kTi, b_word, 0,
+                                          g * kernels::kTi, group[g]);
   group_sums:
     for (int o = 0; o < kLanesOut; ++o) {
 #pragma HLS unroll
@@ -357,7 +360,7 @@ banks:
   accumulators:
     for (int o = 0; o < kLanesOut; ++o) {
 #pragma HLS unroll
-      const int32_t sum = static_cast<int32_t>(kernels::native(together ? group[g][o] : all[o]));
+      const Accumulator sum = static_cast<Accumulator>(kernels::native(together ? group[g][o] : all[o]));
       sums[g][o] = (fresh ? 0 : sums[g][o]) + sum;
     }
   }
@@ -367,8 +370,8 @@ banks:
 struct Beats {
   int rows, beats, groups;
   int row, beat, group;
-  int a_word, b_word;          // in their rings
-  int bank, at;                // of the accumulators: a row's words by bank and place
+  int a_word, b_word;  // in their rings
+  int bank, at;        // of the accumulators: a row's words by bank and place
   bool done() const { return group == groups; }
 };
 
@@ -376,8 +379,8 @@ struct Beats {
 /// `fetch`: that of the next command is, when this returns.
 inline void multiply(const Job& job, bool fetched, const Job& next, bool fetch, PieceStream& a_in, PieceStream& b_even,
                      PieceStream& b_odd, ArrayState& state, SumStream& out) {
-  static int8_t a_memory[kWordsA][kLanesIn];
-  static int32_t sums[2][kWordsC][kernels::kTh][kLanesOut];
+  static Operand a_memory[kWordsA][kLanesIn];
+  static Accumulator sums[2][kWordsC][kernels::kTh][kLanesOut];
 #pragma HLS array_partition variable = a_memory type = complete dim = 2
 #pragma HLS array_partition variable = state.b_memory type = complete dim = 2
 #pragma HLS array_partition variable = state.b_memory type = complete dim = 3
@@ -388,40 +391,36 @@ inline void multiply(const Job& job, bool fetched, const Job& next, bool fetch, 
 #pragma HLS bind_storage variable = state.b_memory type = ram_2p impl = bram
 #pragma HLS bind_storage variable = sums type = ram_2p impl = bram
   const GemmWalk w = walk_of(job);
-  const bool together = w.together > 1, is_unsigned = job.a_type == isa::Element::kUint8;
-  const Place first = {0, 0};
+  const bool together = w.together > 1,
+             is_unsigned = job.a_type == isa::Element::kUint8 || job.a_type == isa::Element::kUint16;
+  const Place first = {};
   FeedA a;
   FeedB& b = state.b;
   a.clear();
   a.advance(block_of_a(w, job, first));
   if (!fetched) b.advance(block_of_b(w, job, first));
+  const int row_groups = w.row_groups(), row_words = together ? row_groups : tiles(row_groups, kernels::kTh);
   Drain drain = {};
   int set = 0;
-  bool more = true;  // products
-  Place at = first;
+  bool begun = false;
 array_steps:
-  for (; more;) {
+  for (Place at = first; !w.done(at); at = w.step_after(at)) {
 #pragma HLS loop_tripcount min = 1 max = 512
-    const OutputTile t = output_tile(w, job, at.tile);
-    const DepthPart p = depth_part(w, job, at.step);
-    const int column = column_of(w, job, at.step), n = width_of(job, t, column);
-    if (at.tile + at.step > 0) {
-      if (w.a_is_new(at)) a.advance(block_of_a(w, job, at));
-      if (w.b_is_new(at)) b.advance(block_of_b(w, job, at));
-    }
-    const Place a_next = w.a_after(at), b_next = w.b_after(at), after = w.step_after(at);
-    const bool a_follows = a_next.tile < w.output_tiles(), b_follows = b_next.tile < w.output_tiles();
+    const OutputTile t = output_tile(w, job, at);
+    const DepthPart p = depth_part(w, job, at);
+    const int column = column_of(job, at), n = width_of(job, t, column);
+    if (begun && w.a_is_new(at)) a.advance(block_of_a(w, job, at));
+    if (begun && w.b_is_new(at)) b.advance(block_of_b(w, job, at));
+    begun = true;
+    const Place a_next = w.a_after(at), b_next = w.b_after(at);
+    const bool a_follows = !w.done(a_next), b_follows = !w.done(b_next);
     const Block a_block = a_follows ? block_of_a(w, job, a_next) : a.now;
     const Block b_block = b_follows ? block_of_b(w, job, b_next)
                           : fetch   ? block_of_b(walk_of(next), next, first)
                                     : b.now;
-    more = after.tile < w.output_tiles();
-    const bool tile_end = after.tile != at.tile;
-    const int column_groups = column / smaller(job.tile_n, t.n) * w.tile_groups;  // beats before the step's columns
-    const int row_groups = w.columns * w.tile_groups;
-    const int row_words = together ? row_groups : tiles(row_groups, kernels::kTh);
-    Beats beats = {t.m, tiles(p.k, w.lanes), tiles(n, kLanesOut), 0, 0, 0, a.base, b.base,
-                   column_groups % kernels::kTh, column_groups / kernels::kTh};
+    const int column_groups = at.across * w.tile_groups;  // beats before the step's columns
+    Beats beats = {t.m,    tiles(p.k, w.lanes),          tiles(n, kLanesOut),         0, 0, 0, a.base,
+                   b.base, column_groups % kernels::kTh, column_groups / kernels::kTh};
     const bool fresh = p.k0 + p.first == 0;
   array_beats:
     for (; !beats.done();) {
@@ -461,13 +460,12 @@ array_steps:
       if (!out.full() && drain_word(drain, together, sums, word)) out.write(word);
     }
     // A set of accumulators is free again before the next tile begins in it.
-    if (tile_end) {
+    if (w.step_after(at).first_of_tile()) {
       drain_rest(drain, together, sums, out);
       const Drain full = {set, t.heads * t.m * row_groups, 0, t.heads, t.m, row_groups, 0, 0, 0, 0, 0, row_words};
       drain = full;
       set = 1 - set;
     }
-    at = after;
   }
   drain_rest(drain, together, sums, out);
   if (!fetch) return;

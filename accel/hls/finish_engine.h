@@ -21,10 +21,10 @@ inline void load_parameters(Port port, const Job& job, WordStream& records, Word
   const GemmWalk w = walk_of(job);
   const int size = isa::bytes_of(job.c_type);
 parameter_tiles:
-  for (int tile = 0; tile < w.output_tiles(); ++tile) {
+  for (Place at = {}; !w.done(at); at = w.tile_after(at)) {
 #pragma HLS loop_tripcount min = 1 max = 512
-    const OutputTile t = output_tile(w, job, tile);
-    if (job.records != 0 && w.records_are_new(tile)) {
+    const OutputTile t = output_tile(w, job, at);
+    if (job.records != 0 && w.records_are_new(at)) {
       const RowSet row = {job.records + 8 * static_cast<uint32_t>(t.n0), 0, 0, 1, 1, 8 * t.n};
       load_stream(port, row, records);
     }
@@ -32,7 +32,7 @@ parameter_tiles:
   }
 }
 
-inline void gather_sums(const GemmWalk& w, const Job& job, const OutputTile& t, SumStream& in, int32_t* acc) {
+inline void gather_sums(const GemmWalk& w, const Job& job, const OutputTile& t, SumStream& in, Accumulator* acc) {
   int at = 0;  // where the row begins
 sum_rows:
   for (int row = 0; row < t.heads * t.m; ++row, at += t.n) {
@@ -40,7 +40,7 @@ sum_rows:
 #pragma HLS loop_tripcount min = 1 max = 256
     int column = 0, first = 0;  // of the tile of B; in it
   sum_words:
-    for (int group = 0; group < w.columns * w.tile_groups; ++group) {
+    for (int group = 0; group < w.row_groups(); ++group) {
 #pragma HLS pipeline II = 1
 #pragma HLS loop_tripcount min = 1 max = 32
       const Sums word = in.read();
@@ -86,12 +86,16 @@ struct Finished {
   int32_t full[kTileValues];
 };
 
+/// Where a function leaves operands of the next product.
+inline int8_t* operand_rows_of(Finished& out, int8_t) { return out.narrow; }
+inline int16_t* operand_rows_of(Finished& out, int16_t) { return out.wide; }
+
 inline uint8_t* unsigned_rows(int8_t* x) { return reinterpret_cast<uint8_t*>(x); }
 inline uint16_t* unsigned_rows(int16_t* x) { return reinterpret_cast<uint16_t*>(x); }
 
 /// Rows of bias, requantisation, ReLU, residual, saturation to T.
 template <class T>
-inline void finish_linear(const Job& job, int rows, int n, const int32_t* acc, const uint64_t* records,
+inline void finish_linear(const Job& job, int rows, int n, const Accumulator* acc, const uint64_t* records,
                           const int32_t* residual, T* out) {
   const int64_t floor = job.activation == isa::Activation::kRelu ? 0 : -(int64_t{1} << 62);
 linear_rows:
@@ -106,7 +110,8 @@ linear_rows:
   }
 }
 
-inline void finish_function(const Job& job, int rows, int n, const int32_t* acc, const uint64_t* records, int8_t* out) {
+inline void finish_function(const Job& job, int rows, int n, const Accumulator* acc, const uint64_t* records,
+                            Operand* out) {
 function_rows:
   for (int row = 0, at = 0; row < rows; ++row, at += n) {
 #pragma HLS loop_flatten
@@ -119,7 +124,7 @@ function_rows:
   }
 }
 
-inline void finish_sigmoid(int rows, int n, const int32_t* acc, const uint64_t* records, uint16_t* out) {
+inline void finish_sigmoid(int rows, int n, const Accumulator* acc, const uint64_t* records, uint16_t* out) {
 sigmoid_rows:
   for (int row = 0, at = 0; row < rows; ++row, at += n) {
 #pragma HLS loop_flatten
@@ -160,25 +165,29 @@ cls_scores:
 }
 
 /// Scores of a panel and their softmax: a dataflow over rows.
-inline void finish_softmax(const Job& job, const OutputTile& t, const int32_t* acc, const uint64_t* records,
+inline void finish_softmax(const Job& job, const OutputTile& t, const Accumulator* acc, const uint64_t* records,
                            SelectorState& state, uint8_t* narrow, uint16_t* wide) {
-softmax_rows:
-  for (int row = 0; row < t.heads * t.m; ++row) {
+softmax_heads:
+  for (int head = 0; head < t.heads; ++head) {
+#pragma HLS loop_tripcount min = 1 max = 16
+  softmax_rows:
+    for (int row = 0; row < t.m; ++row) {
 #pragma HLS dataflow
 #pragma HLS loop_tripcount min = 1 max = 256
-    int16_t scores[kColumns];
-    const int at = row * t.n, head = t.head + row / t.m, of_head = t.m0 + row % t.m;
-    kernels::detail::finish_linear<1, false, int16_t, uint64_t>(acc + at, records, t.n, acc + at,
-                                                                -(int64_t{1} << 62), scores);
-    softmax_row(job, scores, head, of_head, t.n, state, narrow + at, wide + at);
+      int16_t scores[kColumns];
+      const int at = (head * t.m + row) * t.n;
+      kernels::detail::finish_linear<1, false, int16_t, uint64_t>(acc + at, records, t.n, scores, -(int64_t{1} << 62),
+                                                                  scores);
+      softmax_row(job, scores, t.head + head, t.m0 + row, t.n, state, narrow + at, wide + at);
+    }
   }
 }
 
 /// The tile's records, where they change: they stay for the tiles that follow.
-inline void receive_records(const GemmWalk& w, const Job& job, const OutputTile& t, int tile, WordStream& in,
+inline void receive_records(const GemmWalk& w, const Job& job, const OutputTile& t, const Place& at, WordStream& in,
                             uint64_t* records) {
   if (job.records != 0) {
-    if (w.records_are_new(tile)) receive_row<uint64_t>(in, t.n, records);
+    if (w.records_are_new(at)) receive_row<uint64_t>(in, t.n, records);
     return;
   }
 immediate_records:
@@ -190,14 +199,14 @@ immediate_records:
   }
 }
 
-inline void finish_values(const GemmWalk& w, const Job& job, const OutputTile& t, int tile, WordStream& records_in,
-                          const int32_t* acc, const int32_t* residual, uint64_t* records, SelectorState& state,
-                          Finished& out) {
-  receive_records(w, job, t, tile, records_in, records);
+inline void finish_values(const GemmWalk& w, const Job& job, const OutputTile& t, const Place& at,
+                          WordStream& records_in, const Accumulator* acc, const int32_t* residual, uint64_t* records,
+                          SelectorState& state, Finished& out) {
+  receive_records(w, job, t, at, records_in, records);
   const int rows = t.heads * t.m;
   switch (job.activation) {
     case isa::Activation::kGelu:
-    case isa::Activation::kSilu: finish_function(job, rows, t.n, acc, records, out.narrow); return;
+    case isa::Activation::kSilu: finish_function(job, rows, t.n, acc, records, operand_rows_of(out, Operand{})); return;
     case isa::Activation::kSigmoid: finish_sigmoid(rows, t.n, acc, records, unsigned_rows(out.wide)); return;
     case isa::Activation::kSoftmax:
       finish_softmax(job, t, acc, records, state, unsigned_rows(out.narrow), unsigned_rows(out.wide));
@@ -240,19 +249,19 @@ inline void finish(const Job& job, SumStream& sums, WordStream& records_in, Word
   const GemmWalk w = walk_of(job);
   static uint64_t records[kColumns];
 finished_tiles:
-  for (int tile = 0; tile < w.output_tiles(); ++tile) {
+  for (Place at = {}; !w.done(at); at = w.tile_after(at)) {
 #pragma HLS dataflow
 #pragma HLS loop_tripcount min = 1 max = 512
-    int32_t acc[kTileValues];
+    Accumulator acc[kTileValues];
     int32_t residual[kTileValues];
     Finished values;
 #pragma HLS array_partition variable = acc type = cyclic factor = kLanesOut
 #pragma HLS array_partition variable = values.narrow type = cyclic factor = kLanesOut
 #pragma HLS array_partition variable = values.wide type = cyclic factor = kLanesOut
-    const OutputTile t = output_tile(w, job, tile);
+    const OutputTile t = output_tile(w, job, at);
     gather_sums(w, job, t, sums, acc);
     gather_residual(job, t, residual_in, residual);
-    finish_values(w, job, t, tile, records_in, acc, residual, records, state, values);
+    finish_values(w, job, t, at, records_in, acc, residual, records, state, values);
     send_finished(job, t, values, out);
   }
 }
@@ -261,9 +270,9 @@ inline void store_tiles(const Job& job, WordStream& in, Port port) {
   const GemmWalk w = walk_of(job);
   const int size = isa::bytes_of(job.c_type);
 stored_tiles:
-  for (int tile = 0; tile < w.output_tiles(); ++tile) {
+  for (Place at = {}; !w.done(at); at = w.tile_after(at)) {
 #pragma HLS loop_tripcount min = 1 max = 512
-    const OutputTile t = output_tile(w, job, tile);
+    const OutputTile t = output_tile(w, job, at);
     store_stream(in, rows_of(job.c, t.head, t.heads, t.m0, t.m, t.n0 * size, t.n * size), port);
   }
 }

@@ -1,6 +1,6 @@
 // A GEMM command of heatvit_top: eight processes, each with its own walk over the tiles, joined by streams. While the
-// array multiplies one tile the next ones are loaded, the last one is finished, the one before it stored; weights of the
-// next command are loaded behind this one's.
+// array multiplies one tile the next ones are loaded, the last one is finished, the one before it stored; weights of
+// the next command are loaded behind this one's.
 #ifndef HEATVIT_ACCEL_HLS_GEMM_ENGINE_H_
 #define HEATVIT_ACCEL_HLS_GEMM_ENGINE_H_
 

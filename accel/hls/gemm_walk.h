@@ -22,51 +22,69 @@ struct DepthPart {
   int k0, depth, first, k;
 };
 
-/// A step of the walk: one tile of A times one of B, for one output tile.
+/// A step of the walk, one tile of A times one of B for one output tile, as counters: no process divides.
 struct Place {
-  int tile, step;
+  int group, row, column;  // head group, row tile, column tile: the output tile
+  int across;              // tile of B across a panel
+  int depth_tile, part;    // of the depth
+  bool first_of_tile() const { return across == 0 && depth_tile == 0 && part == 0; }
 };
 
 /// What is the same all over a command.
 struct GemmWalk {
-  int together;                   // heads side by side, each on a group of the array; 1: all groups on one product
-  int lanes;                      // input channels of a beat
-  int rows, depth, parts;         // of a step, at most; parts of a whole depth tile
-  int row_tiles, column_tiles;    // of a head group
-  int columns, depths;            // tiles of B across an output tile, steps of depth
-  int tile_groups;                // beats across a tile of B
-  int head_groups, m_outer;
+  int together;     // heads side by side, each on a group of the array; 1: all groups on one product
+  int lanes;        // input channels of a beat
+  int rows, depth;  // of a step, at most
+  int tile_k, depth_tiles, parts, last_parts;  // depth tiles, and the steps that each, and the last one, is cut into
+  int row_tiles, column_tiles;                 // of a head group
+  int across, tile_groups;                     // tiles of B across an output tile, beats across such a tile
+  int head_groups;
+  bool m_outer;
 
-  int steps() const { return columns * depths; }
-  int tiles_of_heads() const { return row_tiles * column_tiles; }
-  int output_tiles() const { return head_groups * tiles_of_heads(); }
+  bool done(const Place& at) const { return at.group >= head_groups; }
+  int row_groups() const { return across * tile_groups; }
 
   // A tile of an operand stays for the steps that follow each other.
-  bool keeps_a() const { return depths == 1; }
-  bool keeps_b() const { return steps() == 1 && (m_outer == 0 || column_tiles == 1); }
-  bool a_is_new(const Place& at) const {
-    return depths > 1 || (at.step == 0 && (m_outer == 0 || at.tile % column_tiles == 0));
-  }
-  bool b_is_new(const Place& at) const { return !keeps_b() || at.tile % row_tiles == 0; }
-  bool records_are_new(int tile) const {
-    return column_tiles == 1 ? tile == 0 : m_outer != 0 || tile % row_tiles == 0;
+  bool one_depth() const { return depth_tiles == 1 && parts == 1; }
+  bool keeps_b() const { return one_depth() && across == 1 && (!m_outer || column_tiles == 1); }
+  bool a_is_new(const Place& at) const { return !one_depth() || (at.first_of_tile() && (!m_outer || at.column == 0)); }
+  bool b_is_new(const Place& at) const { return !keeps_b() || at.row == 0; }
+  bool records_are_new(const Place& at) const {
+    return column_tiles > 1 ? m_outer || at.row == 0 : at.row == 0 && at.group == 0;
   }
 
-  Place step_after(const Place& at) const {
-    const bool last = at.step + 1 == steps();
-    const Place next = {last ? at.tile + 1 : at.tile, last ? 0 : at.step + 1};
+  Place group_after(Place at) const {
+    const Place next = {at.group + 1, 0, 0, 0, 0, 0};
     return next;
   }
-  /// Where the tile of A that follows is used first. Its `tile` is output_tiles() where there is none.
-  Place a_after(const Place& at) const {
-    if (!keeps_a()) return step_after(at);
-    const Place next = {m_outer != 0 ? (at.tile / column_tiles + 1) * column_tiles : at.tile + 1, 0};
+  /// The same column, or row, of tiles is over.
+  Place outer_after(Place at) const {
+    const bool last = m_outer ? at.row + 1 == row_tiles : at.column + 1 == column_tiles;
+    if (last) return group_after(at);
+    const Place next = {at.group, m_outer ? at.row + 1 : 0, m_outer ? 0 : at.column + 1, 0, 0, 0};
     return next;
+  }
+  Place tile_after(Place at) const {
+    const bool last = m_outer ? at.column + 1 == column_tiles : at.row + 1 == row_tiles;
+    if (last) return outer_after(at);
+    const Place next = {at.group, m_outer ? at.row : at.row + 1, m_outer ? at.column + 1 : at.column, 0, 0, 0};
+    return next;
+  }
+  Place step_after(Place at) const {
+    const bool deep = at.part + 1 == (at.depth_tile + 1 == depth_tiles ? last_parts : parts);
+    at.part = deep ? 0 : at.part + 1;
+    at.depth_tile += deep ? 1 : 0;
+    if (at.depth_tile < depth_tiles) return at;
+    at.depth_tile = 0;
+    ++at.across;
+    return at.across < across ? at : tile_after(at);
+  }
+  /// Where the tile of A, of B, that follows is used first.
+  Place a_after(const Place& at) const {
+    return !one_depth() ? step_after(at) : m_outer ? outer_after(at) : tile_after(at);
   }
   Place b_after(const Place& at) const {
-    if (!keeps_b()) return step_after(at);
-    const Place next = {(at.tile / row_tiles + 1) * row_tiles, 0};
-    return next;
+    return !keeps_b() ? step_after(at) : m_outer ? group_after(at) : outer_after(at);
   }
 };
 
@@ -86,48 +104,43 @@ inline GemmWalk walk_of(const Job& job) {
   w.lanes = w.together > 1 ? kernels::kTi : kLanesIn;
   const int width = job.panel ? job.n : smaller(job.tile_n, job.n);
   const int tile_n = smaller(job.tile_n, width);
-  w.columns = tiles(width, tile_n);
+  w.across = tiles(width, tile_n);
   w.tile_groups = tiles(tile_n, kLanesOut);
-  const int row_groups = w.columns * w.tile_groups;
-  const int row_words = w.together > 1 ? row_groups : tiles(row_groups, kernels::kTh);
-  const int tile_k = smaller(job.tile_k, job.k);
-  const int beats = larger(1, smaller(tiles(tile_k, w.lanes), smaller(kWordsB / w.tile_groups, kWordsA)));
+  const int row_words = w.together > 1 ? w.row_groups() : tiles(w.row_groups(), kernels::kTh);
+  w.tile_k = smaller(job.tile_k, job.k);
+  const int beats = larger(1, smaller(tiles(w.tile_k, w.lanes), smaller(kWordsB / w.tile_groups, kWordsA)));
   w.depth = beats * w.lanes;
-  w.parts = tiles(tile_k, w.depth);
-  const int whole = job.k / tile_k;  // depth tiles of the full depth, and the rest
-  w.depths = whole * w.parts + tiles(job.k - whole * tile_k, w.depth);
+  w.depth_tiles = tiles(job.k, w.tile_k);
+  w.last_parts = tiles(job.k - (w.depth_tiles - 1) * w.tile_k, w.depth);
+  w.parts = w.depth_tiles == 1 ? w.last_parts : tiles(w.tile_k, w.depth);
   w.rows = larger(1, smaller(smaller(job.tile_m, job.m), smaller(kWordsC / row_words, kWordsA / beats)));
   w.row_tiles = tiles(job.m, w.rows);
   w.column_tiles = job.panel ? 1 : tiles(job.n, tile_n);
   w.head_groups = tiles(job.heads, w.together);
-  w.m_outer = job.m_outer ? 1 : 0;
+  w.m_outer = job.m_outer;
   return w;
 }
 
-inline OutputTile output_tile(const GemmWalk& w, const Job& job, int index) {
-  const int here = index % w.tiles_of_heads();
+inline OutputTile output_tile(const GemmWalk& w, const Job& job, const Place& at) {
   OutputTile t;
-  t.head = index / w.tiles_of_heads() * w.together;
+  t.head = at.group * w.together;
   t.heads = smaller(w.together, job.heads - t.head);
-  t.m0 = (w.m_outer != 0 ? here / w.column_tiles : here % w.row_tiles) * w.rows;
+  t.m0 = at.row * w.rows;
   t.m = smaller(w.rows, job.m - t.m0);
-  t.n0 = job.panel ? 0 : (w.m_outer != 0 ? here % w.column_tiles : here / w.row_tiles) * job.tile_n;
+  t.n0 = job.panel ? 0 : at.column * job.tile_n;
   t.n = job.panel ? job.n : smaller(job.tile_n, job.n - t.n0);
   return t;
 }
 
 /// Column within the output tile where a step's tile of B begins, and how wide that is.
-inline int column_of(const GemmWalk& w, const Job& job, int step) { return step / w.depths * job.tile_n; }
+inline int column_of(const Job& job, const Place& at) { return at.across * job.tile_n; }
 inline int width_of(const Job& job, const OutputTile& t, int column) { return smaller(job.tile_n, t.n - column); }
 
-inline DepthPart depth_part(const GemmWalk& w, const Job& job, int step) {
-  const int index = step % w.depths;
-  const int tile_k = smaller(job.tile_k, job.k);
-  const int tile = smaller(index / w.parts, job.k / tile_k);
+inline DepthPart depth_part(const GemmWalk& w, const Job& job, const Place& at) {
   DepthPart p;
-  p.k0 = tile * tile_k;
-  p.depth = smaller(tile_k, job.k - p.k0);
-  p.first = (index - tile * w.parts) * w.depth;
+  p.k0 = at.depth_tile * w.tile_k;
+  p.depth = smaller(w.tile_k, job.k - p.k0);
+  p.first = at.part * w.depth;
   p.k = smaller(w.depth, p.depth - p.first);
   return p;
 }

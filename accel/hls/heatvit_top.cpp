@@ -72,31 +72,30 @@ int refusal(const Job& job) {
   if (!runnable(job)) return kBadCommand;
   if (job.batch) return kNoBatch;
   if (!reachable(job)) return kNoChipMemory;
-  if (job.opcode == isa::Opcode::kGemm && isa::type_of_b(job.a_type) != isa::Element::kInt8) return kOperandWidth;
+  if (job.opcode == isa::Opcode::kGemm && 8 * isa::bytes_of(isa::type_of_b(job.a_type)) != kernels::kOperandBits)
+    return kOperandWidth;
   return within_buffers(job) ? kDone : kTooLarge;
 }
 
-/// Reads a command ahead of its turn: whether it is one that this bitstream runs, and what it says with the tokens of
-/// now.
-bool is_runnable(const uint32_t* commands, uint32_t word, const SelectorState& state, Job& job) {
-  uint32_t words[isa::kCommandWords];
-  fetch(commands, word, words);
-  if (!is_command(words)) return false;
-  job = decode_job(words, state);
-  return refusal(job) == kDone;
-}
+constexpr uint32_t kAhead = 3;  // commands behind the present one that have been fetched
+constexpr uint32_t kWindow = 4;
 
-constexpr uint32_t kAhead = 4;  // commands that are looked at for the next GEMM
+/// Commands in order, each fetched once, kAhead of them before their turn.
+struct Window {
+  uint32_t words[kWindow][isa::kCommandWords];
+  const uint32_t* of(uint32_t index) const { return words[index % kWindow]; }
+};
 
 /// The GEMM behind command `index`, where its first tile of B does not depend on what is still to be done: weights; or
 /// K or V where the command that wrote them is done. Where tokens are selected before it, its extents are not known.
-NextGemm next_gemm(const uint32_t* commands, uint32_t list_word, uint32_t index, uint32_t count,
-                   const SelectorState& state) {
+NextGemm next_gemm(const Window& window, uint32_t index, uint32_t count, const SelectorState& state) {
   NextGemm next = {};
 following_commands:
-  for (uint32_t ahead = 1; ahead <= kAhead && index + ahead < count; ++ahead) {
-    if (!is_runnable(commands, list_word + (index + ahead) * isa::kCommandWords, state, next.job)) return next;
+  for (uint32_t i = index + 1; i <= index + kAhead && i < count; ++i) {
+    if (!is_command(window.of(i))) return next;
+    next.job = decode_job(window.of(i), state);
     if (next.job.opcode == isa::Opcode::kTokenSelect || next.job.opcode == isa::Opcode::kEnd) return next;
+    if (refusal(next.job) != kDone) return next;
     if (next.job.opcode != isa::Opcode::kGemm) continue;
     next.fetch = next.job.layout_b == isa::LayoutB::kPacked || next.job.wait_b <= index;
     return next;
@@ -177,12 +176,16 @@ extern "C" int heatvit_top(heatvit::hls::Port activations, heatvit::hls::Port we
   array.b.clear();
   bool fetched = false;  // the next GEMM's first tile of B is in the array's memory
   int status = top::kNoEnd;
-  const uint32_t list_word = list_base / 4;
+  top::Window window;
 commands_in_order:
   for (uint32_t index = 0; index < list_count; ++index) {
 #pragma HLS loop_tripcount min = 1 max = 512
-    uint32_t words[heatvit::isa::kCommandWords];
-    top::fetch(commands, list_word + index * heatvit::isa::kCommandWords, words);
+  fetched_ahead:
+    for (uint32_t i = index == 0 ? 0 : index + top::kAhead; i <= index + top::kAhead && i < list_count; ++i) {
+#pragma HLS loop_tripcount min = 0 max = 4
+      top::fetch(commands, list_base / 4 + i * heatvit::isa::kCommandWords, window.words[i % top::kWindow]);
+    }
+    const uint32_t* words = window.of(index);
     if (!top::is_command(words)) {
       status = top::kBadCommand;
       break;
@@ -198,7 +201,7 @@ commands_in_order:
       break;
     }
     if (job.opcode == heatvit::isa::Opcode::kGemm) {
-      const top::NextGemm next = top::next_gemm(commands, list_word, index, list_count, state);
+      const top::NextGemm next = top::next_gemm(window, index, list_count, state);
       top::run_gemm(ports, job, fetched, next, array, state);
       fetched = next.fetch;
     } else {

@@ -10,8 +10,8 @@
 #include "accel/hls/port.h"
 
 /// activations, weights_even, weights_odd (rows of weights, K and V in turn), parameters (records, residual), results,
-/// commands: the same DDR through six AXI masters (byte 0 of DDR each; commands by words). list_base: byte address of the
-/// list, list_count commands; tokens: rows at the start; seed: of the random scorer. kept: patch tokens after each
+/// commands: the same DDR through six AXI masters (byte 0 of DDR each; commands by words). list_base: byte address of
+/// the list, list_count commands; tokens: rows at the start; seed: of the random scorer. kept: patch tokens after each
 /// selector (at most 8), stages: how many ran. Returns a heatvit::hls::Status.
 extern "C" int heatvit_top(heatvit::hls::Port activations, heatvit::hls::Port weights_even,
                            heatvit::hls::Port weights_odd, heatvit::hls::Port parameters, heatvit::hls::Port results,

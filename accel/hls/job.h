@@ -66,7 +66,7 @@ struct Job {
   bool conv;
   kernels::ConvShape shape;
   uint32_t wait_b;  // index plus one of the command that writes B; 0: none
-  bool batch;  // of several images: counts and rows of one of them, or its images in place of heads
+  bool batch;       // of several images: counts and rows of one of them, or its images in place of heads
 
   // An earlier package is one of the candidates where the command says so.
   bool package_apart() const { return package && !rank_package; }

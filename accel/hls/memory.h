@@ -1,5 +1,5 @@
-// Rows of bytes from and to DDR and the memory on chip, a 128-bit word a cycle whatever byte a row begins at. A row is a
-// burst, and the next ones are asked for while it passes.
+// Rows of bytes from and to DDR and the memory on chip, a 128-bit word a cycle whatever byte a row begins at. A row is
+// a burst, and the next ones are asked for while it passes.
 #ifndef HEATVIT_ACCEL_HLS_MEMORY_H_
 #define HEATVIT_ACCEL_HLS_MEMORY_H_
 

@@ -13,33 +13,41 @@ namespace hls {
 
 constexpr int kWeightPorts = 2;
 
-/// Bytes that go to the array's memories in a cycle: a word, or what its lanes take without one of them taking two.
-constexpr int piece_bytes(int lanes) { return lanes >= 16 ? 16 : lanes >= 8 ? 8 : lanes >= 4 ? 4 : lanes >= 2 ? 2 : 1; }
-constexpr int kPiece = piece_bytes(smaller(kernels::kTi, kLanesOut));
+/// Values that go to the array's memories in a cycle: a word, or what its lanes take without one of them taking two.
+constexpr int piece_values(int lanes) {
+  return lanes >= 16 ? 16 : lanes >= 8 ? 8 : lanes >= 4 ? 4 : lanes >= 2 ? 2 : 1;
+}
+constexpr int kWordValues = kWordBytes / kOperandBytes;
+constexpr int kPiece = smaller(kWordValues, piece_values(smaller(kernels::kTi, kLanesOut)));
 
 struct Piece {
-  int8_t byte[kPiece];
+  Operand value[kPiece];
 };
 using PieceStream = Stream<Piece>;
 
-/// The pieces of a word that lie in a row of `bytes`.
-inline void send_pieces(const Word& word, int first, int bytes, PieceStream& out) {
+/// The pieces of a word that lie in a row of n values.
+inline void send_pieces(const Word& word, int first, int n, PieceStream& out) {
 #pragma HLS inline
 word_pieces:
-  for (int p = 0; p < kWordBytes; p += kPiece) {
+  for (int p = 0; p < kWordValues; p += kPiece) {
     Piece piece;
-  piece_bytes:
-    for (int b = 0; b < kPiece; ++b) {
+  piece_values:
+    for (int i = 0; i < kPiece; ++i) {
 #pragma HLS unroll
-      piece.byte[b] = word.byte[p + b];
+      piece.value[i] = value_of<Operand>(word, p + i);
     }
-    if (first + p < bytes) out.write(piece);
+    if (first + p < n) out.write(piece);
   }
 }
 
 inline void send_rows(Port port, const RowSet& rows, PieceStream& out) {
-  const int bytes = rows.bytes;
-  load_rows(port, rows, [&out, bytes](int first, const Word& word) { send_pieces(word, first, bytes, out); });
+  const int n = rows.bytes / kOperandBytes;
+  load_rows(port, rows, [&out, n](int byte, const Word& word) { send_pieces(word, byte / kOperandBytes, n, out); });
+}
+
+/// Rows of operands: n values from `first` on.
+inline RowSet operand_rows(const Matrix& x, int head, int heads, int row, int count, int first, int n) {
+  return rows_of(x, head, heads, row, count, first * kOperandBytes, n * kOperandBytes);
 }
 
 /// What a pixel's row of a convolution's matrix takes from the image: of each kernel row [first_row, first_row + rows),
@@ -80,8 +88,10 @@ pixel_runs:
     const Receptive r = receptive_of(shape, oy, ox, k0, k);
     const int y = oy * shape.stride - shape.pad + r.first_row;
     const int x = (ox * shape.stride - shape.pad) * shape.channels + r.begin;
-    const RowSet rows = {job.a.address + static_cast<uint32_t>(y * image_line + x), static_cast<uint32_t>(image_line),
-                         static_cast<uint32_t>(shape.stride * shape.channels), run, r.rows, r.end - r.begin};
+    const Matrix image = {job.a.address, static_cast<uint32_t>(image_line * kOperandBytes),
+                          static_cast<uint32_t>(shape.stride * shape.channels * kOperandBytes)};
+    RowSet rows = operand_rows(image, 0, run, 0, r.rows, x, r.end - r.begin);
+    rows.first += static_cast<uint32_t>(y) * image.pitch;
     if (!r.empty()) load_stream(port, rows, out);
     i += run;
     ox = ox + run == shape.out_size ? 0 : ox + run;
@@ -90,65 +100,72 @@ pixel_runs:
 }
 
 /// The row of a pixel, channels [k0, k0 + k).
-inline void place_pixel(const Job& job, int pixel, int k0, int k, WordStream& in, int8_t* row) {
+inline void place_pixel(const Job& job, int oy, int ox, int k0, int k, WordStream& in, Operand* row) {
   const int line = job.shape.kernel * job.shape.channels;
 zero_words:
-  for (int j = 0; j < k; j += kWordBytes) {
+  for (int j = 0; job.shape.pad != 0 && j < k; j += kWordValues) {
 #pragma HLS pipeline II = 1
-#pragma HLS loop_tripcount min = 1 max = 64
-    put_values<int8_t>(Word{}, j, k, row);
+#pragma HLS loop_tripcount min = 0 max = 64
+    put_values<Operand>(Word{}, j, k, row);
   }
-  const Receptive r = receptive_of(job.shape, pixel / job.shape.out_size, pixel % job.shape.out_size, k0, k);
+  const Receptive r = receptive_of(job.shape, oy, ox, k0, k);
 kernel_rows:
   for (int ky = r.first_row; ky < r.first_row + r.rows; ++ky) {
 #pragma HLS loop_flatten
 #pragma HLS loop_tripcount min = 1 max = 16
   kernel_words:
-    for (int first = r.begin; first < r.end; first += kWordBytes) {
+    for (int first = r.begin; first < r.end; first += kWordValues) {
 #pragma HLS pipeline II = 1
 #pragma HLS loop_tripcount min = 1 max = 16
       const Word word = in.read();
-    kernel_bytes:
-      for (int b = 0; b < kWordBytes; ++b) {
+    kernel_values:
+      for (int i = 0; i < kWordValues; ++i) {
 #pragma HLS unroll
-        const int at = ky * line + first + b - k0;
-        if (first + b < r.end && at >= 0 && at < k) row[at] = word.byte[b];
+        const int at = ky * line + first + i - k0;
+        if (first + i < r.end && at >= 0 && at < k) row[at] = value_of<Operand>(word, i);
       }
     }
   }
 }
 
-inline void send_pixel(const int8_t* row, int k, PieceStream& out) {
+inline void send_pixel(const Operand* row, int k, PieceStream& out) {
 pixel_words:
-  for (int first = 0; first < k; first += kWordBytes) {
+  for (int first = 0; first < k; first += kWordValues) {
 #pragma HLS pipeline II = 1
 #pragma HLS loop_tripcount min = 1 max = 64
-    send_pieces(take_values<int8_t>(row, first, k), first, k, out);
+    send_pieces(take_values<Operand>(row, first, k), first, k, out);
   }
 }
 
 /// Rows of pixels: while one is sent, the next is put together.
 inline void feed_pixels(const Job& job, const OutputTile& t, int k0, int k, WordStream& in, PieceStream& out) {
+  const int oy0 = t.m0 / job.shape.out_size, ox0 = t.m0 % job.shape.out_size;
 pixels:
   for (int i = 0; i < t.m; ++i) {
 #pragma HLS dataflow
 #pragma HLS loop_tripcount min = 1 max = 256
-    int8_t row[kWordsA * kLanesIn];
-    place_pixel(job, t.m0 + i, k0, k, in, row);
+    Operand row[kWordsA * kLanesIn];
+    int oy = oy0, ox = ox0 + i;
+  output_rows:
+    for (; ox >= job.shape.out_size; ++oy) {
+#pragma HLS loop_tripcount min = 0 max = 2
+      ox -= job.shape.out_size;
+    }
+    place_pixel(job, oy, ox, k0, k, in, row);
     send_pixel(row, k, out);
   }
 }
 
-inline void feed_rows(int rows, int bytes, WordStream& in, PieceStream& out) {
+inline void feed_rows(int rows, int n, WordStream& in, PieceStream& out) {
 fed_rows:
   for (int i = 0; i < rows; ++i) {
 #pragma HLS loop_flatten
 #pragma HLS loop_tripcount min = 1 max = 256
   fed_words:
-    for (int first = 0; first < bytes; first += kWordBytes) {
+    for (int first = 0; first < n; first += kWordValues) {
 #pragma HLS pipeline II = 1
 #pragma HLS loop_tripcount min = 1 max = 64
-      send_pieces(in.read(), first, bytes, out);
+      send_pieces(in.read(), first, n, out);
     }
   }
 }
@@ -156,16 +173,16 @@ fed_rows:
 /// The tiles of A: their words from memory.
 inline void load_a(Port port, const Job& job, WordStream& out) {
   const GemmWalk w = walk_of(job);
-  const Place first = {0, 0};
+  const Place first = {};
 a_tiles:
-  for (Place at = first; at.tile < w.output_tiles(); at = w.a_after(at)) {
+  for (Place at = first; !w.done(at); at = w.a_after(at)) {
 #pragma HLS loop_tripcount min = 1 max = 512
-    const OutputTile t = output_tile(w, job, at.tile);
-    const DepthPart p = depth_part(w, job, at.step);
+    const OutputTile t = output_tile(w, job, at);
+    const DepthPart p = depth_part(w, job, at);
     if (job.conv) {
       load_pixels(port, job, t, p.k0 + p.first, p.k, out);
     } else {
-      load_stream(port, rows_of(job.a, t.head, t.heads, t.m0, t.m, p.k0 + p.first, p.k), out);
+      load_stream(port, operand_rows(job.a, t.head, t.heads, t.m0, t.m, p.k0 + p.first, p.k), out);
     }
   }
 }
@@ -173,12 +190,12 @@ a_tiles:
 /// And as pieces of rows.
 inline void feed_a(const Job& job, WordStream& in, PieceStream& out) {
   const GemmWalk w = walk_of(job);
-  const Place first = {0, 0};
+  const Place first = {};
 fed_tiles:
-  for (Place at = first; at.tile < w.output_tiles(); at = w.a_after(at)) {
+  for (Place at = first; !w.done(at); at = w.a_after(at)) {
 #pragma HLS loop_tripcount min = 1 max = 512
-    const OutputTile t = output_tile(w, job, at.tile);
-    const DepthPart p = depth_part(w, job, at.step);
+    const OutputTile t = output_tile(w, job, at);
+    const DepthPart p = depth_part(w, job, at);
     if (job.conv) {
       feed_pixels(job, t, p.k0 + p.first, p.k, in, out);
     } else {
@@ -189,25 +206,22 @@ fed_tiles:
 
 /// The rows in memory of a step's tile of B: of outputs, or, as V lies there, of channels.
 inline RowSet rows_of_b(const GemmWalk& w, const Job& job, const Place& at) {
-  const OutputTile t = output_tile(w, job, at.tile);
-  const int column = column_of(w, job, at.step), n0 = t.n0 + column, n = width_of(job, t, column);
-  const DepthPart p = depth_part(w, job, at.step);
-  if (job.layout_b == isa::LayoutB::kRowsK)
-    return rows_of(job.b, t.head, t.heads, p.k0 + p.first, p.k, n0, n);
-  if (job.layout_b == isa::LayoutB::kRowsN)
-    return rows_of(job.b, t.head, t.heads, n0, n, p.k0 + p.first, p.k);
-  const RowSet packed = {job.b.address + static_cast<uint32_t>(n0 * job.k + p.k0 * n + p.first),
-                         static_cast<uint32_t>(p.depth), 0, 1, n, p.k};
-  return packed;
+  const OutputTile t = output_tile(w, job, at);
+  const int column = column_of(job, at), n0 = t.n0 + column, n = width_of(job, t, column);
+  const DepthPart p = depth_part(w, job, at);
+  if (job.layout_b == isa::LayoutB::kRowsK) return operand_rows(job.b, t.head, t.heads, p.k0 + p.first, p.k, n0, n);
+  if (job.layout_b == isa::LayoutB::kRowsN) return operand_rows(job.b, t.head, t.heads, n0, n, p.k0 + p.first, p.k);
+  const Matrix packed = {job.b.address, static_cast<uint32_t>(p.depth * kOperandBytes), 0};
+  return operand_rows(packed, 0, 1, 0, n, n0 * job.k + p.k0 * n + p.first, p.k);
 }
 
 /// A port's share of a command's tiles of B, the first of them not where it is `fetched` already, and the first of the
 /// next command's where that is to be fetched.
 inline void load_b(Port port, int share, const Job& job, bool fetched, const Job& next, bool fetch, PieceStream& out) {
   const GemmWalk w = walk_of(job);
-  const Place first = {0, 0};
+  const Place first = {};
 b_tiles:
-  for (Place at = fetched ? w.b_after(first) : first; at.tile < w.output_tiles(); at = w.b_after(at)) {
+  for (Place at = fetched ? w.b_after(first) : first; !w.done(at); at = w.b_after(at)) {
 #pragma HLS loop_tripcount min = 1 max = 512
     send_rows(port, share_of(rows_of_b(w, job, at), share, kWeightPorts), out);
   }

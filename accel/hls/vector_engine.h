@@ -32,7 +32,7 @@ inline void receive_wide(bool narrow, WordStream& in, int n, int16_t* x) {
   }
 }
 
-inline void norm_row(const Job& job, const int16_t* x, const uint64_t* records, int8_t* normal) {
+inline void norm_row(const Job& job, const int16_t* x, const uint64_t* records, Operand* normal) {
   if (job.a_type == isa::Element::kInt16) {
     kernels::layernorm_row<int16_t, uint64_t>(x, job.n, records, job.shift2, job.epsilon, normal);
     return;
@@ -54,10 +54,10 @@ rows:
 #pragma HLS dataflow
 #pragma HLS loop_tripcount min = 1 max = 4096
     int16_t x[kernels::kMaxRow];
-    int8_t normal[kernels::kMaxRow];
+    Operand normal[kernels::kMaxRow];
     receive_wide(job.a_type == isa::Element::kInt8, in, job.n, x);
     norm_row(job, x, records, normal);
-    send_row<int8_t>(normal, job.n, out);
+    send_row<Operand>(normal, job.n, out);
   }
 }
 
@@ -69,23 +69,27 @@ inline void run_layernorm(const Ports& ports, const Job& job, const uint64_t* re
 #pragma HLS stream variable = out depth = 64
   load_stream(ports.activations, all_rows(job.a, job, job.n * isa::bytes_of(job.a_type)), in);
   norm_rows(job, records, in, out);
-  store_stream(out, all_rows(job.c, job, job.n), ports.results);
+  store_stream(out, all_rows(job.c, job, job.n * kOperandBytes), ports.results);
 }
 
 inline void softmax_rows(const Job& job, SelectorState& state, WordStream& in, WordStream& out) {
-rows:
-  for (int row = 0; row < job.heads * job.m; ++row) {
+heads:
+  for (int head = 0; head < job.heads; ++head) {
+#pragma HLS loop_tripcount min = 1 max = 16
+  rows:
+    for (int row = 0; row < job.m; ++row) {
 #pragma HLS dataflow
 #pragma HLS loop_tripcount min = 1 max = 4096
-    int16_t scores[kernels::kMaxRow];
-    uint8_t narrow[kernels::kMaxRow];
-    uint16_t wide[kernels::kMaxRow];
-    receive_row<int16_t>(in, job.n, scores);
-    softmax_row(job, scores, row / job.m, row % job.m, job.n, state, narrow, wide);
-    if (job.c_type == isa::Element::kUint16) {
-      send_row<uint16_t>(wide, job.n, out);
-    } else {
-      send_row<uint8_t>(narrow, job.n, out);
+      int16_t scores[kernels::kMaxRow];
+      uint8_t narrow[kernels::kMaxRow];
+      uint16_t wide[kernels::kMaxRow];
+      receive_row<int16_t>(in, job.n, scores);
+      softmax_row(job, scores, head, row, job.n, state, narrow, wide);
+      if (job.c_type == isa::Element::kUint16) {
+        send_row<uint16_t>(wide, job.n, out);
+      } else {
+        send_row<uint8_t>(narrow, job.n, out);
+      }
     }
   }
 }
@@ -117,7 +121,7 @@ rows:
     int16_t x[kernels::kMaxRow];
     receive_wide(job.a_type == isa::Element::kInt8, in, job.n, x);
     Word mean = {};
-    mean.byte[0] = kernels::head_mean<int16_t>(x, job.n, job.multiplier, job.shift);
+    set_value<Operand>(mean, 0, kernels::head_mean<int16_t, Operand>(x, job.n, job.multiplier, job.shift));
     out.write(mean);
   }
 }
@@ -130,7 +134,7 @@ inline void run_head_mean(const Ports& ports, const Job& job) {
 #pragma HLS stream variable = out depth = 64
   load_stream(ports.activations, rows_of(job.a, 0, 1, 0, job.m, 0, job.n * isa::bytes_of(job.a_type)), in);
   mean_rows(job, in, out);
-  store_stream(out, rows_of(job.c, 0, 1, 0, job.m, 0, 1), ports.results);
+  store_stream(out, rows_of(job.c, 0, 1, 0, job.m, 0, kOperandBytes), ports.results);
 }
 
 template <class T>

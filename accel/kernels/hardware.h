@@ -24,6 +24,8 @@ constexpr int kTh = 3;   // groups of the PE array
 constexpr int kTi = 32;  // inputs of a group, a cycle
 constexpr int kTo = 32;  // outputs of a group, a cycle
 
+constexpr int kOperandBits = 8;  // of activations and weights: 8, two products a DSP slice; 16, one
+
 constexpr int kTileM = 197;  // buffer tiles, elements
 constexpr int kTileK = 192;
 constexpr int kTileN = 192;

@@ -35,6 +35,15 @@ inline int64_t requantize(int64_t acc, const isa::ChannelRecord& record) {
   return round_shift((acc + isa::wide_bias(record)) * record.multiplier, record.shift);
 }
 
+inline int64_t requantize(int64_t acc, uint64_t record) {
+  isa::ChannelRecord fields;
+  fields.bias = static_cast<int32_t>(static_cast<uint32_t>(record));
+  fields.multiplier = static_cast<uint16_t>(record >> 32);
+  fields.shift = static_cast<uint8_t>(record >> 48);
+  fields.bias_high = static_cast<int8_t>(static_cast<uint8_t>(record >> 56));
+  return requantize(acc, fields);
+}
+
 namespace detail {
 
 /// One row with everything that does not change along it fixed, so that the loop has no branch.

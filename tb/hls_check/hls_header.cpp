@@ -5,7 +5,7 @@
 namespace heatvit::tb {
 namespace {
 
-constexpr int64_t kDsp = 2520;  // DSP48E2 of a ZU9EG, two int8 products each
+constexpr int64_t kDsp = 2520;  // DSP48E2 of a ZU9EG
 
 std::string line(const HlsConstant& constant) {
   return std::string("constexpr int ") + constant.name + " = " + std::to_string(constant.value) + ";  // " +
@@ -14,13 +14,13 @@ std::string line(const HlsConstant& constant) {
 
 void check(const soc::SocConfig& c) {
   const isa::AcceleratorConfig& a = c.accel;
-  if (a.numerics_bits != 8)
-    throw InputError("numerics.bits: int8 operands alone synthesise; the 16-bit baseline is for comparison");
-  if (a.to % 2 != 0) throw InputError("pe.to: must be even, since outputs share multipliers in pairs");
+  const int together = a.numerics_bits == 8 ? 2 : 1;  // products of a DSP
+  if (a.to % together != 0) throw InputError("pe.to: must be even, since outputs share multipliers in pairs");
   const int64_t products = int64_t{a.th} * a.ti * a.to;
-  if (products > 2 * kDsp)
+  if (products > together * kDsp)
     throw InputError("pe.th x pe.ti x pe.to is " + std::to_string(products) + ", but the ZU9EG has " +
-                     std::to_string(kDsp) + " DSPs, two products each: at most " + std::to_string(2 * kDsp));
+                     std::to_string(kDsp) + " DSPs, " + (together == 2 ? "two products" : "one int16 product") +
+                     " each: at most " + std::to_string(together * kDsp));
 }
 
 }  // namespace
@@ -33,9 +33,12 @@ std::vector<HlsConstant> hls_constants(const soc::SocConfig& c) {
   return {{"kTh", a.th, "groups of the PE array"},
           {"kTi", a.ti, "inputs of a group, a cycle"},
           {"kTo", a.to, "outputs of a group, a cycle"},
+          {"kOperandBits", a.numerics_bits, "of activations and weights"},
           {"kTileM", a.tile_m, "buffer tiles, elements"},
           {"kTileK", a.tile_k, "input channels"},
           {"kTileN", a.tile_n, "output channels"},
+          {"kInputTiles", c.buffers.input, "of activations that the memory holds"},
+          {"kWeightTiles", c.buffers.weight, "of weights"},
           {"kChipKib", chip ? a.chip_kib : 0, "memory on chip; 0: none"},
           {"kVectorLanes", c.vector.lanes, "values a cycle of the vector unit"},
           {"kSoftmaxLanes", c.vector.softmax(), "of them for softmax"},
@@ -55,9 +58,11 @@ std::string hls_header(const soc::SocConfig& c, const std::string& origin) {
          "HEATVIT_HLS_CONFIG_H_\n\nnamespace heatvit {\nnamespace kernels {\n\n" +
          constants +
          "\nstatic_assert(kTh >= 1 && kTi >= 1 && kTo >= 1, \"the PE array has multipliers\");\n"
-         "static_assert(kTo % 2 == 0, \"outputs share multipliers in pairs\");\n"
-         "static_assert(kTh * kTi * kTo <= 2 * 2520, \"two int8 products a DSP48E2; a ZU9EG has 2520\");\n"
+         "static_assert(kOperandBits == 16 || kTo % 2 == 0, \"outputs share multipliers in pairs\");\n"
+         "static_assert(kTh * kTi * kTo * kOperandBits <= 16 * 2520,\n              \"a DSP48E2 takes two int8 products or one "
+         "of int16; a ZU9EG has 2520\");\n"
          "static_assert(kTileM >= 1 && kTileK >= 1 && kTileN >= 1, \"a tile holds something\");\n"
+         "static_assert(kInputTiles >= 1 && kWeightTiles >= 1, \"a memory holds a tile\");\n"
          "static_assert(kVectorLanes >= 1 && kSelectLanes >= 1 && kDivisionInterval >= 1, \"a unit works\");\n"
          "\n}  // namespace kernels\n}  // namespace heatvit\n\n#endif  // HEATVIT_HLS_CONFIG_H_\n";
 }

@@ -19,7 +19,7 @@ struct HlsConstant {
 std::vector<HlsConstant> hls_constants(const soc::SocConfig& config);
 
 /// The header's text. Throws InputError where the configuration cannot be synthesised: an odd pe.to (outputs share
-/// multipliers in pairs), more multipliers than the ZU9EG has, 16-bit operands.
+/// multipliers in pairs), more multipliers than the ZU9EG has.
 std::string hls_header(const soc::SocConfig& config, const std::string& origin);
 
 }  // namespace heatvit::tb

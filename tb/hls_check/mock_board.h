@@ -7,6 +7,7 @@ namespace heatvit {
 namespace kernels {
 
 constexpr int kTh = 3, kTi = 32, kTo = 32;
+constexpr int kOperandBits = 8;
 constexpr int kTileM = 64, kTileK = 1024, kTileN = 3072;
 constexpr int kInputTiles = 2, kWeightTiles = 1;
 constexpr int kChipKib = 4096;

@@ -33,7 +33,13 @@ isa::AcceleratorConfig synthesised() {
   hw.tile_k = kernels::kTileK;
   hw.tile_n = kernels::kTileN;
   hw.layernorm = isa::Placement::kPl;
+  hw.numerics_bits = kernels::kOperandBits;
   return hw;
+}
+
+network::QuantModel random_model(const zoo::ModelSpec& spec, uint32_t seed, bool selectors, int residual_bits = 16,
+                                 bool dynamicvit = false) {
+  return network::random_quant_model(spec, seed, selectors, residual_bits, kernels::kOperandBits, dynamicvit);
 }
 
 /// DDR as the driver leaves it, in whole words of the ports; the command port reads words of 32 bits.
@@ -57,7 +63,8 @@ struct TopResult {
 TopResult run_top(const lower::Program& program, const std::vector<int8_t>& image, uint32_t seed,
                   size_t corrupt_word = SIZE_MAX) {
   Memory memory(program);
-  std::copy(image.begin(), image.end(), memory.bytes() + program.image.address);
+  std::vector<hls::Operand> pixels(image.begin(), image.end());  // the same numbers, whatever their width
+  std::memcpy(memory.bytes() + program.image.address, pixels.data(), pixels.size() * sizeof(hls::Operand));
   if (corrupt_word != SIZE_MAX) memory.words[program.command_list.address / 4 + corrupt_word] ^= 0x10;
   TopResult result;
   uint32_t kept[8] = {}, stages = 0;
@@ -93,8 +100,8 @@ std::string compare(const network::QuantModel& model, const isa::AcceleratorConf
 
 TEST(HlsTop, RandomModelsOfEveryScorer) {
   const zoo::ModelSpec spec = small_spec();
-  const network::QuantModel heatvit = network::random_quant_model(spec, 7, true);
-  const network::QuantModel dynamicvit = network::random_quant_model(spec, 7, true, 16, 8, true);
+  const network::QuantModel heatvit = random_model(spec, 7, true);
+  const network::QuantModel dynamicvit = random_model(spec, 7, true, 16, true);
   const std::vector<Pruning> prunings = {{},
                                          pruning_of(spec, Scorer::kClsAttention, {137, 60}),
                                          pruning_of(spec, Scorer::kEvit, {137, 60}),
@@ -120,7 +127,7 @@ TEST(HlsTop, RandomModelsOfEveryScorer) {
 
 TEST(HlsTop, EightBitResidualAndCommandsForTheHost) {
   const zoo::ModelSpec spec = small_spec();
-  const network::QuantModel model = network::random_quant_model(spec, 9, true, 8);
+  const network::QuantModel model = random_model(spec, 9, true, 8);
   isa::AcceleratorConfig hw = synthesised();
   hw.residual_bits = 8;
   hw.layernorm = isa::Placement::kCpu;  // the top does them itself
@@ -129,7 +136,7 @@ TEST(HlsTop, EightBitResidualAndCommandsForTheHost) {
 
 TEST(HlsTop, LvVit) {  // convolutions and the auxiliary head
   const zoo::ModelSpec& spec = zoo::find("lv-vit-s");
-  const network::QuantModel model = network::random_quant_model(spec, 3, true);
+  const network::QuantModel model = random_model(spec, 3, true);
   EXPECT_EQ(compare(model, synthesised(), pruning_of(spec, Scorer::kHeatvit, {137, 96, 67}), random_image(6)), "");
 }
 
@@ -140,7 +147,7 @@ TEST(HlsTop, TokensInFrontAndTheMean) {
   for (const bool mean : {false, true}) {
     spec.classifier = mean ? zoo::Classifier::kOne : zoo::Classifier::kTwo;
     spec.pooling = mean ? zoo::Pooling::kMean : zoo::Pooling::kClass;
-    const network::QuantModel model = network::random_quant_model(spec, 7, true);
+    const network::QuantModel model = random_model(spec, 7, true);
     EXPECT_EQ(compare(model, synthesised(), {}, random_image(1)), "") << mean;
     EXPECT_EQ(compare(model, synthesised(), pruning_of(spec, Scorer::kHeatvit, {150, 80}), random_image(2)), "")
         << mean;
@@ -150,7 +157,7 @@ TEST(HlsTop, TokensInFrontAndTheMean) {
 // One after another, without a memory of sums: the same numbers.
 TEST(HlsTop, ChainsAndKeptSums) {
   const zoo::ModelSpec spec = small_spec();
-  const network::QuantModel model = network::random_quant_model(spec, 7, true);
+  const network::QuantModel model = random_model(spec, 7, true);
   isa::AcceleratorConfig hw = synthesised();
   hw.tile_m = 50;
   hw.tile_k = 96;
@@ -163,7 +170,7 @@ TEST(HlsTop, ChainsAndKeptSums) {
 // Residual stream, scores and probabilities in the memory on chip: where the bitstream has one.
 TEST(HlsTop, ChipMemory) {
   const zoo::ModelSpec spec = small_spec();
-  const network::QuantModel model = network::random_quant_model(spec, 7, true);
+  const network::QuantModel model = random_model(spec, 7, true);
   isa::AcceleratorConfig hw = synthesised();
   hw.chip_kib = kernels::kChipKib == 0 ? 512 : kernels::kChipKib;
   hw.residual_on_chip = hw.fuse_attention = hw.selector_on_chip = true;
@@ -179,12 +186,12 @@ TEST(HlsTop, ChipMemory) {
 TEST(HlsTop, RefusesMoreTokensThanItHolds) {
   zoo::ModelSpec spec = small_spec();
   spec.registers = 60;  // 257 tokens
-  const network::QuantModel model = network::random_quant_model(spec, 7, false);
+  const network::QuantModel model = random_model(spec, 7, false);
   EXPECT_EQ(run_top(lower::lower(spec, synthesised(), {}, &model), random_image(1), 1).status, hls::kTooLarge);
 }
 
 TEST(HlsTop, RefusesWhatIsNoCommand) {
-  const network::QuantModel model = network::random_quant_model(small_spec(), 7, true);
+  const network::QuantModel model = random_model(small_spec(), 7, true);
   lower::Program program = lower::lower(model.spec, synthesised(), {}, &model);
   EXPECT_EQ(run_top(program, random_image(1), 1).status, hls::kDone);
   EXPECT_EQ(run_top(program, random_image(1), 1, 5 * isa::kCommandWords + 3).status, hls::kBadCommand);
@@ -192,8 +199,15 @@ TEST(HlsTop, RefusesWhatIsNoCommand) {
   EXPECT_EQ(run_top(program, random_image(1), 1).status, hls::kNoEnd);
 }
 
+TEST(HlsTop, RefusesOperandsOfAnotherWidth) {
+  isa::AcceleratorConfig hw = synthesised();
+  hw.numerics_bits = 24 - kernels::kOperandBits;
+  const network::QuantModel model = network::random_quant_model(small_spec(), 7, true, 16, hw.numerics_bits);
+  EXPECT_EQ(run_top(lower::lower(model.spec, hw, {}, &model), random_image(1), 1).status, hls::kOperandWidth);
+}
+
 TEST(HlsTop, RefusesBatches) {
-  const network::QuantModel model = network::random_quant_model(small_spec(), 7, true);
+  const network::QuantModel model = random_model(small_spec(), 7, true);
   isa::AcceleratorConfig hw = synthesised();
   hw.batch = 2;
   std::vector<int8_t> two = random_image(1);
@@ -204,7 +218,7 @@ TEST(HlsTop, RefusesBatches) {
 TEST(HlsTop, DeeperTilesComeInParts) {
   isa::AcceleratorConfig hw = synthesised();
   hw.tile_k = 700;
-  const network::QuantModel model = network::random_quant_model(zoo::find("deit-t"), 7, false);
+  const network::QuantModel model = random_model(zoo::find("deit-t"), 7, false);
   EXPECT_EQ(compare(model, hw, {}, random_image(2)), "");
 }
 
@@ -212,7 +226,7 @@ TEST(HlsTop, RefusesTilesThatItsBuffersDoNotHold) {
   isa::AcceleratorConfig hw = synthesised();
   hw.tile_n = 768;  // beyond the buffers of this bitstream
   const zoo::ModelSpec& deit_tiny = zoo::find("deit-t");
-  const network::QuantModel large = network::random_quant_model(deit_tiny, 7, false);
+  const network::QuantModel large = random_model(deit_tiny, 7, false);
   EXPECT_EQ(run_top(lower::lower(deit_tiny, hw, {}, &large), random_image(1), 1).status, hls::kTooLarge);
 }
 
