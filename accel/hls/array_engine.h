@@ -20,6 +20,9 @@ struct Sums {
 };
 using SumStream = Stream<Sums>;
 
+/// Of accumulators: two, of which one is drained, and those of row tiles that are kept.
+constexpr int kSets = 2 + (kSizes.kept > 1 ? kSizes.kept : 0);
+
 /// A tile of an operand: rows of `values`, heads side by side; a word of the array's memory holds a beat of `lanes` of
 /// them, and for B of kTo rows. `together`: a head's are on its group of lanes. `across`: V, whose rows in memory are
 /// channels.
@@ -314,9 +317,10 @@ struct ArrayState {
   Operand b_memory[kWordsB][kLanesOut][kLanesIn];
 };
 
-/// One beat: a row's channels by kTo outputs' on each group.
+/// One beat: a row's channels by kTo outputs' on each group, added to `from`, or to nothing where they are `fresh`.
 inline void array_beat(const Operand* a_word, const Operand (*b_word)[kLanesIn], bool together, bool is_unsigned,
-                       int channels, Accumulator (*sums)[kLanesOut], int bank, bool fresh) {
+                       int channels, const Accumulator (*from)[kLanesOut], Accumulator (*sums)[kLanesOut], int bank,
+                       bool fresh) {
 #pragma HLS inline
   Multiplied::Activation a[kLanesIn];
 #pragma HLS array_partition variable = a type = complete
@@ -361,7 +365,7 @@ banks:
     for (int o = 0; o < kLanesOut; ++o) {
 #pragma HLS unroll
       const Accumulator sum = static_cast<Accumulator>(kernels::native(together ? group[g][o] : all[o]));
-      sums[g][o] = (fresh ? 0 : sums[g][o]) + sum;
+      sums[g][o] = (fresh ? 0 : from[g][o]) + sum;
     }
   }
 }
@@ -380,7 +384,7 @@ struct Beats {
 inline void multiply(const Job& job, bool fetched, const Job& next, bool fetch, PieceStream& a_in, PieceStream& b_even,
                      PieceStream& b_odd, ArrayState& state, SumStream& out) {
   static Operand a_memory[kWordsA][kLanesIn];
-  static Accumulator sums[2][kWordsC][kernels::kTh][kLanesOut];
+  static Accumulator sums[kSets][kWordsC][kernels::kTh][kLanesOut];
 #pragma HLS array_partition variable = a_memory type = complete dim = 2
 #pragma HLS array_partition variable = state.b_memory type = complete dim = 2
 #pragma HLS array_partition variable = state.b_memory type = complete dim = 3
@@ -422,6 +426,9 @@ array_steps:
     Beats beats = {t.m,    tiles(p.k, w.lanes),          tiles(n, kLanesOut),         0, 0, 0, a.base,
                    b.base, column_groups % kernels::kTh, column_groups / kernels::kTh};
     const bool fresh = p.k0 + p.first == 0;
+    // Sums that are kept leave their set with the last products.
+    const bool completes = w.completes(at);
+    const int from = w.kept > 1 ? 2 + at.kept : set, to = completes ? set : from;
   array_beats:
     for (; !beats.done();) {
 #pragma HLS pipeline II = 1
@@ -438,7 +445,8 @@ array_steps:
       if (a_there && b_there) {
         const int word = beats.row * row_words + (together ? column_groups + beats.group : beats.at);
         array_beat(a_memory[beats.a_word], state.b_memory[beats.b_word], together, is_unsigned,
-                   p.k - beats.beat * w.lanes, sums[set][word], beats.bank, fresh && beats.beat == 0);
+                   p.k - beats.beat * w.lanes, sums[beats.beat == 0 ? from : to][word], sums[to][word], beats.bank,
+                   fresh && beats.beat == 0);
         const bool row_end = beats.row + 1 == beats.rows, depth_end = row_end && beats.beat + 1 == beats.beats;
         const int a_beat = beats.beat + (row_end ? 1 : 0);
         beats.a_word = row_end ? wrapped(a.base + (depth_end ? 0 : a_beat), kWordsA)
@@ -460,7 +468,7 @@ array_steps:
       if (!out.full() && drain_word(drain, together, sums, word)) out.write(word);
     }
     // A set of accumulators is free again before the next tile begins in it.
-    if (w.step_after(at).first_of_tile()) {
+    if (completes) {
       drain_rest(drain, together, sums, out);
       const Drain full = {set, t.heads * t.m * row_groups, 0, t.heads, t.m, row_groups, 0, 0, 0, 0, 0, row_words};
       drain = full;

@@ -77,8 +77,7 @@ int refusal(const Job& job) {
   return within_buffers(job) ? kDone : kTooLarge;
 }
 
-constexpr uint32_t kAhead = 3;  // commands behind the present one that have been fetched
-constexpr uint32_t kWindow = 4;
+constexpr uint32_t kWindow = kAhead + 1;
 
 /// Commands in order, each fetched once, kAhead of them before their turn.
 struct Window {
@@ -86,18 +85,15 @@ struct Window {
   const uint32_t* of(uint32_t index) const { return words[index % kWindow]; }
 };
 
-/// The GEMM behind command `index`, where its first tile of B does not depend on what is still to be done: weights; or
-/// K or V where the command that wrote them is done. Where tokens are selected before it, its extents are not known.
 NextGemm next_gemm(const Window& window, uint32_t index, uint32_t count, const SelectorState& state) {
   NextGemm next = {};
 following_commands:
   for (uint32_t i = index + 1; i <= index + kAhead && i < count; ++i) {
     if (!is_command(window.of(i))) return next;
     next.job = decode_job(window.of(i), state);
-    if (next.job.opcode == isa::Opcode::kTokenSelect || next.job.opcode == isa::Opcode::kEnd) return next;
-    if (refusal(next.job) != kDone) return next;
+    if (stops_search(next.job) || refusal(next.job) != kDone) return next;
     if (next.job.opcode != isa::Opcode::kGemm) continue;
-    next.fetch = next.job.layout_b == isa::LayoutB::kPacked || next.job.wait_b <= index;
+    next.fetch = may_fetch_b(next.job, index);
     return next;
   }
   return next;

@@ -48,7 +48,7 @@ struct SelectorState {
 struct Job {
   isa::Opcode opcode;
   int stage;
-  int m, k, n, heads, head_group, tile_m, tile_k, tile_n;
+  int m, k, n, heads, head_group, tile_m, tile_k, tile_n, sums;
   int tokens, tokens_after;  // differ for packing
   bool package, package_after;
   bool panel, m_outer, residual, keep_cls_scores, random_scores, by_threshold, rank_package, drop, sizes;
@@ -151,6 +151,7 @@ inline Job decode_job(const uint32_t* words, const SelectorState& state) {
   job.tile_m = number_at(words, f::kTileM);
   job.tile_k = number_at(words, f::kTileK);
   job.tile_n = number_at(words, f::kTileN);
+  job.sums = larger(1, number_at(words, f::kSums));
   job.a = matrix_at(words, f::kWordA);
   job.b = matrix_at(words, f::kWordB);
   job.c = matrix_at(words, f::kWordC);
@@ -178,6 +179,21 @@ inline Job decode_job(const uint32_t* words, const SelectorState& state) {
   job.shape.stride = number_at(words, f::kConvStride);
   job.shape.pad = number_at(words, f::kConvPad);
   return job;
+}
+
+// While a GEMM runs, the first tile of B of the next one is loaded, where that is among the kAhead commands behind it.
+
+constexpr uint32_t kAhead = 3;
+
+/// Nothing is known of the commands behind this one: tokens are selected there, or the list ends.
+inline bool stops_search(const Job& job) {
+  return job.opcode == isa::Opcode::kTokenSelect || job.opcode == isa::Opcode::kEnd;
+}
+
+/// Command `running` may be under way while B of this GEMM behind it is loaded: weights; or K or V, where the command
+/// that wrote them is done.
+inline bool may_fetch_b(const Job& gemm, uint32_t running) {
+  return gemm.layout_b == isa::LayoutB::kPacked || gemm.wait_b <= running;
 }
 
 }  // namespace hls

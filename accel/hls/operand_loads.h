@@ -55,6 +55,11 @@ inline RowSet operand_rows(const Matrix& x, int head, int heads, int row, int co
 struct Receptive {
   int first_row, rows, begin, end;
   bool empty() const { return rows <= 0 || begin >= end; }
+  /// Nothing lies outside the image.
+  bool whole(const kernels::ConvShape& shape, int oy) const {
+    const int top = oy * shape.stride - shape.pad;
+    return top >= 0 && top + shape.kernel <= shape.size && begin == 0 && end == shape.kernel * shape.channels;
+  }
 };
 
 /// Of channels [k0, k0 + k): whole kernel rows, those that hold some of them.
@@ -102,13 +107,14 @@ pixel_runs:
 /// The row of a pixel, channels [k0, k0 + k).
 inline void place_pixel(const Job& job, int oy, int ox, int k0, int k, WordStream& in, Operand* row) {
   const int line = job.shape.kernel * job.shape.channels;
+  const Receptive r = receptive_of(job.shape, oy, ox, k0, k);
+  const bool whole = r.whole(job.shape, oy);
 zero_words:
-  for (int j = 0; job.shape.pad != 0 && j < k; j += kWordValues) {
+  for (int j = 0; !whole && j < k; j += kWordValues) {
 #pragma HLS pipeline II = 1
 #pragma HLS loop_tripcount min = 0 max = 64
     put_values<Operand>(Word{}, j, k, row);
   }
-  const Receptive r = receptive_of(job.shape, oy, ox, k0, k);
 kernel_rows:
   for (int ky = r.first_row; ky < r.first_row + r.rows; ++ky) {
 #pragma HLS loop_flatten

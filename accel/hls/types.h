@@ -50,21 +50,37 @@ using Operand = Operands<kernels::kOperandBits>::Value;
 using Accumulator = Operands<kernels::kOperandBits>::Accumulator;
 constexpr int kOperandBytes = kernels::kOperandBits / 8;
 
-/// Columns of an output tile: attention's are as wide as there are tokens.
-constexpr int kColumns = padded(larger(kernels::kTileN, kernels::kMaxTokens), kLanesOut);
-constexpr int kColumnGroups = kColumns / kLanesOut;
+/// heatvit_top's array and the memories around it. A word of A: all input lanes of a row in a beat; of B: for each of
+/// `to` outputs all input lanes. Tiles lie one behind the other in them, so smaller ones than the largest are there in
+/// larger numbers. A word of C: on each of `th` groups `to` sums; there are two sets. columns: of an output tile at
+/// most.
+struct ArraySizes {
+  int th, ti, to;
+  int words_a, words_b, words_c, columns;
+  int kept;  // row tiles whose sums are kept while a tile of weights passes them: sets of C beside the two
+  constexpr int lanes() const { return th * ti; }
+};
 
-// Words of heatvit_top's operand memories: all input lanes of a row in a beat; for each of kTo outputs all input lanes.
-// Tiles lie one behind the other in them, so smaller ones than the largest are there in larger numbers.
-constexpr int kTileBeats = tiles(kernels::kTileK, kLanesIn);
-constexpr int kTokenBeats = tiles(kernels::kMaxTokens, kernels::kTi);  // attention, a head on each group
-constexpr int kWordsA = larger(kernels::kInputTiles * kernels::kTileM * kTileBeats, 2 * kTokenBeats);
-constexpr int kWordsB =
-    larger(kernels::kWeightTiles * tiles(kernels::kTileN, kLanesOut) * kTileBeats, 2 * kColumnGroups);
+/// Of a bitstream: attention's tiles are as deep or wide as there are tokens, a head on each group.
+constexpr ArraySizes array_sizes(int th, int ti, int to, int tile_m, int tile_k, int tile_n, int input_tiles,
+                                 int weight_tiles, int kept) {
+  const int columns = padded(larger(tile_n, kernels::kMaxTokens), to), groups = columns / to;
+  const int beats = tiles(tile_k, th * ti), token_beats = tiles(kernels::kMaxTokens, ti);
+  return ArraySizes{th,
+                    ti,
+                    to,
+                    larger(input_tiles * tile_m * beats, 2 * token_beats),
+                    larger(weight_tiles * tiles(tile_n, to) * beats, 2 * groups),
+                    larger(tile_m * tiles(groups, th), tiles(kernels::kMaxTokens, to)),
+                    columns,
+                    kept};
+}
 
-// And of its accumulators, on each of kTh groups kTo sums; two sets.
-constexpr int kWordsC =
-    larger(kernels::kTileM * tiles(kColumnGroups, kernels::kTh), tiles(kernels::kMaxTokens, kLanesOut));
+constexpr ArraySizes kSizes =
+    array_sizes(kernels::kTh, kernels::kTi, kernels::kTo, kernels::kTileM, kernels::kTileK, kernels::kTileN,
+                kernels::kInputTiles, kernels::kWeightTiles, kernels::kKeptSums);
+constexpr int kWordsA = kSizes.words_a, kWordsB = kSizes.words_b, kWordsC = kSizes.words_c;
+constexpr int kColumns = kSizes.columns;
 constexpr int kTileValues = kWordsC * kernels::kTh * kLanesOut;
 
 /// Buffers of one tile of a unit top: rows, input channels, outputs; the last two in whole beats.

@@ -30,6 +30,7 @@ constexpr int kTileM = 197;  // buffer tiles, elements
 constexpr int kTileK = 192;
 constexpr int kTileN = 192;
 constexpr int kInputTiles = 2, kWeightTiles = 2;  // of heatvit_top's operand memories
+constexpr int kKeptSums = 1;                      // row tiles whose sums it keeps while weights pass; 1: none
 
 constexpr int kChipKib = 0;  // memory on chip for the residual stream and attention; 0: none
 

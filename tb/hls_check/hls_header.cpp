@@ -39,6 +39,7 @@ std::vector<HlsConstant> hls_constants(const soc::SocConfig& c) {
           {"kTileN", a.tile_n, "output channels"},
           {"kInputTiles", c.buffers.input, "of activations that the memory holds"},
           {"kWeightTiles", c.buffers.weight, "of weights"},
+          {"kKeptSums", a.sums, "row tiles whose sums are kept while weights pass; 1: none"},
           {"kChipKib", chip ? a.chip_kib : 0, "memory on chip; 0: none"},
           {"kVectorLanes", c.vector.lanes, "values a cycle of the vector unit"},
           {"kSoftmaxLanes", c.vector.softmax(), "of them for softmax"},
@@ -59,7 +60,8 @@ std::string hls_header(const soc::SocConfig& c, const std::string& origin) {
          constants +
          "\nstatic_assert(kTh >= 1 && kTi >= 1 && kTo >= 1, \"the PE array has multipliers\");\n"
          "static_assert(kOperandBits == 16 || kTo % 2 == 0, \"outputs share multipliers in pairs\");\n"
-         "static_assert(kTh * kTi * kTo * kOperandBits <= 16 * 2520,\n              \"a DSP48E2 takes two int8 products or one "
+         "static_assert(kTh * kTi * kTo * kOperandBits <= 16 * 2520,\n              \"a DSP48E2 takes two int8 "
+         "products or one "
          "of int16; a ZU9EG has 2520\");\n"
          "static_assert(kTileM >= 1 && kTileK >= 1 && kTileN >= 1, \"a tile holds something\");\n"
          "static_assert(kInputTiles >= 1 && kWeightTiles >= 1, \"a memory holds a tile\");\n"

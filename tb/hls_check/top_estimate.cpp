@@ -3,16 +3,14 @@
 #include <algorithm>
 #include <numeric>
 
-#include "accel/kernels/gelu.h"
+#include "accel/hls/gemm_walk.h"
+#include "accel/hls/memory.h"
+#include "accel/hls/operand_loads.h"
 #include "accel/kernels/layernorm.h"
-#include "accel/kernels/limits.h"
 #include "accel/kernels/merging.h"
 #include "accel/kernels/pe_array.h"
 #include "accel/kernels/requantize.h"
 #include "accel/kernels/selector.h"
-#include "accel/kernels/sigmoid.h"
-#include "accel/kernels/silu.h"
-#include "accel/kernels/softmax.h"
 #include "accel/modules/operation.h"
 #include "accel/modules/tile_walk.h"
 
@@ -20,171 +18,368 @@ namespace heatvit::tb {
 namespace {
 
 namespace k = kernels;
-using modules::Job;
+using hls::Place;
+using hls::RowSet;
 
-constexpr int64_t kPortLatency = 32;  // cycles until a burst's first byte: 0.2 us at 150 MHz (docs/memory.md)
+constexpr int64_t kPortLatency = 32;  // cycles until a burst's first word: 0.2 us at 150 MHz (docs/memory.md)
 constexpr int64_t kCommandCycles = isa::kCommandWords + kPortLatency + 8;  // fetch, checks, decoding
-constexpr int kSlice = 64;                                                 // columns (vector_engine.h)
+constexpr int64_t kStepCycles = 4;  // counters of the walk, before a step's beats
+constexpr int kSlice = 64;          // columns (vector_engine.h)
 
-class Walk {
+/// A command as both sides know it.
+struct Work {
+  hls::Job job;
+  modules::Job simulated;
+};
+
+/// The tiles of an operand as they come to the array's memory (Feed of array_engine.h).
+class Arrivals {
  public:
-  Walk(const soc::SocConfig& config, int port_bytes)
-      : vector_(config.vector), hw_(config.accel), bytes_(port_bytes), lanes_in_(hw_.th * hw_.ti) {
-    inputs_ = static_cast<int>(k::ceil_div(std::max(hw_.tile_k, k::kMaxTokens), lanes_in_)) * lanes_in_;
+  Arrivals(int64_t capacity, int64_t latency) : capacity_(capacity), port_(latency) {}
+
+  /// The next tile, needed at `now`: when it is there. It comes behind the one before it where both have room, else
+  /// when that one is done with.
+  int64_t next(int64_t words, int64_t cycles, int64_t now) {
+    const bool room = words + words_ <= capacity_;
+    done_ = std::max({port_, done_, room ? taken_ : now}) + cycles;
+    words_ = words;
+    taken_ = std::max(now, int64_t{0});
+    return done_;
+  }
+  /// It was there before the command began.
+  void hold(int64_t words) { words_ = words; }
+
+ private:
+  int64_t capacity_, port_, words_ = 0, done_ = 0, taken_ = 0;
+};
+
+class Top {
+ public:
+  explicit Top(const soc::SocConfig& config)
+      : vector_(config.vector),
+        sizes_(hls::array_sizes(config.accel.th, config.accel.ti, config.accel.to, config.accel.tile_m,
+                                config.accel.tile_k, config.accel.tile_n, config.buffers.input, config.buffers.weight,
+                                config.accel.sums)),
+        operand_bytes_(config.accel.numerics_bits / 8) {
+    const int values = hls::kWordBytes / operand_bytes_;
+    pieces_ = values / std::min(values, hls::piece_values(std::min(sizes_.ti, sizes_.to)));
   }
 
-  TopPart command(const Job& job) {
-    part_ = {std::string(isa::name_of(isa::op_of(job.command))), kCommandCycles, 0, 0, 0, 0};
-    switch (job.command.opcode) {
-      case isa::Opcode::kGemm: gemm(job); break;
-      case isa::Opcode::kLayerNorm:
-        rows(job.m, transfer(int64_t{2} * job.n) + k::layernorm_cycles(1, job.n, vector_.norm(), division()) + job.n,
-             transfer(job.n));
-        add(part_.load, transfer(int64_t{8} * job.n));
+  /// `next`: the GEMM whose first tile of B is loaded behind this one's; `fetched`: this one's was.
+  TopPart command(const Work& work, bool fetched, const hls::Job* next) {
+    const hls::Job& job = work.job;
+    const modules::Job& simulated = work.simulated;
+    part_ = {std::string(isa::name_of(isa::op_of(simulated.command))), kCommandCycles, 0, 0, 0, 0};
+    switch (job.opcode) {
+      case isa::Opcode::kGemm: gemm(work, fetched, next); break;
+      case isa::Opcode::kLayerNorm: {
+        const int64_t records = kPortLatency + k::ceil_div(8 * int64_t{job.n}, hls::kWordBytes);
+        part_.load += records;
+        part_.cycles += records;
+        rows(job, isa::bytes_of(job.a_type) * job.n, operand_bytes_ * job.n,
+             k::layernorm_cycles(job.m * job.heads, job.n, vector_.norm(), vector_.division_interval));
         break;
-      case isa::Opcode::kSoftmax: softmax(job); break;
-      case isa::Opcode::kCopy: rows(job.m, 0, 2 * transfer(job.n)); break;
-      case isa::Opcode::kHeadMean:
-        rows(job.m, transfer(int64_t{2} * job.n) + k::head_mean_cycles(1, job.n, vector_.lanes), transfer(1));
+      }
+      case isa::Opcode::kSoftmax:
+        rows(job, 2 * job.n, isa::bytes_of(job.c_type) * job.n,
+             modules::finish_of(simulated.command).cycles(int64_t{job.heads} * job.m, job.n, vector_));
+        break;
+      case isa::Opcode::kCopy: rows(job, job.n, job.n, 0); break;
+      case isa::Opcode::kHeadMean:  // a row's sum, then its scaling: rows follow each other when both are done
+        rows(job, isa::bytes_of(job.a_type) * job.n, operand_bytes_,
+             job.m * k::head_mean_cycles(1, job.n, vector_.lanes));
         break;
       case isa::Opcode::kTokenScore:
-        rows(job.m, 2 * transfer(int64_t{4} * job.n) + k::divide_cycles(16) + job.n, 0);
+        rows(job, 4 * job.n, 0, k::token_score_cycles(job.m, job.n, vector_.division_interval));
+        break;
+      case isa::Opcode::kTokenMatch:
+        rows(job, 2 * job.n, 0, job.m * k::match_cycles(1, job.n, vector_.lanes, job.front));
         break;
       case isa::Opcode::kTokenSelect:
         add(part_.vector, k::select_count_cycles(job.tokens, vector_.select_lanes));
         break;
-      case isa::Opcode::kTokenMatch:
-        rows(job.m, transfer(int64_t{2} * job.n) + k::match_cycles(1, job.n, vector_.lanes, 0), 0);
-        add(part_.vector, job.command.front + k::kWriteDepth);
-        break;
-      case isa::Opcode::kTokenMean: slices(job, job.tokens, job.m, 1, k::token_mean_cycles); break;
-      case isa::Opcode::kTokenPack:
-        slices(job, job.tokens, job.tokens_after, 2, job.command.sizes ? k::merge_slice_cycles : pack);
-        break;
-      case isa::Opcode::kColumnMaxAdd: slices(job, job.m, 1, 4, column_max); break;
+      case isa::Opcode::kTokenMean: token_mean(job); break;
+      case isa::Opcode::kTokenPack: pack(job); break;
+      case isa::Opcode::kColumnMaxAdd: column_max(job); break;
       case isa::Opcode::kEnd: break;
     }
     return part_;
   }
 
  private:
-  int division() const { return vector_.division_interval; }
-
-  /// A burst.
-  int64_t transfer(int64_t bytes) const { return k::ceil_div(bytes, bytes_) + kPortLatency; }
-
   void add(int64_t& stage, int64_t cycles) {
     stage += cycles;
     part_.cycles += cycles;
   }
 
-  /// Rows of a dataflow of two: loaded and computed, stored.
-  void rows(int64_t count, int64_t computed, int64_t stored) {
-    part_.vector += count * computed;
-    part_.store += count * stored;
-    part_.cycles += count * std::max(computed, stored) + std::min(computed, stored);
+  /// Cycles until the first word of a matrix, and of all rows of a set.
+  static int64_t latency(uint32_t address) { return isa::on_chip(address) ? k::kReadDepth : kPortLatency; }
+  static int64_t loaded(const RowSet& set) {
+    int64_t words = 0;
+    for (hls::RowCursor at(set); !at.done(set); at.step(set))
+      words += k::ceil_div(set.bytes, hls::kWordBytes) + (at.offset() != 0 ? 1 : 0);
+    return words;
+  }
+  static int64_t stored(const RowSet& set) {
+    int64_t words = 0;
+    for (hls::RowCursor at(set); !at.done(set); at.step(set)) words += at.words(set.bytes);
+    return words;
   }
 
-  void softmax(const Job& job) {
-    const int64_t bytes = isa::bytes_of(job.command.c_type);
-    rows(int64_t{job.command.heads} * job.m,
-         transfer(int64_t{2} * job.n) + modules::finish_of(job.command).cycles(1, job.n, vector_) + job.n * bytes,
-         transfer(job.n * bytes));
+  /// Rows that are loaded, worked on and stored, each beside the next.
+  void rows(const hls::Job& job, int bytes_in, int bytes_out, int64_t computed) {
+    const int64_t in = loaded(hls::rows_of(job.a, 0, job.heads, 0, job.m, 0, bytes_in));
+    const int64_t out = bytes_out > 0 ? stored(hls::rows_of(job.c, 0, job.heads, 0, job.m, 0, bytes_out)) : 0;
+    const int64_t count = int64_t{job.heads} * job.m;
+    part_.load += in;
+    part_.vector += computed;
+    part_.store += out;
+    part_.cycles +=
+        latency(job.a.address) + in / count + std::max({in, computed, out}) + out / count + latency(job.c.address);
   }
 
-  static int64_t pack(int tokens, int columns, int lanes) {
-    return k::pack_slice_cycles(tokens, tokens, columns, lanes);
-  }
-  static int64_t column_max(int rows, int columns, int lanes) { return k::column_max_cycles(rows, columns, lanes); }
-
-  /// Slices of columns: rows in, computed, rows out, one after another.
-  void slices(const Job& job, int64_t in, int64_t out, int64_t size, int64_t (*computed)(int, int, int)) {
-    for (int h = 0; h < job.command.heads; ++h)
+  void token_mean(const hls::Job& job) {
+    const int size = isa::bytes_of(job.a_type);
+    for (int h = 0; h < job.heads; ++h)
       for (int column = 0; column < job.n; column += kSlice) {
         const int columns = std::min(kSlice, job.n - column);
-        add(part_.load, in * transfer(columns * size));
-        add(part_.vector, computed(static_cast<int>(in), columns, vector_.lanes));
-        add(part_.store, out * transfer(columns * size));
+        add(part_.load,
+            latency(job.a.address) + loaded(hls::rows_of(job.a, h, 1, 0, job.tokens, column * size, columns * size)));
+        add(part_.vector, k::token_mean_cycles(job.tokens, columns, vector_.lanes));
+        add(part_.store,
+            latency(job.c.address) + stored(hls::rows_of(job.c, h, 1, 0, job.m, column * size, columns * size)));
       }
   }
 
-  int64_t finish_row(const isa::Command& c, int n) const {
-    int64_t cycles = k::requantize_cycles(1, n, vector_.lanes);
-    if (c.activation == isa::Activation::kGelu) cycles = k::gelu_cycles(1, n, vector_.gelu());
-    if (c.activation == isa::Activation::kSilu) cycles = k::silu_cycles(1, n, vector_.gelu());
-    if (c.activation == isa::Activation::kSigmoid) cycles = k::sigmoid_cycles(1, n, vector_.lanes);
-    if (c.activation == isa::Activation::kSoftmax) cycles += modules::finish_of(c).cycles(1, n, vector_);
-    if (c.residual) cycles += transfer(int64_t{n} * isa::bytes_of(c.c_type));
-    return cycles + int64_t{n} * isa::bytes_of(c.c_type);  // sent byte by byte
+  void column_max(const hls::Job& job) {
+    for (int column = 0; column < job.n; column += kSlice) {
+      const int columns = std::min(kSlice, job.n - column);
+      add(part_.load, 2 * latency(job.a.address) + k::ceil_div(4 * columns, hls::kWordBytes) +
+                          loaded(hls::rows_of(job.a, 0, 1, 0, job.m, column * 4, columns * 4)));
+      add(part_.vector, k::column_max_cycles(job.m, columns, vector_.lanes));
+      add(part_.store, latency(job.c.address) + k::ceil_div(4 * columns, hls::kWordBytes));
+    }
   }
 
-  /// All steps of one output tile of m x n: the loads of the next beside the products of this one.
-  int64_t accumulate(const Job& job, int m, int n) {
-    int64_t cycles = 0;
-    for (int column = 0; column < n; column += job.command.tile_n)
-      for (int k0 = 0; k0 < job.k; k0 += job.command.tile_k)
-        for (int first = 0; first < std::min<int>(job.command.tile_k, job.k - k0); first += inputs_) {
-          const int depth = std::min({inputs_, job.command.tile_k - first, job.k - k0 - first});
-          const int columns = std::min<int>(job.command.tile_n, n - column);
-          const int64_t padded = k::ceil_div(depth, lanes_in_) * lanes_in_;
-          const int64_t a = m * (transfer(depth) + k::ceil_div(padded, bytes_)),
-                        b = k::ceil_div(columns, hw_.to) * hw_.to * transfer(padded);
-          const int64_t array = k::gemm_tile_cycles(m, depth, columns, lanes_in_, hw_.to);
-          part_.load += std::max(a, b);
-          part_.array += array;
-          cycles += std::max({a, b, array});
-        }
+  /// Slices: one is packed while the next is loaded and the one before it stored.
+  void pack(const hls::Job& job) {
+    const int size = isa::bytes_of(job.a_type);
+    int64_t load = 0, compute = 0, store = 0;
+    for (int column = 0; column < job.n; column += kSlice) {
+      const int columns = std::min(kSlice, job.n - column);
+      const int64_t in =
+          latency(job.a.address) + loaded(hls::rows_of(job.a, 0, 1, 0, job.tokens, column * size, columns * size));
+      const int64_t work = job.sizes ? k::merge_slice_cycles(job.tokens, columns, vector_.lanes)
+                                     : k::pack_slice_cycles(job.tokens, job.tokens_after, columns, vector_.lanes);
+      const int64_t out = latency(job.c.address) +
+                          stored(hls::rows_of(job.c, 0, 1, 0, job.tokens_after, column * size, columns * size));
+      part_.load += in;
+      part_.vector += work;
+      part_.store += out;
+      load += in;
+      compute = std::max(compute, load) + work;
+      store = std::max(store, compute) + out;
+    }
+    part_.cycles += store;
+  }
+
+  // ---- GEMM
+
+  /// Bytes of the memory's words in whole pieces.
+  int64_t fed(const RowSet& set) const { return pieces_ * loaded(set); }
+
+  RowSet operand_rows(const hls::Matrix& x, int head, int heads, int row, int count, int first, int n) const {
+    return hls::rows_of(x, head, heads, row, count, first * operand_bytes_, n * operand_bytes_);
+  }
+
+  int64_t cycles_of_a(const hls::GemmWalk& w, const hls::Job& job, const Place& at) const {
+    const hls::OutputTile t = hls::output_tile(w, job, at);
+    const hls::DepthPart p = hls::depth_part(w, job, at);
+    if (!job.conv) return fed(operand_rows(job.a, t.head, t.heads, t.m0, t.m, p.k0 + p.first, p.k));
+    // Pixel by pixel the words of the image that it takes, and those of its row of the matrix.
+    int64_t words = 0;
+    for (int i = t.m0; i < t.m0 + t.m; ++i) {
+      const int oy = i / job.shape.out_size, ox = i % job.shape.out_size;
+      const hls::Receptive r = hls::receptive_of(job.shape, oy, ox, p.k0 + p.first, p.k);
+      const int64_t line = k::ceil_div(int64_t{r.end - r.begin} * operand_bytes_, hls::kWordBytes);
+      const int64_t row = k::ceil_div(int64_t{p.k} * operand_bytes_, hls::kWordBytes);
+      const bool aligned = (job.shape.channels * operand_bytes_) % hls::kWordBytes == 0;
+      const int64_t image = r.empty() ? 0 : r.rows * (line + (aligned ? 0 : 1));
+      words += std::max(pieces_ * row, image + (r.whole(job.shape, oy) ? 0 : row));
+      if (hls::pixels_alike(job.shape, ox, 1 << 20) == 1) words += kPortLatency;  // a run of its own
+    }
+    return words;
+  }
+
+  /// The slower port's share.
+  int64_t cycles_of_b(const hls::GemmWalk& w, const hls::Job& job, const Place& at) const {
+    const hls::OutputTile t = hls::output_tile(w, job, at);
+    const hls::DepthPart p = hls::depth_part(w, job, at);
+    const int column = hls::column_of(job, at), n0 = t.n0 + column, n = hls::width_of(job, t, column);
+    RowSet set;
+    if (job.layout_b == isa::LayoutB::kRowsK) {
+      set = operand_rows(job.b, t.head, t.heads, p.k0 + p.first, p.k, n0, n);
+    } else if (job.layout_b == isa::LayoutB::kRowsN) {
+      set = operand_rows(job.b, t.head, t.heads, n0, n, p.k0 + p.first, p.k);
+    } else {
+      const hls::Matrix packed = {job.b.address, static_cast<uint32_t>(p.depth * operand_bytes_), 0};
+      set = operand_rows(packed, 0, 1, 0, n, n0 * job.k + p.k0 * n + p.first, p.k);
+    }
+    return std::max(fed(hls::share_of(set, 0, hls::kWeightPorts)), fed(hls::share_of(set, 1, hls::kWeightPorts)));
+  }
+
+  int64_t words_of_b(const hls::GemmWalk& w, const hls::Job& job, const Place& at) const {
+    const hls::OutputTile t = hls::output_tile(w, job, at);
+    return k::ceil_div(hls::width_of(job, t, hls::column_of(job, at)), sizes_.to) *
+           k::ceil_div(hls::depth_part(w, job, at).k, w.lanes);
+  }
+
+  int64_t finish_cycles(const Work& work, int64_t rows, int n) const {
+    const isa::Command& c = work.simulated.command;
+    int64_t cycles = modules::finish_of(c).cycles(rows, n, vector_);
+    if (c.activation == isa::Activation::kSoftmax) cycles += k::requantize_cycles(1, n, vector_.lanes);
     return cycles;
   }
 
-  void gemm(const Job& job) {
-    const isa::Command& c = job.command;
-    const int width = c.panel ? job.n : std::min<int>(c.tile_n, job.n);
-    int64_t last = 0;
-    for (int head = 0; head < c.heads; ++head)
-      for (int m0 = 0; m0 < job.m; m0 += c.tile_m)
-        for (int n0 = 0; n0 < job.n; n0 += width) {
-          const int m = std::min<int>(c.tile_m, job.m - m0), n = std::min(width, job.n - n0);
-          const int64_t multiplied = accumulate(job, m, n), row = finish_row(c, n),
-                        stored = transfer(int64_t{n} * isa::bytes_of(c.c_type));
-          const int64_t finished = transfer(int64_t{8} * n) + m * std::max(row, stored);
-          part_.vector += m * row;
-          part_.store += m * stored;
-          part_.cycles += std::max(multiplied, finished);
-          last = std::min(multiplied, finished);
-        }
-    part_.cycles += last;
+  /// Of the last tiles, when a process was done with them.
+  struct Recent {
+    int64_t last = 0, before = 0;
+    void push(int64_t at) {
+      before = last;
+      last = at;
+    }
+  };
+
+  void gemm(const Work& work, bool fetched, const hls::Job* next) {
+    const hls::Job& job = work.job;
+    const hls::GemmWalk w = hls::walk_of(job, sizes_);
+    const Place first = {};
+    Arrivals a(sizes_.words_a, latency(job.a.address)), b(sizes_.words_b, latency(job.b.address));
+    const int size = isa::bytes_of(job.c_type);
+    int64_t now = 0, a_there = 0, b_there = 0, loads_a = 0, loads_b = 0;
+    int64_t drained = 0, parameters = latency(job.r.address), stored_until = 0;
+    Recent finished, sent;
+    if (fetched) b.hold(words_of_b(w, job, first));
+    bool begun = false;
+    for (Place at = first; !w.done(at); at = w.step_after(at), begun = true) {
+      const hls::OutputTile t = hls::output_tile(w, job, at);
+      const hls::DepthPart p = hls::depth_part(w, job, at);
+      const int n = hls::width_of(job, t, hls::column_of(job, at));
+      const int64_t beats_k = k::ceil_div(p.k, w.lanes);
+      if (w.a_is_new(at)) {
+        const int64_t cycles = cycles_of_a(w, job, at);
+        loads_a += cycles;
+        a_there = a.next(t.m * beats_k, cycles, now);
+      }
+      if (w.b_is_new(at) && (begun || !fetched)) {
+        const int64_t cycles = cycles_of_b(w, job, at);
+        loads_b += cycles;
+        b_there = b.next(words_of_b(w, job, at), cycles, now);
+      }
+      const int64_t group = t.m * beats_k, beats = group * k::ceil_div(n, sizes_.to);
+      const bool early = w.together == 1 && job.layout_b != isa::LayoutB::kRowsK;  // a group of outputs at a time
+      const int64_t start = std::max({now, a_there, early ? 0 : b_there});
+      now = std::max(start + beats, early ? b_there + group : 0) + k::gemm_depth(w.lanes) + kStepCycles;
+      part_.array += beats + k::gemm_depth(w.lanes);
+      if (!w.completes(at)) continue;
+      // The tile's sums leave while the next is multiplied, are finished, and stored.
+      const int64_t rows = int64_t{t.heads} * t.m;
+      now = std::max(now, drained);
+      drained = now + rows * w.row_groups();
+      int64_t gathered = drained;
+      if (job.residual) {
+        parameters = std::max(parameters, finished.before) +
+                     loaded(hls::rows_of(job.r, t.head, t.heads, t.m0, t.m, t.n0 * size, t.n * size));
+        gathered = std::max(gathered, parameters);
+      }
+      const bool new_records = job.records != 0 && w.records_are_new(at);
+      const int64_t records = new_records        ? k::ceil_div(8 * int64_t{t.n}, hls::kWordBytes)
+                              : job.records == 0 ? k::ceil_div(t.n, sizes_.to)
+                                                 : 0;
+      const int64_t finish = records + finish_cycles(work, rows, t.n);
+      finished.push(std::max({gathered, finished.last, sent.before}) + finish);
+      const RowSet out = hls::rows_of(job.c, t.head, t.heads, t.m0, t.m, t.n0 * size, t.n * size);
+      const int64_t words = stored(out);
+      sent.push(std::max(finished.last, sent.last) + words);
+      stored_until = std::max(stored_until + words, sent.last);
+      part_.vector += finish;
+      part_.store += words;
+    }
+    int64_t end = std::max(now, stored_until + latency(job.c.address));
+    if (next != nullptr) {
+      const hls::GemmWalk next_walk = hls::walk_of(*next, sizes_);
+      const int64_t cycles = cycles_of_b(next_walk, *next, first);
+      loads_b += cycles;
+      end = std::max(end, b.next(words_of_b(next_walk, *next, first), cycles, now));
+    }
+    part_.load += std::max(loads_a, loads_b);
+    part_.cycles += end;
   }
 
   const modules::VectorConfig& vector_;
-  const isa::AcceleratorConfig& hw_;
-  int bytes_, lanes_in_, inputs_ = 0;
+  hls::ArraySizes sizes_;
+  int operand_bytes_, pieces_ = 1;
   TopPart part_;
+};
+
+/// The list's commands with the token-count register as it is when each has its turn.
+class Resolved {
+ public:
+  explicit Resolved(const lower::Program& program) : program_(program) {
+    state_.tokens = state_.tokens_before = program.tokens;
+  }
+
+  Work at(size_t index) const {
+    const isa::Command& c = program_.commands[index];
+    Work work{hls::decode_job(isa::encode(c).data(), state_), modules::resolve(c, state_.tokens, state_.tokens_before)};
+    work.simulated.package = state_.package;
+    return work;
+  }
+
+  /// Behind a selection.
+  void select(const Work& work) {
+    const isa::Command& c = work.simulated.command;
+    const int candidates = work.simulated.candidates();
+    const int kept = c.select_rule == isa::SelectRule::kCount ? std::min<int>(c.keep, candidates) : candidates;
+    state_.tokens_before = state_.tokens;
+    state_.package_before = state_.package;
+    state_.package = work.simulated.packs(kept);
+    state_.tokens = c.front + kept + (state_.package ? 1 : 0);
+  }
+
+ private:
+  const lower::Program& program_;
+  hls::SelectorState state_ = {};
 };
 
 }  // namespace
 
-std::vector<TopPart> top_estimate(const soc::SocConfig& config, const lower::Program& program, int port_bytes) {
-  Walk walk(config, port_bytes);
+std::vector<TopPart> top_estimate(const soc::SocConfig& config, const lower::Program& program) {
+  Top top(config);
+  Resolved list(program);
   std::vector<TopPart> parts;
-  int tokens = program.tokens, before = program.tokens;
-  bool package = false;
-  for (const isa::Command& c : program.commands) {
-    Job job = modules::resolve(c, tokens, before);
-    job.package = package;
-    const TopPart part = walk.command(job);
+  bool fetched = false;
+  for (size_t index = 0; index < program.commands.size(); ++index) {
+    const Work work = list.at(index);
+    const bool is_gemm = work.job.opcode == isa::Opcode::kGemm;
+    Work next{};
+    bool fetch = false;
+    for (size_t i = index + 1; is_gemm && i <= index + hls::kAhead && i < program.commands.size(); ++i) {
+      next = list.at(i);
+      if (hls::stops_search(next.job)) break;
+      if (next.job.opcode != isa::Opcode::kGemm) continue;
+      fetch = hls::may_fetch_b(next.job, static_cast<uint32_t>(index));
+      break;
+    }
+    const TopPart part = top.command(work, fetched, fetch ? &next.job : nullptr);
+    if (is_gemm) fetched = fetch;
     const auto same = [&part](const TopPart& p) { return p.op == part.op; };
     auto found = std::find_if(parts.begin(), parts.end(), same);
     if (found == parts.end()) found = parts.insert(parts.end(), {part.op, 0, 0, 0, 0, 0});
     for (int64_t TopPart::*stage :
          {&TopPart::cycles, &TopPart::array, &TopPart::load, &TopPart::vector, &TopPart::store})
       *found.*stage += part.*stage;
-    if (c.opcode != isa::Opcode::kTokenSelect) continue;
-    const int kept =
-        c.select_rule == isa::SelectRule::kCount ? std::min<int>(c.keep, job.candidates()) : job.candidates();
-    before = tokens;
-    package = job.packs(kept);
-    tokens = c.front + kept + (package ? 1 : 0);
+    if (work.job.opcode == isa::Opcode::kTokenSelect) list.select(work);
   }
   return parts;
 }

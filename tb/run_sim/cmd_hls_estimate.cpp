@@ -138,18 +138,16 @@ network::Pruning pruning_of(const CommandLine& line, const zoo::ModelSpec& spec)
   return make_pruning(spec, options);
 }
 
-/// heatvit_top's commands, by name: what they take, and what each stage alone would.
+/// heatvit_top's commands, by name: what they take, and what each process alone would.
 std::string top_table(const soc::SocConfig& config, const lower::Program& program) {
-  Table table({Align::kLeft, Align::kRight, Align::kRight, Align::kRight, Align::kRight, Align::kRight, Align::kRight});
-  table.add({"operation", "cycles", "array", "load", "vector", "store", "with 16 bytes a cycle"});
-  const std::vector<TopPart> narrow = top_estimate(config, program, 1), wide = top_estimate(config, program, 16);
-  for (size_t i = 0; i < narrow.size(); ++i)
-    table.add({narrow[i].op, number(narrow[i].cycles), number(narrow[i].array), number(narrow[i].load),
-               number(narrow[i].vector), number(narrow[i].store), number(wide[i].cycles)});
-  const auto ms = [&config](int64_t cycles) {
-    return fixed(static_cast<double>(cycles) / (config.pl_clock_mhz * 1e3), 3) + " ms";
-  };
-  table.add({"all", ms(total_cycles(narrow)), "", "", "", "", ms(total_cycles(wide))});
+  Table table({Align::kLeft, Align::kRight, Align::kRight, Align::kRight, Align::kRight, Align::kRight});
+  table.add({"operation", "cycles", "array", "load", "vector", "store"});
+  const std::vector<TopPart> parts = top_estimate(config, program);
+  for (const TopPart& part : parts)
+    table.add(
+        {part.op, number(part.cycles), number(part.array), number(part.load), number(part.vector), number(part.store)});
+  const int64_t all = total_cycles(parts);
+  table.add({"all", number(all), fixed(static_cast<double>(all) / (config.pl_clock_mhz * 1e3), 3) + " ms", "", "", ""});
   return table.text();
 }
 
@@ -192,7 +190,7 @@ int hls_estimate_command(const Arguments& arguments) {
         "\nmultipliers at one lane (the other units have none)\n" + multiplier_table() + "\nbusy cycles of an image, " +
         (line.has("prune-rates") ? "tokens pruned at rates " + line.text("prune-rates") : "nothing pruned") +
         ", each model's own configuration\n" + totals_table(line) + "\nheatvit_top over an image (" + model +
-        "): commands one after another, a byte a cycle and port\n" + top);
+        "): commands one after another, a word of 128 bits a cycle and port\n" + top);
   return 0;
 }
 
