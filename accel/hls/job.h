@@ -151,7 +151,7 @@ inline Job decode_job(const uint32_t* words, const SelectorState& state) {
   job.tile_m = number_at(words, f::kTileM);
   job.tile_k = number_at(words, f::kTileK);
   job.tile_n = number_at(words, f::kTileN);
-  job.sums = larger(1, number_at(words, f::kSums));
+  job.sums = 1 + number_at(words, f::kSums);
   job.a = matrix_at(words, f::kWordA);
   job.b = matrix_at(words, f::kWordB);
   job.c = matrix_at(words, f::kWordC);

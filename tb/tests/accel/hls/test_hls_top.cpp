@@ -154,17 +154,30 @@ TEST(HlsTop, TokensInFrontAndTheMean) {
   }
 }
 
-// Chains one after another; sums are kept where the bitstream has memory for them: the same numbers.
-TEST(HlsTop, ChainsAndKeptSums) {
+TEST(HlsTop, ChainsRunOneAfterAnother) {
   const zoo::ModelSpec spec = small_spec();
   const network::QuantModel model = random_model(spec, 7, true);
   isa::AcceleratorConfig hw = synthesised();
   hw.tile_m = 50;
-  hw.tile_k = 96;
-  hw.sums = 3;
   hw.chain_attention = hw.chain_layernorm = hw.chain_mlp = true;
   for (const Pruning& pruning : {Pruning{}, pruning_of(spec, Scorer::kHeatvit, {150, 80})})
     EXPECT_EQ(compare(model, hw, pruning, random_image(4)), "");
+}
+
+// Where the bitstream has memory for them; else a tile of weights is loaded again for each row tile.
+TEST(HlsTop, SumsAreKept) {
+  const zoo::ModelSpec spec = small_spec();
+  const network::QuantModel model = random_model(spec, 7, true);
+  isa::AcceleratorConfig hw = synthesised();
+  hw.tile_m = 20;
+  hw.tile_k = 24;
+  hw.tile_n = 40;
+  hw.order_nm = true;
+  for (const int sums : {1, 2, 3, 4}) {
+    hw.sums = sums;
+    for (const Pruning& pruning : {Pruning{}, pruning_of(spec, Scorer::kHeatvit, {150, 80})})
+      EXPECT_EQ(compare(model, hw, pruning, random_image(4)), "") << sums;
+  }
 }
 
 // Residual stream, scores and probabilities in the memory on chip: where the bitstream has one.
