@@ -311,12 +311,6 @@ rest_of_sums:
   }
 }
 
-/// What the array keeps from command to command: its memory of B, where the next command's weights may lie already.
-struct ArrayState {
-  FeedB b;
-  Operand b_memory[kWordsB][kLanesOut][kLanesIn];
-};
-
 /// One beat: a row's channels by kTo outputs' on each group, added to `from`, or to nothing where they are `fresh`.
 inline void array_beat(const Operand* a_word, const Operand (*b_word)[kLanesIn], bool together, bool is_unsigned,
                        int channels, const Accumulator (*from)[kLanesOut], Accumulator (*sums)[kLanesOut], int bank,
@@ -379,27 +373,24 @@ struct Beats {
   bool done() const { return group == groups; }
 };
 
-/// A whole command: all tiles of A and B through the array, all sums out. `fetched`: the first tile of B is there;
-/// `fetch`: that of the next command is, when this returns.
+/// A whole command: all tiles of A and B through the array, all sums out. b, b_memory: kept from command to command,
+/// since the next one's weights may lie there already. `fetched`: the first tile of B is there; `fetch`: that of the
+/// next command is, when this returns.
 inline void multiply(const Job& job, bool fetched, const Job& next, bool fetch, PieceStream& a_in, PieceStream& b_even,
-                     PieceStream& b_odd, ArrayState& state, SumStream& out) {
+                     PieceStream& b_odd, FeedB& b, Operand (*b_memory)[kLanesOut][kLanesIn], SumStream& out) {
   static Operand a_memory[kWordsA][kLanesIn];
   static Accumulator sums[kSets][kWordsC][kernels::kTh][kLanesOut];
 #pragma HLS array_partition variable = a_memory type = complete dim = 2
-#pragma HLS array_partition variable = state.b_memory type = complete dim = 2
-#pragma HLS array_partition variable = state.b_memory type = complete dim = 3
 #pragma HLS array_partition variable = sums type = complete dim = 1
 #pragma HLS array_partition variable = sums type = complete dim = 3
 #pragma HLS array_partition variable = sums type = complete dim = 4
 #pragma HLS bind_storage variable = a_memory type = ram_2p impl = bram
-#pragma HLS bind_storage variable = state.b_memory type = ram_2p impl = bram
 #pragma HLS bind_storage variable = sums type = ram_2p impl = bram
   const GemmWalk w = walk_of(job);
   const bool together = w.together > 1,
              is_unsigned = job.a_type == isa::Element::kUint8 || job.a_type == isa::Element::kUint16;
   const Place first = {};
   FeedA a;
-  FeedB& b = state.b;
   a.clear();
   a.advance(block_of_a(w, job, first));
   if (!fetched) b.advance(block_of_b(w, job, first));
@@ -432,8 +423,8 @@ array_steps:
   array_beats:
     for (; !beats.done();) {
 #pragma HLS pipeline II = 1
-#pragma HLS dependence variable = a_memory type = inter dependent = false
-#pragma HLS dependence variable = state.b_memory type = inter dependent = false
+#pragma HLS dependence variable = a_memory type = inter false
+#pragma HLS dependence variable = b_memory type = inter false
 #pragma HLS loop_tripcount min = 1 max = 65536
       // Of A all rows are needed; of B the outputs of this beat, or where it lies across all channels.
       const bool a_there = a.has_next || a.whole();
@@ -444,9 +435,8 @@ array_steps:
       }
       if (a_there && b_there) {
         const int word = beats.row * row_words + (together ? column_groups + beats.group : beats.at);
-        array_beat(a_memory[beats.a_word], state.b_memory[beats.b_word], together, is_unsigned,
-                   p.k - beats.beat * w.lanes, sums[beats.beat == 0 ? from : to][word], sums[to][word], beats.bank,
-                   fresh && beats.beat == 0);
+        array_beat(a_memory[beats.a_word], b_memory[beats.b_word], together, is_unsigned, p.k - beats.beat * w.lanes,
+                   sums[beats.beat == 0 ? from : to][word], sums[to][word], beats.bank, fresh && beats.beat == 0);
         const bool row_end = beats.row + 1 == beats.rows, depth_end = row_end && beats.beat + 1 == beats.beats;
         const int a_beat = beats.beat + (row_end ? 1 : 0);
         beats.a_word = row_end ? wrapped(a.base + (depth_end ? 0 : a_beat), kWordsA)
@@ -462,8 +452,8 @@ array_steps:
       if (!a.has_next && a.whole() && a_follows && a.has_room(a_block)) a.expect(a_block);
       if (!b.has_next && b.whole() && (b_follows || fetch) && b.has_room(b_block)) b.expect(b_block);
       receive(a, 0, a_in, PlaceA{a_memory});
-      receive(b, 0, b_even, PlaceB{state.b_memory});
-      receive(b, 1, b_odd, PlaceB{state.b_memory});
+      receive(b, 0, b_even, PlaceB{b_memory});
+      receive(b, 1, b_odd, PlaceB{b_memory});
       Sums word;
       if (!out.full() && drain_word(drain, together, sums, word)) out.write(word);
     }
@@ -482,8 +472,8 @@ rest_of_next:
   for (; !b.whole();) {
 #pragma HLS pipeline II = 1
 #pragma HLS loop_tripcount min = 0 max = 65536
-    receive(b, 0, b_even, PlaceB{state.b_memory});
-    receive(b, 1, b_odd, PlaceB{state.b_memory});
+    receive(b, 0, b_even, PlaceB{b_memory});
+    receive(b, 1, b_odd, PlaceB{b_memory});
   }
 }
 

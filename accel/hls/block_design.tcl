@@ -3,7 +3,7 @@
 # IP_FOLDER: where the exported IP lies; default build/hls_heatvit_top/solution/impl/ip. STEP: design (the block design
 # alone), bitstream (the default). What comes out: build/vivado/heatvit.xsa and the bitstream in it.
 #
-# Processing system: registers over M_AXI_HPM0_FPD, a high-performance port of 128 bits a master, its interrupt on
+# Processing system: registers over M_AXI_HPM0_FPD, a port of 128 bits a master, its interrupt on
 # pl_ps_irq0. heatvit_top's registers lie at 0xA0000000 (accel/soc/driver/board_bare.c).
 set words $argv
 if {[set at [lsearch -exact $words "-tclargs"]] >= 0} { set words [lrange $words [expr {$at + 1}] end] }
@@ -13,12 +13,15 @@ if {$megahertz eq ""} { set megahertz 150 }
 if {$step eq ""} { set step bitstream }
 if {[lsearch -exact {design bitstream} $step] < 0} { puts "unknown step $step: design or bitstream"; exit 2 }
 
-# Master of heatvit_top (a bundle of its pragmas), port of the processing system, its segment of DDR.
+# Master of heatvit_top (a bundle of its pragmas), port of the processing system, its setting there. The two coherent
+# ports take what is little: records and residual, commands.
 set masters {
-  activations S_AXI_HP0_FPD SAXIGP2
-  weights     S_AXI_HP1_FPD SAXIGP3
-  results     S_AXI_HP2_FPD SAXIGP4
-  commands    S_AXI_HP3_FPD SAXIGP5
+  activations  HP0  SAXIGP2
+  weights_even HP1  SAXIGP3
+  weights_odd  HP2  SAXIGP4
+  results      HP3  SAXIGP5
+  parameters   HPC0 SAXIGP0
+  commands     HPC1 SAXIGP1
 }
 
 create_project -force heatvit build/vivado -part xczu9eg-ffvb1156-2-e
@@ -62,15 +65,15 @@ proc link {name from to} {
 link registers ps/M_AXI_HPM0_FPD heatvit_top/s_axi_control
 connect_bd_net $clock [get_bd_pins ps/maxihpm0_fpd_aclk]
 foreach {master port gp} $masters {
-  link $master heatvit_top/m_axi_$master ps/$port
-  connect_bd_net $clock [get_bd_pins ps/[string tolower saxihp[string index $port 8]_fpd_aclk]]
+  link $master heatvit_top/m_axi_$master ps/S_AXI_${port}_FPD
+  connect_bd_net $clock [get_bd_pins ps/saxi[string tolower $port]_fpd_aclk]
 }
 
 assign_bd_address -offset 0xA0000000 -range 64K -target_address_space [get_bd_addr_spaces ps/Data] \
   [get_bd_addr_segs heatvit_top/s_axi_control/Reg]
 foreach {master port gp} $masters {
   assign_bd_address -offset 0x00000000 -range 2G -target_address_space [get_bd_addr_spaces heatvit_top/Data_m_axi_$master] \
-    [get_bd_addr_segs ps/$gp/HP[string index $port 8]_DDR_LOW]
+    [get_bd_addr_segs ps/$gp/${port}_DDR_LOW]
 }
 validate_bd_design
 save_bd_design

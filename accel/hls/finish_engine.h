@@ -79,16 +79,11 @@ inline void gather_residual(const Job& job, const OutputTile& t, WordStream& in,
   }
 }
 
-/// Finished rows, dense, in the array of their width; unsigned ones with the same bits.
-struct Finished {
-  int8_t narrow[kTileValues];
-  int16_t wide[kTileValues];
-  int32_t full[kTileValues];
-};
+// Finished rows are dense, in the array of their width, unsigned ones with the same bits.
 
 /// Where a function leaves operands of the next product.
-inline int8_t* operand_rows_of(Finished& out, int8_t) { return out.narrow; }
-inline int16_t* operand_rows_of(Finished& out, int16_t) { return out.wide; }
+inline int8_t* operand_array(int8_t* narrow, int16_t*, int8_t) { return narrow; }
+inline int16_t* operand_array(int8_t*, int16_t* wide, int16_t) { return wide; }
 
 inline uint8_t* unsigned_rows(int8_t* x) { return reinterpret_cast<uint8_t*>(x); }
 inline uint16_t* unsigned_rows(int16_t* x) { return reinterpret_cast<uint16_t*>(x); }
@@ -201,28 +196,30 @@ immediate_records:
 
 inline void finish_values(const GemmWalk& w, const Job& job, const OutputTile& t, const Place& at,
                           WordStream& records_in, const Accumulator* acc, const int32_t* residual, uint64_t* records,
-                          SelectorState& state, Finished& out) {
+                          SelectorState& state, int8_t* narrow, int16_t* wide, int32_t* full) {
   receive_records(w, job, t, at, records_in, records);
   const int rows = t.heads * t.m;
   switch (job.activation) {
     case isa::Activation::kGelu:
-    case isa::Activation::kSilu: finish_function(job, rows, t.n, acc, records, operand_rows_of(out, Operand{})); return;
-    case isa::Activation::kSigmoid: finish_sigmoid(rows, t.n, acc, records, unsigned_rows(out.wide)); return;
+    case isa::Activation::kSilu:
+      finish_function(job, rows, t.n, acc, records, operand_array(narrow, wide, Operand{}));
+      return;
+    case isa::Activation::kSigmoid: finish_sigmoid(rows, t.n, acc, records, unsigned_rows(wide)); return;
     case isa::Activation::kSoftmax:
-      finish_softmax(job, t, acc, records, state, unsigned_rows(out.narrow), unsigned_rows(out.wide));
+      finish_softmax(job, t, acc, records, state, unsigned_rows(narrow), unsigned_rows(wide));
       return;
     default: break;
   }
   switch (job.c_type) {
-    case isa::Element::kInt8: finish_linear<int8_t>(job, rows, t.n, acc, records, residual, out.narrow); break;
+    case isa::Element::kInt8: finish_linear<int8_t>(job, rows, t.n, acc, records, residual, narrow); break;
     case isa::Element::kUint8:
-      finish_linear<uint8_t>(job, rows, t.n, acc, records, residual, unsigned_rows(out.narrow));
+      finish_linear<uint8_t>(job, rows, t.n, acc, records, residual, unsigned_rows(narrow));
       break;
-    case isa::Element::kInt16: finish_linear<int16_t>(job, rows, t.n, acc, records, residual, out.wide); break;
+    case isa::Element::kInt16: finish_linear<int16_t>(job, rows, t.n, acc, records, residual, wide); break;
     case isa::Element::kUint16:
-      finish_linear<uint16_t>(job, rows, t.n, acc, records, residual, unsigned_rows(out.wide));
+      finish_linear<uint16_t>(job, rows, t.n, acc, records, residual, unsigned_rows(wide));
       break;
-    case isa::Element::kInt32: finish_linear<int32_t>(job, rows, t.n, acc, records, residual, out.full); break;
+    case isa::Element::kInt32: finish_linear<int32_t>(job, rows, t.n, acc, records, residual, full); break;
   }
 }
 
@@ -236,11 +233,12 @@ sent_rows:
   }
 }
 
-inline void send_finished(const Job& job, const OutputTile& t, const Finished& values, WordStream& out) {
+inline void send_finished(const Job& job, const OutputTile& t, const int8_t* narrow, const int16_t* wide,
+                          const int32_t* full, WordStream& out) {
   const int rows = t.heads * t.m, size = isa::bytes_of(job.c_type);
-  if (size == 1) return send_rows_of(values.narrow, rows, t.n, out);
-  if (size == 2) return send_rows_of(values.wide, rows, t.n, out);
-  send_rows_of(values.full, rows, t.n, out);
+  if (size == 1) return send_rows_of(narrow, rows, t.n, out);
+  if (size == 2) return send_rows_of(wide, rows, t.n, out);
+  send_rows_of(full, rows, t.n, out);
 }
 
 /// All output tiles of a command.
@@ -254,15 +252,17 @@ finished_tiles:
 #pragma HLS loop_tripcount min = 1 max = 512
     Accumulator acc[kTileValues];
     int32_t residual[kTileValues];
-    Finished values;
+    int8_t narrow[kTileValues];
+    int16_t wide[kTileValues];
+    int32_t full[kTileValues];
 #pragma HLS array_partition variable = acc type = cyclic factor = kLanesOut
-#pragma HLS array_partition variable = values.narrow type = cyclic factor = kLanesOut
-#pragma HLS array_partition variable = values.wide type = cyclic factor = kLanesOut
+#pragma HLS array_partition variable = narrow type = cyclic factor = kLanesOut
+#pragma HLS array_partition variable = wide type = cyclic factor = kLanesOut
     const OutputTile t = output_tile(w, job, at);
     gather_sums(w, job, t, sums, acc);
     gather_residual(job, t, residual_in, residual);
-    finish_values(w, job, t, at, records_in, acc, residual, records, state, values);
-    send_finished(job, t, values, out);
+    finish_values(w, job, t, at, records_in, acc, residual, records, state, narrow, wide, full);
+    send_finished(job, t, narrow, wide, full, out);
   }
 }
 

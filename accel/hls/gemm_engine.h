@@ -23,8 +23,8 @@ struct NextGemm {
 };
 
 /// `fetched`: its first tile of B is in the array's memory.
-inline void run_gemm(const Ports& ports, const Job& job, bool fetched, const NextGemm& next, ArrayState& array,
-                     SelectorState& state) {
+inline void run_gemm(const Ports& ports, const Job& job, bool fetched, const NextGemm& next, FeedB& feed,
+                     Operand (*weights)[kLanesOut][kLanesIn], SelectorState& state) {
 #pragma HLS dataflow
   WordStream a_words("words of A");
   PieceStream a("pieces of A");
@@ -47,7 +47,7 @@ inline void run_gemm(const Ports& ports, const Job& job, bool fetched, const Nex
   load_b(ports.weights_even, 0, job, fetched, next.job, next.fetch, b_even);
   load_b(ports.weights_odd, 1, job, fetched, next.job, next.fetch, b_odd);
   load_parameters(ports.parameters, job, records, residual);
-  multiply(job, fetched, next.job, next.fetch, a, b_even, b_odd, array, sums);
+  multiply(job, fetched, next.job, next.fetch, a, b_even, b_odd, feed, weights, sums);
   finish(job, sums, records, residual, state, rows);
   store_tiles(job, rows, ports.results);
 }

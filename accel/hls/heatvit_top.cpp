@@ -89,6 +89,7 @@ NextGemm next_gemm(const Window& window, uint32_t index, uint32_t count, const S
   NextGemm next = {};
 following_commands:
   for (uint32_t i = index + 1; i <= index + kAhead && i < count; ++i) {
+#pragma HLS loop_tripcount min = 0 max = 3
     if (!is_command(window.of(i))) return next;
     next.job = decode_job(window.of(i), state);
     if (stops_search(next.job) || refusal(next.job) != kDone) return next;
@@ -161,15 +162,19 @@ extern "C" int heatvit_top(heatvit::hls::Port activations, heatvit::hls::Port we
 #pragma HLS interface mode = s_axilite port = seed bundle = control offset = 120
 #pragma HLS interface mode = s_axilite port = stages bundle = control offset = 128
 #pragma HLS interface mode = s_axilite port = kept bundle = control offset = 160
-#pragma HLS interface mode = s_axilite port = weights_odd bundle = control offset = 192
-#pragma HLS interface mode = s_axilite port = parameters bundle = control offset = 208
+#pragma HLS interface mode = s_axilite port = weights_odd bundle = control offset = 208
+#pragma HLS interface mode = s_axilite port = parameters bundle = control offset = 224
 #pragma HLS interface mode = s_axilite port = return bundle = control
   namespace top = heatvit::hls;  // the vendor has a namespace hls, too
-  static top::ArrayState array;
+  static top::FeedB feed;        // of the array's memory of weights
+  static top::Operand weights[top::kWordsB][top::kLanesOut][top::kLanesIn];
+#pragma HLS array_partition variable = weights type = complete dim = 2
+#pragma HLS array_partition variable = weights type = complete dim = 3
+#pragma HLS bind_storage variable = weights type = ram_2p impl = bram
   top::SelectorState state;
   const top::Ports ports = {activations, weights_even, weights_odd, parameters, results};
   top::reset(state, tokens, seed);
-  array.b.clear();
+  feed.clear();
   bool fetched = false;  // the next GEMM's first tile of B is in the array's memory
   int status = top::kNoEnd;
   top::Window window;
@@ -198,7 +203,7 @@ commands_in_order:
     }
     if (job.opcode == heatvit::isa::Opcode::kGemm) {
       const top::NextGemm next = top::next_gemm(window, index, list_count, state);
-      top::run_gemm(ports, job, fetched, next, array, state);
+      top::run_gemm(ports, job, fetched, next, feed, weights, state);
       fetched = next.fetch;
     } else {
       top::execute(ports, job, state, kept);

@@ -66,8 +66,8 @@ assert done.returncode == 0, done.stderr
 signature = (home / "accel/hls/heatvit_top.cpp").read_text()
 bundles = re.findall(r"mode = m_axi port = (\w+) bundle = (\w+)", signature)
 arguments = re.search(r"int heatvit_top\(([^)]*)\)", signature).group(1)
-pointers = re.findall(r"int(?:8|32)_t\* (\w+)", arguments)
-assert [p for p, _ in bundles] == [p for p, _ in bundles if p in pointers] and len({b for _, b in bundles}) == 4
+pointers = re.findall(r"(?:Port|uint32_t\*) (\w+)", arguments)
+assert [p for p, _ in bundles] == [p for p, _ in bundles if p in pointers] and len({b for _, b in bundles}) == 6
 log, _ = run("accel/hls/block_design.tcl", "-tclargs", "ip", 200)
 links = dict(tuple(c) for c in calls(log, "connect_bd_intf_net"))
 cells = {c[-1]: c[c.index("-vlnv") + 1] for c in calls(log, "create_bd_cell")}
@@ -76,26 +76,29 @@ ports = set()
 for _, bundle in bundles:
     converter = links[f"heatvit_top/m_axi_{bundle}"].split("/")[0]
     ports.add(links[f"{converter}/M00_AXI"])
-assert ports == {f"ps/S_AXI_HP{i}_FPD" for i in range(4)}, ports
+names = ["HP0", "HP1", "HP2", "HP3", "HPC0", "HPC1"]
+assert ports == {f"ps/S_AXI_{name}_FPD" for name in names}, ports
 assert links["ps/M_AXI_HPM0_FPD"] == "registers/S00_AXI" and links["registers/M00_AXI"] == "heatvit_top/s_axi_control"
 nets = calls(log, "connect_bd_net")
 assert ["heatvit_top/interrupt", "ps/pl_ps_irq0"] in nets
 clocked = {to for start, to in nets if start == "ps/pl_clk0"}
-assert {"heatvit_top/ap_clk", "ps/maxihpm0_fpd_aclk", *(f"ps/saxihp{i}_fpd_aclk" for i in range(4))} <= clocked
+assert {"heatvit_top/ap_clk", "ps/maxihpm0_fpd_aclk", *(f"ps/saxi{name.lower()}_fpd_aclk" for name in names)} <= clocked
 assert {to for start, to in nets if start == "reset/peripheral_aresetn"} >= {"heatvit_top/ap_rst_n", "registers/aresetn"}
 for cell, kind in cells.items():
     if kind.endswith("smartconnect"):
         assert f"{cell}/aclk" in clocked, cell
 settings = [c for c in calls(log, "set_property") if c[-1] == "ps"][0]
 values = dict(zip(settings[1].split()[0::2], settings[1].split()[1::2]))
-assert [values[f"CONFIG.PSU__SAXIGP{i}__DATA_WIDTH"] for i in (2, 3, 4, 5)] == ["128"] * 4
-assert all(values[f"CONFIG.PSU__USE__S_AXI_GP{i}"] == "1" for i in (2, 3, 4, 5))
+assert [values[f"CONFIG.PSU__SAXIGP{i}__DATA_WIDTH"] for i in range(6)] == ["128"] * 6
+assert all(values[f"CONFIG.PSU__USE__S_AXI_GP{i}"] == "1" for i in range(6))
 assert values["CONFIG.PSU__CRL_APB__PL0_REF_CTRL__FREQMHZ"] == "200"
-assert all(f"port = {p} bundle = {b} offset = slave max_widen_bitwidth = 128" in signature for p, b in bundles)
+assert all(f"port = {p} bundle = {b} offset = slave" in signature for p, b in bundles)
+assert "int8_t byte[kWordBytes];" in (home / "accel/hls/port.h").read_text()
 addresses = {c[c.index("-target_address_space") + 1]: (c[1], c[3], c[-1]) for c in calls(log, "assign_bd_address")}
 bare = re.search(r"HEATVIT_REGISTERS_AT (0x\w+)u", (home / "accel/soc/driver/board_bare.c").read_text()).group(1)
 assert addresses["ps/Data"] == (bare, "64K", "heatvit_top/s_axi_control/Reg")
-assert {a[2] for s, a in addresses.items() if s != "ps/Data"} == {f"ps/SAXIGP{i + 2}/HP{i}_DDR_LOW" for i in range(4)}
+assert {a[2] for s, a in addresses.items() if s != "ps/Data"} == {f"ps/SAXIGP{(i + 2) % 6}/{name}_DDR_LOW"
+                                                                          for i, name in enumerate(names)}
 assert calls(log, "validate_bd_design") and calls(log, "write_hw_platform")
 assert not calls(run("accel/hls/block_design.tcl", "-tclargs", "-", 150, "design")[0], "launch_runs")
 
@@ -105,5 +108,5 @@ pragmas = {name: int(at) for name, at in
 header = (home / "accel/soc/driver/heatvit_hls.h").read_text()
 enum = {name.lower(): int(at) for name, at in re.findall(r"HEATVIT_HLS_(\w+) = (\d+)[,\s]", header) if int(at) >= 32}
 assert pragmas == enum, (pragmas, enum)
-taken = sorted((at, 32 if name == "kept" else 8 if name in pointers[:4] else 4) for name, at in pragmas.items())
+taken = sorted((at, 32 if name == "kept" else 8 if name in dict(bundles) else 4) for name, at in pragmas.items())
 assert all(a + size < b for (a, size), (b, _) in zip(taken, taken[1:])), taken

@@ -92,10 +92,10 @@ TEST(HlsImage, TheTopLiesBetweenAllOverlapAndNone) {
   const auto simulated = [&](modules::Overlap overlap) {
     soc::SocConfig with = config;
     with.control.overlap = overlap;
-    return isolated([&] {
+    return std::stoll(isolated([&] {
       soc::Simulator simulator(with, lower::lower(spec, with.accel, {}, nullptr), soc::Mode::kTiming);
-      return static_cast<int64_t>(simulator.run({}).cycles);
-    });
+      return std::to_string(simulator.run({}).cycles);
+    }));
   };
   const int64_t top = tb::total_cycles(tb::top_estimate(config, lower::lower(spec, config.accel, {}, nullptr)));
   EXPECT_GT(top, simulated(modules::Overlap::kAll));
