@@ -1,6 +1,7 @@
 // run_sim hls-estimate: cycles of the synthesised units by their pragmas, beside what the simulated modules charge.
 #include <algorithm>
 #include <fstream>
+#include <map>
 
 #include "accel/isa/errors.h"
 #include "accel/kernels/gelu.h"
@@ -11,6 +12,7 @@
 #include "accel/kernels/silu.h"
 #include "accel/kernels/softmax.h"
 #include "accel/soc/resources.h"
+#include "accel/soc/simulator.h"
 #include "models/lower/program.h"
 #include "models/network/merging.h"
 #include "tb/config/home.h"
@@ -30,7 +32,8 @@ constexpr const char* kIntro =
     R"(run_sim hls-estimate: cycles of the synthesised units (trip count x II + depth, from the pragmas in accel/),
 beside what the simulated modules charge; their loops; and their sums over an image for each model's configuration.
 "trips x depth": nothing is unrolled and nothing overlaps. It is no estimate of a compiler that ignores the pragmas, which
-took between half and fifteen times as many cycles. The multipliers of a lane are what the resource model counts.
+took between half and fifteen times as many cycles. The multipliers of a lane are what the resource model counts. The
+last table is of heatvit_top, the whole accelerator, beside a timing run.
 
 Examples
   run_sim hls-estimate
@@ -138,16 +141,47 @@ network::Pruning pruning_of(const CommandLine& line, const zoo::ModelSpec& spec)
   return make_pruning(spec, options);
 }
 
-/// heatvit_top's commands, by name: what they take, and what each process alone would.
+/// What each operation adds to the latency of an image of the simulated accelerator.
+std::map<std::string, int64_t> simulated_cycles(const soc::SocConfig& config, const lower::Program& program) {
+  soc::Simulator simulator(config, program, soc::Mode::kTiming);
+  std::map<std::string, int64_t> cycles;
+  for (const soc::CommandRecord& record : simulator.run({}).commands)
+    cycles[std::string(isa::name_of(record.op))] += static_cast<int64_t>(record.cycles);
+  return cycles;
+}
+
+/// The process that an operation waits for most, and its share of the time. What is left is the beginning and the end
+/// of commands, where the others have nothing to do yet or any more.
+std::string slowest_process(const TopPart& part) {
+  const std::pair<const char*, int64_t> processes[] = {
+      {"array", part.array}, {"load", part.load}, {"vector", part.vector}, {"store", part.store}};
+  const auto less = [](const auto& a, const auto& b) { return a.second < b.second; };
+  const auto slowest = *std::max_element(std::begin(processes), std::end(processes), less);
+  if (slowest.second == 0) return "-";
+  return std::string(slowest.first) + " " +
+         fixed(100.0 * static_cast<double>(slowest.second) / static_cast<double>(part.cycles), 0) + " %";
+}
+
+/// heatvit_top's commands, by name: what they take, what each process alone would, and what the simulated ones add to
+/// the latency, where they overlap with those before them.
 std::string top_table(const soc::SocConfig& config, const lower::Program& program) {
-  Table table({Align::kLeft, Align::kRight, Align::kRight, Align::kRight, Align::kRight, Align::kRight});
-  table.add({"operation", "cycles", "array", "load", "vector", "store"});
+  Table table({Align::kLeft, Align::kRight, Align::kRight, Align::kRight, Align::kRight, Align::kRight, Align::kRight,
+               Align::kLeft});
+  table.add({"operation", "simulated", "heatvit_top", "array", "load", "vector", "store", "slowest process"});
   const std::vector<TopPart> parts = top_estimate(config, program);
-  for (const TopPart& part : parts)
-    table.add(
-        {part.op, number(part.cycles), number(part.array), number(part.load), number(part.vector), number(part.store)});
+  std::map<std::string, int64_t> simulated = simulated_cycles(config, program);
+  int64_t all_simulated = 0;
+  for (const TopPart& part : parts) {
+    table.add({part.op, number(simulated[part.op]), number(part.cycles), number(part.array), number(part.load),
+               number(part.vector), number(part.store), slowest_process(part)});
+    all_simulated += simulated[part.op];
+  }
   const int64_t all = total_cycles(parts);
-  table.add({"all", number(all), fixed(static_cast<double>(all) / (config.pl_clock_mhz * 1e3), 3) + " ms", "", "", ""});
+  const auto ms = [&config](int64_t cycles) {
+    return fixed(static_cast<double>(cycles) / (config.pl_clock_mhz * 1e3), 3);
+  };
+  table.add({"all", number(all_simulated), number(all), "", "", "", "", ""});
+  table.add({"ms", ms(all_simulated), ms(all), "", "", "", "", ""});
   return table.text();
 }
 
