@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "accel/hls/array_engine.h"
+#include "accel/hls/norm_engine.h"
 #include "accel/kernels/gelu.h"
 #include "accel/kernels/merging.h"
 #include "accel/kernels/requantize.h"
@@ -16,9 +17,17 @@
 namespace heatvit {
 namespace hls {
 
-/// Channel records, where they change, and the residual's rows.
-inline void load_parameters(Port port, const Job& job, WordStream& records, WordStream& residual) {
+/// The LayerNorm that is done together with a GEMM, if there is one.
+struct Follower {
+  bool follows;
+  Job norm;
+};
+
+/// Channel records, where they change, and the residual's rows; before them the records of a LayerNorm that follows.
+inline void load_parameters(Port port, const Job& job, const Follower& follower, WordStream& records,
+                            WordStream& residual, WordStream& norm_channels) {
   const GemmWalk w = walk_of(job);
+  if (follower.follows) load_stream(port, norm_records(follower.norm), norm_channels);
   const int size = isa::bytes_of(job.c_type);
 parameter_tiles:
   for (Place at = {}; !w.done(at); at = w.tile_after(at)) {
@@ -223,27 +232,35 @@ inline void finish_values(const GemmWalk& w, const Job& job, const OutputTile& t
   }
 }
 
+/// To the store engine, and to the LayerNorm that follows.
 template <class T>
-inline void send_rows_of(const T* x, int rows, int n, WordStream& out) {
+inline void send_rows_of(const T* x, int rows, int n, bool follows, WordStream& out, WordStream& to_norm) {
 sent_rows:
   for (int row = 0, at = 0; row < rows; ++row, at += n) {
 #pragma HLS loop_flatten
 #pragma HLS loop_tripcount min = 1 max = 256
-    send_row<T>(x + at, n, out);
+  sent_words:
+    for (int first = 0; first < n; first += values_a_word<T>()) {
+#pragma HLS pipeline II = 1
+#pragma HLS loop_tripcount min = 1 max = 128
+      const Word word = take_values<T>(x + at, first, n);
+      out.write(word);
+      if (follows) to_norm.write(word);
+    }
   }
 }
 
 inline void send_finished(const Job& job, const OutputTile& t, const int8_t* narrow, const int16_t* wide,
-                          const int32_t* full, WordStream& out) {
+                          const int32_t* full, bool follows, WordStream& out, WordStream& to_norm) {
   const int rows = t.heads * t.m, size = isa::bytes_of(job.c_type);
-  if (size == 1) return send_rows_of(narrow, rows, t.n, out);
-  if (size == 2) return send_rows_of(wide, rows, t.n, out);
-  send_rows_of(full, rows, t.n, out);
+  if (size == 1) return send_rows_of(narrow, rows, t.n, follows, out, to_norm);
+  if (size == 2) return send_rows_of(wide, rows, t.n, follows, out, to_norm);
+  send_rows_of(full, rows, t.n, false, out, to_norm);
 }
 
 /// All output tiles of a command.
-inline void finish(const Job& job, SumStream& sums, WordStream& records_in, WordStream& residual_in,
-                   SelectorState& state, WordStream& out) {
+inline void finish(const Job& job, bool follows, SumStream& sums, WordStream& records_in, WordStream& residual_in,
+                   SelectorState& state, WordStream& out, WordStream& to_norm) {
   const GemmWalk w = walk_of(job);
   static uint64_t records[kColumns];
 finished_tiles:
@@ -262,8 +279,18 @@ finished_tiles:
     gather_sums(w, job, t, sums, acc);
     gather_residual(job, t, residual_in, residual);
     finish_values(w, job, t, at, records_in, acc, residual, records, state, narrow, wide, full);
-    send_finished(job, t, narrow, wide, full, out);
+    send_finished(job, t, narrow, wide, full, follows, out, to_norm);
   }
+}
+
+/// Rows of the GEMM that were finished, normalised.
+inline void follow(const Follower& follower, WordStream& channels, WordStream& rows, WordStream& out) {
+  if (follower.follows) norm_rows(follower.norm, channels, rows, out);
+}
+
+inline void store_normal(const Follower& follower, WordStream& in, Port port) {
+  const Job& norm = follower.norm;
+  if (follower.follows) store_stream(in, rows_of(norm.c, 0, 1, 0, norm.m, 0, norm.n * kOperandBytes), port);
 }
 
 inline void store_tiles(const Job& job, WordStream& in, Port port) {

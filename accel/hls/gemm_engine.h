@@ -13,7 +13,7 @@ namespace hls {
 
 /// The AXI masters, all of the same memory.
 struct Ports {
-  Port activations, weights_even, weights_odd, parameters, results;
+  Port activations, weights_even, weights_odd, parameters, results, normal;
 };
 
 /// The GEMM command behind this one whose first tile of B may be loaded before this one is done, if there is one.
@@ -22,9 +22,9 @@ struct NextGemm {
   Job job;
 };
 
-/// `fetched`: its first tile of B is in the array's memory.
-inline void run_gemm(const Ports& ports, const Job& job, bool fetched, const NextGemm& next, FeedB& feed,
-                     Operand (*weights)[kLanesOut][kLanesIn], SelectorState& state) {
+/// `follower`: done together with it. `fetched`: its first tile of B is in the array's memory.
+inline void run_gemm(const Ports& ports, const Job& job, const Follower& follower, bool fetched, const NextGemm& next,
+                     FeedB& feed, Operand (*weights)[kLanesOut][kLanesIn], SelectorState& state) {
 #pragma HLS dataflow
   WordStream a_words("words of A");
   PieceStream a("pieces of A");
@@ -32,24 +32,32 @@ inline void run_gemm(const Ports& ports, const Job& job, bool fetched, const Nex
   PieceStream b_odd("pieces of B, odd rows");
   WordStream records("records");
   WordStream residual("residual");
+  WordStream norm_channels("records of LayerNorm");
   SumStream sums("sums");
   WordStream rows("finished rows");
+  WordStream to_norm("rows to normalise");
+  WordStream normal("normalised rows");
 #pragma HLS stream variable = a_words depth = 64
 #pragma HLS stream variable = a depth = 64
 #pragma HLS stream variable = b_even depth = 512
 #pragma HLS stream variable = b_odd depth = 512
 #pragma HLS stream variable = records depth = 64
 #pragma HLS stream variable = residual depth = 512
+#pragma HLS stream variable = norm_channels depth = 512
 #pragma HLS stream variable = sums depth = 64
 #pragma HLS stream variable = rows depth = 64
+#pragma HLS stream variable = to_norm depth = 64
+#pragma HLS stream variable = normal depth = 64
   load_a(ports.activations, job, a_words);
   feed_a(job, a_words, a);
   load_b(ports.weights_even, 0, job, fetched, next.job, next.fetch, b_even);
   load_b(ports.weights_odd, 1, job, fetched, next.job, next.fetch, b_odd);
-  load_parameters(ports.parameters, job, records, residual);
+  load_parameters(ports.parameters, job, follower, records, residual, norm_channels);
   multiply(job, fetched, next.job, next.fetch, a, b_even, b_odd, feed, weights, sums);
-  finish(job, sums, records, residual, state, rows);
+  finish(job, follower.follows, sums, records, residual, state, rows, to_norm);
+  follow(follower, norm_channels, to_norm, normal);
   store_tiles(job, rows, ports.results);
+  store_normal(follower, normal, ports.normal);
 }
 
 }  // namespace hls

@@ -100,15 +100,21 @@ following_commands:
   return next;
 }
 
+/// The LayerNorm behind command `index` that is done together with it.
+Follower follower_of(const Window& window, uint32_t index, uint32_t count, const SelectorState& state,
+                     const Job& gemm) {
+  Follower follower = {};
+  const uint32_t* words = window.of(index + 1);
+  if (index + 1 >= count || !is_command(words)) return follower;
+  follower.norm = decode_job(words, state);
+  follower.follows = norm_follows(gemm, follower.norm) && refusal(follower.norm) == kDone;
+  return follower;
+}
+
 void execute(const Ports& ports, const Job& job, SelectorState& state, uint32_t* kept) {
   switch (job.opcode) {
     case isa::Opcode::kSoftmax: run_softmax(ports, job, state); break;
-    case isa::Opcode::kLayerNorm: {
-      uint64_t records[kernels::kMaxRow];
-      load_records(ports.parameters, job.records, job.n, records);
-      run_layernorm(ports, job, records);
-      break;
-    }
+    case isa::Opcode::kLayerNorm: run_layernorm(ports, job); break;
     case isa::Opcode::kCopy: run_copy(ports, job); break;
     case isa::Opcode::kTokenMean:
       if (job.a_type == isa::Element::kInt16) {
@@ -144,13 +150,14 @@ void execute(const Ports& ports, const Job& job, SelectorState& state, uint32_t*
 
 extern "C" int heatvit_top(heatvit::hls::Port activations, heatvit::hls::Port weights_even,
                            heatvit::hls::Port weights_odd, heatvit::hls::Port parameters, heatvit::hls::Port results,
-                           const uint32_t* commands, uint32_t list_base, uint32_t list_count, uint32_t tokens,
-                           uint32_t seed, uint32_t kept[8], uint32_t* stages) {
+                           heatvit::hls::Port normal, const uint32_t* commands, uint32_t list_base, uint32_t list_count,
+                           uint32_t tokens, uint32_t seed, uint32_t kept[8], uint32_t* stages) {
 #pragma HLS interface mode = m_axi port = activations bundle = activations offset = slave
 #pragma HLS interface mode = m_axi port = weights_even bundle = weights_even offset = slave
 #pragma HLS interface mode = m_axi port = weights_odd bundle = weights_odd offset = slave
 #pragma HLS interface mode = m_axi port = parameters bundle = parameters offset = slave
 #pragma HLS interface mode = m_axi port = results bundle = results offset = slave
+#pragma HLS interface mode = m_axi port = normal bundle = normal offset = slave
 #pragma HLS interface mode = m_axi port = commands bundle = commands offset = slave max_widen_bitwidth = 128
 #pragma HLS interface mode = s_axilite port = activations bundle = control offset = 32
 #pragma HLS interface mode = s_axilite port = weights_even bundle = control offset = 48
@@ -164,6 +171,7 @@ extern "C" int heatvit_top(heatvit::hls::Port activations, heatvit::hls::Port we
 #pragma HLS interface mode = s_axilite port = kept bundle = control offset = 160
 #pragma HLS interface mode = s_axilite port = weights_odd bundle = control offset = 208
 #pragma HLS interface mode = s_axilite port = parameters bundle = control offset = 224
+#pragma HLS interface mode = s_axilite port = normal bundle = control offset = 240
 #pragma HLS interface mode = s_axilite port = return bundle = control
   namespace top = heatvit::hls;  // the vendor has a namespace hls, too
   static top::FeedB feed;        // of the array's memory of weights
@@ -172,10 +180,11 @@ extern "C" int heatvit_top(heatvit::hls::Port activations, heatvit::hls::Port we
 #pragma HLS array_partition variable = weights type = complete dim = 3
 #pragma HLS bind_storage variable = weights type = ram_2p impl = bram
   top::SelectorState state;
-  const top::Ports ports = {activations, weights_even, weights_odd, parameters, results};
+  const top::Ports ports = {activations, weights_even, weights_odd, parameters, results, normal};
   top::reset(state, tokens, seed);
   feed.clear();
-  bool fetched = false;  // the next GEMM's first tile of B is in the array's memory
+  bool fetched = false;   // the next GEMM's first tile of B is in the array's memory
+  bool followed = false;  // this command was done together with the one before it
   int status = top::kNoEnd;
   top::Window window;
 commands_in_order:
@@ -201,10 +210,14 @@ commands_in_order:
       status = refused;
       break;
     }
-    if (job.opcode == heatvit::isa::Opcode::kGemm) {
+    if (followed) {  // done with the command before it
+      followed = false;
+    } else if (job.opcode == heatvit::isa::Opcode::kGemm) {
       const top::NextGemm next = top::next_gemm(window, index, list_count, state);
-      top::run_gemm(ports, job, fetched, next, feed, weights, state);
+      const top::Follower follower = top::follower_of(window, index, list_count, state, job);
+      top::run_gemm(ports, job, follower, fetched, next, feed, weights, state);
       fetched = next.fetch;
+      followed = follower.follows;
     } else {
       top::execute(ports, job, state, kept);
     }

@@ -51,7 +51,7 @@ struct Job {
   int m, k, n, heads, head_group, tile_m, tile_k, tile_n, sums;
   int tokens, tokens_after;  // differ for packing
   bool package, package_after;
-  bool panel, m_outer, residual, keep_cls_scores, random_scores, by_threshold, rank_package, drop, sizes;
+  bool panel, m_outer, residual, keep_cls_scores, random_scores, by_threshold, follows, rank_package, drop, sizes;
   isa::Element a_type, c_type;
   isa::LayoutB layout_b;
   isa::Activation activation;
@@ -133,6 +133,7 @@ inline void resolve_flags(const uint32_t* words, Job& job) {
   job.rank_package = flag_at(words, f::kRankPackage);
   job.drop = flag_at(words, f::kDrop);
   job.sizes = flag_at(words, f::kSizes);
+  job.follows = flag_at(words, f::kFollows);
   job.a_type = static_cast<isa::Element>(isa::get_field(words, f::kTypeA));
   job.c_type = static_cast<isa::Element>(isa::get_field(words, f::kTypeC));
   job.layout_b = static_cast<isa::LayoutB>(isa::get_field(words, f::kLayoutB));
@@ -194,6 +195,17 @@ inline bool stops_search(const Job& job) {
 /// that wrote them is done.
 inline bool may_fetch_b(const Job& gemm, uint32_t running) {
   return gemm.layout_b == isa::LayoutB::kPacked || gemm.wait_b <= running;
+}
+
+/// A LayerNorm that is done together with the GEMM before it: of its finished rows, each as one row or cut into heads.
+/// The GEMM completes whole rows, one after another.
+inline bool norm_follows(const Job& gemm, const Job& norm) {
+  if (norm.opcode != isa::Opcode::kLayerNorm || !norm.follows || gemm.opcode != isa::Opcode::kGemm) return false;
+  const int heads = norm.n > 0 ? gemm.n / norm.n : 0;
+  const uint32_t bytes = static_cast<uint32_t>(norm.n * isa::bytes_of(norm.a_type));
+  return gemm.heads == 1 && gemm.n <= gemm.tile_n && heads >= 1 && heads * norm.n == gemm.n && norm.heads == 1 &&
+         norm.m == gemm.m * heads && norm.a_type == gemm.c_type && norm.a.address == gemm.c.address &&
+         (heads == 1 || (bytes % 16 == 0 && norm.a.pitch == bytes));
 }
 
 }  // namespace hls

@@ -285,12 +285,6 @@ inline void store_values(const T* x, Port port, const Matrix& to, int head, int 
   });
 }
 
-/// Channel records in their eight bytes.
-inline void load_records(Port port, uint32_t address, int n, uint64_t* records) {
-  const Matrix one = {address, 0, 0};
-  load_values<uint64_t>(port, one, 0, 0, 1, 0, n, records);
-}
-
 }  // namespace hls
 }  // namespace heatvit
 

@@ -9,7 +9,7 @@
 #include "accel/hls/gemm_engine.h"
 #include "accel/hls/job.h"
 #include "accel/hls/memory.h"
-#include "accel/kernels/layernorm.h"
+#include "accel/hls/norm_engine.h"
 #include "accel/kernels/merging.h"
 #include "accel/kernels/selector.h"
 
@@ -23,50 +23,15 @@ inline RowSet all_rows(const Matrix& x, const Job& job, int bytes) {
   return rows_of(x, 0, job.heads, 0, job.m, 0, bytes);
 }
 
-/// A row of int8 or int16 as int16.
-inline void receive_wide(bool narrow, WordStream& in, int n, int16_t* x) {
-  if (narrow) {
-    receive_row<int8_t>(in, n, x);
-  } else {
-    receive_row<int16_t>(in, n, x);
-  }
-}
-
-inline void norm_row(const Job& job, const int16_t* x, const uint64_t* records, Operand* normal) {
-  if (job.a_type == isa::Element::kInt16) {
-    kernels::layernorm_row<int16_t, uint64_t>(x, job.n, records, job.shift2, job.epsilon, normal);
-    return;
-  }
-  int8_t narrow[kernels::kMaxRow];
-narrowed:
-  for (int i = 0; i < job.n; ++i) {
-#pragma HLS pipeline II = 1
-#pragma HLS unroll factor = kernels::kNormLanes
-#pragma HLS loop_tripcount min = 1 max = 1024
-    narrow[i] = static_cast<int8_t>(x[i]);
-  }
-  kernels::layernorm_row<int8_t, uint64_t>(narrow, job.n, records, job.shift2, job.epsilon, normal);
-}
-
-inline void norm_rows(const Job& job, const uint64_t* records, WordStream& in, WordStream& out) {
-rows:
-  for (int i = 0; i < job.heads * job.m; ++i) {
+inline void run_layernorm(const Ports& ports, const Job& job) {
 #pragma HLS dataflow
-#pragma HLS loop_tripcount min = 1 max = 4096
-    int16_t x[kernels::kMaxRow];
-    Operand normal[kernels::kMaxRow];
-    receive_wide(job.a_type == isa::Element::kInt8, in, job.n, x);
-    norm_row(job, x, records, normal);
-    send_row<Operand>(normal, job.n, out);
-  }
-}
-
-inline void run_layernorm(const Ports& ports, const Job& job, const uint64_t* records) {
-#pragma HLS dataflow
+  WordStream records("records of channels");
   WordStream in("rows to normalise");
   WordStream out("normalised rows");
+#pragma HLS stream variable = records depth = 512
 #pragma HLS stream variable = in depth = 64
 #pragma HLS stream variable = out depth = 64
+  load_stream(ports.parameters, norm_records(job), records);
   load_stream(ports.activations, all_rows(job.a, job, job.n * isa::bytes_of(job.a_type)), in);
   norm_rows(job, records, in, out);
   store_stream(out, all_rows(job.c, job, job.n * kOperandBytes), ports.results);

@@ -65,21 +65,19 @@ class Top {
     pieces_ = values / std::min(values, hls::piece_values(std::min(sizes_.ti, sizes_.to)));
   }
 
-  /// `next`: the GEMM whose first tile of B is loaded behind this one's; `fetched`: this one's was.
-  TopPart command(const Work& work, bool fetched, const hls::Job* next) {
+  /// `next`: the GEMM whose first tile of B is loaded behind this one's; `fetched`: this one's was; `norm`: the
+  /// LayerNorm that is done together with it.
+  TopPart command(const Work& work, bool fetched, const hls::Job* next, const hls::Job* norm) {
     const hls::Job& job = work.job;
     const modules::Job& simulated = work.simulated;
     part_ = {std::string(isa::name_of(isa::op_of(simulated.command))), kCommandCycles, 0, 0, 0, 0};
     switch (job.opcode) {
-      case isa::Opcode::kGemm: gemm(work, fetched, next); break;
-      case isa::Opcode::kLayerNorm: {
-        const int64_t records = kPortLatency + k::ceil_div(8 * int64_t{job.n}, hls::kWordBytes);
-        part_.load += records;
-        part_.cycles += records;
+      case isa::Opcode::kGemm: gemm(work, fetched, next, norm); break;
+      case isa::Opcode::kLayerNorm:
+        part_.cycles += kPortLatency + k::ceil_div(8 * int64_t{job.n}, hls::kWordBytes);  // records first
         rows(job, isa::bytes_of(job.a_type) * job.n, operand_bytes_ * job.n,
              k::layernorm_cycles(job.m * job.heads, job.n, vector_.norm(), vector_.division_interval));
         break;
-      }
       case isa::Opcode::kSoftmax:
         rows(job, 2 * job.n, isa::bytes_of(job.c_type) * job.n,
              modules::finish_of(simulated.command).cycles(int64_t{job.heads} * job.m, job.n, vector_));
@@ -104,6 +102,17 @@ class Top {
       case isa::Opcode::kEnd: break;
     }
     return part_;
+  }
+
+  /// What is left of a LayerNorm that was done together with the command before it.
+  TopPart followed(const Work& work) const {
+    const hls::Job& job = work.job;
+    return {std::string(isa::name_of(isa::op_of(work.simulated.command))),
+            kCommandCycles,
+            0,
+            0,
+            k::layernorm_cycles(job.m, job.n, vector_.norm(), vector_.division_interval),
+            stored(hls::rows_of(job.c, 0, 1, 0, job.m, 0, operand_bytes_ * job.n))};
   }
 
  private:
@@ -250,7 +259,7 @@ class Top {
     }
   };
 
-  void gemm(const Work& work, bool fetched, const hls::Job* next) {
+  void gemm(const Work& work, bool fetched, const hls::Job* next, const hls::Job* norm) {
     const hls::Job& job = work.job;
     const hls::GemmWalk w = hls::walk_of(job, sizes_);
     const Place first = {};
@@ -259,6 +268,8 @@ class Top {
     int64_t now = 0, a_there = 0, b_there = 0, loads_a = 0, loads_b = 0;
     int64_t drained = 0, parameters = latency(job.r.address), stored_until = 0;
     Recent finished, sent;
+    int64_t normalised = 0, normal_stored = 0;
+    if (norm != nullptr) parameters += k::ceil_div(8 * int64_t{norm->n}, hls::kWordBytes);
     if (fetched) b.hold(words_of_b(w, job, first));
     bool begun = false;
     for (Place at = first; !w.done(at); at = w.step_after(at), begun = true) {
@@ -304,8 +315,17 @@ class Top {
       stored_until = std::max(stored_until + words, sent.last);
       part_.vector += finish;
       part_.store += words;
+      if (norm == nullptr) continue;
+      const int64_t norm_rows = rows * (job.n / norm->n);
+      const int64_t in = k::ceil_div(int64_t{isa::bytes_of(norm->a_type)} * norm->n, hls::kWordBytes);
+      const int64_t interval = std::max(in, k::layernorm_interval(norm->n, vector_.norm(), vector_.division_interval));
+      const int64_t first_row = k::layernorm_cycles(1, norm->n, vector_.norm(), vector_.division_interval);
+      normalised = std::max(normalised + norm_rows * interval, sent.last + first_row);
+      normal_stored = std::max(
+          normal_stored + norm_rows * k::ceil_div(int64_t{operand_bytes_} * norm->n, hls::kWordBytes), normalised);
     }
     int64_t end = std::max(now, stored_until + latency(job.c.address));
+    if (norm != nullptr) end = std::max(end, normal_stored + latency(norm->c.address));
     if (next != nullptr) {
       const hls::GemmWalk next_walk = hls::walk_of(*next, sizes_);
       const int64_t cycles = cycles_of_b(next_walk, *next, first);
@@ -358,7 +378,7 @@ std::vector<TopPart> top_estimate(const soc::SocConfig& config, const lower::Pro
   Top top(config);
   Resolved list(program);
   std::vector<TopPart> parts;
-  bool fetched = false;
+  bool fetched = false, followed = false;
   for (size_t index = 0; index < program.commands.size(); ++index) {
     const Work work = list.at(index);
     const bool is_gemm = work.job.opcode == isa::Opcode::kGemm;
@@ -371,8 +391,13 @@ std::vector<TopPart> top_estimate(const soc::SocConfig& config, const lower::Pro
       fetch = hls::may_fetch_b(next.job, static_cast<uint32_t>(index));
       break;
     }
-    const TopPart part = top.command(work, fetched, fetch ? &next.job : nullptr);
+    const Work behind = index + 1 < program.commands.size() ? list.at(index + 1) : work;
+    const bool follows = hls::norm_follows(work.job, behind.job);
+    const TopPart part = followed
+                             ? top.followed(work)
+                             : top.command(work, fetched, fetch ? &next.job : nullptr, follows ? &behind.job : nullptr);
     if (is_gemm) fetched = fetch;
+    followed = follows;
     const auto same = [&part](const TopPart& p) { return p.op == part.op; };
     auto found = std::find_if(parts.begin(), parts.end(), same);
     if (found == parts.end()) found = parts.insert(parts.end(), {part.op, 0, 0, 0, 0, 0});

@@ -18,6 +18,7 @@ void heatvit_hls_attach(struct heatvit_hls *block, volatile uint32_t *registers,
   put_pointer(block, HEATVIT_HLS_WEIGHTS_EVEN, ddr);
   put_pointer(block, HEATVIT_HLS_WEIGHTS_ODD, ddr);
   put_pointer(block, HEATVIT_HLS_PARAMETERS, ddr);
+  put_pointer(block, HEATVIT_HLS_NORMAL, ddr);
   put_pointer(block, HEATVIT_HLS_RESULTS, ddr);
   put_pointer(block, HEATVIT_HLS_COMMANDS, ddr);
   put(block, HEATVIT_HLS_INTERRUPT_STATUS, get(block, HEATVIT_HLS_INTERRUPT_STATUS)); /* what was left is cleared */

@@ -29,7 +29,8 @@ enum heatvit_hls_register {
   HEATVIT_HLS_STAGES = 128,
   HEATVIT_HLS_KEPT = 160, /* 8 words */
   HEATVIT_HLS_WEIGHTS_ODD = 208,
-  HEATVIT_HLS_PARAMETERS = 224
+  HEATVIT_HLS_PARAMETERS = 224,
+  HEATVIT_HLS_NORMAL = 240
 };
 
 #define HEATVIT_HLS_REGISTERS_BYTES 4096
@@ -43,7 +44,7 @@ struct heatvit_hls {
   int done; /* heatvit_top has come to its end since the last start: reading the control register clears its bit */
 };
 
-/* The six masters see DDR from this physical address on; a command list counts from there. Interrupts: 1 lets the
+/* The seven masters see DDR from this physical address on; a command list counts from there. Interrupts: 1 lets the
  * block raise its line when it is done. */
 void heatvit_hls_attach(struct heatvit_hls* block, volatile uint32_t* registers, uint64_t ddr, int interrupts);
 
