@@ -13,15 +13,16 @@ if {$megahertz eq ""} { set megahertz 150 }
 if {$step eq ""} { set step bitstream }
 if {[lsearch -exact {design bitstream} $step] < 0} { puts "unknown step $step: design or bitstream"; exit 2 }
 
-# Master of heatvit_top (a bundle of its pragmas), port of the processing system, its setting there. The two coherent
-# ports take what is little: records and residual, commands.
-set masters {
-  activations  HP0  SAXIGP2
-  weights_even HP1  SAXIGP3
-  weights_odd  HP2  SAXIGP4
-  results      HP3  SAXIGP5
-  parameters   HPC0 SAXIGP0
-  commands     HPC1 SAXIGP1
+# Ports of the processing system, their setting there, and the masters of heatvit_top (bundles of its pragmas) behind each.
+# Activations are only read and normal rows only written, so they share a port. The two coherent ports take what is little:
+# records and residual, commands.
+set ports {
+  HP0  SAXIGP2 {activations normal}
+  HP1  SAXIGP3 weights_even
+  HP2  SAXIGP4 weights_odd
+  HP3  SAXIGP5 results
+  HPC0 SAXIGP0 parameters
+  HPC1 SAXIGP1 commands
 }
 
 create_project -force heatvit build/vivado -part xczu9eg-ffvb1156-2-e
@@ -36,7 +37,7 @@ apply_bd_automation -rule xilinx.com:bd_rule:zynq_ultra_ps_e -config {apply_boar
 set settings [list CONFIG.PSU__USE__M_AXI_GP0 1 CONFIG.PSU__MAXIGP0__DATA_WIDTH 32 \
   CONFIG.PSU__USE__M_AXI_GP1 0 CONFIG.PSU__USE__M_AXI_GP2 0 \
   CONFIG.PSU__FPGA_PL0_ENABLE 1 CONFIG.PSU__CRL_APB__PL0_REF_CTRL__FREQMHZ $megahertz CONFIG.PSU__USE__IRQ0 1]
-foreach {master port gp} $masters {
+foreach {port gp masters} $ports {
   lappend settings CONFIG.PSU__USE__S_AXI_GP[string index $gp end] 1 CONFIG.PSU__${gp}__DATA_WIDTH 128
 }
 set_property -dict $settings $ps
@@ -52,28 +53,32 @@ connect_bd_net $clock [get_bd_pins heatvit_top/ap_clk]
 connect_bd_net $resetn [get_bd_pins heatvit_top/ap_rst_n]
 connect_bd_net [get_bd_pins heatvit_top/interrupt] [get_bd_pins ps/pl_ps_irq0]
 
-# A converter between the two sides of each link: of protocol, width and address.
+# A converter between the two sides of each link: of protocol, width and address. `from`: one master or several.
 proc link {name from to} {
   upvar clock clock resetn resetn
   create_bd_cell -type ip -vlnv xilinx.com:ip:smartconnect $name
-  set_property -dict [list CONFIG.NUM_SI 1 CONFIG.NUM_MI 1] [get_bd_cells $name]
+  set_property -dict [list CONFIG.NUM_SI [llength $from] CONFIG.NUM_MI 1] [get_bd_cells $name]
   connect_bd_net $clock [get_bd_pins $name/aclk]
   connect_bd_net $resetn [get_bd_pins $name/aresetn]
-  connect_bd_intf_net [get_bd_intf_pins $from] [get_bd_intf_pins $name/S00_AXI]
+  for {set i 0} {$i < [llength $from]} {incr i} {
+    connect_bd_intf_net [get_bd_intf_pins [lindex $from $i]] [get_bd_intf_pins $name/S0${i}_AXI]
+  }
   connect_bd_intf_net [get_bd_intf_pins $name/M00_AXI] [get_bd_intf_pins $to]
 }
 link registers ps/M_AXI_HPM0_FPD heatvit_top/s_axi_control
 connect_bd_net $clock [get_bd_pins ps/maxihpm0_fpd_aclk]
-foreach {master port gp} $masters {
-  link $master heatvit_top/m_axi_$master ps/S_AXI_${port}_FPD
+foreach {port gp masters} $ports {
+  link [string tolower $port] [lmap master $masters {string cat heatvit_top/m_axi_ $master}] ps/S_AXI_${port}_FPD
   connect_bd_net $clock [get_bd_pins ps/saxi[string tolower $port]_fpd_aclk]
 }
 
 assign_bd_address -offset 0xA0000000 -range 64K -target_address_space [get_bd_addr_spaces ps/Data] \
   [get_bd_addr_segs heatvit_top/s_axi_control/Reg]
-foreach {master port gp} $masters {
-  assign_bd_address -offset 0x00000000 -range 2G -target_address_space [get_bd_addr_spaces heatvit_top/Data_m_axi_$master] \
-    [get_bd_addr_segs ps/$gp/${port}_DDR_LOW]
+foreach {port gp masters} $ports {
+  foreach master $masters {
+    assign_bd_address -offset 0x00000000 -range 2G \
+      -target_address_space [get_bd_addr_spaces heatvit_top/Data_m_axi_$master] [get_bd_addr_segs ps/$gp/${port}_DDR_LOW]
+  }
 }
 validate_bd_design
 save_bd_design
