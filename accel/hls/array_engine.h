@@ -376,8 +376,9 @@ struct Beats {
 /// A whole command: all tiles of A and B through the array, all sums out. b, b_memory: kept from command to command,
 /// since the next one's weights may lie there already. `fetched`: the first tile of B is there; `fetch`: that of the
 /// next command is, when this returns.
-inline void multiply(const Job& job, bool fetched, const Job& next, bool fetch, PieceStream& a_in, PieceStream& b_even,
-                     PieceStream& b_odd, FeedB& b, Operand (*b_memory)[kLanesOut][kLanesIn], SumStream& out) {
+inline void multiply(const Job& job, bool fetched, const Job& next, bool fetch, PieceStream& a_in, PieceStream& b_0,
+                     PieceStream& b_1, PieceStream& b_2, PieceStream& b_3, FeedB& b,
+                     Operand (*b_memory)[kLanesOut][kLanesIn], SumStream& out) {
   static Operand a_memory[kWordsA][kLanesIn];
   static Accumulator sums[kSets][kWordsC][kernels::kTh][kLanesOut];
 #pragma HLS array_partition variable = a_memory type = complete dim = 2
@@ -431,7 +432,12 @@ array_steps:
       bool b_there = b.has_next || b.whole();
       if (!b_there && !b.now.across && !together) {
         const int last = smaller(n, (beats.group + 1) * kLanesOut);
-        b_there = (b.arrived[0] || b.at[0].row >= last) && (b.arrived[1] || b.at[1].row >= last);
+        b_there = true;
+      outputs_there:
+        for (int s = 0; s < kWeightPorts; ++s) {
+#pragma HLS unroll
+          b_there = b_there && (b.arrived[s] || b.at[s].row >= last);
+        }
       }
       if (a_there && b_there) {
         const int word = beats.row * row_words + (together ? column_groups + beats.group : beats.at);
@@ -452,8 +458,10 @@ array_steps:
       if (!a.has_next && a.whole() && a_follows && a.has_room(a_block)) a.expect(a_block);
       if (!b.has_next && b.whole() && (b_follows || fetch) && b.has_room(b_block)) b.expect(b_block);
       receive(a, 0, a_in, PlaceA{a_memory});
-      receive(b, 0, b_even, PlaceB{b_memory});
-      receive(b, 1, b_odd, PlaceB{b_memory});
+      receive(b, 0, b_0, PlaceB{b_memory});
+      receive(b, 1, b_1, PlaceB{b_memory});
+      receive(b, 2, b_2, PlaceB{b_memory});
+      receive(b, 3, b_3, PlaceB{b_memory});
       Sums word;
       if (!out.full() && drain_word(drain, together, sums, word)) out.write(word);
     }
@@ -472,8 +480,10 @@ rest_of_next:
   for (; !b.whole();) {
 #pragma HLS pipeline II = 1
 #pragma HLS loop_tripcount min = 0 max = 65536
-    receive(b, 0, b_even, PlaceB{b_memory});
-    receive(b, 1, b_odd, PlaceB{b_memory});
+    receive(b, 0, b_0, PlaceB{b_memory});
+    receive(b, 1, b_1, PlaceB{b_memory});
+    receive(b, 2, b_2, PlaceB{b_memory});
+    receive(b, 3, b_3, PlaceB{b_memory});
   }
 }
 

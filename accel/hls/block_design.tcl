@@ -14,15 +14,15 @@ if {$step eq ""} { set step bitstream }
 if {[lsearch -exact {design bitstream} $step] < 0} { puts "unknown step $step: design or bitstream"; exit 2 }
 
 # Ports of the processing system, their setting there, and the masters of heatvit_top (bundles of its pragmas) behind each.
-# Activations are only read and normal rows only written, so they share a port. The two coherent ports take what is little:
-# records and residual, commands.
+# What is only read and what is only written share a port. The coherent ports take what is little, records and residual,
+# and commands, with a share of the weights.
 set ports {
   HP0  SAXIGP2 {activations normal}
-  HP1  SAXIGP3 weights_even
-  HP2  SAXIGP4 weights_odd
-  HP3  SAXIGP5 results
+  HP1  SAXIGP3 weights_0
+  HP2  SAXIGP4 weights_1
+  HP3  SAXIGP5 {weights_2 results}
   HPC0 SAXIGP0 parameters
-  HPC1 SAXIGP1 commands
+  HPC1 SAXIGP1 {weights_3 commands}
 }
 
 create_project -force heatvit build/vivado -part xczu9eg-ffvb1156-2-e

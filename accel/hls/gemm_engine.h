@@ -13,7 +13,7 @@ namespace hls {
 
 /// The AXI masters, all of the same memory.
 struct Ports {
-  Port activations, weights_even, weights_odd, parameters, results, normal;
+  Port activations, weights_0, weights_1, weights_2, weights_3, parameters, results, normal;
 };
 
 /// The GEMM command behind this one whose first tile of B may be loaded before this one is done, if there is one.
@@ -28,8 +28,10 @@ inline void run_gemm(const Ports& ports, const Job& job, const Follower& followe
 #pragma HLS dataflow
   WordStream a_words("words of A");
   PieceStream a("pieces of A");
-  PieceStream b_even("pieces of B, even rows");
-  PieceStream b_odd("pieces of B, odd rows");
+  PieceStream b_0("pieces of B, share 0");
+  PieceStream b_1("pieces of B, share 1");
+  PieceStream b_2("pieces of B, share 2");
+  PieceStream b_3("pieces of B, share 3");
   WordStream records("records");
   WordStream residual("residual");
   WordStream norm_channels("records of LayerNorm");
@@ -39,8 +41,10 @@ inline void run_gemm(const Ports& ports, const Job& job, const Follower& followe
   WordStream normal("normalised rows");
 #pragma HLS stream variable = a_words depth = 64
 #pragma HLS stream variable = a depth = 64
-#pragma HLS stream variable = b_even depth = 512
-#pragma HLS stream variable = b_odd depth = 512
+#pragma HLS stream variable = b_0 depth = 512
+#pragma HLS stream variable = b_1 depth = 512
+#pragma HLS stream variable = b_2 depth = 512
+#pragma HLS stream variable = b_3 depth = 512
 #pragma HLS stream variable = records depth = 64
 #pragma HLS stream variable = residual depth = 512
 #pragma HLS stream variable = norm_channels depth = 512
@@ -50,10 +54,12 @@ inline void run_gemm(const Ports& ports, const Job& job, const Follower& followe
 #pragma HLS stream variable = normal depth = 64
   load_a(ports.activations, job, a_words);
   feed_a(job, a_words, a);
-  load_b(ports.weights_even, 0, job, fetched, next.job, next.fetch, b_even);
-  load_b(ports.weights_odd, 1, job, fetched, next.job, next.fetch, b_odd);
+  load_b(ports.weights_0, 0, job, fetched, next.job, next.fetch, b_0);
+  load_b(ports.weights_1, 1, job, fetched, next.job, next.fetch, b_1);
+  load_b(ports.weights_2, 2, job, fetched, next.job, next.fetch, b_2);
+  load_b(ports.weights_3, 3, job, fetched, next.job, next.fetch, b_3);
   load_parameters(ports.parameters, job, follower, records, residual, norm_channels);
-  multiply(job, fetched, next.job, next.fetch, a, b_even, b_odd, feed, weights, sums);
+  multiply(job, fetched, next.job, next.fetch, a, b_0, b_1, b_2, b_3, feed, weights, sums);
   finish(job, follower.follows, sums, records, residual, state, rows, to_norm);
   follow(follower, norm_channels, to_norm, normal);
   store_tiles(job, rows, ports.results);

@@ -148,19 +148,22 @@ void execute(const Ports& ports, const Job& job, SelectorState& state, uint32_t*
 }  // namespace hls
 }  // namespace heatvit
 
-extern "C" int heatvit_top(heatvit::hls::Port activations, heatvit::hls::Port weights_even,
-                           heatvit::hls::Port weights_odd, heatvit::hls::Port parameters, heatvit::hls::Port results,
-                           heatvit::hls::Port normal, const uint32_t* commands, uint32_t list_base, uint32_t list_count,
-                           uint32_t tokens, uint32_t seed, uint32_t kept[8], uint32_t* stages) {
+extern "C" int heatvit_top(heatvit::hls::Port activations, heatvit::hls::Port weights_0, heatvit::hls::Port weights_1,
+                           heatvit::hls::Port weights_2, heatvit::hls::Port weights_3, heatvit::hls::Port parameters,
+                           heatvit::hls::Port results, heatvit::hls::Port normal, const uint32_t* commands,
+                           uint32_t list_base, uint32_t list_count, uint32_t tokens, uint32_t seed, uint32_t kept[8],
+                           uint32_t* stages) {
 #pragma HLS interface mode = m_axi port = activations bundle = activations offset = slave
-#pragma HLS interface mode = m_axi port = weights_even bundle = weights_even offset = slave
-#pragma HLS interface mode = m_axi port = weights_odd bundle = weights_odd offset = slave
+#pragma HLS interface mode = m_axi port = weights_0 bundle = weights_0 offset = slave
+#pragma HLS interface mode = m_axi port = weights_1 bundle = weights_1 offset = slave
+#pragma HLS interface mode = m_axi port = weights_2 bundle = weights_2 offset = slave
+#pragma HLS interface mode = m_axi port = weights_3 bundle = weights_3 offset = slave
 #pragma HLS interface mode = m_axi port = parameters bundle = parameters offset = slave
 #pragma HLS interface mode = m_axi port = results bundle = results offset = slave
 #pragma HLS interface mode = m_axi port = normal bundle = normal offset = slave
 #pragma HLS interface mode = m_axi port = commands bundle = commands offset = slave max_widen_bitwidth = 128
 #pragma HLS interface mode = s_axilite port = activations bundle = control offset = 32
-#pragma HLS interface mode = s_axilite port = weights_even bundle = control offset = 48
+#pragma HLS interface mode = s_axilite port = weights_0 bundle = control offset = 48
 #pragma HLS interface mode = s_axilite port = results bundle = control offset = 64
 #pragma HLS interface mode = s_axilite port = commands bundle = control offset = 80
 #pragma HLS interface mode = s_axilite port = list_base bundle = control offset = 96
@@ -169,9 +172,11 @@ extern "C" int heatvit_top(heatvit::hls::Port activations, heatvit::hls::Port we
 #pragma HLS interface mode = s_axilite port = seed bundle = control offset = 120
 #pragma HLS interface mode = s_axilite port = stages bundle = control offset = 128
 #pragma HLS interface mode = s_axilite port = kept bundle = control offset = 160
-#pragma HLS interface mode = s_axilite port = weights_odd bundle = control offset = 208
+#pragma HLS interface mode = s_axilite port = weights_1 bundle = control offset = 208
 #pragma HLS interface mode = s_axilite port = parameters bundle = control offset = 224
 #pragma HLS interface mode = s_axilite port = normal bundle = control offset = 240
+#pragma HLS interface mode = s_axilite port = weights_2 bundle = control offset = 256
+#pragma HLS interface mode = s_axilite port = weights_3 bundle = control offset = 272
 #pragma HLS interface mode = s_axilite port = return bundle = control
   namespace top = heatvit::hls;  // the vendor has a namespace hls, too
   static top::FeedB feed;        // of the array's memory of weights
@@ -180,7 +185,7 @@ extern "C" int heatvit_top(heatvit::hls::Port activations, heatvit::hls::Port we
 #pragma HLS array_partition variable = weights type = complete dim = 3
 #pragma HLS bind_storage variable = weights type = ram_2p impl = bram
   top::SelectorState state;
-  const top::Ports ports = {activations, weights_even, weights_odd, parameters, results, normal};
+  const top::Ports ports = {activations, weights_0, weights_1, weights_2, weights_3, parameters, results, normal};
   top::reset(state, tokens, seed);
   feed.clear();
   bool fetched = false;   // the next GEMM's first tile of B is in the array's memory

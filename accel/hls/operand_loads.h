@@ -11,7 +11,9 @@
 namespace heatvit {
 namespace hls {
 
-constexpr int kWeightPorts = 2;
+constexpr int kWeightPorts = 4;
+static_assert(kernels::kTi >= kWeightPorts && kLanesOut >= kWeightPorts,
+              "rows that arrive together are on lanes of their own");
 
 /// Values that go to the array's memories in a cycle: a word, or what its lanes take without one of them taking two.
 constexpr int piece_values(int lanes) {

@@ -81,6 +81,7 @@ constexpr ArraySizes kSizes =
                 kernels::kInputTiles, kernels::kWeightTiles, kernels::kKeptSums);
 constexpr int kWordsA = kSizes.words_a, kWordsB = kSizes.words_b, kWordsC = kSizes.words_c;
 constexpr int kColumns = kSizes.columns;
+constexpr int kRowBlock = 16;  // short rows that a process of vector_engine.h takes together
 constexpr int kTileValues = kWordsC * kernels::kTh * kLanesOut;
 
 /// Buffers of one tile of a unit top: rows, input channels, outputs; the last two in whole beats.

@@ -78,16 +78,37 @@ inline void run_copy(const Ports& ports, const Job& job) {
   store_stream(rows, all_rows(job.c, job, job.n), ports.results);
 }
 
-inline void mean_rows(const Job& job, WordStream& in, WordStream& out) {
-rows:
-  for (int i = 0; i < job.m; ++i) {
-#pragma HLS dataflow
-#pragma HLS loop_tripcount min = 1 max = 4096
-    int16_t x[kernels::kMaxRow];
-    receive_wide(job.a_type == isa::Element::kInt8, in, job.n, x);
+/// Rows [0, rows) of n values, dense.
+inline void receive_block(bool narrow, WordStream& in, int rows, int n, int16_t* x) {
+block_rows:
+  for (int row = 0, at = 0; row < rows; ++row, at += n) {
+#pragma HLS loop_flatten
+#pragma HLS loop_tripcount min = 1 max = 16
+    receive_wide(narrow, in, n, x + at);
+  }
+}
+
+inline void mean_block(const Job& job, int rows, const int16_t* x, WordStream& out) {
+block_rows:
+  for (int row = 0, at = 0; row < rows; ++row, at += job.n) {
+#pragma HLS loop_flatten
+#pragma HLS loop_tripcount min = 1 max = 16
     Word mean = {};
-    set_value<Operand>(mean, 0, kernels::head_mean<int16_t, Operand>(x, job.n, job.multiplier, job.shift));
+    set_value<Operand>(mean, 0, kernels::head_mean<int16_t, Operand>(x + at, job.n, job.multiplier, job.shift));
     out.write(mean);
+  }
+}
+
+/// A row is short: blocks of them, so that one is not waited for before the next begins.
+inline void mean_rows(const Job& job, WordStream& in, WordStream& out) {
+blocks:
+  for (int row = 0; row < job.m; row += kRowBlock) {
+#pragma HLS dataflow
+#pragma HLS loop_tripcount min = 1 max = 256
+    int16_t x[kRowBlock * kernels::kMaxRow];
+    const int rows = smaller(kRowBlock, job.m - row);
+    receive_block(job.a_type == isa::Element::kInt8, in, rows, job.n, x);
+    mean_block(job, rows, x, out);
   }
 }
 

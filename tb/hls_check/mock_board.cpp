@@ -62,17 +62,18 @@ class Block {
   uint64_t pointer(int offset) { return at(offset) | uint64_t{at(offset + 4)} << 32; }
 
   bool points_at_memory() {
-    for (const int offset : {HEATVIT_HLS_ACTIVATIONS, HEATVIT_HLS_WEIGHTS_EVEN, HEATVIT_HLS_WEIGHTS_ODD,
-                             HEATVIT_HLS_PARAMETERS, HEATVIT_HLS_RESULTS, HEATVIT_HLS_NORMAL, HEATVIT_HLS_COMMANDS})
+    for (const int offset :
+         {HEATVIT_HLS_ACTIVATIONS, HEATVIT_HLS_WEIGHTS_0, HEATVIT_HLS_WEIGHTS_1, HEATVIT_HLS_WEIGHTS_2,
+          HEATVIT_HLS_WEIGHTS_3, HEATVIT_HLS_PARAMETERS, HEATVIT_HLS_RESULTS, HEATVIT_HLS_NORMAL, HEATVIT_HLS_COMMANDS})
       if (pointer(offset) != physical_) return false;
     return true;
   }
 
   int call(uint32_t (&kept)[8], uint32_t& stages) {
     auto* words = reinterpret_cast<heatvit::hls::Word*>(memory_.bytes);
-    return heatvit_top(words, words, words, words, words, words, reinterpret_cast<uint32_t*>(memory_.bytes),
-                       at(HEATVIT_HLS_LIST_BASE), at(HEATVIT_HLS_LIST_COUNT), at(HEATVIT_HLS_TOKENS),
-                       at(HEATVIT_HLS_SEED), kept, &stages);
+    return heatvit_top(words, words, words, words, words, words, words, words,
+                       reinterpret_cast<uint32_t*>(memory_.bytes), at(HEATVIT_HLS_LIST_BASE),
+                       at(HEATVIT_HLS_LIST_COUNT), at(HEATVIT_HLS_TOKENS), at(HEATVIT_HLS_SEED), kept, &stages);
   }
 
   volatile uint32_t* words_;

@@ -83,9 +83,10 @@ class Top {
              modules::finish_of(simulated.command).cycles(int64_t{job.heads} * job.m, job.n, vector_));
         break;
       case isa::Opcode::kCopy: rows(job, job.n, job.n, 0); break;
-      case isa::Opcode::kHeadMean:  // a row's sum, then its scaling: rows follow each other when both are done
+      case isa::Opcode::kHeadMean:  // blocks of rows
         rows(job, isa::bytes_of(job.a_type) * job.n, operand_bytes_,
-             job.m * k::head_mean_cycles(1, job.n, vector_.lanes));
+             k::head_mean_cycles(job.m, job.n, vector_.lanes) +
+                 k::ceil_div(job.m, hls::kRowBlock) * k::head_mean_depth(vector_.lanes));
         break;
       case isa::Opcode::kTokenScore:
         rows(job, 4 * job.n, 0, k::token_score_cycles(job.m, job.n, vector_.division_interval));
@@ -220,7 +221,7 @@ class Top {
     return words;
   }
 
-  /// The slower port's share.
+  /// The slowest port's share.
   int64_t cycles_of_b(const hls::GemmWalk& w, const hls::Job& job, const Place& at) const {
     const hls::OutputTile t = hls::output_tile(w, job, at);
     const hls::DepthPart p = hls::depth_part(w, job, at);
@@ -234,7 +235,10 @@ class Top {
       const hls::Matrix packed = {job.b.address, static_cast<uint32_t>(p.depth * operand_bytes_), 0};
       set = operand_rows(packed, 0, 1, 0, n, n0 * job.k + p.k0 * n + p.first, p.k);
     }
-    return std::max(fed(hls::share_of(set, 0, hls::kWeightPorts)), fed(hls::share_of(set, 1, hls::kWeightPorts)));
+    int64_t slowest = 0;
+    for (int share = 0; share < hls::kWeightPorts; ++share)
+      slowest = std::max(slowest, fed(hls::share_of(set, share, hls::kWeightPorts)));
+    return slowest;
   }
 
   int64_t words_of_b(const hls::GemmWalk& w, const hls::Job& job, const Place& at) const {

@@ -158,6 +158,7 @@ std::string slowest_process(const TopPart& part) {
   const auto less = [](const auto& a, const auto& b) { return a.second < b.second; };
   const auto slowest = *std::max_element(std::begin(processes), std::end(processes), less);
   if (slowest.second == 0) return "-";
+  if (slowest.second > part.cycles) return "in the product before";
   return std::string(slowest.first) + " " +
          fixed(100.0 * static_cast<double>(slowest.second) / static_cast<double>(part.cycles), 0) + " %";
 }

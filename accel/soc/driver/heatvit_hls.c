@@ -15,8 +15,10 @@ void heatvit_hls_attach(struct heatvit_hls *block, volatile uint32_t *registers,
   block->registers = registers;
   block->done = 0;
   put_pointer(block, HEATVIT_HLS_ACTIVATIONS, ddr);
-  put_pointer(block, HEATVIT_HLS_WEIGHTS_EVEN, ddr);
-  put_pointer(block, HEATVIT_HLS_WEIGHTS_ODD, ddr);
+  put_pointer(block, HEATVIT_HLS_WEIGHTS_0, ddr);
+  put_pointer(block, HEATVIT_HLS_WEIGHTS_1, ddr);
+  put_pointer(block, HEATVIT_HLS_WEIGHTS_2, ddr);
+  put_pointer(block, HEATVIT_HLS_WEIGHTS_3, ddr);
   put_pointer(block, HEATVIT_HLS_PARAMETERS, ddr);
   put_pointer(block, HEATVIT_HLS_NORMAL, ddr);
   put_pointer(block, HEATVIT_HLS_RESULTS, ddr);

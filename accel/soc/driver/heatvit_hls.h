@@ -19,7 +19,7 @@ enum heatvit_hls_register {
   HEATVIT_HLS_INTERRUPT_STATUS = 0x0C, /* 1: done; writing 1 clears it */
   HEATVIT_HLS_RETURN = 0x10,           /* heatvit::hls::Status */
   HEATVIT_HLS_ACTIVATIONS = 32,
-  HEATVIT_HLS_WEIGHTS_EVEN = 48,
+  HEATVIT_HLS_WEIGHTS_0 = 48,
   HEATVIT_HLS_RESULTS = 64,
   HEATVIT_HLS_COMMANDS = 80,
   HEATVIT_HLS_LIST_BASE = 96,
@@ -28,9 +28,11 @@ enum heatvit_hls_register {
   HEATVIT_HLS_SEED = 120,
   HEATVIT_HLS_STAGES = 128,
   HEATVIT_HLS_KEPT = 160, /* 8 words */
-  HEATVIT_HLS_WEIGHTS_ODD = 208,
+  HEATVIT_HLS_WEIGHTS_1 = 208,
   HEATVIT_HLS_PARAMETERS = 224,
-  HEATVIT_HLS_NORMAL = 240
+  HEATVIT_HLS_NORMAL = 240,
+  HEATVIT_HLS_WEIGHTS_2 = 256,
+  HEATVIT_HLS_WEIGHTS_3 = 272
 };
 
 #define HEATVIT_HLS_REGISTERS_BYTES 4096
@@ -44,7 +46,7 @@ struct heatvit_hls {
   int done; /* heatvit_top has come to its end since the last start: reading the control register clears its bit */
 };
 
-/* The seven masters see DDR from this physical address on; a command list counts from there. Interrupts: 1 lets the
+/* The nine masters see DDR from this physical address on; a command list counts from there. Interrupts: 1 lets the
  * block raise its line when it is done. */
 void heatvit_hls_attach(struct heatvit_hls* block, volatile uint32_t* registers, uint64_t ddr, int interrupts);
 

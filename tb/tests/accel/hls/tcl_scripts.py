@@ -67,7 +67,7 @@ signature = (home / "accel/hls/heatvit_top.cpp").read_text()
 bundles = re.findall(r"mode = m_axi port = (\w+) bundle = (\w+)", signature)
 arguments = re.search(r"int heatvit_top\(([^)]*)\)", signature).group(1)
 pointers = re.findall(r"(?:Port|uint32_t\*) (\w+)", arguments)
-assert [p for p, _ in bundles] == [p for p, _ in bundles if p in pointers] and len({b for _, b in bundles}) == 7
+assert [p for p, _ in bundles] == [p for p, _ in bundles if p in pointers] and len({b for _, b in bundles}) == 9
 log, _ = run("accel/hls/block_design.tcl", "-tclargs", "ip", 200)
 links = dict(tuple(c) for c in calls(log, "connect_bd_intf_net"))
 cells = {c[-1]: c[c.index("-vlnv") + 1] for c in calls(log, "create_bd_cell")}

@@ -71,9 +71,9 @@ TopResult run_top(const lower::Program& program, const std::vector<int8_t>& imag
   ::testing::internal::CaptureStderr();
   const std::clock_t begin = std::clock();
   hls::Word* port = memory.port();
-  result.status = heatvit_top(port, port, port, port, port, port, memory.words.data(), program.command_list.address,
-                              static_cast<uint32_t>(program.commands.size()), static_cast<uint32_t>(program.tokens),
-                              seed, kept, &stages);
+  result.status = heatvit_top(port, port, port, port, port, port, port, port, memory.words.data(),
+                              program.command_list.address, static_cast<uint32_t>(program.commands.size()),
+                              static_cast<uint32_t>(program.tokens), seed, kept, &stages);
   result.seconds = static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC;
   result.reports = ::testing::internal::GetCapturedStderr();  // of streams: deadlock, left-over elements
   result.kept.assign(kept, kept + stages);
