@@ -22,6 +22,10 @@ struct NextGemm {
   Job job;
 };
 
+/// Depth of a stream of records: all of a tile's. They are read when the tile's residual is there, which is sent behind
+/// them.
+constexpr int kRecordWords = kColumns * 8 / kWordBytes;
+
 /// `follower`: done together with it. `fetched`: its first tile of B is in the array's memory.
 inline void run_gemm(const Ports& ports, const Job& job, const Follower& follower, bool fetched, const NextGemm& next,
                      FeedB& feed, Operand (*weights)[kLanesOut][kLanesIn], SelectorState& state) {
@@ -45,7 +49,7 @@ inline void run_gemm(const Ports& ports, const Job& job, const Follower& followe
 #pragma HLS stream variable = b_1 depth = 512
 #pragma HLS stream variable = b_2 depth = 512
 #pragma HLS stream variable = b_3 depth = 512
-#pragma HLS stream variable = records depth = 64
+#pragma HLS stream variable = records depth = kRecordWords
 #pragma HLS stream variable = residual depth = 512
 #pragma HLS stream variable = norm_channels depth = 512
 #pragma HLS stream variable = sums depth = 64
