@@ -188,10 +188,9 @@ softmax_heads:
 }
 
 /// The tile's records, where they change: they stay for the tiles that follow.
-inline void receive_records(const GemmWalk& w, const Job& job, const OutputTile& t, const Place& at, WordStream& in,
-                            uint64_t* records) {
+inline void receive_records(const Job& job, const OutputTile& t, bool are_new, WordStream& in, uint64_t* records) {
   if (job.records != 0) {
-    if (w.records_are_new(at)) receive_row<uint64_t>(in, t.n, records);
+    if (are_new) receive_row<uint64_t>(in, t.n, records);
     return;
   }
 immediate_records:
@@ -203,10 +202,10 @@ immediate_records:
   }
 }
 
-inline void finish_values(const GemmWalk& w, const Job& job, const OutputTile& t, const Place& at,
-                          WordStream& records_in, const Accumulator* acc, const int32_t* residual, uint64_t* records,
-                          SelectorState& state, int8_t* narrow, int16_t* wide, int32_t* full) {
-  receive_records(w, job, t, at, records_in, records);
+inline void finish_values(const Job& job, const OutputTile& t, bool new_records, WordStream& records_in,
+                          const Accumulator* acc, const int32_t* residual, uint64_t* records, SelectorState& state,
+                          int8_t* narrow, int16_t* wide, int32_t* full) {
+  receive_records(job, t, new_records, records_in, records);
   const int rows = t.heads * t.m;
   switch (job.activation) {
     case isa::Activation::kGelu:
@@ -258,13 +257,22 @@ inline void send_finished(const Job& job, const OutputTile& t, const int8_t* nar
   send_rows_of(full, rows, t.n, false, out, to_norm);
 }
 
+/// The output tile, which for the others of this loop comes from here: the walk goes on from the one before.
+inline void next_tile(const GemmWalk& w, const Job& job, int tile, OutputTile& t, bool& new_records) {
+  static Place at;
+  const Place first = {};
+  at = tile == 0 ? first : w.tile_after(at);
+  t = output_tile(w, job, at);
+  new_records = w.records_are_new(at);
+}
+
 /// All output tiles of a command.
 inline void finish(const Job& job, bool follows, SumStream& sums, WordStream& records_in, WordStream& residual_in,
                    SelectorState& state, WordStream& out, WordStream& to_norm) {
   const GemmWalk w = walk_of(job);
   static uint64_t records[kColumns];
 finished_tiles:
-  for (Place at = {}; !w.done(at); at = w.tile_after(at)) {
+  for (int tile = 0; tile < w.output_tiles(); ++tile) {
 #pragma HLS dataflow
 #pragma HLS loop_tripcount min = 1 max = 512
     Accumulator acc[kTileValues];
@@ -275,10 +283,12 @@ finished_tiles:
 #pragma HLS array_partition variable = acc type = cyclic factor = kLanesOut
 #pragma HLS array_partition variable = narrow type = cyclic factor = kLanesOut
 #pragma HLS array_partition variable = wide type = cyclic factor = kLanesOut
-    const OutputTile t = output_tile(w, job, at);
+    OutputTile t;
+    bool new_records;
+    next_tile(w, job, tile, t, new_records);
     gather_sums(w, job, t, sums, acc);
     gather_residual(job, t, residual_in, residual);
-    finish_values(w, job, t, at, records_in, acc, residual, records, state, narrow, wide, full);
+    finish_values(job, t, new_records, records_in, acc, residual, records, state, narrow, wide, full);
     send_finished(job, t, narrow, wide, full, follows, out, to_norm);
   }
 }

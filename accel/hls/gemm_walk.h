@@ -44,6 +44,7 @@ struct GemmWalk {
   int kept;  // row tiles that a tile of B passes before the next depth; their sums are kept; 1: none
 
   bool done(const Place& at) const { return at.group >= head_groups; }
+  int output_tiles() const { return head_groups * row_tiles * column_tiles; }
   int row_groups() const { return across * tile_groups; }
 
   // A tile of an operand stays for the steps that follow each other.

@@ -106,8 +106,13 @@ pixel_runs:
   }
 }
 
-/// The row of a pixel, channels [k0, k0 + k).
+/// The row of a pixel, channels [k0, k0 + k); ox may go on from row oy into those below it.
 inline void place_pixel(const Job& job, int oy, int ox, int k0, int k, WordStream& in, Operand* row) {
+output_rows:
+  for (; ox >= job.shape.out_size; ++oy) {
+#pragma HLS loop_tripcount min = 0 max = 2
+    ox -= job.shape.out_size;
+  }
   const int line = job.shape.kernel * job.shape.channels;
   const Receptive r = receptive_of(job.shape, oy, ox, k0, k);
   const bool whole = r.whole(job.shape, oy);
@@ -153,13 +158,7 @@ pixels:
 #pragma HLS dataflow
 #pragma HLS loop_tripcount min = 1 max = 256
     Operand row[kWordsA * kLanesIn];
-    int oy = oy0, ox = ox0 + i;
-  output_rows:
-    for (; ox >= job.shape.out_size; ++oy) {
-#pragma HLS loop_tripcount min = 0 max = 2
-      ox -= job.shape.out_size;
-    }
-    place_pixel(job, oy, ox, k0, k, in, row);
+    place_pixel(job, oy0, ox0 + i, k0, k, in, row);
     send_pixel(row, k, out);
   }
 }

@@ -1,8 +1,8 @@
 // A first-in first-out stream between the processes of a dataflow region: hls::stream under synthesis, its depth in the
 // pragma beside the variable. In simulation the processes run one after the other, each to its end, so a stream grows
 // as it must; reading it empty, which in hardware would never end, and what is left over at the end are reported on
-// stderr with the stream's name and counted. Processes hand on in one direction only, so no depth can bring hardware to
-// a stop.
+// stderr with the stream's name and counted. Depth is not simulated: it matters where two streams leave a process and
+// meet again behind others, and has its reason beside it there.
 #ifndef HEATVIT_ACCEL_HLS_STREAM_H_
 #define HEATVIT_ACCEL_HLS_STREAM_H_
 
