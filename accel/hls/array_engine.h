@@ -29,13 +29,15 @@ constexpr int kSets = 2 + (kSizes.kept > 1 ? kSizes.kept : 0);
 struct Block {
   int heads, rows, values, lanes, beats;
   int words;  // of the array's memory
+  int piece;  // values that come together
   bool together, across;
 };
 
 inline Block block_of_a(const GemmWalk& w, const Job& job, const Place& at) {
   const OutputTile t = output_tile(w, job, at);
   const int k = depth_part(w, job, at).k, beats = tiles(k, w.lanes);
-  const Block block = {t.heads, t.m, k, w.lanes, beats, t.m * beats, w.together > 1, false};
+  const Block block = {t.heads,        t.m,  k, w.lanes, beats, t.m * beats, job.conv ? kWidePiece : kPiece,
+                       w.together > 1, false};
   return block;
 }
 
@@ -44,8 +46,8 @@ inline Block block_of_b(const GemmWalk& w, const Job& job, const Place& at) {
   const int n = width_of(job, t, column_of(job, at));
   const int k = depth_part(w, job, at).k, beats = tiles(k, w.lanes);
   const bool across = job.layout_b == isa::LayoutB::kRowsK;
-  const Block block = {t.heads,        across ? k : n, across ? n : k, w.lanes, beats, tiles(n, kLanesOut) * beats,
-                       w.together > 1, across};
+  const Block block = {t.heads, across ? k : n, across ? n : k, w.lanes, beats, tiles(n, kLanesOut) * beats,
+                       kPiece,  w.together > 1, across};
   return block;
 }
 
@@ -77,13 +79,13 @@ inline void count_up(int& at, int& wraps, int by, int extent) {
 
 /// Behind a piece.
 inline void step(Arrival& a, const Block& block, int share) {
-  const bool row_end = a.value + kPiece >= block.values;
+  const bool row_end = a.value + block.piece >= block.values;
   if (!row_end) {
-    a.value += kPiece;
+    a.value += block.piece;
     if (block.across) {
-      count_up(a.out, a.group, kPiece, kLanesOut);
+      count_up(a.out, a.group, block.piece, kLanesOut);
     } else {
-      count_up(a.lane, a.beat, kPiece, block.lanes);
+      count_up(a.lane, a.beat, block.piece, block.lanes);
     }
     return;
   }
@@ -175,15 +177,16 @@ struct LaneValue {
   bool next;
 };
 
-inline LaneValue lane_value(int lane, int first, int lanes) {
+inline LaneValue lane_value(int lane, int first, int lanes, int piece) {
 #pragma HLS inline
   const bool next = lane < first;
   const int index = next ? lane + lanes - first : lane - first;
-  const LaneValue taken = {lane < lanes && index < kPiece ? index : -1, next};
+  const LaneValue taken = {lane < lanes && index < piece ? index : -1, next};
   return taken;
 }
 
-inline void place_a(const Piece& piece, const Arrival& at, const Block& block, int base, Operand (*memory)[kLanesIn]) {
+inline void place_a(const WidePiece& piece, const Arrival& at, const Block& block, int base,
+                    Operand (*memory)[kLanesIn]) {
 #pragma HLS inline
   const int word = base + at.row * block.beats + at.beat;
 a_groups:
@@ -193,7 +196,7 @@ a_groups:
   a_lanes:
     for (int t = 0; t < kernels::kTi; ++t) {
 #pragma HLS unroll
-      const LaneValue taken = lane_value(block.together ? t : g * kernels::kTi + t, at.lane, block.lanes);
+      const LaneValue taken = lane_value(block.together ? t : g * kernels::kTi + t, at.lane, block.lanes, block.piece);
       if (taken.index < 0 || (taken.next && at.beat + 1 >= block.beats)) continue;
       memory[wrapped(word + (taken.next ? 1 : 0), kWordsA)][g * kernels::kTi + t] = piece.value[taken.index];
     }
@@ -212,7 +215,7 @@ b_groups:
   b_lanes:
     for (int t = 0; t < kernels::kTi; ++t) {
 #pragma HLS unroll
-      const LaneValue taken = lane_value(block.together ? t : g * kernels::kTi + t, at.lane, block.lanes);
+      const LaneValue taken = lane_value(block.together ? t : g * kernels::kTi + t, at.lane, block.lanes, block.piece);
       if (taken.index < 0 || (taken.next && at.beat + 1 >= block.beats)) continue;
       memory[wrapped(word + (taken.next ? 1 : 0), kWordsB)][at.out][g * kernels::kTi + t] = piece.value[taken.index];
     }
@@ -228,7 +231,7 @@ inline void place_across(const Piece& piece, const Arrival& at, const Block& blo
 b_banks:
   for (int o = 0; o < kLanesOut; ++o) {
 #pragma HLS unroll
-    const LaneValue taken = lane_value(o, at.out, kLanesOut);
+    const LaneValue taken = lane_value(o, at.out, kLanesOut, block.piece);
     if (taken.index < 0 || at.value + taken.index >= block.values) continue;
     memory[wrapped(word + (taken.next ? block.beats : 0), kWordsB)][o][lane] = piece.value[taken.index];
   }
@@ -249,7 +252,7 @@ struct PlaceB {
 
 struct PlaceA {
   Operand (*memory)[kLanesIn];
-  void operator()(const Piece& piece, const Arrival& at, const Block& block, int base) const {
+  void operator()(const WidePiece& piece, const Arrival& at, const Block& block, int base) const {
 #pragma HLS inline
     place_a(piece, at, block, base, memory);
   }
@@ -257,8 +260,8 @@ struct PlaceA {
 
 /// Takes a piece from one of A's or B's streams where one is awaited: that of the tile in use, without which there is
 /// no beat, or one of the next tile that is there already.
-template <class F, class Put>
-inline void receive(F& feed, int stream, PieceStream& in, const Put& put) {
+template <class F, class P, class Put>
+inline void receive(F& feed, int stream, Stream<P>& in, const Put& put) {
 #pragma HLS inline
   const bool of_next = feed.has_next;
   if (feed.arrived[stream] || (of_next && in.empty())) return;
@@ -376,7 +379,7 @@ struct Beats {
 /// A whole command: all tiles of A and B through the array, all sums out. b, b_memory: kept from command to command,
 /// since the next one's weights may lie there already. `fetched`: the first tile of B is there; `fetch`: that of the
 /// next command is, when this returns.
-inline void multiply(const Job& job, bool fetched, const Job& next, bool fetch, PieceStream& a_in, PieceStream& b_0,
+inline void multiply(const Job& job, bool fetched, const Job& next, bool fetch, WideStream& a_in, PieceStream& b_0,
                      PieceStream& b_1, PieceStream& b_2, PieceStream& b_3, FeedB& b,
                      Operand (*b_memory)[kLanesOut][kLanesIn], SumStream& out) {
   static Operand a_memory[kWordsA][kLanesIn];

@@ -31,7 +31,7 @@ inline void run_gemm(const Ports& ports, const Job& job, const Follower& followe
                      FeedB& feed, Operand (*weights)[kLanesOut][kLanesIn], SelectorState& state) {
 #pragma HLS dataflow
   WordStream a_words("words of A");
-  PieceStream a("pieces of A");
+  WideStream a("pieces of A");
   PieceStream b_0("pieces of B, share 0");
   PieceStream b_1("pieces of B, share 1");
   PieceStream b_2("pieces of B, share 2");

@@ -43,7 +43,7 @@ bool runnable(const Job& job) {
 bool within_buffers(const Job& job) {
   if (job.tokens > kernels::kMaxTokens) return false;
   switch (job.opcode) {
-    case isa::Opcode::kGemm: return fits(job);
+    case isa::Opcode::kGemm: return fits(job) && (!job.conv || most_pixels(job.shape) > 0);
     case isa::Opcode::kSoftmax:
     case isa::Opcode::kLayerNorm:
     case isa::Opcode::kHeadMean: return job.n <= kernels::kMaxRow;

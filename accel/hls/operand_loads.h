@@ -15,24 +15,31 @@ constexpr int kWeightPorts = 4;
 static_assert(kernels::kTi >= kWeightPorts && kLanesOut >= kWeightPorts,
               "rows that arrive together are on lanes of their own");
 
-/// Values that go to the array's memories in a cycle: a word, or what its lanes take without one of them taking two.
+/// Values that go to the array's memories in a cycle: a word's, or what its lanes take without one of them taking two.
 constexpr int piece_values(int lanes) {
-  return lanes >= 16 ? 16 : lanes >= 8 ? 8 : lanes >= 4 ? 4 : lanes >= 2 ? 2 : 1;
+  return lanes >= 64 ? 64 : lanes >= 32 ? 32 : lanes >= 16 ? 16 : lanes >= 8 ? 8 : lanes >= 4 ? 4 : lanes >= 2 ? 2 : 1;
 }
 constexpr int kWordValues = kWordBytes / kOperandBytes;
 constexpr int kPiece = smaller(kWordValues, piece_values(smaller(kernels::kTi, kLanesOut)));
+/// Of a convolution, whose rows are put together on chip: all groups' lanes take them.
+constexpr int kWidePiece = piece_values(kLanesIn);
 
 struct Piece {
   Operand value[kPiece];
 };
+struct WidePiece {
+  Operand value[kWidePiece];
+};
 using PieceStream = Stream<Piece>;
+using WideStream = Stream<WidePiece>;
 
 /// The pieces of a word that lie in a row of n values.
-inline void send_pieces(const Word& word, int first, int n, PieceStream& out) {
+template <class P>
+inline void send_pieces(const Word& word, int first, int n, Stream<P>& out) {
 #pragma HLS inline
 word_pieces:
   for (int p = 0; p < kWordValues; p += kPiece) {
-    Piece piece;
+    P piece;
   piece_values:
     for (int i = 0; i < kPiece; ++i) {
 #pragma HLS unroll
@@ -52,118 +59,177 @@ inline RowSet operand_rows(const Matrix& x, int head, int heads, int row, int co
   return rows_of(x, head, heads, row, count, first * kOperandBytes, n * kOperandBytes);
 }
 
-/// What a pixel's row of a convolution's matrix takes from the image: of each kernel row [first_row, first_row + rows),
-/// columns [begin, end) of the matrix's that are its, the same ones in each. The rest is zeros.
-struct Receptive {
-  int first_row, rows, begin, end;
-  bool empty() const { return rows <= 0 || begin >= end; }
-  /// Nothing lies outside the image.
-  bool whole(const kernels::ConvShape& shape, int oy) const {
-    const int top = oy * shape.stride - shape.pad;
-    return top >= 0 && top + shape.kernel <= shape.size && begin == 0 && end == shape.kernel * shape.channels;
-  }
+// Convolutions. The pixels of a run lie in one row of the output; what they take of the image is a window of whole
+// kernel rows, which comes once.
+
+/// Values of a window at most.
+constexpr int kWindowValues = 65536;
+
+struct Run {
+  int oy, ox, pixels;
+  int first_row, rows;        // kernel rows that lie in the image
+  int first_column, columns;  // of the image's row, in values
+  int pitch() const { return padded(columns, kWordValues); }
 };
 
-/// Of channels [k0, k0 + k): whole kernel rows, those that hold some of them.
-inline Receptive receptive_of(const kernels::ConvShape& shape, int oy, int ox, int k0, int k) {
-  const int line = shape.kernel * shape.channels;
+/// Pixels of a run at most; 0: a window of this shape does not hold one.
+inline int most_pixels(const kernels::ConvShape& shape) {
+  const int columns = kWindowValues / (shape.kernel * shape.channels) - kWordValues / shape.channels - 1;
+  return columns < shape.kernel ? 0 : (columns - shape.kernel) / shape.stride + 1;
+}
+
+/// From pixel (oy, ox) on, at most `most`, for channels [k0, k0 + k).
+inline Run run_at(const kernels::ConvShape& shape, int oy, int ox, int most, int k0, int k) {
+  const int line = shape.kernel * shape.channels;  // columns of one kernel row
   const int top = oy * shape.stride - shape.pad, left = (ox * shape.stride - shape.pad) * shape.channels;
-  Receptive r;
+  Run r;
+  r.oy = oy;
+  r.ox = ox;
+  r.pixels = smaller(smaller(most, most_pixels(shape)), shape.out_size - ox);
   r.first_row = larger(k0 / line, -top);
-  r.rows = smaller(tiles(k0 + k, line), shape.size - top) - r.first_row;
-  r.begin = larger(0, -left);
-  r.end = smaller(line, shape.size * shape.channels - left);
+  r.rows = larger(0, smaller(tiles(k0 + k, line), shape.size - top) - r.first_row);
+  r.first_column = larger(0, left);
+  const int right = left + (r.pixels - 1) * shape.stride * shape.channels + line;
+  r.columns = larger(0, smaller(right, shape.size * shape.channels) - r.first_column);
+  if (r.columns == 0) r.rows = 0;
   return r;
 }
 
-/// Pixels of one row of the output, from (oy, ox) on, that take the same of what lies around them: at most `most`.
-inline int pixels_alike(const kernels::ConvShape& shape, int ox, int most) {
-  const int whole = (shape.size + shape.pad - shape.kernel) / shape.stride;  // the last one that is not cut off
-  const bool cut = ox * shape.stride < shape.pad || ox > whole;
-  return cut ? 1 : smaller(most, smaller(shape.out_size - 1, whole) - ox + 1);
+/// The run behind this one.
+inline Run run_after(const kernels::ConvShape& shape, const Run& run, int most, int k0, int k) {
+  const bool row_end = run.ox + run.pixels == shape.out_size;
+  return run_at(shape, row_end ? run.oy + 1 : run.oy, row_end ? 0 : run.ox + run.pixels, most, k0, k);
 }
 
-/// The words of a tile's pixels, those that lie in the image: pixel after pixel, kernel row after kernel row.
-inline void load_pixels(Port port, const Job& job, const OutputTile& t, int k0, int k, WordStream& out) {
+inline Run first_run(const Job& job, const OutputTile& t, int k0, int k) {
+  return run_at(job.shape, t.m0 / job.shape.out_size, t.m0 % job.shape.out_size, t.m, k0, k);
+}
+
+/// The words of a tile's windows.
+inline void load_windows(Port port, const Job& job, const OutputTile& t, int k0, int k, WordStream& out) {
   const kernels::ConvShape& shape = job.shape;
   const int image_line = shape.size * shape.channels;
-  int oy = t.m0 / shape.out_size, ox = t.m0 % shape.out_size;
-pixel_runs:
-  for (int i = 0; i < t.m;) {
+  Run run = first_run(job, t, k0, k);
+windows:
+  for (int left = t.m; left > 0;) {
 #pragma HLS loop_tripcount min = 1 max = 256
-    const int run = pixels_alike(shape, ox, t.m - i);
-    const Receptive r = receptive_of(shape, oy, ox, k0, k);
-    const int y = oy * shape.stride - shape.pad + r.first_row;
-    const int x = (ox * shape.stride - shape.pad) * shape.channels + r.begin;
-    const Matrix image = {job.a.address, static_cast<uint32_t>(image_line * kOperandBytes),
-                          static_cast<uint32_t>(shape.stride * shape.channels * kOperandBytes)};
-    RowSet rows = operand_rows(image, 0, run, 0, r.rows, x, r.end - r.begin);
-    rows.first += static_cast<uint32_t>(y) * image.pitch;
-    if (!r.empty()) load_stream(port, rows, out);
-    i += run;
-    ox = ox + run == shape.out_size ? 0 : ox + run;
-    oy += ox == 0 ? 1 : 0;
+    const Matrix image = {job.a.address, static_cast<uint32_t>(image_line * kOperandBytes), 0};
+    const int y = run.oy * shape.stride - shape.pad + run.first_row;
+    if (run.rows > 0) load_stream(port, operand_rows(image, 0, 1, y, run.rows, run.first_column, run.columns), out);
+    left -= run.pixels;
+    run = run_after(shape, run, left, k0, k);
   }
 }
 
-/// The row of a pixel, channels [k0, k0 + k); ox may go on from row oy into those below it.
-inline void place_pixel(const Job& job, int oy, int ox, int k0, int k, WordStream& in, Operand* row) {
-output_rows:
-  for (; ox >= job.shape.out_size; ++oy) {
-#pragma HLS loop_tripcount min = 0 max = 2
-    ox -= job.shape.out_size;
-  }
-  const int line = job.shape.kernel * job.shape.channels;
-  const Receptive r = receptive_of(job.shape, oy, ox, k0, k);
-  const bool whole = r.whole(job.shape, oy);
-zero_words:
-  for (int j = 0; !whole && j < k; j += kWordValues) {
-#pragma HLS pipeline II = 1
-#pragma HLS loop_tripcount min = 0 max = 64
-    put_values<Operand>(Word{}, j, k, row);
-  }
-kernel_rows:
-  for (int ky = r.first_row; ky < r.first_row + r.rows; ++ky) {
+inline void fill_window(const Run& run, WordStream& in, Operand* window) {
+window_rows:
+  for (int row = 0, at = 0; row < run.rows; ++row, at += run.pitch()) {
 #pragma HLS loop_flatten
 #pragma HLS loop_tripcount min = 1 max = 16
-  kernel_words:
-    for (int first = r.begin; first < r.end; first += kWordValues) {
+  window_words:
+    for (int first = 0; first < run.columns; first += kWordValues) {
 #pragma HLS pipeline II = 1
-#pragma HLS loop_tripcount min = 1 max = 16
-      const Word word = in.read();
-    kernel_values:
-      for (int i = 0; i < kWordValues; ++i) {
-#pragma HLS unroll
-        const int at = ky * line + first + i - k0;
-        if (first + i < r.end && at >= 0 && at < k) row[at] = value_of<Operand>(word, i);
-      }
+#pragma HLS loop_tripcount min = 1 max = 1024
+      put_values<Operand>(in.read(), at + first, at + run.columns, window);
     }
   }
 }
 
-inline void send_pixel(const Operand* row, int k, PieceStream& out) {
-pixel_words:
-  for (int first = 0; first < k; first += kWordValues) {
+/// Rows of the matrix, channels [k0, k0 + k) of each pixel: parts of kernel rows, zeros where they leave the image, one
+/// behind the other until they fill a piece.
+inline void send_window(const Job& job, const Run& run, int k0, int k, const Operand* window, WideStream& out) {
+  const kernels::ConvShape& shape = job.shape;
+  const int line = shape.kernel * shape.channels, image_line = shape.size * shape.channels;
+  const int step = shape.stride * shape.channels;
+  Operand queue[2 * kWidePiece];
+#pragma HLS array_partition variable = queue type = complete
+  int pixel = 0, held = 0;                 // values in the queue
+  int done = 0;                            // of the pixel's
+  int ky = k0 / line, x = k0 - ky * line;  // in the kernel
+  int row = 0;                             // where its row begins in the window
+  int left = (run.ox * shape.stride - shape.pad) * shape.channels;
+  row = (ky - run.first_row) * run.pitch();
+  const int first_ky = ky, first_x = x, first_window_row = row;
+window_parts:
+  for (; pixel < run.pixels;) {
 #pragma HLS pipeline II = 1
-#pragma HLS loop_tripcount min = 1 max = 64
-    send_pieces(take_values<Operand>(row, first, k), first, k, out);
+#pragma HLS loop_tripcount min = 1 max = 8192
+    const int taken = smaller(smaller(kWidePiece, line - x), k - done);
+    const bool inside = ky >= run.first_row && ky < run.first_row + run.rows;
+  queued:
+    for (int i = 0; i < kWidePiece; ++i) {
+#pragma HLS unroll
+      const int column = left + x + i;
+      const bool there = inside && column >= 0 && column < image_line;
+      if (i < taken) queue[held + i] = there ? window[row + column - run.first_column] : Operand{0};
+    }
+    held += taken;
+    done += taken;
+    const bool last = done == k;
+    if (held >= kWidePiece || last) {
+      WidePiece piece;
+    sent:
+      for (int i = 0; i < kWidePiece; ++i) {
+#pragma HLS unroll
+        piece.value[i] = queue[i];
+        queue[i] = queue[kWidePiece + i];
+      }
+      out.write(piece);
+      held = larger(0, held - kWidePiece);
+    }
+    x = x + taken == line ? 0 : x + taken;
+    row += x == 0 ? run.pitch() : 0;
+    ky += x == 0 ? 1 : 0;
+    // What is left at a pixel's end goes with the next turn, which takes nothing.
+    if (last && held == 0) {
+      ++pixel;
+      done = 0;
+      left += step;
+      ky = first_ky;
+      x = first_x;
+      row = first_window_row;
+    }
   }
 }
 
-/// Rows of pixels: while one is sent, the next is put together.
-inline void feed_pixels(const Job& job, const OutputTile& t, int k0, int k, WordStream& in, PieceStream& out) {
-  const int oy0 = t.m0 / job.shape.out_size, ox0 = t.m0 % job.shape.out_size;
-pixels:
-  for (int i = 0; i < t.m; ++i) {
+/// The run of this turn: the one behind that of the turn before.
+inline void next_run(const Job& job, const OutputTile& t, int k0, int k, int turn, Run& run) {
+  static Run at;
+  static int left;
+  left = turn == 0 ? t.m : left - at.pixels;
+  at = turn == 0 ? first_run(job, t, k0, k) : run_after(job.shape, at, left, k0, k);
+  run = at;
+}
+
+inline int count_runs(const Job& job, const OutputTile& t, int k0, int k) {
+  int count = 0;
+  Run run = first_run(job, t, k0, k);
+counted_runs:
+  for (int left = t.m; left > 0; ++count) {
+#pragma HLS loop_tripcount min = 1 max = 256
+    left -= run.pixels;
+    run = run_after(job.shape, run, left, k0, k);
+  }
+  return count;
+}
+
+/// Windows: while one is sent, the next is filled.
+inline void feed_windows(const Job& job, const OutputTile& t, int k0, int k, WordStream& in, WideStream& out) {
+  const int runs = count_runs(job, t, k0, k);
+fed_windows:
+  for (int turn = 0; turn < runs; ++turn) {
 #pragma HLS dataflow
 #pragma HLS loop_tripcount min = 1 max = 256
-    Operand row[kWordsA * kLanesIn];
-    place_pixel(job, oy0, ox0 + i, k0, k, in, row);
-    send_pixel(row, k, out);
+    Operand window[kWindowValues];
+#pragma HLS array_partition variable = window type = cyclic factor = kWidePiece
+    Run run;
+    next_run(job, t, k0, k, turn, run);
+    fill_window(run, in, window);
+    send_window(job, run, k0, k, window, out);
   }
 }
 
-inline void feed_rows(int rows, int n, WordStream& in, PieceStream& out) {
+inline void feed_rows(int rows, int n, WordStream& in, WideStream& out) {
 fed_rows:
   for (int i = 0; i < rows; ++i) {
 #pragma HLS loop_flatten
@@ -187,7 +253,7 @@ a_tiles:
     const OutputTile t = output_tile(w, job, at);
     const DepthPart p = depth_part(w, job, at);
     if (job.conv) {
-      load_pixels(port, job, t, p.k0 + p.first, p.k, out);
+      load_windows(port, job, t, p.k0 + p.first, p.k, out);
     } else {
       load_stream(port, operand_rows(job.a, t.head, t.heads, t.m0, t.m, p.k0 + p.first, p.k), out);
     }
@@ -195,7 +261,7 @@ a_tiles:
 }
 
 /// And as pieces of rows.
-inline void feed_a(const Job& job, WordStream& in, PieceStream& out) {
+inline void feed_a(const Job& job, WordStream& in, WideStream& out) {
   const GemmWalk w = walk_of(job);
   const Place first = {};
 fed_tiles:
@@ -204,7 +270,7 @@ fed_tiles:
     const OutputTile t = output_tile(w, job, at);
     const DepthPart p = depth_part(w, job, at);
     if (job.conv) {
-      feed_pixels(job, t, p.k0 + p.first, p.k, in, out);
+      feed_windows(job, t, p.k0 + p.first, p.k, in, out);
     } else {
       feed_rows(t.heads * t.m, p.k, in, out);
     }

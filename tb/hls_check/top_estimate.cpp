@@ -206,19 +206,20 @@ class Top {
     const hls::OutputTile t = hls::output_tile(w, job, at);
     const hls::DepthPart p = hls::depth_part(w, job, at);
     if (!job.conv) return fed(operand_rows(job.a, t.head, t.heads, t.m0, t.m, p.k0 + p.first, p.k));
-    // Pixel by pixel the words of the image that it takes, and those of its row of the matrix.
-    int64_t words = 0;
-    for (int i = t.m0; i < t.m0 + t.m; ++i) {
-      const int oy = i / job.shape.out_size, ox = i % job.shape.out_size;
-      const hls::Receptive r = hls::receptive_of(job.shape, oy, ox, p.k0 + p.first, p.k);
-      const int64_t line = k::ceil_div(int64_t{r.end - r.begin} * operand_bytes_, hls::kWordBytes);
-      const int64_t row = k::ceil_div(int64_t{p.k} * operand_bytes_, hls::kWordBytes);
-      const bool aligned = (job.shape.channels * operand_bytes_) % hls::kWordBytes == 0;
-      const int64_t image = r.empty() ? 0 : r.rows * (line + (aligned ? 0 : 1));
-      words += std::max(pieces_ * row, image + (r.whole(job.shape, oy) ? 0 : row));
-      if (hls::pixels_alike(job.shape, ox, 1 << 20) == 1) words += kPortLatency;  // a run of its own
+    // Run by run: the window's words from memory, and the rows that are put together from it. Both go on beside each
+    // other.
+    int64_t words = 0, parts = 0;
+    const int k0 = p.k0 + p.first, wide = hls::piece_values(w.lanes), line = job.shape.kernel * job.shape.channels;
+    const int64_t pixel =
+        std::max(k::ceil_div(p.k, line) * k::ceil_div(std::min(line, p.k), wide), k::ceil_div(p.k, wide));
+    hls::Run run = hls::first_run(job, t, k0, p.k);
+    for (int left = t.m; left > 0;) {
+      words += run.rows * (k::ceil_div(int64_t{run.columns} * operand_bytes_, hls::kWordBytes) + 1);
+      parts += run.pixels * pixel;
+      left -= run.pixels;
+      run = hls::run_after(job.shape, run, left, k0, p.k);
     }
-    return words;
+    return std::max(words, parts);
   }
 
   /// The slowest port's share.
