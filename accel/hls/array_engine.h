@@ -36,8 +36,9 @@ struct Block {
 inline Block block_of_a(const GemmWalk& w, const Job& job, const Place& at) {
   const OutputTile t = output_tile(w, job, at);
   const int k = depth_part(w, job, at).k, beats = tiles(k, w.lanes);
-  const Block block = {t.heads,        t.m,  k, w.lanes, beats, t.m * beats, job.conv ? kWidePiece : kPiece,
-                       w.together > 1, false};
+  const bool together = w.together > 1;  // heads come together, as one
+  const Block block = {
+      together ? 1 : t.heads, t.m, k, w.lanes, beats, t.m * beats, together ? kHeadPiece : kRowPiece, together, false};
   return block;
 }
 
@@ -185,20 +186,20 @@ inline LaneValue lane_value(int lane, int first, int lanes, int piece) {
   return taken;
 }
 
-inline void place_a(const WidePiece& piece, const Arrival& at, const Block& block, int base,
-                    Operand (*memory)[kLanesIn]) {
+inline void place_a(const PieceA& piece, const Arrival& at, const Block& block, int base, Operand (*memory)[kLanesIn]) {
 #pragma HLS inline
   const int word = base + at.row * block.beats + at.beat;
 a_groups:
   for (int g = 0; g < kernels::kTh; ++g) {
 #pragma HLS unroll
-    if (block.together && g != at.head) continue;
   a_lanes:
     for (int t = 0; t < kernels::kTi; ++t) {
 #pragma HLS unroll
-      const LaneValue taken = lane_value(block.together ? t : g * kernels::kTi + t, at.lane, block.lanes, block.piece);
+      const int lane = g * kernels::kTi + t;
+      const LaneValue taken = lane_value(block.together ? t : lane, at.lane, block.lanes, block.piece);
       if (taken.index < 0 || (taken.next && at.beat + 1 >= block.beats)) continue;
-      memory[wrapped(word + (taken.next ? 1 : 0), kWordsA)][g * kernels::kTi + t] = piece.value[taken.index];
+      memory[wrapped(word + (taken.next ? 1 : 0), kWordsA)][lane] =
+          piece.value[block.together ? g * kHeadPiece + taken.index : taken.index];
     }
   }
 }
@@ -252,7 +253,7 @@ struct PlaceB {
 
 struct PlaceA {
   Operand (*memory)[kLanesIn];
-  void operator()(const WidePiece& piece, const Arrival& at, const Block& block, int base) const {
+  void operator()(const PieceA& piece, const Arrival& at, const Block& block, int base) const {
 #pragma HLS inline
     place_a(piece, at, block, base, memory);
   }
@@ -379,7 +380,7 @@ struct Beats {
 /// A whole command: all tiles of A and B through the array, all sums out. b, b_memory: kept from command to command,
 /// since the next one's weights may lie there already. `fetched`: the first tile of B is there; `fetch`: that of the
 /// next command is, when this returns.
-inline void multiply(const Job& job, bool fetched, const Job& next, bool fetch, WideStream& a_in, PieceStream& b_0,
+inline void multiply(const Job& job, bool fetched, const Job& next, bool fetch, PieceStreamA& a_in, PieceStream& b_0,
                      PieceStream& b_1, PieceStream& b_2, PieceStream& b_3, FeedB& b,
                      Operand (*b_memory)[kLanesOut][kLanesIn], SumStream& out) {
   static Operand a_memory[kWordsA][kLanesIn];

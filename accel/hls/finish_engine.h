@@ -24,8 +24,8 @@ struct Follower {
 };
 
 /// Channel records, where they change, and the residual's rows; before them the records of a LayerNorm that follows.
-inline void load_parameters(Port port, const Job& job, const Follower& follower, WordStream& records,
-                            WordStream& residual, WordStream& norm_channels) {
+inline void load_parameters(Port port, const Job& job, const Follower& follower, LineStream& records,
+                            LineStream& residual, LineStream& norm_channels) {
   const GemmWalk w = walk_of(job);
   if (follower.follows) load_stream(port, norm_records(follower.norm), norm_channels);
   const int size = isa::bytes_of(job.c_type);
@@ -67,7 +67,7 @@ sum_rows:
 }
 
 template <class T>
-inline void gather_rows(WordStream& in, int rows, int n, int32_t* x) {
+inline void gather_rows(LineStream& in, int rows, int n, int32_t* x) {
 gathered_rows:
   for (int row = 0, at = 0; row < rows; ++row, at += n) {
 #pragma HLS loop_flatten
@@ -76,7 +76,7 @@ gathered_rows:
   }
 }
 
-inline void gather_residual(const Job& job, const OutputTile& t, WordStream& in, int32_t* residual) {
+inline void gather_residual(const Job& job, const OutputTile& t, LineStream& in, int32_t* residual) {
   if (!job.residual) return;
   const int rows = t.heads * t.m;
   switch (job.c_type) {
@@ -188,7 +188,7 @@ softmax_heads:
 }
 
 /// The tile's records, where they change: they stay for the tiles that follow.
-inline void receive_records(const Job& job, const OutputTile& t, bool are_new, WordStream& in, uint64_t* records) {
+inline void receive_records(const Job& job, const OutputTile& t, bool are_new, LineStream& in, uint64_t* records) {
   if (job.records != 0) {
     if (are_new) receive_row<uint64_t>(in, t.n, records);
     return;
@@ -202,7 +202,7 @@ immediate_records:
   }
 }
 
-inline void finish_values(const Job& job, const OutputTile& t, bool new_records, WordStream& records_in,
+inline void finish_values(const Job& job, const OutputTile& t, bool new_records, LineStream& records_in,
                           const Accumulator* acc, const int32_t* residual, uint64_t* records, SelectorState& state,
                           int8_t* narrow, int16_t* wide, int32_t* full) {
   receive_records(job, t, new_records, records_in, records);
@@ -233,24 +233,24 @@ inline void finish_values(const Job& job, const OutputTile& t, bool new_records,
 
 /// To the store engine, and to the LayerNorm that follows.
 template <class T>
-inline void send_rows_of(const T* x, int rows, int n, bool follows, WordStream& out, WordStream& to_norm) {
+inline void send_rows_of(const T* x, int rows, int n, bool follows, LineStream& out, LineStream& to_norm) {
 sent_rows:
   for (int row = 0, at = 0; row < rows; ++row, at += n) {
 #pragma HLS loop_flatten
 #pragma HLS loop_tripcount min = 1 max = 256
-  sent_words:
-    for (int first = 0; first < n; first += values_a_word<T>()) {
+  sent_lines:
+    for (int first = 0; first < n; first += values_a_line<T>()) {
 #pragma HLS pipeline II = 1
 #pragma HLS loop_tripcount min = 1 max = 128
-      const Word word = take_values<T>(x + at, first, n);
-      out.write(word);
-      if (follows) to_norm.write(word);
+      const Line line = take_values<T>(x + at, first, n);
+      out.write(line);
+      if (follows) to_norm.write(line);
     }
   }
 }
 
 inline void send_finished(const Job& job, const OutputTile& t, const int8_t* narrow, const int16_t* wide,
-                          const int32_t* full, bool follows, WordStream& out, WordStream& to_norm) {
+                          const int32_t* full, bool follows, LineStream& out, LineStream& to_norm) {
   const int rows = t.heads * t.m, size = isa::bytes_of(job.c_type);
   if (size == 1) return send_rows_of(narrow, rows, t.n, follows, out, to_norm);
   if (size == 2) return send_rows_of(wide, rows, t.n, follows, out, to_norm);
@@ -267,8 +267,8 @@ inline void next_tile(const GemmWalk& w, const Job& job, int tile, OutputTile& t
 }
 
 /// All output tiles of a command.
-inline void finish(const Job& job, bool follows, SumStream& sums, WordStream& records_in, WordStream& residual_in,
-                   SelectorState& state, WordStream& out, WordStream& to_norm) {
+inline void finish(const Job& job, bool follows, SumStream& sums, LineStream& records_in, LineStream& residual_in,
+                   SelectorState& state, LineStream& out, LineStream& to_norm) {
   const GemmWalk w = walk_of(job);
   static uint64_t records[kColumns];
 finished_tiles:
@@ -294,16 +294,16 @@ finished_tiles:
 }
 
 /// Rows of the GEMM that were finished, normalised.
-inline void follow(const Follower& follower, WordStream& channels, WordStream& rows, WordStream& out) {
+inline void follow(const Follower& follower, LineStream& channels, LineStream& rows, LineStream& out) {
   if (follower.follows) norm_rows(follower.norm, channels, rows, out);
 }
 
-inline void store_normal(const Follower& follower, WordStream& in, Port port) {
+inline void store_normal(const Follower& follower, LineStream& in, Port port) {
   const Job& norm = follower.norm;
   if (follower.follows) store_stream(in, rows_of(norm.c, 0, 1, 0, norm.m, 0, norm.n * kOperandBytes), port);
 }
 
-inline void store_tiles(const Job& job, WordStream& in, Port port) {
+inline void store_tiles(const Job& job, LineStream& in, Port port) {
   const GemmWalk w = walk_of(job);
   const int size = isa::bytes_of(job.c_type);
 stored_tiles:

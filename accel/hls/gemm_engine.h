@@ -24,40 +24,40 @@ struct NextGemm {
 
 /// Depth of a stream of records: all of a tile's. They are read when the tile's residual is there, which is sent behind
 /// them.
-constexpr int kRecordWords = kColumns * 8 / kWordBytes;
+constexpr int kRecordLines = kColumns * 8 / kLineBytes + 1;
 
 /// `follower`: done together with it. `fetched`: its first tile of B is in the array's memory.
 inline void run_gemm(const Ports& ports, const Job& job, const Follower& follower, bool fetched, const NextGemm& next,
                      FeedB& feed, Operand (*weights)[kLanesOut][kLanesIn], SelectorState& state) {
 #pragma HLS dataflow
-  WordStream a_words("words of A");
-  WideStream a("pieces of A");
+  LineStream a_lines("lines of A");
+  PieceStreamA a("pieces of A");
   PieceStream b_0("pieces of B, share 0");
   PieceStream b_1("pieces of B, share 1");
   PieceStream b_2("pieces of B, share 2");
   PieceStream b_3("pieces of B, share 3");
-  WordStream records("records");
-  WordStream residual("residual");
-  WordStream norm_channels("records of LayerNorm");
+  LineStream records("records");
+  LineStream residual("residual");
+  LineStream norm_channels("records of LayerNorm");
   SumStream sums("sums");
-  WordStream rows("finished rows");
-  WordStream to_norm("rows to normalise");
-  WordStream normal("normalised rows");
-#pragma HLS stream variable = a_words depth = 64
+  LineStream rows("finished rows");
+  LineStream to_norm("rows to normalise");
+  LineStream normal("normalised rows");
+#pragma HLS stream variable = a_lines depth = 64
 #pragma HLS stream variable = a depth = 64
 #pragma HLS stream variable = b_0 depth = 512
 #pragma HLS stream variable = b_1 depth = 512
 #pragma HLS stream variable = b_2 depth = 512
 #pragma HLS stream variable = b_3 depth = 512
-#pragma HLS stream variable = records depth = kRecordWords
+#pragma HLS stream variable = records depth = kRecordLines
 #pragma HLS stream variable = residual depth = 512
 #pragma HLS stream variable = norm_channels depth = 512
 #pragma HLS stream variable = sums depth = 64
 #pragma HLS stream variable = rows depth = 64
 #pragma HLS stream variable = to_norm depth = 64
 #pragma HLS stream variable = normal depth = 64
-  load_a(ports.activations, job, a_words);
-  feed_a(job, a_words, a);
+  load_a(ports.activations, job, a_lines);
+  feed_a(job, a_lines, a);
   load_b(ports.weights_0, 0, job, fetched, next.job, next.fetch, b_0);
   load_b(ports.weights_1, 1, job, fetched, next.job, next.fetch, b_1);
   load_b(ports.weights_2, 2, job, fetched, next.job, next.fetch, b_2);

@@ -205,7 +205,7 @@ inline bool norm_follows(const Job& gemm, const Job& norm) {
   const uint32_t bytes = static_cast<uint32_t>(norm.n * isa::bytes_of(norm.a_type));
   return gemm.heads == 1 && gemm.n <= gemm.tile_n && heads >= 1 && heads * norm.n == gemm.n && norm.heads == 1 &&
          norm.m == gemm.m * heads && norm.a_type == gemm.c_type && norm.a.address == gemm.c.address &&
-         (heads == 1 || (bytes % 16 == 0 && norm.a.pitch == bytes));
+         (heads == 1 || (bytes % 64 == 0 && norm.a.pitch == bytes));
 }
 
 }  // namespace hls

@@ -16,14 +16,21 @@ namespace heatvit {
 namespace hls {
 
 constexpr uint32_t kChipBytes = static_cast<uint32_t>(kernels::kChipKib) * 1024;
+constexpr int kLineBytes = 64;
+
+/// What goes between processes in a cycle, and to and from the memory on chip.
+struct Line {
+  int8_t byte[kLineBytes];
+};
+using LineStream = Stream<Line>;
 
 /// What lies from isa::kChipBase on: one array, whichever port a command's operand would have gone through.
-static Word chip_memory[kChipBytes > 0 ? kChipBytes / kWordBytes : 1];
+static Line chip_memory[kChipBytes > 0 ? kChipBytes / kLineBytes : 1];
 
 /// A bitstream without the memory has no choice to make.
 inline bool in_chip_memory(uint32_t address) { return kChipBytes > 0 && isa::on_chip(address); }
 
-inline uint32_t chip_word(uint32_t address) { return (address - isa::kChipBase) / kWordBytes; }
+inline uint32_t chip_line(uint32_t address) { return (address - isa::kChipBase) / kLineBytes; }
 
 /// `bytes` of each of `count` rows, `pitch` apart, of each of `heads` heads, `head_stride` apart: head after head.
 struct RowSet {
@@ -44,6 +51,12 @@ inline RowSet share_of(RowSet rows, int port, int ports) {
   return rows;
 }
 
+/// Row by row all heads, in place of head by head all rows.
+inline RowSet transposed(const RowSet& rows) {
+  const RowSet other = {rows.first, rows.head_stride, rows.pitch, rows.count, rows.heads, rows.bytes};
+  return other;
+}
+
 /// A row of a set, and the way to the next one.
 struct RowCursor {
   uint32_t address, head_address;
@@ -62,114 +75,190 @@ struct RowCursor {
     row = last ? 0 : row + 1;
   }
 
-  int offset() const { return static_cast<int>(address % kWordBytes); }
-  /// Words of memory that the row touches.
-  int words(int bytes) const { return (offset() + bytes + kWordBytes - 1) / kWordBytes; }
+  /// Bytes before the row in the unit of `size` bytes that it begins in, and units that it touches.
+  int offset(int size) const { return static_cast<int>(address % static_cast<uint32_t>(size)); }
+  int units(int bytes, int size) const { return (offset(size) + bytes + size - 1) / size; }
 };
 
-/// Sixteen bytes from `offset` of two words that follow each other.
-inline Word joined(const Word& before, const Word& word, int offset) {
+/// The bytes from `offset` on of two words, or lines, that follow each other.
+template <class Unit>
+inline Unit joined(const Unit& before, const Unit& behind, int offset) {
 #pragma HLS inline
-  Word out;
+  constexpr int kBytes = static_cast<int>(sizeof(Unit));
+  Unit out;
 joined_bytes:
-  for (int b = 0; b < kWordBytes; ++b) {
+  for (int b = 0; b < kBytes; ++b) {
 #pragma HLS unroll
-    out.byte[b] = b + offset < kWordBytes ? before.byte[b + offset] : word.byte[b + offset - kWordBytes];
+    out.byte[b] = b + offset < kBytes ? before.byte[b + offset] : behind.byte[b + offset - kBytes];
   }
   return out;
 }
 
-/// sink(first, word): the row's bytes from `first` on, row after row. Behind a row's end there is anything.
-template <class Sink>
-inline void load_rows(Port port, const RowSet& rows, const Sink& sink) {
+inline void request_row(Port& port, const RowSet& rows, RowCursor& asked) {
 #pragma HLS inline
-  const bool chip = in_chip_memory(rows.first);
-  RowCursor asked(rows), here(rows);
-requests_ahead:
-  for (int i = 0; i < kOutstanding; ++i) {
-#pragma HLS pipeline II = 1
-    if (chip || asked.done(rows)) break;
-    port.read_request(asked.address / kWordBytes, static_cast<uint32_t>(asked.words(rows.bytes)));
-    asked.step(rows);
-  }
-  Word before = {};
-  int at = 0;  // words of the row that have passed
-loaded_words:
+  port.read_request(asked.address / kWordBytes, static_cast<uint32_t>(asked.units(rows.bytes, kWordBytes)));
+  asked.step(rows);
+}
+
+/// Rows in units of words or lines that `read(cursor, at)` gives in turn: sink(first, unit), the row's bytes from
+/// `first` on, row after row. Behind a row's end there is anything. `behind(cursor)`: a row has passed.
+template <class Unit, class Read, class Behind, class Sink>
+inline void align_rows(const RowSet& rows, const Read& read, const Behind& behind_row, const Sink& sink) {
+#pragma HLS inline
+  constexpr int kBytes = static_cast<int>(sizeof(Unit));
+  RowCursor here(rows);
+  Unit before = {};
+  int at = 0;  // units of the row that have passed
+aligned_units:
   for (; !here.done(rows);) {
 #pragma HLS pipeline II = 1
 #pragma HLS loop_tripcount min = 1 max = 65536
-    const int offset = here.offset();
-    const int behind = offset != 0 ? 1 : 0;  // a row that begins inside a word is complete a word later
-    Word word = {};
-    if (at < here.words(rows.bytes)) word = chip ? chip_memory[chip_word(here.address) + at] : port.read();
-    if (at >= behind) sink((at - behind) * kWordBytes, behind != 0 ? joined(before, word, offset) : word);
-    before = word;
-    const bool last = (at + 1 - behind) * kWordBytes >= rows.bytes;
+    const int offset = here.offset(kBytes);
+    const int behind = offset != 0 ? 1 : 0;  // a row that begins inside a unit is complete a unit later
+    Unit unit = {};
+    if (at < here.units(rows.bytes, kBytes)) unit = read(here, at);
+    if (at >= behind) sink((at - behind) * kBytes, behind != 0 ? joined(before, unit, offset) : unit);
+    before = unit;
+    const bool last = (at + 1 - behind) * kBytes >= rows.bytes;
     at = last ? 0 : at + 1;
     if (last) {
       here.step(rows);
-      if (!chip && !asked.done(rows)) {
-        port.read_request(asked.address / kWordBytes, static_cast<uint32_t>(asked.words(rows.bytes)));
-        asked.step(rows);
-      }
+      behind_row();
     }
   }
 }
 
-/// Bit b: byte `at` * 16 + b of memory's words lies in a row of `bytes` that begins `offset` bytes into the first.
-inline uint32_t enabled_bytes(int at, int offset, int bytes) {
+/// Rows in DDR, word by word.
+template <class Sink>
+inline void load_words(Port port, const RowSet& rows, const Sink& sink) {
 #pragma HLS inline
-  uint32_t enabled = 0;
-enabled_bits:
+  RowCursor asked(rows);
+requests_ahead:
+  for (int i = 0; i < kOutstanding; ++i) {
+#pragma HLS pipeline II = 1
+    if (asked.done(rows)) break;
+    request_row(port, rows, asked);
+  }
+  align_rows<Word>(
+      rows, [&port](const RowCursor&, int) { return port.read(); },
+      [&port, &rows, &asked] {
+        if (!asked.done(rows)) request_row(port, rows, asked);
+      },
+      sink);
+}
+
+/// Rows in the memory on chip, line by line.
+template <class Sink>
+inline void load_chip(const RowSet& rows, const Sink& sink) {
+#pragma HLS inline
+  align_rows<Line>(
+      rows,
+      [](const RowCursor& here, int at) { return chip_memory[chip_line(here.address) + static_cast<uint32_t>(at)]; },
+      [] {}, sink);
+}
+
+/// Word `at` of a line.
+inline void set_word(Line& line, int at, const Word& word) {
+#pragma HLS inline
+word_bytes:
   for (int b = 0; b < kWordBytes; ++b) {
 #pragma HLS unroll
-    const int byte = at * kWordBytes + b - offset;
-    enabled |= byte >= 0 && byte < bytes ? 1U << b : 0U;
+    line.byte[at * kWordBytes + b] = word.byte[b];
+  }
+}
+
+inline Word word_of(const Line& line, int at) {
+#pragma HLS inline
+  Word word;
+word_bytes:
+  for (int b = 0; b < kWordBytes; ++b) {
+#pragma HLS unroll
+    word.byte[b] = line.byte[at * kWordBytes + b];
+  }
+  return word;
+}
+
+/// sink(first, line): rows wherever they lie, each line when its bytes have come.
+template <class Sink>
+inline void load_lines(Port port, const RowSet& rows, const Sink& sink) {
+#pragma HLS inline
+  if (in_chip_memory(rows.first)) return load_chip(rows, sink);
+  Line line = {};
+  load_words(port, rows, [&line, &rows, &sink](int first, const Word& word) {
+    set_word(line, first % kLineBytes / kWordBytes, word);
+    if ((first + kWordBytes) % kLineBytes == 0 || first + kWordBytes >= rows.bytes)
+      sink(first / kLineBytes * kLineBytes, line);
+  });
+}
+
+/// sink(first, word): the same, in words.
+template <class Sink>
+inline void load_rows(Port port, const RowSet& rows, const Sink& sink) {
+#pragma HLS inline
+  if (!in_chip_memory(rows.first)) return load_words(port, rows, sink);
+  load_chip(rows, [&rows, &sink](int first, const Line& line) {
+    line_words:
+      for (int at = 0; at < kLineBytes / kWordBytes; ++at) {
+        if (first + at * kWordBytes < rows.bytes) sink(first + at * kWordBytes, word_of(line, at));
+      }
+  });
+}
+
+/// Bit b: byte b of the `at`-th of memory's units lies in a row of `bytes` that begins `offset` bytes into the first.
+template <class Unit>
+inline uint64_t enabled_bytes(int at, int offset, int bytes) {
+#pragma HLS inline
+  constexpr int kBytes = static_cast<int>(sizeof(Unit));
+  uint64_t enabled = 0;
+enabled_bits:
+  for (int b = 0; b < kBytes; ++b) {
+#pragma HLS unroll
+    const int byte = at * kBytes + b - offset;
+    enabled |= byte >= 0 && byte < bytes ? uint64_t{1} << b : uint64_t{0};
   }
   return enabled;
 }
 
-/// The row's bytes, sixteen at a time, from `source(first)`, to memory: no other byte changes. Returns when they are
-/// there.
-template <class Source>
-inline void store_rows(Port port, const RowSet& rows, const Source& source) {
+/// Rows, from `source(first)`, in memory's units: write(cursor, at, unit, enabled), no other byte changes.
+template <class Unit, class Source, class Write>
+inline void spread_rows(const RowSet& rows, const Source& source, const Write& write) {
 #pragma HLS inline
-  const bool chip = in_chip_memory(rows.first);
+  constexpr int kBytes = static_cast<int>(sizeof(Unit));
   RowCursor here(rows);
-  Word before = {};
-  int at = 0, unanswered = 0;
-stored_words:
+  Unit before = {};
+  int at = 0;
+spread_units:
   for (; !here.done(rows);) {
 #pragma HLS pipeline II = 1
 #pragma HLS loop_tripcount min = 1 max = 65536
-    const int offset = here.offset(), words = here.words(rows.bytes);
-    if (!chip && at == 0) {
+    const int offset = here.offset(kBytes), units = here.units(rows.bytes, kBytes);
+    Unit next = {};
+    if (at * kBytes < rows.bytes) next = source(at * kBytes);
+    write(here, at, offset != 0 ? joined(before, next, kBytes - offset) : next,
+          enabled_bytes<Unit>(at, offset, rows.bytes));
+    before = next;
+    const bool last = at + 1 == units;
+    at = last ? 0 : at + 1;
+    if (last) here.step(rows);
+  }
+}
+
+/// To DDR; returns when the rows are there.
+template <class Source>
+inline void store_words(Port port, const RowSet& rows, const Source& source) {
+#pragma HLS inline
+  int unanswered = 0;
+  spread_rows<Word>(rows, source, [&](const RowCursor& here, int at, const Word& word, uint64_t enabled) {
+    if (at == 0) {
       if (unanswered == kOutstanding) {
         port.write_response();
         --unanswered;
       }
-      port.write_request(here.address / kWordBytes, static_cast<uint32_t>(words));
+      port.write_request(here.address / kWordBytes, static_cast<uint32_t>(here.units(rows.bytes, kWordBytes)));
       ++unanswered;
     }
-    Word next = {};
-    if (at * kWordBytes < rows.bytes) next = source(at * kWordBytes);
-    const Word word = offset != 0 ? joined(before, next, kWordBytes - offset) : next;
-    const uint32_t enabled = enabled_bytes(at, offset, rows.bytes);
-    if (chip) {
-      Word& to = chip_memory[chip_word(here.address) + static_cast<uint32_t>(at)];
-    chip_bytes:
-      for (int b = 0; b < kWordBytes; ++b) {
-#pragma HLS unroll
-        if ((enabled >> b & 1) != 0) to.byte[b] = word.byte[b];
-      }
-    } else {
-      port.write(word, enabled);
-    }
-    before = next;
-    const bool last = at + 1 == words;
-    at = last ? 0 : at + 1;
-    if (last) here.step(rows);
-  }
+    port.write(word, static_cast<uint32_t>(enabled));
+  });
 responses:
   for (; unanswered > 0; --unanswered) {
 #pragma HLS pipeline II = 1
@@ -178,20 +267,43 @@ responses:
   }
 }
 
-using WordStream = Stream<Word>;
-
-/// Rows as words, each row from its first byte on.
-inline void load_stream(Port port, const RowSet& rows, WordStream& out) {
-  load_rows(port, rows, [&out](int, const Word& word) { out.write(word); });
+template <class Source>
+inline void store_chip(const RowSet& rows, const Source& source) {
+#pragma HLS inline
+  spread_rows<Line>(rows, source, [](const RowCursor& here, int at, const Line& line, uint64_t enabled) {
+    Line& to = chip_memory[chip_line(here.address) + static_cast<uint32_t>(at)];
+  chip_bytes:
+    for (int b = 0; b < kLineBytes; ++b) {
+#pragma HLS unroll
+      if ((enabled >> b & 1) != 0) to.byte[b] = line.byte[b];
+    }
+  });
 }
 
-inline void store_stream(WordStream& in, const RowSet& rows, Port port) {
-  store_rows(port, rows, [&in](int) { return in.read(); });
+/// source(first): the row's line from byte `first` on, asked for once each, in order.
+template <class Source>
+inline void store_lines(Port port, const RowSet& rows, const Source& source) {
+#pragma HLS inline
+  if (in_chip_memory(rows.first)) return store_chip(rows, source);
+  Line line = {};
+  store_words(port, rows, [&line, &source](int first) {
+    if (first % kLineBytes == 0) line = source(first);
+    return word_of(line, first % kLineBytes / kWordBytes);
+  });
 }
 
-/// Value i of those in a word.
-template <class T>
-inline T value_of(const Word& word, int i) {
+/// Rows as lines, each row from its first byte on.
+inline void load_stream(Port port, const RowSet& rows, LineStream& out) {
+  load_lines(port, rows, [&out](int, const Line& line) { out.write(line); });
+}
+
+inline void store_stream(LineStream& in, const RowSet& rows, Port port) {
+  store_lines(port, rows, [&in](int) { return in.read(); });
+}
+
+/// Value i of those in a word or a line.
+template <class T, class Unit>
+inline T value_of(const Unit& word, int i) {
 #pragma HLS inline
   uint64_t bits = 0;
 value_bytes:
@@ -203,7 +315,7 @@ value_bytes:
 }
 
 template <class T>
-inline void set_value(Word& word, int i, T value) {
+inline void set_value(Line& word, int i, T value) {
 #pragma HLS inline
   const uint64_t bits = static_cast<uint64_t>(value);
 value_bytes:
@@ -214,50 +326,50 @@ value_bytes:
 }
 
 template <class T>
-constexpr int values_a_word() {
-  return kWordBytes / static_cast<int>(sizeof(T));
+constexpr int values_a_line() {
+  return kLineBytes / static_cast<int>(sizeof(T));
 }
 
-/// The values of a word that lie in a row of n: x[first + i].
+/// The values of a line that lie in a row of n: x[first + i].
 template <class T, class To>
-inline void put_values(const Word& word, int first, int n, To* x) {
+inline void put_values(const Line& line, int first, int n, To* x) {
 #pragma HLS inline
-word_values:
-  for (int i = 0; i < values_a_word<T>(); ++i) {
+line_values:
+  for (int i = 0; i < values_a_line<T>(); ++i) {
 #pragma HLS unroll
-    if (first + i < n) x[first + i] = static_cast<To>(value_of<T>(word, i));
+    if (first + i < n) x[first + i] = static_cast<To>(value_of<T>(line, i));
   }
 }
 
 template <class T>
-inline Word take_values(const T* x, int first, int n) {
+inline Line take_values(const T* x, int first, int n) {
 #pragma HLS inline
-  Word word = {};
-word_values:
-  for (int i = 0; i < values_a_word<T>(); ++i) {
+  Line line = {};
+line_values:
+  for (int i = 0; i < values_a_line<T>(); ++i) {
 #pragma HLS unroll
-    if (first + i < n) set_value<T>(word, i, x[first + i]);
+    if (first + i < n) set_value<T>(line, i, x[first + i]);
   }
-  return word;
+  return line;
 }
 
 /// A row of n values from a stream, as T in memory.
 template <class T, class To>
-inline void receive_row(WordStream& in, int n, To* x) {
-received_words:
-  for (int first = 0; first < n; first += values_a_word<T>()) {
+inline void receive_row(LineStream& in, int n, To* x) {
+received_lines:
+  for (int first = 0; first < n; first += values_a_line<T>()) {
 #pragma HLS pipeline II = 1
-#pragma HLS loop_tripcount min = 1 max = 128
+#pragma HLS loop_tripcount min = 1 max = 64
     put_values<T>(in.read(), first, n, x);
   }
 }
 
 template <class T>
-inline void send_row(const T* x, int n, WordStream& out) {
-sent_words:
-  for (int first = 0; first < n; first += values_a_word<T>()) {
+inline void send_row(const T* x, int n, LineStream& out) {
+sent_lines:
+  for (int first = 0; first < n; first += values_a_line<T>()) {
 #pragma HLS pipeline II = 1
-#pragma HLS loop_tripcount min = 1 max = 128
+#pragma HLS loop_tripcount min = 1 max = 64
     out.write(take_values<T>(x, first, n));
   }
 }
@@ -267,9 +379,9 @@ template <class T>
 inline void load_values(Port port, const Matrix& from, int head, int row, int rows, int column, int columns, T* x) {
   const int size = static_cast<int>(sizeof(T));
   int at = 0;
-  load_rows(port, rows_of(from, head, 1, row, rows, column * size, columns * size), [&](int byte, const Word& word) {
-    put_values<T>(word, byte / size, columns, x + at);
-    at += byte + kWordBytes >= columns * size ? columns : 0;
+  load_lines(port, rows_of(from, head, 1, row, rows, column * size, columns * size), [&](int byte, const Line& line) {
+    put_values<T>(line, byte / size, columns, x + at);
+    at += byte + kLineBytes >= columns * size ? columns : 0;
   });
 }
 
@@ -278,10 +390,10 @@ inline void store_values(const T* x, Port port, const Matrix& to, int head, int 
                          int columns) {
   const int size = static_cast<int>(sizeof(T));
   int at = 0;
-  store_rows(port, rows_of(to, head, 1, row, rows, column * size, columns * size), [&](int byte) {
-    const Word word = take_values<T>(x + at, byte / size, columns);
-    at += byte + kWordBytes >= columns * size ? columns : 0;
-    return word;
+  store_lines(port, rows_of(to, head, 1, row, rows, column * size, columns * size), [&](int byte) {
+    const Line line = take_values<T>(x + at, byte / size, columns);
+    at += byte + kLineBytes >= columns * size ? columns : 0;
+    return line;
   });
 }
 

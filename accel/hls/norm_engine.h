@@ -12,7 +12,7 @@ namespace heatvit {
 namespace hls {
 
 /// A row of int8 or int16 as int16.
-inline void receive_wide(bool narrow, WordStream& in, int n, int16_t* x) {
+inline void receive_wide(bool narrow, LineStream& in, int n, int16_t* x) {
   if (narrow) {
     receive_row<int8_t>(in, n, x);
   } else {
@@ -36,7 +36,7 @@ narrowed:
   kernels::layernorm_row<int8_t, uint64_t>(narrow, job.n, records, job.shift2, job.epsilon, normal);
 }
 
-inline void norm_rows(const Job& job, WordStream& records_in, WordStream& in, WordStream& out) {
+inline void norm_rows(const Job& job, LineStream& records_in, LineStream& in, LineStream& out) {
   uint64_t records[kernels::kMaxRow];
   receive_row<uint64_t>(records_in, job.n, records);
 rows:

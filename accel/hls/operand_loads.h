@@ -19,39 +19,37 @@ static_assert(kernels::kTi >= kWeightPorts && kLanesOut >= kWeightPorts,
 constexpr int piece_values(int lanes) {
   return lanes >= 64 ? 64 : lanes >= 32 ? 32 : lanes >= 16 ? 16 : lanes >= 8 ? 8 : lanes >= 4 ? 4 : lanes >= 2 ? 2 : 1;
 }
-constexpr int kWordValues = kWordBytes / kOperandBytes;
+constexpr int kWordValues = kWordBytes / kOperandBytes, kLineValues = kLineBytes / kOperandBytes;
 constexpr int kPiece = smaller(kWordValues, piece_values(smaller(kernels::kTi, kLanesOut)));
-/// Of a convolution, whose rows are put together on chip: all groups' lanes take them.
-constexpr int kWidePiece = piece_values(kLanesIn);
+/// Of A, where all groups work on one product; and of each head, where they have one each.
+constexpr int kRowPiece = smaller(kLineValues, piece_values(kLanesIn));
+constexpr int kHeadPiece = smaller(kLineValues, piece_values(kernels::kTi));
 
 struct Piece {
   Operand value[kPiece];
 };
-struct WidePiece {
-  Operand value[kWidePiece];
+/// Of one row, or kHeadPiece values of each group's head.
+struct PieceA {
+  Operand value[larger(kRowPiece, kernels::kTh* kHeadPiece)];
 };
 using PieceStream = Stream<Piece>;
-using WideStream = Stream<WidePiece>;
+using PieceStreamA = Stream<PieceA>;
 
-/// The pieces of a word that lie in a row of n values.
-template <class P>
-inline void send_pieces(const Word& word, int first, int n, Stream<P>& out) {
-#pragma HLS inline
-word_pieces:
-  for (int p = 0; p < kWordValues; p += kPiece) {
-    P piece;
-  piece_values:
-    for (int i = 0; i < kPiece; ++i) {
-#pragma HLS unroll
-      piece.value[i] = value_of<Operand>(word, p + i);
-    }
-    if (first + p < n) out.write(piece);
-  }
-}
-
+/// A port's rows of B, a word a cycle, or as many cycles as that has pieces.
 inline void send_rows(Port port, const RowSet& rows, PieceStream& out) {
   const int n = rows.bytes / kOperandBytes;
-  load_rows(port, rows, [&out, n](int byte, const Word& word) { send_pieces(word, byte / kOperandBytes, n, out); });
+  load_rows(port, rows, [&out, n](int byte, const Word& word) {
+    word_pieces:
+      for (int p = 0; p < kWordValues; p += kPiece) {
+        Piece piece;
+      piece_values:
+        for (int i = 0; i < kPiece; ++i) {
+#pragma HLS unroll
+          piece.value[i] = value_of<Operand>(word, p + i);
+        }
+        if (byte / kOperandBytes + p < n) out.write(piece);
+      }
+  });
 }
 
 /// Rows of operands: n values from `first` on.
@@ -69,12 +67,12 @@ struct Run {
   int oy, ox, pixels;
   int first_row, rows;        // kernel rows that lie in the image
   int first_column, columns;  // of the image's row, in values
-  int pitch() const { return padded(columns, kWordValues); }
+  int pitch() const { return padded(columns, kLineValues); }
 };
 
 /// Pixels of a run at most; 0: a window of this shape does not hold one.
 inline int most_pixels(const kernels::ConvShape& shape) {
-  const int columns = kWindowValues / (shape.kernel * shape.channels) - kWordValues / shape.channels - 1;
+  const int columns = kWindowValues / (shape.kernel * shape.channels) - kLineValues / shape.channels - 1;
   return columns < shape.kernel ? 0 : (columns - shape.kernel) / shape.stride + 1;
 }
 
@@ -106,7 +104,7 @@ inline Run first_run(const Job& job, const OutputTile& t, int k0, int k) {
 }
 
 /// The words of a tile's windows.
-inline void load_windows(Port port, const Job& job, const OutputTile& t, int k0, int k, WordStream& out) {
+inline void load_windows(Port port, const Job& job, const OutputTile& t, int k0, int k, LineStream& out) {
   const kernels::ConvShape& shape = job.shape;
   const int image_line = shape.size * shape.channels;
   Run run = first_run(job, t, k0, k);
@@ -121,13 +119,13 @@ windows:
   }
 }
 
-inline void fill_window(const Run& run, WordStream& in, Operand* window) {
+inline void fill_window(const Run& run, LineStream& in, Operand* window) {
 window_rows:
   for (int row = 0, at = 0; row < run.rows; ++row, at += run.pitch()) {
 #pragma HLS loop_flatten
 #pragma HLS loop_tripcount min = 1 max = 16
-  window_words:
-    for (int first = 0; first < run.columns; first += kWordValues) {
+  window_lines:
+    for (int first = 0; first < run.columns; first += kLineValues) {
 #pragma HLS pipeline II = 1
 #pragma HLS loop_tripcount min = 1 max = 1024
       put_values<Operand>(in.read(), at + first, at + run.columns, window);
@@ -137,11 +135,11 @@ window_rows:
 
 /// Rows of the matrix, channels [k0, k0 + k) of each pixel: parts of kernel rows, zeros where they leave the image, one
 /// behind the other until they fill a piece.
-inline void send_window(const Job& job, const Run& run, int k0, int k, const Operand* window, WideStream& out) {
+inline void send_window(const Job& job, const Run& run, int k0, int k, const Operand* window, PieceStreamA& out) {
   const kernels::ConvShape& shape = job.shape;
   const int line = shape.kernel * shape.channels, image_line = shape.size * shape.channels;
   const int step = shape.stride * shape.channels;
-  Operand queue[2 * kWidePiece];
+  Operand queue[2 * kRowPiece];
 #pragma HLS array_partition variable = queue type = complete
   int pixel = 0, held = 0;                 // values in the queue
   int done = 0;                            // of the pixel's
@@ -154,10 +152,10 @@ window_parts:
   for (; pixel < run.pixels;) {
 #pragma HLS pipeline II = 1
 #pragma HLS loop_tripcount min = 1 max = 8192
-    const int taken = smaller(smaller(kWidePiece, line - x), k - done);
+    const int taken = smaller(smaller(kRowPiece, line - x), k - done);
     const bool inside = ky >= run.first_row && ky < run.first_row + run.rows;
   queued:
-    for (int i = 0; i < kWidePiece; ++i) {
+    for (int i = 0; i < kRowPiece; ++i) {
 #pragma HLS unroll
       const int column = left + x + i;
       const bool there = inside && column >= 0 && column < image_line;
@@ -166,16 +164,16 @@ window_parts:
     held += taken;
     done += taken;
     const bool last = done == k;
-    if (held >= kWidePiece || last) {
-      WidePiece piece;
+    if (held >= kRowPiece || last) {
+      PieceA piece;
     sent:
-      for (int i = 0; i < kWidePiece; ++i) {
+      for (int i = 0; i < kRowPiece; ++i) {
 #pragma HLS unroll
         piece.value[i] = queue[i];
-        queue[i] = queue[kWidePiece + i];
+        queue[i] = queue[kRowPiece + i];
       }
       out.write(piece);
-      held = larger(0, held - kWidePiece);
+      held = larger(0, held - kRowPiece);
     }
     x = x + taken == line ? 0 : x + taken;
     row += x == 0 ? run.pitch() : 0;
@@ -214,14 +212,14 @@ counted_runs:
 }
 
 /// Windows: while one is sent, the next is filled.
-inline void feed_windows(const Job& job, const OutputTile& t, int k0, int k, WordStream& in, WideStream& out) {
+inline void feed_windows(const Job& job, const OutputTile& t, int k0, int k, LineStream& in, PieceStreamA& out) {
   const int runs = count_runs(job, t, k0, k);
 fed_windows:
   for (int turn = 0; turn < runs; ++turn) {
 #pragma HLS dataflow
 #pragma HLS loop_tripcount min = 1 max = 256
     Operand window[kWindowValues];
-#pragma HLS array_partition variable = window type = cyclic factor = kWidePiece
+#pragma HLS array_partition variable = window type = cyclic factor = kRowPiece
     Run run;
     next_run(job, t, k0, k, turn, run);
     fill_window(run, in, window);
@@ -229,22 +227,76 @@ fed_windows:
   }
 }
 
-inline void feed_rows(int rows, int n, WordStream& in, WideStream& out) {
+/// Rows for all groups: a line's pieces.
+inline void feed_rows(int rows, int n, LineStream& in, PieceStreamA& out) {
 fed_rows:
-  for (int i = 0; i < rows; ++i) {
+  for (int row = 0; row < rows; ++row) {
 #pragma HLS loop_flatten
 #pragma HLS loop_tripcount min = 1 max = 256
-  fed_words:
-    for (int first = 0; first < n; first += kWordValues) {
+  fed_lines:
+    for (int first = 0; first < n; first += kLineValues) {
 #pragma HLS pipeline II = 1
 #pragma HLS loop_tripcount min = 1 max = 64
-      send_pieces(in.read(), first, n, out);
+      const Line line = in.read();
+    line_pieces:
+      for (int p = 0; p < kLineValues; p += kRowPiece) {
+        PieceA piece;
+      piece_values:
+        for (int i = 0; i < kRowPiece; ++i) {
+#pragma HLS unroll
+          piece.value[i] = value_of<Operand>(line, p + i);
+        }
+        if (first + p < n) out.write(piece);
+      }
     }
   }
 }
 
-/// The tiles of A: their words from memory.
-inline void load_a(Port port, const Job& job, WordStream& out) {
+/// A row of each head, one behind the other.
+inline void receive_heads(int heads, int n, LineStream& in, Operand (*rows)[kHeadValues]) {
+head_rows:
+  for (int head = 0; head < heads; ++head) {
+#pragma HLS loop_flatten
+#pragma HLS loop_tripcount min = 1 max = 6
+    receive_row<Operand>(in, n, rows[head]);
+  }
+}
+
+inline void send_heads(int n, const Operand (*rows)[kHeadValues], PieceStreamA& out) {
+head_pieces:
+  for (int first = 0; first < n; first += kHeadPiece) {
+#pragma HLS pipeline II = 1
+#pragma HLS loop_tripcount min = 1 max = 16
+    PieceA piece;
+  heads_values:
+    for (int head = 0; head < kernels::kTh; ++head) {
+#pragma HLS unroll
+    piece_values:
+      for (int i = 0; i < kHeadPiece; ++i) {
+#pragma HLS unroll
+        piece.value[head * kHeadPiece + i] = rows[head][first + i];
+      }
+    }
+    out.write(piece);
+  }
+}
+
+/// Rows of heads side by side: while the pieces of one go on, the next comes.
+inline void feed_heads(int rows, int heads, int n, LineStream& in, PieceStreamA& out) {
+rows_of_heads:
+  for (int row = 0; row < rows; ++row) {
+#pragma HLS dataflow
+#pragma HLS loop_tripcount min = 1 max = 256
+    Operand values[kernels::kTh][kHeadValues];
+#pragma HLS array_partition variable = values type = complete dim = 1
+#pragma HLS array_partition variable = values type = cyclic factor = kHeadPiece dim = 2
+    receive_heads(heads, n, in, values);
+    send_heads(n, values, out);
+  }
+}
+
+/// The tiles of A: their lines from memory.
+inline void load_a(Port port, const Job& job, LineStream& out) {
   const GemmWalk w = walk_of(job);
   const Place first = {};
 a_tiles:
@@ -255,13 +307,16 @@ a_tiles:
     if (job.conv) {
       load_windows(port, job, t, p.k0 + p.first, p.k, out);
     } else {
-      load_stream(port, operand_rows(job.a, t.head, t.heads, t.m0, t.m, p.k0 + p.first, p.k), out);
+      // Of heads side by side first a row of each, then the next one.
+      RowSet rows = operand_rows(job.a, t.head, t.heads, t.m0, t.m, p.k0 + p.first, p.k);
+      if (w.together > 1) rows = transposed(rows);
+      load_stream(port, rows, out);
     }
   }
 }
 
 /// And as pieces of rows.
-inline void feed_a(const Job& job, WordStream& in, WideStream& out) {
+inline void feed_a(const Job& job, LineStream& in, PieceStreamA& out) {
   const GemmWalk w = walk_of(job);
   const Place first = {};
 fed_tiles:
@@ -271,8 +326,10 @@ fed_tiles:
     const DepthPart p = depth_part(w, job, at);
     if (job.conv) {
       feed_windows(job, t, p.k0 + p.first, p.k, in, out);
+    } else if (w.together > 1) {
+      feed_heads(t.m, t.heads, p.k, in, out);
     } else {
-      feed_rows(t.heads * t.m, p.k, in, out);
+      feed_rows(t.m, p.k, in, out);
     }
   }
 }

@@ -57,7 +57,8 @@ constexpr int kOperandBytes = kernels::kOperandBits / 8;
 struct ArraySizes {
   int th, ti, to;
   int words_a, words_b, words_c, columns;
-  int kept;  // row tiles whose sums are kept while a tile of weights passes them: sets of C beside the two
+  int head_beats;  // of a head's row at most
+  int kept;        // row tiles whose sums are kept while a tile of weights passes them: sets of C beside the two
   constexpr int lanes() const { return th * ti; }
 };
 
@@ -73,6 +74,7 @@ constexpr ArraySizes array_sizes(int th, int ti, int to, int tile_m, int tile_k,
                     larger(weight_tiles * tiles(tile_n, to) * beats, 2 * groups),
                     larger(tile_m * tiles(groups, th), tiles(kernels::kMaxTokens, to)),
                     columns,
+                    token_beats,
                     kept};
 }
 
@@ -81,6 +83,8 @@ constexpr ArraySizes kSizes =
                 kernels::kInputTiles, kernels::kWeightTiles, kernels::kKeptSums);
 constexpr int kWordsA = kSizes.words_a, kWordsB = kSizes.words_b, kWordsC = kSizes.words_c;
 constexpr int kColumns = kSizes.columns;
+/// Values of a head's row that come together: a part of the depth at most.
+constexpr int kHeadValues = padded(kernels::kMaxTokens, kernels::kTi) + 64;
 constexpr int kRowBlock = 16;  // short rows that a process of vector_engine.h takes together
 constexpr int kTileValues = kWordsC * kernels::kTh * kLanesOut;
 

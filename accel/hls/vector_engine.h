@@ -25,9 +25,9 @@ inline RowSet all_rows(const Matrix& x, const Job& job, int bytes) {
 
 inline void run_layernorm(const Ports& ports, const Job& job) {
 #pragma HLS dataflow
-  WordStream records("records of channels");
-  WordStream in("rows to normalise");
-  WordStream out("normalised rows");
+  LineStream records("records of channels");
+  LineStream in("rows to normalise");
+  LineStream out("normalised rows");
 #pragma HLS stream variable = records depth = 512
 #pragma HLS stream variable = in depth = 64
 #pragma HLS stream variable = out depth = 64
@@ -37,7 +37,7 @@ inline void run_layernorm(const Ports& ports, const Job& job) {
   store_stream(out, all_rows(job.c, job, job.n * kOperandBytes), ports.results);
 }
 
-inline void softmax_rows(const Job& job, SelectorState& state, WordStream& in, WordStream& out) {
+inline void softmax_rows(const Job& job, SelectorState& state, LineStream& in, LineStream& out) {
 heads:
   for (int head = 0; head < job.heads; ++head) {
 #pragma HLS loop_tripcount min = 1 max = 16
@@ -61,8 +61,8 @@ heads:
 
 inline void run_softmax(const Ports& ports, const Job& job, SelectorState& state) {
 #pragma HLS dataflow
-  WordStream in("scores");
-  WordStream out("probabilities");
+  LineStream in("scores");
+  LineStream out("probabilities");
 #pragma HLS stream variable = in depth = 64
 #pragma HLS stream variable = out depth = 64
   load_stream(ports.activations, all_rows(job.a, job, 2 * job.n), in);
@@ -72,14 +72,14 @@ inline void run_softmax(const Ports& ports, const Job& job, SelectorState& state
 
 inline void run_copy(const Ports& ports, const Job& job) {
 #pragma HLS dataflow
-  WordStream rows("copied rows");
+  LineStream rows("copied rows");
 #pragma HLS stream variable = rows depth = 64
   load_stream(ports.activations, all_rows(job.a, job, job.n), rows);
   store_stream(rows, all_rows(job.c, job, job.n), ports.results);
 }
 
 /// Rows [0, rows) of n values, dense.
-inline void receive_block(bool narrow, WordStream& in, int rows, int n, int16_t* x) {
+inline void receive_block(bool narrow, LineStream& in, int rows, int n, int16_t* x) {
 block_rows:
   for (int row = 0, at = 0; row < rows; ++row, at += n) {
 #pragma HLS loop_flatten
@@ -88,19 +88,19 @@ block_rows:
   }
 }
 
-inline void mean_block(const Job& job, int rows, const int16_t* x, WordStream& out) {
+inline void mean_block(const Job& job, int rows, const int16_t* x, LineStream& out) {
 block_rows:
   for (int row = 0, at = 0; row < rows; ++row, at += job.n) {
 #pragma HLS loop_flatten
 #pragma HLS loop_tripcount min = 1 max = 16
-    Word mean = {};
+    Line mean = {};
     set_value<Operand>(mean, 0, kernels::head_mean<int16_t, Operand>(x + at, job.n, job.multiplier, job.shift));
     out.write(mean);
   }
 }
 
 /// A row is short: blocks of them, so that one is not waited for before the next begins.
-inline void mean_rows(const Job& job, WordStream& in, WordStream& out) {
+inline void mean_rows(const Job& job, LineStream& in, LineStream& out) {
 blocks:
   for (int row = 0; row < job.m; row += kRowBlock) {
 #pragma HLS dataflow
@@ -114,8 +114,8 @@ blocks:
 
 inline void run_head_mean(const Ports& ports, const Job& job) {
 #pragma HLS dataflow
-  WordStream in("heads");
-  WordStream out("means of heads");
+  LineStream in("heads");
+  LineStream out("means of heads");
 #pragma HLS stream variable = in depth = 64
 #pragma HLS stream variable = out depth = 64
   load_stream(ports.activations, rows_of(job.a, 0, 1, 0, job.m, 0, job.n * isa::bytes_of(job.a_type)), in);
@@ -137,8 +137,8 @@ mean_heads:
       load_values<T>(ports.activations, job.a, h, 0, job.tokens, column, columns, slice);
       kernels::token_mean_slice(slice, job.tokens, columns, job.front, job.front + job.candidates(), mean);
       // The same row, once a token.
-      store_rows(ports.results, rows_of(job.c, h, 1, 0, job.m, column * size, columns * size),
-                 [&](int byte) { return take_values<T>(mean, byte / size, columns); });
+      store_lines(ports.results, rows_of(job.c, h, 1, 0, job.m, column * size, columns * size),
+                  [&](int byte) { return take_values<T>(mean, byte / size, columns); });
     }
   }
 }
@@ -158,7 +158,7 @@ max_slices:
   }
 }
 
-inline void score_tokens(const Job& job, WordStream& keeps, WordStream& weights, uint32_t* score_memory) {
+inline void score_tokens(const Job& job, LineStream& keeps, LineStream& weights, uint32_t* score_memory) {
 scored_tokens:
   for (int t = 0; t < job.m; ++t) {
 #pragma HLS dataflow
@@ -173,8 +173,8 @@ scored_tokens:
 
 inline void run_token_score(const Ports& ports, const Job& job, uint32_t* score_memory) {
 #pragma HLS dataflow
-  WordStream keeps("keep probabilities");
-  WordStream weights("weights of heads");
+  LineStream keeps("keep probabilities");
+  LineStream weights("weights of heads");
 #pragma HLS stream variable = keeps depth = 64
 #pragma HLS stream variable = weights depth = 64
   load_stream(ports.activations, rows_of(job.a, 0, 1, 0, job.m, 0, 4 * job.n), keeps);
@@ -197,7 +197,7 @@ inline int run_token_select(const Job& job, SelectorState& state) {
 }
 
 /// Rows of similarities to scores and partners.
-inline void match_tokens(const Job& job, WordStream& in, SelectorState& state) {
+inline void match_tokens(const Job& job, LineStream& in, SelectorState& state) {
 matched_rows:
   for (int i = 0; i < job.m; ++i) {
 #pragma HLS dataflow
@@ -210,7 +210,7 @@ matched_rows:
 
 inline void run_token_match(const Ports& ports, const Job& job, SelectorState& state) {
 #pragma HLS dataflow
-  WordStream in("similarities");
+  LineStream in("similarities");
 #pragma HLS stream variable = in depth = 64
   load_stream(ports.activations, rows_of(job.a, 0, 1, 0, job.m, 0, 2 * job.n), in);
   match_tokens(job, in, state);

@@ -23,8 +23,9 @@ using hls::RowSet;
 
 constexpr int64_t kPortLatency = 32;  // cycles until a burst's first word: 0.2 us at 150 MHz (docs/memory.md)
 constexpr int64_t kCommandCycles = isa::kCommandWords + kPortLatency + 8;  // fetch, checks, decoding
-constexpr int64_t kStepCycles = 4;  // counters of the walk, before a step's beats
-constexpr int kSlice = 64;          // columns (vector_engine.h)
+constexpr int64_t kStepCycles = 4;   // counters of the walk, before a step's beats
+constexpr int64_t kRowsStream = 64;  // words that wait to be stored
+constexpr int kSlice = 64;           // columns (vector_engine.h)
 
 /// A command as both sides know it.
 struct Work {
@@ -124,16 +125,18 @@ class Top {
 
   /// Cycles until the first word of a matrix, and of all rows of a set.
   static int64_t latency(uint32_t address) { return isa::on_chip(address) ? k::kReadDepth : kPortLatency; }
+  /// Bytes that a memory moves in a cycle.
+  static int unit(const RowSet& set) { return isa::on_chip(set.first) ? hls::kLineBytes : hls::kWordBytes; }
   static int64_t loaded(const RowSet& set) {
-    int64_t words = 0;
+    int64_t units = 0;
     for (hls::RowCursor at(set); !at.done(set); at.step(set))
-      words += k::ceil_div(set.bytes, hls::kWordBytes) + (at.offset() != 0 ? 1 : 0);
-    return words;
+      units += k::ceil_div(set.bytes, unit(set)) + (at.offset(unit(set)) != 0 ? 1 : 0);
+    return units;
   }
   static int64_t stored(const RowSet& set) {
-    int64_t words = 0;
-    for (hls::RowCursor at(set); !at.done(set); at.step(set)) words += at.words(set.bytes);
-    return words;
+    int64_t units = 0;
+    for (hls::RowCursor at(set); !at.done(set); at.step(set)) units += at.units(set.bytes, unit(set));
+    return units;
   }
 
   /// Rows that are loaded, worked on and stored, each beside the next.
@@ -195,8 +198,8 @@ class Top {
 
   // ---- GEMM
 
-  /// Bytes of the memory's words in whole pieces.
-  int64_t fed(const RowSet& set) const { return pieces_ * loaded(set); }
+  /// Words, wherever they lie, in whole pieces.
+  int64_t fed(const RowSet& set) const { return pieces_ * loaded(set) * (unit(set) / hls::kWordBytes); }
 
   RowSet operand_rows(const hls::Matrix& x, int head, int heads, int row, int count, int first, int n) const {
     return hls::rows_of(x, head, heads, row, count, first * operand_bytes_, n * operand_bytes_);
@@ -205,11 +208,20 @@ class Top {
   int64_t cycles_of_a(const hls::GemmWalk& w, const hls::Job& job, const Place& at) const {
     const hls::OutputTile t = hls::output_tile(w, job, at);
     const hls::DepthPart p = hls::depth_part(w, job, at);
-    if (!job.conv) return fed(operand_rows(job.a, t.head, t.heads, t.m0, t.m, p.k0 + p.first, p.k));
+    const int line_values = hls::kLineBytes / operand_bytes_;
+    const int64_t lines = k::ceil_div(p.k, line_values);
+    RowSet rows = operand_rows(job.a, t.head, t.heads, t.m0, t.m, p.k0 + p.first, p.k);
+    if (w.together > 1) {
+      rows = hls::transposed(rows);
+      const int piece = std::min(line_values, hls::piece_values(sizes_.ti));
+      return std::max(loaded(rows), t.m * std::max(t.heads * lines, k::ceil_div(p.k, piece)));
+    }
+    const int row_piece = std::min(line_values, hls::piece_values(w.lanes));
+    if (!job.conv) return std::max(loaded(rows), t.m * lines * (line_values / row_piece));
     // Run by run: the window's words from memory, and the rows that are put together from it. Both go on beside each
     // other.
     int64_t words = 0, parts = 0;
-    const int k0 = p.k0 + p.first, wide = hls::piece_values(w.lanes), line = job.shape.kernel * job.shape.channels;
+    const int k0 = p.k0 + p.first, wide = row_piece, line = job.shape.kernel * job.shape.channels;
     const int64_t pixel =
         std::max(k::ceil_div(p.k, line) * k::ceil_div(std::min(line, p.k), wide), k::ceil_div(p.k, wide));
     hls::Run run = hls::first_run(job, t, k0, p.k);
@@ -309,20 +321,21 @@ class Top {
         gathered = std::max(gathered, parameters);
       }
       const bool new_records = job.records != 0 && w.records_are_new(at);
-      const int64_t records = new_records        ? k::ceil_div(8 * int64_t{t.n}, hls::kWordBytes)
+      const int64_t records = new_records        ? k::ceil_div(8 * int64_t{t.n}, hls::kLineBytes)
                               : job.records == 0 ? k::ceil_div(t.n, sizes_.to)
                                                  : 0;
       const int64_t finish = records + finish_cycles(work, rows, t.n);
       finished.push(std::max({gathered, finished.last, sent.before}) + finish);
       const RowSet out = hls::rows_of(job.c, t.head, t.heads, t.m0, t.m, t.n0 * size, t.n * size);
-      const int64_t words = stored(out);
-      sent.push(std::max(finished.last, sent.last) + words);
+      const int64_t words = stored(out), lines = rows * k::ceil_div(int64_t{t.n} * size, hls::kLineBytes);
+      const int64_t sent_at = std::max(finished.last, sent.last) + lines;
+      sent.push(std::max(sent_at, stored_until + words - kRowsStream));  // no further ahead than the stream is deep
       stored_until = std::max(stored_until + words, sent.last);
       part_.vector += finish;
       part_.store += words;
       if (norm == nullptr) continue;
       const int64_t norm_rows = rows * (job.n / norm->n);
-      const int64_t in = k::ceil_div(int64_t{isa::bytes_of(norm->a_type)} * norm->n, hls::kWordBytes);
+      const int64_t in = k::ceil_div(int64_t{isa::bytes_of(norm->a_type)} * norm->n, hls::kLineBytes);
       const int64_t interval = std::max(in, k::layernorm_interval(norm->n, vector_.norm(), vector_.division_interval));
       const int64_t first_row = k::layernorm_cycles(1, norm->n, vector_.norm(), vector_.division_interval);
       normalised = std::max(normalised + norm_rows * interval, sent.last + first_row);
