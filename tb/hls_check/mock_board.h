@@ -7,7 +7,11 @@ namespace heatvit {
 namespace kernels {
 
 constexpr int kTh = 3, kTi = 32, kTo = 32;
+#ifdef MOCK_OPERAND_BITS
+constexpr int kOperandBits = MOCK_OPERAND_BITS;
+#else
 constexpr int kOperandBits = 8;
+#endif
 constexpr int kTileM = 64, kTileK = 1024, kTileN = 3072;
 constexpr int kInputTiles = 2, kWeightTiles = 1, kKeptSums = 1;
 constexpr int kChipKib = 4096;

@@ -113,6 +113,17 @@ struct Section {
   std::string bytes;
 };
 
+/// The image as it lies in DDR: the same numbers in the width of an operand.
+std::string pixels_of(const lower::Program& program, const std::vector<int8_t>& image) {
+  std::string bytes;
+  const bool wide = program.image.bytes == 2 * image.size();
+  for (const int8_t pixel : image) {
+    bytes += static_cast<char>(pixel);
+    if (wide) bytes += static_cast<char>(pixel < 0 ? -1 : 0);
+  }
+  return bytes;
+}
+
 /// What must lie in DDR before the start. Weights and records that touch become one section.
 std::vector<Section> sections_of(const lower::Program& program, const CheckedProgram& checked,
                                  const std::vector<int8_t>& image) {
@@ -136,7 +147,7 @@ std::vector<Section> sections_of(const lower::Program& program, const CheckedPro
       sections.push_back({"weights", r.address, content(r)});
     }
   }
-  sections.push_back({"input", program.image.address, std::string(image.begin(), image.end())});
+  sections.push_back({"input", program.image.address, pixels_of(program, image)});
   sections.push_back({"commands with checkpoints", checked.list_address, words_of(checked.commands)});
   return sections;
 }

@@ -87,20 +87,13 @@ void remove_older(const std::string& folder, const BoardFiles& board) {
       fs::remove(fs::path(folder) / name, error);
 }
 
-/// What heatvit_top does not do is said before the work.
-void expect_single_int8(const soc::SocConfig& config) {
-  lower::expect_single_images(config.accel, "export");
-  if (config.accel.numerics_bits != 8)
-    throw InputError("export: heatvit_top takes int8 operands; leave numerics.bits at 8");
-}
-
 /// hls::Status (accel/hls/job.h).
 const char* words_of(uint32_t status) {
   switch (status) {
     case 1: return "a word of the list is no command";
     case 2: return "the list has no end";
     case 3: return "a tile or a row is larger than the bitstream's memories";
-    case 4: return "operands of 16 bits";
+    case 4: return "operands of another width than the bitstream's";
     case 5: return "operands beyond the memory on chip";
     case 6: return "a batch";
     default: return "unknown";
@@ -125,7 +118,7 @@ int export_command(const Arguments& arguments) {
   CommandLine run = run_command_line();
   run.parse(words);
   const RunOptions options = resolve_run(run, {!line.has("image"), false});
-  expect_single_int8(options.config);
+  lower::expect_single_images(options.config.accel, "export");
 
   const network::QuantModel model = quant::prepare(options.prepare);
   const lower::Program program = lower::lower(options.spec, options.config.accel, options.pruning, &model);

@@ -1,6 +1,6 @@
 """From run_sim export through a board that is none to run_sim import-result: board.py WHAT HOME BIN FOLDER.
 
-BIN has run_sim, mock_board, heatvit_board and layernorm_rows. WHAT: native, aarch64, bare, layernorm. The last three need
+BIN has run_sim, mock_board_8, mock_board_16, heatvit_board and layernorm_rows. WHAT: native, aarch64, bare, layernorm. The last three need
 Debian's gcc-aarch64-linux-gnu and qemu-user; without them the exit code is 77.
 """
 import json
@@ -25,6 +25,7 @@ CASES = {
     "tiny": ["--model", "deit-t", "--prune-rates", "0.3,0.51,0.657"],  # random weights, a procedural picture
     "first": ["--model", "deit-t", "--config", home / "configs/first-generation-deit-t.ini", "--prune-rates",
               "0.3,0.51,0.657"],
+    "baseline": ["--model", "deit-t", "--config", home / "configs/baseline-deit-t.ini"],  # int16 operands
     "micro-selectors": ["--model", "deit-micro", "--image", MICRO, "--selector-weights", "random:3"],
 }
 
@@ -35,14 +36,15 @@ def done(*words, code=0, **more):
     return run.stdout + run.stderr
 
 
-def on_the_board(program, exported, result, *more, code=0):
+def on_the_board(program, exported, result, *more, code=0, bits=None):
     """The board's program and the block that answers it, in processes of their own, on two files."""
     registers, memory = folder / "registers", folder / "memory"
     size = int(re.search(r"^memory (\d+)", (exported / "board.txt").read_text(), re.M).group(1))
     for path, bytes_ in ((registers, 4096), (memory, size)):
         path.write_bytes(b"")
         os.truncate(path, bytes_)
-    block = subprocess.Popen([tools["mock_board"], registers, memory, "--physical", PHYSICAL, "--seconds", "20"])
+    bits = bits or re.search(r"kOperandBits = (\d+)", (exported / "hls_config.h").read_text()).group(1)
+    block = subprocess.Popen([tools[f"mock_board_{bits}"], registers, memory, "--physical", PHYSICAL, "--seconds", "20"])
     try:
         text = done(*program, exported, result, "--registers", registers, "--memory", memory, "--physical", PHYSICAL,
                     *more, code=code)
@@ -111,8 +113,9 @@ def native():
     (broken / "ddr.bin").write_bytes(data)
     on_the_board(program, broken, folder / "refused.result", code=1)
     assert "stopped with status 1 (a word of the list is no command)" in compared(exported, folder / "refused.result", code=3)
-    assert "numerics.bits" in done(tools["run_sim"], "export", "--model", "deit-t", "--config",
-                                   home / "configs/baseline-deit-t.ini", "--out", folder / "no", code=2)
+    on_the_board(program, exported, folder / "refused.result", code=1, bits=16)
+    assert "stopped with status 4 (operands of another width than the bitstream's)" in compared(
+        exported, folder / "refused.result", code=3)
     assert "heatvit_top holds 256 tokens" in done(tools["run_sim"], "export", "--model", "deit-t", "--image-size", "384", "--out",
                                                   folder / "no", code=2)
     assert "single images" in done(tools["run_sim"], "export", "--model", "deit-t", "--accel.batch", "2", "--out",
