@@ -158,6 +158,9 @@ struct Feed {
     has_next = false;
   }
 
+  /// The tile in use is there.
+  bool there() const { return has_next || whole(); }
+  /// What arrives is there: the next tile, or where none is expected the one in use.
   bool whole() const {
     bool all = true;
   streams:
@@ -272,6 +275,27 @@ inline void receive(F& feed, int stream, Stream<P>& in, const Put& put) {
   feed.arrived[stream] = feed.at[stream].head == block.heads;
 }
 
+inline void receive_b(FeedB& b, PieceStream& in_0, PieceStream& in_1, PieceStream& in_2, PieceStream& in_3,
+                      Operand (*memory)[kLanesOut][kLanesIn]) {
+#pragma HLS inline
+  receive(b, 0, in_0, PlaceB{memory});
+  receive(b, 1, in_1, PlaceB{memory});
+  receive(b, 2, in_2, PlaceB{memory});
+  receive(b, 3, in_3, PlaceB{memory});
+}
+
+/// Rows [0, last) of the tile in use are there; all of them, where they are channels, or heads lie side by side.
+inline bool outputs_there(const FeedB& b, int last) {
+#pragma HLS inline
+  bool all = true;
+shares:
+  for (int s = 0; s < kWeightPorts; ++s) {
+#pragma HLS unroll
+    all = all && (b.arrived[s] || (!b.now.across && !b.now.together && b.at[s].row >= last));
+  }
+  return b.has_next || all;
+}
+
 /// A set of accumulators on its way out.
 struct Drain {
   int set, words, done;            // of `words`, `done` are out
@@ -377,6 +401,21 @@ struct Beats {
   bool done() const { return group == groups; }
 };
 
+/// Behind a beat.
+inline void step(Beats& b, int a_base) {
+#pragma HLS inline
+  const bool row_end = b.row + 1 == b.rows, depth_end = row_end && b.beat + 1 == b.beats;
+  const int beat = depth_end ? 0 : b.beat + (row_end ? 1 : 0);
+  b.a_word = wrapped(row_end ? a_base + beat : b.a_word + b.beats, kWordsA);
+  b.b_word = row_end ? wrapped(b.b_word + 1, kWordsB) : b.b_word;
+  b.row = row_end ? 0 : b.row + 1;
+  b.beat = beat;
+  if (depth_end) {
+    ++b.group;
+    count_up(b.bank, b.at, 1, kernels::kTh);
+  }
+}
+
 /// A whole command: all tiles of A and B through the array, all sums out. b, b_memory: kept from command to command,
 /// since the next one's weights may lie there already. `fetched`: the first tile of B is there; `fetch`: that of the
 /// next command is, when this returns.
@@ -431,41 +470,16 @@ array_steps:
 #pragma HLS dependence variable = a_memory type = inter false
 #pragma HLS dependence variable = b_memory type = inter false
 #pragma HLS loop_tripcount min = 1 max = 65536
-      // Of A all rows are needed; of B the outputs of this beat, or where it lies across all channels.
-      const bool a_there = a.has_next || a.whole();
-      bool b_there = b.has_next || b.whole();
-      if (!b_there && !b.now.across && !together) {
-        const int last = smaller(n, (beats.group + 1) * kLanesOut);
-        b_there = true;
-      outputs_there:
-        for (int s = 0; s < kWeightPorts; ++s) {
-#pragma HLS unroll
-          b_there = b_there && (b.arrived[s] || b.at[s].row >= last);
-        }
-      }
-      if (a_there && b_there) {
+      if (a.there() && outputs_there(b, smaller(n, (beats.group + 1) * kLanesOut))) {
         const int word = beats.row * row_words + (together ? column_groups + beats.group : beats.at);
         array_beat(a_memory[beats.a_word], b_memory[beats.b_word], together, is_unsigned, p.k - beats.beat * w.lanes,
                    sums[beats.beat == 0 ? from : to][word], sums[to][word], beats.bank, fresh && beats.beat == 0);
-        const bool row_end = beats.row + 1 == beats.rows, depth_end = row_end && beats.beat + 1 == beats.beats;
-        const int a_beat = beats.beat + (row_end ? 1 : 0);
-        beats.a_word = row_end ? wrapped(a.base + (depth_end ? 0 : a_beat), kWordsA)
-                               : wrapped(beats.a_word + beats.beats, kWordsA);
-        beats.b_word = row_end ? wrapped(beats.b_word + 1, kWordsB) : beats.b_word;
-        beats.row = row_end ? 0 : beats.row + 1;
-        beats.beat = depth_end ? 0 : a_beat;
-        if (depth_end) {
-          ++beats.group;
-          count_up(beats.bank, beats.at, 1, kernels::kTh);
-        }
+        step(beats, a.base);
       }
       if (!a.has_next && a.whole() && a_follows && a.has_room(a_block)) a.expect(a_block);
       if (!b.has_next && b.whole() && (b_follows || fetch) && b.has_room(b_block)) b.expect(b_block);
       receive(a, 0, a_in, PlaceA{a_memory});
-      receive(b, 0, b_0, PlaceB{b_memory});
-      receive(b, 1, b_1, PlaceB{b_memory});
-      receive(b, 2, b_2, PlaceB{b_memory});
-      receive(b, 3, b_3, PlaceB{b_memory});
+      receive_b(b, b_0, b_1, b_2, b_3, b_memory);
       Sums word;
       if (!out.full() && drain_word(drain, together, sums, word)) out.write(word);
     }
@@ -484,10 +498,7 @@ rest_of_next:
   for (; !b.whole();) {
 #pragma HLS pipeline II = 1
 #pragma HLS loop_tripcount min = 0 max = 65536
-    receive(b, 0, b_0, PlaceB{b_memory});
-    receive(b, 1, b_1, PlaceB{b_memory});
-    receive(b, 2, b_2, PlaceB{b_memory});
-    receive(b, 3, b_3, PlaceB{b_memory});
+    receive_b(b, b_0, b_1, b_2, b_3, b_memory);
   }
 }
 
