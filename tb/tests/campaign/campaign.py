@@ -53,7 +53,8 @@ class Server:
     """campaign_server, one a thread."""
 
     def __init__(self, program, folder, environment):
-        self.process = subprocess.Popen([program, '--serve'], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=folder, env=environment)
+        self.process = subprocess.Popen([program, '--serve'], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=folder,
+                                        env=dict(environment, LD_BIND_NOW='1'))  # bound once, not by every fork
 
     def end_of(self, command, folder, seconds):
         request = json.dumps({'command': command, 'folder': folder, 'seconds': int(seconds)})

@@ -1,7 +1,7 @@
 // run_sim for campaigns. As a program it is run_sim; called with the one word --serve it answers requests on stdin: a
 // line of JSON each, {"command": [words], "folder": where to run, "seconds": of the processor}. Each command runs in a
-// process forked from this one, which has done nothing but load: what a fresh run_sim is, without the time that loading
-// takes. The answer is a line of JSON:
+// process forked from this one, which has done nothing but load and make its tables: what a fresh run_sim is, without
+// the time that loading takes. The answer is a line of JSON:
 //   code    the exit code; absent where a signal ended it
 //   signal  the signal; SIGXCPU: it used up its seconds; SIGKILL: it took kClockPerCpu times as long by the clock
 //   stderr  what it said, kLongest bytes at most
@@ -22,6 +22,8 @@
 #include <string>
 #include <vector>
 
+#include "models/zoo/zoo.h"
+#include "tb/config/parameters.h"
 #include "tb/run_sim/commands.h"
 
 namespace {
@@ -126,6 +128,8 @@ int serve() {
   sigaddset(&ended, SIGCHLD);
   sigprocmask(SIG_BLOCK, &ended, nullptr);
   prctl(PR_SET_CHILD_SUBREAPER, 1);
+  heatvit::tb::parameters();  // tables that nearly every command makes
+  heatvit::zoo::models();
   for (std::string line; std::getline(std::cin, line);)
     std::cout << answer(Json::parse(line)).dump(-1, ' ', true, Json::error_handler_t::replace) << std::endl;
   return 0;
