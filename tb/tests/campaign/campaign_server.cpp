@@ -32,7 +32,7 @@ using Json = nlohmann::ordered_json;
 
 constexpr int kClockPerCpu = 20;  // a busy machine ends nothing
 constexpr int kGrace = 5;
-constexpr size_t kLongest = 4096;
+constexpr size_t kLongest = 1 << 20;  // sanitizers warn at length before an error is said
 constexpr int kNoStart = 127;
 
 void limit(int what, rlim_t value) {
