@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Holds the code to what the release tests do not see: format, clang-tidy, tests with AddressSanitizer and
-# UndefinedBehaviorSanitizer, fuzz targets, and that no test was skipped quietly. Installs and builds what it needs.
+# UndefinedBehaviorSanitizer, fuzz targets, short campaigns, and that no test was skipped quietly. Installs and builds what it needs.
 #   ./run_checks.sh                   all checks, the sanitizers on the tests that matter most
-#   ./run_checks.sh tidy fuzz         some of: format tidy sanitizers fuzz skips
+#   ./run_checks.sh tidy fuzz         some of: format tidy sanitizers fuzz campaigns skips
 #   ./run_checks.sh --all             with the static analyzer, and every test under the sanitizers
 #   HEATVIT_FUZZ_SECONDS=600 ./run_checks.sh fuzz    longer than a minute each
 #   HEATVIT_CHECKS_MINUTES=20 ./run_checks.sh        no check begins after 20 minutes; what is left out is said
@@ -17,11 +17,11 @@ all='' checks=()
 for word; do
   case $word in
     --all) all=--all ;;
-    format | tidy | sanitizers | fuzz | skips) checks+=("$word") ;;
-    *) echo "$program: error: '$word' is none of --all format tidy sanitizers fuzz skips" >&2; exit 2 ;;
+    format | tidy | sanitizers | fuzz | campaigns | skips) checks+=("$word") ;;
+    *) echo "$program: error: '$word' is none of --all format tidy sanitizers fuzz campaigns skips" >&2; exit 2 ;;
   esac
 done
-((${#checks[@]})) || checks=(format tidy sanitizers skips fuzz)
+((${#checks[@]})) || checks=(format tidy sanitizers skips campaigns fuzz)
 
 package_of[/usr/include/gtest/gtest.h]=libgtest-dev
 package_of[/usr/include/gmock/gmock.h]=libgmock-dev
@@ -66,6 +66,12 @@ check_sanitizers() {
 check_fuzz() {
   build_checks fuzzers || return 1
   "$home/tb/tests/fuzz/fuzz.sh" "$folder/fuzz" "${HEATVIT_FUZZ_SECONDS:-60}"
+}
+# With the sanitizers, so that what a mutated file does to memory ends the run. Processes of SystemC never return: what
+# lies on their stacks at the end is no leak.
+check_campaigns() {
+  build_checks campaign_server || return 1
+  ASAN_OPTIONS=detect_stack_use_after_return=0:detect_leaks=0 python3 "$home/tb/tests/campaign/campaign.py" "$folder/bin/campaign_server" options files --count 1000 --seconds 60
 }
 check_skips() {
   local results=() file

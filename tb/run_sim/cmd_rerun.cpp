@@ -6,9 +6,12 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
+#include <string_view>
 
 #include "accel/isa/errors.h"
 #include "tb/config/json_file.h"
@@ -57,8 +60,9 @@ std::vector<std::string> command_of(const Json& run, const std::string& path) {
   return command;
 }
 
-/// This program in another folder. Its exit code.
-int run_again(std::vector<std::string> words, const std::string& folder, const std::string& out) {
+/// This program in another folder; what it says on stderr goes to a file. Its exit code.
+int run_again(std::vector<std::string> words, const std::string& folder, const std::string& out,
+              const std::string& said) {
   words.insert(words.begin(), "run_sim");
   words.insert(words.end(), {"--json", out, "--quiet"});
   std::vector<char*> argv;
@@ -67,13 +71,29 @@ int run_again(std::vector<std::string> words, const std::string& folder, const s
   const pid_t child = fork();
   if (child < 0) throw std::runtime_error(std::string("cannot start the run: ") + std::strerror(errno));
   if (child == 0) {
-    if (chdir(folder.c_str()) == 0) execv("/proc/self/exe", argv.data());
+    const int file = open(said.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    if (file >= 0 && dup2(file, STDERR_FILENO) >= 0 && chdir(folder.c_str()) == 0) execv("/proc/self/exe", argv.data());
     _exit(127);
   }
   int status = 0;
   while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
   }
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+/// What the run said: its warnings go on to stderr; its error, without the program's name, is returned.
+std::string error_of(const std::string& said) {
+  constexpr std::string_view kError = "run_sim: error: ";
+  std::ifstream file(said);
+  std::string error;
+  for (std::string line; std::getline(file, line);) {
+    if (line.rfind(kError, 0) == 0) {
+      error = line.substr(kError.size());
+    } else {
+      std::fprintf(stderr, "%s\n", line.c_str());
+    }
+  }
+  return error;
 }
 
 void tell_changed_inputs(const Json& run, const fs::path& folder) {
@@ -126,11 +146,12 @@ int rerun_command(const Arguments& arguments) {
     const std::vector<std::string> command = command_of(run, path);
     tell_changed_inputs(run, folder);
     const TemporaryFolder temporary;
-    const std::string out = temporary.path("again.json");
-    const int code = run_again(command, folder, out);
+    const std::string out = temporary.path("again.json"), said = temporary.path("stderr");
+    const int code = run_again(command, folder, out, said);
+    const std::string error = error_of(said);
     if (code != 0)
       throw InputError("'" + path + "': the run is not possible any more (exit code " + std::to_string(code) + ", in " +
-                       folder + ")");
+                       folder + ")" + (error.empty() ? "" : ": " + error));
     const Json again = read_json(out);
     if (again.at("provenance").at("version") != run.at("provenance").value("version", Json()))
       spdlog::warn("this is version {}", again["provenance"]["version"].get<std::string>());

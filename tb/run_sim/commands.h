@@ -1,5 +1,5 @@
 // The subcommands. Each takes the words after its name, prints results on stdout and returns the exit code.
-// InputError, WriteError and other exceptions leave them; main() words them.
+// InputError, WriteError and other exceptions leave them; run_program() words them.
 #pragma once
 
 #include <string>
@@ -8,6 +8,9 @@
 namespace heatvit::tb {
 
 using Arguments = std::vector<std::string>;
+
+/// run_sim's main(): the exit code, which an exception of any depth has become, with one line on stderr.
+int run_program(int argc, char** argv);
 
 /// The command that the first word names, else `run`. The exit code; throws what the commands throw.
 int dispatch(Arguments arguments);

@@ -1,12 +1,14 @@
 #!/usr/bin/python3
 """Campaigns against the program: what people and accidents do to it, at random, and what must hold whatever they do.
 
-usage: campaign.py RUN_SIM [options] [files] [kills] [relations] [pages]     (default: all but pages)
-                   [--count N] [--seed N] [--seconds S] [--jobs N] [--keep DIR]
+usage: campaign.py PROGRAM [options] [files] [kills] [relations] [pages]     (default: all but pages)
+                   [--count N] [--seed N] [--first N] [--seconds S] [--jobs N] [--keep]
+
+PROGRAM is run_sim or, several times faster, campaign_server beside it: the same program, loaded once, a fork a command.
 
 options    settings at and beyond the edges of the parameter table, for subcommands and modes: exit code 0 or 2, one line
-           that says what is wrong, and an end within --timeout seconds
-files      files of every kind that the program reads, with bytes changed, cut, doubled: the same
+           that says what is wrong, an end within --timeout seconds of the processor, and no process left behind
+files      files of every kind that the program reads, with numbers, bytes and lines changed, cut, doubled: the same
 kills      runs that are killed at a random moment: no file half written, a sweep goes on to the same front
 relations  random hardware: more ports, slots or memory never slower by more than --tolerance per cent, fewer tokens
            never slower, latency never below the lower bound, functional and timing cycles equal
@@ -14,13 +16,14 @@ pages      random hardware: no point above the roofline, no share above 100 % in
            shows it (Debian: chromium), no operation or unit that works longer than there was time
 
 Each finding is a line with the command that shows it; the exit code is 1 where there is one. --count is of each
-campaign; --seconds ends each of them early. The same seed gives the same commands.
+campaign, from --first on; --seconds ends each of them early. The same seed gives the same commands.
 """
 import argparse
 import json
 import os
 import random
 import re
+import resource
 import shlex
 import shutil
 import signal
@@ -29,6 +32,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -37,9 +41,34 @@ MICRO = os.path.join(ROOT, 'models/zoo/micro')
 PICTURE = os.path.join(MICRO, 'images', '000_circle_filled.jpg')
 
 
+class End:
+    """How a command ended: code as subprocess has it (a signal is negative), what it said on stderr, processes left."""
+
+    def __init__(self, code, said, left=False):
+        self.code, self.left = code, left
+        self.errors = [line for line in said.splitlines() if 'error:' in line]
+
+
+class Server:
+    """campaign_server, one a thread."""
+
+    def __init__(self, program, folder, environment):
+        self.process = subprocess.Popen([program, '--serve'], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=folder,
+                                        env=dict(environment, LD_BIND_NOW='1'))  # bound once, not by every fork
+
+    def end_of(self, command, folder, seconds):
+        request = json.dumps({'command': command, 'folder': folder, 'seconds': int(seconds)})
+        self.process.stdin.write(request.encode('ascii') + b'\n')
+        self.process.stdin.flush()
+        reply = json.loads(self.process.stdout.readline())
+        return End(reply.get('code', -reply.get('signal', 0)), reply['stderr'], reply['left'])
+
+
 class Campaign:
     def __init__(self, arguments):
         self.program = os.path.abspath(arguments.program)
+        self.serves = os.path.basename(self.program) == 'campaign_server'
+        self.servers = threading.local()
         self.timeout = arguments.timeout
         self.tolerance = arguments.tolerance
         self.folder = tempfile.mkdtemp(prefix='heatvit-campaign-')
@@ -48,9 +77,28 @@ class Campaign:
         self.findings = []
         self.answers = 0  # commands that were carried out, not refused
 
-    def run(self, command, **more):
+    def run(self, command):
         return subprocess.run([self.program] + command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=self.folder,
-                              env=self.environment, timeout=more.pop('timeout', self.timeout), **more)
+                              env=self.environment, timeout=20 * self.timeout)
+
+    def end_of(self, command):
+        """Within --timeout seconds of the processor and 20 times as many of the clock: a busy machine ends nothing."""
+        if self.serves:
+            if not hasattr(self.servers, 'mine'):
+                self.servers.mine = Server(self.program, self.folder, self.environment)
+            return self.servers.mine.end_of(command, self.folder, self.timeout)
+
+        def limited():
+            resource.setrlimit(resource.RLIMIT_CPU, (int(self.timeout), int(self.timeout)))
+
+        process = subprocess.Popen([self.program] + command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd=self.folder,
+                                   env=self.environment, preexec_fn=limited)
+        try:
+            said = process.communicate(timeout=20 * self.timeout)[1]
+        except subprocess.TimeoutExpired:
+            process.kill()
+            said = process.communicate()[1]
+        return End(process.returncode, said.decode('utf-8', 'replace'))
 
     def finding(self, what, command):
         line = f'{what}: run_sim {" ".join(shlex.quote(word) for word in command)}'
@@ -59,20 +107,20 @@ class Campaign:
 
     def expect_an_answer(self, command):
         """Runs the command; its exit code, where it is one that a user may see."""
-        try:
-            done = self.run(command)
-        except subprocess.TimeoutExpired:
-            self.finding(f'no end in {self.timeout} s', command)
+        done = self.end_of(command)
+        self.answers += done.code == 0
+        if done.code in (-signal.SIGXCPU, -signal.SIGKILL):
+            self.finding(f'no end in {self.timeout:g} s', command)
             return None
-        self.answers += done.returncode == 0
-        errors = [line for line in done.stderr.decode('utf-8', 'replace').splitlines() if 'error:' in line]
-        if done.returncode not in (0, 2, 3):
-            self.finding(f'exit code {done.returncode} ({" ".join(errors)[:160]})', command)
-        elif done.returncode == 2 and len(errors) != 1:
-            self.finding(f'{len(errors)} error lines', command)
-        elif any('internal' in line for line in errors):
-            self.finding(errors[0][:160], command)
-        return done.returncode
+        if done.code not in (0, 2, 3):
+            self.finding(f'exit code {done.code} ({" ".join(done.errors)[:160]})', command)
+        elif len(done.errors) != (done.code == 2):
+            self.finding(f'exit code {done.code} with {len(done.errors)} error lines', command)
+        elif any('internal' in line for line in done.errors):
+            self.finding(done.errors[0][:160], command)
+        if done.left:
+            self.finding('leaves processes behind', command)
+        return done.code
 
     # -- settings ------------------------------------------------------------------------------------------------
 
@@ -130,6 +178,7 @@ class Campaign:
         write('net.json', '{"name": "n", "depth": 2, "dim": 64, "heads": 4, "image_size": 64, "patch_size": 16, "classes": 9}')
         write('sweep.ini', '[sweep]\nmodel = deit-micro\nmethod = grid\n[axis]\npe.to = 8; 16\n[limit]\ndsp = 2520\n')
         write('hardware.ini', '[pe]\nto = 16   # outputs\n')
+        write('classes.csv', 'class\n' + ''.join(f'{i}\n' for i in range(10)))
         write('trace.csv', 'image,kept1,kept2,kept3\na,50,40,30\nb,60,50,20\n')
         self.run(['run', '--model', 'deit-micro', '--image', PICTURE, '--json', 'run.json', '--quiet'])
         self.run(['sweep', '--config', 'sweep.ini', '--out', 'sweep.sqlite', '--quiet'])
@@ -170,7 +219,7 @@ class Campaign:
                 (here('list.bin'), '.bin', lambda p: ['disasm', p]),
                 (here('who.json'), '.json', lambda p: micro + ['--token-trace', p, '--image', PICTURE]),
                 (here('quantised.safetensors'), '.safetensors', lambda p: micro + ['--weights', p, '--image', PICTURE]),
-                (os.path.join(MICRO, 'labels.csv'), '.csv', lambda p: micro[:-1] + ['--image', PICTURE, '--class-list', p]),
+                (here('classes.csv'), '.csv', lambda p: micro[:-1] + ['--image', PICTURE, '--class-list', p]),
                 (here('board/manifest.json'), '.json', lambda p: ['import-result', self.board_with(p), 'result.bin']),
                 (here('result.bin'), '.bin', lambda p: ['import-result', 'board', p])]
 
@@ -192,42 +241,63 @@ class Campaign:
         shutil.copy(manifest, os.path.join(folder, 'manifest.json'))
         return folder
 
-    @staticmethod
-    def mutated(draw, data):
+    ODD_NUMBERS = [b'0', b'-1', b'1', b'2', b'255', b'256', b'65536', b'2147483647', b'2147483648', b'4294967295', b'4294967296',
+                   b'9223372036854775807', b'-9223372036854775808', b'18446744073709551616', b'0.5', b'1e-300', b'1e400', b'nan', b'',
+                   b'null', b'true', b'[]', b'{}', b'""']
+
+    @classmethod
+    def mutated(cls, draw, data):
         data = bytearray(data)
-        for _ in range(draw.choice([1, 1, 2, 5, 20])):
+        for _ in range(draw.choice([1, 1, 1, 1, 2, 5, 20])):
             at = draw.randrange(len(data) + 1)
             kind = draw.random()
-            if kind < 0.3 and data:
+            if kind < 0.25:  # what a number says, so that a text stays one that can be read: the next number, where there is one
+                number = re.compile(rb'(?<![\w.])-?[0-9]+(?:\.[0-9]+)?').search(data, at)
+                if number:
+                    old = number.group()
+                    near = [b'%d' % (int(old) + step) for step in (-1, 1)] + [old + b'0'] if len(old) < 18 and b'.' not in old else [b'0.5']
+                    data[number.start():number.end()] = draw.choice(near if draw.random() < 0.5 else cls.ODD_NUMBERS)
+            elif kind < 0.35:  # lines left out, doubled, at another place
+                lines = data.split(b'\n')
+                line = lines.pop(draw.randrange(len(lines)))
+                for _ in range(draw.randrange(3)):
+                    lines.insert(draw.randrange(len(lines) + 1), line)
+                data = bytearray(b'\n'.join(lines))
+            elif kind < 0.45 and data:
                 data[at % len(data)] = draw.randrange(256)
-            elif kind < 0.5 and data:
+            elif kind < 0.6 and data:
                 data[at % len(data)] ^= 1 << draw.randrange(8)
-            elif kind < 0.6:
+            elif kind < 0.65:
                 del data[at:]
-            elif kind < 0.7:
+            elif kind < 0.75:
                 del data[at:at + draw.randrange(1, 64)]
-            elif kind < 0.8:
+            elif kind < 0.82:
                 data[at:at] = data[at:at + draw.randrange(1, 256)]
-            elif kind < 0.95:
+            elif kind < 0.99:
                 data[at:at] = draw.choice([b'\0', b'\xff\xfe', b'nan', b'-1', b'99999999999999999999', b'"', b'[', b'{', b'\n',
                                            b'=', b',', b'1e400', b'\xef\xbb\xbf', b'\r'])
             else:
                 data = bytearray()
         return bytes(data)
 
-    def files(self, number, draw):
-        good, ending, command = self.kinds[number % len(self.kinds)]
-        folder = os.path.join(self.folder, f'file-{number}')
+    def read_a_file(self, kind, name, change):
+        """The command of a kind on its good file as changed; the exit code. The file stays where there is a finding."""
+        good, ending, command = self.kinds[kind]
+        folder = os.path.join(self.folder, name)
         os.makedirs(folder)
         path = os.path.join(folder, 'mutated' + ending)
         with open(good, 'rb') as file:
             data = file.read()
         with open(path, 'wb') as file:
-            file.write(self.mutated(draw, data))
+            file.write(change(data))
         before = len(self.findings)
-        self.expect_an_answer(command(path))
+        code = self.expect_an_answer(command(path))
         if len(self.findings) == before:
             shutil.rmtree(folder)
+        return code
+
+    def files(self, number, draw):
+        self.read_a_file(number % len(self.kinds), f'file-{number}', lambda data: self.mutated(draw, data))
 
     # -- kills ---------------------------------------------------------------------------------------------------
 
@@ -282,19 +352,11 @@ class Campaign:
 
     def cycles_of(self, command):
         path = tempfile.mktemp(suffix='.json', dir=self.folder)
-        try:
-            done = self.run(command + ['--json', path, '--quiet'])
-        except subprocess.TimeoutExpired:
-            self.finding(f'no end in {self.timeout} s', command)
-            return None
-        if done.returncode != 0:
-            if done.returncode != 2:
-                self.finding(f'exit code {done.returncode}', command)
+        if self.expect_an_answer(command + ['--json', path, '--quiet']) != 0:
             return None
         with open(path) as file:
             image = json.load(file)['images'][0]
         os.remove(path)
-        self.answers += 1
         if image['latency_ms'] < image['bound']['ms'] * (1 - 1e-9):
             self.finding('latency below the lower bound', command)
         return image['latency_ms']
@@ -371,10 +433,13 @@ class Campaign:
 
     # ------------------------------------------------------------------------------------------------------------
 
-    def go(self, name, count, seed, seconds, jobs):
+    def go(self, name, first, count, seed, seconds, jobs):
         if name == 'files':
             self.kinds = self.readers()
-        begin, done = time.time(), 0
+            for kind in range(len(self.kinds)):  # what is refused as it is would say nothing of what is changed in it
+                if self.read_a_file(kind, f'good-{kind}', lambda data: data) != 0:
+                    raise SystemExit(f'campaign.py: the good file of kind {kind} is not taken: {self.kinds[kind][0]}')
+        begin, done, self.answers = time.time(), 0, 0
 
         def one(number):
             nonlocal done
@@ -382,9 +447,11 @@ class Campaign:
                 return
             getattr(self, name)(number, random.Random(f'{seed} {name} {number}'))
             done += 1
+            if done % 1000 == 0:
+                print(f'{name}: {done}, {time.time() - begin:.0f} s', flush=True)
 
         with ThreadPoolExecutor(jobs) as pool:
-            list(pool.map(one, range(count)))
+            list(pool.map(one, range(first, first + count)))
         print(f'{name}: {done} of {count}, {time.time() - begin:.0f} s, {self.answers} commands carried out, '
               f'{len(self.findings)} findings so far', flush=True)
 
@@ -394,9 +461,10 @@ def main():
     parser.add_argument('program')
     parser.add_argument('campaigns', nargs='*', help='options, files, kills, relations, pages')
     parser.add_argument('--count', type=int, default=200)
+    parser.add_argument('--first', type=int, default=0)
     parser.add_argument('--seed', type=int, default=1)
     parser.add_argument('--seconds', type=float, default=0)
-    parser.add_argument('--timeout', type=float, default=60)
+    parser.add_argument('--timeout', type=float, default=60, help='seconds of the processor')
     parser.add_argument('--tolerance', type=float, default=1)
     parser.add_argument('--jobs', type=int, default=2)
     parser.add_argument('--keep', action='store_true', help='the folder with the files')
@@ -407,7 +475,7 @@ def main():
             parser.error(f'{name} is none of {", ".join(names)}')
     campaign = Campaign(arguments)
     for name in arguments.campaigns or names[:-1]:
-        campaign.go(name, arguments.count, arguments.seed, arguments.seconds, arguments.jobs)
+        campaign.go(name, arguments.first, arguments.count, arguments.seed, arguments.seconds, arguments.jobs)
     if arguments.keep or campaign.findings:
         print(f'files in {campaign.folder}')
     else:

@@ -90,5 +90,25 @@ TEST(EnginePorts, NoTwoReadersOrWritersOnOneButOnTheCommandsPort) {
     }
 }
 
+TEST(Statistics, AfterAResetAreThoseOfAFreshMemory) {
+  PortStreams streams{soc::DdrConfig{}};
+  const size_t at = PortStreams::index_of(static_cast<int>(MemoryPort::kHp0), false, false);
+  const auto statistics_of = [&](uint32_t bytes) {
+    modules::BurstTrain train;
+    train.row_bytes = bytes;
+    streams.reset(0);
+    streams.begin(at, train, port_timing(soc::fabric_port({}, false), kBeatFs, modules::Purpose::kInput, false), 0);
+    streams.advance(uint64_t{1} << 50);
+    return streams.statistics();
+  };
+  const soc::MemoryStatistics first = statistics_of(kBytes), longer = statistics_of(64 * kBytes),
+                              again = statistics_of(kBytes);
+  EXPECT_GT(longer.bin_ns, first.bin_ns) << "what takes longer has wider bins";
+  EXPECT_EQ(again.bin_ns, first.bin_ns);
+  EXPECT_EQ(again.bytes_in_bin, first.bytes_in_bin);
+  EXPECT_EQ(again.bytes, first.bytes);
+  EXPECT_EQ(again.row_hits, first.row_hits);
+}
+
 }  // namespace
 }  // namespace heatvit::testing

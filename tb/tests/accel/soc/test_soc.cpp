@@ -28,6 +28,40 @@ TEST(Exact, EveryShapeScorerAndPlacement) {
   for (const ExactCase& test : placements(shapes())) expect_exact(model, test);
 }
 
+/// Calls of token_merge whose arrays are not as long as tokens and columns say.
+class MergeTap : public modules::UnitTap {
+ public:
+  bool wants(const char* unit) const override { return std::string(unit) == "token_merge"; }
+  void take(const modules::UnitCall& call) override {
+    ++calls;
+    const auto tokens = static_cast<size_t>(call.scalars.at(0).value),
+               columns = static_cast<size_t>(call.scalars.at(1).value);
+    const std::vector<size_t> expected = {tokens * columns, tokens, tokens, tokens, kKept, kKept * columns};
+    for (size_t i = 0; i < expected.size(); ++i) wrong += call.arrays.at(i).count != expected[i] ? 1 : 0;
+  }
+  static constexpr size_t kKept = 138;  // with the class token
+  int calls = 0, wrong = 0;
+};
+
+TEST(Tap, OfAMergeHasWholeArrays) {
+  const network::QuantModel model = small_model();
+  const std::string result = isolated([&] {
+    SocConfig config = shape(2, 16, 16, 64, 64, 32);
+    config.accel.layernorm = isa::Placement::kPl;
+    const lower::Program program =
+        lower::lower(model.spec, config.accel, pruning_of(small_spec(), Scorer::kTome, {137, 137}), &model);
+    soc::Simulator simulator(config, program, soc::Mode::kFunctional);
+    MergeTap tap;
+    simulator.listen(&tap);
+    const std::vector<int8_t> image = random_image(4);
+    soc::ImageInput input;
+    input.pixels = &image;
+    simulator.run(input);
+    return tap.calls == 0 ? std::string("no call") : std::to_string(tap.wrong) + " wrong";
+  });
+  EXPECT_EQ(result, "0 wrong");
+}
+
 TEST(Exact, EightBitResidual) {
   const network::QuantModel model = small_model(8);
   ExactCase test{

@@ -61,6 +61,8 @@ RunReport report_of(const std::vector<uint64_t>& order) {
 
 TEST(Report, BreakdownIsTheMeanOverImagesPerBlockAndOperation) {
   const auto json = to_json(report_of({1, 2, 3, 4}));
+  for (const auto& [key, sum] : {std::pair{"wall_s", 2.0}, {"transactions", 44.0}, {"tiles", 28.0}})
+    EXPECT_EQ(json["simulation"][key], sum) << key;
   EXPECT_EQ(json["schema"], "heatvit-sim/run/1");
   ASSERT_EQ(json["breakdown"].size(), 2U);
   EXPECT_EQ(json["breakdown"][0]["block"], 1);

@@ -236,6 +236,12 @@ TEST_F(MicroProgram, AQuantisedFileGivesTheSameAnswersPrunedAndNot) {
   }
 }
 
+TEST_F(MicroProgram, RangesAreNotThoseOfPicturesOfAnotherSize) {
+  tests::expect_refused({"--model", "deit-micro", "--weights", (folder() / "weights.safetensors").string(),
+                         "--image-size", "96", "--image", (folder() / "images/000_circle_filled.jpg").string()},
+                        "its activation ranges are of another image size than 96");
+}
+
 TEST_F(MicroProgram, EveryPathOfTheHostGivesTheSameAnswers) {
   const json best = run({"--limit", "8"}), best16 = run({"--limit", "2", "--numerics.bits", "16"});
   for (const modules::HostPath path : modules::host_paths()) {

@@ -211,7 +211,8 @@ TEST_F(PointsCli, ARunIsRepeatedFromItsJson) {
   EXPECT_EQ(other.code, 3);
   EXPECT_THAT(other.out, HasSubstr("differences"));
   std::filesystem::remove(picture);
-  EXPECT_EQ(run_sim({"rerun", out}).code, 2);
+  expect_refused({"rerun", out}, "not possible any more (exit code 2, in ");  // in one line, with what the run said
+  expect_refused({"rerun", out}, "there is no file '" + picture);
   expect_refused({"rerun", folder_.file("x.json", "{}")}, "does not say where it comes from");
   expect_refused({"rerun"}, "which file?");
 }
