@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -107,30 +108,46 @@ void print_list(std::vector<Point> points) {
   }
 }
 
-using CyclesByOp = std::map<std::string, double>;
+/// Of one operation: its time, and what each unit worked.
+struct OpCycles {
+  double total = 0;
+  std::array<double, modules::kUnits> busy{};
+};
+using CyclesByOp = std::map<std::string, OpCycles>;
 
 CyclesByOp by_op(const soc::ImageResult& result) {
   CyclesByOp cycles;
-  for (const soc::CommandRecord& r : result.commands) {
-    for (size_t u = 0; u < modules::kUnits; ++u)
-      cycles["~ " + std::string(modules::name_of(static_cast<modules::Unit>(u))) + " busy"] +=
-          static_cast<double>(r.units[u][static_cast<size_t>(modules::Cause::kBusy)]);
-    cycles[(r.block == 0 ? "stem " : "") + std::string(isa::name_of(r.op))] += static_cast<double>(r.cycles);
-  }
+  for (const soc::CommandRecord& r : result.commands)
+    for (const std::string& name :
+         {(r.block == 0 ? "stem " : "") + std::string(isa::name_of(r.op)), std::string("~ all")}) {
+      OpCycles& op = cycles[name];
+      op.total += static_cast<double>(r.cycles);
+      for (size_t u = 0; u < modules::kUnits; ++u)
+        op.busy[u] += static_cast<double>(r.units[u][static_cast<size_t>(modules::Cause::kBusy)]);
+    }
   return cycles;
 }
 
-/// Where estimate and simulation part, operation by operation, of one configuration. Ends the process: SystemC
-/// elaborates once.
+/// Where estimate and simulation part, operation by operation, of one configuration: thousands of cycles simulated and
+/// estimated. Ends the process: SystemC elaborates once.
 [[noreturn]] void show(const Point& p) {
-  const auto estimated = by_op(estimate::to_image_result(estimate::estimate(p.config, *p.spec, p.pruning, true)));
+  using modules::Unit;
+  auto estimated = by_op(estimate::to_image_result(estimate::estimate(p.config, *p.spec, p.pruning, true)));
   const lower::Program program = lower::lower(*p.spec, p.config.accel, p.pruning, nullptr);
   soc::Simulator simulator(p.config, program, soc::Mode::kTiming);
   const auto timed = by_op(simulator.run({}));
-  std::printf("%s\n%-20s %14s %14s\n", p.text.c_str(), "operation", "timed cycles", "estimated");
+  constexpr std::array kShown = {Unit::kDmaIn, Unit::kDmaWeights, Unit::kPeArray, Unit::kVector, Unit::kDmaOut};
+  std::printf("%s\n%-14s %9s %9s", p.text.c_str(), "operation", "cycles", "estimate");
+  for (const Unit u : kShown) std::printf("  %9s %9s", std::string(modules::name_of(u)).c_str(), "");
+  std::printf("\n");
   for (const auto& [op, cycles] : timed) {
-    const auto found = estimated.find(op);
-    std::printf("%-20s %14.0f %14.0f\n", op.c_str(), cycles, found == estimated.end() ? 0 : found->second);
+    const OpCycles& e = estimated[op];
+    std::printf("%-14s %9.1f %9.1f", op.c_str(), cycles.total / 1e3, e.total / 1e3);
+    for (const Unit u : kShown) {
+      const auto unit = static_cast<size_t>(u);
+      std::printf("  %9.1f %9.1f", cycles.busy[unit] / 1e3, e.busy[unit] / 1e3);
+    }
+    std::printf("\n");
   }
   std::exit(0);
 }
