@@ -1,8 +1,9 @@
 // Error of analytic mode against timing mode over random configurations, and its speed.
-//   analytic_error [COUNT=500] [SEED=1] [--list] [--timed F] [--show N] [--neighbours N]
+//   analytic_error [COUNT=500] [SEED=1] [--list] [--timed F] [--errors F] [--show N] [--neighbours N]
 // Configurations: docs/analytic.md. Prints median, 95th percentile and largest error, the same by group, and points a
 // second. --timed: timing mode's answers are kept in F, which the next call reads (of the same build: nothing checks
 // it).
+// --errors: that of each configuration into F, and no speed.
 // --show: the operations of the configuration that is N-th worst. --neighbours: its error with each drawn parameter,
 // one at a time, back at its default: whose return takes the error away has caused it.
 #include <sys/wait.h>
@@ -240,7 +241,7 @@ class KnownTimes {
 
 struct Options {
   bool list = false;
-  const char* timed = nullptr;
+  const char *timed = nullptr, *errors = nullptr;
   int show = 0, neighbours = 0;
 };
 
@@ -280,6 +281,11 @@ int run(int count, uint32_t seed, const Options& options) {
   std::printf("%d configurations, seed %u (%d more could not be built)\n", count, seed, refused);
   print_errors(points);
   if (options.list) print_list(points);
+  if (options.errors != nullptr) {
+    std::ofstream file(options.errors);
+    for (const Point& p : points) file << p.error() << ',' << p.text << '\n';
+    return 0;
+  }
   print_speed(false);
   print_speed(true);
   return 0;
@@ -297,6 +303,8 @@ int main(int argc, char** argv) {
       options.list = true;
     else if (is("--timed"))
       options.timed = argv[++i];
+    else if (is("--errors"))
+      options.errors = argv[++i];
     else if (is("--show"))
       options.show = std::atoi(argv[++i]);
     else if (is("--neighbours"))

@@ -77,10 +77,11 @@ class AnalyticModel {
 
  private:
   struct Walk;
-  /// With these slow-downs of the engines' trains; returns how busy that made them in `busy`.
+  /// With these slow-downs of the engines' trains, command by command; returns how busy that made them in `busy`.
   AnalyticEstimate walk_once(const soc::SocConfig& config, const EnginePaths& paths, const zoo::ModelSpec& spec,
-                             const network::Pruning& pruning, const std::array<double, kEngines>& slowdown,
-                             std::array<double, kEngines>& busy, bool operations);
+                             const network::Pruning& pruning,
+                             const std::vector<std::array<double, kEngines>>& slowdowns,
+                             std::vector<std::array<double, kEngines>>& busy, bool operations);
   std::unique_ptr<Walk> walk_;
 };
 

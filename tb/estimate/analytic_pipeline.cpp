@@ -84,12 +84,10 @@ struct Pipeline::GemmCosts : GemmTables {
   }
 };
 
-Pipeline::Pipeline(const soc::SocConfig& config, const EnginePaths& paths, KnownTables& known,
-                   const std::array<double, kEngines>& slowdown)
+Pipeline::Pipeline(const soc::SocConfig& config, const EnginePaths& paths, KnownTables& known)
     : config_(config),
       paths_(paths),
       known_(known),
-      slowdown_(slowdown),
       input_ring_(config.buffers.input,
                   config.buffers.shared_input ? config.buffers.input * config.accel.input_slot() : 0),
       weight_ring_(config.buffers.weight,

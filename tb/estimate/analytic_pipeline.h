@@ -34,6 +34,12 @@ class RingTimes {
     return shared_ ? static_cast<int>(std::min<int64_t>(slots_, total_bytes_ / std::max<int64_t>(bytes, 1))) : slots_;
   }
   double free() const { return free_[static_cast<size_t>(at_)]; }
+  /// Of a slot a tile: how many are free at `time`.
+  int free_at(double time) const {
+    int count = 0;
+    while (count < slots_ && free_[static_cast<size_t>((at_ + count) % slots_)] <= time) ++count;
+    return count;
+  }
   /// When a tile of so many bytes has a place, which it takes.
   double take(int64_t bytes) {
     if (!shared_) return free();
@@ -167,9 +173,9 @@ constexpr Engine engine_of(modules::Unit unit) {
 
 class Pipeline {
  public:
-  /// `slowdown`: of each engine's trains, by what the others do at the memory.
-  Pipeline(const soc::SocConfig& config, const EnginePaths& paths, KnownTables& known,
-           const std::array<double, kEngines>& slowdown);
+  Pipeline(const soc::SocConfig& config, const EnginePaths& paths, KnownTables& known);
+  /// Of each engine's trains from here on, by what the others do at the memory.
+  void slow_down(const std::array<double, kEngines>& slowdown) { slowdown_ = slowdown; }
 
   /// Runs a command whose operands depend on `a` and `b` and that was issued at `issued`; returns the time of its
   /// completion. Not for TOKEN_SELECT, host commands and END.
@@ -236,7 +242,7 @@ class Pipeline {
   const soc::SocConfig& config_;
   const EnginePaths& paths_;
   KnownTables& known_;
-  std::array<double, kEngines> slowdown_;
+  std::array<double, kEngines> slowdown_{1, 1, 1};
   double in_ = 0, weights_ = 0, pe_ = 0, vector_ = 0, out_ = 0;
   double a_ready_ = 0, b_ready_ = 0, records_ready_ = 0;
   RingTimes input_ring_, weight_ring_, record_ring_, accumulator_ring_, vector_ring_, output_ring_;
