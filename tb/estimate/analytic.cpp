@@ -46,16 +46,19 @@ struct Range {
 };
 
 constexpr int kPasses = 1;         // with the slow-down by what the pass before has told
-constexpr double kNoticed = 1.03;  // a slow-down below is none
+constexpr double kNoticed = 0.01;  // of all time: what engines wait for each other at the most, or it is left out
 
 /// Finish times of the last jobs of a unit: its command queue holds no more.
 using Queues = std::vector<RingTimes>;
 
-/// What a pass has seen of the commands, or chains, that it walked, in their order: for what share of their time each
-/// engine was under way; and by how much the next pass slows their trains down.
-using EngineShares = std::array<double, kEngines>;
-
 }  // namespace
+
+/// What a pass has seen of a command, or a chain: `use` of its engines with nothing else at the memory, in `cycles`, as
+/// often as it stands for.
+struct AnalyticModel::Seen {
+  EngineUse use;
+  double cycles = 0, times = 1;
+};
 
 struct AnalyticModel::Walk {
   struct Key {
@@ -122,15 +125,23 @@ void AnalyticModel::Walk::split_by_chains(bool inside) {
 
 namespace {
 
+/// Of a command of the accelerator.
+double stores_of(const Job& job) {
+  if (modules::operation_of(job.command).walk == Walk::kTiles)
+    return static_cast<double>(modules::TileWalk(job).output_tiles());
+  const modules::ChunkWalk walk(job);
+  return static_cast<double>(walk.steps() - walk.without_result());
+}
+
 /// One pass over a network: the control unit's order, dependencies, queues, and the pipeline's times.
 class Pass {
  public:
   Pass(const soc::SocConfig& config, const lower::Program& program, const EnginePaths& paths, KnownTables& known,
-       const std::vector<EngineShares>& slowdowns, std::vector<EngineShares>& busy, AnalyticEstimate* detail)
+       const std::vector<Slowdowns>& slowdowns, std::vector<AnalyticModel::Seen>& seen, AnalyticEstimate* detail)
       : config_(config),
         program_(program),
         slowdowns_(slowdowns),
-        seen_(busy),
+        seen_(seen),
         detail_(detail),
         pipeline_(config, paths, known),
         by_tile_(config.control.dependency == soc::DependencyGrain::kTile),
@@ -152,6 +163,7 @@ class Pass {
     const BusyCycles before = busy_;
     start_of_range_ = completed_;
     first_ = range.first;
+    times_ = times;
     const size_t begin = detail_ != nullptr ? detail_->operations.size() : 0;
     for (int i = range.first; i < range.last;) {
       if (program_.commands[static_cast<size_t>(i)].chain)
@@ -205,7 +217,7 @@ class Pass {
   void slow_down() {
     if (seen_.size() < slowdowns_.size()) pipeline_.slow_down(slowdowns_[seen_.size()]);
   }
-  void note_busy(const BusyCycles& busy, double cycles);
+  void note_use(const BusyCycles& busy, double cycles, double stores);
   void add_busy() {
     for (size_t u = 0; u < busy_.unit.size(); ++u) busy_.unit[u] += pipeline_.busy().unit[u];
   }
@@ -229,8 +241,8 @@ class Pass {
 
   const soc::SocConfig& config_;
   const lower::Program& program_;
-  const std::vector<EngineShares>& slowdowns_;
-  std::vector<EngineShares>& seen_;
+  const std::vector<Slowdowns>& slowdowns_;  // of commands and chains in their order
+  std::vector<AnalyticModel::Seen>& seen_;
   AnalyticEstimate* detail_;
   Pipeline pipeline_;
   bool by_tile_;  // dependencies
@@ -248,7 +260,7 @@ class Pass {
   std::vector<double> ahead_;  // when the weight engine got the commands behind a selection, or chains of them
   size_t ahead_at_ = 0;        // of the next one that is issued
   double issued_ = 0, completed_ = 0, start_of_range_ = 0, selector_free_ = 0, host_free_ = 0, bus_free_ = 0;
-  int first_ = 0, keep_ = 0;
+  int first_ = 0, keep_ = 0, times_ = 1;
   int tokens_, before_select_;  // all of the model's at first
   bool package_ = false;
 };
@@ -283,15 +295,15 @@ void Pass::note_finished(const modules::UnitList& units, double done) {
 }
 
 /// Engines of a command that others run ahead of, or behind, may work for longer than it adds to the time.
-void Pass::note_busy(const BusyCycles& busy, double cycles) {
+void Pass::note_use(const BusyCycles& busy, double cycles, double stores) {
   constexpr std::array<Unit, kEngines> kUnits = {Unit::kDmaIn, Unit::kDmaWeights, Unit::kDmaOut};
-  EngineShares shares;
-  for (size_t e = 0; e < kEngines; ++e) {
-    shares[e] = busy.unit[static_cast<size_t>(kUnits[e])];
-    cycles = std::max(cycles, shares[e]);
-  }
-  for (double& share : shares) share /= std::max(cycles, 1.0);
-  seen_.push_back(shares);
+  AnalyticModel::Seen& seen = seen_.emplace_back();
+  seen.cycles = cycles;
+  seen.times = times_;
+  seen.use.stores = stores;
+  for (const Unit u : kUnits) cycles = std::max(cycles, busy.unit[static_cast<size_t>(u)]);
+  for (size_t e = 0; e < kEngines; ++e)
+    seen.use.busy[e] = busy.unit[static_cast<size_t>(kUnits[e])] / std::max(cycles, 1.0);
 }
 
 double Pass::select(const Job& job, double start) {
@@ -361,7 +373,8 @@ void Pass::command(int index, int block) {
     done = through_memory(job, loads, done);
   }
   completed_ = std::max(completed_, done);
-  if (!operation.on_host() && operation.tokens != TokenEffect::kSets) note_busy(pipeline_.busy(), completed_ - before);
+  if (!operation.on_host() && operation.tokens != TokenEffect::kSets)
+    note_use(pipeline_.busy(), completed_ - before, stores_of(job));
   done_[at] = completed_;
   if (by_tile_) note_stores(at, job, before, pipeline_.first_store());
   note_finished(operation.units, done);
@@ -394,9 +407,12 @@ int Pass::chain(int first, int block) {
   pipeline_.run_chain(links, times);
   for (const Pipeline::Link& link : links) links.back().done = through_memory(link.job, loads, links.back().done);
   BusyCycles all;
-  for (const Pipeline::Link& link : links)
+  double stored = 0;
+  for (const Pipeline::Link& link : links) {
     for (size_t u = 0; u < all.unit.size(); ++u) all.unit[u] += link.busy.unit[u];
-  note_busy(all, std::max(completed_, links.back().done) - before);
+    stored += stores_of(link.job);
+  }
+  note_use(all, std::max(completed_, links.back().done) - before, stored);
   for (size_t i = 0; i < links.size(); ++i) {
     const auto at = static_cast<size_t>(first) + i;
     const double own = completed_;
@@ -429,14 +445,11 @@ void Pass::note_stores(size_t at, const Job& job, double before, double first_st
   if (operation.walk != Walk::kNone) {
     s.job = &stored.job;
     s.first = first_store;
-    if (operation.walk == Walk::kTiles) {
-      s.count = static_cast<double>(modules::TileWalk(job).output_tiles());
-    } else if (operation.on_host()) {
+    if (operation.on_host()) {
       s.unit = pipeline_.host_chunk(job, program_.spec.dim);
       s.count = std::ceil(static_cast<double>(job.m) / s.unit);
     } else {
-      const modules::ChunkWalk walk(job);
-      s.count = static_cast<double>(walk.steps() - walk.without_result());
+      s.count = stores_of(job);
     }
   }
   last_stores_ = s;
@@ -487,33 +500,33 @@ AnalyticEstimate AnalyticModel::estimate(const soc::SocConfig& config, const zoo
   soc::expect_units(config, walk_->program);
   // The engines' trains slow each other down by how much they are under way, which a first pass tells.
   const MemoryShares& shares = memory_shares(config);
-  std::vector<std::array<double, kEngines>> slowdowns, busy;
+  std::vector<Slowdowns> slowdowns;
+  std::vector<Seen> seen;
   const EnginePaths paths(config, shares);
   walk_->known.clear();
-  AnalyticEstimate result = walk_once(config, paths, spec, pruning, slowdowns, busy, operations);
+  AnalyticEstimate result = walk_once(config, paths, spec, pruning, slowdowns, seen, operations);
   for (int again = 0; again < kPasses; ++again) {
     if (config.control.overlap == soc::Overlap::kNone) break;  // one works at a time
-    double most = 1;
-    slowdowns.resize(busy.size());
-    for (size_t i = 0; i < busy.size(); ++i)
-      for (size_t e = 0; e < kEngines; ++e) {
-        slowdowns[i][e] = shares.slowdown(static_cast<Engine>(e), busy[i]);
-        most = std::max(most, slowdowns[i][e]);
-      }
-    if (most < kNoticed) break;
-    busy.clear();
-    result = walk_once(config, paths, spec, pruning, slowdowns, busy, operations);
+    double waits = 0;
+    slowdowns.clear();
+    for (const Seen& s : seen) {
+      slowdowns.push_back(shares.slowdowns(s.use));
+      for (size_t e = 0; e < kEngines; ++e) waits += s.use.busy[e] * (slowdowns.back()[e] - 1) * s.cycles * s.times;
+    }
+    if (waits < kNoticed * result.cycles) break;
+    seen.clear();
+    result = walk_once(config, paths, spec, pruning, slowdowns, seen, operations);
   }
   return result;
 }
 
 AnalyticEstimate AnalyticModel::walk_once(const soc::SocConfig& config, const EnginePaths& paths,
                                           const zoo::ModelSpec& spec, const network::Pruning& pruning,
-                                          const std::vector<std::array<double, kEngines>>& slowdowns,
-                                          std::vector<std::array<double, kEngines>>& busy, bool operations) {
+                                          const std::vector<Slowdowns>& slowdowns, std::vector<Seen>& seen,
+                                          bool operations) {
   const bool pruned = pruning.enabled();
   AnalyticEstimate result;
-  Pass pass(config, walk_->program, paths, walk_->known, slowdowns, busy, operations ? &result : nullptr);
+  Pass pass(config, walk_->program, paths, walk_->known, slowdowns, seen, operations ? &result : nullptr);
   pass.stretch(walk_->embedding, 0, 1);
   size_t stage = 0;
   for (int block = 1; block <= spec.depth;) {

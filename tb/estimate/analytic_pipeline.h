@@ -175,7 +175,7 @@ class Pipeline {
  public:
   Pipeline(const soc::SocConfig& config, const EnginePaths& paths, KnownTables& known);
   /// Of each engine's trains from here on, by what the others do at the memory.
-  void slow_down(const std::array<double, kEngines>& slowdown) { slowdown_ = slowdown; }
+  void slow_down(const Slowdowns& slowdown) { slowdown_ = slowdown; }
 
   /// Runs a command whose operands depend on `a` and `b` and that was issued at `issued`; returns the time of its
   /// completion. Not for TOKEN_SELECT, host commands and END.
@@ -242,7 +242,7 @@ class Pipeline {
   const soc::SocConfig& config_;
   const EnginePaths& paths_;
   KnownTables& known_;
-  std::array<double, kEngines> slowdown_{1, 1, 1};
+  Slowdowns slowdown_{1, 1, 1};
   double in_ = 0, weights_ = 0, pe_ = 0, vector_ = 0, out_ = 0;
   double a_ready_ = 0, b_ready_ = 0, records_ready_ = 0;
   RingTimes input_ring_, weight_ring_, record_ring_, accumulator_ring_, vector_ring_, output_ring_;

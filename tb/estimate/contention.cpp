@@ -19,10 +19,8 @@ using soc::MemoryPort;
 using soc::ddr::PortStreams;
 
 constexpr uint64_t kFsPerNs = 1'000'000;
-// Engines wait for each other, so they are under way at once less often than if each came when it likes. Chosen of 0,
-// 0.3, 0.5 and 0.7 on one set of configurations and kept for others (docs/analytic.md).
-constexpr double kAtOnce = 0.5;
 constexpr int kSettled = 1;                        // trains
+constexpr int kRounds = 2;                         // of who slows whom down
 constexpr double kPlayed = 128 << 10;              // bytes of the slowest engine behind those
 constexpr uint64_t kLongest = 400'000 * kFsPerNs;  // where one is nearly starved
 
@@ -202,31 +200,36 @@ double MemoryShares::most() const {
   return most;
 }
 
-double MemoryShares::slowdown(Engine engine, const std::array<double, kEngines>& busy) const {
-  const auto self = static_cast<size_t>(engine);
-  // For what share of its time each of the others is under way: no less than they must for lack of time, and of what
-  // would be more if each came when it likes, a part.
-  std::array<double, kEngines> meets{};
-  for (size_t e = 0; e < kEngines; ++e) {
-    const double often = std::min(1.0, busy[e]),
-                 must = std::max(0.0, busy[self] + often - 1) / std::max(busy[self], 1e-9);
-    meets[e] = must + kAtOnce * (often - must);
-  }
-  double mean = 0;
-  for (size_t who = 0; who < rates.size(); ++who) {
-    if ((who >> self & 1) == 0) continue;
-    double probability = 1;
-    for (size_t e = 0; e < kEngines; ++e)
-      if (e != self) probability *= (who >> e & 1) != 0 ? meets[e] : 1 - meets[e];
-    mean += probability * std::max(1.0, alone(engine) / std::max(rates[who][self], 1e-9));
-  }
-  // Nobody waits for more than the others have the memory do meanwhile.
+Slowdowns MemoryShares::slowdowns(const EngineUse& use) const {
+  constexpr auto kOut = static_cast<size_t>(Engine::kOutput);
   const auto& all = rates.back();
   const double memory = all[0] + all[1] + all[2];
-  double others = 0;
-  for (size_t e = 0; e < kEngines; ++e)
-    if (e != self) others += busy[e] * alone(static_cast<Engine>(e)) / memory;
-  return busy[self] <= 0 ? 1 : std::min(mean, 1 + kAtOnce * others / busy[self]);
+  // While the first tile is loaded nothing is stored, while the last is stored nothing loaded.
+  const double with_stores = 1 - 1 / std::max(1.0, use.stores);
+  Slowdowns slow{1, 1, 1};
+  std::array<double, kEngines> share = use.busy;
+  for (int round = 0; round < kRounds; ++round) {
+    // Each is under way when it likes: it goes at the mean of the rates it has beside those that are, by their time.
+    for (size_t self = 0; self < kEngines; ++self) {
+      if (use.busy[self] <= 0) continue;
+      const size_t x = self == 0 ? 1 : 0, y = self == kOut ? 1 : kOut;
+      const size_t i = size_t{1} << self, with_x = i | size_t{1} << x, with_y = i | size_t{1} << y;
+      const double meets_x = self == kOut ? with_stores : 1, meets_y = with_stores;
+      const double px = std::min(1.0, share[x]) * meets_x, py = std::min(1.0, share[y]) * meets_y, own = rates[i][self];
+      const double rate = (1 - py) * ((1 - px) * own + px * std::min(own, rates[with_x][self])) +
+                          py * ((1 - px) * std::min(own, rates[with_y][self]) + px * std::min(own, all[self]));
+      // Nobody waits for more than the others have the memory do meanwhile.
+      const double others =
+          (use.busy[x] * meets_x * rates[size_t{1} << x][x] + use.busy[y] * meets_y * rates[size_t{1} << y][y]) /
+          memory;
+      slow[self] = std::min(own / std::max(rate, 1e-9), 1 + others / use.busy[self]);
+    }
+    // Who is slowed down is under way for longer; where that makes the command longer, all are for a smaller share.
+    double longer = 1;
+    for (size_t e = 0; e < kEngines; ++e) longer = std::max(longer, share[e] = use.busy[e] * slow[e]);
+    for (double& s : share) s /= longer;
+  }
+  return slow;
 }
 
 const MemoryShares& memory_shares(const soc::SocConfig& config) {

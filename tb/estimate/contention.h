@@ -17,6 +17,16 @@ constexpr modules::Purpose purpose_of(Engine engine) {
                                                 modules::Purpose::kOutput}[static_cast<size_t>(engine)];
 }
 
+/// What a command has of its engines with nothing else at the memory: for what share of its time each is under way, and
+/// in how many stores its result leaves.
+struct EngineUse {
+  std::array<double, kEngines> busy{};
+  double stores = 1;
+};
+
+/// How much longer each engine's trains take.
+using Slowdowns = std::array<double, kEngines>;
+
 struct MemoryShares {
   /// Bytes a ns of each engine, by who takes part: bit e of the index is engine e.
   std::array<std::array<double, kEngines>, 1U << kEngines> rates{};
@@ -31,9 +41,8 @@ struct MemoryShares {
   }
   /// The most that was seen to pass.
   double most() const;
-  /// How much longer an engine's trains take where the others are under way for these shares of the time, each
-  /// whenever it comes.
-  double slowdown(Engine engine, const std::array<double, kEngines>& busy) const;
+  /// In a command, by what the others do meanwhile.
+  Slowdowns slowdowns(const EngineUse& use) const;
 };
 
 constexpr uint32_t kLongRow = 256, kShortRow = 64, kPacked = 0;  // bytes
