@@ -499,10 +499,10 @@ AnalyticEstimate AnalyticModel::estimate(const soc::SocConfig& config, const zoo
   walk_->prepare(config, spec, pruned ? pruning.scorer : Scorer::kNone, pruning.package);
   soc::expect_units(config, walk_->program);
   // The engines' trains slow each other down by how much they are under way, which a first pass tells.
-  const MemoryShares& shares = memory_shares(config);
+  KnownMemory& memory = known_memory(config);
   std::vector<Slowdowns> slowdowns;
   std::vector<Seen> seen;
-  const EnginePaths paths(config, shares);
+  const EnginePaths paths(config, memory);
   walk_->known.clear();
   AnalyticEstimate result = walk_once(config, paths, spec, pruning, slowdowns, seen, operations);
   for (int again = 0; again < kPasses; ++again) {
@@ -510,7 +510,7 @@ AnalyticEstimate AnalyticModel::estimate(const soc::SocConfig& config, const zoo
     double waits = 0;
     slowdowns.clear();
     for (const Seen& s : seen) {
-      slowdowns.push_back(shares.slowdowns(s.use));
+      slowdowns.push_back(memory.shares.slowdowns(s.use));
       for (size_t e = 0; e < kEngines; ++e) waits += s.use.busy[e] * (slowdowns.back()[e] - 1) * s.cycles * s.times;
     }
     if (waits < kNoticed * result.cycles) break;

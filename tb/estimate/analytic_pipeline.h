@@ -100,13 +100,15 @@ struct Stores {
 using IssueTimes = std::array<double, modules::kUnits>;
 
 /// The ports of one accelerator, and what a train takes through those of its engine with nothing else at the memory:
-/// the closed form, by what it makes of the trains that were played (contention.h) over what they took.
+/// the closed form, which does not know all that banks do, times what a train of its shape that was played
+/// (contention.h) took over what the form makes of that one.
 class EnginePaths {
  public:
-  EnginePaths(const soc::SocConfig& config, const MemoryShares& shares);
+  EnginePaths(const soc::SocConfig& config, KnownMemory& memory);
 
   /// PL cycles.
-  double cycles(modules::Unit unit, const modules::BurstTrain& train) const;
+  double closed_form(modules::Unit unit, const modules::BurstTrain& train) const;
+  double factor(modules::Unit unit, const modules::BurstTrain& train) const;
   const MemoryPath& fetch() const { return fetch_; }
   const MemoryPath& host() const { return host_; }
   /// Cycles for which a byte keeps the memory at the least.
@@ -119,10 +121,11 @@ class EnginePaths {
   };
   double closed_form(const Ports& ports, bool write, const modules::BurstTrain& train) const;
 
+  const soc::SocConfig& config_;
+  KnownMemory& memory_;
   double bus_byte_cycles_;
   MemoryPath fetch_, host_;
   std::array<Ports, kEngines> ports_;
-  std::array<double, kEngines> long_rows_{}, short_rows_{}, packed_{};  // played over closed form
 };
 
 /// Costs of the tiles of a GEMM with nothing else at the memory, kept from walk to walk; index 1 of a dimension is its
@@ -219,8 +222,9 @@ class Pipeline {
   void row_tile(Part& part, Link& link, int row);
   /// Cycles of a train through the ports of its engine, with the others at the memory, or of one on chip.
   double train_cycles(modules::Unit unit, const modules::BurstTrain& train) const;
-  /// The same with nothing else at the memory.
-  double train_alone(modules::Unit unit, const modules::BurstTrain& train) const;
+  /// The same with nothing else at the memory; `factor`: of its shape, or of one that is much like it.
+  double train_alone(modules::Unit unit, const modules::BurstTrain& train, double factor) const;
+  double train_factor(modules::Unit unit, const modules::BurstTrain& train) const;
   double gemm(const modules::Job& job);
   GemmCosts gemm_costs(const modules::Job& job);
   GemmTables tables_of(const GemmCosts& costs) const;

@@ -85,7 +85,7 @@ TEST(Contention, EnginesTogetherGetNoMoreThanAloneAndTheBusNoMoreThanItsPeak) {
   soc::SocConfig narrow;
   narrow.ddr.bus_bytes = 2;
   for (const soc::SocConfig& config : {soc::SocConfig{}, narrow}) {
-    const MemoryShares& shares = memory_shares(config);
+    const MemoryShares& shares = known_memory(config).shares;
     const double peak = config.ddr.mega_transfers * 1e-3 * config.ddr.bus_bytes;
     for (size_t who = 1; who < shares.rates.size(); ++who) {
       double sum = 0;
@@ -100,7 +100,7 @@ TEST(Contention, EnginesTogetherGetNoMoreThanAloneAndTheBusNoMoreThanItsPeak) {
   }
   // A bus of 4.3 GB/s is less than three ports ask for.
   constexpr double kMany = 1000;
-  const MemoryShares& shares = memory_shares(narrow);
+  const MemoryShares& shares = known_memory(narrow).shares;
   EXPECT_GT(shares.slowdowns({{1, 1, 1}, kMany})[0], 1.2);
   EXPECT_GT(shares.slowdowns({{1, 1, 1}, kMany})[0], shares.slowdowns({{1, 0.5, 0}, kMany})[0]);
 }
@@ -127,9 +127,9 @@ TEST(Contention, NobodyIsSlowedDownByEnginesThatRest) {
     const auto self = static_cast<size_t>(e);
     EngineUse use;
     use.stores = 1000;
-    EXPECT_EQ(memory_shares(config).slowdowns(use)[self], 1);
+    EXPECT_EQ(known_memory(config).shares.slowdowns(use)[self], 1);
     use.busy[self] = 0.7;
-    EXPECT_NEAR(memory_shares(config).slowdowns(use)[self], 1, 1e-9);
+    EXPECT_NEAR(known_memory(config).shares.slowdowns(use)[self], 1, 1e-9);
   }
 }
 
