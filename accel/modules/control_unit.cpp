@@ -167,18 +167,6 @@ void ControlUnit::issue(const isa::Command& c, uint32_t index) {
   ports_.scoreboard.wait_for(static_cast<isa::Dependency>(index + 1), ports_.account);
 }
 
-namespace {
-
-/// What the weight engine loads for a command is the same however many tokens there are.
-bool loads_are_known(const Job& job, bool input_loads_kv) {
-  const isa::Command& c = job.command;
-  if (operation_of(c).walk != Walk::kTiles) return true;
-  const TileWalk walk(job);
-  return isa::reads_kv(c) ? input_loads_kv && walk.one_b() : walk.b_once();
-}
-
-}  // namespace
-
 void ControlUnit::chain(Job& last, Job& next) const {
   last.chained = &next;
   next.chain_first = last.chain_first;

@@ -206,4 +206,11 @@ const TileFinish& finish_of(const isa::Command& c) {
   return kFinishes[static_cast<size_t>(softmax ? isa::Activation::kSoftmax : c.activation)];
 }
 
+bool loads_are_known(const Job& job, bool input_loads_kv) {
+  const isa::Command& c = job.command;
+  if (operation_of(c).walk != Walk::kTiles) return true;
+  const TileWalk walk(job);
+  return isa::reads_kv(c) ? input_loads_kv && walk.one_b() : walk.b_once();
+}
+
 }  // namespace heatvit::modules

@@ -85,6 +85,10 @@ struct Operation {
 /// The row of a command: its opcode's, or the host's where that does it.
 const Operation& operation_of(const isa::Command& command);
 
+/// What the weight engine loads for a command is the same however many tokens there are: with ctrl.prefetch it may be
+/// fetched while a selection is under way.
+bool loads_are_known(const Job& job, bool input_loads_kv);
+
 /// What the vector unit does to an output tile of a GEMM, or to stored scores.
 struct TileFinish {
   int64_t (*cycles)(int64_t rows, int n, const VectorConfig& config);

@@ -1,13 +1,16 @@
 // Error of analytic mode against timing mode over random configurations, and its speed.
-//   analytic_error [COUNT=500] [SEED=1] [--list] [--timed F] [--show N]
+//   analytic_error [COUNT=500] [SEED=1] [--list] [--timed F] [--errors F] [--show N] [--neighbours N]
 // Configurations: docs/analytic.md. Prints median, 95th percentile and largest error, the same by group, and points a
 // second. --timed: timing mode's answers are kept in F, which the next call reads (of the same build: nothing checks
 // it).
-// --show: the operations of the configuration that is N-th worst.
+// --errors: that of each configuration into F, and no speed.
+// --show: the operations of the configuration that is N-th worst. --neighbours: its error with each drawn parameter,
+// one at a time, back at its default: whose return takes the error away has caused it.
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -106,32 +109,83 @@ void print_list(std::vector<Point> points) {
   }
 }
 
-using CyclesByOp = std::map<std::string, double>;
+/// Of one operation: its time, and what each unit worked.
+struct OpCycles {
+  double total = 0;
+  std::array<double, modules::kUnits> busy{};
+};
+using CyclesByOp = std::map<std::string, OpCycles>;
 
 CyclesByOp by_op(const soc::ImageResult& result) {
   CyclesByOp cycles;
-  for (const soc::CommandRecord& r : result.commands) {
-    for (size_t u = 0; u < modules::kUnits; ++u)
-      cycles["~ " + std::string(modules::name_of(static_cast<modules::Unit>(u))) + " busy"] +=
-          static_cast<double>(r.units[u][static_cast<size_t>(modules::Cause::kBusy)]);
-    cycles[(r.block == 0 ? "stem " : "") + std::string(isa::name_of(r.op))] += static_cast<double>(r.cycles);
-  }
+  for (const soc::CommandRecord& r : result.commands)
+    for (const std::string& name :
+         {(r.block == 0 ? "stem " : "") + std::string(isa::name_of(r.op)), std::string("~ all")}) {
+      OpCycles& op = cycles[name];
+      op.total += static_cast<double>(r.cycles);
+      for (size_t u = 0; u < modules::kUnits; ++u)
+        op.busy[u] += static_cast<double>(r.units[u][static_cast<size_t>(modules::Cause::kBusy)]);
+    }
   return cycles;
 }
 
-/// Where estimate and simulation part, operation by operation, of one configuration. Ends the process: SystemC
-/// elaborates once.
+/// Where estimate and simulation part, operation by operation, of one configuration: thousands of cycles simulated and
+/// estimated. Ends the process: SystemC elaborates once.
 [[noreturn]] void show(const Point& p) {
-  const auto estimated = by_op(estimate::to_image_result(estimate::estimate(p.config, *p.spec, p.pruning, true)));
+  using modules::Unit;
+  auto estimated = by_op(estimate::to_image_result(estimate::estimate(p.config, *p.spec, p.pruning, true)));
   const lower::Program program = lower::lower(*p.spec, p.config.accel, p.pruning, nullptr);
   soc::Simulator simulator(p.config, program, soc::Mode::kTiming);
   const auto timed = by_op(simulator.run({}));
-  std::printf("%s\n%-20s %14s %14s\n", p.text.c_str(), "operation", "timed cycles", "estimated");
+  constexpr std::array kShown = {Unit::kDmaIn, Unit::kDmaWeights, Unit::kPeArray, Unit::kVector, Unit::kDmaOut};
+  std::printf("%s\n%-14s %9s %9s", p.text.c_str(), "operation", "cycles", "estimate");
+  for (const Unit u : kShown) std::printf("  %9s %9s", std::string(modules::name_of(u)).c_str(), "");
+  std::printf("\n");
   for (const auto& [op, cycles] : timed) {
-    const auto found = estimated.find(op);
-    std::printf("%-20s %14.0f %14.0f\n", op.c_str(), cycles, found == estimated.end() ? 0 : found->second);
+    const OpCycles& e = estimated[op];
+    std::printf("%-14s %9.1f %9.1f", op.c_str(), cycles.total / 1e3, e.total / 1e3);
+    for (const Unit u : kShown) {
+      const auto unit = static_cast<size_t>(u);
+      std::printf("  %9.1f %9.1f", cycles.busy[unit] / 1e3, e.busy[unit] / 1e3);
+    }
+    std::printf("\n");
   }
   std::exit(0);
+}
+
+/// With each drawn parameter of this configuration, one at a time, back at its default.
+void print_neighbours(const Point& p) {
+  std::printf("%+6.1f %%  %.3f ms  %s\n", 100 * p.error(), p.timed, p.text.c_str());
+  const soc::SocConfig defaults;
+  std::vector<std::pair<double, std::string>> rows;
+  const auto add = [&rows](Point neighbour, const std::string& what) {
+    try {
+      neighbour.estimated = estimate::estimate(neighbour.config, *neighbour.spec, neighbour.pruning).latency_ms;
+    } catch (const InputError&) {
+      return;
+    }
+    neighbour.timed = timed_ms(neighbour);
+    if (neighbour.timed < 0) return;
+    char line[64];
+    std::snprintf(line, sizeof line, "%+6.1f %%  %9.3f ms  ", 100 * neighbour.error(), neighbour.timed);
+    rows.emplace_back(std::abs(neighbour.error()), line + what);
+  };
+  for (const testing::Draw& d : testing::draws()) {
+    const tb::Parameter& parameter = *tb::find_parameter(d.key);
+    const std::string standard = tb::value_text(parameter, defaults);
+    if (tb::value_text(parameter, p.config) == standard) continue;
+    Point neighbour = p;
+    tb::set_parameter(neighbour.config, parameter, standard, "default");
+    if (!testing::map_of(d.key).empty()) neighbour.config.ddr.map = defaults.ddr.map;
+    add(neighbour, "without " + d.key + " " + tb::value_text(parameter, p.config));
+  }
+  if (p.pruning.enabled()) {
+    Point neighbour = p;
+    neighbour.pruning = {};
+    add(neighbour, "without pruning");
+  }
+  std::sort(rows.begin(), rows.end());
+  for (const auto& [error, line] : rows) std::printf("  %s\n", line.c_str());
 }
 
 /// CPU seconds of this process.
@@ -185,8 +239,14 @@ class KnownTimes {
   std::map<std::string, double> known_;
 };
 
-int run(int count, uint32_t seed, bool list, const char* timed, int worst) {
-  KnownTimes times(timed);
+struct Options {
+  bool list = false;
+  const char *timed = nullptr, *errors = nullptr;
+  int show = 0, neighbours = 0;
+};
+
+int run(int count, uint32_t seed, const Options& options) {
+  KnownTimes times(options.timed);
   std::mt19937 random(seed);
   std::vector<Point> points;
   int refused = 0;
@@ -210,14 +270,22 @@ int run(int count, uint32_t seed, bool list, const char* timed, int worst) {
     }
     points.push_back(p);
   }
-  if (worst > 0 && worst <= count) {
+  if (const int worst = std::max(options.show, options.neighbours); worst > 0 && worst <= count) {
     std::sort(points.begin(), points.end(),
               [](const Point& a, const Point& b) { return std::abs(a.error()) > std::abs(b.error()); });
-    show(points[static_cast<size_t>(worst) - 1]);
+    const Point& p = points[static_cast<size_t>(worst) - 1];
+    if (options.show > 0) show(p);
+    print_neighbours(p);
+    return 0;
   }
   std::printf("%d configurations, seed %u (%d more could not be built)\n", count, seed, refused);
   print_errors(points);
-  if (list) print_list(points);
+  if (options.list) print_list(points);
+  if (options.errors != nullptr) {
+    std::ofstream file(options.errors);
+    for (const Point& p : points) file << p.error() << ',' << p.text << '\n';
+    return 0;
+  }
   print_speed(false);
   print_speed(true);
   return 0;
@@ -227,21 +295,24 @@ int run(int count, uint32_t seed, bool list, const char* timed, int worst) {
 }  // namespace heatvit
 
 int main(int argc, char** argv) {
-  bool list = false;
-  const char* timed = nullptr;
-  int worst = 0;
+  heatvit::Options options;
   std::vector<int> numbers;
   for (int i = 1; i < argc; ++i) {
+    const auto is = [&](const char* name) { return std::strcmp(argv[i], name) == 0 && i + 1 < argc; };
     if (std::strcmp(argv[i], "--list") == 0)
-      list = true;
-    else if (std::strcmp(argv[i], "--timed") == 0 && i + 1 < argc)
-      timed = argv[++i];
-    else if (std::strcmp(argv[i], "--show") == 0 && i + 1 < argc)
-      worst = std::atoi(argv[++i]);
+      options.list = true;
+    else if (is("--timed"))
+      options.timed = argv[++i];
+    else if (is("--errors"))
+      options.errors = argv[++i];
+    else if (is("--show"))
+      options.show = std::atoi(argv[++i]);
+    else if (is("--neighbours"))
+      options.neighbours = std::atoi(argv[++i]);
     else
       numbers.push_back(std::atoi(argv[i]));
   }
   numbers.resize(2, 0);
-  return heatvit::run(numbers[0] != 0 ? numbers[0] : 500, numbers[1] != 0 ? static_cast<uint32_t>(numbers[1]) : 1, list,
-                      timed, worst);
+  return heatvit::run(numbers[0] != 0 ? numbers[0] : 500, numbers[1] != 0 ? static_cast<uint32_t>(numbers[1]) : 1,
+                      options);
 }

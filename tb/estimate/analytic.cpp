@@ -46,12 +46,19 @@ struct Range {
 };
 
 constexpr int kPasses = 1;         // with the slow-down by what the pass before has told
-constexpr double kNoticed = 1.03;  // a slow-down below is none
+constexpr double kNoticed = 0.01;  // of all time: what engines wait for each other at the most, or it is left out
 
 /// Finish times of the last jobs of a unit: its command queue holds no more.
 using Queues = std::vector<RingTimes>;
 
 }  // namespace
+
+/// What a pass has seen of a command, or a chain: `use` of its engines with nothing else at the memory, in `cycles`, as
+/// often as it stands for.
+struct AnalyticModel::Seen {
+  EngineUse use;
+  double cycles = 0, times = 1;
+};
 
 struct AnalyticModel::Walk {
   struct Key {
@@ -118,15 +125,25 @@ void AnalyticModel::Walk::split_by_chains(bool inside) {
 
 namespace {
 
+/// Of a command of the accelerator.
+double stores_of(const Job& job) {
+  if (modules::operation_of(job.command).walk == Walk::kTiles)
+    return static_cast<double>(modules::TileWalk(job).output_tiles());
+  const modules::ChunkWalk walk(job);
+  return static_cast<double>(walk.steps() - walk.without_result());
+}
+
 /// One pass over a network: the control unit's order, dependencies, queues, and the pipeline's times.
 class Pass {
  public:
   Pass(const soc::SocConfig& config, const lower::Program& program, const EnginePaths& paths, KnownTables& known,
-       const std::array<double, kEngines>& slowdown, AnalyticEstimate* detail)
+       const std::vector<Slowdowns>& slowdowns, std::vector<AnalyticModel::Seen>& seen, AnalyticEstimate* detail)
       : config_(config),
         program_(program),
+        slowdowns_(slowdowns),
+        seen_(seen),
         detail_(detail),
-        pipeline_(config, paths, known, slowdown),
+        pipeline_(config, paths, known),
         by_tile_(config.control.dependency == soc::DependencyGrain::kTile),
         pl_ns_(1000.0 / config.pl_clock_mhz),
         done_(program.commands.size(), 0.0),
@@ -146,6 +163,7 @@ class Pass {
     const BusyCycles before = busy_;
     start_of_range_ = completed_;
     first_ = range.first;
+    times_ = times;
     const size_t begin = detail_ != nullptr ? detail_->operations.size() : 0;
     for (int i = range.first; i < range.last;) {
       if (program_.commands[static_cast<size_t>(i)].chain)
@@ -159,7 +177,6 @@ class Pass {
     pipeline_.shift(skipped);
     completed_ += skipped;
     issued_ += skipped;
-    loads_issued_ += skipped;
     bus_free_ += skipped;
     for (RingTimes& queue : queues_) queue.shift(skipped);
     last_stores_.done += skipped, last_stores_.before += skipped, last_stores_.first += skipped;
@@ -174,8 +191,6 @@ class Pass {
   }
 
   void keep(int kept) { keep_ = kept; }
-  /// Of all commands so far.
-  double busy(Unit unit) const { return busy_.unit[static_cast<size_t>(unit)]; }
   int tokens() const { return tokens_; }
 
   /// END and the interrupt.
@@ -196,8 +211,13 @@ class Pass {
   int chain(int first, int block);  // returns the command behind it
   IssueTimes issue(const modules::UnitList& units);
   double select(const Job& job, double start);
+  double load_ahead(int index, double time);
   double through_memory(const Job& job, double loads, double done);
   void note_finished(const modules::UnitList& units, double done);
+  void slow_down() {
+    if (seen_.size() < slowdowns_.size()) pipeline_.slow_down(slowdowns_[seen_.size()]);
+  }
+  void note_use(const BusyCycles& busy, double cycles, double stores);
   void add_busy() {
     for (size_t u = 0; u < busy_.unit.size(); ++u) busy_.unit[u] += pipeline_.busy().unit[u];
   }
@@ -221,6 +241,8 @@ class Pass {
 
   const soc::SocConfig& config_;
   const lower::Program& program_;
+  const std::vector<Slowdowns>& slowdowns_;  // of commands and chains in their order
+  std::vector<AnalyticModel::Seen>& seen_;
   AnalyticEstimate* detail_;
   Pipeline pipeline_;
   bool by_tile_;  // dependencies
@@ -235,9 +257,10 @@ class Pass {
   Stores last_stores_;
   BusyCycles busy_;
   Queues queues_;
-  double issued_ = 0, loads_issued_ = 0, completed_ = 0, start_of_range_ = 0, selector_free_ = 0, host_free_ = 0,
-         bus_free_ = 0;
-  int first_ = 0, keep_ = 0;
+  std::vector<double> ahead_;  // when the weight engine got the commands behind a selection, or chains of them
+  size_t ahead_at_ = 0;        // of the next one that is issued
+  double issued_ = 0, completed_ = 0, start_of_range_ = 0, selector_free_ = 0, host_free_ = 0, bus_free_ = 0;
+  int first_ = 0, keep_ = 0, times_ = 1;
   int tokens_, before_select_;  // all of the model's at first
   bool package_ = false;
 };
@@ -250,15 +273,13 @@ IssueTimes Pass::issue(const modules::UnitList& units) {
   issued_ += config_.control.decode_cycles;
   if (config_.control.overlap != soc::Overlap::kAll) issued_ = std::max(issued_, completed_);
   IssueTimes times{};
-  for (const Unit unit : units)
-    times[static_cast<size_t>(unit)] = issued_ = std::max(issued_, queues_[static_cast<size_t>(unit)].free());
-  // With prefetch a selection holds back no weights, only their queue.
-  double& loads = times[static_cast<size_t>(Unit::kDmaWeights)];
-  loads_issued_ = config_.control.prefetch
-                      ? std::min(issued_, std::max(loads_issued_ + config_.control.decode_cycles,
-                                                   queues_[static_cast<size_t>(Unit::kDmaWeights)].free()))
-                      : issued_;
-  if (config_.control.prefetch) loads = loads_issued_;
+  for (const Unit unit : units) {
+    double& time = times[static_cast<size_t>(unit)];
+    if (unit == Unit::kDmaWeights && ahead_at_ < ahead_.size())
+      time = ahead_[ahead_at_];
+    else
+      time = issued_ = std::max(issued_, queues_[static_cast<size_t>(unit)].free());
+  }
   return times;
 }
 
@@ -273,6 +294,18 @@ void Pass::note_finished(const modules::UnitList& units, double done) {
   }
 }
 
+/// Engines of a command that others run ahead of, or behind, may work for longer than it adds to the time.
+void Pass::note_use(const BusyCycles& busy, double cycles, double stores) {
+  constexpr std::array<Unit, kEngines> kUnits = {Unit::kDmaIn, Unit::kDmaWeights, Unit::kDmaOut};
+  AnalyticModel::Seen& seen = seen_.emplace_back();
+  seen.cycles = cycles;
+  seen.times = times_;
+  seen.use.stores = stores;
+  for (const Unit u : kUnits) cycles = std::max(cycles, busy.unit[static_cast<size_t>(u)]);
+  for (size_t e = 0; e < kEngines; ++e)
+    seen.use.busy[e] = busy.unit[static_cast<size_t>(kUnits[e])] / std::max(cycles, 1.0);
+}
+
 double Pass::select(const Job& job, double start) {
   const int64_t cycles = modules::select_cycles(job, {}, config_.vector);
   const int kept = std::min(keep_, job.candidates());
@@ -284,6 +317,32 @@ double Pass::select(const Job& job, double start) {
   return start + static_cast<double>(cycles);
 }
 
+/// With ctrl.prefetch, while a selection is under way the control unit hands on what is behind it, command by command,
+/// until the weight engine's queue is full or what it would load is not known. Returns when it has.
+double Pass::load_ahead(int index, double time) {
+  ahead_.clear();
+  ahead_at_ = 0;
+  const double each = fetch_cycles_ / config_.control.fetch_batch + config_.control.decode_cycles;
+  const int commands = static_cast<int>(program_.commands.size());
+  for (int room = queues_[static_cast<size_t>(Unit::kDmaWeights)].free_at(time); room > 0;) {
+    const modules::Operation& first = modules::operation_of(program_.commands[static_cast<size_t>(index)]);
+    for (bool chained = true; chained; ++index) {
+      if (index + 1 >= commands) return time;
+      const isa::Command& c = program_.commands[static_cast<size_t>(index)];
+      const TokenEffect effect = modules::operation_of(c).tokens;
+      time += each;
+      if (effect == TokenEffect::kSets) return time;
+      if (effect == TokenEffect::kNone &&
+          !modules::loads_are_known(modules::resolve(c, tokens_, before_select_), config_.dma.input_loads_kv))
+        return time;
+      chained = c.chain;
+    }
+    ahead_.push_back(time);
+    if (first.units.has(Unit::kDmaWeights)) --room;
+  }
+  return time;
+}
+
 void Pass::command(int index, int block) {
   const auto at = static_cast<size_t>(index);
   const isa::Command& c = program_.commands[at];
@@ -291,13 +350,16 @@ void Pass::command(int index, int block) {
   const double before = completed_;
   pipeline_.busy() = {};
   const IssueTimes times = issue(operation.units);
+  ++ahead_at_;
   const double issued = issued_;
   Job job = modules::resolve(c, tokens_, before_select_);
   job.index = static_cast<uint32_t>(index);
   job.package = job.package_after = package_;
   double done = 0;
   if (operation.tokens == TokenEffect::kSets) {
-    done = issued_ = selector_free_ = select(job, std::max({issued, ready(c.wait_a), selector_free_}));
+    const double control = config_.control.prefetch ? load_ahead(index + 1, issued) : issued;
+    done = selector_free_ = select(job, std::max({issued, ready(c.wait_a), selector_free_}));
+    issued_ = std::max(done, control);
   } else if (operation.on_host()) {
     const Stores from = stores(c.wait_a);
     modules::BurstTrain row;
@@ -306,10 +368,13 @@ void Pass::command(int index, int block) {
         pipeline_.host_layernorm(job, std::max({issued, from.ready(row), host_free_}), program_.spec.dim, from);
   } else {
     const double loads = std::max(issued, std::min(pipeline_.input_free(), pipeline_.weights_free()));
+    slow_down();
     done = pipeline_.run(job, times, stores(c.wait_a), stores(c.wait_b));
     done = through_memory(job, loads, done);
   }
   completed_ = std::max(completed_, done);
+  if (!operation.on_host() && operation.tokens != TokenEffect::kSets)
+    note_use(pipeline_.busy(), completed_ - before, stores_of(job));
   done_[at] = completed_;
   if (by_tile_) note_stores(at, job, before, pipeline_.first_store());
   note_finished(operation.units, done);
@@ -335,10 +400,19 @@ int Pass::chain(int first, int block) {
   const modules::UnitList& units = modules::operation_of(links[0].job.command).units;
   IssueTimes times{};
   for (size_t i = 0; i < links.size(); ++i) times = issue(i + 1 == links.size() ? units : modules::UnitList{});
+  ++ahead_at_;
   const double before = completed_;
   const double loads = std::max(issued_, std::min(pipeline_.input_free(), pipeline_.weights_free()));
+  slow_down();
   pipeline_.run_chain(links, times);
   for (const Pipeline::Link& link : links) links.back().done = through_memory(link.job, loads, links.back().done);
+  BusyCycles all;
+  double stored = 0;
+  for (const Pipeline::Link& link : links) {
+    for (size_t u = 0; u < all.unit.size(); ++u) all.unit[u] += link.busy.unit[u];
+    stored += stores_of(link.job);
+  }
+  note_use(all, std::max(completed_, links.back().done) - before, stored);
   for (size_t i = 0; i < links.size(); ++i) {
     const auto at = static_cast<size_t>(first) + i;
     const double own = completed_;
@@ -371,14 +445,11 @@ void Pass::note_stores(size_t at, const Job& job, double before, double first_st
   if (operation.walk != Walk::kNone) {
     s.job = &stored.job;
     s.first = first_store;
-    if (operation.walk == Walk::kTiles) {
-      s.count = static_cast<double>(modules::TileWalk(job).output_tiles());
-    } else if (operation.on_host()) {
+    if (operation.on_host()) {
       s.unit = pipeline_.host_chunk(job, program_.spec.dim);
       s.count = std::ceil(static_cast<double>(job.m) / s.unit);
     } else {
-      const modules::ChunkWalk walk(job);
-      s.count = static_cast<double>(walk.steps() - walk.without_result());
+      s.count = stores_of(job);
     }
   }
   last_stores_ = s;
@@ -428,27 +499,34 @@ AnalyticEstimate AnalyticModel::estimate(const soc::SocConfig& config, const zoo
   walk_->prepare(config, spec, pruned ? pruning.scorer : Scorer::kNone, pruning.package);
   soc::expect_units(config, walk_->program);
   // The engines' trains slow each other down by how much they are under way, which a first pass tells.
-  const MemoryShares& shares = memory_shares(config);
-  std::array<double, kEngines> slowdown{1, 1, 1}, busy{};
-  const EnginePaths paths(config, shares);
+  KnownMemory& memory = known_memory(config);
+  std::vector<Slowdowns> slowdowns;
+  std::vector<Seen> seen;
+  const EnginePaths paths(config, memory);
   walk_->known.clear();
-  AnalyticEstimate result = walk_once(config, paths, spec, pruning, slowdown, busy, operations);
+  AnalyticEstimate result = walk_once(config, paths, spec, pruning, slowdowns, seen, operations);
   for (int again = 0; again < kPasses; ++again) {
     if (config.control.overlap == soc::Overlap::kNone) break;  // one works at a time
-    for (size_t e = 0; e < kEngines; ++e) slowdown[e] = shares.slowdown(static_cast<Engine>(e), busy);
-    if (*std::max_element(slowdown.begin(), slowdown.end()) < kNoticed) break;
-    result = walk_once(config, paths, spec, pruning, slowdown, busy, operations);
+    double waits = 0;
+    slowdowns.clear();
+    for (const Seen& s : seen) {
+      slowdowns.push_back(memory.shares.slowdowns(s.use));
+      for (size_t e = 0; e < kEngines; ++e) waits += s.use.busy[e] * (slowdowns.back()[e] - 1) * s.cycles * s.times;
+    }
+    if (waits < kNoticed * result.cycles) break;
+    seen.clear();
+    result = walk_once(config, paths, spec, pruning, slowdowns, seen, operations);
   }
   return result;
 }
 
 AnalyticEstimate AnalyticModel::walk_once(const soc::SocConfig& config, const EnginePaths& paths,
                                           const zoo::ModelSpec& spec, const network::Pruning& pruning,
-                                          const std::array<double, kEngines>& slowdown,
-                                          std::array<double, kEngines>& busy, bool operations) {
+                                          const std::vector<Slowdowns>& slowdowns, std::vector<Seen>& seen,
+                                          bool operations) {
   const bool pruned = pruning.enabled();
   AnalyticEstimate result;
-  Pass pass(config, walk_->program, paths, walk_->known, slowdown, operations ? &result : nullptr);
+  Pass pass(config, walk_->program, paths, walk_->known, slowdowns, seen, operations ? &result : nullptr);
   pass.stretch(walk_->embedding, 0, 1);
   size_t stage = 0;
   for (int block = 1; block <= spec.depth;) {
@@ -476,8 +554,6 @@ AnalyticEstimate AnalyticModel::walk_once(const soc::SocConfig& config, const En
   }
   pass.stretch(walk_->head, isa::kHeadBlock, 1);
   result.cycles = pass.finish();
-  constexpr std::array<Unit, kEngines> kUnits = {Unit::kDmaIn, Unit::kDmaWeights, Unit::kDmaOut};
-  for (size_t e = 0; e < kEngines; ++e) busy[e] = pass.busy(kUnits[e]) / result.cycles;
   result.latency_ms = result.cycles / (config.pl_clock_mhz * 1e3);
   return result;
 }

@@ -75,12 +75,14 @@ class AnalyticModel {
   AnalyticEstimate estimate(const soc::SocConfig& config, const zoo::ModelSpec& spec, const network::Pruning& pruning,
                             bool operations = false);
 
+  struct Seen;
+
  private:
   struct Walk;
-  /// With these slow-downs of the engines' trains; returns how busy that made them in `busy`.
+  /// With these slow-downs of the engines' trains, command by command; appends what each had of them to `seen`.
   AnalyticEstimate walk_once(const soc::SocConfig& config, const EnginePaths& paths, const zoo::ModelSpec& spec,
-                             const network::Pruning& pruning, const std::array<double, kEngines>& slowdown,
-                             std::array<double, kEngines>& busy, bool operations);
+                             const network::Pruning& pruning, const std::vector<Slowdowns>& slowdowns,
+                             std::vector<Seen>& seen, bool operations);
   std::unique_ptr<Walk> walk_;
 };
 

@@ -84,12 +84,10 @@ struct Pipeline::GemmCosts : GemmTables {
   }
 };
 
-Pipeline::Pipeline(const soc::SocConfig& config, const EnginePaths& paths, KnownTables& known,
-                   const std::array<double, kEngines>& slowdown)
+Pipeline::Pipeline(const soc::SocConfig& config, const EnginePaths& paths, KnownTables& known)
     : config_(config),
       paths_(paths),
       known_(known),
-      slowdown_(slowdown),
       input_ring_(config.buffers.input,
                   config.buffers.shared_input ? config.buffers.input * config.accel.input_slot() : 0),
       weight_ring_(config.buffers.weight,
@@ -124,11 +122,13 @@ void Pipeline::periodic(int count, bool stores, const Body& body) {
   }
   const int skipped = count - lead - 1;
   for (int i = 0; i < lead - measured; ++i) body(i);
-  const double before = std::max(pe_, vector_), outer = times_;
+  // Behind a slow vector unit the array's own pace is what a loop of its steps alone takes.
+  const auto front = [&] { return stores ? std::max(pe_, vector_) : pe_; };
+  const double before = front(), outer = times_;
   times_ = outer * (1 + static_cast<double>(skipped) / measured);
   for (int i = lead - measured; i < lead; ++i) body(i);
   times_ = outer;
-  const double cycles = (std::max(pe_, vector_) - before) / measured * skipped;
+  const double cycles = (front() - before) / measured * skipped;
   if (stores)
     shift(cycles);
   else
@@ -195,19 +195,21 @@ GemmTables Pipeline::tables_of(const GemmCosts& costs) const {
           table[i][j][l] = si != i || sj != j || sl != l ? table[si][sj][sl] : cost(i, j, l);
         }
   };
-  fill(costs.g, costs.m, costs.k, tables.a, [&](int g, int m, int k) {
-    return train_alone(Unit::kDmaIn, modules::plan_operand_a(job, tile_at(g, m, 1, k)).train);
-  });
-  fill(costs.g, costs.n, costs.k, tables.b, [&](int g, int n, int k) {
-    return train_alone(costs.b_unit(), modules::plan_operand_b(job, tile_at(g, 1, n, k)).train);
-  });
-  fill(costs.g, costs.m, costs.n, tables.out, [&](int g, int m, int n) {
-    return train_alone(Unit::kDmaOut, modules::plan_output(job, tile_at(g, m, n, 1)).train);
-  });
+  // Trains of narrower last tiles go by the factor of the others.
+  const auto trains = [&](const Level& x, const Level& y, const Level& z, auto& table, Unit unit, const auto& plan) {
+    const auto index = [](const Level& level) { return level.count > 1 ? 0 : 1; };
+    const double factor = train_factor(unit, plan(index(x), index(y), index(z)));
+    fill(x, y, z, table, [&](int i, int j, int l) { return train_alone(unit, plan(i, j, l), factor); });
+  };
+  trains(costs.g, costs.m, costs.k, tables.a, Unit::kDmaIn,
+         [&](int g, int m, int k) { return modules::plan_operand_a(job, tile_at(g, m, 1, k)).train; });
+  trains(costs.g, costs.n, costs.k, tables.b, costs.b_unit(),
+         [&](int g, int n, int k) { return modules::plan_operand_b(job, tile_at(g, 1, n, k)).train; });
+  trains(costs.g, costs.m, costs.n, tables.out, Unit::kDmaOut,
+         [&](int g, int m, int n) { return modules::plan_output(job, tile_at(g, m, n, 1)).train; });
   if (costs.residual)
-    fill(costs.g, costs.m, costs.n, tables.plus, [&](int g, int m, int n) {
-      return train_alone(Unit::kDmaIn, modules::plan_residual(job, tile_at(g, m, n, 1)).train);
-    });
+    trains(costs.g, costs.m, costs.n, tables.plus, Unit::kDmaIn,
+           [&](int g, int m, int n) { return modules::plan_residual(job, tile_at(g, m, n, 1)).train; });
   fill(costs.m, costs.n, costs.k, tables.array, [&](int m, int n, int k) {
     return static_cast<double>(
         kernels::gemm_tile_cycles(costs.m.extent[m], costs.k.extent[k], costs.n.extent[n], k_lanes, hw.to));
@@ -218,9 +220,10 @@ GemmTables Pipeline::tables_of(const GemmCosts& costs) const {
     return static_cast<double>(cycles(int64_t{t.heads} * t.m, t.out_n, config_.vector));
   });
   if (costs.has_records)
-    for (int n = 0; n < 2; ++n)
-      tables.records[n] =
-          train_alone(Unit::kDmaWeights, modules::plan_records(job, costs.n.begin[n], costs.n.extent[n]));
+    for (int n = 0; n < 2; ++n) {
+      const BurstTrain train = modules::plan_records(job, costs.n.begin[n], costs.n.extent[n]);
+      tables.records[n] = train_alone(Unit::kDmaWeights, train, train_factor(Unit::kDmaWeights, train));
+    }
   return tables;
 }
 

@@ -34,6 +34,12 @@ class RingTimes {
     return shared_ ? static_cast<int>(std::min<int64_t>(slots_, total_bytes_ / std::max<int64_t>(bytes, 1))) : slots_;
   }
   double free() const { return free_[static_cast<size_t>(at_)]; }
+  /// Of a slot a tile: how many are free at `time`.
+  int free_at(double time) const {
+    int count = 0;
+    while (count < slots_ && free_[static_cast<size_t>((at_ + count) % slots_)] <= time) ++count;
+    return count;
+  }
   /// When a tile of so many bytes has a place, which it takes.
   double take(int64_t bytes) {
     if (!shared_) return free();
@@ -94,13 +100,15 @@ struct Stores {
 using IssueTimes = std::array<double, modules::kUnits>;
 
 /// The ports of one accelerator, and what a train takes through those of its engine with nothing else at the memory:
-/// the closed form, by what it makes of the trains that were played (contention.h) over what they took.
+/// the closed form, which does not know all that banks do, times what a train of its shape that was played
+/// (contention.h) took over what the form makes of that one.
 class EnginePaths {
  public:
-  EnginePaths(const soc::SocConfig& config, const MemoryShares& shares);
+  EnginePaths(const soc::SocConfig& config, KnownMemory& memory);
 
   /// PL cycles.
-  double cycles(modules::Unit unit, const modules::BurstTrain& train) const;
+  double closed_form(modules::Unit unit, const modules::BurstTrain& train) const;
+  double factor(modules::Unit unit, const modules::BurstTrain& train) const;
   const MemoryPath& fetch() const { return fetch_; }
   const MemoryPath& host() const { return host_; }
   /// Cycles for which a byte keeps the memory at the least.
@@ -113,10 +121,11 @@ class EnginePaths {
   };
   double closed_form(const Ports& ports, bool write, const modules::BurstTrain& train) const;
 
+  const soc::SocConfig& config_;
+  KnownMemory& memory_;
   double bus_byte_cycles_;
   MemoryPath fetch_, host_;
   std::array<Ports, kEngines> ports_;
-  std::array<double, kEngines> long_rows_{}, short_rows_{}, packed_{};  // played over closed form
 };
 
 /// Costs of the tiles of a GEMM with nothing else at the memory, kept from walk to walk; index 1 of a dimension is its
@@ -167,9 +176,9 @@ constexpr Engine engine_of(modules::Unit unit) {
 
 class Pipeline {
  public:
-  /// `slowdown`: of each engine's trains, by what the others do at the memory.
-  Pipeline(const soc::SocConfig& config, const EnginePaths& paths, KnownTables& known,
-           const std::array<double, kEngines>& slowdown);
+  Pipeline(const soc::SocConfig& config, const EnginePaths& paths, KnownTables& known);
+  /// Of each engine's trains from here on, by what the others do at the memory.
+  void slow_down(const Slowdowns& slowdown) { slowdown_ = slowdown; }
 
   /// Runs a command whose operands depend on `a` and `b` and that was issued at `issued`; returns the time of its
   /// completion. Not for TOKEN_SELECT, host commands and END.
@@ -213,8 +222,9 @@ class Pipeline {
   void row_tile(Part& part, Link& link, int row);
   /// Cycles of a train through the ports of its engine, with the others at the memory, or of one on chip.
   double train_cycles(modules::Unit unit, const modules::BurstTrain& train) const;
-  /// The same with nothing else at the memory.
-  double train_alone(modules::Unit unit, const modules::BurstTrain& train) const;
+  /// The same with nothing else at the memory; `factor`: of its shape, or of one that is much like it.
+  double train_alone(modules::Unit unit, const modules::BurstTrain& train, double factor) const;
+  double train_factor(modules::Unit unit, const modules::BurstTrain& train) const;
   double gemm(const modules::Job& job);
   GemmCosts gemm_costs(const modules::Job& job);
   GemmTables tables_of(const GemmCosts& costs) const;
@@ -236,7 +246,7 @@ class Pipeline {
   const soc::SocConfig& config_;
   const EnginePaths& paths_;
   KnownTables& known_;
-  std::array<double, kEngines> slowdown_;
+  Slowdowns slowdown_{1, 1, 1};
   double in_ = 0, weights_ = 0, pe_ = 0, vector_ = 0, out_ = 0;
   double a_ready_ = 0, b_ready_ = 0, records_ready_ = 0;
   RingTimes input_ring_, weight_ring_, record_ring_, accumulator_ring_, vector_ring_, output_ring_;

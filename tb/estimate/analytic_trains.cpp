@@ -12,8 +12,8 @@ namespace heatvit::estimate {
 using modules::BurstTrain;
 using modules::Unit;
 
-EnginePaths::EnginePaths(const soc::SocConfig& config, const MemoryShares& shares)
-    : bus_byte_cycles_(config.pl_clock_mhz * 1e-3 / shares.most()) {
+EnginePaths::EnginePaths(const soc::SocConfig& config, KnownMemory& memory)
+    : config_(config), memory_(memory), bus_byte_cycles_(config.pl_clock_mhz * 1e-3 / memory.shares.most()) {
   const SequentialStream stream = sequential_stream(config.ddr);
   fetch_ = MemoryPath::fabric(config, stream, modules::Purpose::kCommands, soc::MemoryPort::kHpc0, 0);
   host_ = MemoryPath::host(config, stream);
@@ -28,29 +28,26 @@ EnginePaths::EnginePaths(const soc::SocConfig& config, const MemoryShares& share
     ports_[e].count = static_cast<int>(ports.size());
     for (size_t i = 0; i < ports.size(); ++i)
       ports_[e].path[i] = MemoryPath::fabric(config, stream, purpose_of(engine), ports[i], static_cast<int>(on_path));
-    // The closed form does not know all that banks do. Cycles a train, and the one between trains.
-    const auto factor = [&](uint32_t row_bytes, double rate) {
-      const BurstTrain train = played_train(config, engine, row_bytes);
-      const double played = static_cast<double>(train.bytes()) / rate * config.pl_clock_mhz * 1e-3;
-      return played / (closed_form(ports_[e], train.write, train) + 1);
-    };
-    short_rows_[e] = factor(kShortRow, shares.short_rows[e]);
-    packed_[e] = factor(kPacked, shares.packed[e]);
-    long_rows_[e] = factor(kLongRow, shares.alone(engine));
   }
 }
 
-double EnginePaths::cycles(Unit unit, const BurstTrain& train) const {
+double EnginePaths::factor(Unit unit, const BurstTrain& train) const {
   const Engine engine = engine_of(unit);
-  const auto e = static_cast<size_t>(engine);
-  double factor = long_rows_[e];
-  if (train.planes == 1 && (train.rows == 1 || train.pitch == train.row_bytes)) {
-    factor = packed_[e];
-  } else if (train.rows > 1 && train.row_bytes < kLongRow) {  // between the two that were played
-    const double length = std::max(0.0, (train.row_bytes - double{kShortRow}) / (kLongRow - kShortRow));
-    factor = short_rows_[e] + (long_rows_[e] - short_rows_[e]) * length;
-  }
-  return closed_form(ports_[e], engine == Engine::kOutput, train) * factor;
+  const Ports& ports = ports_[static_cast<size_t>(engine)];
+  const TrainShape shape = shape_of(config_, engine, train, ports.count);
+  const auto found = memory_.factors.find(shape);
+  if (found != memory_.factors.end()) return found->second;
+  // Cycles a train, and the one between trains.
+  const BurstTrain played = shape.played(ports.count);
+  const double factor =
+      played_alone(config_, shape) * config_.pl_clock_mhz * 1e-3 / (closed_form(ports, played.write, played) + 1);
+  memory_.factors.emplace(shape, factor);
+  return factor;
+}
+
+double EnginePaths::closed_form(Unit unit, const BurstTrain& train) const {
+  const Engine engine = engine_of(unit);
+  return closed_form(ports_[static_cast<size_t>(engine)], engine == Engine::kOutput, train);
 }
 
 double EnginePaths::closed_form(const Ports& ports, bool write, const BurstTrain& train) const {
@@ -62,14 +59,19 @@ double EnginePaths::closed_form(const Ports& ports, bool write, const BurstTrain
   return cycles;
 }
 
-double Pipeline::train_alone(Unit unit, const BurstTrain& train) const {
+double Pipeline::train_factor(Unit unit, const BurstTrain& train) const {
+  return isa::on_chip(train.address) ? 1 : paths_.factor(unit, train);
+}
+
+double Pipeline::train_alone(Unit unit, const BurstTrain& train, double factor) const {
   if (isa::on_chip(train.address))
     return static_cast<double>(modules::ChipMemory::cycles(train, config_.buffers.chip_width));
-  return paths_.cycles(unit, train);
+  return paths_.closed_form(unit, train) * factor;
 }
 
 double Pipeline::train_cycles(Unit unit, const BurstTrain& train) const {
-  return train_alone(unit, train) * (isa::on_chip(train.address) ? 1 : slowdown_[static_cast<size_t>(engine_of(unit))]);
+  return train_alone(unit, train, train_factor(unit, train)) *
+         (isa::on_chip(train.address) ? 1 : slowdown_[static_cast<size_t>(engine_of(unit))]);
 }
 
 }  // namespace heatvit::estimate

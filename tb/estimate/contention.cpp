@@ -19,12 +19,16 @@ using soc::MemoryPort;
 using soc::ddr::PortStreams;
 
 constexpr uint64_t kFsPerNs = 1'000'000;
-// Engines wait for each other, so they are under way at once less often than if each came when it likes. Chosen of 0,
-// 0.3, 0.5 and 0.7 on one set of configurations and kept for others (docs/analytic.md).
-constexpr double kAtOnce = 0.5;
 constexpr int kSettled = 1;                        // trains
+constexpr int kRounds = 2;                         // of who slows whom down
 constexpr double kPlayed = 128 << 10;              // bytes of the slowest engine behind those
+constexpr double kPlayedAlone = 32 << 10;          // the same of an engine alone
+constexpr uint32_t kPlayedTrain = 24 << 10;        // of one train there, at the most
 constexpr uint64_t kLongest = 400'000 * kFsPerNs;  // where one is nearly starved
+
+constexpr uint32_t kPage = 4096;  // of which bursts stay within one
+// Of shapes that are told apart roughly: what is longer is alike.
+constexpr uint32_t kRoughBytes = 96 << 10, kRoughRows = 32, kRoughPlanes = 8;
 
 /// Of a tile of weights, roughly: a space of many tilings has few of them.
 uint32_t packed_bytes(const soc::SocConfig& config) {
@@ -35,8 +39,10 @@ uint32_t packed_bytes(const soc::SocConfig& config) {
 /// An engine that asks for one train after the other: rows of a matrix, or, for weights, what lies packed.
 class Player {
  public:
-  Player(const soc::SocConfig& config, const BurstTrain& train, const std::vector<MemoryPort>& ports)
-      : ports_(ports), train_(train) {
+  /// `played`: as much of `train` as moves of it.
+  Player(const soc::SocConfig& config, const BurstTrain& train, const BurstTrain& played,
+         const std::vector<MemoryPort>& ports)
+      : ports_(ports), train_(train), played_(played) {
     const auto beat_fs = static_cast<uint64_t>(1e9 / config.pl_clock_mhz);
     beat_fs_ = beat_fs;
     for (const MemoryPort port : ports) {
@@ -48,10 +54,12 @@ class Player {
 
   /// The next train, on all of its ports.
   void begin(PortStreams& streams, uint64_t now) {
-    const modules::TrainShares shares = modules::split_train(train_, static_cast<int>(ports_.size()));
+    const modules::TrainShares whole = modules::split_train(train_, static_cast<int>(ports_.size()));
+    modules::TrainShares shares = modules::split_train(played_, static_cast<int>(ports_.size()));
     under_way_.clear();
     for (int i = 0; i < shares.count; ++i) {
       const auto at = static_cast<size_t>(i);
+      shares.share[at].address = whole.share[at].address;
       const size_t index = PortStreams::index_of(static_cast<int>(ports_[at]), train_.write, timing_[at].second_reader);
       streams.begin(index, shares.share[at], timing_[at], now);
       under_way_.push_back({index, at, wake(streams, index, at, now)});
@@ -82,7 +90,7 @@ class Player {
     if (trains_ <= kSettled)
       settled_ = now;
     else
-      bytes_ += static_cast<double>(train_.bytes());
+      bytes_ += static_cast<double>(played_.bytes());
     // The next rows: of engines that keep different paces the banks meet in all ways.
     train_.address += train_.pitch != 0 ? train_.pitch * train_.rows : train_.row_bytes;
     begin(streams, now + beat_fs_);
@@ -92,7 +100,7 @@ class Player {
 
   /// Bytes a ns from the time when the start was over.
   double rate(const PortStreams& streams, uint64_t now) const {
-    double bytes = bytes_ + static_cast<double>(train_.bytes());
+    double bytes = bytes_ + static_cast<double>(played_.bytes());
     for (const Share& s : under_way_) bytes -= static_cast<double>(streams.stream(s.index).cutter.remaining());
     return bytes / static_cast<double>(now - settled_) * kFsPerNs;
   }
@@ -113,55 +121,95 @@ class Player {
 
   const std::vector<MemoryPort>& ports_;
   std::vector<modules::PortTiming> timing_;
-  BurstTrain train_;
+  BurstTrain train_, played_;
   uint64_t beat_fs_ = 0, settled_ = 0;
   int trains_ = 0;
   double bytes_ = 0;
   std::vector<Share> under_way_;
 };
 
-/// Rates of the engines that take part.
-std::array<double, kEngines> play(const soc::SocConfig& config, size_t who, uint32_t row_bytes) {
-  const soc::EnginePorts ports = soc::engine_ports(config.dma);
-  const std::array<const std::vector<MemoryPort>*, kEngines> of = {&ports.input, &ports.weight, &ports.output};
-  soc::SharedPath path(config.axi.path_mhz, 16);
-  PortStreams streams(config.ddr);
-  streams.set_path(MemoryPort::kHp1, &path);
-  streams.set_path(MemoryPort::kHp2, &path);
-  streams.reset(0);
-  path.reset(0);
-  std::vector<Player> players;
-  for (size_t e = 0; e < kEngines; ++e)
-    if ((who >> e & 1) != 0) {
-      players.emplace_back(config, played_train(config, static_cast<Engine>(e), row_bytes), *of[e]);
-      players.back().begin(streams, 0);
-    }
-  uint64_t now = 0;
-  for (double least = 0; least < kPlayed && now < kLongest;) {
-    now = UINT64_MAX;
-    for (const Player& p : players) now = std::min(now, p.next());
-    streams.advance(now);
-    least = kPlayed;
-    for (Player& p : players) {
-      p.resume(streams, now);
-      least = std::min(least, p.played());
+const std::vector<MemoryPort>& ports_of(const soc::EnginePorts& ports, Engine engine) {
+  return engine == Engine::kInput ? ports.input : engine == Engine::kWeights ? ports.weight : ports.output;
+}
+
+/// Plays until each has moved so many bytes since the start was over.
+class Play {
+ public:
+  explicit Play(const soc::SocConfig& config)
+      : config_(config), wired_(soc::engine_ports(config.dma)), path_(config.axi.path_mhz, 16), streams_(config.ddr) {
+    streams_.set_path(MemoryPort::kHp1, &path_);
+    streams_.set_path(MemoryPort::kHp2, &path_);
+    streams_.reset(0);
+    path_.reset(0);
+  }
+
+  void add(Engine engine, const BurstTrain& train, const BurstTrain& played) {
+    players_.emplace_back(config_, train, played, ports_of(wired_, engine));
+    players_.back().begin(streams_, 0);
+  }
+  void run(double bytes) {
+    for (double least = 0; least < bytes && now_ < kLongest;) {
+      now_ = UINT64_MAX;
+      for (const Player& p : players_) now_ = std::min(now_, p.next());
+      streams_.advance(now_);
+      least = bytes;
+      for (Player& p : players_) {
+        p.resume(streams_, now_);
+        least = std::min(least, p.played());
+      }
     }
   }
-  std::array<double, kEngines> rates{};
-  size_t next = 0;
-  for (size_t e = 0; e < kEngines; ++e)
-    if ((who >> e & 1) != 0) rates[e] = players[next++].rate(streams, now);
-  return rates;
+  /// Of the one that was added so, bytes a ns.
+  double rate(size_t player) const { return players_[player].rate(streams_, now_); }
+
+ private:
+  const soc::SocConfig& config_;
+  soc::EnginePorts wired_;
+  soc::SharedPath path_;
+  PortStreams streams_;
+  std::vector<Player> players_;
+  uint64_t now_ = 0;
+};
+
+/// Matrices of their own, a little further than a power of two apart.
+uint32_t address_of(size_t engine) { return (1 + static_cast<uint32_t>(engine)) * ((48U << 20) + (36U << 10)); }
+
+/// Rows of a matrix, of 256 bytes each; of weights, which lie packed, a tile.
+BurstTrain played_train(const soc::SocConfig& config, Engine engine) {
+  BurstTrain train;
+  train.write = engine == Engine::kOutput;
+  train.purpose = purpose_of(engine);
+  if (engine == Engine::kWeights)
+    train.row_bytes = packed_bytes(config);
+  else
+    train.row_bytes = 256, train.rows = 32, train.pitch = 1024;
+  train.address = address_of(static_cast<size_t>(engine));
+  return train;
 }
 
 MemoryShares measure(const soc::SocConfig& config) {
   MemoryShares shares;
-  for (size_t who = 1; who < shares.rates.size(); ++who) shares.rates[who] = play(config, who, kLongRow);
-  for (size_t e = 0; e < kEngines; ++e) {
-    shares.short_rows[e] = play(config, size_t{1} << e, kShortRow)[e];
-    shares.packed[e] = play(config, size_t{1} << e, kPacked)[e];
+  for (size_t who = 1; who < shares.rates.size(); ++who) {
+    Play play(config);
+    for (size_t e = 0; e < kEngines; ++e) {
+      if ((who >> e & 1) == 0) continue;
+      const BurstTrain train = played_train(config, static_cast<Engine>(e));
+      play.add(static_cast<Engine>(e), train, train);
+    }
+    play.run(kPlayed);
+    size_t next = 0;
+    for (size_t e = 0; e < kEngines; ++e)
+      if ((who >> e & 1) != 0) shares.rates[who][e] = play.rate(next++);
   }
   return shares;
+}
+
+/// Down to a power of two, or to one and a half times one.
+uint32_t roughly(uint32_t value, uint32_t from) {
+  if (value <= from) return value;
+  uint32_t power = 1;
+  while (power <= value / 2) power *= 2;
+  return value >= power / 2 * 3 ? power / 2 * 3 : power;
 }
 
 /// What it depends on.
@@ -182,18 +230,52 @@ auto key_of(const soc::SocConfig& c) {
 
 }  // namespace
 
-modules::BurstTrain played_train(const soc::SocConfig& config, Engine engine, uint32_t row_bytes) {
-  constexpr uint32_t kPitch = 1024, kRows = 32;
-  modules::BurstTrain train;
-  train.write = engine == Engine::kOutput;
-  train.purpose = purpose_of(engine);
-  if (row_bytes == kPacked || (engine == Engine::kWeights && row_bytes == kLongRow))
-    train.row_bytes = packed_bytes(config);
-  else
-    train.row_bytes = row_bytes, train.rows = kRows, train.pitch = kPitch;
-  // Matrices of their own, a little further than a power of two apart.
-  train.address = (1 + static_cast<uint32_t>(engine)) * ((48U << 20) + (36U << 10));
-  return train;
+BurstTrain TrainShape::train() const {
+  BurstTrain t;
+  t.write = static_cast<Engine>(engine) == Engine::kOutput;
+  t.purpose = purpose_of(static_cast<Engine>(engine));
+  t.address = address_of(engine) / kPage * kPage + offset;
+  t.row_bytes = row_bytes, t.rows = rows, t.pitch = pitch;
+  t.planes = planes, t.plane_pitch = plane_pitch;
+  return t;
+}
+
+BurstTrain TrainShape::played(int ports) const {
+  BurstTrain t = train();
+  if (t.bytes() <= kPlayedTrain) return t;
+  if (rows == 1 && planes == 1)
+    t.row_bytes = kPlayedTrain;
+  else  // a row for each port at least: they are dealt so
+    t.rows = std::max(std::min(rows, static_cast<uint32_t>(ports)),
+                      std::min(rows, kPlayedTrain / std::max(1U, row_bytes * planes)));
+  return t;
+}
+
+TrainShape shape_of(const soc::SocConfig& config, Engine engine, const BurstTrain& train, int ports) {
+  TrainShape s;
+  s.engine = static_cast<uint32_t>(engine);
+  if (ports > 1 || config.ddr.page == soc::PagePolicyKind::kClosed) {
+    s.offset = train.address % kPage;
+    s.row_bytes = train.row_bytes, s.rows = train.rows, s.pitch = train.pitch;
+    s.planes = train.planes, s.plane_pitch = train.plane_pitch;
+  } else if (train.planes == 1 && (train.rows == 1 || train.pitch == train.row_bytes)) {
+    s.row_bytes = roughly(std::min(static_cast<uint32_t>(train.bytes()), kRoughBytes), 256);
+  } else {
+    s.row_bytes = roughly(train.row_bytes, 64), s.pitch = train.pitch;
+    s.rows = roughly(std::min(train.rows, kRoughRows), 4);
+    s.planes = std::min(train.planes, kRoughPlanes), s.plane_pitch = train.plane_pitch;
+  }
+  return s;
+}
+
+double played_alone(const soc::SocConfig& config, const TrainShape& shape) {
+  const auto engine = static_cast<Engine>(shape.engine);
+  const auto ports = ports_of(soc::engine_ports(config.dma), engine).size();
+  const BurstTrain played = shape.played(static_cast<int>(ports));
+  Play play(config);
+  play.add(engine, shape.train(), played);
+  play.run(kPlayedAlone);
+  return static_cast<double>(played.bytes()) / play.rate(0);
 }
 
 double MemoryShares::most() const {
@@ -202,38 +284,43 @@ double MemoryShares::most() const {
   return most;
 }
 
-double MemoryShares::slowdown(Engine engine, const std::array<double, kEngines>& busy) const {
-  const auto self = static_cast<size_t>(engine);
-  // For what share of its time each of the others is under way: no less than they must for lack of time, and of what
-  // would be more if each came when it likes, a part.
-  std::array<double, kEngines> meets{};
-  for (size_t e = 0; e < kEngines; ++e) {
-    const double often = std::min(1.0, busy[e]),
-                 must = std::max(0.0, busy[self] + often - 1) / std::max(busy[self], 1e-9);
-    meets[e] = must + kAtOnce * (often - must);
-  }
-  double mean = 0;
-  for (size_t who = 0; who < rates.size(); ++who) {
-    if ((who >> self & 1) == 0) continue;
-    double probability = 1;
-    for (size_t e = 0; e < kEngines; ++e)
-      if (e != self) probability *= (who >> e & 1) != 0 ? meets[e] : 1 - meets[e];
-    mean += probability * std::max(1.0, alone(engine) / std::max(rates[who][self], 1e-9));
-  }
-  // Nobody waits for more than the others have the memory do meanwhile.
+Slowdowns MemoryShares::slowdowns(const EngineUse& use) const {
+  constexpr auto kOut = static_cast<size_t>(Engine::kOutput);
   const auto& all = rates.back();
   const double memory = all[0] + all[1] + all[2];
-  double others = 0;
-  for (size_t e = 0; e < kEngines; ++e)
-    if (e != self) others += busy[e] * alone(static_cast<Engine>(e)) / memory;
-  return busy[self] <= 0 ? 1 : std::min(mean, 1 + kAtOnce * others / busy[self]);
+  // While the first tile is loaded nothing is stored, while the last is stored nothing loaded.
+  const double with_stores = 1 - 1 / std::max(1.0, use.stores);
+  Slowdowns slow{1, 1, 1};
+  std::array<double, kEngines> share = use.busy;
+  for (int round = 0; round < kRounds; ++round) {
+    // Each is under way when it likes: it goes at the mean of the rates it has beside those that are, by their time.
+    for (size_t self = 0; self < kEngines; ++self) {
+      if (use.busy[self] <= 0) continue;
+      const size_t x = self == 0 ? 1 : 0, y = self == kOut ? 1 : kOut;
+      const size_t i = size_t{1} << self, with_x = i | size_t{1} << x, with_y = i | size_t{1} << y;
+      const double meets_x = self == kOut ? with_stores : 1, meets_y = with_stores;
+      const double px = std::min(1.0, share[x]) * meets_x, py = std::min(1.0, share[y]) * meets_y, own = rates[i][self];
+      const double rate = (1 - py) * ((1 - px) * own + px * std::min(own, rates[with_x][self])) +
+                          py * ((1 - px) * std::min(own, rates[with_y][self]) + px * std::min(own, all[self]));
+      // Nobody waits for more than the others have the memory do meanwhile.
+      const double others =
+          (use.busy[x] * meets_x * rates[size_t{1} << x][x] + use.busy[y] * meets_y * rates[size_t{1} << y][y]) /
+          memory;
+      slow[self] = std::min(own / std::max(rate, 1e-9), 1 + others / use.busy[self]);
+    }
+    // Who is slowed down is under way for longer; where that makes the command longer, all are for a smaller share.
+    double longer = 1;
+    for (size_t e = 0; e < kEngines; ++e) longer = std::max(longer, share[e] = use.busy[e] * slow[e]);
+    for (double& s : share) s /= longer;
+  }
+  return slow;
 }
 
-const MemoryShares& memory_shares(const soc::SocConfig& config) {
-  thread_local std::map<decltype(key_of(config)), MemoryShares> known;
+KnownMemory& known_memory(const soc::SocConfig& config) {
+  thread_local std::map<decltype(key_of(config)), KnownMemory> known;
   const auto key = key_of(config);
   auto found = known.find(key);
-  if (found == known.end()) found = known.emplace(key, measure(config)).first;
+  if (found == known.end()) found = known.emplace(key, KnownMemory{measure(config), {}}).first;
   return found->second;
 }
 

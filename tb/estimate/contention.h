@@ -1,9 +1,11 @@
-// What the DMA engines get of the memory: each alone, and all of them at once. Played with the ports and the scheduler
-// of the controller itself (accel/soc/ddr/port_streams.h) for some microseconds of synthetic trains, once for each
-// memory and set of ports; everything else about analytic mode is closed form.
+// What the DMA engines get of the memory: each alone, by how its trains lie, and all of them at once. Played with the
+// ports and the scheduler of the controller itself (accel/soc/ddr/port_streams.h) for some microseconds of synthetic
+// trains, once for each memory and set of ports; everything else about analytic mode is closed form.
 #pragma once
 
 #include <array>
+#include <cstdint>
+#include <unordered_map>
 
 #include "accel/modules/train.h"
 #include "accel/soc/config.h"
@@ -17,13 +19,19 @@ constexpr modules::Purpose purpose_of(Engine engine) {
                                                 modules::Purpose::kOutput}[static_cast<size_t>(engine)];
 }
 
+/// What a command has of its engines with nothing else at the memory: for what share of its time each is under way, and
+/// in how many stores its result leaves.
+struct EngineUse {
+  std::array<double, kEngines> busy{};
+  double stores = 1;
+};
+
+/// How much longer each engine's trains take.
+using Slowdowns = std::array<double, kEngines>;
+
 struct MemoryShares {
   /// Bytes a ns of each engine, by who takes part: bit e of the index is engine e.
   std::array<std::array<double, kEngines>, 1U << kEngines> rates{};
-
-  /// Alone, of trains of short rows (played_train()), which open a row of the memory each where they can, and of trains
-  /// that lie packed.
-  std::array<double, kEngines> short_rows{}, packed{};
 
   double alone(Engine engine) const {
     const auto e = static_cast<size_t>(engine);
@@ -31,18 +39,46 @@ struct MemoryShares {
   }
   /// The most that was seen to pass.
   double most() const;
-  /// How much longer an engine's trains take where the others are under way for these shares of the time, each
-  /// whenever it comes.
-  double slowdown(Engine engine, const std::array<double, kEngines>& busy) const;
+  /// In a command, by what the others do meanwhile.
+  Slowdowns slowdowns(const EngineUse& use) const;
 };
 
-constexpr uint32_t kLongRow = 256, kShortRow = 64, kPacked = 0;  // bytes
+/// How a train lies, as far as it matters to what it takes with nothing else at the memory: all of it where its engine
+/// has several ports, whose shares meet in the same banks or do not, or where the controller closes rows behind each
+/// burst; else roughly, so that few are played for many tilings. Of a long one the beginning of each share is played.
+struct TrainShape {
+  uint32_t engine = 0, offset = 0, row_bytes = 0, rows = 1, pitch = 0, planes = 1, plane_pitch = 0;
 
-/// What each engine is played with: rows of a matrix of kLongRow or kShortRow, or as many bytes in one piece (kPacked);
-/// weights lie packed unless rows are short.
-modules::BurstTrain played_train(const soc::SocConfig& config, Engine engine, uint32_t row_bytes);
+  bool operator==(const TrainShape& o) const {
+    return engine == o.engine && offset == o.offset && row_bytes == o.row_bytes && rows == o.rows && pitch == o.pitch &&
+           planes == o.planes && plane_pitch == o.plane_pitch;
+  }
+  modules::BurstTrain train() const;
+  /// As much of it as is played.
+  modules::BurstTrain played(int ports) const;
+};
+TrainShape shape_of(const soc::SocConfig& config, Engine engine, const modules::BurstTrain& train, int ports);
+
+/// Nanoseconds that trains of the shape take, one behind the other, of what is played of each.
+double played_alone(const soc::SocConfig& config, const TrainShape& shape);
+
+/// One memory with the ports at it.
+struct KnownMemory {
+  MemoryShares shares;
+
+  /// By shape: what a train took over what the closed form makes of it (EnginePaths).
+  struct Hash {
+    size_t operator()(const TrainShape& s) const {
+      uint64_t hash = s.engine;
+      for (const uint32_t part : {s.offset, s.row_bytes, s.rows, s.pitch, s.planes, s.plane_pitch})
+        hash = (hash ^ part) * 0x9E3779B97F4A7C15U, hash ^= hash >> 29;
+      return hash;
+    }
+  };
+  std::unordered_map<TrainShape, double, Hash> factors;
+};
 
 /// Kept by the thread for the parameters it depends on. Throws as soc::expect_ports().
-const MemoryShares& memory_shares(const soc::SocConfig& config);
+KnownMemory& known_memory(const soc::SocConfig& config);
 
 }  // namespace heatvit::estimate

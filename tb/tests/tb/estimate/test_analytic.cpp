@@ -85,7 +85,7 @@ TEST(Contention, EnginesTogetherGetNoMoreThanAloneAndTheBusNoMoreThanItsPeak) {
   soc::SocConfig narrow;
   narrow.ddr.bus_bytes = 2;
   for (const soc::SocConfig& config : {soc::SocConfig{}, narrow}) {
-    const MemoryShares& shares = memory_shares(config);
+    const MemoryShares& shares = known_memory(config).shares;
     const double peak = config.ddr.mega_transfers * 1e-3 * config.ddr.bus_bytes;
     for (size_t who = 1; who < shares.rates.size(); ++who) {
       double sum = 0;
@@ -99,19 +99,37 @@ TEST(Contention, EnginesTogetherGetNoMoreThanAloneAndTheBusNoMoreThanItsPeak) {
     }
   }
   // A bus of 4.3 GB/s is less than three ports ask for.
-  EXPECT_GT(memory_shares(narrow).slowdown(Engine::kInput, {1, 1, 1}), 1.2);
-  EXPECT_GT(memory_shares(narrow).slowdown(Engine::kInput, {1, 1, 1}),
-            memory_shares(narrow).slowdown(Engine::kInput, {1, 0.5, 0}));
+  constexpr double kMany = 1000;
+  const MemoryShares& shares = known_memory(narrow).shares;
+  EXPECT_GT(shares.slowdowns({{1, 1, 1}, kMany})[0], 1.2);
+  EXPECT_GT(shares.slowdowns({{1, 1, 1}, kMany})[0], shares.slowdowns({{1, 0.5, 0}, kMany})[0]);
+}
+
+TEST(Contention, WhoStandsStillBesideAnotherWaitsNoLongerThanThatOneWorks) {
+  MemoryShares shares;
+  for (size_t who = 1; who < shares.rates.size(); ++who)
+    for (size_t e = 0; e < kEngines; ++e) shares.rates[who][e] = (who >> e & 1) != 0 ? 1 : 0;
+  shares.rates[5] = {1, 0, 1e-6};  // nothing is stored while input is loaded
+  shares.rates[7] = {0.5, 0.5, 1e-6};
+  constexpr double kMany = 1e9;
+  const Slowdowns slow = shares.slowdowns({{0.25, 0, 0.5}, kMany});
+  EXPECT_NEAR(slow[0], 1, 1e-6);
+  EXPECT_NEAR(slow[2], 1 / 0.75, 1e-3);                            // it has the memory for three quarters of the time
+  EXPECT_NEAR(shares.slowdowns({{0.25, 0, 0.5}, 1})[2], 1, 1e-6);  // of one store all has been loaded before
+  shares.rates[7] = {0.5, 0.5, 0.5};
+  EXPECT_LE(shares.slowdowns({{1, 0, 0.1}, kMany})[2], 1 + 1 / 0.1);
 }
 
 TEST(Contention, NobodyIsSlowedDownByEnginesThatRest) {
   soc::SocConfig config;
   config.ddr.bus_bytes = 2;
   for (const Engine e : {Engine::kInput, Engine::kWeights, Engine::kOutput}) {
-    std::array<double, kEngines> busy{};
-    EXPECT_EQ(memory_shares(config).slowdown(e, busy), 1);
-    busy[static_cast<size_t>(e)] = 0.7;
-    EXPECT_NEAR(memory_shares(config).slowdown(e, busy), 1, 1e-9);
+    const auto self = static_cast<size_t>(e);
+    EngineUse use;
+    use.stores = 1000;
+    EXPECT_EQ(known_memory(config).shares.slowdowns(use)[self], 1);
+    use.busy[self] = 0.7;
+    EXPECT_NEAR(known_memory(config).shares.slowdowns(use)[self], 1, 1e-9);
   }
 }
 
