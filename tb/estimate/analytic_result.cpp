@@ -36,7 +36,7 @@ soc::ImageResult to_image_result(const AnalyticEstimate& estimate) {
 
 // Measured with tb/bench/analytic_error.cpp, 500 configurations of all parameters, seed 3; test_analytic holds it to be
 // true.
-AnalyticError analytic_error() { return {0.9, 10.5}; }
+AnalyticError analytic_error() { return {0.7, 6.9}; }
 
 std::string analytic_error_text() {
   char text[200];
