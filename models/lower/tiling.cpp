@@ -119,8 +119,9 @@ struct AttentionRoom {
   int64_t groups, weights, input, results;
 };
 
+/// `columns`: tiles of so many that a row has; `passes`: of the array for them.
 AttentionTiles attention_tiles(const Command& c, const AcceleratorConfig& hw, int max_tokens, const AttentionRoom& room,
-                               int64_t tile_n) {
+                               int64_t tile_n, int columns, int passes) {
   constexpr double kBeatBytes = 16.0;
   const int64_t m = c.m.at(max_tokens), k = c.k.at(max_tokens), n = c.n.at(max_tokens), operand = hw.operand_bytes();
   AttentionTiles t;
@@ -132,41 +133,44 @@ AttentionTiles attention_tiles(const Command& c, const AcceleratorConfig& hw, in
   const int64_t width = c.panel ? n : tile_n;
   t.m = std::min({m, room.input / t.k, room.results / width});
   if (t.m < 1) return {};
-  const int64_t groups = room.groups, mt = ceil_div(m, t.m), kt = ceil_div(k, t.k), nt = ceil_div(n, t.n);
+  const int64_t groups = room.groups, mt = ceil_div(m, t.m), kt = ceil_div(k, t.k), nt = columns;
   const double steps = static_cast<double>(groups * mt * kt * nt);
-  const double array = steps * static_cast<double>(t.m * ceil_div(t.k, hw.ti) * ceil_div(t.n, hw.to));
+  const double array = static_cast<double>(groups * mt * kt * t.m * ceil_div(t.k, hw.ti) * passes);
   const double a = static_cast<double>(c.heads * m * k * operand * (kt == 1 ? 1 : nt)) / kBeatBytes;
   const double b = static_cast<double>(c.heads * n * k * operand * (kt == 1 && nt == 1 ? 1 : mt)) / kBeatBytes;
   t.cost = std::max({array, a, b}) + kTileCycles * steps;
   return t;
 }
 
-/// Calls consider(room, tile_n, array passes of all columns of a row) for the head groups and widths to choose from,
-/// until it returns false.
+/// Calls consider(room, tile_n, tiles of a row, array passes of all of them) for the head groups and widths to choose
+/// from, until it returns false.
 template <class Consider>
 void for_attention_tiles(const Command& c, const AcceleratorConfig& hw, int max_tokens, const Consider& consider) {
   const int n = c.n.at(max_tokens), to = hw.to;
   for (int group = std::min<int>(hw.th, c.heads); group >= 1; --group) {
     const AttentionRoom room(c, hw, group);
-    if (!consider(room, n, (n + to - 1) / to)) return;
-    for (int tile_n = to, passes = 1; tile_n < n; tile_n += to, ++passes)
-      if (!consider(room, tile_n, (n + tile_n - 1) / tile_n * passes)) return;
-    for (int tile_n = std::min(n, to) - 1; tile_n >= 1; tile_n /= 2)
-      if (!consider(room, tile_n, (n + tile_n - 1) / tile_n)) return;
+    if (!consider(room, n, 1, (n + to - 1) / to)) return;
+    for (int tile_n = to, passes = 1; tile_n < n; tile_n += to, ++passes) {
+      const int columns = (n + tile_n - 1) / tile_n;
+      if (!consider(room, tile_n, columns, columns * passes)) return;
+    }
+    for (int tile_n = std::min(n, to) - 1; tile_n >= 1; tile_n /= 2) {
+      const int columns = (n + tile_n - 1) / tile_n;
+      if (!consider(room, tile_n, columns, columns)) return;
+    }
   }
 }
 
 /// The cheapest choice; group 0 where not even one row of one head fits.
 AttentionTiles best_attention_tiles(const Command& c, const AcceleratorConfig& hw, int max_tokens) {
-  const int n = c.n.at(max_tokens);
   const int64_t rows = c.m.at(max_tokens) * ceil_div(c.k.at(max_tokens), hw.ti);
   AttentionTiles best;
-  for_attention_tiles(c, hw, max_tokens, [&](const AttentionRoom& room, int tile_n, int passes) {
+  for_attention_tiles(c, hw, max_tokens, [&](const AttentionRoom& room, int tile_n, int columns, int passes) {
     // No choice costs less than it would if its rows and sums were not cut, too: most need no closer look.
-    const double least = static_cast<double>(room.groups * rows * passes) +
-                         kTileCycles * static_cast<double>(room.groups * ((n + tile_n - 1) / tile_n));
+    const double least =
+        static_cast<double>(room.groups * rows * passes) + kTileCycles * static_cast<double>(room.groups * columns);
     if (best.group != 0 && least >= best.cost) return true;
-    const AttentionTiles t = attention_tiles(c, hw, max_tokens, room, tile_n);
+    const AttentionTiles t = attention_tiles(c, hw, max_tokens, room, tile_n, columns, passes);
     if (t.group != 0 && (best.group == 0 || t.cost < best.cost)) best = t;
     return true;
   });
@@ -176,8 +180,8 @@ AttentionTiles best_attention_tiles(const Command& c, const AcceleratorConfig& h
 /// Whether there is any.
 bool has_attention_tiles(const Command& c, const AcceleratorConfig& hw, int max_tokens) {
   bool found = false;
-  for_attention_tiles(c, hw, max_tokens, [&](const AttentionRoom& room, int tile_n, int) {
-    found = attention_tiles(c, hw, max_tokens, room, tile_n).group != 0;
+  for_attention_tiles(c, hw, max_tokens, [&](const AttentionRoom& room, int tile_n, int columns, int passes) {
+    found = attention_tiles(c, hw, max_tokens, room, tile_n, columns, passes).group != 0;
     return !found;
   });
   return found;

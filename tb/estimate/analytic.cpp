@@ -45,7 +45,6 @@ struct Range {
   int first = 0, last = 0;
 };
 
-constexpr int kPasses = 1;         // with the slow-down by what the pass before has told
 constexpr double kNoticed = 0.01;  // of all time: what engines wait for each other at the most, or it is left out
 
 /// Finish times of the last jobs of a unit: its command queue holds no more.
@@ -137,7 +136,7 @@ double stores_of(const Job& job) {
 class Pass {
  public:
   Pass(const soc::SocConfig& config, const lower::Program& program, const EnginePaths& paths, KnownTables& known,
-       const std::vector<Slowdowns>& slowdowns, std::vector<AnalyticModel::Seen>& seen, AnalyticEstimate* detail)
+       const std::vector<Slowdowns>& slowdowns, std::vector<AnalyticModel::Seen>* seen, AnalyticEstimate* detail)
       : config_(config),
         program_(program),
         slowdowns_(slowdowns),
@@ -215,7 +214,7 @@ class Pass {
   double through_memory(const Job& job, double loads, double done);
   void note_finished(const modules::UnitList& units, double done);
   void slow_down() {
-    if (seen_.size() < slowdowns_.size()) pipeline_.slow_down(slowdowns_[seen_.size()]);
+    if (walked_ < slowdowns_.size()) pipeline_.slow_down(slowdowns_[walked_++]);
   }
   void note_use(const BusyCycles& busy, double cycles, double stores);
   void add_busy() {
@@ -242,7 +241,8 @@ class Pass {
   const soc::SocConfig& config_;
   const lower::Program& program_;
   const std::vector<Slowdowns>& slowdowns_;  // of commands and chains in their order
-  std::vector<AnalyticModel::Seen>& seen_;
+  size_t walked_ = 0;                        // of those
+  std::vector<AnalyticModel::Seen>* seen_;
   AnalyticEstimate* detail_;
   Pipeline pipeline_;
   bool by_tile_;  // dependencies
@@ -297,7 +297,7 @@ void Pass::note_finished(const modules::UnitList& units, double done) {
 /// Engines of a command that others run ahead of, or behind, may work for longer than it adds to the time.
 void Pass::note_use(const BusyCycles& busy, double cycles, double stores) {
   constexpr std::array<Unit, kEngines> kUnits = {Unit::kDmaIn, Unit::kDmaWeights, Unit::kDmaOut};
-  AnalyticModel::Seen& seen = seen_.emplace_back();
+  AnalyticModel::Seen& seen = seen_->emplace_back();
   seen.cycles = cycles;
   seen.times = times_;
   seen.use.stores = stores;
@@ -373,7 +373,7 @@ void Pass::command(int index, int block) {
     done = through_memory(job, loads, done);
   }
   completed_ = std::max(completed_, done);
-  if (!operation.on_host() && operation.tokens != TokenEffect::kSets)
+  if (seen_ != nullptr && !operation.on_host() && operation.tokens != TokenEffect::kSets)
     note_use(pipeline_.busy(), completed_ - before, stores_of(job));
   done_[at] = completed_;
   if (by_tile_) note_stores(at, job, before, pipeline_.first_store());
@@ -412,7 +412,7 @@ int Pass::chain(int first, int block) {
     for (size_t u = 0; u < all.unit.size(); ++u) all.unit[u] += link.busy.unit[u];
     stored += stores_of(link.job);
   }
-  note_use(all, std::max(completed_, links.back().done) - before, stored);
+  if (seen_ != nullptr) note_use(all, std::max(completed_, links.back().done) - before, stored);
   for (size_t i = 0; i < links.size(); ++i) {
     const auto at = static_cast<size_t>(first) + i;
     const double own = completed_;
@@ -504,25 +504,22 @@ AnalyticEstimate AnalyticModel::estimate(const soc::SocConfig& config, const zoo
   std::vector<Seen> seen;
   const EnginePaths paths(config, memory);
   walk_->known.clear();
-  AnalyticEstimate result = walk_once(config, paths, spec, pruning, slowdowns, seen, operations);
-  for (int again = 0; again < kPasses; ++again) {
-    if (config.control.overlap == soc::Overlap::kNone) break;  // one works at a time
-    double waits = 0;
-    slowdowns.clear();
-    for (const Seen& s : seen) {
-      slowdowns.push_back(memory.shares.slowdowns(s.use));
-      for (size_t e = 0; e < kEngines; ++e) waits += s.use.busy[e] * (slowdowns.back()[e] - 1) * s.cycles * s.times;
-    }
-    if (waits < kNoticed * result.cycles) break;
-    seen.clear();
-    result = walk_once(config, paths, spec, pruning, slowdowns, seen, operations);
+  // Where one works at a time, or all find what they ask for, nobody waits.
+  const bool wait = config.control.overlap != soc::Overlap::kNone && kEngines * memory.shares.waits() >= kNoticed;
+  AnalyticEstimate result = walk_once(config, paths, spec, pruning, slowdowns, wait ? &seen : nullptr, operations);
+  double waits = 0;
+  for (const Seen& s : seen) {
+    slowdowns.push_back(memory.shares.slowdowns(s.use));
+    for (size_t e = 0; e < kEngines; ++e) waits += s.use.busy[e] * (slowdowns.back()[e] - 1) * s.cycles * s.times;
   }
+  if (waits >= kNoticed * result.cycles)
+    result = walk_once(config, paths, spec, pruning, slowdowns, nullptr, operations);
   return result;
 }
 
 AnalyticEstimate AnalyticModel::walk_once(const soc::SocConfig& config, const EnginePaths& paths,
                                           const zoo::ModelSpec& spec, const network::Pruning& pruning,
-                                          const std::vector<Slowdowns>& slowdowns, std::vector<Seen>& seen,
+                                          const std::vector<Slowdowns>& slowdowns, std::vector<Seen>* seen,
                                           bool operations) {
   const bool pruned = pruning.enabled();
   AnalyticEstimate result;

@@ -79,10 +79,11 @@ class AnalyticModel {
 
  private:
   struct Walk;
-  /// With these slow-downs of the engines' trains, command by command; appends what each had of them to `seen`.
+  /// With these slow-downs of the engines' trains, command by command; appends what each had of them to `seen`, if
+  /// there is one.
   AnalyticEstimate walk_once(const soc::SocConfig& config, const EnginePaths& paths, const zoo::ModelSpec& spec,
                              const network::Pruning& pruning, const std::vector<Slowdowns>& slowdowns,
-                             std::vector<Seen>& seen, bool operations);
+                             std::vector<Seen>* seen, bool operations);
   std::unique_ptr<Walk> walk_;
 };
 

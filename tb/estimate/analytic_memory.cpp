@@ -91,6 +91,7 @@ MemoryPath MemoryPath::fabric(const soc::SocConfig& c, const SequentialStream& s
   if ((path.beat_bytes_ & (path.beat_bytes_ - 1)) != 0)
     throw InputError("bytes of a beat must be a power of two, got " + std::to_string(path.beat_bytes_));
   path.burst_bytes_ = std::min(path.beat_bytes_ * c.axi.max_beats, kPage);
+  path.cross_pages_ = kPage % path.burst_bytes_ != 0;
   path.outstanding_ = c.axi.outstanding;
   const int read_there = c.axi.read_latency_cycles / 2, write_there = c.axi.write_latency_cycles / 2;
   const bool coherent = port == soc::MemoryPort::kHpc0 || port == soc::MemoryPort::kHpc1;
@@ -117,6 +118,7 @@ MemoryPath MemoryPath::host(const soc::SocConfig& c, const SequentialStream& str
   path.beat_ns_ = 1000.0 / c.cpu.bus_mhz;
   path.beat_bytes_ = 16;
   path.burst_bytes_ = 64;
+  path.cross_pages_ = false;
   path.read_lead_ns_ = path.read_tail_ns_ = path.write_lead_ns_ = path.write_tail_ns_ = 0;
   return path;
 }
@@ -129,9 +131,9 @@ double MemoryPath::cost(const modules::BurstTrain& t, bool write) const {
   double row_bursts = std::ceil(static_cast<double>(t.row_bytes + static_cast<uint32_t>(skew)) / burst_bytes_);
   const double crossings =
       t.rows == 1 ? (offset + static_cast<int>(t.row_bytes) - 1) / kPage : static_cast<double>(t.row_bytes - 1) / kPage;
-  if (offset % burst_bytes_ != 0 || kPage % burst_bytes_ != 0 || t.rows > 1) row_bursts += crossings;
+  if (t.rows > 1 || cross_pages_ || offset % burst_bytes_ != 0) row_bursts += crossings;
   double row_beats = std::ceil(static_cast<double>(t.row_bytes + static_cast<uint32_t>(skew)) / beat_bytes_);
-  if (t.rows > 1 && t.pitch % static_cast<uint32_t>(beat_bytes_) != 0) row_beats += 0.5;
+  if (t.rows > 1 && (t.pitch & static_cast<uint32_t>(beat_bytes_ - 1)) != 0) row_beats += 0.5;
   const double bursts = rows * row_bursts;
   const double burst_bytes = static_cast<double>(t.row_bytes) / row_bursts;
   const double burst_ns = std::max(row_beats / row_bursts * beat_ns_, burst_bytes * path_byte_ns_);

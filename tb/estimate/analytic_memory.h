@@ -33,6 +33,7 @@ class MemoryPath {
 
  private:
   int beat_bytes_ = 16, burst_bytes_ = 256;
+  bool cross_pages_ = false;  // bursts in a row, some of them
   double outstanding_ = 8, beat_ns_ = 0, pl_ns_ = 0;
   double path_byte_ns_ = 0;  // of a path that the port shares
   double read_lead_ns_ = 0, read_tail_ns_ = 0, write_lead_ns_ = 0, write_tail_ns_ = 0;

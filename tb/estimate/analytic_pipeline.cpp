@@ -70,6 +70,10 @@ struct Pipeline::GemmCosts : GemmTables {
   const Job& job;
   Level g, m, n, k;
   bool panel = false, residual = false, m_outer = false, has_records = false;
+  // Rules of TileWalk that hold for all steps: what stays in its slot, and for how long.
+  bool a_by_row = false;  // A for a row tile's columns
+  bool b_once = false;    // a tile of B for all rows
+  bool records_kept = false;
   int sums = 1;              // row tiles whose sums are kept
   bool window = false;       // operand A stays for all of k
   bool kv_by_input = false;  // operand B is K or V, which the input engine loads, through its ports
@@ -146,6 +150,10 @@ Pipeline::GemmCosts Pipeline::gemm_costs(const Job& job) {
   costs.m_outer = c.panel || c.order == isa::LoopOrder::kMN;
   costs.has_records = c.records != 0;
   costs.window = c.conv.size != 0 && !c.conv.split;
+  const bool one_k = costs.k.count == 1 || costs.window, one_n = costs.n.count == 1;
+  costs.a_by_row = !c.restream && one_k && (costs.m_outer || costs.m.count == 1);
+  costs.b_once = costs.k.count == 1 && (!costs.m_outer || one_n);
+  costs.records_kept = !costs.m_outer || one_n;
   if (!costs.m_outer && costs.k.count > 1) costs.sums = std::min<int>(c.sums, costs.m.count);
   if (const GemmTables* known = known_.find(job)) {
     static_cast<GemmTables&>(costs) = *known;
@@ -197,9 +205,13 @@ GemmTables Pipeline::tables_of(const GemmCosts& costs) const {
   };
   // Trains of narrower last tiles go by the factor of the others.
   const auto trains = [&](const Level& x, const Level& y, const Level& z, auto& table, Unit unit, const auto& plan) {
-    const auto index = [](const Level& level) { return level.count > 1 ? 0 : 1; };
-    const double factor = train_factor(unit, plan(index(x), index(y), index(z)));
-    fill(x, y, z, table, [&](int i, int j, int l) { return train_alone(unit, plan(i, j, l), factor); });
+    const auto index = [](const Level& level) { return level.count > 1 && !level.even ? 0 : 1; };
+    const int ix = index(x), iy = index(y), iz = index(z);
+    const BurstTrain most = plan(ix, iy, iz);
+    const double factor = train_factor(unit, most);
+    fill(x, y, z, table, [&](int i, int j, int l) {
+      return train_alone(unit, i == ix && j == iy && l == iz ? most : plan(i, j, l), factor);
+    });
   };
   trains(costs.g, costs.m, costs.k, tables.a, Unit::kDmaIn,
          [&](int g, int m, int k) { return modules::plan_operand_a(job, tile_at(g, m, 1, k)).train; });
@@ -231,20 +243,17 @@ GemmTables Pipeline::tables_of(const GemmCosts& costs) const {
 /// indices.
 void Pipeline::gemm_step(const GemmCosts& c, int m, int n, int k, int g) {
   const int gi = g + 1 == c.g.count, mi = m + 1 == c.m.count, ni = n + 1 == c.n.count, ki = k + 1 == c.k.count;
-  const bool first_m = m == 0, first_n = n == 0, first_k = k == 0, one_k = c.k.count == 1 || c.window;
-  const bool one_m = c.m.count == 1, one_n = c.n.count == 1;
+  const bool first_m = m == 0, first_n = n == 0, first_k = k == 0;
   bool a_new = true, a_last = true, b_new = true, b_last = true;
-  if (!c.job.command.restream && (c.m_outer ? one_k : one_m && one_k)) {
+  if (c.a_by_row) {
     a_new = first_n && (!c.window || first_k);
     a_last = ni && (!c.window || ki);
   } else if (c.window) {
     a_new = first_k, a_last = ki;
   }
-  if (c.k.count == 1 && (!c.m_outer || one_n)) b_new = first_m, b_last = mi;
+  if (c.b_once) b_new = first_m, b_last = mi;
   if (c.sums > 1) b_new = m % c.sums == 0, b_last = mi != 0 || (m + 1) % c.sums == 0;
   const bool out_last = ki && (!c.panel || ni), out_first = c.sums > 1 ? out_last : first_k && (!c.panel || first_n);
-  const bool records_kept = !c.m_outer || one_n;
-
   if (a_new && from_a_->job != nullptr)
     in_ = std::max(in_, from_a_->ready(modules::plan_operand_a(c.job, c.tile(g, m, n, k)).train));
   double& b_engine = c.kv_by_input ? in_ : weights_;
@@ -255,7 +264,7 @@ void Pipeline::gemm_step(const GemmCosts& c, int m, int n, int k, int g) {
   if (a_new) a_ready_ = transfer(Unit::kDmaIn, in_, input_ring_.take(c.a_bytes(gi, mi, ki)), c.a[gi][mi][ki]);
   double residual_ready = 0;
   if (out_last && c.residual) residual_ready = transfer(Unit::kDmaIn, in_, vector_ring_.free(), c.plus[gi][mi][ni]);
-  if (c.has_records && first_k && (!records_kept || first_m))
+  if (c.has_records && first_k && (!c.records_kept || first_m))
     records_ready_ = transfer(Unit::kDmaWeights, weights_, record_ring_.free(), c.records[ni]);
   if (b_new && !c.kv_by_input)
     b_ready_ = transfer(Unit::kDmaWeights, weights_, weight_ring_.take(c.b_bytes(gi, ni, ki)), c.b[gi][ni][ki]);
@@ -270,7 +279,7 @@ void Pipeline::gemm_step(const GemmCosts& c, int m, int n, int k, int g) {
   work(Unit::kVector, c.finish[gi][mi][ni]);
   accumulator_ring_.release(vector_);
   if (c.residual) vector_ring_.release(vector_);
-  if (c.has_records && (!records_kept || mi)) record_ring_.release(vector_);
+  if (c.has_records && (!c.records_kept || mi)) record_ring_.release(vector_);
   store(c.out[gi][mi][ni]);
 }
 

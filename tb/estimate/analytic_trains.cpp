@@ -35,13 +35,12 @@ double EnginePaths::factor(Unit unit, const BurstTrain& train) const {
   const Engine engine = engine_of(unit);
   const Ports& ports = ports_[static_cast<size_t>(engine)];
   const TrainShape shape = shape_of(config_, engine, train, ports.count);
-  const auto found = memory_.factors.find(shape);
-  if (found != memory_.factors.end()) return found->second;
+  if (const double* known = memory_.factors.find(shape)) return *known;
   // Cycles a train, and the one between trains.
   const BurstTrain played = shape.played(ports.count);
   const double factor =
       played_alone(config_, shape) * config_.pl_clock_mhz * 1e-3 / (closed_form(ports, played.write, played) + 1);
-  memory_.factors.emplace(shape, factor);
+  memory_.factors.add(shape, factor);
   return factor;
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "accel/modules/train_split.h"
@@ -276,6 +277,33 @@ double played_alone(const soc::SocConfig& config, const TrainShape& shape) {
   play.add(engine, shape.train(), played);
   play.run(kPlayedAlone);
   return static_cast<double>(played.bytes()) / play.rate(0);
+}
+
+void ShapeTable::add(const TrainShape& shape, double value) {
+  if (2 * (count_ + 1) > entries_.size()) {
+    const std::vector<TrainShape> entries = std::move(entries_);
+    const std::vector<double> values = std::move(values_);
+    const size_t size = std::max<size_t>(64, 2 * entries.size());
+    entries_.assign(size, {});
+    for (TrainShape& empty : entries_) empty.rows = 0;
+    values_.assign(size, 0);
+    count_ = 0;
+    for (size_t i = 0; i < entries.size(); ++i)
+      if (entries[i].rows != 0) add(entries[i], values[i]);
+  }
+  size_t i = shape.hash() & (entries_.size() - 1);
+  while (entries_[i].rows != 0) i = (i + 1) & (entries_.size() - 1);
+  entries_[i] = shape;
+  values_[i] = value;
+  ++count_;
+}
+
+double MemoryShares::waits() const {
+  double most = 0;
+  for (size_t who = 1; who < rates.size(); ++who)
+    for (size_t e = 0; e < kEngines; ++e)
+      if ((who >> e & 1) != 0) most = std::max(most, 1 - rates[who][e] / alone(static_cast<Engine>(e)));
+  return most;
 }
 
 double MemoryShares::most() const {

@@ -5,7 +5,7 @@
 
 #include <array>
 #include <cstdint>
-#include <unordered_map>
+#include <vector>
 
 #include "accel/modules/train.h"
 #include "accel/soc/config.h"
@@ -39,6 +39,8 @@ struct MemoryShares {
   }
   /// The most that was seen to pass.
   double most() const;
+  /// For what share of its time at the most an engine waits for others.
+  double waits() const;
   /// In a command, by what the others do meanwhile.
   Slowdowns slowdowns(const EngineUse& use) const;
 };
@@ -53,6 +55,12 @@ struct TrainShape {
     return engine == o.engine && offset == o.offset && row_bytes == o.row_bytes && rows == o.rows && pitch == o.pitch &&
            planes == o.planes && plane_pitch == o.plane_pitch;
   }
+  size_t hash() const {
+    uint64_t hash = engine;
+    for (const uint32_t part : {offset, row_bytes, rows, pitch, planes, plane_pitch})
+      hash = (hash ^ part) * 0x9E3779B97F4A7C15U, hash ^= hash >> 32;
+    return hash;
+  }
   modules::BurstTrain train() const;
   /// As much of it as is played.
   modules::BurstTrain played(int ports) const;
@@ -62,20 +70,30 @@ TrainShape shape_of(const soc::SocConfig& config, Engine engine, const modules::
 /// Nanoseconds that trains of the shape take, one behind the other, of what is played of each.
 double played_alone(const soc::SocConfig& config, const TrainShape& shape);
 
+/// A number by shape: estimates look up more of them than they compute times of trains.
+class ShapeTable {
+ public:
+  /// Null where there is none yet.
+  const double* find(const TrainShape& shape) const {
+    if (entries_.empty()) return nullptr;
+    for (size_t i = shape.hash() & (entries_.size() - 1); entries_[i].rows != 0; i = (i + 1) & (entries_.size() - 1))
+      if (entries_[i] == shape) return &values_[i];
+    return nullptr;
+  }
+  void add(const TrainShape& shape, double value);
+
+ private:
+  std::vector<TrainShape> entries_;  // a power of two, at most half full; without rows: empty
+  std::vector<double> values_;
+  size_t count_ = 0;
+};
+
 /// One memory with the ports at it.
 struct KnownMemory {
   MemoryShares shares;
 
   /// By shape: what a train took over what the closed form makes of it (EnginePaths).
-  struct Hash {
-    size_t operator()(const TrainShape& s) const {
-      uint64_t hash = s.engine;
-      for (const uint32_t part : {s.offset, s.row_bytes, s.rows, s.pitch, s.planes, s.plane_pitch})
-        hash = (hash ^ part) * 0x9E3779B97F4A7C15U, hash ^= hash >> 29;
-      return hash;
-    }
-  };
-  std::unordered_map<TrainShape, double, Hash> factors;
+  ShapeTable factors;
 };
 
 /// Kept by the thread for the parameters it depends on. Throws as soc::expect_ports().
