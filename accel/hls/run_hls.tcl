@@ -32,7 +32,7 @@ if {$top eq "heatvit_top"} {
   foreach unit [glob accel/hls/units/*.cpp] { add_files $unit -cflags $flags }
   set bench_flags "-std=c++17 -I$root -DHEATVIT_AP_INT -Wno-unknown-pragmas"
   foreach file {tb/hls_check/bench_main.cpp tb/hls_check/unit_bench.cpp tb/hls_check/vector_files.cpp
-                tb/hls_check/unit_signatures.cpp} {
+                tb/hls_check/unit_signatures.cpp tb/hls_check/vector_extents.cpp} {
     add_files -tb $file -cflags $bench_flags
   }
 }

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "accel/isa/errors.h"
+#include "tb/hls_check/vector_extents.h"
 #include "tb/hls_check/vector_files.h"
 
 namespace heatvit::tb {
@@ -126,6 +127,7 @@ std::string run_vectors(const std::string& path) {
       {"token_match", bench<&token_match>},
       {"token_merge", bench<&token_merge>}};
   try {
+    expect_extents(file);
     return benches.at(file.unit)(file);
   } catch (const InputError& error) {
     throw InputError(path + ": " + error.what());

@@ -3,7 +3,10 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <map>
+#include <set>
+#include <sstream>
 
 #include "accel/isa/errors.h"
 #include "models/lower/program.h"
@@ -128,6 +131,57 @@ TEST(HlsVectors, AWrongValueIsNoticed) {
   dump.finish();
   const std::string difference = tb::run_vectors(folder.path("v/softmax-000.vec"));
   EXPECT_EQ(difference.rfind("softmax: out[0] is ", 0), 0U) << difference;
+}
+
+/// The file's text with array `name` a value shorter; empty where it has none.
+std::string shortened(const std::string& text, const std::string& name) {
+  std::istringstream lines(text);
+  std::string out, line;
+  bool cut = false;
+  while (std::getline(lines, line)) {
+    std::istringstream words(line);
+    std::string kind, argument, type;
+    size_t count = 0;
+    if (words >> kind >> argument >> type >> count; argument == name && count > 0 && kind != "scalar") {
+      out += kind + " " + argument + " " + type + " " + std::to_string(count - 1) + "\n";
+      for (int arrays = kind == "inout" ? 2 : 1; arrays > 0 && std::getline(lines, line); --arrays)
+        out += line.substr(0, line.find_last_of(' ') == std::string::npos ? 0 : line.find_last_of(' ')) + "\n";
+      cut = true;
+    } else {
+      out += line + "\n";
+    }
+  }
+  return cut ? out : "";
+}
+
+TEST(HlsVectors, ArraysAreAsLongAsTheScalarsSay) {
+  const tests::TemporaryFolder folder;
+  ASSERT_EQ(dump(folder.path("threshold"), pruning_of(small_spec(), Scorer::kHeatvit, {})), "");
+  ASSERT_EQ(dump(folder.path("merged"), pruning_of(small_spec(), Scorer::kTome, {137, 70})), "");
+  ASSERT_EQ(dump(folder.path("rows"), pruning_of(small_spec(), Scorer::kClsAttention, {137, 60}), true), "");
+  std::set<std::string> units;
+  for (const char* from : {"threshold", "merged", "rows"})
+    for (const auto& entry : fs::directory_iterator(folder.path(from))) {
+      const tb::VectorFile file = tb::read_vectors(entry.path().string());
+      if (!units.insert(file.unit).second) continue;
+      std::ifstream in(entry.path());
+      const std::string text{std::istreambuf_iterator<char>(in), {}};
+      for (const tb::VectorArgument& argument : file.arguments) {
+        const std::string shorter = argument.what.is_array() ? shortened(text, argument.what.name) : "";
+        if (shorter.empty()) continue;
+        const std::string path = folder.file("short.vec", shorter);
+        try {
+          tb::run_vectors(path);
+          ADD_FAILURE() << file.unit << " takes a shorter " << argument.what.name;
+        } catch (const InputError& error) {
+          EXPECT_NE(
+              std::string(error.what()).find(file.unit.rfind("pe_array", 0) == 0 ? "buffers" : argument.what.name),
+              std::string::npos)
+              << file.unit << ": " << error.what();
+        }
+      }
+    }
+  EXPECT_GE(units.size(), 15U);
 }
 
 TEST(HlsVectors, RowsOfOneCallComeTogether) {
