@@ -162,9 +162,17 @@ TEST(HlsHeader, StatesTheSizes) {
   const std::string header = hls_header(config, "a.ini");
   EXPECT_NE(header.find("constexpr int kTh = 2;"), std::string::npos);
   EXPECT_NE(header.find("constexpr int kVectorLanes = 8;"), std::string::npos);
-  EXPECT_NE(header.find("static_assert(kTo % 2 == 0"), std::string::npos);
+  EXPECT_NE(header.find("static_assert(kOperandBits == 16 || kTo % 2 == 0"), std::string::npos);
   config.accel.to = 7;
   EXPECT_THROW(hls_header(config, ""), InputError);
+  config.accel.numerics_bits = 16;  // no pairs
+  EXPECT_NE(hls_header(config, "").find("constexpr int kOperandBits = 16;"), std::string::npos);
+  config.accel.th = 3;
+  config.accel.ti = 32;
+  config.accel.to = 32;  // 3,072 products, of which int16 ones take a DSP slice each
+  EXPECT_THROW(hls_header(config, ""), InputError);
+  config.accel.numerics_bits = 8;
+  EXPECT_NO_THROW(hls_header(config, ""));
   config.accel.to = 2048;
   EXPECT_THROW(hls_header(config, ""), InputError);
 }
