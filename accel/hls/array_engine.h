@@ -358,11 +358,6 @@ widen:
   Multiplied::Sum all[kLanesOut];
 #pragma HLS array_partition variable = group type = complete dim = 0
 #pragma HLS array_partition variable = all type = complete
-clear_sums:
-  for (int o = 0; o < kLanesOut; ++o) {
-#pragma HLS unroll
-    all[o] = Multiplied::Sum(0);
-  }
 group_products:
   for (int g = 0; g < kernels::kTh; ++g) {
 #pragma HLS unroll
@@ -376,7 +371,7 @@ group_products:
   group_sums:
     for (int o = 0; o < kLanesOut; ++o) {
 #pragma HLS unroll
-      all[o] += group[g][o];
+      all[o] = static_cast<Multiplied::Sum>((g == 0 ? Multiplied::Sum(0) : all[o]) + group[g][o]);
     }
   }
 banks:

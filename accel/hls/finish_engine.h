@@ -284,7 +284,7 @@ finished_tiles:
 #pragma HLS array_partition variable = narrow type = cyclic factor = kLanesOut
 #pragma HLS array_partition variable = wide type = cyclic factor = kLanesOut
     OutputTile t;
-    bool new_records;
+    bool new_records = false;
     next_tile(w, job, tile, t, new_records);
     gather_sums(w, job, t, sums, acc);
     gather_residual(job, t, residual_in, residual);

@@ -60,7 +60,7 @@ struct GemmWalk {
     return column_tiles > 1 ? m_outer || at.row == 0 : at.row == 0 && at.group == 0;
   }
 
-  Place group_after(Place at) const {
+  static Place group_after(const Place& at) {
     const Place next = {at.group + 1, 0, 0, 0, 0, 0, 0};
     return next;
   }

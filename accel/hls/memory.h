@@ -60,10 +60,10 @@ inline RowSet transposed(const RowSet& rows) {
 /// A row of a set, and the way to the next one.
 struct RowCursor {
   uint32_t address, head_address;
-  int head, row;
+  int head, row = 0;
 
   explicit RowCursor(const RowSet& rows)
-      : address(rows.first), head_address(rows.first), head(rows.count > 0 ? 0 : rows.heads), row(0) {}
+      : address(rows.first), head_address(rows.first), head(rows.count > 0 ? 0 : rows.heads) {}
 
   bool done(const RowSet& rows) const { return head >= rows.heads; }
 

@@ -55,11 +55,10 @@ int64_t tokens_by_columns(const Scalars& s) { return s["tokens"] * s["columns"];
 int64_t columns_of_call(const Scalars& s) { return s["columns"]; }
 int64_t rows_by_columns(const Scalars& s) { return s["rows"] * s["columns"]; }
 int64_t front_and_both(const Scalars& s) { return s["front"] + s["first"] + s["second"]; }
-/// Candidates stand behind the first token; one of package tokens may follow.
 const Limit kCandidates{"candidates", kTokens};
 
 const std::map<std::string, UnitExtents>& extents() {
-  static const Limit rows{"rows", kRows}, n{"n", kRow}, columns{"columns", kRow}, tokens{"tokens", kTokens};
+  const Limit rows{"rows", kRows}, n{"n", kRow}, columns{"columns", kRow}, tokens{"tokens", kTokens};
   static const std::map<std::string, UnitExtents> kExtents = {
       {"requantize", {{rows, n}, {{"acc", all}, {"records", columns_of_row}, {"out", all}}}},
       {"requantize_residual",
