@@ -3,47 +3,24 @@
 #include <algorithm>
 #include <cmath>
 #include <optional>
-#include <tuple>
 
 #include "accel/isa/errors.h"
 #include "accel/modules/operation.h"
 #include "accel/soc/engine_ports.h"
 #include "models/lower/program.h"
 #include "tb/estimate/analytic_pipeline.h"
+#include "tb/estimate/reduced_program.h"
 #include "tb/estimate/traffic.h"
 
 namespace heatvit::estimate {
 namespace {
 
-using isa::Op;
 using isa::Opcode;
 using modules::Job;
 using modules::TokenEffect;
 using modules::Unit;
 using modules::Walk;
 using network::Scorer;
-
-/// The one program that stands for all depths and counts: its blocks are alike. A selector needs a block before it; in
-/// chains a block ends with what the next one begins with, so one needs a block behind it, too. EViT's is in block 2.
-lower::Program reduced_program(zoo::ModelSpec spec, const isa::AcceleratorConfig& hw, Scorer scorer, bool package) {
-  network::Pruning pruning;
-  pruning.package = package;
-  spec.depth = hw.chain_layernorm ? 3 : scorer == Scorer::kNone ? 1 : 2;
-  pruning.scorer = scorer;
-  if (scorer != Scorer::kNone) pruning.positions = {scorer == Scorer::kEvit ? 2 : spec.depth}, pruning.keep = {1};
-  return lower::lower_commands(spec, hw, pruning);
-}
-
-/// What the reduced program depends on.
-auto key_of(const zoo::ModelSpec& s) {
-  return std::tie(s.dim, s.heads, s.mlp_hidden, s.stem, s.classifier, s.pooling, s.class_token, s.distillation_token,
-                  s.registers, s.activation, s.image_size, s.patch_grid, s.classes, s.name);
-}
-
-/// Commands [first, last) of the reduced program.
-struct Range {
-  int first = 0, last = 0;
-};
 
 constexpr double kNoticed = 0.01;  // of all time: what engines wait for each other at the most, or it is left out
 
@@ -59,68 +36,9 @@ struct AnalyticModel::Seen {
   double cycles = 0, times = 1;
 };
 
-struct AnalyticModel::Walk {
-  struct Key {
-    isa::AcceleratorConfig accel;
-    Scorer scorer;
-    bool package;
-  };
-
-  void prepare(const soc::SocConfig& config, const zoo::ModelSpec& spec, Scorer scorer, bool package);
-  void split_by_chains(bool inside);
-  Range range(bool (*belongs)(const isa::Command&)) const;
-
-  std::optional<Key> key;
-  zoo::ModelSpec model;
-  lower::Program program;
+struct AnalyticModel::Walk : ReducedProgram {
   KnownTables known;
-  Range embedding, block, head;
-  Range selector;         // with the block that it is inside of, if it is
-  Range before_selector;  // the block there, where it ends otherwise; else empty
 };
-
-Range AnalyticModel::Walk::range(bool (*belongs)(const isa::Command&)) const {
-  const auto& all = program.commands;
-  const auto first = std::find_if(all.begin(), all.end(), belongs);
-  const auto last = std::find_if_not(first, all.end(), belongs);
-  return {static_cast<int>(first - all.begin()), static_cast<int>(last - all.begin())};
-}
-
-void AnalyticModel::Walk::prepare(const soc::SocConfig& config, const zoo::ModelSpec& spec, Scorer scorer,
-                                  bool package) {
-  const bool same_model = key && key_of(model) == key_of(spec);
-  if (same_model && key->accel == config.accel && key->scorer == scorer && key->package == package) return;
-  key.reset();
-  if (!same_model) model = spec;
-  program = reduced_program(spec, config.accel, scorer, package);
-  embedding = range([](const isa::Command& c) { return c.block == 0; });
-  block = range([](const isa::Command& c) { return c.block == 1; });
-  selector = range([](const isa::Command& c) { return isa::of_selector(isa::op_of(c)); });
-  if (scorer == Scorer::kEvit) selector = range([](const isa::Command& c) { return c.block == 2; });
-  head = range([](const isa::Command& c) { return c.block == isa::kHeadBlock && c.opcode != Opcode::kEnd; });
-  before_selector = {};
-  if (config.accel.chain_layernorm) split_by_chains(scorer == Scorer::kEvit);
-  key = {config.accel, scorer, package};
-}
-
-/// A block begins with its first product, behind its norm, which is done in the chain before; a selector begins behind
-/// what the chain before it has done, and ends with the norm behind it.
-void AnalyticModel::Walk::split_by_chains(bool inside) {
-  std::vector<int> products;
-  for (size_t i = 0; i < program.commands.size(); ++i)
-    if (isa::op_of(program.commands[i]) == Op::kQkv) products.push_back(static_cast<int>(i));
-  embedding.last = products[0];
-  block = {products[0], products[1]};
-  if (selector.first == selector.last) return;
-  if (inside) {
-    selector = {products[1], products[2]};
-    return;
-  }
-  const auto chained = [this](int i) { return program.commands[static_cast<size_t>(i)].chain; };
-  while (chained(selector.first - 1)) ++selector.first;
-  before_selector = {products[1], selector.first};
-  selector.last = products[2];
-}
 
 namespace {
 
