@@ -25,8 +25,9 @@ class Builder {
   Builder(const zoo::ModelSpec& spec, const isa::AcceleratorConfig& hw, const network::Pruning& pruning,
           const network::QuantModel* model);
 
-  /// `encoded`: with the command list's words in memory.
-  Program build(bool encoded);
+  /// `encoded`: with the command list's words in memory. `spent`: the model that was given, whose blocks lose their
+  /// weights as soon as they are laid out.
+  Program build(bool encoded, network::QuantModel* spent = nullptr);
 
  private:
   // lower.cpp

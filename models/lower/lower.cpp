@@ -296,9 +296,14 @@ std::vector<uint32_t> words_of(const std::vector<Command>& commands) {
   return words;
 }
 
+void forget_weights(network::QuantBlock& block) {
+  for (network::QuantLinear* layer : {&block.qkv, &block.proj, &block.fc1, &block.fc2})
+    std::vector<int16_t>().swap(layer->weight);
+}
+
 }  // namespace
 
-Program Builder::build(bool encoded) {
+Program Builder::build(bool encoded, network::QuantModel* spent) {
   const auto images = static_cast<uint64_t>(hw_.batch);
   const uint64_t means = spec_.pooling == zoo::Pooling::kClassMean ? images : 0;
   const uint64_t most = 14 + 2 * images + means + static_cast<uint64_t>(spec_.depth) * (6 + 3 * images) +
@@ -311,6 +316,7 @@ Program Builder::build(bool encoded) {
   for (int b = 1; b <= spec_.depth; ++b) {
     if (pruning_.before(b)) selector(++stage_, b);
     block(b, model_ != nullptr ? &model_->blocks[static_cast<size_t>(b - 1)] : nullptr);
+    if (spent != nullptr) forget_weights(spent->blocks[static_cast<size_t>(b - 1)]);
   }
   classifier();
   Command end = command(Opcode::kEnd, isa::kHeadBlock, Op::kEnd);
@@ -366,6 +372,11 @@ void expect_single_images(const isa::AcceleratorConfig& hw, const std::string& w
 Program lower(const zoo::ModelSpec& spec, const isa::AcceleratorConfig& hw, const network::Pruning& pruning,
               const network::QuantModel* model) {
   return Builder(spec, hw, pruning, model).build(true);
+}
+
+Program lower(const zoo::ModelSpec& spec, const isa::AcceleratorConfig& hw, const network::Pruning& pruning,
+              network::QuantModel&& model) {
+  return Builder(spec, hw, pruning, &model).build(true, &model);
 }
 
 Program lower_commands(const zoo::ModelSpec& spec, const isa::AcceleratorConfig& hw, const network::Pruning& pruning) {

@@ -24,6 +24,11 @@ struct Program : isa::Program {
 Program lower(const zoo::ModelSpec& spec, const isa::AcceleratorConfig& hw, const network::Pruning& pruning,
               const network::QuantModel* model);
 
+/// The same of a model that nobody needs any more: its blocks give their weights back one by one, so that memory never
+/// holds all of them twice.
+Program lower(const zoo::ModelSpec& spec, const isa::AcceleratorConfig& hw, const network::Pruning& pruning,
+              network::QuantModel&& model);
+
 /// The commands and the memory's layout alone, for what reads no byte of memory: no word is encoded, nothing is filled.
 Program lower_commands(const zoo::ModelSpec& spec, const isa::AcceleratorConfig& hw, const network::Pruning& pruning);
 

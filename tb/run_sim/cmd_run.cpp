@@ -121,7 +121,6 @@ RunReport run_all(const RunOptions& options, const Batches& batches, const Progr
 RunReport execute(const RunOptions& options, Recordings& recordings) {
   Programs programs(options);
   const Batches batches(options, programs);
-  programs.close();
   return options.analytic ? estimate_all(options, batches) : run_all(options, batches, programs, recordings);
 }
 

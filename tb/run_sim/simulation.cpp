@@ -84,12 +84,15 @@ Programs::Programs(const RunOptions& options) : options_(options) {
   }
 }
 
-const lower::Program& Programs::of(size_t images) {
+const lower::Program& Programs::of(size_t images, bool last) {
   const auto found = lists_.find(images);
   if (found != lists_.end()) return found->second;
   isa::AcceleratorConfig hardware = options_.config.accel;
   hardware.batch = static_cast<int>(images);
-  lower::Program program = lower::lower(options_.spec, hardware, options_.pruning, model_ ? &*model_ : nullptr);
+  lower::Program program = model_ && last
+                               ? lower::lower(options_.spec, hardware, options_.pruning, std::move(*model_))
+                               : lower::lower(options_.spec, hardware, options_.pruning, model_ ? &*model_ : nullptr);
+  if (last) model_.reset();
   if (options_.program) take_list(program, *options_.program, options_);
   return lists_.emplace(images, std::move(program)).first->second;
 }
@@ -97,8 +100,9 @@ const lower::Program& Programs::of(size_t images) {
 Batches::Batches(const RunOptions& options, Programs& programs)
     : size_(std::min(static_cast<size_t>(options.config.accel.batch), options.items.size())),
       items_(options.items.size()) {
-  whole_ = &programs.of(size_);
-  if (items_ % size_ != 0) rest_ = &programs.of(items_ % size_);
+  const size_t rest = items_ % size_;
+  whole_ = &programs.of(size_, rest == 0);
+  if (rest != 0) rest_ = &programs.of(rest, true);
 }
 
 soc::ImageResult simulate(soc::Simulator& simulator, const RunOptions& options, const Batches& batches, size_t batch) {

@@ -21,10 +21,8 @@ class Programs {
   /// Prepares the model in functional mode. Throws InputError.
   explicit Programs(const RunOptions& options);
 
-  const lower::Program& of(size_t images);
-
-  /// Nothing new will be asked for: the model's memory is given back.
-  void close() { model_.reset(); }
+  /// `last`: nothing new will be asked for; the model is used up.
+  const lower::Program& of(size_t images, bool last = false);
 
   /// The value of one step of the residual stream's integers; 0 without a model.
   double residual_unit() const { return residual_unit_; }

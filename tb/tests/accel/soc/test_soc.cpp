@@ -213,6 +213,20 @@ TEST(Timing, PruningMakesItFaster) {
   EXPECT_LT(heavy, light);
 }
 
+TEST(Lowering, AModelThatIsUsedUpGivesTheSameProgram) {
+  network::QuantModel model = small_model();
+  const isa::AcceleratorConfig hw = shape(2, 16, 16, 64, 64, 64).accel;
+  const zoo::ModelSpec spec = model.spec;
+  const lower::Program kept = lower::lower(spec, hw, {}, &model);
+  for (const network::QuantBlock& block : model.blocks) EXPECT_FALSE(block.qkv.weight.empty());
+  const lower::Program program = lower::lower(spec, hw, {}, std::move(model));
+  EXPECT_EQ(program.constants, kept.constants);
+  EXPECT_TRUE(program.with_data);
+  for (const network::QuantBlock& block : model.blocks)  // NOLINT(bugprone-use-after-move): that is the question
+    for (const network::QuantLinear* layer : {&block.qkv, &block.proj, &block.fc1, &block.fc2})
+      EXPECT_TRUE(layer->weight.empty());
+}
+
 class Faults : public ::testing::Test {
  protected:
   /// Runs with a fault; true when the logits changed or the run ended with an error.
