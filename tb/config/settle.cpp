@@ -55,7 +55,7 @@ bool apply(soc::SocConfig& config, unsigned set) {
 
 bool accepted(const soc::SocConfig& config, const zoo::ModelSpec& spec, const network::Pruning& pruning) {
   try {
-    soc::expect_units(config, lower::lower(spec, config.accel, pruning, nullptr));
+    soc::expect_units(config, lower::lower_commands(spec, config.accel, pruning));
     return true;
   } catch (const InputError&) {
     return false;
