@@ -137,7 +137,8 @@ std::vector<Parameter> accelerator_parameters() {
           [](SocConfig& c) -> bool& { return c.automatic.chain_attention; }),
       automatic(
           "accel.chain_layernorm",
-          "LayerNorm takes rows as the vector unit finishes them, without a way through memory; auto: where it can",
+          "LayerNorm takes rows as the vector unit finishes them, or the selector packs them, without a way through "
+          "memory; auto: where it can",
           kOurs, [](SocConfig& c) -> bool& { return c.accel.chain_layernorm; },
           [](SocConfig& c) -> bool& { return c.automatic.chain_layernorm; }),
       automatic(
@@ -213,6 +214,10 @@ std::vector<Parameter> accelerator_parameters() {
              [](SocConfig& c) -> int& { return c.vector.norm_lanes; }),
       number("vec.select_lanes", "comparisons/cycle", 1, 1024, "token selector: comparators", kOurs,
              [](SocConfig& c) -> int& { return c.vector.select_lanes; }),
+      number("vec.score_lanes", "heads/cycle", 1, 16,
+             "token selector: heads whose softmax of keep and drop, and whose part of a token's score, it takes in a "
+             "cycle",
+             kOurs, [](SocConfig& c) -> int& { return c.vector.score_lanes; }),
       choice(
           "vec.constants", {{"dsp", 0}, {"lut", 1}},
           "where softmax and GELU multiply by constants: in DSP slices, or as sums in LUTs; resources and energy, no "

@@ -20,6 +20,7 @@ struct LaneCounts {
   int division = 64;  // kDivisionInterval
   int softmax = 16, gelu = 16, norm = 16;
   kernels::Stages stages = kernels::kAllRegisters;
+  int score = 1;
 };
 
 /// What the pragmas of a loop promise.

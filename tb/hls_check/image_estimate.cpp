@@ -48,7 +48,8 @@ LaneCounts lanes_of(const soc::SocConfig& c, isa::LayoutB layout) {
           c.vector.softmax(),
           c.vector.gelu(),
           c.vector.norm(),
-          c.stages()};
+          c.stages(),
+          c.vector.score_lanes};
 }
 
 ImageEstimate::ImageEstimate(const soc::SocConfig& config, const lower::Program& program,
