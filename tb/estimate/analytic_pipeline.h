@@ -149,7 +149,9 @@ class MovedTrains {
   void add(Engine engine, const TrainShape& shape, double cycles, bool on_chip) {
     const auto e = static_cast<size_t>(engine);
     (on_chip ? chip_cycles_ : memory_cycles_)[e] += cycles;
-    if (!on_chip && cycles > most_cycles_[e]) most_[e] = shape, most_cycles_[e] = cycles;
+    if (on_chip || cycles <= most_cycles_[e]) return;
+    most_[e] = shape, most_cycles_[e] = cycles;
+    most_[e].offset = 0;  // where in a page they begin does not matter to others: fewer are played
   }
   void add(const MovedTrains& other) {
     for (size_t e = 0; e < kEngines; ++e) {

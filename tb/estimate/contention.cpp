@@ -22,7 +22,7 @@ using soc::ddr::PortStreams;
 constexpr uint64_t kFsPerNs = 1'000'000;
 constexpr int kSettled = 1;                        // trains
 constexpr int kRounds = 2;                         // of who slows whom down
-constexpr double kPlayed = 128 << 10;              // bytes of the slowest engine behind those
+constexpr double kPlayed = 64 << 10;               // bytes of the slowest engine behind those
 constexpr double kPlayedAlone = 32 << 10;          // the same of an engine alone
 constexpr uint32_t kPlayedTrain = 128 << 10;       // of one train there, at the most
 constexpr uint64_t kLongest = 400'000 * kFsPerNs;  // where one is nearly starved
@@ -133,7 +133,7 @@ const std::vector<MemoryPort>& ports_of(const soc::EnginePorts& ports, Engine en
   return engine == Engine::kInput ? ports.input : engine == Engine::kWeights ? ports.weight : ports.output;
 }
 
-/// Plays until each has moved so many bytes since the start was over.
+/// Plays until each has moved so many bytes since the start was over, or all together as many for each.
 class Play {
  public:
   explicit Play(const soc::SocConfig& config)
@@ -149,14 +149,15 @@ class Play {
     players_.back().begin(streams_, 0);
   }
   void run(double bytes) {
-    for (double least = 0; least < bytes && now_ < kLongest;) {
+    for (double least = 0, all = 0; least < bytes && all < kEngines * bytes && now_ < kLongest;) {
       now_ = UINT64_MAX;
       for (const Player& p : players_) now_ = std::min(now_, p.next());
       streams_.advance(now_);
-      least = bytes;
+      least = bytes, all = 0;
       for (Player& p : players_) {
         p.resume(streams_, now_);
         least = std::min(least, p.played());
+        all += p.played();
       }
     }
   }
@@ -190,7 +191,7 @@ BurstTrain played_train(const soc::SocConfig& config, Engine engine) {
 
 using Trains = std::array<BurstTrain, kEngines>;  // without rows: the engine moves none
 
-MemoryShares measure(const soc::SocConfig& config, const Trains& trains) {
+MemoryShares measure(const soc::SocConfig& config, const Trains& trains, const Trains& played) {
   MemoryShares shares;
   for (size_t who = 1; who < shares.rates.size(); ++who) {
     bool all = true;
@@ -198,7 +199,7 @@ MemoryShares measure(const soc::SocConfig& config, const Trains& trains) {
     if (!all) continue;
     Play play(config);
     for (size_t e = 0; e < kEngines; ++e)
-      if ((who >> e & 1) != 0) play.add(static_cast<Engine>(e), trains[e], trains[e]);
+      if ((who >> e & 1) != 0) play.add(static_cast<Engine>(e), trains[e], played[e]);
     play.run(kPlayed);
     size_t next = 0;
     for (size_t e = 0; e < kEngines; ++e)
@@ -358,7 +359,7 @@ KnownMemory& known_memory(const soc::SocConfig& config) {
   if (found == known.end()) {
     Trains trains;
     for (size_t e = 0; e < kEngines; ++e) trains[e] = played_train(config, static_cast<Engine>(e));
-    found = known.emplace(key, KnownMemory{measure(config, trains), {}, {}}).first;
+    found = known.emplace(key, KnownMemory{measure(config, trains, trains), {}, {}}).first;
   }
   return found->second;
 }
@@ -366,9 +367,13 @@ KnownMemory& known_memory(const soc::SocConfig& config) {
 const MemoryShares& shares_of(KnownMemory& memory, const soc::SocConfig& config, const CommandTrains& trains) {
   const auto known = memory.shares_of.find(trains);
   if (known != memory.shares_of.end()) return known->second;
-  Trains played;
-  for (size_t e = 0; e < kEngines; ++e) played[e] = trains[e].train();
-  return memory.shares_of.emplace(trains, measure(config, played)).first->second;
+  Trains whole, played;
+  const soc::EnginePorts ports = soc::engine_ports(config.dma);
+  for (size_t e = 0; e < kEngines; ++e) {
+    whole[e] = trains[e].train();
+    played[e] = trains[e].played(static_cast<int>(ports_of(ports, static_cast<Engine>(e)).size()));
+  }
+  return memory.shares_of.emplace(trains, measure(config, whole, played)).first->second;
 }
 
 }  // namespace heatvit::estimate
