@@ -33,6 +33,7 @@ using Queues = std::vector<RingTimes>;
 /// often as it stands for.
 struct AnalyticModel::Seen {
   EngineUse use;
+  CommandTrains trains;
   double cycles = 0, times = 1;
 };
 
@@ -72,6 +73,7 @@ class Pass {
     fetch.row_bytes = static_cast<uint32_t>(config.control.fetch_batch) * isa::kCommandBytes;
     fetch_cycles_ = pipeline_.fetch_path().cost(fetch, false);
     issued_ = std::ceil(config.cpu.register_ns / pl_ns_);
+    if (seen_ != nullptr) pipeline_.note_moved();
   }
 
   /// `times` equal stretches: one is walked, the others take as long.
@@ -134,7 +136,7 @@ class Pass {
   void slow_down() {
     if (walked_ < slowdowns_.size()) pipeline_.slow_down(slowdowns_[walked_++]);
   }
-  void note_use(const BusyCycles& busy, double cycles, double stores);
+  void note_use(const BusyCycles& busy, double cycles, double stores, const MovedTrains& moved);
   void add_busy() {
     for (size_t u = 0; u < busy_.unit.size(); ++u) busy_.unit[u] += pipeline_.busy().unit[u];
   }
@@ -213,15 +215,17 @@ void Pass::note_finished(const modules::UnitList& units, double done) {
 }
 
 /// Engines of a command that others run ahead of, or behind, may work for longer than it adds to the time.
-void Pass::note_use(const BusyCycles& busy, double cycles, double stores) {
+void Pass::note_use(const BusyCycles& busy, double cycles, double stores, const MovedTrains& moved) {
   constexpr std::array<Unit, kEngines> kUnits = {Unit::kDmaIn, Unit::kDmaWeights, Unit::kDmaOut};
   AnalyticModel::Seen& seen = seen_->emplace_back();
   seen.cycles = cycles;
   seen.times = times_;
   seen.use.stores = stores;
+  seen.trains = moved.most();
   for (const Unit u : kUnits) cycles = std::max(cycles, busy.unit[static_cast<size_t>(u)]);
   for (size_t e = 0; e < kEngines; ++e)
-    seen.use.busy[e] = busy.unit[static_cast<size_t>(kUnits[e])] / std::max(cycles, 1.0);
+    seen.use.busy[e] =
+        busy.unit[static_cast<size_t>(kUnits[e])] / std::max(cycles, 1.0) * moved.at_memory(static_cast<Engine>(e));
 }
 
 double Pass::select(const Job& job, double start) {
@@ -294,7 +298,7 @@ void Pass::command(int index, int block) {
   }
   completed_ = std::max(completed_, done);
   if (seen_ != nullptr && !operation.on_host() && operation.tokens != TokenEffect::kSets)
-    note_use(pipeline_.busy(), completed_ - before, stores_of(job));
+    note_use(pipeline_.busy(), completed_ - before, stores_of(job), pipeline_.moved());
   done_[at] = completed_;
   if (by_tile_) note_stores(at, job, before, pipeline_.first_store());
   note_finished(operation.units, done);
@@ -329,11 +333,13 @@ int Pass::chain(int first, int block) {
   for (const Pipeline::Link& link : links) links.back().done = through_memory(link.job, loads, links.back().done);
   BusyCycles all;
   double stored = 0;
+  MovedTrains moved;
   for (const Pipeline::Link& link : links) {
     for (size_t u = 0; u < all.unit.size(); ++u) all.unit[u] += link.busy.unit[u];
     stored += stores_of(link.job);
+    moved.add(link.moved);
   }
-  if (seen_ != nullptr) note_use(all, std::max(completed_, links.back().done) - before, stored);
+  if (seen_ != nullptr) note_use(all, std::max(completed_, links.back().done) - before, stored, moved);
   for (size_t i = 0; i < links.size(); ++i) {
     const auto at = static_cast<size_t>(first) + i;
     const double own = completed_;
@@ -430,7 +436,7 @@ AnalyticEstimate AnalyticModel::estimate(const soc::SocConfig& config, const zoo
   AnalyticEstimate result = walk_once(config, paths, spec, pruning, slowdowns, wait ? &seen : nullptr, operations);
   double waits = 0;
   for (const Seen& s : seen) {
-    slowdowns.push_back(memory.shares.slowdowns(s.use));
+    slowdowns.push_back(shares_of(memory, config, s.trains).slowdowns(s.use));
     for (size_t e = 0; e < kEngines; ++e) waits += s.use.busy[e] * (slowdowns.back()[e] - 1) * s.cycles * s.times;
   }
   if (waits >= kNoticed * result.cycles)

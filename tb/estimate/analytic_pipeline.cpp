@@ -38,14 +38,6 @@ struct Level {
 
 }  // namespace
 
-double Stores::ready(const BurstTrain& block) const {
-  if (job == nullptr) return done;
-  const uint32_t stores = modules::stores_needed(*job, block), needed = stores / unit + (stores % unit != 0 ? 1 : 0);
-  if (needed == 0) return before;
-  if (needed >= count) return done;
-  return std::max(before, first + (done - first) * (needed - 1) / std::max(1.0, count - 1));
-}
-
 /// A GEMM's tiles and what they cost with the others at the memory.
 struct Pipeline::GemmCosts : GemmTables {
   explicit GemmCosts(const Job& gemm)
@@ -174,7 +166,22 @@ Pipeline::GemmCosts Pipeline::gemm_costs(const Job& job) {
   slow(costs.out, Unit::kDmaOut, c.c);
   slow(costs.plus, Unit::kDmaIn, c.r);
   for (double& cycles : costs.records) cycles *= slowdown_[static_cast<size_t>(Engine::kWeights)];
+  if (notes_moved_) note_moved(costs);
   return costs;
+}
+
+/// How often each tile is loaded is what the rules of gemm_step() make of the loops.
+void Pipeline::note_moved(const GemmCosts& costs) {
+  const isa::Command& c = costs.job.command;
+  moved_ = {};
+  const double rows = double{1} * costs.g.count * costs.m.count, steps = rows * costs.n.count * costs.k.count;
+  const auto add = [this](Unit unit, const isa::Operand& operand, const TrainShape& lies, double cycles) {
+    moved_.add(engine_of(unit), lies, cycles, isa::on_chip(operand.address));
+  };
+  add(Unit::kDmaIn, c.a, costs.a_lies, costs.a[1][1][1] * (costs.a_by_row ? rows : steps));
+  add(costs.b_unit(), c.b, costs.b_lies, costs.b[1][1][1] * steps / (costs.b_once ? costs.m.count : costs.sums));
+  add(Unit::kDmaOut, c.c, costs.out_lies, costs.out[1][1][1] * rows * costs.n.count);
+  if (costs.residual) add(Unit::kDmaIn, c.r, costs.plus_lies, costs.plus[1][1][1] * rows * costs.n.count);
 }
 
 GemmTables Pipeline::tables_of(const GemmCosts& costs) const {
@@ -205,23 +212,25 @@ GemmTables Pipeline::tables_of(const GemmCosts& costs) const {
         }
   };
   // Trains of narrower last tiles go by the factor of the others.
-  const auto trains = [&](const Level& x, const Level& y, const Level& z, auto& table, Unit unit, const auto& plan) {
+  const auto trains = [&](const Level& x, const Level& y, const Level& z, auto& table, TrainShape& lies, Unit unit,
+                          const auto& plan) {
     const auto index = [](const Level& level) { return level.count > 1 && !level.even ? 0 : 1; };
     const int ix = index(x), iy = index(y), iz = index(z);
     const BurstTrain most = plan(ix, iy, iz);
-    const double factor = train_factor(unit, most);
+    lies = paths_.shape(unit, most);
+    const double factor = isa::on_chip(most.address) ? 1 : paths_.factor(unit, lies);
     fill(x, y, z, table, [&](int i, int j, int l) {
       return train_alone(unit, i == ix && j == iy && l == iz ? most : plan(i, j, l), factor);
     });
   };
-  trains(costs.g, costs.m, costs.k, tables.a, Unit::kDmaIn,
+  trains(costs.g, costs.m, costs.k, tables.a, tables.a_lies, Unit::kDmaIn,
          [&](int g, int m, int k) { return modules::plan_operand_a(job, tile_at(g, m, 1, k)).train; });
-  trains(costs.g, costs.n, costs.k, tables.b, costs.b_unit(),
+  trains(costs.g, costs.n, costs.k, tables.b, tables.b_lies, costs.b_unit(),
          [&](int g, int n, int k) { return modules::plan_operand_b(job, tile_at(g, 1, n, k)).train; });
-  trains(costs.g, costs.m, costs.n, tables.out, Unit::kDmaOut,
+  trains(costs.g, costs.m, costs.n, tables.out, tables.out_lies, Unit::kDmaOut,
          [&](int g, int m, int n) { return modules::plan_output(job, tile_at(g, m, n, 1)).train; });
   if (costs.residual)
-    trains(costs.g, costs.m, costs.n, tables.plus, Unit::kDmaIn,
+    trains(costs.g, costs.m, costs.n, tables.plus, tables.plus_lies, Unit::kDmaIn,
            [&](int g, int m, int n) { return modules::plan_residual(job, tile_at(g, m, n, 1)).train; });
   fill(costs.m, costs.n, costs.k, tables.array, [&](int m, int n, int k) {
     return static_cast<double>(kernels::gemm_tile_cycles(costs.m.extent[m], costs.k.extent[k], costs.n.extent[n],
@@ -335,6 +344,18 @@ Pipeline::ChunkCosts Pipeline::chunk_costs(const Job& job, const Chunk& chunk) c
   return cost;
 }
 
+void Pipeline::note_moved(const Job& job, const Chunk& chunk, const ChunkCosts& costs) {
+  const modules::Operation& operation = modules::operation_of(job.command);
+  moved_ = {};
+  const auto add = [this](Unit unit, const BurstTrain& train, double cycles) {
+    moved_.add(engine_of(unit), paths_.shape(unit, train), cycles, isa::on_chip(train.address));
+  };
+  const modules::ChunkInput in = modules::plan_input(job, chunk);
+  if (operation.loads()) add(Unit::kDmaIn, in.rows.train, costs.in);
+  if (in.has_second()) add(Unit::kDmaIn, in.second, costs.second);
+  if (operation.stores()) add(Unit::kDmaOut, modules::plan_output(job, chunk).train, costs.out);
+}
+
 double Pipeline::chunks(const Job& job) {
   const isa::Command& c = job.command;
   const modules::Operation& operation = modules::operation_of(c);
@@ -344,6 +365,7 @@ double Pipeline::chunks(const Job& job) {
   ChunkCosts costs[2];
   for (int last = 0; last < 2; ++last)
     costs[last] = chunk_costs(job, walk.at(0, gone + (last != 0 ? count - 1 : count > 2 ? 1 : 0)));
+  if (notes_moved_) note_moved(job, walk.at(0, gone + (count > 2 ? 1 : 0)), costs[0]);
   double records = 0;
   if (operation.records) {
     records = transfer(Unit::kDmaWeights, weights_, record_ring_.free(),
@@ -417,6 +439,7 @@ void Pipeline::run_chain(std::vector<Link>& links, const IssueTimes& issued) {
     part.records = operation.records;
     if (operation.walk == Walk::kTiles) {
       part.gemm.emplace(gemm_costs(job));
+      links[j].moved = moved_;
       part.rows = part.gemm->g.count * part.gemm->m.count;
       if (j != 0) part.lag += config_.control.lag_of(job.command);
       for (size_t i = 0; i < j; ++i)

@@ -109,7 +109,8 @@ class EnginePaths {
 
   /// PL cycles.
   double closed_form(modules::Unit unit, const modules::BurstTrain& train) const;
-  double factor(modules::Unit unit, const modules::BurstTrain& train) const;
+  double factor(modules::Unit unit, const TrainShape& shape) const;
+  TrainShape shape(modules::Unit unit, const modules::BurstTrain& train) const;
   const MemoryPath& fetch() const { return fetch_; }
   const MemoryPath& host() const { return host_; }
   /// Cycles for which a byte keeps the memory at the least.
@@ -137,6 +138,39 @@ struct GemmTables {
   double records[2] = {};                        // [n]
   double array[2][2][2] = {};                    // [m][n][k]
   double finish[2][2][2] = {};                   // [g][m][n]
+  TrainShape a_lies, b_lies, out_lies, plus_lies;
+};
+
+/// What the engines move in a command, by the time that they need for it with nothing else at the memory.
+class MovedTrains {
+ public:
+  MovedTrains() {
+    for (TrainShape& shape : most_) shape.rows = 0;
+  }
+  void add(Engine engine, const TrainShape& shape, double cycles, bool on_chip) {
+    const auto e = static_cast<size_t>(engine);
+    (on_chip ? chip_cycles_ : memory_cycles_)[e] += cycles;
+    if (on_chip || cycles <= most_cycles_[e]) return;
+    most_[e] = shape, most_cycles_[e] = cycles;
+    most_[e].offset = 0;  // where in a page they begin does not matter to others: fewer are played
+  }
+  void add(const MovedTrains& other) {
+    for (size_t e = 0; e < kEngines; ++e) {
+      chip_cycles_[e] += other.chip_cycles_[e], memory_cycles_[e] += other.memory_cycles_[e];
+      if (other.most_cycles_[e] > most_cycles_[e]) most_[e] = other.most_[e], most_cycles_[e] = other.most_cycles_[e];
+    }
+  }
+  /// Of each engine those that it moves for most of the time.
+  const CommandTrains& most() const { return most_; }
+  /// The part of an engine's time that it spends at the memory, not at the one on chip.
+  double at_memory(Engine engine) const {
+    const auto e = static_cast<size_t>(engine);
+    return chip_cycles_[e] == 0 ? 1 : memory_cycles_[e] / (memory_cycles_[e] + chip_cycles_[e]);
+  }
+
+ private:
+  CommandTrains most_;
+  std::array<double, kEngines> most_cycles_{}, memory_cycles_{}, chip_cycles_{};
 };
 
 /// Of one hardware and program: by command and by what its extents depend on.
@@ -180,6 +214,8 @@ class Pipeline {
   Pipeline(const soc::SocConfig& config, const EnginePaths& paths, KnownTables& known);
   /// Of each engine's trains from here on, by what the others do at the memory.
   void slow_down(const Slowdowns& slowdown) { slowdown_ = slowdown; }
+  /// From here on moved() is kept.
+  void note_moved() { notes_moved_ = true; }
 
   /// Runs a command whose operands depend on `a` and `b` and that was issued at `issued`; returns the time of its
   /// completion. Not for TOKEN_SELECT, host commands and END.
@@ -190,6 +226,7 @@ class Pipeline {
     modules::Job job;
     Stores a, b;
     double done = 0, first_store = 0;  // results
+    MovedTrains moved;
     BusyCycles busy;
   };
   void run_chain(std::vector<Link>& links, const IssueTimes& issued);
@@ -203,6 +240,8 @@ class Pipeline {
   uint32_t host_chunk(const modules::Job& job, int dim) const;
 
   BusyCycles& busy() { return busy_; }
+  /// Of the command run last.
+  const MovedTrains& moved() const { return moved_; }
   const MemoryPath& fetch_path() const { return paths_.fetch(); }
   /// Cycles for which bytes keep the memory at the least.
   double bus_cycles(double bytes) const { return bytes * paths_.bus_byte_cycles(); }
@@ -227,6 +266,8 @@ class Pipeline {
   /// The same with nothing else at the memory; `factor`: of its shape, or of one that is much like it.
   double train_alone(modules::Unit unit, const modules::BurstTrain& train, double factor) const;
   double train_factor(modules::Unit unit, const modules::BurstTrain& train) const;
+  void note_moved(const GemmCosts& costs);
+  void note_moved(const modules::Job& job, const modules::Chunk& chunk, const ChunkCosts& costs);
   double gemm(const modules::Job& job);
   GemmCosts gemm_costs(const modules::Job& job);
   GemmTables tables_of(const GemmCosts& costs) const;
@@ -258,6 +299,8 @@ class Pipeline {
   double times_ = 1;  // passes that the present one stands for
   int ahead_ = 2;     // tiles of the present GEMM that a buffer holds
   BusyCycles busy_;
+  bool notes_moved_ = false;
+  MovedTrains moved_;
 };
 
 }  // namespace heatvit::estimate

@@ -36,7 +36,7 @@ soc::ImageResult to_image_result(const AnalyticEstimate& estimate) {
 
 // Measured with tb/bench/analytic_error.cpp, 500 configurations of all parameters of each of seeds 1 to 6;
 // test_analytic holds it to be true.
-AnalyticError analytic_error() { return {0.7, 6.9}; }
+AnalyticError analytic_error() { return {0.6, 5.2}; }
 
 std::string analytic_error_text() {
   char text[200];

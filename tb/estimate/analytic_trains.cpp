@@ -1,8 +1,9 @@
-// What a train takes through the ports of its engine: the closed form of analytic_memory.h, and what the trains played
-// in contention.h make of it.
+// When a train may begin, and what it takes through the ports of its engine: the closed form of analytic_memory.h, and
+// what the trains played in contention.h make of it.
 #include <algorithm>
 
 #include "accel/modules/chip_memory.h"
+#include "accel/modules/plan.h"
 #include "accel/modules/train_split.h"
 #include "accel/soc/engine_ports.h"
 #include "tb/estimate/analytic_pipeline.h"
@@ -11,6 +12,14 @@ namespace heatvit::estimate {
 
 using modules::BurstTrain;
 using modules::Unit;
+
+double Stores::ready(const BurstTrain& block) const {
+  if (job == nullptr) return done;
+  const uint32_t stores = modules::stores_needed(*job, block), needed = stores / unit + (stores % unit != 0 ? 1 : 0);
+  if (needed == 0) return before;
+  if (needed >= count) return done;
+  return std::max(before, first + (done - first) * (needed - 1) / std::max(1.0, count - 1));
+}
 
 EnginePaths::EnginePaths(const soc::SocConfig& config, KnownMemory& memory)
     : config_(config), memory_(memory), bus_byte_cycles_(config.pl_clock_mhz * 1e-3 / memory.shares.most()) {
@@ -31,10 +40,13 @@ EnginePaths::EnginePaths(const soc::SocConfig& config, KnownMemory& memory)
   }
 }
 
-double EnginePaths::factor(Unit unit, const BurstTrain& train) const {
+TrainShape EnginePaths::shape(Unit unit, const BurstTrain& train) const {
   const Engine engine = engine_of(unit);
-  const Ports& ports = ports_[static_cast<size_t>(engine)];
-  const TrainShape shape = shape_of(config_, engine, train, ports.count);
+  return shape_of(config_, engine, train, ports_[static_cast<size_t>(engine)].count);
+}
+
+double EnginePaths::factor(Unit unit, const TrainShape& shape) const {
+  const Ports& ports = ports_[static_cast<size_t>(engine_of(unit))];
   if (const double* known = memory_.factors.find(shape)) return *known;
   // Cycles a train, and the one between trains.
   const BurstTrain played = shape.played(ports.count);
@@ -59,7 +71,7 @@ double EnginePaths::closed_form(const Ports& ports, bool write, const BurstTrain
 }
 
 double Pipeline::train_factor(Unit unit, const BurstTrain& train) const {
-  return isa::on_chip(train.address) ? 1 : paths_.factor(unit, train);
+  return isa::on_chip(train.address) ? 1 : paths_.factor(unit, paths_.shape(unit, train));
 }
 
 double Pipeline::train_alone(Unit unit, const BurstTrain& train, double factor) const {

@@ -22,9 +22,9 @@ using soc::ddr::PortStreams;
 constexpr uint64_t kFsPerNs = 1'000'000;
 constexpr int kSettled = 1;                        // trains
 constexpr int kRounds = 2;                         // of who slows whom down
-constexpr double kPlayed = 128 << 10;              // bytes of the slowest engine behind those
+constexpr double kPlayed = 64 << 10;               // bytes of the slowest engine behind those
 constexpr double kPlayedAlone = 32 << 10;          // the same of an engine alone
-constexpr uint32_t kPlayedTrain = 24 << 10;        // of one train there, at the most
+constexpr uint32_t kPlayedTrain = 128 << 10;       // of one train there, at the most
 constexpr uint64_t kLongest = 400'000 * kFsPerNs;  // where one is nearly starved
 
 constexpr uint32_t kPage = 4096;  // of which bursts stay within one
@@ -133,7 +133,7 @@ const std::vector<MemoryPort>& ports_of(const soc::EnginePorts& ports, Engine en
   return engine == Engine::kInput ? ports.input : engine == Engine::kWeights ? ports.weight : ports.output;
 }
 
-/// Plays until each has moved so many bytes since the start was over.
+/// Plays until each has moved so many bytes since the start was over, or all together as many for each.
 class Play {
  public:
   explicit Play(const soc::SocConfig& config)
@@ -149,14 +149,15 @@ class Play {
     players_.back().begin(streams_, 0);
   }
   void run(double bytes) {
-    for (double least = 0; least < bytes && now_ < kLongest;) {
+    for (double least = 0, all = 0; least < bytes && all < kEngines * bytes && now_ < kLongest;) {
       now_ = UINT64_MAX;
       for (const Player& p : players_) now_ = std::min(now_, p.next());
       streams_.advance(now_);
-      least = bytes;
+      least = bytes, all = 0;
       for (Player& p : players_) {
         p.resume(streams_, now_);
         least = std::min(least, p.played());
+        all += p.played();
       }
     }
   }
@@ -188,15 +189,17 @@ BurstTrain played_train(const soc::SocConfig& config, Engine engine) {
   return train;
 }
 
-MemoryShares measure(const soc::SocConfig& config) {
+using Trains = std::array<BurstTrain, kEngines>;  // without rows: the engine moves none
+
+MemoryShares measure(const soc::SocConfig& config, const Trains& trains, const Trains& played) {
   MemoryShares shares;
   for (size_t who = 1; who < shares.rates.size(); ++who) {
+    bool all = true;
+    for (size_t e = 0; e < kEngines; ++e) all = all && ((who >> e & 1) == 0 || trains[e].rows != 0);
+    if (!all) continue;
     Play play(config);
-    for (size_t e = 0; e < kEngines; ++e) {
-      if ((who >> e & 1) == 0) continue;
-      const BurstTrain train = played_train(config, static_cast<Engine>(e));
-      play.add(static_cast<Engine>(e), train, train);
-    }
+    for (size_t e = 0; e < kEngines; ++e)
+      if ((who >> e & 1) != 0) play.add(static_cast<Engine>(e), trains[e], played[e]);
     play.run(kPlayed);
     size_t next = 0;
     for (size_t e = 0; e < kEngines; ++e)
@@ -315,25 +318,30 @@ double MemoryShares::most() const {
 Slowdowns MemoryShares::slowdowns(const EngineUse& use) const {
   constexpr auto kOut = static_cast<size_t>(Engine::kOutput);
   const auto& all = rates.back();
-  const double memory = all[0] + all[1] + all[2];
   // While the first tile is loaded nothing is stored, while the last is stored nothing loaded.
   const double with_stores = 1 - 1 / std::max(1.0, use.stores);
+  const auto moves = [this](size_t engine) { return rates[size_t{1} << engine][engine] > 0; };
   Slowdowns slow{1, 1, 1};
   std::array<double, kEngines> share = use.busy;
   for (int round = 0; round < kRounds; ++round) {
     // Each is under way when it likes: it goes at the mean of the rates it has beside those that are, by their time.
     for (size_t self = 0; self < kEngines; ++self) {
-      if (use.busy[self] <= 0) continue;
+      if (use.busy[self] <= 0 || !moves(self)) continue;
       const size_t x = self == 0 ? 1 : 0, y = self == kOut ? 1 : kOut;
       const size_t i = size_t{1} << self, with_x = i | size_t{1} << x, with_y = i | size_t{1} << y;
       const double meets_x = self == kOut ? with_stores : 1, meets_y = with_stores;
-      const double px = std::min(1.0, share[x]) * meets_x, py = std::min(1.0, share[y]) * meets_y, own = rates[i][self];
+      const double px = moves(x) ? std::min(1.0, share[x]) * meets_x : 0, own = rates[i][self];
+      const double py = moves(y) ? std::min(1.0, share[y]) * meets_y : 0;
       const double rate = (1 - py) * ((1 - px) * own + px * std::min(own, rates[with_x][self])) +
                           py * ((1 - px) * std::min(own, rates[with_y][self]) + px * std::min(own, all[self]));
-      // Nobody waits for more than the others have the memory do meanwhile.
-      const double others =
-          (use.busy[x] * meets_x * rates[size_t{1} << x][x] + use.busy[y] * meets_y * rates[size_t{1} << y][y]) /
-          memory;
+      // Nobody waits for longer than what they share, memory or path, takes for the others' bytes: what passes of two
+      // that ask at once is what it can do.
+      const auto taken = [&](size_t other, double meets) {
+        const auto& pair = rates[i | size_t{1} << other];
+        return moves(other) ? use.busy[other] * meets * rates[size_t{1} << other][other] / (pair[self] + pair[other])
+                            : 0;
+      };
+      const double others = taken(x, meets_x) + taken(y, meets_y);
       slow[self] = std::min(own / std::max(rate, 1e-9), 1 + others / use.busy[self]);
     }
     // Who is slowed down is under way for longer; where that makes the command longer, all are for a smaller share.
@@ -348,8 +356,24 @@ KnownMemory& known_memory(const soc::SocConfig& config) {
   thread_local std::map<decltype(key_of(config)), KnownMemory> known;
   const auto key = key_of(config);
   auto found = known.find(key);
-  if (found == known.end()) found = known.emplace(key, KnownMemory{measure(config), {}}).first;
+  if (found == known.end()) {
+    Trains trains;
+    for (size_t e = 0; e < kEngines; ++e) trains[e] = played_train(config, static_cast<Engine>(e));
+    found = known.emplace(key, KnownMemory{measure(config, trains, trains), {}, {}}).first;
+  }
   return found->second;
+}
+
+const MemoryShares& shares_of(KnownMemory& memory, const soc::SocConfig& config, const CommandTrains& trains) {
+  const auto known = memory.shares_of.find(trains);
+  if (known != memory.shares_of.end()) return known->second;
+  Trains whole, played;
+  const soc::EnginePorts ports = soc::engine_ports(config.dma);
+  for (size_t e = 0; e < kEngines; ++e) {
+    whole[e] = trains[e].train();
+    played[e] = trains[e].played(static_cast<int>(ports_of(ports, static_cast<Engine>(e)).size()));
+  }
+  return memory.shares_of.emplace(trains, measure(config, whole, played)).first->second;
 }
 
 }  // namespace heatvit::estimate

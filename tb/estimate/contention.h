@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <unordered_map>
 #include <vector>
 
 #include "accel/modules/train.h"
@@ -29,22 +30,6 @@ struct EngineUse {
 /// How much longer each engine's trains take.
 using Slowdowns = std::array<double, kEngines>;
 
-struct MemoryShares {
-  /// Bytes a ns of each engine, by who takes part: bit e of the index is engine e.
-  std::array<std::array<double, kEngines>, 1U << kEngines> rates{};
-
-  double alone(Engine engine) const {
-    const auto e = static_cast<size_t>(engine);
-    return rates[size_t{1} << e][e];
-  }
-  /// The most that was seen to pass.
-  double most() const;
-  /// For what share of its time at the most an engine waits for others.
-  double waits() const;
-  /// In a command, by what the others do meanwhile.
-  Slowdowns slowdowns(const EngineUse& use) const;
-};
-
 /// How a train lies, as far as it matters to what it takes with nothing else at the memory: all of it where its engine
 /// has several ports, whose shares meet in the same banks or do not, or where the controller closes rows behind each
 /// burst; else roughly, so that few are played for many tilings. Of a long one the beginning of each share is played.
@@ -66,6 +51,25 @@ struct TrainShape {
   modules::BurstTrain played(int ports) const;
 };
 TrainShape shape_of(const soc::SocConfig& config, Engine engine, const modules::BurstTrain& train, int ports);
+
+/// The trains of each engine in a command, or those that it moves for most of the time; without rows: it moves none.
+using CommandTrains = std::array<TrainShape, kEngines>;
+
+struct MemoryShares {
+  /// Bytes a ns of each engine, by who takes part: bit e of the index is engine e.
+  std::array<std::array<double, kEngines>, 1U << kEngines> rates{};
+
+  double alone(Engine engine) const {
+    const auto e = static_cast<size_t>(engine);
+    return rates[size_t{1} << e][e];
+  }
+  /// The most that was seen to pass.
+  double most() const;
+  /// For what share of its time at the most an engine waits for others.
+  double waits() const;
+  /// In a command, by what the others do meanwhile.
+  Slowdowns slowdowns(const EngineUse& use) const;
+};
 
 /// Nanoseconds that trains of the shape take, one behind the other, of what is played of each.
 double played_alone(const soc::SocConfig& config, const TrainShape& shape);
@@ -90,13 +94,25 @@ class ShapeTable {
 
 /// One memory with the ports at it.
 struct KnownMemory {
-  MemoryShares shares;
+  MemoryShares shares;  // of trains as they usually lie
 
   /// By shape: what a train took over what the closed form makes of it (EnginePaths).
   ShapeTable factors;
+
+  struct Hash {
+    size_t operator()(const CommandTrains& trains) const {
+      size_t hash = 0;
+      for (const TrainShape& shape : trains) hash = hash * 31 + shape.hash();
+      return hash;
+    }
+  };
+  std::unordered_map<CommandTrains, MemoryShares, Hash> shares_of;
 };
 
 /// Kept by the thread for the parameters it depends on. Throws as soc::expect_ports().
 KnownMemory& known_memory(const soc::SocConfig& config);
+
+/// What they get whose trains lie so; kept.
+const MemoryShares& shares_of(KnownMemory& memory, const soc::SocConfig& config, const CommandTrains& trains);
 
 }  // namespace heatvit::estimate

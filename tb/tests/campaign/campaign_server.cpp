@@ -10,9 +10,11 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
@@ -94,7 +96,9 @@ bool left_behind(pid_t group) {
 }
 
 std::string text_of(int file) {
-  std::string text(kLongest, '\0');
+  struct stat said;
+  if (fstat(file, &said) != 0) return {};
+  std::string text(std::min(kLongest, static_cast<size_t>(said.st_size)), '\0');
   const ssize_t size = pread(file, text.data(), text.size(), 0);
   text.resize(size > 0 ? static_cast<size_t>(size) : 0);
   return text;

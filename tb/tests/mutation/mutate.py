@@ -2,12 +2,14 @@
 """Mutation testing: changes one operator, constant or line of our own sources at a time, builds, runs the tests of that
 folder, and reports what nobody noticed.
 
-usage: mutate.py [--count N] [--seed N] [--jobs N] [--work DIR] [--only PATH]... [--log F] [--list]
+usage: mutate.py [--count N] [--seed N] [--jobs N] [--work DIR] [--only PATH]... [--log F] [--list] [--together N]
 
 The sources (accel/, models/, tb/explore, tb/report; C++ that is compiled once, so no headers but the kernels') are copied to
 DIR/0 and built there (with --jobs in DIR/1 and so on, too), minutes the first time. The quickest test of a folder is built and
 run first. A mutant that does not compile is drawn again; one whose tests fail, crash or do not end is killed; the others
-survive and are printed as a diff. --log has a line for each, and a call with the same --log goes on behind it. Exit code 0: at least 90 % were killed.
+survive and are printed as a diff. --together builds N mutants at once, of which HEATVIT_MUTANT in the environment chooses one: a
+build of all in place of one each. What cannot stand beside its good form (a constant of the compiler's, a statement over several
+lines) is built alone, as without it. --log has a line for each, and a call with the same --log goes on behind it. Exit code 0: at least 90 % were killed.
 """
 import argparse
 import json
@@ -31,7 +33,7 @@ TESTS = {
     'accel/isa': ['isa', 'command_text', 'command_lists', 'soc', GOLDEN],
     'accel/kernels': ['kernels', 'hls', 'dataflow', 'hls_top', GOLDEN],
     'accel/modules': ['operation', 'host', 'overlap', 'chain', 'dataflow', 'soc', 'saturation', 'batch', 'bits16', GOLDEN],
-    'accel/hls': ['hls', 'hls_top', 'hls_top_small'],
+    'accel/hls': ['hls', 'hls_top', 'hls_top_small', 'hls_top_shipped'],
     'accel/soc': ['soc', 'hardware', 'host', 'command_lists', 'batch', 'memory', 'memory_cli', GOLDEN],
     'models/zoo': ['zoo', 'weights', 'checkpoints', 'networks_cli', GOLDEN],
     'models/weights': ['weights', 'checkpoints', 'quant', 'import', 'convert'],
@@ -45,7 +47,8 @@ TESTS = {
 }
 
 # Tests of a program that are meant, where others need something else: as its CMakeLists.txt says.
-FILTERS = {'hls_top_small': 'HlsTop.Random*:HlsTop.Eight*:HlsTop.LvVit'}
+FILTERS = {'hls_top_small': 'HlsTop.Random*:HlsTop.Eight*:HlsTop.LvVit',
+           'hls_top_shipped': 'HlsTop.Random*:HlsTop.Deeper*:HlsTop.Chip*'}
 
 SWAPS = [(r'(?<![<>=!\-])<=(?!>)', '<'), (r'(?<![<>=!\-])>=', '>'), (r' < ', ' <= '), (r' > ', ' >= '), ('==', '!='), ('!=', '=='),
          (r' \+ ', ' - '), (r' - ', ' + '), (r' \* ', ' / '), (r' / ', ' * '), (r' % ', ' / '), ('&&', '||'), (r'\|\|', '&&'),
@@ -82,6 +85,102 @@ def mutations(line):
     return [f for f in forms if f != line]
 
 
+# -- Several mutants in one build: a line has its good form and another, and a number chooses -------------------------------
+
+# Before a source that has mutants. Chosen before any other code runs; weak, since C++14 knows no inline variables.
+CHOICE = '''#include <cstdlib>
+__attribute__((weak)) int heatvit_mutant = 0;
+__attribute__((constructor(101), used)) static void heatvit_choose_mutant() {
+  const char* text = std::getenv("HEATVIT_MUTANT");
+  heatvit_mutant = text != nullptr ? std::atoi(text) : 0;
+}
+#line 1 "%s"
+'''
+
+NO_EXPRESSION = re.compile(r'\s*(const|auto|static|constexpr|using|namespace|typedef|extern|struct|class|enum|template|inline|case|default|else|'
+                           r'for|if|while|switch|do|goto|public|private)\b')
+CHANGES = re.compile(r'(?<![=!<>+\-*/|&^%])=(?!=)|[+\-*/|&^%]=(?!=)|(<<|>>)=|\+\+|--')  # assignments
+
+
+def balanced(code):
+    depth = 0
+    for c in code:
+        depth += (c in '([{') - (c in ')]}')
+        if depth < 0:
+            return False
+    return depth == 0
+
+
+def segment(code, begin, end):
+    """The expression of the line around begin..end: (first, last), open where the line does not end it. None: there is no such."""
+    first, depth = begin, 0
+    while first > 0:
+        c = code[first - 1]
+        if c in ')]}':
+            depth += 1
+        elif c in '([{':
+            if depth == 0:
+                break
+            depth -= 1
+        elif depth == 0:
+            before = code[first - 2:first - 1]
+            if c in ',;?' or c == ':' and before != ':' and code[first:first + 1] != ':':
+                break
+            if c == '=' and code[first:first + 1] != '=' and (before not in ('=', '!', '<', '>') or code[first - 3:first - 1] in ('<<', '>>')):
+                break
+            if re.search(r'\b(return|throw|co_return)$', code[:first]) and not re.match(r'\w', code[first:first + 1]):
+                break
+        first -= 1
+    last, depth = end, 0
+    while last < len(code):
+        c = code[last]
+        if c in '([{':
+            depth += 1
+        elif c in ')]}':
+            if depth == 0:
+                break
+            depth -= 1
+        elif depth == 0 and (c in ',;?' or c == ':' and code[last + 1:last + 2] != ':' and code[last - 1:last] != ':'):
+            break
+        last += 1
+    return (first, last) if depth == 0 else None
+
+
+def both(lines, number, form, index):
+    """The line that is as it was, or, where the mutant is chosen, as `form`; None where that cannot be written."""
+    line = lines[number]
+    code = without_strings(line)
+    comment = len(code.rstrip())
+    statement = code.strip()
+    before = next((without_strings(l).strip() for l in reversed(lines[:number]) if without_strings(l).strip()), '')
+    after = next((without_strings(l).strip() for l in lines[number + 1:] if without_strings(l).strip()), '')
+    begins = before == '' or before[-1] in ';{}' or before.startswith('#')
+    assigns = re.match(r'[\w.>\[\]()\-*:\s,&]+?([-+*/|&^%]|<<|>>)?=[^=]', statement)
+    if statement.endswith(';') and balanced(statement) and begins and not NO_EXPRESSION.match(statement) \
+            and (re.match(r'(return\b|\+\+|--|[\w.:>\-\[\]*]+(\(|\+\+|--))', statement)
+                 or assigns and not re.match(r'[\w:<>,]+[&*]*\s+[&*]*\w+\s*=', statement)):
+        indent = line[:len(line) - len(line.lstrip())]
+        other = form[:len(form) - (len(line) - comment)].strip()
+        return f'{indent}{{ if (heatvit_mutant == {index}) {{ {other} }} else {{ {line[:comment].strip()} }} }}'
+    first = next((i for i, (a, b) in enumerate(zip(line, form)) if a != b), min(len(line), len(form)))
+    same = next((i for i, (a, b) in enumerate(zip(line[::-1], form[::-1])) if a != b), min(len(line), len(form)))
+    same = min(same, len(line) - first, len(form) - first)
+    found = segment(code, first, len(line) - same)
+    changes = any(m.start() < len(line) - same and m.end() > first for m in CHANGES.finditer(code))
+    if found is None or changes:
+        return None
+    left, right = found
+    if left == 0 and not (before and before[-1] in '(,=?{[' or re.search(r'\breturn$', before)):
+        return None
+    if right >= comment and not (after and after[0] in '),;?]}'):
+        return None
+    right = min(right, comment)
+    old, new = line[left:right], form[left:len(form) - (len(line) - right)]
+    if not old.strip() or not new.strip() or not balanced(without_strings(old)) or NO_EXPRESSION.match(old):
+        return None
+    return f'{line[:left]} (heatvit_mutant == {index} ? ({new.strip()}) : ({old.strip()})){line[right:]}'
+
+
 def folder_of(path):
     return max((f for f in TESTS if path.startswith(f + '/')), key=len, default=None)
 
@@ -110,7 +209,7 @@ class Workshop:
                 os.makedirs(os.path.dirname(copy), exist_ok=True)
                 shutil.copy2(good, copy)
         # Folders and options as CONTRIBUTING.md has them: what ccache has of that build or of another copy, it has of this.
-        self.environment = dict(os.environ, HEATVIT_HOME=self.source, HEATVIT_CACHE='', CCACHE_BASEDIR=os.path.abspath(folder))
+        self.environment = dict(os.environ, HEATVIT_MUTANT='0', HEATVIT_HOME=self.source, HEATVIT_CACHE='', CCACHE_BASEDIR=os.path.abspath(folder))
         linker = ['-DCMAKE_EXE_LINKER_FLAGS=-fuse-ld=lld'] if shutil.which('ld.lld') else []
         self.run(['cmake', '-S', self.source, '-B', self.build, '-G', 'Ninja', '-DCMAKE_BUILD_TYPE=Release', '-DHEATVIT_TESTS=ON',
                   '-DHEATVIT_PYTHON=ON', '-DCMAKE_GTEST_DISCOVER_TESTS_DISCOVERY_MODE=PRE_TEST'] + linker, 600)
@@ -138,6 +237,59 @@ class Workshop:
 
     def compile(self, tests):
         return self.run(['ninja', '-C', self.build] + sorted({self.programs.get(t, 'run_sim') for t in tests}), 3600)
+
+    def together(self, mutants):
+        """Builds as many of them as one build can hold; those: the HEATVIT_MUTANT of each."""
+        files, numbers = {}, {}
+        for number, mutant in enumerate(mutants, 1):
+            path, line, _, form = mutant
+            if path not in files:
+                with open(os.path.join(ROOT, path)) as file:
+                    files[path] = file.read().split('\n')
+            if both(files[path], line, form, number) is not None and line not in [m[1] for m in numbers if m[0] == path]:
+                numbers[mutant] = number
+        wanted = sorted({test for path in files for test in tests_of(path)})
+        while True:
+            for path, good in files.items():
+                text = list(good)
+                for mutant, number in numbers.items():
+                    if mutant[0] == path:
+                        text[mutant[1]] = both(good, mutant[1], mutant[3], number)
+                copy = os.path.join(self.source, path)
+                text = '\n'.join(text) if text == good else CHOICE % copy + '\n'.join(text)
+                if open(copy).read() != text:
+                    with open(copy, 'w') as file:
+                        file.write(text)
+            code, output = self.run(['ninja', '-k', '0', '-C', self.build] + sorted({self.programs.get(t, 'run_sim') for t in wanted}), 7200)
+            if code == 0:
+                return numbers
+            wrong = {m for m in numbers if re.search(rf'{re.escape(m[0])}:{m[1] + 1}:.*error', output)}
+            # Of an error elsewhere (a variable that is not used now): all of the file.
+            wrong = wrong or {m for m in numbers if re.search(rf'{re.escape(m[0])}:\d+:.*error', output)}
+            if not wrong:
+                print(f'mutate.py: mutants do not build together:\n{output[-2000:]}', file=sys.stderr)
+                wrong = set(numbers)
+            for mutant in wrong:
+                del numbers[mutant]
+
+    def restore(self, paths):
+        for path in set(paths):
+            shutil.copy(os.path.join(ROOT, path), os.path.join(self.source, path))
+
+    def judge_together(self, path, number, times, good):
+        """Which test notices the mutant of this number in the build of many. `good`: what tests say of none of them, kept."""
+        for test in sorted((t for t in tests_of(path) if t in times), key=times.get):
+            self.environment['HEATVIT_MUTANT'] = str(number)
+            outcome = self.outcome(test, 30 + 6 * times[test])
+            if not outcome:
+                continue
+            self.environment['HEATVIT_MUTANT'] = '0'
+            if test not in good:
+                good[test] = self.outcome(test, 3600)
+            if not good[test]:
+                return f'{test} ({outcome})'
+            print(f'mutate.py: fails without a mutant in the build of many: {test} ({good[test]})', file=sys.stderr)
+        return None
 
     def outcome(self, test, seconds):
         """'' where the test passes; else what failed first, or that it did not end."""
@@ -174,18 +326,18 @@ class Workshop:
             shutil.copy(good, copy)
 
 
-def times_of(shops, folder):
-    """Seconds that each test takes, kept in the folder: none without a change fails."""
+def times_of(shops, folder, build):
+    """Seconds that each test takes, kept in the folder: none without a change fails. `build`: what is not known to fail, too."""
     kept = os.path.join(folder, 'times.json')
     wanted = sorted(({t for tests in TESTS.values() for t in tests} & set(shops[0].programs)) | {GOLDEN, SOME_GOLDEN})
-    for shop in shops:
-        if shop.compile(wanted)[0] != 0:
-            print('mutate.py: the sources do not build', file=sys.stderr)
-            return None
     times = {}
     if os.path.exists(kept):
         with open(kept) as file:
             times = json.load(file)
+    for shop in shops if build or set(wanted) - set(times) else []:
+        if shop.compile(wanted)[0] != 0:
+            print('mutate.py: the sources do not build', file=sys.stderr)
+            return None
     for test in wanted:
         if test in times:
             continue
@@ -208,6 +360,7 @@ def main():
     parser.add_argument('--only', action='append', default=[], help='a folder or file')
     parser.add_argument('--log', help='a line of JSON for each mutant; goes on where it ends')
     parser.add_argument('--jobs', type=int, default=1, help='mutants at a time, each in a copy of its own')
+    parser.add_argument('--together', type=int, default=0, help='as many mutants in a build')
     parser.add_argument('--list', action='store_true', help='the mutants, nothing built')
     arguments = parser.parse_args()
     draw = random.Random(arguments.seed)
@@ -226,9 +379,30 @@ def main():
         with open(arguments.log) as file:
             results = {(r['path'], r['line']): r for r in map(json.loads, file)}
     shops = [Workshop(os.path.join(arguments.work, str(i))) for i in range(arguments.jobs)]
-    times = times_of(shops, arguments.work)
+    times = times_of(shops, arguments.work, not arguments.together)
     if not times:
         return 1
+
+    def note(mutant, built, by, begin):
+        path, i, line, form = mutant
+        result = {'path': path, 'line': i, 'old': line, 'new': form, 'built': built, 'by': by, 'seconds': round(time.time() - begin)}
+        results[path, i] = result
+        if arguments.log:
+            with open(arguments.log, 'a') as file:
+                file.write(json.dumps(result) + '\n')
+        if built:
+            print(f'{path}:{i + 1}: {f"killed by {by}" if by else "SURVIVES"}, {result["seconds"]} s', flush=True)
+
+    if arguments.together:
+        open_ones = [m for m in mutants if (m[0], m[1]) not in results]
+        batch = open_ones[:min(arguments.together, arguments.count - sum(r['built'] for r in results.values()))]
+        begin, good = time.time(), {}
+        numbers = shops[0].together(batch)
+        print(f'{len(numbers)} of {len(batch)} in one build, {time.time() - begin:.0f} s', flush=True)
+        for mutant, number in numbers.items():
+            begin = time.time()
+            note(mutant, True, shops[0].judge_together(mutant[0], number, times, good), begin)
+        shops[0].restore(mutant[0] for mutant in batch)
     lock, waiting, under_way = threading.Lock(), iter(m for m in mutants if (m[0], m[1]) not in results), 0
 
     def work(shop):
@@ -243,15 +417,9 @@ def main():
             path, i, line, form = mutant
             begin = time.time()
             built, by = shop.judge(path, i, form, times)
-            result = {'path': path, 'line': i, 'old': line, 'new': form, 'built': built, 'by': by, 'seconds': round(time.time() - begin)}
             with lock:
                 under_way -= 1
-                results[path, i] = result
-                if arguments.log:
-                    with open(arguments.log, 'a') as file:
-                        file.write(json.dumps(result) + '\n')
-                if built:
-                    print(f'{path}:{i + 1}: {f"killed by {by}" if by else "SURVIVES"}, {result["seconds"]} s', flush=True)
+                note(mutant, built, by, begin)
 
     workers = [threading.Thread(target=work, args=(shop,)) for shop in shops]
     for worker in workers:

@@ -196,6 +196,27 @@ TEST(HlsTop, ChipMemory) {
   }
 }
 
+TEST(HlsTop, ChipMemoryHasRoomForTheLastRow) {
+  constexpr uint32_t kBytes = kernels::kChipKib * 1024;
+  if (kBytes == 0) return;  // refused wherever it is: ChipMemory
+  const network::QuantModel model = random_model(small_spec(), 7, true);
+  lower::Program program = lower::lower(model.spec, synthesised(), {}, &model);
+  size_t index = 0;
+  while (program.commands[index].opcode != isa::Opcode::kGemm || program.commands[index].heads != 1) ++index;
+  isa::Command& command = program.commands[index];
+  const int rows = std::max(command.m.at(program.tokens), program.tokens);
+  const auto status_of = [&](uint32_t address) {
+    command.c.address = isa::kChipBase + address;
+    const isa::CommandWords words = isa::encode(command);
+    std::memcpy(program.constants.data() + program.command_list.address + index * sizeof words, words.data(),
+                sizeof words);
+    return run_top(program, random_image(1), 1).status;
+  };
+  const uint32_t last = static_cast<uint32_t>(rows - 1) * command.c.pitch;  // where the last row begins
+  EXPECT_EQ(status_of(kBytes - last), hls::kNoChipMemory);
+  EXPECT_EQ(status_of(kBytes - last - command.c.pitch), hls::kDone);
+}
+
 TEST(HlsTop, RefusesMoreTokensThanItHolds) {
   zoo::ModelSpec spec = small_spec();
   spec.registers = 60;  // 257 tokens

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstring>
 
 #include "accel/isa/errors.h"
 #include "models/lower/program.h"
@@ -42,6 +43,52 @@ class MergeTap : public modules::UnitTap {
   static constexpr size_t kKept = 138;  // with the class token
   int calls = 0, wrong = 0;
 };
+
+/// Calls of token_select_count whose mask does not belong to the scores beside it: as many stay as it says, and who
+/// goes has no higher score than who stays.
+class SelectionTap : public modules::UnitTap {
+ public:
+  bool wants(const char* unit) const override { return std::string(unit) == "token_select_count"; }
+  void take(const modules::UnitCall& call) override {
+    ++calls;
+    const auto candidates = static_cast<size_t>(call.scalars.at(1).value);
+    const auto kept = static_cast<size_t>(call.scalars.at(3).value);
+    std::vector<uint32_t> scores(call.arrays.at(0).count);
+    std::memcpy(scores.data(), call.arrays[0].bytes.data(), call.arrays[0].bytes.size());
+    const std::vector<uint8_t>& mask = call.arrays.at(1).bytes;
+    uint32_t least = UINT32_MAX, most = 0;
+    size_t stay = 0;
+    for (size_t token = 1; token <= candidates; ++token) {  // behind the one in front
+      if (mask.at(token) != 0)
+        least = std::min(least, scores.at(token)), ++stay;
+      else
+        most = std::max(most, scores.at(token));
+    }
+    wrong += stay != kept || most > least ? 1 : 0;
+  }
+  int calls = 0, wrong = 0;
+};
+
+TEST(Tap, OfASelectionBehindSeveralTokensInFrontHasItsScores) {
+  zoo::ModelSpec spec = small_spec();
+  spec.distillation_token = true;
+  spec.registers = 2;
+  const network::QuantModel model = network::random_quant_model(spec, 7, true);
+  const std::string result = isolated([&] {
+    const SocConfig config = shape(2, 16, 16, 64, 64, 32);
+    const lower::Program program =
+        lower::lower(spec, config.accel, pruning_of(spec, Scorer::kHeatvit, {150, 80}), &model);
+    soc::Simulator simulator(config, program, soc::Mode::kFunctional);
+    SelectionTap tap;
+    simulator.listen(&tap);
+    const std::vector<int8_t> image = random_image(4);
+    soc::ImageInput input;
+    input.pixels = &image;
+    simulator.run(input);
+    return std::to_string(tap.calls) + " calls, " + std::to_string(tap.wrong) + " wrong";
+  });
+  EXPECT_EQ(result, "2 calls, 0 wrong");
+}
 
 TEST(Tap, OfAMergeHasWholeArrays) {
   const network::QuantModel model = small_model();

@@ -120,6 +120,64 @@ TEST(Contention, WhoStandsStillBesideAnotherWaitsNoLongerThanThatOneWorks) {
   EXPECT_LE(shares.slowdowns({{1, 0, 0.1}, kMany})[2], 1 + 1 / 0.1);
 }
 
+/// Of one piece, or of rows so far apart.
+TrainShape shape(Engine engine, uint32_t row_bytes, uint32_t rows = 1, uint32_t pitch = 0) {
+  TrainShape s;
+  s.engine = static_cast<uint32_t>(engine);
+  s.row_bytes = row_bytes, s.rows = rows, s.pitch = pitch;
+  return s;
+}
+
+TEST(Contention, EnginesMeetWithTheTrainsThatTheyMove) {
+  soc::SocConfig config;
+  config.ddr.bus_bytes = 2;
+  KnownMemory& memory = known_memory(config);
+  CommandTrains trains = {shape(Engine::kInput, 24 << 10), shape(Engine::kWeights, 32 << 10),
+                          shape(Engine::kOutput, 0, 0)};
+  const MemoryShares& packed = shares_of(memory, config, trains);
+  EXPECT_EQ(&packed, &shares_of(memory, config, trains)) << "is played once";
+  trains[0] = shape(Engine::kInput, 64, 64, 16 << 10);  // a row of the memory is opened for every 64 bytes
+  const MemoryShares& scattered = shares_of(memory, config, trains);
+  EXPECT_LT(scattered.alone(Engine::kInput), 0.9 * packed.alone(Engine::kInput));
+  constexpr size_t kBoth = 3;
+  EXPECT_LT(scattered.rates[kBoth][1], 0.98 * packed.rates[kBoth][1]) << "the weights wait for openings, too";
+  // Who moves nothing has no rate, slows nobody down and is not slowed down.
+  EXPECT_EQ(packed.rates[7][0], 0);
+  EXPECT_EQ(packed.alone(Engine::kOutput), 0);
+  constexpr double kMany = 1000;
+  const Slowdowns slow = packed.slowdowns({{1, 1, 1}, kMany});
+  EXPECT_EQ(slow, packed.slowdowns({{1, 1, 0}, kMany}));
+  EXPECT_EQ(slow[2], 1);
+  EXPECT_GT(slow[0], 1.1);
+}
+
+TEST(Contention, ATrainIsPlayedWholeWhereItsSharesMeetInTheBanks) {
+  // Two banks under the columns: shares of 24 KiB meet in them at their ends, not at their beginnings.
+  soc::SocConfig config;
+  config.ddr.banks = 2;
+  config.ddr.map = "r14-0 b0 c9-3 g1-0";
+  config.dma.weight_ports = 4;
+  const TrainShape weights = shape(Engine::kWeights, 96 << 10);
+  const double alone = static_cast<double>(weights.played(4).bytes()) / played_alone(config, weights);
+  const CommandTrains trains = {shape(Engine::kInput, 0, 0), weights, shape(Engine::kOutput, 0, 0)};
+  EXPECT_NEAR(alone, shares_of(known_memory(config), config, trains).alone(Engine::kWeights), 0.05 * alone);
+}
+
+TEST(Contention, WhoSharesAPathWaitsForItAndNotForTheWholeMemory) {
+  // Two reads of 3.2 GB/s and 1.6 GB/s share a path of 2.5 GB/s; stores go elsewhere, as fast as ever:
+  // the memory passes 7.
+  MemoryShares shares;
+  for (size_t who = 1; who < shares.rates.size(); ++who) {
+    const bool both = (who & 3) == 3;
+    shares.rates[who] = {(who & 1) != 0 ? both ? 1.4 : 3.2 : 0.0, (who & 2) != 0 ? both ? 1.1 : 1.6 : 0.0,
+                         (who & 4) != 0 ? 4.5 : 0.0};
+  }
+  constexpr double kMany = 1000;
+  const Slowdowns slow = shares.slowdowns({{1, 0.6, 0}, kMany});
+  EXPECT_GT(slow[0], 1.3);
+  EXPECT_LE(slow[0], 1 + 0.6 * 1.6 / 2.5 + 1e-9) << "0.6 of the time the path has the weights to pass, in its own pace";
+}
+
 TEST(Contention, NobodyIsSlowedDownByEnginesThatRest) {
   soc::SocConfig config;
   config.ddr.bus_bytes = 2;
