@@ -321,6 +321,8 @@ TEST(CommandLists, ChainsThatWaitForThemselvesAreRefused) {
                               list[static_cast<size_t>(&f - list.data()) + 1].opcode = Opcode::kEnd;
                             }),
               HasSubstr("END"));
+  EXPECT_THAT(refusal_after(c, Op::kEnd, [](Command&, List& list) { list[list.size() - 2].chain = true; }),
+              HasSubstr("the list ends within a chain"));
 }
 
 TEST(CommandLists, SumsOfRowsThatAreWrittenAgainAreRefused) {

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
@@ -74,6 +75,23 @@ TEST_F(OneBlock, TheErrorOfGeluIsTakenThroughTheNextWeights) {
     // All hidden channels round alike, by at most half a step.
     EXPECT_NEAR(found.at("block.1.fc2.out")[row], sum * error, std::fabs(sum) * 0.7 * scale + 1e-5 * magnitude);
   }
+}
+
+// Where V is the same for all tokens, so is what each head attends to: its own V, but for rounding.
+TEST_F(OneBlock, EveryHeadAttendsToItsOwnValues) {
+  network::FloatLinear &qkv = model_.blocks[0].qkv, &proj = model_.blocks[0].proj;
+  const auto v_weights = qkv.weight.begin() + static_cast<std::ptrdiff_t>(2 * kDim * kDim);
+  std::fill(v_weights, qkv.weight.end(), 0.0F);
+  constexpr std::array kValues = {0.1F, 0.4F, 0.9F};  // of each head
+  for (size_t c = 0; c < kDim; ++c) qkv.bias[2 * kDim + c] = kValues.at(c / (kDim / kValues.size()));
+  std::fill(proj.weight.begin(), proj.weight.end(), 0.0F);
+  for (size_t c = 0; c < kDim; ++c) proj.weight[c * kDim + c] = 1;  // the correction is the error itself
+  ranges_["block.1.v"] = ranges_["block.1.proj.in"] = 1;
+  const network::Corrections found = correct_biases(model_, {preprocess::synthetic_image(3)}, ranges_);
+  constexpr double kStep = 1 / 127.0;
+  for (size_t c = 0; c < kDim; ++c)  // rounded twice, and of each probability at most half of 1 / 255
+    EXPECT_NEAR(found.at("block.1.proj.out")[c], 0, 2 * kStep + 0.1 * double{kValues.at(c / (kDim / kValues.size()))})
+        << c;
 }
 
 TEST_F(OneBlock, OnlyTheBiasesOfItsLayersChange) {

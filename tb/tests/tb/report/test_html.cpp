@@ -11,6 +11,9 @@
 #include <sstream>
 
 #include "accel/isa/errors.h"
+#include "models/preprocess/decode.h"
+#include "models/preprocess/image.h"
+#include "models/zoo/zoo.h"
 #include "tb/report/html.h"
 #include "tb/tests/support/temporary_folder.h"
 #include "tb/tests/tb/run_sim/cli_support.h"
@@ -110,6 +113,53 @@ class Html : public ::testing::Test {
   Json run_;
   std::string page_;
 };
+
+std::vector<uint8_t> bytes_of_base64(const std::string& text) {
+  const std::string digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::vector<uint8_t> bytes;
+  uint32_t bits = 0;
+  int count = 0;
+  for (const char c : text) {
+    if (c == '=') break;
+    bits = bits << 6 | static_cast<uint32_t>(digits.find(c)), count += 6;
+    if (count < 8) continue;
+    count -= 8;
+    bytes.push_back(static_cast<uint8_t>(bits >> count));
+  }
+  return bytes;
+}
+
+TEST(Thumbnail, IsThePictureThatTheNetworkSees) {
+  const std::string prefix = "data:image/jpeg;base64,";
+  const char* home = std::getenv("HEATVIT_HOME");
+  ASSERT_NE(home, nullptr);
+  const std::string picture = std::string(home) + "/models/zoo/micro/images/000_circle_filled.jpg";
+  for (const char* name : {"deit-micro", "deit-t"}) {  // as it is, and means of 2 x 2 pixels
+    const zoo::ModelSpec& spec = zoo::find(name);
+    const std::string text = thumbnail(picture, spec);
+    ASSERT_EQ(text.rfind(prefix, 0), 0U);
+    EXPECT_EQ((text.size() - prefix.size()) % 4, 0U);
+    preprocess::Picture small;
+    std::string error;
+    const auto any = [](int64_t, int64_t) { return true; };
+    ASSERT_TRUE(preprocess::decode_jpeg(bytes_of_base64(text.substr(prefix.size())), any, small, error)) << error;
+    const preprocess::Image whole = preprocess::load_image(picture, spec);
+    const int factor = spec.image_size == 224 ? 2 : 1, side = spec.image_size / factor;
+    ASSERT_EQ(small.width, side);
+    ASSERT_EQ(small.height, side);
+    double off = 0;  // JPEG loses some levels
+    for (int y = 0; y < side; ++y)
+      for (int x = 0; x < side; ++x)
+        for (int c = 0; c < 3; ++c) {
+          int sum = 0;
+          for (int i = 0; i < factor * factor; ++i)
+            sum += whole.pixels[static_cast<size_t>(
+                ((y * factor + i / factor) * spec.image_size + x * factor + i % factor) * 3 + c)];
+          off += std::abs(small.rgb[static_cast<size_t>((y * side + x) * 3 + c)] - double(sum) / factor / factor);
+        }
+    EXPECT_LT(off / (3 * side * side), 4) << name;
+  }
+}
 
 TEST_F(Html, ShowsTheNumbersAndPicturesOfASetOfImages) {
   if (!has_browser()) GTEST_SKIP() << "no chromium";
