@@ -11,6 +11,9 @@ ChainWalk::ChainWalk(const Job& first) {
     Member member;
     member.job = job;
     member.place = members_.size();
+    member.lag = job->lag;
+    // Of the rows that go nothing comes out.
+    if (member.place == 1 && first.packs_rows()) member.lag += members_[0].chunks->without_result();
     if (operation_of(job->command).walk == Walk::kTiles)
       member.turns = member.tiles.emplace(*job).row_tiles();
     else
@@ -21,10 +24,10 @@ ChainWalk::ChainWalk(const Job& first) {
 
 ChainWalk::Member* ChainWalk::next() {
   const Member& last = members_.back();
-  for (; step_ < last.turns + last.job->lag; ++step_, at_ = 0)
+  for (; step_ < last.turns + last.lag; ++step_, at_ = 0)
     while (at_ < members_.size()) {
       Member& member = members_[at_++];
-      const int64_t turn = step_ - member.job->lag;
+      const int64_t turn = step_ - member.lag;
       if (turn < 0 || turn >= member.turns) continue;
       ++member.done;
       return &member;
@@ -32,11 +35,29 @@ ChainWalk::Member* ChainWalk::next() {
   return nullptr;
 }
 
+namespace {
+
+/// Rows that stay, and a row-wise operation of the vector unit on them.
+template <class Require>
+void expect_packing(const ChainWalk& chain, const Require& require) {
+  require(chain.size() == 2, "of a packing and several commands behind it");
+  const ChainWalk::Member &packing = chain.member(0), &member = chain.member(1);
+  const Operation& operation = operation_of(member.job->command);
+  require(member.job->command.follows && operation.walk == Walk::kRows && operation.units.has(Unit::kVector),
+          "with an operation that follows no rows that are packed");
+  require(member.job->n == packing.job->n && member.job->command.tile_m == packing.job->command.tile_m &&
+              member.turns == packing.turns - packing.chunks->without_result(),
+          "with an operation of other rows than are packed");
+}
+
+}  // namespace
+
 void expect_chain(const Job& first) {
   const ChainWalk chain(first);
   const auto require = [&first](bool ok, const char* what) {
     if (!ok) throw std::runtime_error("command " + std::to_string(first.index) + " leads a chain " + what);
   };
+  if (first.packs_rows()) return expect_packing(chain, require);
   int gemms = 0;
   for (size_t i = 0; i < chain.size(); ++i) gemms += chain.member(i).tiles ? 1 : 0;
   for (size_t i = 0; i < chain.size(); ++i) {

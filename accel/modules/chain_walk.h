@@ -6,7 +6,8 @@
 //
 // A GEMM follows another through memory: its loads wait for the stores of the tile that they read, and the lag is what
 // the way there and back takes. Row-wise operations of the vector unit (LayerNorm, head means) follow at once: it has
-// the rows that it has just finished, and they are not loaded.
+// the rows that it has just finished, and they are not loaded. A LayerNorm follows a packing of rows, too: it takes
+// each tile of them that stay from the slot that the selector has filled.
 #pragma once
 
 #include <cstdint>
@@ -26,6 +27,7 @@ class ChainWalk {
     std::optional<ChunkWalk> chunks;  // of the vector unit's operations; a turn: one
     size_t place = 0;                 // in the chain
     int64_t turns = 0, done = 0;
+    int64_t lag = 0;  // turns behind the first of the chain
 
     bool first() const { return done == 1; }  // in its first turn
     bool last() const { return done == turns; }

@@ -134,6 +134,15 @@ JobQueue& queue_of(const ControlUnit::Ports& ports, Unit unit) {
   throw std::logic_error("the control unit hands no commands to itself");
 }
 
+/// What a unit is handed of a command and those chained to it: from the first that concerns it on. A GEMM concerns all
+/// units that any behind it does; a packing neither the weight engine nor the vector unit, which take the LayerNorm
+/// behind it as if it came alone.
+const Job* part_of(const Job& first, Unit unit) {
+  const Job* job = &first;
+  while (job != nullptr && !operation_of(job->command).units.has(unit)) job = job->chained;
+  return job;
+}
+
 /// Nothing to walk although there is a walk.
 bool is_empty(const Job& job, Walk walk) {
   return walk != Walk::kNone && (job.m < 1 || job.n < 1 || (walk == Walk::kTiles && job.k < 1));
@@ -192,8 +201,7 @@ void ControlUnit::load_ahead(uint32_t index) {
     }
     for (size_t i = begin; i + 1 < ahead_.size(); ++i) chain(ahead_[i], ahead_[i + 1]);
     ahead_end_ = index;
-    if (operation_of(ahead_[begin].command).units.has(Unit::kDmaWeights))
-      ports_.to_dma_weights.push(ahead_[begin], ports_.account);
+    if (const Job* job = part_of(ahead_[begin], Unit::kDmaWeights)) ports_.to_dma_weights.push(*job, ports_.account);
   }
 }
 
@@ -204,9 +212,11 @@ void ControlUnit::hand_out(const Job& first) {
                                " leads a chain, but loads wait for whole operations");
     expect_chain(first);
   }
-  // The first of a chain is a GEMM, which takes all units that any of them does.
-  for (const Unit unit : operation_of(first.command).units)
-    if (unit != Unit::kDmaWeights || first.index >= ahead_end_) queue_of(ports_, unit).push(first, ports_.account);
+  UnitList units;
+  for (const Job* job = &first; job != nullptr; job = job->chained) units = units.with(operation_of(job->command).units);
+  for (const Unit unit : units)
+    if (unit != Unit::kDmaWeights || first.index >= ahead_end_)
+      queue_of(ports_, unit).push(*part_of(first, unit), ports_.account);
 }
 
 namespace {

@@ -179,8 +179,12 @@ void InputDma::run() {
 void InputDma::load_chain(const Job& first) {
   ChainWalk chain(first);
   while (ChainWalk::Member* turn = chain.next()) {
-    if (!turn->tiles) continue;  // its rows come from the vector unit
-    load_tiles(*turn->job, *turn->tiles, true);
+    if (turn->job->command.follows) continue;  // its rows are on chip
+    Chunk chunk;
+    if (turn->tiles)
+      load_tiles(*turn->job, *turn->tiles, true);
+    else if (turn->chunks->next(chunk))
+      load_chunk(*turn->job, chunk);
     common_.account.attribute(turn->job->index);
   }
 }
@@ -219,22 +223,24 @@ void InputDma::load_residual(const Job& job, const Tile& tile) {
 }
 
 void InputDma::load_chunks(const Job& job) {
-  const isa::Command& c = job.command;
-  const Consumer reader = operation_of(c).in_selector() ? Consumer::kSelector : Consumer::kVector;
   ChunkWalk walk(job);
-  for (Chunk chunk; walk.next(chunk);) {
-    const ChunkInput in = plan_input(job, chunk);
-    const BurstTrain& rows = in.rows.train;
-    common_.scoreboard.wait_for(job, c.wait_a, rows, common_.account);
-    if (in.has_second()) common_.scoreboard.wait_for(job, c.wait_a, in.second, common_.account);
-    uint8_t* slot = ports_.vector.acquire_free(common_.account, in.bytes());
-    if (job.packs_rows())
-      transfer(rows, slot, job.index, Purpose::kInput, {ports_.selector->order(job, chunk.row0), c.a.address});
-    else
-      transfer(rows, slot, job.index);
-    if (in.has_second()) transfer(in.second, slot != nullptr ? slot + rows.bytes() : nullptr, job.index);
-    ports_.vector.publish(in.rows.layout, reader);
-  }
+  for (Chunk chunk; walk.next(chunk);) load_chunk(job, chunk);
+}
+
+void InputDma::load_chunk(const Job& job, const Chunk& chunk) {
+  if (chunk.rows == 0) return;
+  const isa::Command& c = job.command;
+  const ChunkInput in = plan_input(job, chunk);
+  const BurstTrain& rows = in.rows.train;
+  common_.scoreboard.wait_for(job, c.wait_a, rows, common_.account);
+  if (in.has_second()) common_.scoreboard.wait_for(job, c.wait_a, in.second, common_.account);
+  uint8_t* slot = ports_.vector.acquire_free(common_.account, in.bytes());
+  if (job.packs_rows())
+    transfer(rows, slot, job.index, Purpose::kInput, {ports_.selector->order(job, chunk.row0), c.a.address});
+  else
+    transfer(rows, slot, job.index);
+  if (in.has_second()) transfer(in.second, slot != nullptr ? slot + rows.bytes() : nullptr, job.index);
+  ports_.vector.publish(in.rows.layout, operation_of(c).in_selector() ? Consumer::kSelector : Consumer::kVector);
 }
 
 WeightDma::WeightDma(sc_core::sc_module_name name, const DmaConfig& config, const DebugConfig& debug,
@@ -326,7 +332,7 @@ void OutputDma::store_chain(const Job& first) {
     Chunk chunk;
     if (turn->tiles)
       store_tiles(job, *turn->tiles, true);
-    else if (turn->chunks->next(chunk))
+    else if (turn->chunks->next(chunk) && chunk.out_rows > 0)
       store(job, plan_output(job, chunk));
     common_.account.attribute(job.index);
     if (turn->last()) common_.scoreboard.complete(job.index);

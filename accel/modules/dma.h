@@ -124,6 +124,7 @@ class InputDma : public DmaEngine {
   void load_residual(const Job& job, const Tile& tile);
   void load_operand_b(const Job& job, const Tile& tile);
   void load_chunks(const Job& job);
+  void load_chunk(const Job& job, const Chunk& chunk);
 
   const bool loads_kv_;
   const Ports ports_;

@@ -27,6 +27,13 @@ class UnitList {
       if (u == unit) return true;
     return false;
   }
+  /// These, then those of `others` that are not among them.
+  constexpr UnitList with(const UnitList& others) const {
+    UnitList all = *this;
+    for (const Unit u : others)
+      if (!all.has(u)) all.units_[all.count_++] = u;
+    return all;
+  }
 
  private:
   std::array<Unit, 5> units_{};

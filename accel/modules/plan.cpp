@@ -216,12 +216,8 @@ uint32_t stores_needed(const Job& producer, const BurstTrain& block) {
   const Position last = last_position(result, block, end - 1);
   if (operation.walk == Walk::kTiles) return tile_index(producer, last) + 1;
   if (operation.on_host()) return last.row + 1;
-  if (operation.c.rows == Block::Rows::kMoved) {
-    // The package comes with the last rows that stay.
-    const auto stay = static_cast<uint32_t>(producer.rows_that_stay());
-    return std::min(last.row, stay - 1) / c.tile_m + 1;
-  }
-  if (operation.walk == Walk::kRows && operation.c.rows == Block::Rows::kChunk)
+  const bool of_chunk = operation.c.rows == Block::Rows::kChunk || operation.c.rows == Block::Rows::kMoved;
+  if (operation.walk == Walk::kRows && of_chunk)
     return last.head * count(result.rows, c.tile_m) + last.row / c.tile_m + 1;
   return kAllStores;
 }

@@ -75,13 +75,18 @@ class SlotRing {
     reserved_.push_back(take_tail());
     changed_.notify();
   }
-  /// The other producer: storage of the slot reserved longest ago, once there is one.
-  uint8_t* reserved(UnitAccount& account) {
-    while (reserved_.empty()) {
-      account.enter(Cause::kWaitSpace);
+  /// The slot acquired last holds what the other producer takes before it publishes it.
+  void hand_on() {
+    reserved_.push_back(take_tail());
+    changed_.notify();
+  }
+  /// The other producer: storage of the slot reserved longest ago, or of the one so many behind it, once there is one.
+  uint8_t* reserved(UnitAccount& account, Cause cause = Cause::kWaitSpace, size_t behind = 0) {
+    while (reserved_.size() <= behind) {
+      account.enter(cause);
       changed_.wait();
     }
-    Slot& slot = slots_[reserved_.front()];
+    Slot& slot = slots_[reserved_[behind]];
     return slot.data.empty() ? nullptr : slot.data.data();
   }
   void publish_reserved(const SlotLayout& layout) {

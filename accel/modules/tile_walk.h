@@ -177,7 +177,8 @@ class TileWalk {
 
 /// Vector operations go by chunks: rows of one head (row-wise operations) or columns of one head over all rows.
 /// `out_row0`, `out_rows`: of the result, where rows come out. Packing by rows takes them in an order of its own (Job::
-/// packs_rows): first those that go, of which none comes out, then those that stay.
+/// packs_rows): first those that go, of which none comes out, then those that stay, tile by tile of the result; the
+/// package row is its last one, at times alone in a chunk that takes no rows.
 struct Chunk {
   int head = 0, row0 = 0, rows = 0, column0 = 0, columns = 0;
   int out_row0 = 0, out_rows = 0;

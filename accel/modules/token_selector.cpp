@@ -209,7 +209,7 @@ void TokenSelector::tap_order(const Job& job, int gone, uint32_t weights) {
 void TokenSelector::tap_rows(const Job& job, const Chunk& chunk, const int16_t* in, bool equal,
                              const std::vector<int64_t>& before, const int16_t* out) {
   const bool stay = chunk.out_rows > 0;
-  if (!ports_.tap.tapped("token_pack_rows")) return;
+  if (chunk.rows == 0 || !ports_.tap.tapped("token_pack_rows")) return;
   const auto values = static_cast<size_t>(chunk.rows) * static_cast<size_t>(job.n);
   ports_.tap.take(
       {"token_pack_rows",
@@ -266,21 +266,30 @@ void TokenSelector::pack(const Job& job) {
 }
 
 void TokenSelector::pack_rows(const Job& job) {
-  const Operation::Cycles cycles = operation_of(job.command).cycles;
   sums_.resize(static_cast<size_t>(job.n));
   ChunkWalk walk(job);
-  for (Chunk chunk; walk.next(chunk);) {
-    const uint8_t* in = ports_.vector.front(ports_.account, Cause::kWaitInput, Consumer::kSelector).data;
-    uint8_t* out = nullptr;
-    if (chunk.out_rows > 0)
-      out = ports_.output.acquire_free(ports_.account, static_cast<int64_t>(plan_output(job, chunk).train.bytes()));
-    ports_.turn.take(Unit::kSelector, ports_.account);
-    if (functional_) move_rows(job, chunk, in, out);
-    ports_.clock.wait_cycles(static_cast<uint64_t>(cycles(job, chunk, config_)));
-    ports_.turn.give();
-    ports_.vector.release();
-    if (chunk.out_rows > 0) ports_.output.publish();
-  }
+  for (Chunk chunk; walk.next(chunk);) pack_chunk(job, chunk);
+}
+
+void TokenSelector::pack_chunk(const Job& job, const Chunk& chunk) {
+  const bool loads = chunk.rows > 0, stores = chunk.out_rows > 0;
+  const uint8_t* in = nullptr;
+  if (loads) in = ports_.vector.front(ports_.account, Cause::kWaitInput, Consumer::kSelector).data;
+  uint8_t* out = nullptr;
+  if (stores)
+    out = ports_.output.acquire_free(ports_.account, static_cast<int64_t>(plan_output(job, chunk).train.bytes()));
+  ports_.turn.take(Unit::kSelector, ports_.account);
+  if (functional_) move_rows(job, chunk, in, out);
+  ports_.clock.wait_cycles(static_cast<uint64_t>(operation_of(job.command).cycles(job, chunk, config_)));
+  ports_.turn.give();
+  if (loads) ports_.vector.release();
+  if (!stores) return;
+  if (job.chained == nullptr) return ports_.output.publish();
+  // The LayerNorm takes the rows from here; what it makes of them comes behind them.
+  ports_.output.hand_on();
+  Chunk normed = chunk;
+  normed.row0 = chunk.out_row0, normed.rows = chunk.out_rows;
+  ports_.output.reserve(ports_.account, static_cast<int64_t>(plan_output(*job.chained, normed).train.bytes()));
 }
 
 void TokenSelector::move_rows(const Job& job, const Chunk& chunk, const uint8_t* in, uint8_t* out) {

@@ -124,7 +124,8 @@ class TokenSelector : public sc_core::sc_module {
   void select(const Job& job);
   void pack(const Job& job);
   void pack_rows(const Job& job);
-  /// A chunk of it.
+  void pack_chunk(const Job& job, const Chunk& chunk);
+  /// Its numbers.
   void move_rows(const Job& job, const Chunk& chunk, const uint8_t* in, uint8_t* out);
   void match(const Job& job);
   /// Rows of similarities to scores and partners.

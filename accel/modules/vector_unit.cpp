@@ -346,21 +346,28 @@ int64_t VectorUnit::result_bytes(const Job& job, const Chunk& chunk) {
 
 void VectorUnit::vector_operation(const Job& job) {
   const Operation& operation = operation_of(job.command);
-  const bool has_records = operation.records;
+  const bool has_records = operation.records, packed = job.command.follows, loads = operation.loads() && !packed;
   const uint8_t* records = has_records ? next_records() : nullptr;
   ChunkWalk walk(job);
   for (Chunk chunk; walk.next(chunk);) {
     const uint8_t* in = nullptr;
-    if (operation.loads()) in = ports_.vector.front(ports_.account, Cause::kWaitInput, Consumer::kVector).data;
-    uint8_t* out = ports_.output.acquire_free(ports_.account, result_bytes(job, chunk));
+    if (loads) in = ports_.vector.front(ports_.account, Cause::kWaitInput, Consumer::kVector).data;
+    if (packed) in = ports_.output.reserved(ports_.account, Cause::kWaitInput);
+    uint8_t* out = packed ? ports_.output.reserved(ports_.account, Cause::kWaitSpace, 1)
+                          : ports_.output.acquire_free(ports_.account, result_bytes(job, chunk));
     ports_.turn.take(Unit::kVector, ports_.account);
     if (functional_) compute_chunk(job, chunk, in, records, out);
     const int heads = operation.c.all_heads ? job.command.heads : 1;
     ports_.record.values_of_command[job.index] += static_cast<uint64_t>(int64_t{heads} * chunk.rows * chunk.columns);
     ports_.clock.wait_cycles(static_cast<uint64_t>(operation.cycles(job, chunk, config_)));
     ports_.turn.give();
-    if (operation.loads()) ports_.vector.release();
-    ports_.output.publish();
+    if (loads) ports_.vector.release();
+    if (packed) {
+      ports_.output.publish_reserved({});
+      ports_.output.publish_reserved({});
+    } else {
+      ports_.output.publish();
+    }
   }
   if (has_records) release_records();
 }

@@ -91,6 +91,7 @@ class VectorUnit : public sc_core::sc_module {
   void softmax_scores(const Job& job, const int16_t* scores, int row, int head, int n, uint8_t* out);
   void sized_softmax(const Job& job, const int16_t* scores, int n, uint8_t* out);
 
+  /// Rows come from memory, or, where the operation follows a packing, from the slots that the selector hands on.
   void vector_operation(const Job& job);
   void compute_chunk(const Job& job, const Chunk& chunk, const uint8_t* in, const uint8_t* records, uint8_t* out);
 

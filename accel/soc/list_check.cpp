@@ -125,7 +125,7 @@ class ListCheck {
     if (walk != Walk::kColumns) times(tiles(m_, c.tile_m));
     if (walk != Walk::kRows) times(tiles(n_, c.tile_n));
     if (walk == Walk::kRows && c.opcode == Opcode::kTokenPack)
-      ++count;  // those that stay begin with a tile of their own
+      count += 2;  // those that stay begin with a tile of their own, and the package may take another
     if (walk == Walk::kTiles) times(tiles(k_, c.tile_k));
     times(walk == Walk::kTiles ? tiles(c.heads, c.head_group) : c.heads);
     return count;
@@ -358,7 +358,7 @@ class ListCheck {
         case modules::Block::Rows::kNone: return int64_t{0};
         case modules::Block::Rows::kOne: return int64_t{1};
         case modules::Block::Rows::kKept: return front_rows;
-        case modules::Block::Rows::kMoved: return std::min(own + 1, front_rows);
+        case modules::Block::Rows::kMoved:
         case modules::Block::Rows::kChunk: break;
       }
       return own;
@@ -447,13 +447,13 @@ class ListCheck {
     chain_.clear();
   }
 
-  /// Its rows are those of the product that it follows, in the same slot.
+  /// Its rows are those of the product, or packing, that it follows, in the same slot.
   void follower(const Command& c) const {
     size_t leader = chain_.size() - 1;
     while (leader > 0 && program_.commands[chain_[leader]].follows) --leader;
     const Command& product = program_.commands[chain_[leader]];
-    require(modules::operation_of(product).walk == Walk::kTiles && product.heads == 1 && c.heads == 1 &&
-                product.c_type == c.a_type &&
+    require((modules::operation_of(product).walk == Walk::kTiles || product.opcode == Opcode::kTokenPack) &&
+                product.heads == 1 && c.heads == 1 && product.c_type == c.a_type &&
                 at_all_tokens(product, product.m) * at_all_tokens(product, product.n) == m_ * n_ &&
                 is_multiple(c.m, product.m, n_, at_all_tokens(product, product.n)),
             "follows rows of another type or number than the product in front of it has");

@@ -50,7 +50,9 @@ size_t SelectionCheck::of_sums(const std::vector<Command>& commands, size_t at) 
 /// and the rows another.
 void SelectionCheck::command(const Command& c, size_t at, bool chained) {
   if (c.opcode == Opcode::kTokenSelect || c.opcode == Opcode::kTokenPack) {
-    require(!c.chain && !c.follows && !chained, at, "a selection is part of no chain");
+    require(!c.follows && !chained, at, "a selection follows nothing in a chain");
+    require(!c.chain || (c.opcode == Opcode::kTokenPack && c.panel && images_ == 1), at,
+            "of a selection only packing by rows (panel), of one image, leads a chain");
     return stage(c, at);
   }
   require(step_ == 0, at, "TOKEN_SELECT of every image is followed by TOKEN_PACK of every image, then by others");

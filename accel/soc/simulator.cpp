@@ -107,7 +107,7 @@ void check_chains(const SocConfig& config, const isa::Program& program) {
     if (!chained) continue;
     records += c.records != 0 ? 1 : 0;
     results = c.follows ? results + 1 : 1;  // the rows, and what follows makes of them
-    if (!c.follows) {
+    if (modules::operation_of(c).walk == modules::Walk::kTiles) {
       const int64_t heads = c.layout_b == isa::LayoutB::kPacked ? 1 : c.head_group;
       ++operands;
       bytes += heads * c.tile_k * c.tile_n * program.hw.operand_bytes();

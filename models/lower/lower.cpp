@@ -165,8 +165,14 @@ void Builder::layernorm(uint8_t block, Op op, isa::Extent rows, int n, const net
                         const View& source, const View& to) {
   Command c = norm_command(block, op, rows, n, weights);
   // Rows that are packed one after another: the first are normalised while others still move.
-  if (commands_.back().opcode == Opcode::kTokenPack && commands_.back().panel)
-    c.tile_m = std::min(c.tile_m, commands_.back().tile_m);
+  Command& before = commands_.back();
+  const bool packed = before.opcode == Opcode::kTokenPack && before.panel;
+  if (packed) c.tile_m = std::min(c.tile_m, before.tile_m);
+  // Of one image they need not be loaded: a batch packs image by image, its norm is of all rows.
+  if (packed && hw_.chain_layernorm && hw_.batch == 1) {
+    before.chain = c.follows = true;
+    before.tile_m = c.tile_m;
+  }
   emit_norm(c, source, to);
 }
 

@@ -248,8 +248,9 @@ void Builder::selector(int stage, int in_block) {
   pack.n = fixed_extent(spec_.dim);
   pack.a_type = pack.c_type = residual_type();
   pack.panel = select.panel;
-  if (pack.panel)
-    tile_packed_rows(pack, hw_, spec_.dim * residual_bytes(), spec_.max_tokens());
+  const int row_bytes = spec_.dim * residual_bytes();
+  if (pack.panel)  // no more than the rows of a tile, since what follows begins with them
+    tile_rows(pack, hw_, row_bytes, row_bytes, std::min(hw_.tile_m, spec_.max_tokens()));
   else
     tile_columns(pack, hw_, residual_bytes(), spec_.max_tokens(), spec_.dim);
   pack.wait_a = static_cast<isa::Dependency>(commands_.size());

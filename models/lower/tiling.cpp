@@ -285,13 +285,6 @@ void tile_rows(Command& c, const AcceleratorConfig& hw, int row_bytes_in, int ro
   c.tile_m = bounded(rows, std::min(max_rows, 65535));
 }
 
-void tile_packed_rows(Command& c, const AcceleratorConfig& hw, int row_bytes, int max_rows) {
-  tile_rows(c, hw, row_bytes, 0, std::min<int>(hw.tile_m, max_rows));
-  const int64_t rows = hw.output_slot() / row_bytes - 1;  // the package comes out with the last
-  if (rows < 1) too_small(c, "tile.m x tile.n must be at least " + std::to_string(row_bytes));
-  c.tile_m = bounded(rows, c.tile_m);
-}
-
 void tile_columns(Command& c, const AcceleratorConfig& hw, int element_bytes, int max_rows, int max_columns) {
   int64_t columns = std::min(hw.vector_slot(), hw.output_slot()) / (int64_t{max_rows} * element_bytes);
   if (columns < 1)

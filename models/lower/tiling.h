@@ -29,9 +29,6 @@ bool prefers_fused_softmax(const isa::AcceleratorConfig& hw, int heads, int head
 void tile_rows(isa::Command& command, const isa::AcceleratorConfig& hw, int row_bytes_in, int row_bytes_out,
                int max_rows);
 
-/// Sets tile_m of packing by rows of `row_bytes`: no more than the rows of a tile, since what follows begins with them.
-void tile_packed_rows(isa::Command& command, const isa::AcceleratorConfig& hw, int row_bytes, int max_rows);
-
 /// Sets tile_n (columns a slice; operations that need all rows of a column) of a vector operation.
 void tile_columns(isa::Command& command, const isa::AcceleratorConfig& hw, int element_bytes, int max_rows,
                   int max_columns);

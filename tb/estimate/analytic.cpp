@@ -243,11 +243,13 @@ double Pass::load_ahead(int index, double time) {
   const double each = fetch_cycles_ / config_.control.fetch_batch + config_.control.decode_cycles;
   const int commands = static_cast<int>(program_.commands.size());
   for (int room = queues_[static_cast<size_t>(Unit::kDmaWeights)].free_at(time); room > 0;) {
-    const modules::Operation& first = modules::operation_of(program_.commands[static_cast<size_t>(index)]);
+    bool weights = false;
     for (bool chained = true; chained; ++index) {
       if (index + 1 >= commands) return time;
       const isa::Command& c = program_.commands[static_cast<size_t>(index)];
-      const TokenEffect effect = modules::operation_of(c).tokens;
+      const modules::Operation& operation = modules::operation_of(c);
+      const TokenEffect effect = operation.tokens;
+      weights = weights || operation.units.has(Unit::kDmaWeights);
       time += each;
       if (effect == TokenEffect::kSets) return time;
       if (effect == TokenEffect::kNone &&
@@ -256,7 +258,7 @@ double Pass::load_ahead(int index, double time) {
       chained = c.chain;
     }
     ahead_.push_back(time);
-    if (first.units.has(Unit::kDmaWeights)) --room;
+    if (weights) --room;
   }
   return time;
 }
@@ -307,7 +309,7 @@ int Pass::chain(int first, int block) {
     const isa::Command& c = program_.commands[static_cast<size_t>(index)];
     Pipeline::Link link;
     link.job = modules::resolve(c, tokens_, before_select_);
-    link.job.package = package_;
+    link.job.package = link.job.package_after = package_;
     link.job.index = static_cast<uint32_t>(index);
     // What the chain itself writes is not done yet.
     if (c.wait_a <= first) link.a = stores(c.wait_a);
@@ -315,7 +317,8 @@ int Pass::chain(int first, int block) {
     links.push_back(link);
     more = c.chain;
   }
-  const modules::UnitList& units = modules::operation_of(links[0].job.command).units;
+  modules::UnitList units;
+  for (const Pipeline::Link& link : links) units = units.with(modules::operation_of(link.job.command).units);
   IssueTimes times{};
   for (size_t i = 0; i < links.size(); ++i) times = issue(i + 1 == links.size() ? units : modules::UnitList{});
   ++ahead_at_;

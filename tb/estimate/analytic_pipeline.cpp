@@ -326,7 +326,7 @@ Pipeline::ChunkCosts Pipeline::chunk_costs(const Job& job, const Chunk& chunk) c
   const modules::Operation& operation = modules::operation_of(job.command);
   const modules::ChunkInput in = modules::plan_input(job, chunk);
   ChunkCosts cost;
-  if (operation.loads()) cost.in = train_cycles(Unit::kDmaIn, in.rows.train);
+  if (operation.loads() && chunk.rows > 0) cost.in = train_cycles(Unit::kDmaIn, in.rows.train);
   if (in.has_second()) cost.second = train_cycles(Unit::kDmaIn, in.second);
   if (operation.stores() && chunk.out_rows > 0)
     cost.out = train_cycles(Unit::kDmaOut, modules::plan_output(job, chunk).train);
@@ -395,9 +395,12 @@ double Pipeline::run(const Job& job, const IssueTimes& issued, const Stores& a, 
 /// A command of a chain: what its row tiles cost, and when each was stored.
 struct Pipeline::Part {
   std::optional<GemmCosts> gemm;
-  ChunkCosts chunks[2];
+  std::vector<ChunkCosts> chunks;
   bool records = false;
   int rows = 0, lag = 0;
+  int gone = 0;                  // of a packing: row tiles of which nothing comes out
+  double selector = 0;           // when the selector has packed the last one so far
+  Part* packing = nullptr;       // that it takes its rows from
   const Part* source = nullptr;  // whose stores its loads wait for, within the chain
   double b_ready = 0, records_ready = 0;
   std::vector<double> stored;
@@ -420,22 +423,45 @@ void Pipeline::run_chain(std::vector<Link>& links, const IssueTimes& issued) {
     } else {
       const modules::ChunkWalk walk(job);
       part.rows = walk.per_head();
-      for (int last = 0; last < 2; ++last)
-        part.chunks[last] = chunk_costs(job, walk.at(0, last != 0 ? part.rows - 1 : 0));
+      part.gone = walk.without_result();
+      if (j != 0 && links[j - 1].job.packs_rows()) part.packing = &parts[j - 1], part.lag += part.packing->gone;
+      for (int row = 0; row < part.rows; ++row) {
+        const bool other = row == 0 || row == part.gone || row + 1 == part.gone || row + 1 == part.rows;
+        part.chunks.push_back(other ? chunk_costs(job, walk.at(0, row)) : part.chunks.back());
+      }
     }
     part.stored.assign(static_cast<size_t>(part.rows), 0);
   }
   begin(issued, links[0].a);
   const BusyCycles before = busy_;
-  for (int step = 0; step < parts[0].rows + parts.back().lag; ++step)
+  const bool packs = links[0].job.packs_rows();
+  parts[0].selector = vector_;
+  for (int step = 0; step < parts.back().rows + parts.back().lag; ++step)
     for (size_t j = 0; j < parts.size(); ++j) {
       const int row = step - parts[j].lag;
       if (row < 0 || row >= parts[j].rows) continue;
       busy_ = {};
-      row_tile(parts[j], links[j], row);
+      if (packs && j == 0)
+        packed_tile(parts[0], row);
+      else
+        row_tile(parts[j], links[j], row);
       for (size_t u = 0; u < busy_.unit.size(); ++u) links[j].busy.unit[u] += busy_.unit[u];
     }
   busy_ = before;
+  if (!packs) return;
+  links[0].first_store = parts[0].stored[static_cast<size_t>(parts[0].gone)];
+  links[0].done = parts[0].stored.back();
+}
+
+/// Stored when what follows has the rows.
+void Pipeline::packed_tile(Part& part, int row) {
+  const ChunkCosts& cost = part.chunks[static_cast<size_t>(row)];
+  const double loaded = transfer(Unit::kDmaIn, in_, vector_ring_.free(), cost.in);
+  const double room = row < part.gone ? 0.0 : output_ring_.free();
+  part.selector = std::max({part.selector, loaded, room}) + cost.compute;
+  vector_ring_.release(part.selector);
+  work(Unit::kSelector, cost.compute);
+  work(Unit::kDmaOut, cost.out);
 }
 
 void Pipeline::row_tile(Part& part, Link& link, int row) {
@@ -454,13 +480,20 @@ void Pipeline::row_tile(Part& part, Link& link, int row) {
     part.b_ready = b_ready_, part.records_ready = records_ready_;
   } else {  // of rows that the vector unit has
     const bool last = row + 1 == part.rows;
-    const ChunkCosts& cost = part.chunks[last ? 1 : 0];
+    const ChunkCosts& cost = part.chunks[static_cast<size_t>(row)];
     if (row == 0 && part.records)
       part.records_ready = transfer(Unit::kDmaWeights, weights_, record_ring_.free(),
                                     train_cycles(Unit::kDmaWeights, modules::plan_records(link.job, 0, link.job.n)));
-    vector_ = std::max({vector_, output_ring_.free(), part.records_ready}) + cost.compute;
+    const double rows = part.packing != nullptr ? part.packing->selector : 0.0;
+    const double room = output_ring_.free(part.packing != nullptr ? 1 : 0);
+    vector_ = std::max({vector_, rows, room, part.records_ready}) + cost.compute;
     work(Unit::kVector, cost.compute);
     if (last && part.records) record_ring_.release(vector_);
+    if (part.packing != nullptr) {
+      const auto at = static_cast<size_t>(part.packing->gone + row);
+      out_ = part.packing->stored[at] = std::max(out_, vector_) + part.packing->chunks[at].out;
+      output_ring_.release(out_);
+    }
     store(cost.out);
   }
   link.first_store = first_store_;

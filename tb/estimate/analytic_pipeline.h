@@ -33,7 +33,8 @@ class RingTimes {
   int holds(int64_t bytes) const {
     return shared_ ? static_cast<int>(std::min<int64_t>(slots_, total_bytes_ / std::max<int64_t>(bytes, 1))) : slots_;
   }
-  double free() const { return free_[static_cast<size_t>(at_)]; }
+  /// Of the next slot, or the one so many behind it.
+  double free(int behind = 0) const { return free_[static_cast<size_t>((at_ + behind) % slots_)]; }
   /// Of a slot a tile: how many are free at `time`.
   int free_at(double time) const {
     int count = 0;
@@ -220,6 +221,7 @@ class Pipeline {
   void begin(const IssueTimes& issued, const Stores& a);
   struct Part;
   void row_tile(Part& part, Link& link, int row);
+  void packed_tile(Part& part, int row);
   /// Cycles of a train through the ports of its engine, with the others at the memory, or of one on chip.
   double train_cycles(modules::Unit unit, const modules::BurstTrain& train) const;
   /// The same with nothing else at the memory; `factor`: of its shape, or of one that is much like it.
