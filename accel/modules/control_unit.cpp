@@ -213,7 +213,8 @@ void ControlUnit::hand_out(const Job& first) {
     expect_chain(first);
   }
   UnitList units;
-  for (const Job* job = &first; job != nullptr; job = job->chained) units = units.with(operation_of(job->command).units);
+  for (const Job* job = &first; job != nullptr; job = job->chained)
+    units = units.with(operation_of(job->command).units);
   for (const Unit unit : units)
     if (unit != Unit::kDmaWeights || first.index >= ahead_end_)
       queue_of(ports_, unit).push(*part_of(first, unit), ports_.account);

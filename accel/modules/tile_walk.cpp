@@ -43,7 +43,9 @@ Chunk ChunkWalk::at(int head, int index) const {
   chunk.row0 = by_columns_ ? 0 : first + (gone ? index : index - gone_chunks_) * c.tile_m;
   chunk.rows = by_columns_ ? rows_ : std::min<int>(c.tile_m, end - chunk.row0);
   chunk.out_row0 = chunk.row0 - first;
-  chunk.out_rows = gone ? 0 : job_.packs_rows() ? std::min<int>(c.tile_m, job_.tokens_after - chunk.out_row0) : chunk.rows;
+  chunk.out_rows = gone                ? 0
+                   : job_.packs_rows() ? std::min<int>(c.tile_m, job_.tokens_after - chunk.out_row0)
+                                       : chunk.rows;
   chunk.column0 = by_columns_ ? index * c.tile_n : 0;
   chunk.columns = by_columns_ ? std::min<int>(c.tile_n, job_.n - chunk.column0) : job_.n;
   return chunk;

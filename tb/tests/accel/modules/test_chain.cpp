@@ -146,7 +146,8 @@ std::vector<Pruning> prunings() {
           dropping(pruning_of(spec, Scorer::kHeatvit, {})),
           dropping(pruning_of(spec, Scorer::kDynamicVit, {})),
           dropping(pruning_of(spec, Scorer::kDynamicVit, {130, 0})),
-          pruning_of(spec, Scorer::kHeatvit, {120, 33})};
+          pruning_of(spec, Scorer::kHeatvit, {120, 33}),
+          pruning_of(spec, Scorer::kClsAttention, {139, 49})};  // and the class token: whole tiles of 20 and 50 rows
 }
 
 TEST(Chain, NumbersAreTheSame) {
@@ -193,6 +194,67 @@ TEST(Chain, FunctionalAndTimingModeTakeTheSameCycles) {
       EXPECT_EQ(cycles(config, pruning, nullptr), cycles(config, pruning, &model));
     }
   }
+}
+
+/// Cycles of a timing run; `chained`: as lowered, or LayerNorm and the packing before it one after the other.
+std::string packed_cycles(const SocConfig& config, const Pruning& pruning, bool chained) {
+  return isolated([&] {
+    lower::Program program = lower::lower(small_spec(), config.accel, pruning, nullptr);
+    std::vector<isa::Command> commands = program.commands;
+    for (size_t i = 0; !chained && i < commands.size(); ++i)
+      if (commands[i].opcode == isa::Opcode::kTokenPack) commands[i].chain = commands[i + 1].follows = false;
+    lower::replace_commands(program, commands);
+    soc::Simulator simulator(config, program, soc::Mode::kTiming);
+    return std::to_string(simulator.run({}).cycles);
+  });
+}
+
+TEST(Chain, LayerNormFollowsRowsThatArePacked) {
+  SocConfig config = hardware()[7];
+  config.accel.tile_m = 20;
+  const Pruning pruning = pruning_of(small_spec(), Scorer::kClsAttention, {139, 49});
+  int packings = 0;
+  const std::vector<isa::Command> commands = lower::lower(small_spec(), config.accel, pruning, nullptr).commands;
+  for (size_t i = 0; i < commands.size(); ++i) {
+    if (commands[i].opcode != isa::Opcode::kTokenPack) continue;
+    ++packings;
+    EXPECT_TRUE(commands[i].chain && commands[i].panel);
+    EXPECT_EQ(commands[i + 1].opcode, isa::Opcode::kLayerNorm);
+    EXPECT_TRUE(commands[i + 1].follows);
+    EXPECT_EQ(commands[i + 1].tile_m, commands[i].tile_m);
+  }
+  EXPECT_EQ(packings, 2);
+  const int together = std::stoi(packed_cycles(config, pruning, true));
+  EXPECT_LT(together, std::stoi(packed_cycles(config, pruning, false)));
+  EXPECT_GT(together, 0);
+
+  // A batch packs image by image and normalises all rows together.
+  config.accel.batch = 3;
+  for (const isa::Command& c : lower::lower(small_spec(), config.accel, pruning, nullptr).commands)
+    EXPECT_FALSE(c.opcode == isa::Opcode::kTokenPack && c.chain);
+}
+
+// Those that go first, of which none comes out; the package behind the others, here in a tile of its own.
+TEST(Chain, PackedRowsComeOutTileByTile) {
+  Job pack = gemm(10, 4, 0);
+  pack.command.opcode = isa::Opcode::kTokenPack;
+  pack.command.panel = true;
+  pack.tokens = 10, pack.tokens_after = 5, pack.package_after = true;
+  Job behind = norm(5, 4, 0);
+  pack.chained = &behind;
+  EXPECT_EQ(order(pack), "A0 A1 A2 B0 A3 B1");
+  EXPECT_NO_THROW(modules::expect_chain(pack));
+  modules::ChunkWalk walk(pack);
+  EXPECT_EQ(walk.without_result(), 2);
+  const modules::Chunk rows = walk.at(0, 2), package = walk.at(0, 3);
+  EXPECT_EQ(rows.row0, 6);
+  EXPECT_EQ(rows.rows, 4);
+  EXPECT_EQ(rows.out_rows, 4);
+  EXPECT_EQ(package.rows, 0);
+  EXPECT_EQ(package.out_row0, 4);
+  EXPECT_EQ(package.out_rows, 1);
+  behind.m = 9;
+  EXPECT_THROW(modules::expect_chain(pack), std::runtime_error);
 }
 
 TEST(Chain, ResultsAndSaturatedOnesAreCountedAlike) {

@@ -306,6 +306,16 @@ TEST(CommandLists, ChainsThatWaitForThemselvesAreRefused) {
   EXPECT_THAT(refusal_after(c, Op::kFc2, [](Command& f, List&) { f.tile_m = 5; }), HasSubstr("leads a chain"));
   EXPECT_THAT(refusal_after(c, Op::kNorm2, [](Command& n, List&) { n.a_type = isa::Element::kInt8; }),
               HasSubstr("follows rows of another type"));
+  EXPECT_THAT(refusal_after(c, Op::kSelPack, [](Command& p, List&) { p.tile_m = 5; }),
+              HasSubstr("leads a chain with an operation of other rows than are packed"));
+  EXPECT_THAT(refusal_after(c, Op::kSelPack, [](Command& p, List&) { (&p + 1)->a_type = isa::Element::kInt8; }),
+              HasSubstr("follows rows of another type"));
+  EXPECT_THAT(refusal_after(c, Op::kSelPack, [](Command& p, List&) { (&p + 1)->follows = false; }),
+              HasSubstr("follows no rows that are packed"));
+  EXPECT_THAT(refusal_after(c, Op::kSelPack, [](Command& p, List&) { (&p + 1)->chain = true; }),
+              HasSubstr("several commands behind it"));
+  EXPECT_THAT(refusal_after(c, Op::kSelSelect, [](Command& s, List&) { s.chain = true; }),
+              HasSubstr("of a selection only packing by rows (panel), of one image, leads a chain"));
   EXPECT_THAT(refusal_after(c, Op::kFc2,
                             [](Command& f, List& list) {
                               list[static_cast<size_t>(&f - list.data()) + 1].opcode = Opcode::kEnd;
