@@ -165,6 +165,8 @@ scored_tokens:
 #pragma HLS loop_tripcount min = 1 max = 256
     uint16_t keep[2 * kernels::kMaxHeads];
     uint16_t weight[kernels::kMaxHeads];
+#pragma HLS array_partition variable = keep type = complete
+#pragma HLS array_partition variable = weight type = complete
     receive_row<uint16_t>(keeps, 2 * job.n, keep);
     receive_row<uint16_t>(weights, job.n, weight);
     score_memory[t] = kernels::token_score(keep, weight, job.n);

@@ -37,6 +37,7 @@ constexpr int kChipKib = 0;  // memory on chip for the residual stream and atten
 constexpr int kVectorLanes = 16;                                     // values a cycle of the vector unit
 constexpr int kSoftmaxLanes = 16, kGeluLanes = 16, kNormLanes = 16;  // of softmax; GELU, SiLU; LayerNorm
 constexpr int kSelectLanes = 16;                                     // comparators of the token selector
+constexpr int kScoreLanes = 1;                                       // heads of a token that it takes in a cycle
 
 constexpr int kConstantsInLut = 0;  // multiplications by constants: 1: in LUTs; 0: in DSP slices
 

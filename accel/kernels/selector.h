@@ -49,6 +49,7 @@ inline uint32_t token_score(const uint16_t* keep, const uint16_t* weight, int he
 heads_of_token:
   for (int h = 0; h < heads; ++h) {
 #pragma HLS pipeline II = 1
+#pragma HLS unroll factor = kScoreLanes
 #pragma HLS loop_tripcount min = 3 max = 16
     weighted += static_cast<uint32_t>(native(multiply<17, 17, 33>(keep[2 * h], weight[h])));
     weights += weight[h];
@@ -357,12 +358,14 @@ constexpr int64_t head_mean_cycles(int64_t rows, int n, int lanes) {
   return stream_cycles(rows, n, lanes, head_mean_depth(lanes));
 }
 
-/// One head a cycle; the division of a token runs beside the sums of the next, a token each `division` cycles at most.
-constexpr int64_t token_score_cycles(int tokens, int heads, int division) {
-  const int64_t wait = division_interval(divide_cycles(16), division);
-  const int64_t interval = heads > wait ? heads : wait;
-  return row_dataflow_cycles(tokens, interval,
-                             heads + divide_cycles(16) + kReadDepth + kMultiplyDepth + kAddDepth + kWriteDepth);
+/// `lanes` heads a cycle, added up in a tree; the division of a token runs beside the sums of the next, a token each
+/// `division` cycles at most.
+constexpr int64_t token_score_cycles(int tokens, int heads, int division, int lanes = 1) {
+  const int64_t wait = division_interval(divide_cycles(16), division), sums = ceil_div(heads, lanes);
+  const int64_t interval = sums > wait ? sums : wait;
+  return row_dataflow_cycles(
+      tokens, interval,
+      sums + divide_cycles(16) + kReadDepth + kMultiplyDepth + kAddDepth + ceil_log2(lanes) * kAddDepth + kWriteDepth);
 }
 
 constexpr int64_t random_scores_cycles(int tokens) { return tokens + kSelectDepth; }

@@ -116,12 +116,13 @@ constexpr int kSoftmaxPairInterval =
     static_cast<int>(division_interval(divide_cycles(kSoftmaxReciprocalBits), kDivisionInterval));
 
 /// softmax_row of rows of two values, side by side, to the same numbers: a sigmoid of the difference. The larger one's
-/// exponential is a constant, so no row is stored between passes: one pipeline, a pair as often as it divides.
+/// exponential is a constant, so no row is stored between passes: one pipeline a lane, a pair as often as it divides.
 template <class Out>
 void softmax_pairs(const int16_t* x, int rows, uint16_t delta2, Out* out) {
 pairs:
   for (int r = 0; r < rows; ++r) {
 #pragma HLS pipeline II = kSoftmaxPairInterval
+#pragma HLS unroll factor = kScoreLanes
 #pragma HLS loop_tripcount min = 1 max = 4096
     const int32_t first = x[2 * r], second = x[2 * r + 1];
     const bool first_is_larger = first >= second;
@@ -171,16 +172,17 @@ constexpr int64_t softmax_interval(int n, int lanes, int division) {
 /// Difference, exponential, sum, scaling.
 constexpr int kSoftmaxPairDepth = softmax_max_depth(1) + kAddDepth + softmax_exp_depth(1) + kSoftmaxScaleDepth;
 
-constexpr int64_t softmax_pair_cycles(int64_t rows, int division) {
+constexpr int64_t softmax_pair_cycles(int64_t rows, int division, int lanes) {
   const int64_t divide = divide_cycles(kSoftmaxReciprocalBits);
-  return row_dataflow_cycles(rows, division_interval(divide, division), divide + kSoftmaxPairDepth);
+  return row_dataflow_cycles(ceil_div(rows, lanes), division_interval(divide, division), divide + kSoftmaxPairDepth);
 }
 
 /// The unit of pairs is there where dividers are pipelined: else it would wait for them as rows do.
 constexpr bool has_softmax_pairs(int division) { return division < divide_cycles(kSoftmaxReciprocalBits); }
 
-constexpr int64_t softmax_cycles(int64_t rows, int n, int lanes, int division) {
-  if (n == 2 && has_softmax_pairs(division)) return softmax_pair_cycles(rows, division);
+/// `pairs`: lanes of the unit of pairs.
+constexpr int64_t softmax_cycles(int64_t rows, int n, int lanes, int division, int pairs = 1) {
+  if (n == 2 && has_softmax_pairs(division)) return softmax_pair_cycles(rows, division, pairs);
   return row_dataflow_cycles(
       rows, softmax_interval(n, lanes, division),
       3 * (ceil_div(n, lanes) + 1) + divide_cycles(kSoftmaxReciprocalBits) + softmax_depth(lanes));

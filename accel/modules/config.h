@@ -49,6 +49,7 @@ struct VectorConfig {
   int lanes = 16;                                         // elements a cycle
   int softmax_lanes = 0, gelu_lanes = 0, norm_lanes = 0;  // of softmax; GELU and SiLU; LayerNorm. 0, or more: lanes
   int select_lanes = 16;                                  // comparators of the token selector
+  int score_lanes = 1;                                    // heads of a token whose keep probabilities it takes at once
   // Cycles between the divisions (or square roots) that a row-wise operation's unit takes: softmax, LayerNorm, token
   // scores. 1: a row a cycle; from the latency of a division on: one after another.
   int division_interval = 64;

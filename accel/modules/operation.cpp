@@ -47,7 +47,7 @@ int64_t head_mean(const Job& job, const Chunk& k, const VectorConfig& v) {
   return kernels::head_mean_cycles(k.rows, job.n, v.lanes);
 }
 int64_t token_score(const Job& job, const Chunk& k, const VectorConfig& v) {
-  return kernels::token_score_cycles(k.rows, job.n, v.division_interval);
+  return kernels::token_score_cycles(k.rows, job.n, v.division_interval, v.score_lanes);
 }
 /// The package row is divided while the rows that stay move, and moves behind the last of them.
 int64_t pack_rows(const Job& job, const Chunk& k, const VectorConfig& v) {
@@ -172,7 +172,7 @@ int64_t streamed_gelu(int64_t rows, int n, const VectorConfig& v) {
   return kCycles(rows, n, v.gelu());
 }
 int64_t softmax_of_tile(int64_t rows, int n, const VectorConfig& v) {
-  return kernels::softmax_cycles(rows, n, v.softmax(), v.division_interval);
+  return kernels::softmax_cycles(rows, n, v.softmax(), v.division_interval, v.score_lanes);
 }
 
 int64_t sized_softmax_of_tile(int64_t rows, int n, const VectorConfig& v) {

@@ -127,10 +127,11 @@ ResourceCount layernorm_lanes(const SocConfig& config) {
 /// Two values' softmax: one exponential, two scalings, a division as often as any; a loop of its own.
 ResourceCount softmax_pairs(const SocConfig& config) {
   const int64_t divide = kernels::divide_cycles(kernels::kSoftmaxReciprocalBits);
-  return sum({multipliers(1, kernels::kSoftmaxMultipliers, config.mapping.constants_in_lut), multipliers(1, 26, 31),
-              multipliers(1, 34, 17), adders(1, 17 + 17 + 26 + 26 + 2 * 34 + 8), shifters(1, 25),
-              row_dividers(1, 64, divide, config.vector.division_interval), pipeline(1, kernels::kSoftmaxPairDepth, 6),
-              loops(1)});
+  const int lanes = config.vector.score_lanes;
+  return sum({multipliers(lanes, kernels::kSoftmaxMultipliers, config.mapping.constants_in_lut),
+              multipliers(lanes, 26, 31), multipliers(lanes, 34, 17), adders(lanes, 17 + 17 + 26 + 26 + 2 * 34 + 8),
+              shifters(lanes, 25), row_dividers(lanes, 64, divide, config.vector.division_interval),
+              pipeline(lanes, kernels::kSoftmaxPairDepth, 6), loops(1)});
 }
 
 /// Packing by rows: the order memory, a byte a token at most 64 deep in LUT RAM (8 LUTs for 7 bits), two places to
@@ -152,8 +153,9 @@ std::vector<ModuleResources> selector_modules(const SocConfig& config) {
                                    shifters(1, 40),
                                    pipelined_dividers(1, 33, 32),
                                    {0, bram18k_of(32 * lanes, kernels::kMaxRow / lanes), 0, 0}});
-  const ResourceCount score = sum({multipliers(1, kernels::kTokenScoreMultipliers),
-                                   adders(1, 40 + 20),
+  const int scored = config.vector.score_lanes;  // a product and a weight a head
+  const ResourceCount score = sum({multipliers(scored, kernels::kTokenScoreMultipliers),
+                                   adders(scored, 40 + 20),
                                    row_dividers(1, 40, kernels::divide_cycles(16), config.vector.division_interval),
                                    {0, bram18k_of(32, int64_t{kernels::kMaxTokens} * config.accel.batch), 0, 0}});
   const ResourceCount select = sum({adders(comparators, 2 * kScoreBits + 8), adders(1, 32)});

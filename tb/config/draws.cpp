@@ -43,6 +43,7 @@ const std::vector<Draw>& draws() {
       {"vec.gelu_lanes", Treatment::kModelled, {"4", "8"}},
       {"vec.norm_lanes", Treatment::kModelled, {"4", "8"}},
       {"vec.select_lanes", Treatment::kModelled, {"1", "4", "64"}},
+      {"vec.score_lanes", Treatment::kModelled, {"2", "3", "6"}},
       {"vec.division_interval", Treatment::kModelled, {"1", "8", "32"}},
       {"ctrl.queue", Treatment::kModelled, {"1", "2", "8"}},
       {"ctrl.prefetch", Treatment::kModelled, {"on"}},

@@ -208,6 +208,10 @@ std::vector<Parameter> accelerator_parameters() {
              [](SocConfig& c) -> int& { return c.vector.norm_lanes; }),
       number("vec.select_lanes", "comparisons/cycle", 1, 1024, "token selector: comparators", kOurs,
              [](SocConfig& c) -> int& { return c.vector.select_lanes; }),
+      number("vec.score_lanes", "heads/cycle", 1, 16,
+             "token selector: heads whose softmax of keep and drop, and whose part of a token's score, it takes in a "
+             "cycle",
+             kOurs, [](SocConfig& c) -> int& { return c.vector.score_lanes; }),
       choice(
           "vec.constants", {{"dsp", 0}, {"lut", 1}},
           "where softmax and GELU multiply by constants: in DSP slices, or as sums in LUTs; resources and energy, no "

@@ -55,6 +55,7 @@ int HlsEstimate::constant(const std::string& name) const {
   if (name == "kGeluLanes") return lanes_.gelu;
   if (name == "kNormLanes") return lanes_.norm;
   if (name == "kSelectLanes") return lanes_.select;
+  if (name == "kScoreLanes") return lanes_.score;
   if (name == "kDivisionInterval") return lanes_.division;
   if (name == "kSoftmaxPairInterval")
     return static_cast<int>(k::division_interval(k::divide_cycles(k::kSoftmaxReciprocalBits), lanes_.division));
@@ -202,7 +203,8 @@ int64_t HlsEstimate::softmax(const std::string& unit, const Extents& e) {
   const std::string path = kKernels + "softmax.h", own = sized ? kKernels + "merging.h" : path;
   if (!sized && e.n == 2 && k::has_softmax_pairs(lanes_.division)) {
     const int64_t latency = k::divide_cycles(k::kSoftmaxReciprocalBits) + k::kSoftmaxPairDepth;
-    return beats(path, "pairs", 0, e.m - 1, latency) + latency;
+    const int64_t at_once = promise(path, "pairs").factor;
+    return beats(path, "pairs", 0, e.m - std::min(e.m, at_once), latency) + latency;
   }
   const RowUnit divide = division(k::kSoftmaxReciprocalBits);
   int64_t interval = divide.interval, latency = divide.latency + k::softmax_depth(lanes_.softmax);
@@ -240,7 +242,8 @@ int64_t HlsEstimate::select(const std::string& unit, const Extents& e) {
   if (unit == "token_score") {
     const int64_t heads = beats(path, "heads_of_token", 0, e.n, k::kMultiplyDepth);
     const RowUnit divide = division(16);
-    const int64_t latency = heads + divide.latency + k::kReadDepth + k::kMultiplyDepth + k::kAddDepth + k::kWriteDepth;
+    const int64_t latency = heads + divide.latency + k::kReadDepth + k::kMultiplyDepth + k::kAddDepth +
+                            k::ceil_log2(lanes_.score) * k::kAddDepth + k::kWriteDepth;
     const bool dataflow = promise(kUnits + "token_score.cpp", "tokens").dataflow;
     return dataflow ? k::row_dataflow_cycles(e.m, std::max(heads, divide.interval), latency) : e.m * latency;
   }
@@ -340,11 +343,11 @@ int64_t HlsEstimate::charged(const std::string& unit, const Extents& e) const {
   if (unit == "silu") return k::silu_cycles(e.m, n, lanes_.gelu);
   if (unit == "sigmoid") return k::sigmoid_cycles(e.m, n, lanes_.vector);
   if (unit == "softmax_sized") return k::sized_softmax_cycles(e.m, n, lanes_.softmax, lanes_.division);
-  if (unit.rfind("softmax", 0) == 0) return k::softmax_cycles(e.m, n, lanes_.softmax, lanes_.division);
+  if (unit.rfind("softmax", 0) == 0) return k::softmax_cycles(e.m, n, lanes_.softmax, lanes_.division, lanes_.score);
   if (unit == "layernorm") return k::layernorm_cycles(e.m, n, lanes_.norm, lanes_.division);
   if (unit == "head_mean") return k::head_mean_cycles(e.m, n, lanes_.vector);
   if (unit == "random_scores") return k::random_scores_cycles(m);
-  if (unit == "token_score") return k::token_score_cycles(m, n, lanes_.division);
+  if (unit == "token_score") return k::token_score_cycles(m, n, lanes_.division, lanes_.score);
   if (unit == "token_select_count") return k::select_count_cycles(m, lanes_.select);
   if (unit == "token_select_threshold") return k::select_threshold_cycles(m, lanes_.select);
   if (unit == "token_pack") return k::pack_slice_cycles(m, static_cast<int>(e.k), n, lanes_.vector);

@@ -17,6 +17,7 @@ struct LaneCounts {
   int inputs = 96, outputs = 32, vector = 16, select = 16;
   int division = 64;  // kDivisionInterval
   int softmax = 16, gelu = 16, norm = 16;
+  int score = 1;
 };
 
 /// What the pragmas of a loop promise.

@@ -46,6 +46,7 @@ std::vector<HlsConstant> hls_constants(const soc::SocConfig& c) {
           {"kGeluLanes", c.vector.gelu(), "for GELU and SiLU"},
           {"kNormLanes", c.vector.norm(), "for LayerNorm"},
           {"kSelectLanes", c.vector.select_lanes, "comparators of the token selector"},
+          {"kScoreLanes", c.vector.score_lanes, "heads of a token that it takes in a cycle"},
           {"kConstantsInLut", c.mapping.constants_in_lut ? 1 : 0, "multiplications by constants; 0: in DSP slices"},
           {"kDivisionInterval", c.vector.division_interval, "cycles between divisions of a row-wise unit"}};
 }
@@ -65,7 +66,8 @@ std::string hls_header(const soc::SocConfig& c, const std::string& origin) {
          "of int16; a ZU9EG has 2520\");\n"
          "static_assert(kTileM >= 1 && kTileK >= 1 && kTileN >= 1, \"a tile holds something\");\n"
          "static_assert(kInputTiles >= 1 && kWeightTiles >= 1, \"a memory holds a tile\");\n"
-         "static_assert(kVectorLanes >= 1 && kSelectLanes >= 1 && kDivisionInterval >= 1, \"a unit works\");\n"
+         "static_assert(kVectorLanes >= 1 && kSelectLanes >= 1 && kScoreLanes >= 1, \"a unit has lanes\");\n"
+         "static_assert(kDivisionInterval >= 1, \"a unit works\");\n"
          "\n}  // namespace kernels\n}  // namespace heatvit\n\n#endif  // HEATVIT_HLS_CONFIG_H_\n";
 }
 

@@ -15,7 +15,8 @@ constexpr int kOperandBits = 8;
 constexpr int kTileM = 64, kTileK = 1024, kTileN = 3072;
 constexpr int kInputTiles = 2, kWeightTiles = 1, kKeptSums = 1;
 constexpr int kChipKib = 4096;
-constexpr int kVectorLanes = 16, kSoftmaxLanes = 16, kGeluLanes = 16, kNormLanes = 16, kSelectLanes = 16;
+constexpr int kVectorLanes = 16, kSoftmaxLanes = 16, kGeluLanes = 16, kNormLanes = 16, kSelectLanes = 16,
+              kScoreLanes = 1;
 constexpr int kConstantsInLut = 0;
 constexpr int kDivisionInterval = 64;
 

@@ -90,7 +90,7 @@ class Top {
                  k::ceil_div(job.m, hls::kRowBlock) * k::head_mean_depth(vector_.lanes));
         break;
       case isa::Opcode::kTokenScore:
-        rows(job, 4 * job.n, 0, k::token_score_cycles(job.m, job.n, vector_.division_interval));
+        rows(job, 4 * job.n, 0, k::token_score_cycles(job.m, job.n, vector_.division_interval, vector_.score_lanes));
         break;
       case isa::Opcode::kTokenMatch:
         rows(job, 2 * job.n, 0, job.m * k::match_cycles(1, job.n, vector_.lanes, job.front));

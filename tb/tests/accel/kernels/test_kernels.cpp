@@ -351,6 +351,11 @@ TEST(Cost, FollowsTheDocumentedFormulas) {
   EXPECT_EQ(layernorm_interval(64, 16, 1), 5);
   EXPECT_EQ(token_score_cycles(101, 3, 1) - token_score_cycles(1, 3, 1), 100 * 3);
   EXPECT_EQ(token_score_cycles(101, 3, 64) - token_score_cycles(1, 3, 64), 100 * 10);
+  EXPECT_EQ(token_score_cycles(101, 6, 1, 4) - token_score_cycles(1, 6, 1, 4), 100 * 2);
+  EXPECT_EQ(token_score_cycles(1, 6, 1) - token_score_cycles(1, 6, 1, 4), 4 - 2);  // and a tree of two levels
+  EXPECT_EQ(softmax_cycles(301, 2, 16, 1, 2) - softmax_cycles(1, 2, 16, 1, 2), 150);
+  EXPECT_EQ(softmax_cycles(301, 2, 16, 5, 2) - softmax_cycles(1, 2, 16, 5, 2), 150 * 5);
+  EXPECT_EQ(softmax_cycles(301, 3, 16, 1, 2), softmax_cycles(301, 3, 16, 1));
   EXPECT_EQ(select_count_cycles(197, 16), 197 * 13 + 4 + kSelectDepth);
   EXPECT_EQ(copy_cycles(3, 17, 16), 3 * 2 + kCopyDepth);
 }

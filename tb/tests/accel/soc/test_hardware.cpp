@@ -145,6 +145,19 @@ TEST(Resources, TheSelectorIsListedApart) {
   EXPECT_GT(soc::resources_of(wide).selector().lut, report.selector().lut);
 }
 
+// A lane of the classifier's end: a pipeline of softmax of pairs, and a product of a score.
+TEST(Resources, LanesOfTheScoresCount) {
+  soc::SocConfig config;
+  config.vector.division_interval = 1;
+  const auto dsp = [&config](const char* module) { return count_of(config, module, &ResourceCount::dsp); };
+  const int64_t pairs = dsp("selector: softmax of pairs"), scores = dsp("selector: scores");
+  EXPECT_GT(pairs, 0);
+  EXPECT_EQ(scores, 1);
+  config.vector.score_lanes = 3;
+  EXPECT_EQ(dsp("selector: softmax of pairs"), 3 * pairs);
+  EXPECT_EQ(dsp("selector: scores"), 3);
+}
+
 TEST(Resources, LayerNormCountsWhereItRuns) {
   soc::SocConfig config;
   const int64_t cpu = soc::resources_of(config).total().dsp;

@@ -157,6 +157,7 @@ soc::SocConfig companions(const std::string& key) {
   if (key == "vec.norm_lanes") set("accel.layernorm", "pl");
   if (key == "ctrl.prefetch") set("accel.kv_engine", "input"), set("ctrl.queue", "16");
   if (key == "ddr.page_timeout_ns") set("ddr.page", "timeout");
+  if (key == "vec.score_lanes") set("vec.division_interval", "1");  // else each waits for the divider
   if (key == "vec.division_interval") set("accel.layernorm", "pl"), set("accel.softmax", "separate");
   if (const std::string map = testing::map_of(key); !map.empty()) c.ddr.map = map;
   return c;

@@ -107,10 +107,13 @@ TEST(HlsEstimate, AMissingPragmaShows) {
 }
 
 TEST(HlsEstimate, AMissingPragmaOfAPipelinedDividerShows) {
-  const Deletion deletions[] = {{"softmax", "accel/kernels/divide.h", "#pragma HLS pipeline II = kDivisionInterval", 0},
-                                {"token_score", "accel/kernels/divide.h", "#pragma HLS unroll\n", 0},
-                                {"layernorm", "accel/kernels/layernorm.h", "#pragma HLS unroll\n", 1}};
-  const LaneCounts lanes{96, 32, 32, 16, 1};
+  const Deletion deletions[] = {
+      {"softmax", "accel/kernels/divide.h", "#pragma HLS pipeline II = kDivisionInterval", 0},
+      {"token_score", "accel/kernels/divide.h", "#pragma HLS unroll\n", 0},
+      {"token_score", "accel/kernels/selector.h", "#pragma HLS unroll factor = kScoreLanes", 0},
+      {"layernorm", "accel/kernels/layernorm.h", "#pragma HLS unroll\n", 1}};
+  LaneCounts lanes{96, 32, 32, 16, 1};
+  lanes.score = 2;
   const Extents call{197, 139, 192};
   for (const Deletion& d : deletions) {
     HlsEstimate whole(source, lanes), cut(without(d.file, d.pragma, d.occurrence), lanes);
@@ -123,12 +126,16 @@ TEST(HlsEstimate, PairsOfSoftmax) {
   for (const int division : {1, 5, 16}) {
     LaneCounts lanes;
     lanes.division = division;
+    lanes.score = division == 5 ? 3 : 1;  // as many pipelines
     HlsEstimate whole(source, lanes),
         cut(without("accel/kernels/softmax.h", "#pragma HLS pipeline II = kSoftmaxPair", 0), lanes);
     const Extents pairs{197, 1, 2}, rows{197, 1, 3};
     EXPECT_EQ(whole.cycles("softmax_wide", pairs), whole.charged("softmax_wide", pairs)) << division;
     EXPECT_GT(cut.cycles("softmax_wide", pairs), whole.cycles("softmax_wide", pairs)) << division;
     EXPECT_LE(whole.cycles("softmax_wide", pairs), whole.cycles("softmax_wide", rows)) << division;
+    EXPECT_EQ(whole.cycles("softmax_wide", {2, 1, 2}), whole.charged("softmax_wide", {2, 1, 2})) << division;
+    HlsEstimate alone(without("accel/kernels/softmax.h", "#pragma HLS unroll factor = kScoreLanes", 0), lanes);
+    EXPECT_EQ(alone.cycles("softmax_wide", pairs) > whole.cycles("softmax_wide", pairs), lanes.score > 1) << division;
   }
   HlsEstimate in_turn(source, {});  // its dividers set the pace, as for any row
   EXPECT_EQ(in_turn.cycles("softmax_wide", {197, 1, 2}), in_turn.cycles("softmax_wide", {197, 1, 3}));
