@@ -27,9 +27,11 @@ copied_rows:
   }
 }
 
-constexpr int kCopyDepth = kReadDepth + kWriteDepth;
+constexpr int copy_depth(const Stages& s) { return s.read + s.write; }
 
-constexpr int64_t copy_cycles(int64_t rows, int n, int lanes) { return stream_cycles(rows, n, lanes, kCopyDepth); }
+constexpr int64_t copy_cycles(int64_t rows, int n, int lanes, const Stages& s) {
+  return stream_cycles(rows, n, lanes, copy_depth(s));
+}
 
 }  // namespace kernels
 }  // namespace heatvit

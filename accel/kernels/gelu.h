@@ -84,15 +84,32 @@ constexpr Multiplier kGeluMultipliers[] = {{17, 17, signed_digits(kInvSqrt2Q16)}
                                            {16, 18},
                                            {19, 17}};
 
+namespace detail {
+
+/// All but the last: one after another.
+constexpr int gelu_products(const Stages& s) {
+  int stages = 0;
+  for (int i = 0; i < 5; ++i) stages += s.product(kGeluMultipliers[i]);
+  return stages;
+}
+
+}  // namespace detail
+
 /// Polynomial: buffer; five multiplications, two additions, a rounding shift.
-constexpr int kGeluPolynomialDepth = kReadDepth + 5 * kMultiplyDepth + 2 * kAddDepth + kShiftDepth;
+constexpr int gelu_polynomial_depth(const Stages& s) { return s.read + detail::gelu_products(s) + 2 * s.add + s.shift; }
 
 /// Rescaling: buffer; a multiplication, a rounding shift, saturation, write.
-constexpr int kGeluRescaleDepth = kReadDepth + kMultiplyDepth + kShiftDepth + kSaturateDepth + kWriteDepth;
+constexpr int gelu_rescale_depth(const Stages& s) {
+  return s.read + s.product(kGeluMultipliers[5]) + s.shift + s.saturate + s.write;
+}
 
-constexpr int kGeluDepth = kRequantizeDepth + kGeluPolynomialDepth + kGeluRescaleDepth;
+constexpr int gelu_depth(const Stages& s) {
+  return requantize_depth(s) + gelu_polynomial_depth(s) + gelu_rescale_depth(s);
+}
 
-constexpr int64_t gelu_cycles(int64_t rows, int n, int lanes) { return stream_cycles(rows, n, lanes, kGeluDepth); }
+constexpr int64_t gelu_cycles(int64_t rows, int n, int lanes, const Stages& s) {
+  return stream_cycles(rows, n, lanes, gelu_depth(s));
+}
 
 }  // namespace kernels
 }  // namespace heatvit

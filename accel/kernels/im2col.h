@@ -86,11 +86,12 @@ output_pixels:
   }
 }
 
-constexpr int kIm2colDepth = kReadDepth + 2 + kWriteDepth;  // two levels of address arithmetic and byte rotation
+/// Between read and write two levels of address arithmetic and byte rotation.
+constexpr int im2col_depth(const Stages& s) { return s.read + 2 + s.write; }
 
 /// The expansion writes `lanes` values a cycle, kernel row by kernel row: a run that ends inside a word costs the word.
-constexpr int64_t im2col_cycles(int64_t rows, int k, int run, int lanes) {
-  return rows * ceil_div(k, run) * ceil_div(run, lanes) + kIm2colDepth;
+constexpr int64_t im2col_cycles(int64_t rows, int k, int run, int lanes, const Stages& s) {
+  return rows * ceil_div(k, run) * ceil_div(run, lanes) + im2col_depth(s);
 }
 
 }  // namespace kernels

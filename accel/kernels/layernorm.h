@@ -161,18 +161,22 @@ constexpr Multiplier kNormMultipliers[] = {{16, 16}, {12, 16}, {28, 34}, {20, 16
 constexpr Multiplier kNormRowMultipliers[] = {{12, 42}, {27, 27}};
 
 /// Stages beyond the beats. Sums: a square, two trees.
-constexpr int layernorm_sum_depth(int lanes) {
-  return kReadDepth + kMultiplyDepth + ceil_log2(lanes) * kAddDepth + kAddDepth;
+constexpr int layernorm_sum_depth(int lanes, const Stages& s) {
+  return s.read + s.product(kNormMultipliers[0]) + ceil_log2(lanes) * s.add + s.add;
 }
 
 /// Two multiplications side by side, two additions, headroom shift.
-constexpr int kVarianceDepth = kMultiplyDepth + 2 * kAddDepth + kShiftDepth;
+constexpr int variance_depth(const Stages& s) { return s.product(kNormRowMultipliers[0]) + 2 * s.add + s.shift; }
 
 /// Three multiplications, two rounding shifts, two additions.
-constexpr int kNormScaleDepth =
-    kReadDepth + 3 * kMultiplyDepth + 2 * kShiftDepth + 2 * kAddDepth + kSaturateDepth + kWriteDepth;
+constexpr int norm_scale_depth(const Stages& s) {
+  return s.read + s.product(kNormMultipliers[1]) + s.product(kNormMultipliers[2]) + s.product(kNormMultipliers[3]) +
+         2 * s.shift + 2 * s.add + s.saturate + s.write;
+}
 
-constexpr int layernorm_depth(int lanes) { return layernorm_sum_depth(lanes) + kVarianceDepth + kNormScaleDepth; }
+constexpr int layernorm_depth(int lanes, const Stages& s) {
+  return layernorm_sum_depth(lanes, s) + variance_depth(s) + norm_scale_depth(s);
+}
 
 /// Sums, square root, reciprocal and scaling are stages of a dataflow over rows; root and reciprocal take a row each
 /// `division` cycles, so rows of fewer beats wait for them.
@@ -184,10 +188,10 @@ constexpr int64_t layernorm_interval(int n, int lanes, int division) {
   return pass > slowest ? pass : slowest;
 }
 
-constexpr int64_t layernorm_cycles(int64_t rows, int n, int lanes, int division) {
+constexpr int64_t layernorm_cycles(int64_t rows, int n, int lanes, int division, const Stages& s) {
   return row_dataflow_cycles(
       rows, layernorm_interval(n, lanes, division),
-      2 * (ceil_div(n, lanes) + 1) + root_cycles() + divide_cycles(kNormReciprocalBits) + layernorm_depth(lanes));
+      2 * (ceil_div(n, lanes) + 1) + root_cycles() + divide_cycles(kNormReciprocalBits) + layernorm_depth(lanes, s));
 }
 
 }  // namespace kernels

@@ -206,26 +206,27 @@ constexpr Multiplier kReplacedBySize = {26, 31};  // of kSoftmaxMultipliers
 // Costs. All depend on counts alone.
 
 /// Of a beat of similarities: comparators in a tree, then the best so far.
-constexpr int match_depth(int lanes) { return kReadDepth + (ceil_log2(lanes) + 1) * kAddDepth + kWriteDepth; }
+constexpr int match_depth(int lanes, const Stages& s) { return s.read + (ceil_log2(lanes) + 1) * s.add + s.write; }
 
 /// The tokens in front, whose scores come before those of the first row (`front`: 0 where others begin), then the rows.
-constexpr int64_t match_cycles(int64_t rows, int columns, int lanes, int front) {
-  return (front > 0 ? front + kWriteDepth : 0) + stream_cycles(rows, columns, lanes, match_depth(lanes));
+constexpr int64_t match_cycles(int64_t rows, int columns, int lanes, int front, const Stages& s) {
+  return (front > 0 ? front + s.write : 0) + stream_cycles(rows, columns, lanes, match_depth(lanes, s));
 }
 
 /// Of a mean of a row's value: a stage a quotient bit.
-constexpr int kMergeDepth =
-    kReadDepth + kMultiplyDepth + kAddDepth + kMergeQuotientBits + kDivideDepth + kSaturateDepth + kWriteDepth;
+constexpr int merge_depth(const Stages& s) {
+  return s.read + s.product(kMergeMultipliers[0]) + s.add + kMergeQuotientBits + kDivideDepth + s.saturate + s.write;
+}
 
 /// Lists, one token a cycle to clear, to link and two to walk (those that go are met twice); then each row once,
 /// through dividers of which every lane has one, a stage a quotient bit. Which tokens go does not show in the time.
-constexpr int64_t merge_slice_cycles(int tokens, int cols, int lanes) {
-  return 4 * tokens + 3 * kReadDepth + stream_cycles(tokens, cols, lanes, kMergeDepth);
+constexpr int64_t merge_slice_cycles(int tokens, int cols, int lanes, const Stages& s) {
+  return 4 * tokens + 3 * s.read + stream_cycles(tokens, cols, lanes, merge_depth(s));
 }
 
 /// One multiplication more on the way of the exponentials.
-constexpr int64_t sized_softmax_cycles(int64_t rows, int n, int lanes, int division) {
-  return softmax_cycles(rows, n, lanes, division) + (rows > 0 ? kMultiplyDepth : 0);
+constexpr int64_t sized_softmax_cycles(int64_t rows, int n, int lanes, int division, const Stages& s) {
+  return softmax_cycles(rows, n, lanes, division, s) + (rows > 0 ? s.product(kSizedSoftmaxMultipliers[0]) : 0);
 }
 
 }  // namespace kernels

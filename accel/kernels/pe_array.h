@@ -193,14 +193,14 @@ gemm_beats:
 
 /// Stages from the operand buffers to the accumulator: buffer read, multiplier, adder tree over the input lanes,
 /// accumulation (one cycle, forwarded: the same output may be accumulated in successive cycles).
-constexpr int gemm_depth(int k_lanes) {
-  return kReadDepth + kMultiplyDepth + ceil_log2(k_lanes) * kAddDepth + kAddDepth;
+constexpr int gemm_depth(int k_lanes, const Stages& s) {
+  return s.read + s.multiply + ceil_log2(k_lanes) * s.add + s.add;
 }
 
 /// One token row a cycle at II = 1, k_lanes input channels by n_lanes outputs: m ceil(k / k_lanes) ceil(n / n_lanes) +
 /// depth. Independent of the layout of B: the buffer's banks deliver k_lanes x n_lanes operands either way.
-constexpr int64_t gemm_tile_cycles(int m, int k, int n, int k_lanes, int n_lanes) {
-  return m * ceil_div(k, k_lanes) * ceil_div(n, n_lanes) + gemm_depth(k_lanes);
+constexpr int64_t gemm_tile_cycles(int m, int k, int n, int k_lanes, int n_lanes, const Stages& s) {
+  return m * ceil_div(k, k_lanes) * ceil_div(n, n_lanes) + gemm_depth(k_lanes, s);
 }
 
 }  // namespace kernels

@@ -88,12 +88,13 @@ void finish_linear_row(const Acc* acc, const Record* records, int record_step, i
 constexpr Multiplier kRequantizeMultipliers[] = {{32, 17}};
 
 /// Accumulator read, bias, multiplier, rounding shift, ReLU and residual, saturation, write.
-constexpr int kRequantizeDepth =
-    kReadDepth + kAddDepth + kMultiplyDepth + kShiftDepth + kAddDepth + kSaturateDepth + kWriteDepth;
+constexpr int requantize_depth(const Stages& s) {
+  return s.read + s.add + s.product(kRequantizeMultipliers[0]) + s.shift + s.add + s.saturate + s.write;
+}
 
 /// `rows` rows of n values, `lanes` values a cycle.
-constexpr int64_t requantize_cycles(int64_t rows, int n, int lanes) {
-  return stream_cycles(rows, n, lanes, kRequantizeDepth);
+constexpr int64_t requantize_cycles(int64_t rows, int n, int lanes, const Stages& s) {
+  return stream_cycles(rows, n, lanes, requantize_depth(s));
 }
 
 }  // namespace kernels

@@ -346,69 +346,72 @@ constexpr Multiplier kSumRowsMultipliers[] = {{21, 16}};  // of sum_rows: the sa
 
 // Costs. Lanes are values a cycle; in `select_count` they are comparators. All depend on counts alone.
 
-constexpr int kSelectDepth = kReadDepth + 2 * kAddDepth + kWriteDepth;  // compare, count, write
-constexpr int kColumnDivideDepth = kMeanBits + kDivideDepth;            // pipelined, a quotient bit a stage
+constexpr int select_depth(const Stages& s) { return s.read + 2 * s.add + s.write; }  // compare, count, write
+/// Pipelined, a quotient bit a stage; saturated and written.
+constexpr int column_divide_depth(const Stages& s) { return kMeanBits + kDivideDepth + s.saturate + s.write; }
 
-constexpr int head_mean_depth(int lanes) {
-  return kReadDepth + ceil_log2(lanes) * kAddDepth + kAddDepth + kMultiplyDepth + kShiftDepth + kSaturateDepth +
-         kWriteDepth;
+constexpr int head_mean_depth(int lanes, const Stages& s) {
+  return s.read + ceil_log2(lanes) * s.add + s.add + s.product(kHeadMeanMultipliers[0]) + s.shift + s.saturate +
+         s.write;
 }
 
-constexpr int64_t head_mean_cycles(int64_t rows, int n, int lanes) {
-  return stream_cycles(rows, n, lanes, head_mean_depth(lanes));
+constexpr int64_t head_mean_cycles(int64_t rows, int n, int lanes, const Stages& s) {
+  return stream_cycles(rows, n, lanes, head_mean_depth(lanes, s));
 }
 
 /// `lanes` heads a cycle, added up in a tree; the division of a token runs beside the sums of the next, a token each
 /// `division` cycles at most.
-constexpr int64_t token_score_cycles(int tokens, int heads, int division, int lanes = 1) {
+constexpr int64_t token_score_cycles(int tokens, int heads, int division, const Stages& s, int lanes = 1) {
   const int64_t wait = division_interval(divide_cycles(16), division), sums = ceil_div(heads, lanes);
   const int64_t interval = sums > wait ? sums : wait;
-  return row_dataflow_cycles(
-      tokens, interval,
-      sums + divide_cycles(16) + kReadDepth + kMultiplyDepth + kAddDepth + ceil_log2(lanes) * kAddDepth + kWriteDepth);
+  return row_dataflow_cycles(tokens, interval,
+                             sums + divide_cycles(16) + s.read + s.product(kTokenScoreMultipliers[0]) + s.add +
+                                 ceil_log2(lanes) * s.add + s.write);
 }
 
-constexpr int64_t random_scores_cycles(int tokens) { return tokens + kSelectDepth; }
+constexpr int64_t random_scores_cycles(int tokens, const Stages& s) { return tokens + select_depth(s); }
 
 /// Each token against all others, `lanes` comparisons a cycle.
-constexpr int64_t select_count_cycles(int tokens, int lanes) {
-  return tokens * ceil_div(tokens, lanes) + ceil_log2(lanes) * kAddDepth + kSelectDepth;
+constexpr int64_t select_count_cycles(int tokens, int lanes, const Stages& s) {
+  return tokens * ceil_div(tokens, lanes) + ceil_log2(lanes) * s.add + select_depth(s);
 }
 
-constexpr int64_t select_threshold_cycles(int tokens, int lanes = 1) {
-  return ceil_div(tokens, lanes) + ceil_log2(lanes) * kAddDepth + kSelectDepth;
+constexpr int64_t select_threshold_cycles(int tokens, int lanes, const Stages& s) {
+  return ceil_div(tokens, lanes) + ceil_log2(lanes) * s.add + select_depth(s);
 }
+
+/// A row read, multiplied by its weight and added up.
+constexpr int packing_depth(const Stages& s) { return s.read + s.product(kPackMultipliers[0]) + s.add; }
 
 /// Weights are summed first, one token a cycle; then each row is read once, kept and summed in the same beat (the write
 /// side is never the longer one); then the package row, one column a cycle through the divider. The divider runs
 /// whether or not there is a package token: which tokens stay must not show in the time.
-constexpr int64_t pack_slice_cycles(int tokens, int out_tokens, int cols, int lanes) {
+constexpr int64_t pack_slice_cycles(int tokens, int out_tokens, int cols, int lanes, const Stages& s) {
   const int64_t rows = tokens > out_tokens ? tokens : out_tokens;
-  return (tokens + kReadDepth + kAddDepth) + stream_cycles(rows, cols, lanes, kReadDepth + kMultiplyDepth + kAddDepth) +
-         (cols + kColumnDivideDepth + kSaturateDepth + kWriteDepth);
+  return (tokens + s.read + s.add) + stream_cycles(rows, cols, lanes, packing_depth(s)) + cols + column_divide_depth(s);
 }
 
 /// Behind a selection, a token a cycle.
-constexpr int64_t row_order_cycles(int tokens) { return tokens + kReadDepth + kAddDepth + kWriteDepth; }
+constexpr int64_t row_order_cycles(int tokens, const Stages& s) { return tokens + s.read + s.add + s.write; }
 
 /// Rows that go are added up, rows that stay moved, a beat a cycle.
-constexpr int64_t pack_rows_cycles(int rows, int cols, int lanes) {
-  return stream_cycles(rows, cols, lanes, kReadDepth + kMultiplyDepth + kAddDepth);
+constexpr int64_t pack_rows_cycles(int rows, int cols, int lanes, const Stages& s) {
+  return stream_cycles(rows, cols, lanes, packing_depth(s));
 }
 
 /// One column a cycle through the divider, beside rows that move.
-constexpr int64_t package_row_cycles(int cols) { return cols + kColumnDivideDepth + kSaturateDepth + kWriteDepth; }
+constexpr int64_t package_row_cycles(int cols, const Stages& s) { return cols + column_divide_depth(s); }
 
 /// One column a cycle through the divider.
-constexpr int64_t mean_of_sums_cycles(int cols) { return cols + kColumnDivideDepth + kSaturateDepth + kWriteDepth; }
+constexpr int64_t mean_of_sums_cycles(int cols, const Stages& s) { return cols + column_divide_depth(s); }
 
 /// Sums, then the means of them.
-constexpr int64_t token_mean_cycles(int tokens, int cols, int lanes) {
-  return stream_cycles(tokens, cols, lanes, kReadDepth + kAddDepth) + mean_of_sums_cycles(cols);
+constexpr int64_t token_mean_cycles(int tokens, int cols, int lanes, const Stages& s) {
+  return stream_cycles(tokens, cols, lanes, s.read + s.add) + mean_of_sums_cycles(cols, s);
 }
 
-constexpr int64_t column_max_cycles(int64_t rows, int cols, int lanes) {
-  return stream_cycles(rows, cols, lanes, kReadDepth + 2 * kAddDepth + kSaturateDepth + kWriteDepth);
+constexpr int64_t column_max_cycles(int64_t rows, int cols, int lanes, const Stages& s) {
+  return stream_cycles(rows, cols, lanes, s.read + 2 * s.add + s.saturate + s.write);
 }
 
 }  // namespace kernels

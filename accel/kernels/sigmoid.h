@@ -53,10 +53,10 @@ void finish_sigmoid_row(const Acc* acc, const Record* records, int record_step, 
 }
 
 /// The requantiser, then magnitude, piece, sign.
-constexpr int kSigmoidDepth = kRequantizeDepth + 3 * kAddDepth;
+constexpr int sigmoid_depth(const Stages& s) { return requantize_depth(s) + 3 * s.add; }
 
-constexpr int64_t sigmoid_cycles(int64_t rows, int n, int lanes) {
-  return stream_cycles(rows, n, lanes, kSigmoidDepth);
+constexpr int64_t sigmoid_cycles(int64_t rows, int n, int lanes, const Stages& s) {
+  return stream_cycles(rows, n, lanes, sigmoid_depth(s));
 }
 
 }  // namespace kernels

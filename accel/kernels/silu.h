@@ -50,11 +50,17 @@ void finish_silu_row(const Acc* acc, const Record* records, int record_step, int
 constexpr Multiplier kSiluMultipliers[] = {{16, 17}};
 
 /// Sigmoid: magnitude, piece, sign; then the product and its rounding shift.
-constexpr int kSiluFunctionDepth = kReadDepth + 3 * kAddDepth + kMultiplyDepth + kShiftDepth;
+constexpr int silu_function_depth(const Stages& s) {
+  return s.read + 3 * s.add + s.product(kSiluMultipliers[0]) + s.shift;
+}
 
-constexpr int kSiluDepth = kRequantizeDepth + kSiluFunctionDepth + kGeluRescaleDepth;
+constexpr int silu_depth(const Stages& s) {
+  return requantize_depth(s) + silu_function_depth(s) + gelu_rescale_depth(s);
+}
 
-constexpr int64_t silu_cycles(int64_t rows, int n, int lanes) { return stream_cycles(rows, n, lanes, kSiluDepth); }
+constexpr int64_t silu_cycles(int64_t rows, int n, int lanes, const Stages& s) {
+  return stream_cycles(rows, n, lanes, silu_depth(s));
+}
 
 }  // namespace kernels
 }  // namespace heatvit

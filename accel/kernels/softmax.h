@@ -147,18 +147,22 @@ constexpr Multiplier kSoftmaxMultipliers[] = {{17, 18, signed_digits(kInvLn2Q16)
                                               {34, 17}};
 
 /// Stages of the three passes beyond their beats. The lanes' maximum is a tree.
-constexpr int softmax_max_depth(int lanes) { return kReadDepth + ceil_log2(lanes) * kAddDepth; }
+constexpr int softmax_max_depth(int lanes, const Stages& s) { return s.read + ceil_log2(lanes) * s.add; }
 
 /// The exponential multiplies three times, shifts, and sums the lanes in a tree.
-constexpr int softmax_exp_depth(int lanes) {
-  return kReadDepth + 3 * kMultiplyDepth + kShiftDepth + 2 * kAddDepth + ceil_log2(lanes) * kAddDepth;
+constexpr int softmax_exp_depth(int lanes, const Stages& s) {
+  return s.read + s.product(kSoftmaxMultipliers[0]) + s.product(kSoftmaxMultipliers[1]) +
+         s.product(kSoftmaxMultipliers[2]) + s.shift + 2 * s.add + ceil_log2(lanes) * s.add;
 }
 
 /// Scaling multiplies three times.
-constexpr int kSoftmaxScaleDepth = kReadDepth + 3 * kMultiplyDepth + kSaturateDepth + kWriteDepth;
+constexpr int softmax_scale_depth(const Stages& s) {
+  return s.read + s.product(kSoftmaxMultipliers[3]) + s.product(kSoftmaxMultipliers[4]) +
+         s.product(kSoftmaxMultipliers[5]) + s.saturate + s.write;
+}
 
-constexpr int softmax_depth(int lanes) {
-  return softmax_max_depth(lanes) + softmax_exp_depth(lanes) + kSoftmaxScaleDepth;
+constexpr int softmax_depth(int lanes, const Stages& s) {
+  return softmax_max_depth(lanes, s) + softmax_exp_depth(lanes, s) + softmax_scale_depth(s);
 }
 
 /// Rows between two rows that enter: the passes overlap (row buffers are doubled), each takes ceil(n / lanes) beats and
@@ -170,22 +174,25 @@ constexpr int64_t softmax_interval(int n, int lanes, int division) {
 }
 
 /// Difference, exponential, sum, scaling.
-constexpr int kSoftmaxPairDepth = softmax_max_depth(1) + kAddDepth + softmax_exp_depth(1) + kSoftmaxScaleDepth;
+constexpr int softmax_pair_depth(const Stages& s) {
+  return softmax_max_depth(1, s) + s.add + softmax_exp_depth(1, s) + softmax_scale_depth(s);
+}
 
-constexpr int64_t softmax_pair_cycles(int64_t rows, int division, int lanes) {
+constexpr int64_t softmax_pair_cycles(int64_t rows, int division, const Stages& s, int lanes) {
   const int64_t divide = divide_cycles(kSoftmaxReciprocalBits);
-  return row_dataflow_cycles(ceil_div(rows, lanes), division_interval(divide, division), divide + kSoftmaxPairDepth);
+  return row_dataflow_cycles(ceil_div(rows, lanes), division_interval(divide, division),
+                             divide + softmax_pair_depth(s));
 }
 
 /// The unit of pairs is there where dividers are pipelined: else it would wait for them as rows do.
 constexpr bool has_softmax_pairs(int division) { return division < divide_cycles(kSoftmaxReciprocalBits); }
 
 /// `pairs`: lanes of the unit of pairs.
-constexpr int64_t softmax_cycles(int64_t rows, int n, int lanes, int division, int pairs = 1) {
-  if (n == 2 && has_softmax_pairs(division)) return softmax_pair_cycles(rows, division, pairs);
+constexpr int64_t softmax_cycles(int64_t rows, int n, int lanes, int division, const Stages& s, int pairs = 1) {
+  if (n == 2 && has_softmax_pairs(division)) return softmax_pair_cycles(rows, division, s, pairs);
   return row_dataflow_cycles(
       rows, softmax_interval(n, lanes, division),
-      3 * (ceil_div(n, lanes) + 1) + divide_cycles(kSoftmaxReciprocalBits) + softmax_depth(lanes));
+      3 * (ceil_div(n, lanes) + 1) + divide_cycles(kSoftmaxReciprocalBits) + softmax_depth(lanes, s));
 }
 
 }  // namespace kernels

@@ -86,12 +86,6 @@ constexpr int signed_digits(int64_t constant) {
   return count;
 }
 
-/// Operand widths of a multiplier, both signed (an unsigned operand counts one more).
-struct Multiplier {
-  int a_bits, b_bits;
-  int digits = 0;  // where b is a constant, its signed_digits; 0: a variable
-};
-
 /// The product of a value of kA bits and one of kB bits, both signed, which needs kProduct bits: the tool builds a
 /// multiplier of the operands' widths, not of their types in C. The lists of a header's multipliers (what
 /// docs/resources.md counts DSP slices from) have the same widths; a test compares them.

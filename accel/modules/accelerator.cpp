@@ -32,7 +32,8 @@ Accelerator::Accelerator(sc_core::sc_module_name name, const AcceleratorParamete
       accumulators_("accumulator", p.buffers.accumulator, p.hardware.accumulator_slot(), p.functional, p.debug.poison),
       vector_buffer_("vector", p.buffers.vector, p.hardware.vector_slot(), p.functional, p.debug.poison),
       output_buffer_("output", p.buffers.output, p.hardware.output_slot(), p.functional, p.debug.poison),
-      chip_(p.hardware.has_chip_memory() ? p.hardware.chip_bytes() : 0, p.buffers.chip_width, p.functional),
+      chip_(p.hardware.has_chip_memory() ? p.hardware.chip_bytes() : 0, p.buffers.chip_width, p.stages().read,
+            p.functional),
       to_dma_in_(p.control.queue),
       to_dma_weights_(p.control.queue),
       to_pe_(p.control.queue),
@@ -45,7 +46,7 @@ Accelerator::Accelerator(sc_core::sc_module_name name, const AcceleratorParamete
                 UnitAccount(clock_), UnitAccount(clock_), UnitAccount(clock_), UnitAccount(clock_)},
       turn_(p.control.overlap),
       tap_(p.hardware.numerics_bits),
-      selector_("selector", p.vector, p.functional,
+      selector_("selector", {p.vector, p.stages()}, p.functional,
                 {clock_, to_selector_, scoreboard_, vector_buffer_, output_buffer_, account(Unit::kSelector), turn_,
                  tap_, guard_}),
       control_(
@@ -61,10 +62,10 @@ Accelerator::Accelerator(sc_core::sc_module_name name, const AcceleratorParamete
       dma_weights_("dma_weights", p.dma, p.debug,
                    {engine(Unit::kDmaWeights), to_dma_weights_, weight_buffer_, record_buffer_}),
       dma_out_("dma_out", p.dma, p.debug, {engine(Unit::kDmaOut), to_dma_out_, output_buffer_}),
-      pe_array_("pe_array", p.hardware, p.debug, p.functional,
+      pe_array_("pe_array", p.hardware, p.stages(), p.debug, p.functional,
                 {clock_, to_pe_, input_buffer_, weight_buffer_, accumulators_, account(Unit::kPeArray), turn_, record_,
                  tap_, guard_}),
-      vector_unit_("vector_unit", p.vector, p.functional,
+      vector_unit_("vector_unit", {p.vector, p.stages()}, p.functional,
                    {clock_, to_vector_, accumulators_, record_buffer_, vector_buffer_, output_buffer_, selector_,
                     account(Unit::kVector), turn_, record_, tap_, guard_}) {
   registers.bind(control_.registers);

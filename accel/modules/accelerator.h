@@ -63,12 +63,15 @@ namespace heatvit::modules {
 struct AcceleratorParameters {
   isa::AcceleratorConfig hardware;  // as the command list was lowered for
   double clock_mhz = 150.0;
+  StageRule stage_rule = StageRule::kClock;
   BufferConfig buffers;
   DmaConfig dma;
   ControlConfig control;
   VectorConfig vector;
   DebugConfig debug;
   bool functional = true;  // false: the same cycles without data
+
+  kernels::Stages stages() const { return stages_of(stage_rule, clock_mhz); }
 };
 
 class Accelerator : public sc_core::sc_module {

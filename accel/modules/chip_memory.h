@@ -25,16 +25,19 @@ struct RowList {
 class ChipMemory {
  public:
   /// Storage only with data.
-  ChipMemory(int64_t bytes, int width, bool with_data)
-      : bytes_(static_cast<uint64_t>(bytes)), width_(width), storage_(with_data ? static_cast<size_t>(bytes) : 0) {}
+  ChipMemory(int64_t bytes, int width, int read_stages, bool with_data)
+      : bytes_(static_cast<uint64_t>(bytes)),
+        width_(width),
+        read_stages_(read_stages),
+        storage_(with_data ? static_cast<size_t>(bytes) : 0) {}
 
   void reset(size_t commands) { moved_.assign(commands, 0); }
 
-  static uint64_t cycles(const BurstTrain& train, int width) {
+  static uint64_t cycles(const BurstTrain& train, int width, int read_stages) {
     const int64_t words = kernels::ceil_div(train.row_bytes, width);
-    return static_cast<uint64_t>(int64_t{train.rows} * train.planes * words + kernels::kReadDepth);
+    return static_cast<uint64_t>(int64_t{train.rows} * train.planes * words + read_stages);
   }
-  uint64_t cycles(const BurstTrain& train) const { return cycles(train, width_); }
+  uint64_t cycles(const BurstTrain& train) const { return cycles(train, width_, read_stages_); }
 
   /// Copies a train whose cycles have passed; `data` may be null. Throws where the train leaves the memory. With
   /// a list the rows read are those.
@@ -69,7 +72,7 @@ class ChipMemory {
 
  private:
   uint64_t bytes_;
-  int width_;
+  int width_, read_stages_;
   std::vector<uint8_t> storage_;
   std::vector<uint64_t> moved_;
 };

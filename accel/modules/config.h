@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "accel/isa/command.h"
+#include "accel/kernels/cost.h"
 
 namespace heatvit::modules {
 
@@ -60,6 +61,20 @@ struct VectorConfig {
 
  private:
   int of_all(int some) const { return some != 0 && some < lanes ? some : lanes; }
+};
+
+/// Pipeline stages of the units: as many as the clock needs, or all that the primitives have, whatever the clock.
+enum class StageRule : uint8_t { kClock, kRegisters };
+
+constexpr kernels::Stages stages_of(StageRule rule, double clock_mhz) {
+  return rule == StageRule::kRegisters ? kernels::kAllRegisters : kernels::stages_at(1e3 / clock_mhz);
+}
+
+/// What the cycles of a vector operation depend on.
+struct VectorTiming : VectorConfig {
+  kernels::Stages stages;
+
+  VectorTiming(const VectorConfig& config, const kernels::Stages& s) : VectorConfig(config), stages(s) {}
 };
 
 enum class Fault : uint8_t { kNone, kFlipWeightBit, kDropInput, kEarlyRelease };

@@ -14,57 +14,60 @@
 
 namespace heatvit::modules {
 
-int64_t select_cycles(const Job& job, const Chunk&, const VectorConfig& config) {
+int64_t select_cycles(const Job& job, const Chunk&, const VectorTiming& v) {
   const isa::Command& c = job.command;
-  const int lanes = config.select_lanes;
-  const int64_t cycles = c.select_rule == isa::SelectRule::kCount ? kernels::select_count_cycles(job.tokens, lanes)
-                                                                  : kernels::select_threshold_cycles(job.tokens, lanes);
-  return cycles + (c.score_source == isa::ScoreSource::kRandom ? kernels::random_scores_cycles(job.tokens) : 0) +
-         (c.panel ? kernels::row_order_cycles(job.tokens) : 0);
+  const int lanes = v.select_lanes;
+  const int64_t cycles = c.select_rule == isa::SelectRule::kCount
+                             ? kernels::select_count_cycles(job.tokens, lanes, v.stages)
+                             : kernels::select_threshold_cycles(job.tokens, lanes, v.stages);
+  return cycles +
+         (c.score_source == isa::ScoreSource::kRandom ? kernels::random_scores_cycles(job.tokens, v.stages) : 0) +
+         (c.panel ? kernels::row_order_cycles(job.tokens, v.stages) : 0);
 }
 
 namespace {
 
 using isa::Opcode;
 
-int64_t softmax(const Job& job, const Chunk& k, const VectorConfig& v) {
+int64_t softmax(const Job& job, const Chunk& k, const VectorTiming& v) {
   return finish_of(job.command).cycles(k.rows, job.n, v);
 }
-int64_t layernorm(const Job& job, const Chunk& k, const VectorConfig& v) {
-  return kernels::layernorm_cycles(k.rows, job.n, v.norm(), v.division_interval);
+int64_t layernorm(const Job& job, const Chunk& k, const VectorTiming& v) {
+  return kernels::layernorm_cycles(k.rows, job.n, v.norm(), v.division_interval, v.stages);
 }
-int64_t copy(const Job&, const Chunk& k, const VectorConfig& v) {
-  return kernels::copy_cycles(k.rows, k.columns, v.lanes);
+int64_t copy(const Job&, const Chunk& k, const VectorTiming& v) {
+  return kernels::copy_cycles(k.rows, k.columns, v.lanes, v.stages);
 }
-int64_t token_mean(const Job& job, const Chunk& k, const VectorConfig& v) {
-  return kernels::token_mean_cycles(job.tokens, k.columns, v.lanes);
+int64_t token_mean(const Job& job, const Chunk& k, const VectorTiming& v) {
+  return kernels::token_mean_cycles(job.tokens, k.columns, v.lanes, v.stages);
 }
-int64_t mean_of_sums(const Job& job, const Chunk& k, const VectorConfig& v) {
+int64_t mean_of_sums(const Job& job, const Chunk& k, const VectorTiming& v) {
   const int columns = job.command.heads * job.n;
-  return (k.row0 == 0 ? kernels::mean_of_sums_cycles(columns) : 0) + kernels::copy_cycles(1, columns, v.lanes);
+  return (k.row0 == 0 ? kernels::mean_of_sums_cycles(columns, v.stages) : 0) +
+         kernels::copy_cycles(1, columns, v.lanes, v.stages);
 }
-int64_t head_mean(const Job& job, const Chunk& k, const VectorConfig& v) {
-  return kernels::head_mean_cycles(k.rows, job.n, v.lanes);
+int64_t head_mean(const Job& job, const Chunk& k, const VectorTiming& v) {
+  return kernels::head_mean_cycles(k.rows, job.n, v.lanes, v.stages);
 }
-int64_t token_score(const Job& job, const Chunk& k, const VectorConfig& v) {
-  return kernels::token_score_cycles(k.rows, job.n, v.division_interval, v.score_lanes);
+int64_t token_score(const Job& job, const Chunk& k, const VectorTiming& v) {
+  return kernels::token_score_cycles(k.rows, job.n, v.division_interval, v.stages, v.score_lanes);
 }
 /// The package row is divided while the rows that stay move, and moves behind the last of them.
-int64_t pack_rows(const Job& job, const Chunk& k, const VectorConfig& v) {
-  const int64_t own = kernels::pack_rows_cycles(std::max(k.rows, k.out_rows), k.columns, v.lanes);
+int64_t pack_rows(const Job& job, const Chunk& k, const VectorTiming& v) {
+  const int64_t own = kernels::pack_rows_cycles(std::max(k.rows, k.out_rows), k.columns, v.lanes, v.stages);
   if (k.out_rows <= k.rows) return own;
-  const int64_t moved = kernels::pack_rows_cycles(job.rows_that_stay(), k.columns, v.lanes);
-  return own + std::max<int64_t>(0, kernels::package_row_cycles(k.columns) - moved);
+  const int64_t moved = kernels::pack_rows_cycles(job.rows_that_stay(), k.columns, v.lanes, v.stages);
+  return own + std::max<int64_t>(0, kernels::package_row_cycles(k.columns, v.stages) - moved);
 }
-int64_t token_pack(const Job& job, const Chunk& k, const VectorConfig& v) {
-  if (job.command.sizes) return kernels::merge_slice_cycles(job.tokens, k.columns, v.lanes);
-  return kernels::pack_slice_cycles(job.tokens, job.tokens_after, k.columns, v.lanes);
+int64_t token_pack(const Job& job, const Chunk& k, const VectorTiming& v) {
+  if (job.command.sizes) return kernels::merge_slice_cycles(job.tokens, k.columns, v.lanes, v.stages);
+  return kernels::pack_slice_cycles(job.tokens, job.tokens_after, k.columns, v.lanes, v.stages);
 }
-int64_t token_match(const Job& job, const Chunk& k, const VectorConfig& v) {
-  return kernels::match_cycles(k.rows, job.n, v.lanes, k.row0 == 0 ? job.command.front : 0);
+int64_t token_match(const Job& job, const Chunk& k, const VectorTiming& v) {
+  return kernels::match_cycles(k.rows, job.n, v.lanes, k.row0 == 0 ? job.command.front : 0, v.stages);
 }
-int64_t column_max(const Job&, const Chunk& k, const VectorConfig& v) {
-  return kernels::column_max_cycles(k.rows, k.columns, v.lanes);
+int64_t column_max(const Job&, const Chunk& k, const VectorTiming& v) {
+  return kernels::column_max_cycles(k.rows, k.columns, v.lanes, v.stages);
 }
 
 constexpr UnitList kThroughArray{Unit::kDmaWeights, Unit::kDmaIn, Unit::kPeArray, Unit::kVector, Unit::kDmaOut};
@@ -163,20 +166,20 @@ constexpr bool rows_in_order() {
 static_assert(rows_in_order(), "a row an opcode, found by its number");
 
 /// A cost function of the kernels as one of the table.
-template <int64_t (*kCycles)(int64_t rows, int n, int lanes)>
-int64_t streamed(int64_t rows, int n, const VectorConfig& v) {
-  return kCycles(rows, n, v.lanes);
+template <int64_t (*kCycles)(int64_t rows, int n, int lanes, const kernels::Stages& stages)>
+int64_t streamed(int64_t rows, int n, const VectorTiming& v) {
+  return kCycles(rows, n, v.lanes, v.stages);
 }
-template <int64_t (*kCycles)(int64_t rows, int n, int lanes)>
-int64_t streamed_gelu(int64_t rows, int n, const VectorConfig& v) {
-  return kCycles(rows, n, v.gelu());
+template <int64_t (*kCycles)(int64_t rows, int n, int lanes, const kernels::Stages& stages)>
+int64_t streamed_gelu(int64_t rows, int n, const VectorTiming& v) {
+  return kCycles(rows, n, v.gelu(), v.stages);
 }
-int64_t softmax_of_tile(int64_t rows, int n, const VectorConfig& v) {
-  return kernels::softmax_cycles(rows, n, v.softmax(), v.division_interval, v.score_lanes);
+int64_t softmax_of_tile(int64_t rows, int n, const VectorTiming& v) {
+  return kernels::softmax_cycles(rows, n, v.softmax(), v.division_interval, v.stages, v.score_lanes);
 }
 
-int64_t sized_softmax_of_tile(int64_t rows, int n, const VectorConfig& v) {
-  return kernels::sized_softmax_cycles(rows, n, v.softmax(), v.division_interval);
+int64_t sized_softmax_of_tile(int64_t rows, int n, const VectorTiming& v) {
+  return kernels::sized_softmax_cycles(rows, n, v.softmax(), v.division_interval, v.stages);
 }
 
 constexpr TileFinish kSizedFinish{sized_softmax_of_tile, "softmax_sized"};

@@ -70,7 +70,7 @@ enum class TokenEffect : uint8_t {
 };
 
 struct Operation {
-  using Cycles = int64_t (*)(const Job& job, const Chunk& chunk, const VectorConfig& config);
+  using Cycles = int64_t (*)(const Job& job, const Chunk& chunk, const VectorTiming& v);
 
   UnitList units;
   Walk walk = Walk::kNone;
@@ -98,12 +98,12 @@ bool loads_are_known(const Job& job, bool input_loads_kv);
 
 /// What the vector unit does to an output tile of a GEMM, or to stored scores.
 struct TileFinish {
-  int64_t (*cycles)(int64_t rows, int n, const VectorConfig& config);
+  int64_t (*cycles)(int64_t rows, int n, const VectorTiming& v);
   const char* kernel;
 };
 const TileFinish& finish_of(const isa::Command& command);
 
 /// Cycles of a selection: ranking or comparing, and drawing the scores where they are random.
-int64_t select_cycles(const Job& job, const Chunk& chunk, const VectorConfig& config);
+int64_t select_cycles(const Job& job, const Chunk& chunk, const VectorTiming& v);
 
 }  // namespace heatvit::modules

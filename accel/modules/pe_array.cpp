@@ -89,9 +89,9 @@ void unfold(const isa::Im2col& v, const Tile& t, const A* window, A* rows) {
 
 }  // namespace
 
-PeArray::PeArray(sc_core::sc_module_name name, const isa::AcceleratorConfig& hardware, const DebugConfig& debug,
-                 bool functional, const Ports& ports)
-    : sc_module(name), hardware_(hardware), debug_(debug), functional_(functional), ports_(ports) {
+PeArray::PeArray(sc_core::sc_module_name name, const isa::AcceleratorConfig& hardware, const kernels::Stages& stages,
+                 const DebugConfig& debug, bool functional, const Ports& ports)
+    : sc_module(name), hardware_(hardware), stages_(stages), debug_(debug), functional_(functional), ports_(ports) {
   SC_THREAD(run);
 }
 
@@ -150,7 +150,8 @@ void PeArray::gemm(const Job& job, TileWalk& walk, Operands& from, bool one_row)
     if (early) ports_.input.release();
     ports_.turn.take(Unit::kPeArray, ports_.account);
     if (functional_) multiply(job, tile, from, sums_of(tile, accumulator));
-    ports_.clock.wait_cycles(static_cast<uint64_t>(kernels::gemm_tile_cycles(tile.m, tile.k, tile.n, k_lanes, hw.to)));
+    ports_.clock.wait_cycles(
+        static_cast<uint64_t>(kernels::gemm_tile_cycles(tile.m, tile.k, tile.n, k_lanes, hw.to, stages_)));
     ports_.turn.give();
     ++ports_.record.tiles;
     ++ports_.record.tiles_of_command[job.index];

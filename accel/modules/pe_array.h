@@ -40,8 +40,8 @@ class PeArray : public sc_core::sc_module {
   };
 
   SC_HAS_PROCESS(PeArray);
-  PeArray(sc_core::sc_module_name name, const isa::AcceleratorConfig& hardware, const DebugConfig& debug,
-          bool functional, const Ports& ports);
+  PeArray(sc_core::sc_module_name name, const isa::AcceleratorConfig& hardware, const kernels::Stages& stages,
+          const DebugConfig& debug, bool functional, const Ports& ports);
 
  private:
   void run();
@@ -62,6 +62,7 @@ class PeArray : public sc_core::sc_module {
   void multiply_as(const Job& job, const Tile& tile, Operands& operands, uint8_t* accumulator);
 
   const isa::AcceleratorConfig hardware_;
+  const kernels::Stages stages_;
   const DebugConfig debug_;
   const bool functional_;
   const Ports ports_;

@@ -12,7 +12,7 @@ namespace heatvit::modules {
 
 using isa::Opcode;
 
-TokenSelector::TokenSelector(sc_core::sc_module_name name, const VectorConfig& config, bool functional,
+TokenSelector::TokenSelector(sc_core::sc_module_name name, const VectorTiming& config, bool functional,
                              const Ports& ports)
     : sc_module(name), config_(config), functional_(functional), ports_(ports) {
   SC_THREAD(run);

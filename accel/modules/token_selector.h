@@ -89,7 +89,7 @@ class TokenSelector : public sc_core::sc_module {
   };
 
   SC_HAS_PROCESS(TokenSelector);
-  TokenSelector(sc_core::sc_module_name name, const VectorConfig& config, bool functional, const Ports& ports);
+  TokenSelector(sc_core::sc_module_name name, const VectorTiming& config, bool functional, const Ports& ports);
 
   const TokenFile& tokens() const { return tokens_; }
 
@@ -154,7 +154,7 @@ class TokenSelector : public sc_core::sc_module {
   };
   const ImageState& state(int image) const { return images_.at(static_cast<size_t>(image)); }
 
-  const VectorConfig config_;
+  const VectorTiming config_;
   const bool functional_;
   const Ports ports_;
   TokenFile tokens_;

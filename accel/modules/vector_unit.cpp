@@ -22,7 +22,7 @@ using isa::Activation;
 using isa::Element;
 using isa::Opcode;
 
-VectorUnit::VectorUnit(sc_core::sc_module_name name, const VectorConfig& config, bool functional, const Ports& ports)
+VectorUnit::VectorUnit(sc_core::sc_module_name name, const VectorTiming& config, bool functional, const Ports& ports)
     : sc_module(name), config_(config), functional_(functional), ports_(ports) {
   SC_THREAD(run);
 }

@@ -46,7 +46,7 @@ class VectorUnit : public sc_core::sc_module {
   };
 
   SC_HAS_PROCESS(VectorUnit);
-  VectorUnit(sc_core::sc_module_name name, const VectorConfig& config, bool functional, const Ports& ports);
+  VectorUnit(sc_core::sc_module_name name, const VectorTiming& config, bool functional, const Ports& ports);
 
  private:
   struct Sources {
@@ -95,7 +95,7 @@ class VectorUnit : public sc_core::sc_module {
   void vector_operation(const Job& job);
   void compute_chunk(const Job& job, const Chunk& chunk, const uint8_t* in, const uint8_t* records, uint8_t* out);
 
-  const VectorConfig config_;
+  const VectorTiming config_;
   const bool functional_;
   const Ports ports_;
   const HostPath path_ = host_path();

@@ -19,6 +19,7 @@ using modules::DependencyGrain;
 using modules::DmaConfig;
 using modules::Fault;
 using modules::Overlap;
+using modules::StageRule;
 using modules::VectorConfig;
 
 struct AxiConfig {                                          // the fabric's master ports
@@ -136,6 +137,7 @@ struct SocConfig {
   PolicyConfig policy;
   MappingConfig mapping;
   double pl_clock_mhz = 150.0;
+  StageRule stage_rule = StageRule::kClock;
   BufferConfig buffers;
   DmaConfig dma;
   ControlConfig control;
@@ -145,6 +147,9 @@ struct SocConfig {
   CpuConfig cpu;
   PowerConfig power;
   DebugConfig debug;
+
+  kernels::Stages stages() const { return modules::stages_of(stage_rule, pl_clock_mhz); }
+  modules::VectorTiming vector_timing() const { return {vector, stages()}; }
 };
 
 }  // namespace heatvit::soc

@@ -60,8 +60,15 @@ ResourceCount pipelined_dividers(int64_t count, int bits, int quotient_bits) {
 }
 
 // Registers that carry 32 bits past the stages of a pipeline; those of the multipliers lie in the DSP slices.
-ResourceCount pipeline(int64_t lanes, int stages, int multiplications) {
-  return {0, 0, 0, lanes * 32 * std::max(0, stages - multiplications * kernels::kMultiplyDepth)};
+ResourceCount pipeline(int64_t lanes, int stages, int in_slices = 0) {
+  return {0, 0, 0, lanes * 32 * std::max(0, stages - in_slices)};
+}
+
+template <size_t kCount>
+int product_stages(const kernels::Multiplier (&widths)[kCount], const kernels::Stages& stages) {
+  int sum = 0;
+  for (const kernels::Multiplier& m : widths) sum += stages.product(m);
+  return sum;
 }
 
 ResourceCount sum(std::initializer_list<ResourceCount> parts) {
@@ -91,25 +98,27 @@ ResourceCount pe_array(const SocConfig& config) {
 ResourceCount vector_lanes(const SocConfig& config) {
   const int lanes = config.vector.lanes, gelu_lanes = config.vector.gelu(), rows = config.vector.softmax(),
             bits = config.accel.accumulator_bits();
+  const kernels::Stages s = config.stages();
   const ResourceCount requantise =
       sum({bits == 32 ? multipliers(lanes, kernels::kRequantizeMultipliers) : multipliers(lanes, bits, 17),
            adders(lanes, bits), shifters(lanes, 48), adders(lanes, 48 + 17 + 16),
-           pipeline(lanes, kernels::kRequantizeDepth, 1)});
+           pipeline(lanes, kernels::requantize_depth(s), product_stages(kernels::kRequantizeMultipliers, s))});
   const ResourceCount gelu = sum({multipliers(gelu_lanes, kernels::kGeluMultipliers, config.mapping.constants_in_lut),
                                   adders(gelu_lanes, 16 + 16 + 16 + 32 + 18 + 8), shifters(gelu_lanes, 36),
-                                  pipeline(gelu_lanes, kernels::kGeluDepth - kernels::kRequantizeDepth, 6)});
+                                  pipeline(gelu_lanes, kernels::gelu_depth(s) - kernels::requantize_depth(s),
+                                           product_stages(kernels::kGeluMultipliers, s))});
   const ResourceCount softmax = sum(
       {multipliers(rows, kernels::kSoftmaxMultipliers, config.mapping.constants_in_lut),
        adders(rows, 17 + 17 + 26 + 26 + 34 + 8), shifters(rows, 25),
        row_dividers(1, 64, kernels::divide_cycles(kernels::kSoftmaxReciprocalBits), config.vector.division_interval),
-       pipeline(rows, kernels::softmax_depth(rows), 6)});
+       pipeline(rows, kernels::softmax_depth(rows, s), product_stages(kernels::kSoftmaxMultipliers, s))});
   return sum({requantise, gelu, softmax});
 }
 
 /// The auxiliary head's maximum over tokens: compared, chosen, added to the class token's scores, saturated. The row of
 /// maxima lies where packaging has its sums: never at the same time.
 ResourceCount column_maximum(const SocConfig& config) {
-  return sum({adders(config.vector.lanes, 4 * 32), pipeline(config.vector.lanes, kernels::kReadDepth, 0)});
+  return sum({adders(config.vector.lanes, 4 * 32), pipeline(config.vector.lanes, config.stages().read)});
 }
 
 /// Loops of requantiser (rows, values), GELU (three stages), softmax and LayerNorm (rows and passes), copies.
@@ -117,21 +126,25 @@ constexpr int kVectorLoops = 2 + 3 + 4 + 3 + 2;
 
 ResourceCount layernorm_lanes(const SocConfig& config) {
   const int lanes = config.vector.norm();
+  const kernels::Stages s = config.stages();
   return sum(
       {multipliers(lanes, kernels::kNormMultipliers), multipliers(1, kernels::kNormRowMultipliers),
        adders(lanes, 27 + 32 + 40 + 48 + 8), shifters(2 * lanes, 48),
        row_dividers(2, 64, kernels::divide_cycles(kernels::kNormReciprocalBits), config.vector.division_interval),
-       pipeline(lanes, kernels::layernorm_depth(lanes), 5)});
+       pipeline(lanes, kernels::layernorm_depth(lanes, s),
+                product_stages(kernels::kNormMultipliers, s) + s.product(kernels::kNormRowMultipliers[0]))});
 }
 
 /// Two values' softmax: one exponential, two scalings, a division as often as any; a loop of its own.
 ResourceCount softmax_pairs(const SocConfig& config) {
   const int64_t divide = kernels::divide_cycles(kernels::kSoftmaxReciprocalBits);
+  const kernels::Stages s = config.stages();
   const int lanes = config.vector.score_lanes;
   return sum({multipliers(lanes, kernels::kSoftmaxMultipliers, config.mapping.constants_in_lut),
               multipliers(lanes, 26, 31), multipliers(lanes, 34, 17), adders(lanes, 17 + 17 + 26 + 26 + 2 * 34 + 8),
               shifters(lanes, 25), row_dividers(lanes, 64, divide, config.vector.division_interval),
-              pipeline(lanes, kernels::kSoftmaxPairDepth, 6), loops(1)});
+              pipeline(lanes, kernels::softmax_pair_depth(s), product_stages(kernels::kSoftmaxMultipliers, s)),
+              loops(1)});
 }
 
 /// Packing by rows: the order memory, a byte a token at most 64 deep in LUT RAM (8 LUTs for 7 bits), two places to
@@ -146,8 +159,9 @@ ResourceCount row_order(const SocConfig& config) {
 std::vector<ModuleResources> selector_modules(const SocConfig& config) {
   const int lanes = config.vector.lanes, comparators = config.vector.select_lanes;
   constexpr int kScoreBits = 17;
+  const kernels::Stages s = config.stages();
   const ResourceCount sigmoid =
-      sum({adders(lanes, 16 + 4 * 18 + 17), pipeline(lanes, kernels::kSigmoidDepth - kernels::kRequantizeDepth, 0)});
+      sum({adders(lanes, 16 + 4 * 18 + 17), pipeline(lanes, kernels::sigmoid_depth(s) - kernels::requantize_depth(s))});
   const ResourceCount means = sum({multipliers(1, kernels::kHeadMeanMultipliers),
                                    adders(2 * lanes, 24),
                                    shifters(1, 40),
@@ -163,7 +177,7 @@ std::vector<ModuleResources> selector_modules(const SocConfig& config) {
                                   adders(1, 48),
                                   pipelined_dividers(1, 34, 32),
                                   {0, bram18k_of(48 * lanes, kernels::kMaxRow / lanes), 0, 0},
-                                  pipeline(lanes, kernels::kReadDepth, 0),
+                                  pipeline(lanes, s.read),
                                   row_order(config)});
   // xorshift32: three exclusive-ors of 32 bits and the state; the stage's offset is a sum of eight.
   const ResourceCount random = sum({{0, 0, 3 * 32, 32}, adders(8, 32)});
@@ -185,7 +199,7 @@ ResourceCount merging_partners(const SocConfig& config) {
   return sum({adders(config.vector.lanes, 2 * kSimilarityBits + kIndexBits),  // compared; value and index chosen
               adders(1, kSimilarityBits + 1),                                 // the score
               {0, bram18k_of(kIndexBits, int64_t{kernels::kMaxTokens} * config.accel.batch), 0, 0},
-              pipeline(config.vector.lanes, kernels::kReadDepth, 0),
+              pipeline(config.vector.lanes, config.stages().read),
               loops(1)});
 }
 
@@ -200,7 +214,7 @@ ResourceCount merging_means(const SocConfig& config) {
               // Sum, magnitude; the rest against half of the divisor; rounding, sign, saturation.
               adders(lanes, 2 * kernels::kMergeSumBits + 2 * (kernels::kSizeBits + 2) + 3 * kMeanBits),
               pipelined_dividers(lanes, kernels::kSizeBits + 2, kernels::kMergeQuotientBits),
-              pipeline(lanes, kernels::kReadDepth + kernels::kAddDepth, 0),
+              pipeline(lanes, config.stages().read + config.stages().add),
               adders(1, kernels::kSizeBits + 1 + 2 * kIndexBits),  // total; tokens counted
               {0, bram18k_of(kListWord, kernels::kMaxTokens), 0, 0},
               loops(3 + 1)});

@@ -7,7 +7,7 @@ namespace heatvit::soc {
 namespace {
 
 modules::AcceleratorParameters parameters_of(const SocConfig& c, bool functional) {
-  return {c.accel, c.pl_clock_mhz, c.buffers, c.dma, c.control, c.vector, c.debug, functional};
+  return {c.accel, c.pl_clock_mhz, c.stage_rule, c.buffers, c.dma, c.control, c.vector, c.debug, functional};
 }
 
 }  // namespace

@@ -2,11 +2,13 @@
 #include <cmath>
 #include <functional>
 #include <initializer_list>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <set>
 
 #include "accel/isa/errors.h"
 #include "accel/isa/layout.h"
+#include "models/zoo/json_number.h"
 #include "models/zoo/zoo.h"
 
 namespace heatvit::zoo {
@@ -161,8 +163,9 @@ std::vector<int> read_selectors(Fields& fields) {
   std::vector<int> positions;
   if (const Json* list = fields.array("selectors")) {
     for (const Json& item : *list) {
-      if (!item.is_number_integer()) fields.fail("selectors", "a list of blocks, counting from 1,");
-      positions.push_back(item.get<int>());
+      const auto block = whole_number(item, std::numeric_limits<int>::min(), std::numeric_limits<int>::max());
+      if (!block) fields.fail("selectors", "a list of blocks, counting from 1,");
+      positions.push_back(static_cast<int>(*block));
     }
   }
   return positions;

@@ -37,6 +37,7 @@ const std::vector<Draw>& draws() {
       {"numerics.bits", Treatment::kModelled, {"16"}},
       {"numerics.residual_bits", Treatment::kModelled, {"8"}},
       {"pl.clock_mhz", Treatment::kModelled, {"100", "200", "250", "300"}},
+      {"pl.stages", Treatment::kModelled, {"registers"}},
       {"vec.lanes", Treatment::kModelled, {"4", "8", "32", "64"}},
       {"vec.constants", Treatment::kNoCycles, {"lut"}},
       {"vec.softmax_lanes", Treatment::kModelled, {"4", "8"}},

@@ -197,6 +197,11 @@ std::vector<Parameter> accelerator_parameters() {
              [](SocConfig& c) -> int& { return c.accel.residual_bits; }),
       number("pl.clock_mhz", "MHz", 1, 1000, "clock of the programmable logic", "150 or 300 in print; unresolved",
              [](SocConfig& c) -> double& { return c.pl_clock_mhz; }),
+      choice(
+          "pl.stages",
+          {{"clock", value_of(soc::StageRule::kClock)}, {"registers", value_of(soc::StageRule::kRegisters)}},
+          "pipeline stages of the units; clock: as many as its period needs; registers: all that the primitives have",
+          kOurs, [](SocConfig& c) -> soc::StageRule& { return c.stage_rule; }),
       number("vec.lanes", "elements/cycle", 1, 1024, "vector unit: elements it post-processes in a cycle", kOurs,
              [](SocConfig& c) -> int& { return c.vector.lanes; }),
       number("vec.softmax_lanes", "elements/cycle", 0, 1024,

@@ -45,6 +45,11 @@ std::string grouped(uint64_t value) {
   return digits;
 }
 
+std::string grouped_or_fixed(double value, int digits) {
+  const bool whole = value >= 0 && value < 1e15 && value == std::floor(value);
+  return whole ? grouped(static_cast<uint64_t>(value)) : fixed(value, digits);
+}
+
 std::string sparkline(const std::vector<double>& values) {
   constexpr std::array<const char*, 9> kBars = {" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
   const double most = values.empty() ? 0 : *std::max_element(values.begin(), values.end());

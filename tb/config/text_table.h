@@ -29,6 +29,9 @@ std::string fixed(double value, int digits);
 /// 1234567 -> "1,234,567".
 std::string grouped(uint64_t value);
 
+/// The same of a whole number, not negative and below 10^15; printf's %.*f of another.
+std::string grouped_or_fixed(double value, int digits);
+
 /// "12.3 %" of `whole`; "-" where that is 0.
 std::string percent(double part, double whole);
 

@@ -225,7 +225,7 @@ void Pass::note_use(const BusyCycles& busy, double cycles, double stores) {
 }
 
 double Pass::select(const Job& job, double start) {
-  const int64_t cycles = modules::select_cycles(job, {}, config_.vector);
+  const int64_t cycles = modules::select_cycles(job, {}, config_.vector_timing());
   const int kept = std::min(keep_, job.candidates());
   const bool package = job.packs(kept);
   before_select_ = tokens_;

@@ -90,6 +90,7 @@ struct Pipeline::GemmCosts : GemmTables {
 
 Pipeline::Pipeline(const soc::SocConfig& config, const EnginePaths& paths, KnownTables& known)
     : config_(config),
+      vector_timing_(config.vector_timing()),
       paths_(paths),
       known_(known),
       input_ring_(config.buffers.input,
@@ -223,13 +224,13 @@ GemmTables Pipeline::tables_of(const GemmCosts& costs) const {
     trains(costs.g, costs.m, costs.n, tables.plus, Unit::kDmaIn,
            [&](int g, int m, int n) { return modules::plan_residual(job, tile_at(g, m, n, 1)).train; });
   fill(costs.m, costs.n, costs.k, tables.array, [&](int m, int n, int k) {
-    return static_cast<double>(
-        kernels::gemm_tile_cycles(costs.m.extent[m], costs.k.extent[k], costs.n.extent[n], k_lanes, hw.to));
+    return static_cast<double>(kernels::gemm_tile_cycles(costs.m.extent[m], costs.k.extent[k], costs.n.extent[n],
+                                                         k_lanes, hw.to, vector_timing_.stages));
   });
   fill(costs.g, costs.m, costs.n, tables.finish, [&](int g, int m, int n) {
     const Tile t = tile_at(g, m, n, 1);
     const auto cycles = modules::finish_of(c).cycles;
-    return static_cast<double>(cycles(int64_t{t.heads} * t.m, t.out_n, config_.vector));
+    return static_cast<double>(cycles(int64_t{t.heads} * t.m, t.out_n, vector_timing_));
   });
   if (costs.has_records)
     for (int n = 0; n < 2; ++n) {
@@ -330,7 +331,7 @@ Pipeline::ChunkCosts Pipeline::chunk_costs(const Job& job, const Chunk& chunk) c
   if (in.has_second()) cost.second = train_cycles(Unit::kDmaIn, in.second);
   if (operation.stores() && chunk.out_rows > 0)
     cost.out = train_cycles(Unit::kDmaOut, modules::plan_output(job, chunk).train);
-  cost.compute = static_cast<double>(operation.cycles(job, chunk, config_.vector));
+  cost.compute = static_cast<double>(operation.cycles(job, chunk, vector_timing_));
   return cost;
 }
 

@@ -246,6 +246,7 @@ class Pipeline {
   void work(modules::Unit unit, double cycles) { busy_.unit[static_cast<size_t>(unit)] += cycles * times_; }
 
   const soc::SocConfig& config_;
+  const modules::VectorTiming vector_timing_;
   const EnginePaths& paths_;
   KnownTables& known_;
   Slowdowns slowdown_{1, 1, 1};

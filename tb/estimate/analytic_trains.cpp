@@ -64,7 +64,8 @@ double Pipeline::train_factor(Unit unit, const BurstTrain& train) const {
 
 double Pipeline::train_alone(Unit unit, const BurstTrain& train, double factor) const {
   if (isa::on_chip(train.address))
-    return static_cast<double>(modules::ChipMemory::cycles(train, config_.buffers.chip_width));
+    return static_cast<double>(
+        modules::ChipMemory::cycles(train, config_.buffers.chip_width, vector_timing_.stages.read));
   return paths_.closed_form(unit, train) * factor;
 }
 

@@ -47,6 +47,7 @@ CREATE TABLE IF NOT EXISTS execution (
 constexpr const char* kColumns =
     "number, state, reason, settings, config, cycles, latency_ms, dsp, bram18k, lut, ff, power_w, energy_mj, gmacs, "
     "tiles";
+constexpr double kLargestMetric = 1e15;  // far above all that is measured, and exact as a whole number
 constexpr std::array<const char*, 9> kMetricColumns = {"latency_ms", "dsp",       "bram18k", "lut",  "ff",
                                                        "power_w",    "energy_mj", "gmacs",   "tiles"};
 constexpr int kFirstMetric = 6;  // column of the first of them
@@ -122,8 +123,8 @@ struct Store::Impl {
     for (size_t i = 0; i < kMetricColumns.size(); ++i) {
       const int column = kFirstMetric + static_cast<int>(i);
       if (!row.is_null(column)) r.metrics[kMetricColumns[i]] = row.real(column);
-      const bool number = !row.is_null(column) && std::isfinite(row.real(column));
-      if (r.state == PointState::kDone && !number) throw broken(r, std::string("has no ") + kMetricColumns[i]);
+      const bool measured = !row.is_null(column) && row.real(column) >= 0 && row.real(column) < kLargestMetric;
+      if (r.state == PointState::kDone && !measured) throw broken(r, std::string("has no ") + kMetricColumns[i]);
     }
     const auto settings = nlohmann::json::parse(r.settings, nullptr, false);
     const auto is_text = [](const nlohmann::json& value) { return value.is_string(); };

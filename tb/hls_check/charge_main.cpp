@@ -1,9 +1,10 @@
-// hls_charge FILE.vec...: cycles that the cost functions charge one lane for each file's call (docs/hls.md), a line
-// each.
+// hls_charge [--period NS] FILE.vec...: cycles that the cost functions charge one lane for each file's call
+// (docs/hls.md), a line each. With the stages that a clock of this period needs; without one, with all registers.
 #include <cstdio>
 #include <cstring>
 
 #include "accel/isa/errors.h"
+#include "tb/config/numbers.h"
 #include "tb/hls_check/estimate.h"
 #include "tb/hls_check/vector_files.h"
 
@@ -40,9 +41,16 @@ tb::Extents extents_of(const tb::VectorFile& file) {
 
 int main(int argc, char** argv) {
   tb::LaneCounts one{1, 2, 1, 1, 64, 1, 1, 1};  // outputs of the array come in pairs
-  const tb::HlsEstimate estimate([](const std::string&) { return std::string(); }, one);
   try {
-    for (int i = 1; i < argc; ++i) {
+    int first = 1;
+    if (argc > 2 && std::strcmp(argv[1], "--period") == 0) {
+      const auto period = tb::parse_number(argv[2]);
+      if (!period || !(*period > 0)) throw InputError(std::string("--period: '") + argv[2] + "' is no time");
+      one.stages = kernels::stages_at(*period);
+      first = 3;
+    }
+    const tb::HlsEstimate estimate([](const std::string&) { return std::string(); }, one);
+    for (int i = first; i < argc; ++i) {
       const tb::VectorFile file = tb::read_vectors(argv[i]);
       std::printf("%lld\n", static_cast<long long>(estimate.charged(file.unit, extents_of(file))));
     }

@@ -155,7 +155,7 @@ HlsEstimate::RowUnit HlsEstimate::square_root() {
 /// The flattened loop; lanes that are not unrolled run one after the other.
 int64_t HlsEstimate::gemm(const std::string& unit, const Extents& e) {
   const std::string path = kKernels + "pe_array.h";
-  const int64_t depth = k::gemm_depth(lanes_.inputs);
+  const int64_t depth = k::gemm_depth(lanes_.inputs, lanes_.stages);
   const auto unrolled = [&](const char* label) { return promise(path, label).unrolled; };
   const bool packed = unit == "pe_array_tile_packed";
   const bool outputs = unrolled(packed ? "output_pairs" : "output_lanes") && unrolled("cells");
@@ -175,11 +175,13 @@ int64_t HlsEstimate::stream(const std::string& unit, const Extents& e) {
   const std::string selector = kKernels + "selector.h", requantizer = kKernels + "requantize.h";
   const std::string finish = kUnits + "requantize.cpp", copy = kKernels + "copy.h";
   const std::map<std::string, Nest> nests = {
-      {"requantize", {finish, "rows", 0, requantizer, "channels", 0, k::kRequantizeDepth}},
-      {"requantize_residual", {finish, "rows", 1, requantizer, "channels", 0, k::kRequantizeDepth}},
-      {"sigmoid", {kUnits + "sigmoid.cpp", "rows", 0, kKernels + "sigmoid.h", "channels", 0, k::kSigmoidDepth}},
-      {"head_mean", {kUnits + "head_mean.cpp", "rows", 0, selector, "values", 0, k::head_mean_depth(lanes_.vector)}},
-      {"copy", {copy, "copied_rows", 0, copy, "elements", 0, k::kCopyDepth}}};
+      {"requantize", {finish, "rows", 0, requantizer, "channels", 0, k::requantize_depth(lanes_.stages)}},
+      {"requantize_residual", {finish, "rows", 1, requantizer, "channels", 0, k::requantize_depth(lanes_.stages)}},
+      {"sigmoid",
+       {kUnits + "sigmoid.cpp", "rows", 0, kKernels + "sigmoid.h", "channels", 0, k::sigmoid_depth(lanes_.stages)}},
+      {"head_mean",
+       {kUnits + "head_mean.cpp", "rows", 0, selector, "values", 0, k::head_mean_depth(lanes_.vector, lanes_.stages)}},
+      {"copy", {copy, "copied_rows", 0, copy, "elements", 0, k::copy_depth(lanes_.stages)}}};
   const Nest& l = nests.at(unit);
   const int64_t row = beats(l.values_in, l.values, l.values_at, e.n, l.depth);
   return nest(promise(l.rows_in, l.rows, l.rows_at), e.m, row, l.depth);
@@ -189,10 +191,12 @@ int64_t HlsEstimate::stream(const std::string& unit, const Extents& e) {
 int64_t HlsEstimate::curve(const std::string& unit, const Extents& e) {
   const std::string path = kKernels + unit + ".h";
   const bool silu = unit == "silu";
-  const int64_t depth = silu ? k::kSiluDepth : k::kGeluDepth;
-  const int64_t stages[] = {beats(kKernels + "requantize.h", "channels", 0, e.n, k::kRequantizeDepth),
-                            beats(path, "values", 0, e.n, silu ? k::kSiluFunctionDepth : k::kGeluPolynomialDepth),
-                            beats(kKernels + "gelu.h", "values", 1, e.n, k::kGeluRescaleDepth)};
+  const int64_t depth = silu ? k::silu_depth(lanes_.stages) : k::gelu_depth(lanes_.stages);
+  const int64_t stages[] = {
+      beats(kKernels + "requantize.h", "channels", 0, e.n, k::requantize_depth(lanes_.stages)),
+      beats(path, "values", 0, e.n,
+            silu ? k::silu_function_depth(lanes_.stages) : k::gelu_polynomial_depth(lanes_.stages)),
+      beats(kKernels + "gelu.h", "values", 1, e.n, k::gelu_rescale_depth(lanes_.stages))};
   const bool dataflow = text(path).find("#pragma HLS dataflow") != std::string::npos;
   const int64_t row = dataflow ? *std::max_element(stages, stages + 3) : stages[0] + stages[1] + stages[2];
   return nest(promise(kUnits + unit + ".cpp", "rows"), e.m, row, depth);
@@ -202,17 +206,18 @@ int64_t HlsEstimate::softmax(const std::string& unit, const Extents& e) {
   const bool sized = unit == "softmax_sized";
   const std::string path = kKernels + "softmax.h", own = sized ? kKernels + "merging.h" : path;
   if (!sized && e.n == 2 && k::has_softmax_pairs(lanes_.division)) {
-    const int64_t latency = k::divide_cycles(k::kSoftmaxReciprocalBits) + k::kSoftmaxPairDepth;
+    const int64_t latency = k::divide_cycles(k::kSoftmaxReciprocalBits) + k::softmax_pair_depth(lanes_.stages);
     const int64_t at_once = promise(path, "pairs").factor;
     return beats(path, "pairs", 0, e.m - std::min(e.m, at_once), latency) + latency;
   }
   const RowUnit divide = division(k::kSoftmaxReciprocalBits);
-  int64_t interval = divide.interval, latency = divide.latency + k::softmax_depth(lanes_.softmax);
-  const int64_t by_size = sized ? k::kMultiplyDepth : 0;
+  int64_t interval = divide.interval, latency = divide.latency + k::softmax_depth(lanes_.softmax, lanes_.stages);
+  const int64_t by_size = sized ? lanes_.stages.product(k::kSizedSoftmaxMultipliers[0]) : 0;
   latency += by_size;
-  const int64_t passes[] = {beats(path, "scores", 0, e.n, k::softmax_max_depth(lanes_.softmax)),
-                            beats(own, "scores", sized ? 0 : 1, e.n, k::softmax_exp_depth(lanes_.softmax) + by_size),
-                            beats(own, sized ? "scaled_scores" : "scores", sized ? 0 : 2, e.n, k::kSoftmaxScaleDepth)};
+  const int64_t passes[] = {
+      beats(path, "scores", 0, e.n, k::softmax_max_depth(lanes_.softmax, lanes_.stages)),
+      beats(own, "scores", sized ? 0 : 1, e.n, k::softmax_exp_depth(lanes_.softmax, lanes_.stages) + by_size),
+      beats(own, sized ? "scaled_scores" : "scores", sized ? 0 : 2, e.n, k::softmax_scale_depth(lanes_.stages))};
   for (const int64_t taken : passes) {
     interval = std::max(interval, taken + 1);
     latency += taken + 1;
@@ -226,8 +231,8 @@ int64_t HlsEstimate::layernorm(const Extents& e) {
   const std::string path = kKernels + "layernorm.h";
   const RowUnit divide = division(k::kNormReciprocalBits), root = square_root();
   int64_t interval = std::max(divide.interval, root.interval);
-  int64_t latency = divide.latency + root.latency + k::layernorm_depth(lanes_.norm);
-  const int64_t depths[] = {k::layernorm_sum_depth(lanes_.norm), k::kNormScaleDepth};
+  int64_t latency = divide.latency + root.latency + k::layernorm_depth(lanes_.norm, lanes_.stages);
+  const int64_t depths[] = {k::layernorm_sum_depth(lanes_.norm, lanes_.stages), k::norm_scale_depth(lanes_.stages)};
   for (int pass = 0; pass < 2; ++pass) {
     const int64_t taken = beats(path, "values", pass, e.n, depths[pass]) + 1;
     interval = std::max(interval, taken);
@@ -240,14 +245,16 @@ int64_t HlsEstimate::layernorm(const Extents& e) {
 int64_t HlsEstimate::select(const std::string& unit, const Extents& e) {
   const std::string path = kKernels + "selector.h";
   if (unit == "token_score") {
-    const int64_t heads = beats(path, "heads_of_token", 0, e.n, k::kMultiplyDepth);
+    const k::Stages& s = lanes_.stages;
+    const int product = s.product(k::kTokenScoreMultipliers[0]);
+    const int64_t heads = beats(path, "heads_of_token", 0, e.n, product);
     const RowUnit divide = division(16);
-    const int64_t latency = heads + divide.latency + k::kReadDepth + k::kMultiplyDepth + k::kAddDepth +
-                            k::ceil_log2(lanes_.score) * k::kAddDepth + k::kWriteDepth;
+    const int64_t tree = k::ceil_log2(lanes_.score) * s.add;
+    const int64_t latency = heads + divide.latency + s.read + product + s.add + tree + s.write;
     const bool dataflow = promise(kUnits + "token_score.cpp", "tokens").dataflow;
     return dataflow ? k::row_dataflow_cycles(e.m, std::max(heads, divide.interval), latency) : e.m * latency;
   }
-  const int64_t depth = k::ceil_log2(lanes_.select) * k::kAddDepth + k::kSelectDepth;
+  const int64_t depth = k::ceil_log2(lanes_.select) * lanes_.stages.add + k::select_depth(lanes_.stages);
   if (unit == "token_select_threshold") return beats(path, "judged_tokens", 0, e.m, depth) + depth;
   return beat_loop(path, "ranking_beats", "rivals", e.m, e.m, lanes_.select, depth);
 }
@@ -255,8 +262,9 @@ int64_t HlsEstimate::select(const std::string& unit, const Extents& e) {
 /// Weights, rows, package row: one after the other.
 int64_t HlsEstimate::pack(const Extents& e) {
   const std::string path = kKernels + "selector.h";
-  const int64_t sums = k::kReadDepth + k::kAddDepth, rows = k::kReadDepth + k::kMultiplyDepth + k::kAddDepth;
-  const int64_t divider = k::kColumnDivideDepth + k::kSaturateDepth + k::kWriteDepth;
+  const k::Stages& s = lanes_.stages;
+  const int64_t sums = s.read + s.add, rows = k::packing_depth(s);
+  const int64_t divider = k::column_divide_depth(lanes_.stages);
   return beats(path, "dropped_tokens", 0, e.m, sums) + sums +
          beat_loop(path, "pack_beats", "pack_lanes", std::max(e.m, e.k), e.n, lanes_.vector, rows) +
          beats(path, "package_values", 0, e.n, divider) + divider;
@@ -265,27 +273,28 @@ int64_t HlsEstimate::pack(const Extents& e) {
 /// Rows that go, or rows that stay, with the package row where one more comes out.
 int64_t HlsEstimate::pack_rows(const Extents& e) {
   const std::string path = kKernels + "selector.h";
-  const int64_t rows = k::kReadDepth + k::kMultiplyDepth + k::kAddDepth;
+  const int64_t rows = k::packing_depth(lanes_.stages);
   if (e.k == 0) return beat_loop(path, "summed_beats", "summed_lanes", e.m, e.n, lanes_.vector, rows);
   return beat_loop(path, "moved_beats", "moved_lanes", std::max(e.m, e.k), e.n, lanes_.vector, rows);
 }
 
 int64_t HlsEstimate::package_row(const Extents& e) {
-  const int64_t divider = k::kColumnDivideDepth + k::kSaturateDepth + k::kWriteDepth;
+  const int64_t divider = k::column_divide_depth(lanes_.stages);
   return beats(kKernels + "selector.h", "package_values", 0, e.n, divider) + divider;
 }
 
 int64_t HlsEstimate::row_order(const Extents& e) {
-  const int64_t depth = k::kReadDepth + k::kAddDepth + k::kWriteDepth;
+  const int64_t depth = lanes_.stages.read + lanes_.stages.add + lanes_.stages.write;
   return beats(kKernels + "selector.h", "ordered_tokens", 0, e.m, depth) + depth;
 }
 
 /// The tokens in front, then the rows.
 int64_t HlsEstimate::match(const Extents& e) {
   const std::string path = kKernels + "merging.h";
-  const int64_t front = beats(path, "tokens_in_front", 0, e.k, k::kWriteDepth);
-  return (e.k > 0 ? front + k::kWriteDepth : 0) +
-         beat_loop(path, "match_beats", "match_lanes", e.m, e.n, lanes_.vector, k::match_depth(lanes_.vector));
+  const int64_t front = beats(path, "tokens_in_front", 0, e.k, lanes_.stages.write);
+  return (e.k > 0 ? front + lanes_.stages.write : 0) + beat_loop(path, "match_beats", "match_lanes", e.m, e.n,
+                                                                 lanes_.vector,
+                                                                 k::match_depth(lanes_.vector, lanes_.stages));
 }
 
 /// Lists cleared, linked and walked, then the rows.
@@ -294,25 +303,26 @@ int64_t HlsEstimate::merge(const Extents& e) {
   int64_t lists = 0;
   for (const auto& [label, trips] :
        {std::pair("cleared_tokens", e.m), std::pair("linked_tokens", e.m), std::pair("ordered_tokens", 2 * e.m)})
-    lists += beats(path, label, 0, trips, k::kReadDepth) + k::kReadDepth;
-  return lists + beat_loop(path, "merge_beats", "merge_lanes", e.m, e.n, lanes_.vector, k::kMergeDepth);
+    lists += beats(path, label, 0, trips, lanes_.stages.read) + lanes_.stages.read;
+  return lists + beat_loop(path, "merge_beats", "merge_lanes", e.m, e.n, lanes_.vector, k::merge_depth(lanes_.stages));
 }
 
 int64_t HlsEstimate::token_mean(const Extents& e) {
   const std::string path = kKernels + "selector.h";
-  const int64_t rows = k::kReadDepth + k::kAddDepth;
-  const int64_t divider = k::kColumnDivideDepth + k::kSaturateDepth + k::kWriteDepth;
+  const int64_t rows = lanes_.stages.read + lanes_.stages.add;
+  const int64_t divider = k::column_divide_depth(lanes_.stages);
   return beat_loop(path, "mean_beats", "mean_lanes", e.m, e.n, lanes_.vector, rows) +
          beats(path, "means", 0, e.n, divider) + divider;
 }
 
 int64_t HlsEstimate::column_max(const Extents& e) {
-  const int64_t depth = k::kReadDepth + 2 * k::kAddDepth + k::kSaturateDepth + k::kWriteDepth;
+  const int64_t depth = lanes_.stages.read + 2 * lanes_.stages.add + lanes_.stages.saturate + lanes_.stages.write;
   return beat_loop(kKernels + "selector.h", "max_beats", "max_lanes", e.m, e.n, lanes_.vector, depth);
 }
 
 int64_t HlsEstimate::random_scores(const Extents& e) {
-  return beats(kKernels + "selector.h", "tokens_in_turn", 0, e.m, k::kSelectDepth) + k::kSelectDepth;
+  return beats(kKernels + "selector.h", "tokens_in_turn", 0, e.m, k::select_depth(lanes_.stages)) +
+         k::select_depth(lanes_.stages);
 }
 
 int64_t HlsEstimate::cycles(const std::string& unit, const Extents& e) {
@@ -338,28 +348,30 @@ int64_t HlsEstimate::cycles(const std::string& unit, const Extents& e) {
 int64_t HlsEstimate::charged(const std::string& unit, const Extents& e) const {
   const int m = static_cast<int>(e.m), n = static_cast<int>(e.n);
   if (unit.rfind("pe_array", 0) == 0)
-    return k::gemm_tile_cycles(m, static_cast<int>(e.k), n, lanes_.inputs, lanes_.outputs);
-  if (unit == "gelu") return k::gelu_cycles(e.m, n, lanes_.gelu);
-  if (unit == "silu") return k::silu_cycles(e.m, n, lanes_.gelu);
-  if (unit == "sigmoid") return k::sigmoid_cycles(e.m, n, lanes_.vector);
-  if (unit == "softmax_sized") return k::sized_softmax_cycles(e.m, n, lanes_.softmax, lanes_.division);
-  if (unit.rfind("softmax", 0) == 0) return k::softmax_cycles(e.m, n, lanes_.softmax, lanes_.division, lanes_.score);
-  if (unit == "layernorm") return k::layernorm_cycles(e.m, n, lanes_.norm, lanes_.division);
-  if (unit == "head_mean") return k::head_mean_cycles(e.m, n, lanes_.vector);
-  if (unit == "random_scores") return k::random_scores_cycles(m);
-  if (unit == "token_score") return k::token_score_cycles(m, n, lanes_.division, lanes_.score);
-  if (unit == "token_select_count") return k::select_count_cycles(m, lanes_.select);
-  if (unit == "token_select_threshold") return k::select_threshold_cycles(m, lanes_.select);
-  if (unit == "token_pack") return k::pack_slice_cycles(m, static_cast<int>(e.k), n, lanes_.vector);
-  if (unit == "token_pack_rows") return k::pack_rows_cycles(std::max(m, static_cast<int>(e.k)), n, lanes_.vector);
-  if (unit == "package_row") return k::package_row_cycles(n);
-  if (unit == "row_order") return k::row_order_cycles(m);
-  if (unit == "token_match") return k::match_cycles(e.m, n, lanes_.vector, static_cast<int>(e.k));
-  if (unit == "token_merge") return k::merge_slice_cycles(m, n, lanes_.vector);
-  if (unit == "token_mean") return k::token_mean_cycles(m, n, lanes_.vector);
-  if (unit == "column_max") return k::column_max_cycles(e.m, n, lanes_.vector);
-  if (unit == "copy") return k::copy_cycles(e.m, n, lanes_.vector);
-  return k::requantize_cycles(e.m, n, lanes_.vector);
+    return k::gemm_tile_cycles(m, static_cast<int>(e.k), n, lanes_.inputs, lanes_.outputs, lanes_.stages);
+  if (unit == "gelu") return k::gelu_cycles(e.m, n, lanes_.gelu, lanes_.stages);
+  if (unit == "silu") return k::silu_cycles(e.m, n, lanes_.gelu, lanes_.stages);
+  if (unit == "sigmoid") return k::sigmoid_cycles(e.m, n, lanes_.vector, lanes_.stages);
+  if (unit == "softmax_sized") return k::sized_softmax_cycles(e.m, n, lanes_.softmax, lanes_.division, lanes_.stages);
+  if (unit.rfind("softmax", 0) == 0)
+    return k::softmax_cycles(e.m, n, lanes_.softmax, lanes_.division, lanes_.stages, lanes_.score);
+  if (unit == "layernorm") return k::layernorm_cycles(e.m, n, lanes_.norm, lanes_.division, lanes_.stages);
+  if (unit == "head_mean") return k::head_mean_cycles(e.m, n, lanes_.vector, lanes_.stages);
+  if (unit == "random_scores") return k::random_scores_cycles(m, lanes_.stages);
+  if (unit == "token_score") return k::token_score_cycles(m, n, lanes_.division, lanes_.stages, lanes_.score);
+  if (unit == "token_select_count") return k::select_count_cycles(m, lanes_.select, lanes_.stages);
+  if (unit == "token_select_threshold") return k::select_threshold_cycles(m, lanes_.select, lanes_.stages);
+  if (unit == "token_pack") return k::pack_slice_cycles(m, static_cast<int>(e.k), n, lanes_.vector, lanes_.stages);
+  if (unit == "token_pack_rows")
+    return k::pack_rows_cycles(std::max(m, static_cast<int>(e.k)), n, lanes_.vector, lanes_.stages);
+  if (unit == "package_row") return k::package_row_cycles(n, lanes_.stages);
+  if (unit == "row_order") return k::row_order_cycles(m, lanes_.stages);
+  if (unit == "token_match") return k::match_cycles(e.m, n, lanes_.vector, static_cast<int>(e.k), lanes_.stages);
+  if (unit == "token_merge") return k::merge_slice_cycles(m, n, lanes_.vector, lanes_.stages);
+  if (unit == "token_mean") return k::token_mean_cycles(m, n, lanes_.vector, lanes_.stages);
+  if (unit == "column_max") return k::column_max_cycles(e.m, n, lanes_.vector, lanes_.stages);
+  if (unit == "copy") return k::copy_cycles(e.m, n, lanes_.vector, lanes_.stages);
+  return k::requantize_cycles(e.m, n, lanes_.vector, lanes_.stages);
 }
 
 std::vector<std::string> HlsEstimate::unit_names() {

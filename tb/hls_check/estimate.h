@@ -10,13 +10,16 @@
 #include <string>
 #include <vector>
 
+#include "accel/kernels/cost.h"
+
 namespace heatvit::tb {
 
-/// Constants that pragmas name: lanes of the configuration.
+/// Constants that pragmas name: lanes of the configuration. And its pipeline stages.
 struct LaneCounts {
   int inputs = 96, outputs = 32, vector = 16, select = 16;
   int division = 64;  // kDivisionInterval
   int softmax = 16, gelu = 16, norm = 16;
+  kernels::Stages stages = kernels::kAllRegisters;
   int score = 1;
 };
 

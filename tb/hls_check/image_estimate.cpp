@@ -40,8 +40,16 @@ EstimateTotal sum(const std::map<std::string, EstimateTotal>& units, Belongs bel
 }  // namespace
 
 LaneCounts lanes_of(const soc::SocConfig& c, isa::LayoutB layout) {
-  return {c.accel.k_lanes(layout), c.accel.to,      c.vector.lanes,  c.vector.select_lanes, c.vector.division_interval,
-          c.vector.softmax(),      c.vector.gelu(), c.vector.norm(), c.vector.score_lanes};
+  return {c.accel.k_lanes(layout),
+          c.accel.to,
+          c.vector.lanes,
+          c.vector.select_lanes,
+          c.vector.division_interval,
+          c.vector.softmax(),
+          c.vector.gelu(),
+          c.vector.norm(),
+          c.stages(),
+          c.vector.score_lanes};
 }
 
 ImageEstimate::ImageEstimate(const soc::SocConfig& config, const lower::Program& program,

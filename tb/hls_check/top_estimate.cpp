@@ -57,7 +57,7 @@ class Arrivals {
 class Top {
  public:
   explicit Top(const soc::SocConfig& config)
-      : vector_(config.vector),
+      : vector_(config.vector_timing()),
         sizes_(hls::array_sizes(config.accel.th, config.accel.ti, config.accel.to, config.accel.tile_m,
                                 config.accel.tile_k, config.accel.tile_n, config.buffers.input, config.buffers.weight,
                                 config.accel.sums)),
@@ -77,7 +77,7 @@ class Top {
       case isa::Opcode::kLayerNorm:
         part_.cycles += kPortLatency + k::ceil_div(8 * int64_t{job.n}, hls::kWordBytes);  // records first
         rows(job, isa::bytes_of(job.a_type) * job.n, operand_bytes_ * job.n,
-             k::layernorm_cycles(job.m * job.heads, job.n, vector_.norm(), vector_.division_interval));
+             k::layernorm_cycles(job.m * job.heads, job.n, vector_.norm(), vector_.division_interval, vector_.stages));
         break;
       case isa::Opcode::kSoftmax:
         rows(job, 2 * job.n, isa::bytes_of(job.c_type) * job.n,
@@ -86,17 +86,18 @@ class Top {
       case isa::Opcode::kCopy: rows(job, job.n, job.n, 0); break;
       case isa::Opcode::kHeadMean:  // blocks of rows
         rows(job, isa::bytes_of(job.a_type) * job.n, operand_bytes_,
-             k::head_mean_cycles(job.m, job.n, vector_.lanes) +
-                 k::ceil_div(job.m, hls::kRowBlock) * k::head_mean_depth(vector_.lanes));
+             k::head_mean_cycles(job.m, job.n, vector_.lanes, vector_.stages) +
+                 k::ceil_div(job.m, hls::kRowBlock) * k::head_mean_depth(vector_.lanes, vector_.stages));
         break;
       case isa::Opcode::kTokenScore:
-        rows(job, 4 * job.n, 0, k::token_score_cycles(job.m, job.n, vector_.division_interval, vector_.score_lanes));
+        rows(job, 4 * job.n, 0,
+             k::token_score_cycles(job.m, job.n, vector_.division_interval, vector_.stages, vector_.score_lanes));
         break;
       case isa::Opcode::kTokenMatch:
-        rows(job, 2 * job.n, 0, job.m * k::match_cycles(1, job.n, vector_.lanes, job.front));
+        rows(job, 2 * job.n, 0, job.m * k::match_cycles(1, job.n, vector_.lanes, job.front, vector_.stages));
         break;
       case isa::Opcode::kTokenSelect:
-        add(part_.vector, k::select_count_cycles(job.tokens, vector_.select_lanes));
+        add(part_.vector, k::select_count_cycles(job.tokens, vector_.select_lanes, vector_.stages));
         break;
       case isa::Opcode::kTokenMean: token_mean(job); break;
       case isa::Opcode::kTokenPack: pack(job); break;
@@ -113,7 +114,7 @@ class Top {
             kCommandCycles,
             0,
             0,
-            k::layernorm_cycles(job.m, job.n, vector_.norm(), vector_.division_interval),
+            k::layernorm_cycles(job.m, job.n, vector_.norm(), vector_.division_interval, vector_.stages),
             stored(hls::rows_of(job.c, 0, 1, 0, job.m, 0, operand_bytes_ * job.n))};
   }
 
@@ -124,7 +125,7 @@ class Top {
   }
 
   /// Cycles until the first word of a matrix, and of all rows of a set.
-  static int64_t latency(uint32_t address) { return isa::on_chip(address) ? k::kReadDepth : kPortLatency; }
+  int64_t latency(uint32_t address) const { return isa::on_chip(address) ? vector_.stages.read : kPortLatency; }
   /// Bytes that a memory moves in a cycle.
   static int unit(const RowSet& set) { return isa::on_chip(set.first) ? hls::kLineBytes : hls::kWordBytes; }
   static int64_t loaded(const RowSet& set) {
@@ -158,7 +159,7 @@ class Top {
         const int columns = std::min(kSlice, job.n - column);
         add(part_.load,
             latency(job.a.address) + loaded(hls::rows_of(job.a, h, 1, 0, job.tokens, column * size, columns * size)));
-        add(part_.vector, k::token_mean_cycles(job.tokens, columns, vector_.lanes));
+        add(part_.vector, k::token_mean_cycles(job.tokens, columns, vector_.lanes, vector_.stages));
         add(part_.store,
             latency(job.c.address) + stored(hls::rows_of(job.c, h, 1, 0, job.m, column * size, columns * size)));
       }
@@ -169,7 +170,7 @@ class Top {
       const int columns = std::min(kSlice, job.n - column);
       add(part_.load, 2 * latency(job.a.address) + k::ceil_div(4 * columns, hls::kWordBytes) +
                           loaded(hls::rows_of(job.a, 0, 1, 0, job.m, column * 4, columns * 4)));
-      add(part_.vector, k::column_max_cycles(job.m, columns, vector_.lanes));
+      add(part_.vector, k::column_max_cycles(job.m, columns, vector_.lanes, vector_.stages));
       add(part_.store, latency(job.c.address) + k::ceil_div(4 * columns, hls::kWordBytes));
     }
   }
@@ -182,8 +183,9 @@ class Top {
       const int columns = std::min(kSlice, job.n - column);
       const int64_t in =
           latency(job.a.address) + loaded(hls::rows_of(job.a, 0, 1, 0, job.tokens, column * size, columns * size));
-      const int64_t work = job.sizes ? k::merge_slice_cycles(job.tokens, columns, vector_.lanes)
-                                     : k::pack_slice_cycles(job.tokens, job.tokens_after, columns, vector_.lanes);
+      const int64_t work =
+          job.sizes ? k::merge_slice_cycles(job.tokens, columns, vector_.lanes, vector_.stages)
+                    : k::pack_slice_cycles(job.tokens, job.tokens_after, columns, vector_.lanes, vector_.stages);
       const int64_t out = latency(job.c.address) +
                           stored(hls::rows_of(job.c, 0, 1, 0, job.tokens_after, column * size, columns * size));
       part_.load += in;
@@ -263,7 +265,7 @@ class Top {
   int64_t finish_cycles(const Work& work, int64_t rows, int n) const {
     const isa::Command& c = work.simulated.command;
     int64_t cycles = modules::finish_of(c).cycles(rows, n, vector_);
-    if (c.activation == isa::Activation::kSoftmax) cycles += k::requantize_cycles(1, n, vector_.lanes);
+    if (c.activation == isa::Activation::kSoftmax) cycles += k::requantize_cycles(1, n, vector_.lanes, vector_.stages);
     return cycles;
   }
 
@@ -307,8 +309,8 @@ class Top {
       const int64_t group = t.m * beats_k, beats = group * k::ceil_div(n, sizes_.to);
       const bool early = w.together == 1 && job.layout_b != isa::LayoutB::kRowsK;  // a group of outputs at a time
       const int64_t start = std::max({now, a_there, early ? 0 : b_there});
-      now = std::max(start + beats, early ? b_there + group : 0) + k::gemm_depth(w.lanes) + kStepCycles;
-      part_.array += beats + k::gemm_depth(w.lanes);
+      now = std::max(start + beats, early ? b_there + group : 0) + k::gemm_depth(w.lanes, vector_.stages) + kStepCycles;
+      part_.array += beats + k::gemm_depth(w.lanes, vector_.stages);
       if (!w.completes(at)) continue;
       // The tile's sums leave while the next is multiplied, are finished, and stored.
       const int64_t rows = int64_t{t.heads} * t.m;
@@ -337,7 +339,8 @@ class Top {
       const int64_t norm_rows = rows * (job.n / norm->n);
       const int64_t in = k::ceil_div(int64_t{isa::bytes_of(norm->a_type)} * norm->n, hls::kLineBytes);
       const int64_t interval = std::max(in, k::layernorm_interval(norm->n, vector_.norm(), vector_.division_interval));
-      const int64_t first_row = k::layernorm_cycles(1, norm->n, vector_.norm(), vector_.division_interval);
+      const int64_t first_row =
+          k::layernorm_cycles(1, norm->n, vector_.norm(), vector_.division_interval, vector_.stages);
       normalised = std::max(normalised + norm_rows * interval, sent.last + first_row);
       normal_stored = std::max(
           normal_stored + norm_rows * k::ceil_div(int64_t{operand_bytes_} * norm->n, hls::kWordBytes), normalised);
@@ -354,7 +357,7 @@ class Top {
     part_.cycles += end;
   }
 
-  const modules::VectorConfig& vector_;
+  const modules::VectorTiming vector_;
   hls::ArraySizes sizes_;
   int operand_bytes_, pieces_ = 1;
   TopPart part_;

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """RTL of a unit, from any compiler or by hand, on vectors of a simulated run (docs/hls.md, "RTL").
 
-  rtl_bench.py FILE.vec... --rtl FILE.v... [--top NAME] [--charge hls_charge] [--yosys] [--folder DIR]
+  rtl_bench.py FILE.vec... --rtl FILE.v... [--top NAME] [--charge hls_charge [--period NS]] [--yosys] [--folder DIR]
 
 Simulates the RTL with Verilator (Debian: verilator) by the ap_ctrl handshake, arrays as memories that answer a cycle after
 they are asked; compares every value that is written and the result; prints the cycles of each call. --charge: the program
@@ -158,6 +158,7 @@ def main():
     parser.add_argument("--rtl", nargs="+", required=True)
     parser.add_argument("--top", help="the module; default: the unit's name")
     parser.add_argument("--charge", help="hls_charge, for what the cost function charges one lane")
+    parser.add_argument("--period", help="of the clock that the RTL was made for, ns; default: all registers")
     parser.add_argument("--yosys", action="store_true")
     parser.add_argument("--folder", help="where things are built; default: a folder that is removed")
     a = parser.parse_args()
@@ -182,7 +183,7 @@ def main():
             wrong, outside, cycles = map(int, done.stdout.split())
             charged = ""
             if a.charge:
-                text = subprocess.run([a.charge, path], capture_output=True, text=True, check=True).stdout
+                text = subprocess.run([a.charge, *(["--period", a.period] if a.period else []), path], capture_output=True, text=True, check=True).stdout
                 charged = f", {int(text)} charged"
             verdict = "match" if wrong == 0 and outside == 0 else f"{wrong} values differ, {outside} accesses outside"
             print(f"{pathlib.Path(path).name}: {verdict}; {cycles} cycles{charged}")

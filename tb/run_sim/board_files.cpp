@@ -6,10 +6,12 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 
 #include "accel/isa/errors.h"
 #include "accel/kernels/limits.h"
 #include "accel/modules/registers.h"
+#include "models/zoo/json_number.h"
 #include "tb/config/json_file.h"
 #include "tb/config/sha256.h"
 #include "tb/config/text_lines.h"
@@ -219,15 +221,19 @@ using ResultWords = std::array<uint32_t, kResultHeaderBytes / 4>;
 
 /// Values of a tensor that differ, and where the first one is: `what` of a manifest, which people may have altered,
 /// says where it lies in what was exported and what came back.
-BoardComparison compare(const std::string& name, const Json& what, int64_t rows, const char* got,
+BoardComparison compare(const std::string& name, const Json& what, const Json& rows_of, const char* got,
                         const std::string& expected) {
   const isa::Element element = element_of(what.at("element"));
-  const auto columns = what.at("values").get<int64_t>();
-  const auto offset = what.at("offset").get<uint64_t>(), size = static_cast<uint64_t>(isa::bytes_of(element));
+  const auto size = static_cast<uint64_t>(isa::bytes_of(element));
   constexpr int64_t kMost = 1 << 24;
-  if (rows < 1 || rows > kMost || columns < 1 || columns > kMost || offset > expected.size() ||
-      static_cast<uint64_t>(rows * columns) * size > expected.size() - offset)
+  const auto all_rows = zoo::whole_number(rows_of, 1, kMost),
+             all_columns = zoo::whole_number(what.at("values"), 1, kMost);
+  const auto begin = zoo::whole_number(what.at("offset"), 0, static_cast<int64_t>(expected.size()));
+  if (!all_rows || !all_columns || !begin ||
+      static_cast<uint64_t>(*all_rows * *all_columns) * size > expected.size() - static_cast<uint64_t>(*begin))
     throw InputError("manifest.json: " + name + " lies outside of expected.bin");
+  const int64_t rows = *all_rows, columns = *all_columns;
+  const auto offset = static_cast<uint64_t>(*begin);
   BoardComparison c{name, rows * columns, 0, ""};
   for (int64_t i = 0; i < c.values; ++i) {
     const uint64_t at = offset + static_cast<uint64_t>(i) * size;
@@ -248,7 +254,7 @@ std::vector<BoardComparison> compare_all(const Json& should, const ResultWords& 
     throw InputError("manifest.json: has no checkpoints, which the list that ran has");
   if (words[kResultChecked] != 0)
     for (const Json& c : should.at("checkpoints"))
-      comparisons.push_back(compare(c.at("name"), c, c.at("tokens").get<int64_t>(), data, expected));
+      comparisons.push_back(compare(c.at("name"), c, c.at("tokens"), data, expected));
   const Json& kept = should.at("kept");
   BoardComparison counts{"tokens kept", static_cast<int64_t>(kept.size()), 0, ""};
   if (words[kResultStages] != kept.size()) {
@@ -256,10 +262,12 @@ std::vector<BoardComparison> compare_all(const Json& should, const ResultWords& 
     counts.first = std::to_string(words[kResultStages]) + " selectors ran, expected " + std::to_string(kept.size());
   } else {
     for (size_t i = 0; i < kept.size() && i < kResultKeptWords; ++i) {
-      if (words[kResultKept + i] == kept.at(i).get<uint32_t>()) continue;
+      const auto expected_kept = zoo::whole_number(kept.at(i), 0, std::numeric_limits<uint32_t>::max());
+      if (!expected_kept) throw InputError("manifest.json: kept " + kept.at(i).dump() + " is no number of tokens");
+      if (words[kResultKept + i] == *expected_kept) continue;
       if (counts.differ++ == 0)
         counts.first = "selector " + std::to_string(i + 1) + ": " + std::to_string(words[kResultKept + i]) +
-                       ", expected " + std::to_string(kept.at(i).get<uint32_t>());
+                       ", expected " + std::to_string(*expected_kept);
     }
   }
   comparisons.push_back(counts);
@@ -398,7 +406,7 @@ std::vector<BoardComparison> compare_result(const std::string& folder, const std
   const std::string manifest_path = (fs::path(folder) / "manifest.json").string();
   const Json manifest = read_json(manifest_path);
   try {
-    if (!manifest.is_object() || manifest.value("heatvit_board", 0) != kBoardVersion)
+    if (!manifest.is_object() || manifest.value("heatvit_board", Json()) != Json(kBoardVersion))
       throw InputError(manifest_path + ": is not of run_sim export, version " + std::to_string(kBoardVersion));
     const std::string expected = read_bytes((fs::path(folder) / "expected.bin").string()), got = read_bytes(result);
     if (sha256(expected) != manifest.at("files").at("expected.bin").at("sha256").get<std::string>())

@@ -119,9 +119,7 @@ std::string as_text(const Front& f) {
   table.add(head);
   for (const size_t index : f.front) {
     std::vector<std::string> cells = {std::to_string(f.results[index].number)};
-    for (const double value : f.values[index])
-      cells.push_back(value == static_cast<double>(static_cast<int64_t>(value)) ? grouped(static_cast<uint64_t>(value))
-                                                                                : fixed(value, 4));
+    for (const double value : f.values[index]) cells.push_back(grouped_or_fixed(value, 4));
     cells.push_back(settings_text(f.results[index], "  "));
     table.add(cells);
   }

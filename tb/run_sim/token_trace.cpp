@@ -1,9 +1,11 @@
 #include "tb/run_sim/token_trace.h"
 
 #include <algorithm>
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "accel/isa/errors.h"
+#include "models/zoo/json_number.h"
 #include "tb/config/csv.h"
 #include "tb/config/json_file.h"
 #include "tb/config/numbers.h"
@@ -113,8 +115,9 @@ std::vector<int> trace_selectors(const std::string& path) {
   if (place == nullptr) return {};
   std::vector<int> selectors;
   for (const Json& block : *place) {
-    if (!block.is_number_integer()) throw InputError(path + ": \"selectors\" is not a list of blocks");
-    selectors.push_back(block.get<int>());
+    const auto number = zoo::whole_number(block, 0, std::numeric_limits<int>::max());
+    if (!number) throw InputError(path + ": \"selectors\" is not a list of blocks");
+    selectors.push_back(static_cast<int>(*number));
   }
   return selectors;
 }

@@ -20,6 +20,7 @@ using heatvit::kernels::stream_cycles;
 
 constexpr int kRows = 48, kColumns = 64, kChunk = 8;  // the matrix, int8; rows that go into a slot
 constexpr int kLanes = 8;                             // elements that RowSums adds in a cycle
+constexpr heatvit::kernels::Stages kStages = heatvit::kernels::stages_at(1e3 / 150);  // of a pipeline at 150 MHz
 
 /// A train is one transaction: it returns when the last beat has arrived, and then the data have, too.
 struct Memory : sc_core::sc_module {
@@ -62,7 +63,7 @@ class RowSums : public sc_core::sc_module {
   RowSums(sc_core::sc_module_name name, const Ports& ports) : sc_module(name), ports_(ports) { SC_THREAD(run); }
 
   static uint64_t cycles(int rows, int columns) {
-    return static_cast<uint64_t>(stream_cycles(rows, columns, kLanes, heatvit::kernels::kReadDepth));
+    return static_cast<uint64_t>(stream_cycles(rows, columns, kLanes, kStages.read));
   }
 
  private:
@@ -95,7 +96,7 @@ struct System : sc_core::sc_module {
   UnitAccount dma_account{clock}, sums_account{clock}, control_account{clock};
   std::vector<Slice> dma_slices, sums_slices;
   Scoreboard scoreboard{false};
-  ChipMemory chip{0, 16, true};
+  ChipMemory chip{0, 16, kStages.read, true};
   WorkTurn turn{Overlap::kAll};  // everyone may work at once
   ProcessGuard guard;
   Memory memory{"memory", clock};

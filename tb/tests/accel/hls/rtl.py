@@ -21,7 +21,7 @@ subprocess.run([run_sim, "--model", "deit-micro", "--image", image, "--selector-
 def bench(unit, rtl, name, code=0):
     files = sorted((folder / "v").glob(f"{unit}-*.vec"))
     more = ["--yosys"] if shutil.which("yosys") and code == 0 else []
-    done = subprocess.run([sys.executable, home / "tb/rtl/rtl_bench.py", *files, "--charge", charge, "--folder", folder / name,
+    done = subprocess.run([sys.executable, home / "tb/rtl/rtl_bench.py", *files, "--charge", charge, "--period", "6.67", "--folder", folder / name,
                            *more, "--rtl", rtl], capture_output=True, text=True, env=environment)
     assert done.returncode == code, (done.stdout, done.stderr)
     print(done.stdout, end="")

@@ -1,9 +1,12 @@
 // Kernels: rounding, division, matrix product, convolution, requantisation, costs.
 #include <gtest/gtest.h>
 
+#include <array>
+#include <cmath>
 #include <cstdint>
 #include <limits>
 #include <random>
+#include <utility>
 #include <vector>
 
 #include "accel/kernels/copy.h"
@@ -14,6 +17,7 @@
 #include "accel/kernels/requantize.h"
 #include "accel/kernels/selector.h"
 #include "accel/kernels/sigmoid.h"
+#include "accel/kernels/silu.h"
 #include "accel/kernels/softmax.h"
 #include "tb/tests/support/div_round.h"
 
@@ -330,46 +334,99 @@ TEST(Requantize, LongRowsMatchOneByOne) {
 }
 
 TEST(Cost, FollowsTheDocumentedFormulas) {
-  EXPECT_EQ(gemm_depth(96), 2 + 4 + 7 + 1);
-  EXPECT_EQ(gemm_tile_cycles(197, 384, 128, 96, 32), 197 * 4 * 4 + 14);
-  EXPECT_EQ(gemm_tile_cycles(1, 97, 33, 96, 32), 1 * 2 * 2 + 14);
-  EXPECT_EQ(requantize_cycles(197, 128, 16), 197 * 8 + kRequantizeDepth);
-  EXPECT_EQ(requantize_cycles(197, 129, 16), 197 * 9 + kRequantizeDepth);
-  EXPECT_EQ(gelu_cycles(10, 1, 16), 10 + kGeluDepth);
+  EXPECT_EQ(gemm_depth(96, kAllRegisters), 2 + 4 + 7 + 1);
+  EXPECT_EQ(gemm_tile_cycles(197, 384, 128, 96, 32, kAllRegisters), 197 * 4 * 4 + 14);
+  EXPECT_EQ(gemm_tile_cycles(1, 97, 33, 96, 32, kAllRegisters), 1 * 2 * 2 + 14);
+  EXPECT_EQ(requantize_cycles(197, 128, 16, kAllRegisters), 197 * 8 + requantize_depth(kAllRegisters));
+  EXPECT_EQ(requantize_cycles(197, 129, 16, kAllRegisters), 197 * 9 + requantize_depth(kAllRegisters));
+  EXPECT_EQ(gelu_cycles(10, 1, 16, kAllRegisters), 10 + gelu_depth(kAllRegisters));
   // 197 values on 16 lanes are 13 beats: rows wait for the divider (30 bits at 2 a cycle, 2 registers); on 8 they do
   // not.
   EXPECT_EQ(softmax_interval(197, 16, 64), 17);
   EXPECT_EQ(softmax_interval(197, 8, 64), 26);
-  EXPECT_EQ(softmax_cycles(11, 197, 8, 64) - softmax_cycles(10, 197, 8, 64), 26);
+  EXPECT_EQ(softmax_cycles(11, 197, 8, 64, kAllRegisters) - softmax_cycles(10, 197, 8, 64, kAllRegisters), 26);
   EXPECT_EQ(layernorm_interval(64, 16, 64), 19);
   EXPECT_EQ(layernorm_interval(384, 16, 64), 25);
-  EXPECT_EQ(softmax_cycles(0, 197, 8, 64), 0);
+  EXPECT_EQ(softmax_cycles(0, 197, 8, 64, kAllRegisters), 0);
   // A pipelined divider takes rows as fast as the passes do; one that takes a row in 15 cycles is between the two.
   EXPECT_EQ(softmax_interval(197, 16, 1), 14);
   EXPECT_EQ(softmax_interval(197, 16, 15), 15);
   EXPECT_EQ(softmax_interval(197, 16, 17), 17);
   EXPECT_EQ(layernorm_interval(64, 16, 1), 5);
-  EXPECT_EQ(token_score_cycles(101, 3, 1) - token_score_cycles(1, 3, 1), 100 * 3);
-  EXPECT_EQ(token_score_cycles(101, 3, 64) - token_score_cycles(1, 3, 64), 100 * 10);
-  EXPECT_EQ(token_score_cycles(101, 6, 1, 4) - token_score_cycles(1, 6, 1, 4), 100 * 2);
-  EXPECT_EQ(token_score_cycles(1, 6, 1) - token_score_cycles(1, 6, 1, 4), 4 - 2);  // and a tree of two levels
-  EXPECT_EQ(softmax_cycles(301, 2, 16, 1, 2) - softmax_cycles(1, 2, 16, 1, 2), 150);
-  EXPECT_EQ(softmax_cycles(301, 2, 16, 5, 2) - softmax_cycles(1, 2, 16, 5, 2), 150 * 5);
-  EXPECT_EQ(softmax_cycles(301, 3, 16, 1, 2), softmax_cycles(301, 3, 16, 1));
-  EXPECT_EQ(select_count_cycles(197, 16), 197 * 13 + 4 + kSelectDepth);
-  EXPECT_EQ(copy_cycles(3, 17, 16), 3 * 2 + kCopyDepth);
+  EXPECT_EQ(token_score_cycles(101, 3, 1, kAllRegisters) - token_score_cycles(1, 3, 1, kAllRegisters), 100 * 3);
+  EXPECT_EQ(token_score_cycles(101, 3, 64, kAllRegisters) - token_score_cycles(1, 3, 64, kAllRegisters), 100 * 10);
+  EXPECT_EQ(token_score_cycles(101, 6, 1, kAllRegisters, 4) - token_score_cycles(1, 6, 1, kAllRegisters, 4), 100 * 2);
+  EXPECT_EQ(token_score_cycles(1, 6, 1, kAllRegisters) - token_score_cycles(1, 6, 1, kAllRegisters, 4),
+            4 - 2);  // and a tree of two levels
+  EXPECT_EQ(softmax_cycles(301, 2, 16, 1, kAllRegisters, 2) - softmax_cycles(1, 2, 16, 1, kAllRegisters, 2), 150);
+  EXPECT_EQ(softmax_cycles(301, 2, 16, 5, kAllRegisters, 2) - softmax_cycles(1, 2, 16, 5, kAllRegisters, 2), 150 * 5);
+  EXPECT_EQ(softmax_cycles(301, 3, 16, 1, kAllRegisters, 2), softmax_cycles(301, 3, 16, 1, kAllRegisters));
+  EXPECT_EQ(select_count_cycles(197, 16, kAllRegisters), 197 * 13 + 4 + select_depth(kAllRegisters));
+  EXPECT_EQ(copy_cycles(3, 17, 16, kAllRegisters), 3 * 2 + copy_depth(kAllRegisters));
+}
+
+/// Depths at 150 and 300 MHz and with all registers (docs/kernels.md).
+TEST(Cost, DepthsFollowThePeriod) {
+  const std::array<Stages, 3> stages = {stages_at(1e3 / 150), stages_at(1e3 / 300), kAllRegisters};
+  const auto depths = [&stages](int (*depth)(const Stages&)) {
+    return std::array<int, 3>{depth(stages[0]), depth(stages[1]), depth(stages[2])};
+  };
+  using Three = std::array<int, 3>;
+  EXPECT_EQ(depths([](const Stages& s) { return gemm_depth(1, s); }), (Three{3, 5, 7}));
+  EXPECT_EQ(depths(requantize_depth), (Three{8, 12, 13}));
+  EXPECT_EQ(depths(gelu_depth), (Three{23, 38, 51}));
+  EXPECT_EQ(depths(silu_depth), (Three{19, 29, 36}));
+  EXPECT_EQ(depths(sigmoid_depth), (Three{11, 15, 16}));
+  EXPECT_EQ(depths([](const Stages& s) { return softmax_depth(1, s); }), (Three{16, 28, 37}));
+  EXPECT_EQ(depths([](const Stages& s) { return layernorm_depth(1, s); }), (Three{19, 31, 40}));
+  EXPECT_EQ(depths([](const Stages& s) { return head_mean_depth(1, s); }), (Three{6, 9, 12}));
+  EXPECT_EQ(depths(packing_depth), (Three{3, 5, 7}));
+  EXPECT_EQ(depths(column_divide_depth), (Three{36, 36, 36}));
+}
+
+TEST(Cost, AStageMoreWhereThePeriodGetsTooShort) {
+  EXPECT_EQ(stages_at(kLongPeriodNs).cascade, 2);
+  EXPECT_EQ(stages_at(std::nextafter(kLongPeriodNs, 0)).cascade, 4);
+  EXPECT_EQ(stages_at(kShortPeriodNs).multiply, 2);
+  EXPECT_EQ(stages_at(std::nextafter(kShortPeriodNs, 0)).multiply, 4);
+  Stages before = kAllRegisters;
+  for (double period = 0.5; period < 100; period += 0.1) {
+    const Stages s = stages_at(period);
+    EXPECT_LE(s.read, before.read);
+    EXPECT_LE(s.multiply, before.multiply);
+    EXPECT_LE(s.cascade, before.cascade);
+    EXPECT_LE(s.multiply, s.cascade);
+    EXPECT_LE(s.shift, before.shift);
+    before = s;
+  }
+}
+
+/// Steps that an independent HLS compiler built, at 6.67 and 3.33 ns: requantisation, GELU's polynomial and rescaling,
+/// sigmoid beyond the requantiser. It chains operations in a cycle and has steps of control; the sum is near.
+TEST(Cost, DepthsAreNearThoseOfACompiler) {
+  const std::array<std::pair<double, int>, 2> built = {{{6.67, 7 + 6 + 7 + 3}, {3.33, 11 + 13 + 11 + 3}}};
+  for (const auto& one : built) {
+    const double period = one.first;
+    const int steps = one.second;
+    const Stages s = stages_at(period);
+    const int here =
+        requantize_depth(s) + gelu_polynomial_depth(s) + gelu_rescale_depth(s) + sigmoid_depth(s) - requantize_depth(s);
+    EXPECT_NEAR(here, steps, 0.15 * steps) << period;
+  }
 }
 
 TEST(Cost, MoreWorkOrFewerLanesNeverTakesLess) {
   for (int n = 1; n < 200; n += 7) {
-    EXPECT_LE(softmax_cycles(5, n, 16, 64), softmax_cycles(6, n, 16, 64));
-    EXPECT_LE(softmax_cycles(5, n, 16, 64), softmax_cycles(5, n + 1, 16, 64));
-    EXPECT_LE(layernorm_cycles(5, n, 16, 64), layernorm_cycles(5, n, 8, 64) + layernorm_depth(16) - layernorm_depth(8));
-    EXPECT_LE(pack_slice_cycles(n, n, 64, 16), pack_slice_cycles(n + 1, n, 64, 16));
-    EXPECT_LE(token_mean_cycles(n, 64, 16), token_mean_cycles(n + 1, 64, 16));
-    EXPECT_LE(token_score_cycles(n, 3, 64), token_score_cycles(n + 1, 3, 64));
-    EXPECT_LE(head_mean_cycles(n, 64, 16), head_mean_cycles(n, 65, 16));
-    EXPECT_LE(column_max_cycles(n, 1000, 16), column_max_cycles(n + 1, 1000, 16));
-    EXPECT_LE(sigmoid_cycles(n, 3, 16), sigmoid_cycles(n + 1, 3, 16));
+    EXPECT_LE(softmax_cycles(5, n, 16, 64, kAllRegisters), softmax_cycles(6, n, 16, 64, kAllRegisters));
+    EXPECT_LE(softmax_cycles(5, n, 16, 64, kAllRegisters), softmax_cycles(5, n + 1, 16, 64, kAllRegisters));
+    EXPECT_LE(layernorm_cycles(5, n, 16, 64, kAllRegisters), layernorm_cycles(5, n, 8, 64, kAllRegisters) +
+                                                                 layernorm_depth(16, kAllRegisters) -
+                                                                 layernorm_depth(8, kAllRegisters));
+    EXPECT_LE(pack_slice_cycles(n, n, 64, 16, kAllRegisters), pack_slice_cycles(n + 1, n, 64, 16, kAllRegisters));
+    EXPECT_LE(token_mean_cycles(n, 64, 16, kAllRegisters), token_mean_cycles(n + 1, 64, 16, kAllRegisters));
+    EXPECT_LE(token_score_cycles(n, 3, 64, kAllRegisters), token_score_cycles(n + 1, 3, 64, kAllRegisters));
+    EXPECT_LE(head_mean_cycles(n, 64, 16, kAllRegisters), head_mean_cycles(n, 65, 16, kAllRegisters));
+    EXPECT_LE(column_max_cycles(n, 1000, 16, kAllRegisters), column_max_cycles(n + 1, 1000, 16, kAllRegisters));
+    EXPECT_LE(sigmoid_cycles(n, 3, 16, kAllRegisters), sigmoid_cycles(n + 1, 3, 16, kAllRegisters));
   }
 }

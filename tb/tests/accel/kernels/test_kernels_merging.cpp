@@ -166,8 +166,10 @@ TEST(SizedSoftmax, CountsATokenAsOftenAsItsSizeSays) {
 }
 
 TEST(MergingCosts, GrowWithWhatIsDone) {
-  EXPECT_LT(match_cycles(10, 50, 16, 1), match_cycles(11, 50, 16, 1));
-  EXPECT_EQ(match_cycles(10, 50, 16, 3), match_cycles(10, 50, 16, 0) + 3 + kWriteDepth);
-  EXPECT_LT(merge_slice_cycles(100, 64, 16), merge_slice_cycles(101, 64, 16));
-  EXPECT_EQ(sized_softmax_cycles(10, 197, 16, 64), softmax_cycles(10, 197, 16, 64) + kMultiplyDepth);
+  EXPECT_LT(match_cycles(10, 50, 16, 1, kAllRegisters), match_cycles(11, 50, 16, 1, kAllRegisters));
+  EXPECT_EQ(match_cycles(10, 50, 16, 3, kAllRegisters),
+            match_cycles(10, 50, 16, 0, kAllRegisters) + 3 + kAllRegisters.write);
+  EXPECT_LT(merge_slice_cycles(100, 64, 16, kAllRegisters), merge_slice_cycles(101, 64, 16, kAllRegisters));
+  EXPECT_EQ(sized_softmax_cycles(10, 197, 16, 64, kAllRegisters),
+            softmax_cycles(10, 197, 16, 64, kAllRegisters) + kAllRegisters.multiply);
 }

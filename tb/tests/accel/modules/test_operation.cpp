@@ -67,12 +67,13 @@ TEST(OperationTable, EveryRowIsWhole) {
     EXPECT_TRUE(!reduces || o.walk == Walk::kColumns);
     EXPECT_EQ(o.tokens == TokenEffect::kMoves, o.c.rows == Block::Rows::kKept);
   }
+  const modules::VectorTiming v({}, kernels::kAllRegisters);
   for (int i = 0; i < isa::kActivations; ++i) {
     isa::Command command;
     command.activation = static_cast<isa::Activation>(i);
     const modules::TileFinish& finish = modules::finish_of(command);
     EXPECT_NE(finish.kernel, nullptr);
-    EXPECT_GT(finish.cycles(2, 64, {}), finish.cycles(1, 64, {})) << "activation " << i;
+    EXPECT_GT(finish.cycles(2, 64, v), finish.cycles(1, 64, v)) << "activation " << i;
   }
 }
 
@@ -158,7 +159,7 @@ TEST(OperationTable, ComputeCyclesAreTheSumOverTheWalk) {
       job.package = false;
       uint64_t cycles = 0;
       modules::ChunkWalk walk(job);
-      for (modules::Chunk k; walk.next(k);) cycles += static_cast<uint64_t>(o.cycles(job, k, config.vector));
+      for (modules::Chunk k; walk.next(k);) cycles += static_cast<uint64_t>(o.cycles(job, k, config.vector_timing()));
       const Unit unit = o.in_selector() ? Unit::kSelector : Unit::kVector;
       const uint64_t busy = record.units[static_cast<size_t>(unit)][static_cast<size_t>(Cause::kBusy)];
       if (busy != cycles)
@@ -225,7 +226,7 @@ class HandCount {
  public:
   HandCount(const soc::SocConfig& config, const isa::Command& command, int tokens, int after)
       : hw_(config.accel),
-        v_(config.vector),
+        v_(config.vector_timing()),
         c_(command),
         tokens_(tokens),
         after_(after),
@@ -242,8 +243,8 @@ class HandCount {
       case Opcode::kGemm: gemm(h); break;
       case Opcode::kSoftmax:
         h.vector = rows([&](int rows) {
-          return c_.sizes ? kernels::sized_softmax_cycles(rows, n_, v_.lanes, v_.division_interval)
-                          : kernels::softmax_cycles(rows, n_, v_.lanes, v_.division_interval);
+          return c_.sizes ? kernels::sized_softmax_cycles(rows, n_, v_.lanes, v_.division_interval, v_.stages)
+                          : kernels::softmax_cycles(rows, n_, v_.lanes, v_.division_interval, v_.stages);
         });
         bytes(h, values * in_, values * out_);
         break;
@@ -252,49 +253,51 @@ class HandCount {
           h.host = static_cast<uint64_t>(values * in_ + values * out_ + 8 * n_);
           break;
         }
-        h.vector = rows([&](int rows) { return kernels::layernorm_cycles(rows, n_, v_.lanes, v_.division_interval); });
+        h.vector = rows(
+            [&](int rows) { return kernels::layernorm_cycles(rows, n_, v_.lanes, v_.division_interval, v_.stages); });
         bytes(h, values * in_, values * out_);
         h.weights = static_cast<uint64_t>(8 * n_);
         break;
       case Opcode::kCopy:
-        h.vector = rows([&](int rows) { return kernels::copy_cycles(rows, n_, v_.lanes); });
+        h.vector = rows([&](int rows) { return kernels::copy_cycles(rows, n_, v_.lanes, v_.stages); });
         bytes(h, values * in_, values * out_);
         break;
       case Opcode::kTokenMean:  // of every token of the image, a mean beside each
         EXPECT_EQ(m_, tokens_);
-        h.vector = columns([&](int width) { return kernels::token_mean_cycles(tokens_, width, v_.lanes); });
+        h.vector = columns([&](int width) { return kernels::token_mean_cycles(tokens_, width, v_.lanes, v_.stages); });
         bytes(h, values * in_, values * out_);
         break;
       case Opcode::kHeadMean:  // one value of each row
-        h.vector = rows([&](int rows) { return kernels::head_mean_cycles(rows, n_, v_.lanes); });
+        h.vector = rows([&](int rows) { return kernels::head_mean_cycles(rows, n_, v_.lanes, v_.stages); });
         bytes(h, values * in_, int64_t{m_} * out_);
         break;
       case Opcode::kTokenScore:  // a token: of each head two keep probabilities and a weight, 16 bits each
-        h.selector = rows([&](int rows) { return kernels::token_score_cycles(rows, n_, v_.division_interval); });
+        h.selector =
+            rows([&](int rows) { return kernels::token_score_cycles(rows, n_, v_.division_interval, v_.stages); });
         bytes(h, values * 6, 0);
         break;
       case Opcode::kTokenSelect:
         h.selector = static_cast<uint64_t>(c_.select_rule == isa::SelectRule::kCount
-                                               ? kernels::select_count_cycles(tokens_, v_.select_lanes)
-                                               : kernels::select_threshold_cycles(tokens_, v_.select_lanes));
+                                               ? kernels::select_count_cycles(tokens_, v_.select_lanes, v_.stages)
+                                               : kernels::select_threshold_cycles(tokens_, v_.select_lanes, v_.stages));
         if (c_.score_source == isa::ScoreSource::kRandom)
-          h.selector += static_cast<uint64_t>(kernels::random_scores_cycles(tokens_));
+          h.selector += static_cast<uint64_t>(kernels::random_scores_cycles(tokens_, v_.stages));
         break;
       case Opcode::kTokenPack:  // rows of before in, rows of after out
         h.selector = columns([&](int width) {
-          return c_.sizes ? kernels::merge_slice_cycles(tokens_, width, v_.lanes)
-                          : kernels::pack_slice_cycles(tokens_, after_, width, v_.lanes);
+          return c_.sizes ? kernels::merge_slice_cycles(tokens_, width, v_.lanes, v_.stages)
+                          : kernels::pack_slice_cycles(tokens_, after_, width, v_.lanes, v_.stages);
         });
         bytes(h, int64_t{tokens_} * n_ * in_, int64_t{after_} * n_ * out_);
         break;
       case Opcode::kTokenMatch:  // 16 bits a similarity
-        h.selector = rows([&](int rows) { return kernels::match_cycles(rows, n_, v_.lanes, 0); }) +
-                     static_cast<uint64_t>(c_.front + kernels::kWriteDepth);  // scores of the tokens in front, once
+        h.selector = rows([&](int rows) { return kernels::match_cycles(rows, n_, v_.lanes, 0, v_.stages); }) +
+                     static_cast<uint64_t>(c_.front + v_.stages.write);  // scores of the tokens in front, once
         bytes(h, values * 2, 0);
         break;
       case Opcode::kColumnMaxAdd:  // of every row the logits, the other head's once, one row out: 32 bits each
         EXPECT_EQ(m_, tokens_ - 1);
-        h.vector = columns([&](int width) { return kernels::column_max_cycles(m_, width, v_.lanes); });
+        h.vector = columns([&](int width) { return kernels::column_max_cycles(m_, width, v_.lanes, v_.stages); });
         bytes(h, values * 4 + 4 * n_, 4 * n_);
         break;
     }
@@ -329,8 +332,8 @@ class HandCount {
         for (int column = 0; column < n_; column += c_.tile_n) {
           const int width = std::min<int>(c_.tile_n, n_ - column);
           for (int k = 0; k < k_extent; k += c_.tile_k)
-            h.array += static_cast<uint64_t>(
-                kernels::gemm_tile_cycles(rows, std::min<int>(c_.tile_k, k_extent - k), width, channels, hw_.to));
+            h.array += static_cast<uint64_t>(kernels::gemm_tile_cycles(rows, std::min<int>(c_.tile_k, k_extent - k),
+                                                                       width, channels, hw_.to, v_.stages));
           if (!c_.panel) h.vector += finish(head, rows, width);
         }
         if (c_.panel) h.vector += finish(head, rows, n_);
@@ -341,20 +344,22 @@ class HandCount {
     const int64_t all = int64_t{std::min<int>(c_.head_group, c_.heads - head)} * rows;
     switch (c_.activation) {
       case isa::Activation::kNone:
-      case isa::Activation::kRelu: return static_cast<uint64_t>(kernels::requantize_cycles(all, width, v_.lanes));
-      case isa::Activation::kGelu: return static_cast<uint64_t>(kernels::gelu_cycles(all, width, v_.lanes));
-      case isa::Activation::kSilu: return static_cast<uint64_t>(kernels::silu_cycles(all, width, v_.lanes));
-      case isa::Activation::kSigmoid: return static_cast<uint64_t>(kernels::sigmoid_cycles(all, width, v_.lanes));
+      case isa::Activation::kRelu:
+        return static_cast<uint64_t>(kernels::requantize_cycles(all, width, v_.lanes, v_.stages));
+      case isa::Activation::kGelu: return static_cast<uint64_t>(kernels::gelu_cycles(all, width, v_.lanes, v_.stages));
+      case isa::Activation::kSilu: return static_cast<uint64_t>(kernels::silu_cycles(all, width, v_.lanes, v_.stages));
+      case isa::Activation::kSigmoid:
+        return static_cast<uint64_t>(kernels::sigmoid_cycles(all, width, v_.lanes, v_.stages));
       case isa::Activation::kSoftmax:
-        return static_cast<uint64_t>(c_.sizes
-                                         ? kernels::sized_softmax_cycles(all, width, v_.lanes, v_.division_interval)
-                                         : kernels::softmax_cycles(all, width, v_.lanes, v_.division_interval));
+        return static_cast<uint64_t>(
+            c_.sizes ? kernels::sized_softmax_cycles(all, width, v_.lanes, v_.division_interval, v_.stages)
+                     : kernels::softmax_cycles(all, width, v_.lanes, v_.division_interval, v_.stages));
     }
     return 0;
   }
 
   const isa::AcceleratorConfig& hw_;
-  const modules::VectorConfig& v_;
+  const modules::VectorTiming v_;
   const isa::Command& c_;
   int tokens_, after_, m_, n_;
   int64_t in_, out_;
@@ -421,7 +426,7 @@ TEST(OperationByHand, SimulatedCommandsTakeTheseCyclesAndBytes) {
 /// Charged for another kernel or for other extents, an operation would take another time: no two of the costs that the
 /// table tells apart agree on these.
 TEST(OperationByHand, CostsAreTheirKernels) {
-  modules::VectorConfig v;
+  modules::VectorTiming v({}, kernels::stages_at(6.67));
   v.lanes = 8, v.select_lanes = 4, v.division_interval = 5;
   modules::Job job;
   job.tokens = 23, job.tokens_after = 14;
@@ -429,16 +434,16 @@ TEST(OperationByHand, CostsAreTheirKernels) {
   modules::Chunk k;
   k.rows = 9, k.columns = 24;
   const std::vector<std::pair<Opcode, int64_t>> expected = {
-      {Opcode::kSoftmax, kernels::softmax_cycles(9, 40, 8, 5)},
-      {Opcode::kLayerNorm, kernels::layernorm_cycles(9, 40, 8, 5)},
-      {Opcode::kCopy, kernels::copy_cycles(9, 24, 8)},
-      {Opcode::kTokenMean, kernels::token_mean_cycles(23, 24, 8)},
-      {Opcode::kHeadMean, kernels::head_mean_cycles(9, 40, 8)},
-      {Opcode::kTokenScore, kernels::token_score_cycles(9, 40, 5)},
-      {Opcode::kTokenMatch, kernels::match_cycles(9, 40, 8, 1)},
-      {Opcode::kTokenSelect, kernels::select_count_cycles(23, 4)},
-      {Opcode::kTokenPack, kernels::pack_slice_cycles(23, 14, 24, 8)},
-      {Opcode::kColumnMaxAdd, kernels::column_max_cycles(9, 24, 8)}};
+      {Opcode::kSoftmax, kernels::softmax_cycles(9, 40, 8, 5, v.stages)},
+      {Opcode::kLayerNorm, kernels::layernorm_cycles(9, 40, 8, 5, v.stages)},
+      {Opcode::kCopy, kernels::copy_cycles(9, 24, 8, v.stages)},
+      {Opcode::kTokenMean, kernels::token_mean_cycles(23, 24, 8, v.stages)},
+      {Opcode::kHeadMean, kernels::head_mean_cycles(9, 40, 8, v.stages)},
+      {Opcode::kTokenScore, kernels::token_score_cycles(9, 40, 5, v.stages)},
+      {Opcode::kTokenMatch, kernels::match_cycles(9, 40, 8, 1, v.stages)},
+      {Opcode::kTokenSelect, kernels::select_count_cycles(23, 4, v.stages)},
+      {Opcode::kTokenPack, kernels::pack_slice_cycles(23, 14, 24, 8, v.stages)},
+      {Opcode::kColumnMaxAdd, kernels::column_max_cycles(9, 24, 8, v.stages)}};
   std::set<int64_t> different;
   for (const auto& [opcode, cycles] : expected) {
     job.command.opcode = opcode;

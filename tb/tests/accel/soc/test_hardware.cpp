@@ -178,6 +178,9 @@ TEST(Resources, MergingCountsWhereThePolicyMerges) {
   const int64_t of_a_lane = (27 + 27) + 2 * 13 + 3 * 16, once = 12 + 2 * 16 + 4 * 5 * 32;
   EXPECT_EQ(count_of(config, "selector: merging", &ResourceCount::lut), 8 * (of_a_lane + 13 * 16) + once);
   EXPECT_EQ(count_of(config, "selector: merging", &ResourceCount::ff),
+            8 * (of_a_lane + 2 * 13 * 16 + (1 + 1) * 32) + 12 + 2 * 16 + 4 * 3 * 32);
+  config.stage_rule = soc::StageRule::kRegisters;  // block RAM with its output register: a register more a lane
+  EXPECT_EQ(count_of(config, "selector: merging", &ResourceCount::ff),
             8 * (of_a_lane + 2 * 13 * 16 + (2 + 1) * 32) + 12 + 2 * 16 + 4 * 3 * 32);
   EXPECT_EQ(count_of(config, "selector: merging", &ResourceCount::bram18k), 3);  // 80 bits
   EXPECT_EQ(count_of(config, "selector: partners", &ResourceCount::dsp), 0);

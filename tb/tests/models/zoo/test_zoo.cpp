@@ -103,6 +103,7 @@ TEST(Description, RefusalsNameFileFieldAndWhatIsAllowed) {
       {with(R"("layer_scale": 1)"), "field 'layer_scale': true or false"},
       {with(R"("selectors": [3])"), "field 'selectors': rising blocks of 1..2"},
       {with(R"("selectors": [2, 1])"), "field 'selectors': rising"},
+      {with(R"("selectors": [4294967297])"), "field 'selectors': a list of blocks"},  // 1 in 32 bits
       {with(R"("input": {"mean": [0.5, 0.5]})"), "field 'input.mean': three numbers"},
       {with(R"("input": {"gamma": 1})"), "field 'input.gamma': there is no such field"},
       {with(R"("stem": [{"channels": 8, "kernel": 3, "norm": "layer"}])"), "field 'stem[0].norm': \"batch\""},

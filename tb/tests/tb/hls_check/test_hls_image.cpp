@@ -69,10 +69,10 @@ TEST(HlsImage, TheTopIsAsFastAsItsSlowestProcess) {
     return int64_t{-1};
   };
   // 12 blocks, 10 row tiles of 20, 192 channels in two beats, 192 outputs in six; a tile's depth of pipeline each.
-  EXPECT_EQ(array(dense, "proj"), 12 * (197 * 2 * 6 + 10 * kernels::gemm_depth(96)));
+  EXPECT_EQ(array(dense, "proj"), 12 * (197 * 2 * 6 + 10 * kernels::gemm_depth(96, config.stages())));
   // Heads side by side: 64 channels in two beats, 197 outputs in seven; 160 words of accumulators hold 22 rows of
   // those.
-  EXPECT_EQ(array(dense, "scores"), 12 * (197 * 2 * 7 + 9 * kernels::gemm_depth(32)));
+  EXPECT_EQ(array(dense, "scores"), 12 * (197 * 2 * 7 + 9 * kernels::gemm_depth(32, config.stages())));
   tb::PruningOptions rates;
   rates.rates = "0.3,0.51,0.657";
   const network::Pruning pruning = tb::make_pruning(spec, rates);

@@ -112,6 +112,8 @@ TEST_F(FilesCli, ResultStoresThatAreDamaged) {
   damaged("UPDATE point SET settings = 'x'");
   damaged("UPDATE point SET settings = '{\"pl.clock_mhz\":1}'");
   damaged("UPDATE point SET latency_ms = NULL");
+  damaged("UPDATE point SET latency_ms = 1.01336e+267");  // no measurement; beyond every whole number
+  damaged("UPDATE point SET lut = -1");
   damaged("DROP TABLE point");
   const std::string whole = read_file(good);
   const std::string cut = folder_.file("cut.sqlite", whole.substr(0, whole.size() / 2));

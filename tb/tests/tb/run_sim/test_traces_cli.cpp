@@ -99,6 +99,8 @@ TEST_F(TracesCli, SelectorsStandWhereTheTraceSays) {
       folder_.file("where.json", R"({"selectors": [1, 6], "images": [{"file": "a.bmp", "kept": [[1, 2, 3], [3]]}]})");
   const json timing = report({"--model", "deit-micro", "--token-trace", path, "--scorer", "none"});
   EXPECT_EQ(timing["images"][0]["tokens"], json({5, 5, 5, 5, 5, 3}));
+  const std::string wraps = folder_.file("wraps.json", R"({"selectors": [4294967297, 6], "images": []})");
+  expect_refused({"--model", "deit-micro", "--token-trace", wraps, "--scorer", "none"}, "is not a list of blocks");
   expect_refused({"--model", "deit-micro", "--token-trace", path, "--selectors", "2,6"},
                  "whose selectors stand elsewhere");
 }

@@ -94,6 +94,8 @@ def native():
     assert "is no result of a board" in compared(exported, exported / "ddr.bin", code=2)
     # A manifest that somebody has altered: nothing outside of the files is read, and nothing is equal without a comparison.
     for alter, said in ((lambda m: m["expected"]["checkpoints"][0].update(offset=10**9), "lies outside of expected.bin"),
+                        (lambda m: m["expected"]["checkpoints"][0].update(values=1e300), "lies outside of expected.bin"),
+                        (lambda m: m["expected"].update(kept=[44, 32, 19.0]), "19.0 is no number of tokens"),
                         (lambda m: m["expected"]["checkpoints"][0].update(tokens=10**12), "lies outside of expected.bin"),
                         (lambda m: m["expected"]["logits"].update(values=-1), "lies outside of expected.bin"),
                         (lambda m: m["expected"].pop("kept"), "is not as run_sim export writes it"),
