@@ -137,7 +137,8 @@ std::vector<Parameter> accelerator_parameters() {
           [](SocConfig& c) -> bool& { return c.automatic.chain_attention; }),
       automatic(
           "accel.chain_layernorm",
-          "LayerNorm takes rows as the vector unit finishes them, without a way through memory; auto: where it can",
+          "LayerNorm takes rows as the vector unit finishes them, or the selector packs them, without a way through "
+          "memory; auto: where it can",
           kOurs, [](SocConfig& c) -> bool& { return c.accel.chain_layernorm; },
           [](SocConfig& c) -> bool& { return c.automatic.chain_layernorm; }),
       automatic(
