@@ -38,8 +38,11 @@ uint64_t cycles_of(const soc::ImageResult& run, Accept part) {
   return cycles;
 }
 
-uint64_t selector_cycles(const soc::ImageResult& run) {
-  return cycles_of(run, [](const auto& c) { return c.block == kNextBlock && isa::of_selector(c.op); });
+/// Where the LayerNorm behind it follows a packing, both end together while the block's first product is under way: the
+/// packing belongs to the block.
+bool packs_with_block(const lower::Program& program) {
+  return std::any_of(program.commands.begin(), program.commands.end(),
+                     [](const isa::Command& c) { return c.opcode == isa::Opcode::kTokenPack && c.chain; });
 }
 
 /// A selector inside a block.
@@ -67,22 +70,28 @@ TableRow measure_inside(soc::Simulator& simulator, const zoo::ModelSpec& spec, i
   return row;
 }
 
-TableRow measure(soc::Simulator& simulator, const zoo::ModelSpec& spec, int tokens) {
+TableRow measure(soc::Simulator& simulator, const zoo::ModelSpec& spec, int tokens, bool with_packing) {
   soc::ImageInput input;
   input.kept = {kept_for(spec, tokens), kept_for(spec, tokens)};
   const soc::ImageResult wide = simulator.run(input);
   input.kept.back() = 0;
   const soc::ImageResult narrow = simulator.run(input);
+  const auto of_selector = [with_packing](const soc::CommandRecord& c) {
+    return isa::of_selector(c.op) && !(with_packing && c.op == Op::kSelPack);
+  };
   const auto block = [&](uint8_t number) {
-    return cycles_of(wide, [number](const auto& c) { return c.block == number && !isa::of_selector(c.op); });
+    return cycles_of(wide, [&](const auto& c) { return c.block == number && !of_selector(c); });
+  };
+  const auto selector = [&](const soc::ImageResult& run) {
+    return cycles_of(run, [&](const auto& c) { return c.block == kNextBlock && of_selector(c); });
   };
   TableRow row;
   row.tokens = tokens;
   row.block = block(kBlock);
   row.first_block = block(kFirstBlock);
   row.last_block = block(kLastBlock);
-  row.selector_narrow = selector_cycles(narrow);
-  row.selector_wide = selector_cycles(wide);
+  row.selector_narrow = selector(narrow);
+  row.selector_wide = selector(wide);
   row.embedding = block(0);
   row.head = block(isa::kHeadBlock);
   return row;
@@ -129,11 +138,12 @@ void measure_rows(const TableRequest& request, const std::vector<int>& tokens, i
                   const std::function<void(const TableRow&)>& take) {
   if (tokens.empty()) return;
   const lower::Program program = probe_program(request);
+  const bool with_packing = packs_with_block(program);
   measure_in_children<TableRow>(
       request, program, tokens.size(), jobs,
       [&](soc::Simulator& s, size_t i) {
         return request.scorer == network::Scorer::kEvit ? measure_inside(s, request.spec, tokens[i])
-                                                        : measure(s, request.spec, tokens[i]);
+                                                        : measure(s, request.spec, tokens[i], with_packing);
       },
       take);
 }

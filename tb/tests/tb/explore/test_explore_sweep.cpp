@@ -126,7 +126,7 @@ TEST_F(Sweeps, RecordWhatTheDeviceCannotHold) {
   sweep(ini("[sweep]\nmodel = deit-s\nobjectives = latency,energy\n" + axes), out);
   EXPECT_THAT(query(out, "SELECT state FROM point ORDER BY number"), ElementsAre("done", "infeasible"));
   EXPECT_THAT(query(out, "SELECT reason FROM point WHERE number = 1"),
-              ElementsAre(testing::StartsWith("does not fit zcu102: DSP: 3,537 needed, 2,520 available")));
+              ElementsAre(testing::StartsWith("does not fit zcu102: DSP: 3,549 needed, 2,520 available")));
   EXPECT_EQ(run_sim({"pareto", out}).code, 0);
   sweep(ini("[sweep]\nmodel = deit-s\ndevice = none\n" + axes), any);
   EXPECT_THAT(query(any, "SELECT state FROM point ORDER BY number"), ElementsAre("done", "done"));
