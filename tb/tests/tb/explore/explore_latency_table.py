@@ -53,7 +53,11 @@ kept.requires_grad_(True)
 assert table(kept).shape == (5,)
 assert torch.autograd.gradcheck(table, kept, eps=1e-6)
 table(kept).sum().backward()
-assert (kept.grad > -0.05).all() and kept.grad.mean() > 0.3, kept.grad  # the last row tile may be a short one
+# Where blocks of few tokens wait for weights, neighbouring counts differ by refreshes of 350 ns, up to two a block of three.
+assert (kept.grad > -3 * 2 * 350e-6 * 196).all() and kept.grad.mean() > 0.3, kept.grad
+over_tens = kept.detach().clone().requires_grad_(True)
+coarse(over_tens).sum().backward()
+assert (over_tens.grad > 0.2).all(), over_tens.grad
 
 # Continuous across an entry and up to no pruning at all.
 for ratio in (100 / 196, 1 - 1e-9):
