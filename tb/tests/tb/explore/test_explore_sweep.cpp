@@ -423,7 +423,7 @@ TEST_F(Sweeps, MeasureHypervolumes) {
 TEST_F(Sweeps, RunAsASlurmArrayWithATaskKilledAndRequeued) {
   const std::string config =
       ini("[sweep]\nmodel = deit-s\n[axis]\nprune-rates = 0,0,0; 0.3,0.51,0.657\n"
-          "tile.n = 64:255:1\n[tile]\nm = 99\nk = 96\n");
+          "tile.n = 64:255:1\n[tile]\nm = 99\nk = 96\n[vec]\nscore_lanes = 1\n");  // all of them fit the device
   const std::string home = std::getenv("HEATVIT_HOME"), cluster = folder_.path("cluster"),
                     whole = folder_.path("whole.sqlite");
   const int status = std::system(("'" + home + "/tb/tests/tb/explore/explore_slurm.sh' '" + home + "' '" RUN_SIM "' '" +
