@@ -514,7 +514,7 @@ void Pipeline::row_tile(Part& part, Link& link, int row) {
     work(Unit::kVector, cost.compute);
     if (last && part.records) record_ring_.release(vector_);
     if (part.packing != nullptr) {
-      const auto at = static_cast<size_t>(part.packing->gone + row);
+      const auto at = static_cast<size_t>(part.packing->gone) + static_cast<size_t>(row);
       out_ = part.packing->stored[at] = std::max(out_, vector_) + part.packing->chunks[at].out;
       output_ring_.release(out_);
     }
