@@ -411,7 +411,7 @@ void expect_room(const soc::SocConfig& config, const zoo::ModelSpec& spec, const
 
 }  // namespace
 
-AnalyticModel::AnalyticModel() : walk_(std::make_unique<Walk>()) {}
+AnalyticModel::AnalyticModel(MeetingTrains trains) : trains_(trains), walk_(std::make_unique<Walk>()) {}
 AnalyticModel::~AnalyticModel() = default;
 
 AnalyticEstimate AnalyticModel::estimate(const soc::SocConfig& config, const zoo::ModelSpec& spec,
@@ -436,7 +436,8 @@ AnalyticEstimate AnalyticModel::estimate(const soc::SocConfig& config, const zoo
   AnalyticEstimate result = walk_once(config, paths, spec, pruning, slowdowns, wait ? &seen : nullptr, operations);
   double waits = 0;
   for (const Seen& s : seen) {
-    slowdowns.push_back(shares_of(memory, config, s.trains).slowdowns(s.use));
+    const bool usual = trains_ == MeetingTrains::kUsual;
+    slowdowns.push_back((usual ? memory.shares : shares_of(memory, config, s.trains)).slowdowns(s.use));
     for (size_t e = 0; e < kEngines; ++e) waits += s.use.busy[e] * (slowdowns.back()[e] - 1) * s.cycles * s.times;
   }
   if (waits >= kNoticed * result.cycles)

@@ -62,11 +62,16 @@ void expect_modelled(const soc::SocConfig& config);
 /// The same hardware without what analytic mode does not model, for a ranking that is confirmed by simulation.
 soc::SocConfig modelled_part(soc::SocConfig config);
 
+/// Whose trains the engines are taken to have where they meet at the memory: those that each command moves, or such as
+/// usually lie there, which needs to be played once a memory. The latter is for rankings that are confirmed by
+/// simulation, since commands of ever new shapes cost more to play than to estimate.
+enum class MeetingTrains { kOfCommand, kUsual };
+
 /// Reusable: keeps the command list while accelerator, model and scorer stay the same. Not for use from several
 /// threads.
 class AnalyticModel {
  public:
-  AnalyticModel();
+  explicit AnalyticModel(MeetingTrains trains = MeetingTrains::kOfCommand);
   ~AnalyticModel();
 
   /// `pruning.keep` holds the counts (one a selector) where pruning is enabled. `operations`: fill the breakdown, too.
@@ -84,6 +89,7 @@ class AnalyticModel {
   AnalyticEstimate walk_once(const soc::SocConfig& config, const EnginePaths& paths, const zoo::ModelSpec& spec,
                              const network::Pruning& pruning, const std::vector<Slowdowns>& slowdowns,
                              std::vector<Seen>* seen, bool operations);
+  const MeetingTrains trains_;
   std::unique_ptr<Walk> walk_;
 };
 

@@ -138,7 +138,7 @@ void expect_good(const ChildEnd& end) {
 /// Estimated latencies of candidates first .. end-1; infinite where the lowering refuses one.
 std::vector<double> estimates(const std::vector<Candidate>& all, size_t first, size_t end, soc::SocConfig config,
                               const zoo::ModelSpec& spec) {
-  estimate::AnalyticModel model;
+  estimate::AnalyticModel model(estimate::MeetingTrains::kUsual);
   std::vector<double> ms;
   for (size_t i = first; i < end; ++i) {
     all[i].apply(config.accel);

@@ -271,6 +271,21 @@ TEST(Analytic, ShippedModelsAreWithinTwoPerCent) {
   }
 }
 
+/// For rankings: other numbers where engines meet with unusual trains, and near those of their own.
+TEST(Analytic, UsualTrainsAreNearThoseOfTheCommands) {
+  const zoo::ModelSpec& spec = zoo::find("deit-t");
+  AnalyticModel usual(MeetingTrains::kUsual), own;
+  bool differs = false;
+  for (const int tile : {16, 48, 80, 192}) {
+    soc::SocConfig config;
+    config.accel.tile_m = config.accel.tile_k = config.accel.tile_n = tile;
+    const double ranked = usual.estimate(config, spec, {}).cycles, estimated = own.estimate(config, spec, {}).cycles;
+    EXPECT_NEAR(ranked / estimated, 1.0, 0.15) << tile;
+    differs = differs || ranked != estimated;
+  }
+  EXPECT_TRUE(differs);
+}
+
 TEST(Analytic, RefusesMergingByName) {
   network::Pruning pruning;
   pruning.scorer = network::Scorer::kTome;
