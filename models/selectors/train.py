@@ -13,6 +13,7 @@ What it does, in order (docs/training.md has the reasons):
 Labels are needed for the accuracy alone: without --labels photographs of anything will do.
 """
 
+import fnmatch
 import json
 import os
 import sys
@@ -49,13 +50,19 @@ def parse_arguments(arguments):
     add("--init", default="", help="start from these selectors instead of the warm start")
     add("--epochs", type=int, default=defaults.epochs, help="over all crops (default %(default)s)")
     add("--saved", default="", help="train for several operating points at once: shares of the products to save, e.g. 0.2,0.35,0.5,0.6; "
-        "the second is the file's own, the others are its points (instead of --table and --target-ms)")
+        "the second is the file's own, the others are its points (instead of --table and --target-ms); one that stands there twice is "
+        "drawn twice as often")
+    add("--adaptive-weight", type=float, default=defaults.adaptive_weight, help="with --saved: of the loss that has hard images keep "
+        "more tokens than easy ones (default %(default)s)")
+    add("--adaptive-spread", type=float, default=defaults.adaptive_spread, help="how much more (default %(default)s)")
     add("--rank", type=int, default=0, help="with --tune: differences of this rank for every matrix of the blocks, too (default: none)")
     add("--cls-weight", type=float, default=defaults.cls_weight, help="of the distance of CLS behind each block (default %(default)s)")
     add("--spare", type=int, default=defaults.spare, help="dropped tokens that are computed on for their gradients (default %(default)s)")
     add("--minutes", type=float, default=0.0, help="end the schedule after so much time, whatever --epochs says is left")
     add("--warm-images", type=int, default=defaults.warm_images, help="crops of the warm start (default %(default)s)")
     add("--copies", type=int, default=6, help="crops of each image: the centre and random ones (default %(default)s)")
+    add("--more-copies", default="", metavar="NAMES=N", help="of images with such names, e.g. 'imagen_*=36': what the network will see "
+        "may be rare in the folder")
     add("--batch", type=int, default=defaults.batch, help="default %(default)s")
     add("--learning-rate", type=float, default=defaults.learning_rate, help="of Adam (default %(default)s)")
     add("--tune", type=float, default=0.0, metavar="RATE",
@@ -78,6 +85,14 @@ def numbers(text, kind):
     return tuple(kind(part) for part in text.split(",")) if text else ()
 
 
+def more_copies(text, copies):
+    """(names, copies of them) of "NAMES=N", ("", copies) of an empty text."""
+    names, _, count = text.rpartition("=")
+    if text and not (names and count.isdigit() and int(count) > copies):
+        raise ValueError(f"--more-copies {text}: NAMES=N is needed, N above --copies ({copies})")
+    return (names, int(count)) if text else ("", copies)
+
+
 def expect_shares(shares):
     if not all(0 < share < 1 for share in shares):
         raise ValueError("--saved: shares between 0 and 1 are needed, e.g. 0.2,0.35,0.5")
@@ -91,7 +106,7 @@ def make_settings(options):
         label_weight=options.label_weight, keep_weight=options.keep_weight, noise=options.noise, seed=options.seed,
         tuned_learning_rate=options.tune, bfloat16=options.bfloat16, feature_weight=options.feature_weight,
         reductions=numbers(options.saved, float), cls_weight=options.cls_weight, spare=options.spare, minutes=options.minutes,
-        warm_images=options.warm_images,
+        warm_images=options.warm_images, adaptive_weight=options.adaptive_weight, adaptive_spread=options.adaptive_spread,
     )
     if options.keep_ratios:
         settings.keep_ratios = numbers(options.keep_ratios, float)
@@ -114,9 +129,12 @@ def make_data(options, model):
 
     split = setup.Split(options.images, options.labels, options.validation_share, options.fold, options.seed)
     split.write(options.out)
-    crops = setup.teacher_crops(model.backbone, model.prefix_block, split.items, options.copies, options.weights, options.cache,
-                                options.bfloat16)
-    return crops.of(split.training), crops.of(split.validation, True).rows(slice(None))
+    names, most = more_copies(options.more_copies, options.copies)
+    crops = setup.teacher_crops(model.backbone, model.prefix_block, split.items, most, options.weights, options.cache, options.bfloat16)
+    often = [n for n in split.training if names and fnmatch.fnmatch(os.path.basename(split.items[n][0]), names)]
+    if names and not often:
+        raise ValueError(f"--more-copies {options.more_copies}: no image in training has such a name")
+    return crops.of(split.training, options.copies, often), crops.of(split.validation, 1).rows(slice(None))
 
 
 def apply_plan(options):

@@ -30,6 +30,21 @@ def cls_distance(rows, teacher_rows):
     return (difference / wanted.pow(2).mean((0, 2)).clamp(min=1e-6)).mean()
 
 
+def margin(logits):
+    """Difference of the two best logits of each image: the smaller, the harder."""
+    best = logits.topk(2, -1).values
+    return best[:, 0] - best[:, 1]
+
+
+def adaptivity(kept, teacher_logits, spread):
+    """Mean square distance of each image's kept patches, relative to the batch's mean, from 1 + spread x how hard it is: from -1,
+    the easiest of the batch for the unpruned network, to 1. kept: (images, selectors)."""
+    order = margin(teacher_logits).argsort().argsort().to(kept.dtype)
+    hard = 1 - 2 * order / max(1, len(kept) - 1)
+    relative = kept / kept.detach().mean(0).clamp(min=1.0)
+    return (relative - (1 + spread * hard)[:, None]).pow(2).mean()
+
+
 def classification(logits, labels, smoothing=0.1):
     return F.cross_entropy(logits, labels, label_smoothing=smoothing)
 

@@ -46,7 +46,7 @@ def parse(text):
 @torch.no_grad()
 def settle(model, cache, reductions, bfloat16=False, report=lambda line: None):
     """Gives the selectors the thresholds of the second point (or of the only one); returns the points relative to it."""
-    found = {name_of(saved): find(model, cache, saved, bfloat16, report) for saved in reductions}
+    found = {name_of(saved): find(model, cache, saved, bfloat16, report) for saved in dict.fromkeys(reductions)}
     own = list(found.values())[min(1, len(found) - 1)]
     for selector, shift in zip(model.selectors, own):
         selector.shift(shift)

@@ -75,9 +75,16 @@ class Images:
         if wanted:
             with open(wanted, encoding="utf-8", newline="") as file:
                 names = {row["file"] for row in csv.DictReader(file)}
-            self.items = [item for item in self.items if os.path.basename(item[0]) in names]
-        if limit and limit < len(self.items):
-            self.items = [self.items[k * len(self.items) // limit] for k in range(limit)]
+            self.keep_only(names.__contains__)
+        self.keep_only(lambda name: True, limit)
+
+    def keep_only(self, wanted, limit=None):
+        """The images whose names are wanted, at most so many, evenly spread."""
+        items = [item for item in self.items if wanted(os.path.basename(item[0]))]
+        if not items:
+            raise ValueError("no image has a name that is wanted")
+        some = limit and limit < len(items)
+        self.items = [items[k * len(items) // limit] for k in range(limit)] if some else items
 
     def run(self, limit=None, kept=None, **options):
         """A heatvit.RunResult of all images, or of the first `limit`. options: of heatvit.Simulator; kept: of its run()."""

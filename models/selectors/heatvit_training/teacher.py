@@ -101,10 +101,12 @@ class Crops:
         self.arrays["there"][numbers] = 1
         self.progress(len(numbers))
 
-    def of(self, numbers, centre_only=False):
-        """The crops of these images."""
-        keep = torch.isin(self.image, torch.as_tensor(sorted(numbers), dtype=torch.long))
-        return Part(self, torch.nonzero(keep & (self.copy == 0) if centre_only else keep)[:, 0])
+    def of(self, numbers, copies=None, often=()):
+        """The first `copies` crops of these images (None: all), all crops of those of them that are in `often`."""
+        def among(some):
+            return torch.isin(self.image, torch.as_tensor(sorted(some), dtype=torch.long))
+
+        return Part(self, torch.nonzero(among(numbers) & ((self.copy < (copies or len(self))) | among(often)))[:, 0])
 
 
 class Part:

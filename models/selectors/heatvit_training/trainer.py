@@ -36,6 +36,8 @@ class Settings:
     tuned_learning_rate: float = 0.0  # of the backbone's LayerNorms, biases and differences; 0: frozen
     reductions: tuple = ()  # shares of the products to save, one drawn for each batch; the latency is no part of the loss then
     cls_weight: float = 0.0  # of the distance of CLS behind each block
+    adaptive_weight: float = 0.0  # of losses.adaptivity, with reductions
+    adaptive_spread: float = 0.2  # the hardest image of a batch keeps so much more than the mean, the easiest so much less
     minutes: float = 0.0  # ends the schedule after this time instead of after `epochs`
     bfloat16: bool = False  # of the backbone's products in training; less than half the time on CPUs with AVX512_BF16
     spare: int = 24  # dropped tokens of an image that are computed on for their gradients
@@ -224,6 +226,9 @@ class Trainer:
             along = losses.cls_distance(output.cls, some.cls)
             loss, parts["cls"] = loss + settings.cls_weight * along, float(along)
         kept = output.kept()
+        if settings.adaptive_weight > 0:
+            uneven = losses.adaptivity(kept, some.logits, settings.adaptive_spread)
+            loss, parts["adaptive"] = loss + settings.adaptive_weight * uneven, float(uneven)
         if settings.target_ms > 0 and not settings.reductions:
             late, parts["ms"] = losses.latency(kept, self.table, patches, settings.target_ms)
             loss = loss + settings.latency_weight * late

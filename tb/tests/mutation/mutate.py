@@ -207,7 +207,7 @@ class Workshop:
             good, copy = os.path.join(ROOT, path), os.path.join(self.source, path)
             if not os.path.exists(copy) or open(good, 'rb').read() != open(copy, 'rb').read():
                 os.makedirs(os.path.dirname(copy), exist_ok=True)
-                shutil.copy2(good, copy)
+                shutil.copy(good, copy)  # with a new time: an object may be newer than the good source is
         # Folders and options as CONTRIBUTING.md has them: what ccache has of that build or of another copy, it has of this.
         self.environment = dict(os.environ, HEATVIT_MUTANT='0', HEATVIT_HOME=self.source, HEATVIT_CACHE='', CCACHE_BASEDIR=os.path.abspath(folder))
         linker = ['-DCMAKE_EXE_LINKER_FLAGS=-fuse-ld=lld'] if shutil.which('ld.lld') else []

@@ -15,7 +15,7 @@ runtime.configure(1, 5)
 import numpy  # noqa: E402
 import torch  # noqa: E402
 import train  # noqa: E402
-from heatvit_training import config, export, plot, pruned, strategy, teacher, tensors, thresholds, trainer  # noqa: E402
+from heatvit_training import config, export, losses, plot, pruned, strategy, teacher, tensors, thresholds, trainer  # noqa: E402
 from heatvit_training.backbone import VisionTransformer  # noqa: E402
 from latency_table import LatencyTable  # noqa: E402
 from PIL import Image  # noqa: E402
@@ -147,9 +147,33 @@ def operating_points_need_no_labels_and_go_on_within_an_epoch(folder):
     assert code == 0, said
     for name, array in arrays_of(folder, "points").items():
         assert (arrays_of(folder, "halted")[name] == array).all(), name
-    for saved in ("0", "1.5", "x"):
-        code, said = call(folder, "refused", *options, "--saved", saved)
-        assert code == 2 and said.startswith("train.py: "), (saved, said)
+    for wrong in (("--saved", "0"), ("--saved", "1.5"), ("--saved", "x"), ("--more-copies", "0*"), ("--more-copies", "0*=3"),
+                  ("--more-copies", "x*=9")):
+        code, said = call(folder, "refused", *options, *wrong)
+        assert code == 2 and said.startswith("train.py: "), (wrong, said)
+
+
+def hard_images_keep_more(folder):
+    """With the loss for it, and a point that is drawn twice as often."""
+    from heatvit_training import data, points
+
+    correlations = []
+    for weight in (0.0, 5.0):
+        torch.manual_seed(9)
+        backbone = VisionTransformer(SMALL)
+        export.load_backbone(backbone, folder + "/weights.safetensors")
+        model = pruned.PrunedViT(backbone)
+        settings = trainer.Settings(epochs=40, batch=12, learning_rate=6e-3, reductions=(0.3, 0.3, 0.4), noise=0.5, adaptive_weight=weight)
+        cache = teacher.build(model, data.list_images(folder + "/images"), 2, 1)
+        run = trainer.Trainer(model, cache, settings)
+        for _ in range(settings.epochs):
+            run.run_epoch()
+        assert list(points.settle(model, cache, settings.reductions)) == ["30", "40"]
+        kept = trainer.evaluate(model, cache).kept.sum(1).argsort().argsort().float()
+        hard = (-losses.margin(cache.logits)).argsort().argsort().float()
+        correlations.append(float(torch.corrcoef(torch.stack((hard, kept)))[0, 1]))
+    print(f"rank correlation of hardness and kept tokens {correlations[0]:.2f} without the loss, {correlations[1]:.2f} with it")
+    assert correlations[1] > max(0.3, correlations[0] + 0.3), correlations
 
 
 def crops_are_computed_once(folder):
@@ -160,6 +184,7 @@ def crops_are_computed_once(folder):
     model, items, counts = pruned.PrunedViT(backbone), data.list_images(folder + "/images"), []
     os.makedirs(folder + "/kept", exist_ok=True)
     first = teacher.Crops(model, items, 2, 1, folder + "/kept", progress=counts.append)
+    assert first.of([3, 5], 1).copy.tolist() == [0, 0] and first.of([3, 5], 1, [5]).copy.tolist() == [0, 0, 1]
     part = first.of([3, 5])
     some = part.rows(slice(None))
     assert sum(counts) == 4 and some.image.tolist() == [3, 5, 3, 5] and some.copy.tolist() == [0, 0, 1, 1]
@@ -273,6 +298,10 @@ def helpers():
     assert len(asked) < 5 * 9
     moved = thresholds.shifted({"selectors.0.keep.bias": numpy.float32([1, 2]), "selectors.0.local.bias": numpy.float32([1])}, 0.5)
     assert moved["selectors.0.keep.bias"].tolist() == [1.25, 1.75] and moved["selectors.0.local.bias"].tolist() == [1]
+    hard_first = torch.tensor([[5.0, 4.9], [9.0, 1.0], [5.0, 3.0]])  # margins 0.1, 8, 2
+    for kept, loss in (([[60.0], [40.0], [50.0]], 0.0), ([[50.0], [50.0], [50.0]], 2 / 3 * 0.04), ([[40.0], [60.0], [50.0]], 2 / 3 * 0.16)):
+        assert abs(float(losses.adaptivity(torch.tensor(kept), hard_first, 0.2)) - loss) < 1e-6, (kept, loss)
+    assert train.more_copies("a=b*=36", 12) == ("a=b*", 36) and train.more_copies("", 12) == ("", 12)
     page = plot.svg([("a", [(1, 2), (3, 4)], True), ("b", [(2, 2)], False)], "x", "y")
     assert page.count("<circle") == 5 and "<polyline" in page and page.rstrip().endswith("</svg>")
 
@@ -354,6 +383,7 @@ with tempfile.TemporaryDirectory() as scratch:
     wrong_input_is_refused(scratch)
     operating_points_need_no_labels_and_go_on_within_an_epoch(scratch)
     crops_are_computed_once(scratch)
+    hard_images_keep_more(scratch)
     training_beats_its_own_start(scratch)
     tuning_the_backbone_helps(scratch)
     bfloat16_hardly_changes_a_step(scratch)
