@@ -234,6 +234,36 @@ TEST(Chain, LayerNormFollowsRowsThatArePacked) {
     EXPECT_FALSE(c.opcode == isa::Opcode::kTokenPack && c.chain);
 }
 
+// What a latency table takes for granted: with the packing in a chain, the rest of a selector ends before it is known
+// what stays.
+TEST(Chain, ScoringTakesAsLongWhateverStays) {
+  SocConfig config = hardware()[7];
+  config.accel.tile_m = 20;
+  for (const Scorer scorer : {Scorer::kHeatvit, Scorer::kClsAttention, Scorer::kRandom}) {
+    const auto scoring = [&](int second) {
+      return isolated([&] {
+        const lower::Program program =
+            lower::lower(small_spec(), config.accel, pruning_of(small_spec(), scorer, {139, 139}), nullptr);
+        soc::Simulator simulator(config, program, soc::Mode::kTiming);
+        soc::ImageInput input;
+        input.kept = {139, second};
+        std::string cycles;
+        int packings = 0;
+        for (const soc::CommandRecord& c : simulator.run(input).commands) {
+          packings += c.op == isa::Op::kSelPack;
+          if (packings == 1 && isa::of_selector(c.op) && c.op != isa::Op::kSelPack)
+            cycles += std::to_string(c.cycles) + " ";
+        }
+        return cycles + std::to_string(packings);
+      });
+    };
+    const std::string all = scoring(139);
+    EXPECT_EQ(all.back(), '2');
+    EXPECT_EQ(scoring(0), all);
+    EXPECT_EQ(scoring(70), all);
+  }
+}
+
 // Those that go first, of which none comes out; the package behind the others, here in a tile of its own.
 TEST(Chain, PackedRowsComeOutTileByTile) {
   Job pack = gemm(10, 4, 0);
