@@ -14,7 +14,8 @@ std::string config_text(const soc::SocConfig& config);
 /// Shape of the network, a line.
 std::string model_text(const zoo::ModelSpec& spec);
 
-/// Hash of the running program's file: two builds of different sources never share a cache entry. Empty if unreadable.
+/// Hash of the program, or of the shared object in which a Python process has this code: two builds of different
+/// sources never share a cache entry. The linker's build ID, else of the file. Empty if unreadable.
 std::string program_hash();
 
 /// 128 bits (two FNV-1a hashes with different offsets) as 32 hexadecimal digits.

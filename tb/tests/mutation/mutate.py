@@ -42,7 +42,7 @@ TESTS = {
     'models/reference': ['integer', 'float', 'float_cli', 'quant', 'torch', 'micro'],
     'models/quant': ['quant', 'integer', 'micro'],
     'models/lower': ['isa', 'command_text', 'soc', 'dataflow', 'networks', 'command_lists', 'chain', GOLDEN],
-    'tb/explore': ['tb', 'explore', 'servers', 'design', 'points_cli', 'what_if'],
+    'tb/explore': ['tb', 'explore', 'servers', 'fingerprint', 'design', 'points_cli', 'what_if'],
     'tb/report': ['tb', 'cli', 'html', 'timeline', 'what_if', GOLDEN],
 }
 
