@@ -20,15 +20,22 @@ def rule(a, b, product):
     return min(tiles(a, b), tiles(b, a))
 
 
-def built(a, b, product):
-    name = f"m{a}_{b}_{product}"
-    (folder / f"{name}.v").write_text(
-        f"module {name}(input clk, input signed [{a - 1}:0] a, input signed [{b - 1}:0] b,\n"
-        f"  output reg signed [{product - 1}:0] p);\n  always @(posedge clk) p <= a * b;\nendmodule\n")
-    stat = subprocess.run(["yosys", "-p", f"read_verilog {name}.v; synth_xilinx -family xcup -top {name} -noiopad; stat"],
+def synthesise(modules, options):
+    """Cells of each module, by type, of one run over all of them. modules: name -> its ports of inputs and output with their widths,
+    and its text. A top module holds one of each, which the synthesis leaves apart."""
+    ports, instances, text = [], [], ""
+    for name, (widths, body) in modules.items():
+        kinds = [("output" if port == "p" else "input", port, width) for port, width in widths.items()]
+        ports += [f"{kind} [{width - 1}:0] {name}_{port}" for kind, port, width in kinds]
+        instances.append(f"  {name} of_{name}({', '.join(f'.{port}({name}_{port})' for _, port, _ in kinds)});\n")
+        text += f"module {name}({', '.join(f'{kind} signed [{width - 1}:0] {port}' for kind, port, width in kinds)});\n{body}endmodule\n"
+    (folder / "all.v").write_text(text + f"module all({', '.join(ports)});\n{''.join(instances)}endmodule\n")
+    stat = subprocess.run(["yosys", "-p", f"read_verilog all.v; synth_xilinx -family xcup {options} -top all -noiopad; stat"],
                           cwd=folder, capture_output=True, text=True, check=True).stdout
-    found = re.findall(r"DSP48E2 +(\d+)", stat)
-    return int(found[-1]) if found else 0
+    modules_of = stat[stat.rindex("Printing statistics"):].split("=== design hierarchy ===")[0]
+    parts = re.split(r"^=== (\w+) ===$", modules_of, flags=re.M)[1:]
+    return {name: {cell: int(count) for cell, count in re.findall(r"^ +([A-Z]\w+) +(\d+)$", part, re.M)}
+            for name, part in zip(parts[::2], parts[1::2])}
 
 
 widths = {(17, 17, 32), (64, 16, 64), (32, 32, 32), (32, 32, 64)}
@@ -40,8 +47,11 @@ for header in (home / "accel/kernels").glob("*.h"):
 
 # yosys does not turn operands to where fewer tiles do.
 more = {(26, 31, 56): 4, (64, 16, 64): 4}
+found = synthesise({"m{}_{}_{}".format(*width): ({"clk": 1, "a": width[0], "b": width[1], "p": width[2]},
+                                                "  reg signed [{0}:0] r;\n  always @(posedge clk) r <= a * b;\n  assign p = r;\n".format(width[2] - 1))
+                    for width in widths}, "")
 for width in sorted(widths):
-    got = built(*width)
+    got = found["m{}_{}_{}".format(*width)].get("DSP48E2", 0)
     print(f"{width[0]:3} x {width[1]:2} -> {width[2]:2}: yosys {got}, rule {rule(*width)}")
     assert got == more.get(width, rule(*width)), width
 
@@ -58,26 +68,24 @@ def digits(constant):
         place += 1
 
 
-def luts(a, constant):
+def sum_of_shifts(a, constant):
     width = a + constant.bit_length()
     total = "0" + "".join(f" {'+' if sign > 0 else '-'} (wide <<< {place})" for sign, place in digits(constant))
-    (folder / "constant.v").write_text(
-        f"module constant(input signed [{a - 1}:0] a, output signed [{width - 1}:0] p);\n"
-        f"  wire signed [{width - 1}:0] wide = a;\n  assign p = {total};\nendmodule\n")
-    stat = subprocess.run(["yosys", "-p", "read_verilog constant.v; synth_xilinx -family xcup -nodsp -top constant -noiopad; stat"],
-                          cwd=folder, capture_output=True, text=True, check=True).stdout
-    last = stat[stat.rindex("Number of cells"):]
-    return sum(int(count) for count in re.findall(r"LUT\d +(\d+)", last))
+    return {"a": a, "p": width}, f"  wire signed [{width - 1}:0] wide = a;\n  assign p = {total};\n"
 
 
-built_luts = counted_luts = 0
+constants = {}
 for header in sorted((home / "accel/kernels").glob("*.h")):
     text = re.sub(r"//[^\n]*", "", header.read_text())
     values = dict(re.findall(r"constexpr int\w* (k\w+) = (\d+);", text))
     for a, b, name in re.findall(r"\{(\d+), (\d+), signed_digits\((k\w+)\)\}", text):
-        got, counted = luts(int(a), int(values[name])), len(list(digits(int(values[name])))) * (int(a) + int(b))
-        print(f"{a} x {name}: yosys {got} LUTs, rule {counted}")
-        assert 0.5 < counted / got < 2, name
-        built_luts, counted_luts = built_luts + got, counted_luts + counted
+        constants[f"{header.stem}_{name}_{a}"] = (int(a), int(b), int(values[name]))
+found = synthesise({name: sum_of_shifts(a, value) for name, (a, _, value) in constants.items()}, "-nodsp")
+built_luts = counted_luts = 0
+for name, (a, b, value) in constants.items():
+    got, counted = sum(count for cell, count in found[name].items() if re.match(r"LUT\d", cell)), len(list(digits(value))) * (a + b)
+    print(f"{a} x {name}: yosys {got} LUTs, rule {counted}")
+    assert 0.5 < counted / got < 2, name
+    built_luts, counted_luts = built_luts + got, counted_luts + counted
 print(f"all: yosys {built_luts} LUTs, rule {counted_luts}")
 assert abs(counted_luts / built_luts - 1) < 0.15
