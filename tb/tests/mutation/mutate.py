@@ -23,6 +23,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 
@@ -209,14 +210,14 @@ class Workshop:
                 os.makedirs(os.path.dirname(copy), exist_ok=True)
                 shutil.copy(good, copy)  # with a new time: an object may be newer than the good source is
         # Folders and options as CONTRIBUTING.md has them: what ccache has of that build or of another copy, it has of this.
-        self.environment = dict(os.environ, HEATVIT_MUTANT='0', HEATVIT_HOME=self.source, HEATVIT_CACHE='', CCACHE_BASEDIR=os.path.abspath(folder))
+        self.environment = dict(os.environ, HEATVIT_HOME=self.source, HEATVIT_CACHE='', CCACHE_BASEDIR=os.path.abspath(folder))
         linker = ['-DCMAKE_EXE_LINKER_FLAGS=-fuse-ld=lld'] if shutil.which('ld.lld') else []
         self.run(['cmake', '-S', self.source, '-B', self.build, '-G', 'Ninja', '-DCMAKE_BUILD_TYPE=Release', '-DHEATVIT_TESTS=ON',
                   '-DHEATVIT_PYTHON=ON', '-DCMAKE_GTEST_DISCOVER_TESTS_DISCOVERY_MODE=PRE_TEST'] + linker, 600)
         made = subprocess.run(['ninja', '-C', self.build, '-t', 'targets', 'all'], stdout=subprocess.PIPE).stdout.decode()
         self.programs = {m.group(2): m.group(1) for m in re.finditer(r'^(tb/tests/\S*/test_(\w+)): ', made, re.M)}
 
-    def run(self, command, seconds):
+    def run(self, command, seconds, mutant=0):
         """Exit code and output; the code is -1 where it did not end, and nothing that it began is left. The seconds are of the
         processor, so that a busy machine kills nothing; of the clock they are 20 times as many."""
         def alone():  # a group, not a session: sessions share the processor alike, whatever their niceness
@@ -225,8 +226,8 @@ class Workshop:
                 signal.signal(each, signal.SIG_DFL)
             resource.setrlimit(resource.RLIMIT_CPU, (int(seconds), int(seconds)))
 
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=self.build, env=self.environment,
-                                   preexec_fn=alone)
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=self.build,
+                                   env=dict(self.environment, HEATVIT_MUTANT=str(mutant)), preexec_fn=alone)
         try:
             output = process.communicate(timeout=20 * seconds)[0].decode('utf-8', 'replace')
             return -1 if process.returncode in (-signal.SIGXCPU, -signal.SIGKILL) else process.returncode, output
@@ -279,11 +280,9 @@ class Workshop:
     def judge_together(self, path, number, times, good):
         """Which test notices the mutant of this number in the build of many. `good`: what tests say of none of them, kept."""
         for test in sorted((t for t in tests_of(path) if t in times), key=times.get):
-            self.environment['HEATVIT_MUTANT'] = str(number)
-            outcome = self.outcome(test, 30 + 6 * times[test])
+            outcome = self.outcome(test, 30 + 6 * times[test], number)
             if not outcome:
                 continue
-            self.environment['HEATVIT_MUTANT'] = '0'
             if test not in good:
                 good[test] = self.outcome(test, 3600)
             if not good[test]:
@@ -291,7 +290,7 @@ class Workshop:
             print(f'mutate.py: fails without a mutant in the build of many: {test} ({good[test]})', file=sys.stderr)
         return None
 
-    def outcome(self, test, seconds):
+    def outcome(self, test, seconds, mutant=0):
         """'' where the test passes; else what failed first, or that it did not end."""
         if test in self.programs:
             command = [os.path.join(self.build, self.programs[test]), '--gtest_fail_fast', '--gtest_brief=1',
@@ -299,7 +298,7 @@ class Workshop:
         else:
             command = ['python3', os.path.join(self.source, 'tb/tests/golden/golden.py'), os.path.join(self.build, 'bin/run_sim'),
                        '--fail-fast', '--only', test[len(GOLDEN):].strip()]
-        code, output = self.run(command, seconds)
+        code, output = self.run(command, seconds, mutant)
         if code in (0, -1):
             return 'no end' if code else ''
         failed = re.search(r'\[  FAILED  \] ([\w./]+)', output)
@@ -399,9 +398,12 @@ def main():
         begin, good = time.time(), {}
         numbers = shops[0].together(batch)
         print(f'{len(numbers)} of {len(batch)} in one build, {time.time() - begin:.0f} s', flush=True)
-        for mutant, number in numbers.items():
-            begin = time.time()
-            note(mutant, True, shops[0].judge_together(mutant[0], number, times, good), begin)
+        with ThreadPoolExecutor(arguments.jobs) as judges:
+            def judge(mutant):
+                began = time.time()
+                note(mutant, True, shops[0].judge_together(mutant[0], numbers[mutant], times, good), began)
+
+            list(judges.map(judge, numbers))
         shops[0].restore(mutant[0] for mutant in batch)
     lock, waiting, under_way = threading.Lock(), iter(m for m in mutants if (m[0], m[1]) not in results), 0
 

@@ -32,6 +32,27 @@ def picture(seed):
     return framed
 
 
+class Enough(Exception):
+    pass
+
+
+def share_kept(model, prefix, stage):
+    """Of the patches, behind this selector. What comes after it is not computed: it is most of the network, and this is asked often."""
+    masks = []
+
+    def decide(score):
+        masks.append(selector.threshold(score) * (masks[-1] if masks else 1))
+        if len(masks) > stage:
+            raise Enough
+        return masks[-1]
+
+    try:
+        model.from_prefix(prefix, decide)
+    except Enough:
+        return float(masks[-1].mean())
+    raise AssertionError(f"there is no selector {stage + 1}")
+
+
 def random_model(images, predictor="heatvit"):
     backbone = VisionTransformer(config.find("deit-t"))
     model = pruned.PrunedViT(backbone, positions=POSITIONS, predictor=predictor)
@@ -41,8 +62,7 @@ def random_model(images, predictor="heatvit"):
                 parameter.copy_(torch.randn_like(parameter) * (1.0 if "selectors" in name else 1.2) / parameter.shape[-1] ** 0.5)
         prefix = model.prefix(images)
         for stage, share in enumerate((0.7, 0.4)):
-            kept = lambda: float(model.from_prefix(prefix).masks[stage].mean())  # noqa: E731
-            selector.shift_to_share(model.selectors[stage], kept, share, steps=7, reach=4)
+            selector.shift_to_share(model.selectors[stage], lambda: share_kept(model, prefix, stage), share, steps=7, reach=4)
         recorder = quantisation.RangeRecorder()
         backbone(images, probe=recorder)
         model(images, probe=recorder)

@@ -146,6 +146,20 @@ TEST(ModelFile, LoadsBitIdenticalForEveryStructure) {
   }
 }
 
+TEST(ModelFile, HasWhoseHardwareIsItsOwn) {
+  const TemporaryFolder folder;
+  PrepareOptions options;
+  options.model = "deit-t";
+  options.weights = "synthetic:3";
+  network::QuantModel model = prepare(options);
+  model.spec.name = "brought";
+  for (const std::string base : {"", "deit-s"}) {
+    model.spec.base = base;
+    save_model(model, folder.path("m"));
+    EXPECT_EQ(load_model(folder.path("m")).spec.base, base);
+  }
+}
+
 TEST(ModelFile, SixteenBitsLoadBitIdentical) {
   const TemporaryFolder folder;
   PrepareOptions options;

@@ -247,6 +247,10 @@ TEST_F(Tiny, TheSketchKnowsWeightsUpToRounding) {
     for (float& weight : block.proj.weight) weight = weight * 0.37F / 0.37F;
   EXPECT_TRUE(network::same_weights(sketch, network::sketch_of(other)));
   EXPECT_FALSE(network::same_weights(sketch, {}));
+  // Files have it: it stays what it was.
+  const network::Sketch written = {4.736981,   -13.052783, -48.142294, -43.137169,
+                                   -53.718007, -8.259941,  42.753386,  -11.950109};
+  EXPECT_TRUE(network::same_weights(sketch, written));
 
   const auto changed = [&](auto&& change) {
     network::FloatModel copy = model();

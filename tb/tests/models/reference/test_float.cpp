@@ -181,6 +181,86 @@ TEST_F(Synthetic, TheObserverIsToldWhatIsComputed) {
   EXPECT_EQ(hidden, told.at("block.2.fc2.in"));
 }
 
+using Rows = std::vector<std::vector<double>>;
+
+Rows through(const Rows& in, const network::FloatLinear& layer) {
+  Rows out;
+  for (const std::vector<double>& row : in) {
+    std::vector<double> values(layer.bias.begin(), layer.bias.end());
+    for (int i = 0; i < layer.n; ++i)
+      for (int k = 0; k < layer.k; ++k)
+        values[size_t(i)] += double{layer.weight[size_t(i * layer.k + k)]} * row[size_t(k)];
+    out.push_back(values);
+  }
+  return out;
+}
+
+Rows bent(Rows rows) {  // GELU
+  for (std::vector<double>& row : rows)
+    for (double& x : row) x *= 0.5 * (1 + std::erf(x / std::sqrt(2.0)));
+  return rows;
+}
+
+network::FloatLinear random_layer(int n, int k, uint32_t seed) {
+  return {n, k, normal_values(size_t(n * k), seed), normal_values(size_t(n), seed + 100)};
+}
+
+// Section 8 of docs/numerics.md written out a second time, over CLS, five candidates and a package.
+TEST(Selector, ScoresAreTheirDefinition) {
+  const int heads = 4, d = 8, half = d / 2, candidates = 5, tokens = candidates + 2;
+  zoo::ModelSpec spec;
+  spec.dim = heads * d, spec.heads = heads, spec.ln_eps = 1e-6;
+  network::FloatSelector weights;
+  weights.norm = {normal_values(size_t(d), 1), normal_values(size_t(d), 2)};
+  weights.local = random_layer(half, d, 3), weights.mlp1 = random_layer(half, d, 4);
+  weights.mlp2 = random_layer(d / 4, half, 5), weights.keep = random_layer(2, d / 4, 6);
+  weights.head1 = random_layer(heads / 2, heads, 7), weights.head2 = random_layer(heads, heads / 2, 8);
+  TokenState state;
+  state.dim = spec.dim, state.package = true;
+  state.x = normal_values(size_t(tokens * spec.dim), 9);
+  state.patches.assign(candidates, 0);
+
+  Rows normed, means;
+  for (int t = 0; t < tokens; ++t) {
+    means.emplace_back();
+    for (int h = 0; h < heads; ++h) {
+      const float* x = state.x.data() + t * spec.dim + h * d;
+      double mean = 0, square = 0;
+      for (int i = 0; i < d; ++i) mean += double{x[i]} / d;
+      for (int i = 0; i < d; ++i) square += (x[i] - mean) * (x[i] - mean) / d;
+      means.back().push_back(mean);
+      normed.emplace_back();
+      for (int i = 0; i < d; ++i)
+        normed.back().push_back((x[i] - mean) / std::sqrt(square + spec.ln_eps) * weights.norm.gamma[size_t(i)] +
+                                weights.norm.beta[size_t(i)]);
+    }
+  }
+  Rows features = bent(through(normed, weights.local));
+  for (int h = 0; h < heads; ++h) {
+    std::vector<double> global(size_t(half), 0.0);
+    for (int t = 1; t <= candidates; ++t)
+      for (int i = 0; i < half; ++i) global[size_t(i)] += features[size_t(t * heads + h)][size_t(i)] / candidates;
+    for (int t = 0; t < tokens; ++t) {
+      std::vector<double>& row = features[size_t(t * heads + h)];
+      row.insert(row.end(), global.begin(), global.end());
+    }
+  }
+  const Rows keep = through(bent(through(bent(through(features, weights.mlp1)), weights.mlp2)), weights.keep);
+  const Rows weight = through(bent(through(means, weights.head1)), weights.head2);
+  const std::vector<float> scores = selector_scores(PackedSelector(weights), state, spec, {}, "", {});
+  ASSERT_EQ(scores.size(), size_t(tokens));
+  for (int t = 0; t < tokens; ++t) {
+    double sum = 0, all = 0;
+    for (int h = 0; h < heads; ++h) {
+      const std::vector<double>& logits = keep[size_t(t * heads + h)];
+      const double of_head = 1 / (1 + std::exp(-weight[size_t(t)][size_t(h)]));
+      sum += of_head / (1 + std::exp(logits[1] - logits[0]));
+      all += of_head;
+    }
+    EXPECT_NEAR(scores[size_t(t)], sum / all, 1e-5) << t;
+  }
+}
+
 TEST_F(Synthetic, TokensFollowThePruningOfEachScorer) {
   const preprocess::Image image = preprocess::synthetic_image(1);
   network::FloatModel model = tiny();
