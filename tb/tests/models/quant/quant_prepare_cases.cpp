@@ -227,6 +227,14 @@ TEST(Prepare, AQuantisedFileKnowsItsSelectorsAndWhereTheyStand) {
   EXPECT_FALSE(is_quantized_with_selectors(path));
 }
 
+TEST(Prepare, RangesOfSyntheticWeightsAreOfTheFirstTwoSyntheticImages) {
+  const PrepareOptions options = options_of("deit-t", "synthetic:1");
+  network::Calibration calibration;
+  prepare(options, &calibration);
+  EXPECT_EQ(calibration.ranges, calibrate(prepare_float(options),
+                                          {preprocess::synthetic_image(1, 224), preprocess::synthetic_image(2, 224)}));
+}
+
 // Ranges of the backbone in a selector file count where the file tunes it, and nowhere else.
 TEST(Prepare, RangesOfATunedBackboneComeWithTheSelectors) {
   const TemporaryFolder folder;
