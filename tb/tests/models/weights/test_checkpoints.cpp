@@ -269,14 +269,20 @@ TEST_F(Checkpoint, ClassesAndImageSizeAreTheFiles) {
   EXPECT_THAT(message_of([&] { network::fit_to(*source, zoo::find("deit-t")); }), HasSubstr("the depth is 6"));
 }
 
-TEST_F(Checkpoint, ADescriptionInTheFileKeepsTheNameThatWasAskedFor) {
+TEST_F(Checkpoint, ADescriptionInTheFileKeepsWhatWasAskedFor) {
   zoo::ModelSpec inside = spec();
   inside.name = "made-elsewhere";
+  inside.selectors = {2};
   SafetensorsWriter writer;
   for (const auto& [name, tensor] : network_) writer.add(name, tensor.shape, tensor.values);
   writer.set_metadata(network::kDescriptionKey, zoo::describe(inside));
   writer.write(file("described.safetensors"));
-  EXPECT_EQ(network::fit_to_checkpoint(file("described.safetensors"), spec()).name, spec().name);
+  zoo::ModelSpec asked = spec();
+  asked.base = "deit-s", asked.selectors = {3, 5};
+  const zoo::ModelSpec fitted = network::fit_to_checkpoint(file("described.safetensors"), asked);
+  EXPECT_EQ(fitted.name, asked.name);
+  EXPECT_EQ(fitted.base, asked.base);
+  EXPECT_EQ(fitted.selectors, asked.selectors);
 }
 
 TEST_F(Checkpoint, TokensAndHeadsAreTheFiles) {
