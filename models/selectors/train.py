@@ -23,7 +23,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from heatvit_training import options as command_line  # noqa: E402
 from heatvit_training import runtime  # noqa: E402  (before torch)
 
-CENTRES = 250  # training images, centre crop, over which thresholds are set
+CENTRES = 250  # training images, centre crop, over which thresholds are set; of those with --more-copies, if there are any
 
 EPILOG = """examples:
   run_sim table --model deit-t --out table.json
@@ -124,8 +124,9 @@ def make_model(options):
 
 
 def make_data(options, model):
-    """(training, validation) of teacher.Crops; the lists are written to the output folder."""
-    from heatvit_training import setup
+    """(training, validation) of teacher.Crops; the lists are written to the output folder, and that of the training images with
+    --more-copies."""
+    from heatvit_training import data, setup
 
     split = setup.Split(options.images, options.labels, options.validation_share, options.fold, options.seed)
     split.write(options.out)
@@ -134,6 +135,8 @@ def make_data(options, model):
     often = [n for n in split.training if names and fnmatch.fnmatch(os.path.basename(split.items[n][0]), names)]
     if names and not often:
         raise ValueError(f"--more-copies {options.more_copies}: no image in training has such a name")
+    if often:
+        data.write_file_list(os.path.join(options.out, "often.csv"), [split.items[n] for n in often])
     return crops.of(split.training, options.copies, often), crops.of(split.validation, 1).rows(slice(None))
 
 
@@ -211,7 +214,8 @@ def finish(options, model, run, training, validation, table, seconds):
     import torch
     from heatvit_training import export, points, quantisation, tensors, trainer
 
-    own = torch.nonzero(training.copy == 0)[:, 0]
+    most = int(training.copy.max())  # of the images with --more-copies, or of all
+    own = torch.nonzero((training.copy == 0) & torch.isin(training.image, training.image[training.copy == most]))[:, 0]
     centre = training.rows(own[:: max(1, len(own) // CENTRES)][:CENTRES])
     metadata = {"heatvit.training": f"train.py, seed {options.seed}, " +
                 (f"saved {options.saved}" if options.saved else f"target {options.target_ms} ms")}

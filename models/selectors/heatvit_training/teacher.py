@@ -114,7 +114,7 @@ class Part:
 
     def __init__(self, crops, numbers):
         self.crops, self.numbers = crops, numbers
-        self.labels, self.copy = crops.labels[numbers], crops.copy[numbers]
+        self.labels, self.copy, self.image = crops.labels[numbers], crops.copy[numbers], crops.image[numbers]
 
     def __len__(self):
         return len(self.numbers)

@@ -125,6 +125,13 @@ def operating_points_need_no_labels_and_go_on_within_an_epoch(folder):
     assert found["20"][0] > 0 > found["50"][0], found
     assert "tuned.blocks.3.attn.qkv.weight.up" in arrays_of(folder, "points")
     assert not [line for line in said.splitlines() if "top-1 100" in line], said
+    code, said = call(folder, "often", *options, "--more-copies", "0*=5", "--epochs", "1")
+    assert code == 0, said
+    listed = {name: open(f"{folder}/often/{name}.csv", encoding="utf-8").read().split("\n")[1:-1] for name in ("training", "often")}
+    assert listed["often"] == [line for line in listed["training"] if line.startswith("0")] and len(listed["often"]) > 3, listed
+    with open(folder + "/often/report.json", encoding="utf-8") as file:
+        seen = json.load(file)["history"][0]["crops"]
+    assert seen == 3 * len(listed["training"]) + 2 * len(listed["often"]), seen
     steps = 0
 
     def stop_within(self, rows, done):
