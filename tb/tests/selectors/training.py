@@ -170,7 +170,7 @@ def hard_images_keep_more(folder):
         backbone = VisionTransformer(SMALL)
         export.load_backbone(backbone, folder + "/weights.safetensors")
         model = pruned.PrunedViT(backbone)
-        settings = trainer.Settings(epochs=40, batch=12, learning_rate=6e-3, reductions=(0.3, 0.3, 0.4), noise=0.5, adaptive_weight=weight)
+        settings = trainer.Settings(epochs=24, batch=12, learning_rate=6e-3, reductions=(0.3, 0.3, 0.4), noise=0.5, adaptive_weight=weight)
         cache = teacher.build(model, data.list_images(folder + "/images"), 2, 1)
         run = trainer.Trainer(model, cache, settings)
         for _ in range(settings.epochs):
@@ -213,7 +213,7 @@ def training_beats_its_own_start(folder):
     items = data.list_images(folder + "/images", folder + "/labels.csv")
     cache = teacher.build(model, items, 2, 1)
     table = LatencyTable(folder + "/table.json")
-    settings = trainer.Settings(epochs=40, batch=8, learning_rate=6e-3, target_ms=3.4, noise=0.5, last_noise=0.1)
+    settings = trainer.Settings(epochs=20, batch=8, learning_rate=6e-3, target_ms=3.4, noise=0.5, last_noise=0.1)
     run = trainer.Trainer(model, cache, settings, table)
 
     def divergence():
@@ -245,11 +245,11 @@ def tuning_the_backbone_helps(folder):
         backbone = VisionTransformer(SMALL)
         export.load_backbone(backbone, weights)
         model = pruned.PrunedViT(backbone)
-        settings = trainer.Settings(epochs=20, batch=8, learning_rate=3e-3, target_ms=3.4, tuned_learning_rate=rate)
+        settings = trainer.Settings(epochs=12, batch=8, learning_rate=3e-3, target_ms=3.4, tuned_learning_rate=rate)
         run = trainer.Trainer(model, teacher.build(model, items, 2, 1), settings, table)
         for _ in range(settings.epochs):
             run.run_epoch()
-        ends.append(sum(entry["divergence"] for entry in run.history[-8:]) / 8)
+        ends.append(sum(entry["divergence"] for entry in run.history[-6:]) / 6)
         moved = {name for name, value in backbone.named_parameters() if (value.detach().numpy() != original[name]).any()}
         assert moved == (set(model.tuned_parameters()) if rate else set()), moved
     print(f"divergence {ends[0]:.4f} with a frozen backbone, {ends[1]:.4f} with a tuned one")
