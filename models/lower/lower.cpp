@@ -169,10 +169,7 @@ void Builder::layernorm(uint8_t block, Op op, isa::Extent rows, int n, const net
   const bool packed = before.opcode == Opcode::kTokenPack && before.panel;
   if (packed) c.tile_m = std::min(c.tile_m, before.tile_m);
   // Of one image they need not be loaded: a batch packs image by image, its norm is of all rows.
-  if (packed && hw_.chain_layernorm && hw_.batch == 1) {
-    before.chain = c.follows = true;
-    before.tile_m = c.tile_m;
-  }
+  if (packed && hw_.chain_layernorm && hw_.batch == 1) before.chain = c.follows = true;
   emit_norm(c, source, to);
 }
 

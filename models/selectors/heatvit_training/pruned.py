@@ -66,8 +66,8 @@ class Quota:
         with torch.no_grad():
             there = mask.detach() > 0.5
             plain, few, noises = logits.detach()[:, columns][there], head.detach()[:, columns][there], noise[there]
-            low, high = -20.0, 20.0
-            for _ in range(14):
+            low, high = -64.0, 64.0  # trained logits go beyond 20
+            for _ in range(17):
                 middle = (low + high) / 2
                 passed = logit_of(selector.combined(plain, few, functions, middle)) + noises >= 0
                 low, high = (low, middle) if float(passed.sum()) >= wanted else (middle, high)
