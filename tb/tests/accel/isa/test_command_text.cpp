@@ -166,6 +166,7 @@ TEST(CommandText, SaysWhatIsWrongAndWhere) {
       {"GEMM block=256", "block=256: must be 0..254 or head"},
       {"GEMM wait_a=nobody", "no command has the label 'nobody'"},
       {"one: GEMM\nGEMM wait_a=on", "list.asm:2: no command has the label 'on'; did you mean one?"},
+      {"GEMM wait_a=nobody\nEND", "list.asm:1: no command has the label 'nobody'"},
       {"GEMM wait_a=@65535", "no command has the label '@65535'"},
       {"GEMM wait_a=", "no command has the label ''"},
       {"a: GEMM\na: END", "list.asm:2: label a is there twice"},

@@ -192,6 +192,15 @@ const isa::Region& region(const lower::Program& program, const std::string& name
                        [&](const isa::Region& r) { return r.name == name; });
 }
 
+TEST(CommandLists, ChainsNeedUnitsThatOverlap) {
+  const zoo::ModelSpec micro = zoo::find("deit-micro");
+  Case c = make_case("chains", micro, chained(), {network::Scorer::kHeatvit, {3, 4, 5}, {}});
+  const std::vector<Command> commands = c.program().commands;
+  EXPECT_EQ(refusal(c, commands), "");
+  c.config.control.overlap = modules::Overlap::kLayer;
+  EXPECT_THAT(refusal(c, commands), HasSubstr("need accel.dependency = tile and accel.overlap = all"));
+}
+
 TEST(CommandLists, WhatCannotRunIsToldByKind) {
   const Case& c = cases()[1];  // operations one after another, LayerNorm on the host
   const lower::Program program = c.program();

@@ -1,6 +1,7 @@
-// WebP and TIFF, written here by the libraries and read by ours, and folders of images.
+// PNG, WebP and TIFF, written here by the libraries and read by ours, and folders of images.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <png.h>
 #include <tiffio.h>
 #include <webp/encode.h>
 
@@ -45,6 +46,22 @@ std::string webp(const std::vector<uint8_t>& pixels, int channels) {
   return text;
 }
 
+/// `format` and `pixels` as libpng's simplified interface has them; `map`: colours, where the pixels are numbers of
+/// them.
+std::string png(uint32_t format, const void* pixels, const std::vector<uint8_t>& map = {}) {
+  png_image image{};
+  image.version = PNG_IMAGE_VERSION;
+  image.width = kWidth, image.height = kHeight, image.format = format;
+  image.colormap_entries = static_cast<png_uint_32>(map.size() / 3);
+  png_alloc_size_t size = 0;
+  const void* colours = map.empty() ? nullptr : map.data();
+  EXPECT_NE(png_image_write_get_memory_size(image, size, 0, pixels, 0, colours), 0);
+  std::string bytes(size, '\0');
+  EXPECT_NE(png_image_write_to_memory(&image, bytes.data(), &size, 0, pixels, 0, colours), 0) << image.message;
+  bytes.resize(size);
+  return bytes;
+}
+
 struct TiffForm {
   int bits = 8;
   int channels = 3;
@@ -85,6 +102,27 @@ class Formats : public ::testing::Test {
 
   tests::TemporaryFolder folder_;
 };
+
+TEST_F(Formats, PngIsReadInEveryCommonForm) {
+  EXPECT_EQ(decode_image(folder_.file("rgb.png", png(PNG_FORMAT_RGB, colours(3).data()))).rgb, colours(3));
+  EXPECT_EQ(decode_image(folder_.file("rgba.png", png(PNG_FORMAT_RGBA, colours(4).data()))).rgb,
+            without_alpha(colours(4)));
+  std::vector<uint8_t> grey, numbers, map(48), mapped;
+  for (size_t i = 0; i < map.size(); ++i) map[i] = static_cast<uint8_t>(255 - 5 * i);
+  for (int i = 0; i < kWidth * kHeight; ++i) {
+    grey.insert(grey.end(), 3, colours(1)[size_t(i)]);
+    numbers.push_back(static_cast<uint8_t>(i % 16));
+    mapped.insert(mapped.end(), map.begin() + 3 * numbers.back(), map.begin() + 3 * numbers.back() + 3);
+  }
+  EXPECT_EQ(decode_image(folder_.file("grey.png", png(PNG_FORMAT_GRAY, colours(1).data()))).rgb, grey);
+  const Picture picture = decode_image(folder_.file("map.png", png(PNG_FORMAT_RGB_COLORMAP, numbers.data(), map)));
+  EXPECT_EQ(picture.rgb, mapped);
+  EXPECT_EQ(picture.width, kWidth);
+  EXPECT_EQ(picture.height, kHeight);
+  const std::string whole = png(PNG_FORMAT_RGB, colours(3).data());
+  EXPECT_THAT(message_of([&] { decode_image(folder_.file("cut.png", whole.substr(0, whole.size() / 2))); }),
+              HasSubstr("cut.png"));
+}
 
 TEST_F(Formats, WebPIsReadAndItsAlphaDropped) {
   EXPECT_EQ(decode_image(folder_.file("rgb.webp", webp(colours(3), 3))).rgb, colours(3));
@@ -150,7 +188,8 @@ TEST_F(Formats, TiffOrientationIsApplied) {
 TEST_F(Formats, DamagedFilesAreRefusedOrRead) {
   const std::string tif = tiff({8, 3, COMPRESSION_LZW}, colours(3));
   std::ifstream stream(tif, std::ios::binary);
-  for (const std::string& whole : {std::string(std::istreambuf_iterator<char>(stream), {}), webp(colours(3), 3)}) {
+  for (const std::string& whole : {std::string(std::istreambuf_iterator<char>(stream), {}), webp(colours(3), 3),
+                                   png(PNG_FORMAT_RGB, colours(3).data())}) {
     for (size_t i = 0; i < whole.size(); ++i) {
       std::string changed = whole;
       changed[i] = static_cast<char>(changed[i] ^ 0x55);

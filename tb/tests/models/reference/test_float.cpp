@@ -209,7 +209,7 @@ network::FloatLinear random_layer(int n, int k, uint32_t seed) {
 TEST(Selector, ScoresAreTheirDefinition) {
   const int heads = 4, d = 8, half = d / 2, candidates = 5, tokens = candidates + 2;
   zoo::ModelSpec spec;
-  spec.dim = heads * d, spec.heads = heads, spec.ln_eps = 1e-6;
+  spec.dim = heads * d, spec.heads = heads, spec.ln_eps = 1e-6F;
   network::FloatSelector weights;
   weights.norm = {normal_values(size_t(d), 1), normal_values(size_t(d), 2)};
   weights.local = random_layer(half, d, 3), weights.mlp1 = random_layer(half, d, 4);
@@ -259,6 +259,27 @@ TEST(Selector, ScoresAreTheirDefinition) {
     }
     EXPECT_NEAR(scores[size_t(t)], sum / all, 1e-5) << t;
   }
+}
+
+// EViT's second selection: the token that was fused before is a candidate and may go into the next one.
+TEST(Selector, AFusedTokenIsACandidateAndThenNoPackage) {
+  TokenState state;
+  state.dim = 1;
+  state.x = {9, 1, 2, 3, 4};  // CLS, patches 5, 6, 7, and what was fused
+  state.patches = {5, 6, 7};
+  state.package = true;
+  prune(state, {0, 0.1F, 0.4F, 0.2F, 0.3F}, 2, 0.5F, 196);
+  EXPECT_EQ(state.patches, (std::vector<int>{6, 196}));
+  ASSERT_EQ(state.x.size(), 4U);
+  EXPECT_EQ(state.x[1], 2);
+  EXPECT_EQ(state.x[2], 4);
+  EXPECT_NEAR(state.x[3], (0.1 * 1 + 0.2 * 3) / 0.5, 1e-6);
+  EXPECT_TRUE(state.package);
+
+  TokenState all = {1, 1, {9, 1, 2}, {5}, true, {}};
+  prune(all, {0, 0.1F, 0.4F}, 2, 0.5F, 196);
+  EXPECT_EQ(all.x, (std::vector<float>{9, 1, 2}));
+  EXPECT_FALSE(all.package);
 }
 
 TEST_F(Synthetic, TokensFollowThePruningOfEachScorer) {

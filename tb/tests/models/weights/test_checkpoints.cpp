@@ -235,6 +235,14 @@ TEST_F(Checkpoint, WhatIsNotComputedIsRefusedByName) {
   }
 }
 
+TEST_F(Checkpoint, OfSeveralTensorsThatAreNotComputedOneIsNamedAndTheOthersAreCounted) {
+  Tensors tensors = network_;
+  for (const char* name : {"something.else", "something.more", "what.is.it"}) tensors[name] = {{1}, {0.5F}};
+  write(file("several.safetensors"), tensors);
+  EXPECT_THAT(message_of([&] { open_weights(file("several.safetensors"))->expect_known(); }),
+              HasSubstr("'something.else' (and 2 more)"));
+}
+
 TEST_F(Checkpoint, WhatTheDescriptionLacksIsRefusedByName) {
   const int64_t dim = spec().dim;
   for (const char* name :

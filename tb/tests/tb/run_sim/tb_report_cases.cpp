@@ -25,6 +25,15 @@ using ::testing::HasSubstr;
 using tests::read_file;
 using tests::TemporaryFolder;
 
+// NumPy reads it by its own rules; data begin at the first multiple of 64 bytes.
+TEST(Logits, NumpysHeaderIsAsShortAsItCanBe) {
+  const std::string npy = logits_npy(std::vector<std::vector<float>>{{1, 2, 3}, {4, 5, 6}});
+  ASSERT_EQ(npy.size(), 128U + 24);
+  EXPECT_EQ(npy.substr(0, 10), std::string("\x93NUMPY\x01\x00\x76\x00", 10));
+  EXPECT_EQ(npy[127], '\n');
+  EXPECT_THAT(npy, HasSubstr("'shape': (2, 3)"));
+}
+
 soc::ImageResult sample(uint64_t n) {
   soc::ImageResult result;
   result.cycles = 1000 * n;
