@@ -33,7 +33,7 @@ GOLDEN, SOME_GOLDEN = 'golden', 'golden deit-micro'
 TESTS = {
     'accel/isa': ['isa', 'command_text', 'command_lists', 'soc', GOLDEN],
     'accel/kernels': ['kernels', 'hls', 'dataflow', 'hls_top', GOLDEN],
-    'accel/modules': ['operation', 'host', 'overlap', 'chain', 'dataflow', 'soc', 'saturation', 'batch', 'bits16', GOLDEN],
+    'accel/modules': ['operation', 'host', 'overlap', 'chain', 'dataflow', 'soc', 'saturation', 'batch', 'bits16', 'hls_vectors', GOLDEN],
     'accel/hls': ['hls', 'hls_top', 'hls_top_small', 'hls_top_shipped'],
     'accel/soc': ['soc', 'hardware', 'host', 'command_lists', 'batch', 'memory', 'memory_cli', GOLDEN],
     'models/zoo': ['zoo', 'weights', 'checkpoints', 'networks_cli', GOLDEN],
@@ -44,7 +44,7 @@ TESTS = {
     'models/quant': ['quant', 'integer', 'micro'],
     'models/lower': ['isa', 'command_text', 'soc', 'dataflow', 'networks', 'command_lists', 'chain', GOLDEN],
     'tb/explore': ['tb', 'explore', 'servers', 'fingerprint', 'design', 'points_cli', 'what_if'],
-    'tb/report': ['tb', 'cli', 'html', 'timeline', 'what_if', GOLDEN],
+    'tb/report': ['tb', 'cli', 'html', 'timeline', 'what_if', 'points_cli', 'brought_cli', GOLDEN],
 }
 
 # Tests of a program that are meant, where others need something else: as its CMakeLists.txt says.

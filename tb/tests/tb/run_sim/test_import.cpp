@@ -263,6 +263,8 @@ TEST_F(Import, WhatIsNotComputedOrContradictsTheWeightsIsRefusedByName) {
   expect_refused("'num_hidden_layers'");
   with("use_swiglu_ffn", true);
   expect_refused("SwiGLU");
+  with("qkv_bias", false);
+  expect_refused("'qkv_bias' is not that of the weights");
   with("hidden_act", 3);
   expect_refused("'hidden_act' must be a text");
   with("image_size", 384);
