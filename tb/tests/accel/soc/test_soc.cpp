@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <map>
+#include <sstream>
 
 #include "accel/isa/errors.h"
 #include "models/lower/program.h"
@@ -68,6 +70,62 @@ class SelectionTap : public modules::UnitTap {
   }
   int calls = 0, wrong = 0;
 };
+
+/// Arrays of every unit, those it writes with a star.
+class RolesTap : public modules::UnitTap {
+ public:
+  bool wants(const char*) const override { return true; }
+  void take(const modules::UnitCall& call) override {
+    std::string& text = roles[call.unit];
+    text.clear();
+    for (const modules::TapArray& array : call.arrays)
+      text += std::string(text.empty() ? "" : " ") + array.name + (array.output ? "*" : "");
+  }
+  std::map<std::string, std::string> roles;
+};
+
+TEST(Tap, EveryUnitSaysWhichArraysItWrites) {
+  std::map<std::string, std::string> all;
+  for (const auto& [scorer, second] : {std::pair(Scorer::kHeatvit, 80), {Scorer::kTome, 137}, {Scorer::kRandom, 80}}) {
+    const network::QuantModel model = small_model();
+    const std::string text = isolated([&] {
+      SocConfig config = shape(2, 16, 16, 64, 64, 32);
+      config.accel.layernorm = isa::Placement::kPl;
+      const lower::Program program =
+          lower::lower(model.spec, config.accel, pruning_of(small_spec(), scorer, {137, second}), &model);
+      soc::Simulator simulator(config, program, soc::Mode::kFunctional);
+      RolesTap tap;
+      simulator.listen(&tap);
+      const std::vector<int8_t> image = random_image(4);
+      soc::ImageInput input;
+      input.pixels = &image;
+      simulator.run(input);
+      std::string lines;
+      for (const auto& [unit, roles] : tap.roles) lines += unit + ": " + roles + "\n";
+      return lines;
+    });
+    std::istringstream lines(text);
+    for (std::string line; std::getline(lines, line);)
+      all[line.substr(0, line.find(':'))] = line.substr(line.find(':') + 2);
+  }
+  const std::map<std::string, std::string> expected = {{"gelu", "acc records out*"},
+                                                       {"head_mean", "x out*"},
+                                                       {"layernorm", "x records out*"},
+                                                       {"pe_array_tile", "a b c_before c*"},
+                                                       {"random_scores", "scores*"},
+                                                       {"requantize", "acc records out*"},
+                                                       {"requantize_residual", "acc records residual out*"},
+                                                       {"sigmoid", "acc records out*"},
+                                                       {"softmax", "x out*"},
+                                                       {"softmax_sized", "x sizes out*"},
+                                                       {"softmax_wide", "x out*"},
+                                                       {"token_mean", "x mean*"},
+                                                       {"token_merge", "x mask partners sizes sizes_after* out*"},
+                                                       {"token_pack", "x mask scores out*"},
+                                                       {"token_score", "keep weight scores*"},
+                                                       {"token_select_count", "scores mask*"}};
+  EXPECT_EQ(all, expected);
+}
 
 TEST(Tap, OfASelectionBehindSeveralTokensInFrontHasItsScores) {
   zoo::ModelSpec spec = small_spec();

@@ -262,6 +262,7 @@ TEST_F(PointsCli, NoOperationLiesAboveTheRoof) {
     const json report = run("r.json", words), roofline = report["roofline"];
     const double peak = roofline["array_gmacs"], memory = roofline["memory_gbs"];
     ASSERT_GE(roofline["points"].size(), 6U);
+    EXPECT_EQ(roofline["points"].back()["op"], words[1] == "deit-b" ? "whole batch" : "whole image");
     for (const json& point : roofline["points"]) {
       const double roof = std::min(peak, memory * point["macs_per_byte"].get<double>());
       EXPECT_LE(point["gmacs"], roof * (1 + 1e-9)) << name << ", " << point;
