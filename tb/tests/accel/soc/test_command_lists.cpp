@@ -250,6 +250,7 @@ TEST(CommandLists, WhatCannotRunIsToldByKind) {
        },
        "the host takes rows of one head"},
       {Op::kNorm1, [](Command& n, List&) { n.records = 0; }, "LAYERNORM needs records"},
+      {Op::kEmbed, [](Command& e, List&) { e.a.address = 0xBFFFFFF0; }, "operand a ends at"},
       {Op::kEmbed, [](Command& e, List&) { e.conv.pad = 200; }, "every pixel of a convolution's output"},
       {Op::kEmbed, [](Command& e, List&) { e.m.fixed = 5; }, "m of a convolution is its output's pixels"},
       {Op::kSelSelect,

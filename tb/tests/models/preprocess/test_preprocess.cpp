@@ -283,6 +283,7 @@ TEST_F(ImageFile, DamagedHuffmanTablesAreSurvived) {
   const std::string whole = cmyk_jpeg({200, 100, 50, 230}, false);
   const size_t table = whole.find("\xFF\xC4");
   ASSERT_NE(table, std::string::npos);
+  ::testing::internal::CaptureStderr();  // of what the library complains
   for (size_t i = table + 2; i < std::min(table + 40, whole.size()); ++i) {
     std::string damaged = whole;
     damaged[i] = '\xFF';
@@ -293,6 +294,10 @@ TEST_F(ImageFile, DamagedHuffmanTablesAreSurvived) {
       EXPECT_THAT(error.what(), HasSubstr("damaged.jpg"));
     }
   }
+  std::string padded = whole;
+  padded.insert(padded.size() - 2, "padding");  // in front of the end: a warning
+  EXPECT_EQ(load_image(write("padded.jpg", padded), 1.0, 16).pixels.size(), 16U * 16 * 3);
+  EXPECT_EQ(::testing::internal::GetCapturedStderr(), "");
 }
 
 TEST_F(ImageFile, MissingFilesAndFolders) {
