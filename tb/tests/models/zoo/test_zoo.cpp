@@ -67,6 +67,21 @@ TEST(Description, TokensInFront) {
   EXPECT_EQ(describe(read(describe(mean))), describe(mean));
 }
 
+TEST(Description, PartsAreSaidInWords) {
+  EXPECT_EQ(parts_text(find("deit-s")), "");
+  ModelSpec spec = find("deit-s");
+  spec.registers = 1;
+  EXPECT_EQ(parts_text(spec), "1 register");
+  spec.registers = 2, spec.distillation_token = true, spec.classifier = Classifier::kTwo;
+  EXPECT_EQ(parts_text(spec), "distillation token, 2 registers, mean of two heads");
+  spec = find("deit-s");
+  spec.class_token = false, spec.pooling = Pooling::kMean, spec.layer_scale = true;
+  EXPECT_EQ(parts_text(spec), "no class token, mean of the patches, LayerScale folded");
+  spec.class_token = true, spec.pooling = Pooling::kClassMean, spec.classes = 0;
+  EXPECT_EQ(parts_text(spec),
+            "class token and mean of the patches side by side, no classifier: 768 features, LayerScale folded");
+}
+
 TEST(Description, AFileIsANetworkByItsPath) {
   const tests::TemporaryFolder folder;
   const std::string path = folder.file("small.json", with(R"("name": "small", "activation": "silu")"));
