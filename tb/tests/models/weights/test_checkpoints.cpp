@@ -393,6 +393,36 @@ TEST(ForeignFiles, InAFolderAreNamedWithWhatToDo) {
   EXPECT_THAT(message(), HasSubstr("convert " + folder.path("") + "pytorch_model.bin: python3 models/import/"));
 }
 
+/// Synthetic weights, and what was read of them.
+class Recorded : public WeightSource {
+ public:
+  bool has(const std::string& name) const override { return source_->has(name); }
+  std::vector<float> read(const std::string& name, const Shape& shape) const override {
+    names_.push_back(name);
+    return source_->read(name, shape);
+  }
+  std::optional<Shape> shape(const std::string& name) const override { return source_->shape(name); }
+  std::string describe() const override { return source_->describe(); }
+
+  size_t times(const std::string& name) const {
+    return static_cast<size_t>(std::count(names_.begin(), names_.end(), name));
+  }
+
+ private:
+  std::unique_ptr<WeightSource> source_ = open_weights("synthetic:1");
+  mutable std::vector<std::string> names_;
+};
+
+TEST(Naming, LvVitsStemIsReadByItsNames) {
+  const Recorded source;
+  network::load_float_model(source, zoo::find("lv-vit-s"));
+  for (const char* name :
+       {"conv1.weight", "bn1.running_var", "conv2.weight", "bn2.bias", "conv3.weight", "bn3.weight", "proj.weight"})
+    EXPECT_EQ(source.times("patch_embed." + std::string(name)), 1U) << name;
+  for (const char* name : {"conv0.weight", "conv4.weight", "bn4.weight"})
+    EXPECT_EQ(source.times("patch_embed." + std::string(name)), 0U) << name;
+}
+
 TEST(Naming, LvVitsStemIsKnownTensorByTensor) {
   const std::vector<std::string> stem = {"patch_embed.conv1.weight",    "patch_embed.bn1.weight",
                                          "patch_embed.bn2.bias",        "patch_embed.bn3.running_mean",
