@@ -294,6 +294,8 @@ TEST_F(Checkpoint, ADescriptionInTheFileKeepsWhatWasAskedFor) {
   EXPECT_EQ(fitted.name, asked.name);
   EXPECT_EQ(fitted.base, asked.base);
   EXPECT_EQ(fitted.selectors, asked.selectors);
+  EXPECT_THAT(message_of([&] { network::fit_to_checkpoint(file("described.safetensors"), zoo::find("deit-t")); }),
+              HasSubstr("the depth is 6 in the file's description where deit-t has 12"));
 }
 
 TEST_F(Checkpoint, TokensAndHeadsAreTheFiles) {
