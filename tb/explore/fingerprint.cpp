@@ -61,6 +61,7 @@ int look_at(dl_phdr_info* object, size_t, void* result) {
     const ElfW(Phdr)& segment = object->dlpi_phdr[i];
     const ElfW(Addr) from = object->dlpi_addr + segment.p_vaddr;
     own.found = own.found || (segment.p_type == PT_LOAD && from <= here && here < from + segment.p_memsz);
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): the loader has addresses as numbers
     if (segment.p_type == PT_NOTE && id.empty()) id = build_id(reinterpret_cast<const char*>(from), segment.p_memsz);
   }
   if (own.found) own.file = object->dlpi_name, own.id = id;
