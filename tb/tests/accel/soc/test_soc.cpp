@@ -86,7 +86,8 @@ class RolesTap : public modules::UnitTap {
 
 TEST(Tap, EveryUnitSaysWhichArraysItWrites) {
   std::map<std::string, std::string> all;
-  for (const auto& [scorer, second] : {std::pair(Scorer::kHeatvit, 80), {Scorer::kTome, 137}, {Scorer::kRandom, 80}}) {
+  for (const Scorer scorer : {Scorer::kHeatvit, Scorer::kTome, Scorer::kRandom}) {
+    const int second = scorer == Scorer::kTome ? 137 : 80;
     const network::QuantModel model = small_model();
     const std::string text = isolated([&] {
       SocConfig config = shape(2, 16, 16, 64, 64, 32);

@@ -218,7 +218,7 @@ TEST(Selector, ScoresAreTheirDefinition) {
   TokenState state;
   state.dim = spec.dim, state.package = true;
   state.x = normal_values(size_t(tokens * spec.dim), 9);
-  state.patches.assign(candidates, 0);
+  state.patches.assign(size_t(candidates), 0);
 
   Rows normed, means;
   for (int t = 0; t < tokens; ++t) {
