@@ -84,6 +84,18 @@ class RolesTap : public modules::UnitTap {
   std::map<std::string, std::string> roles;
 };
 
+/// One image of noise in functional mode, with somebody who hears what the units compute.
+void listen(const network::QuantModel& model, const SocConfig& config, const network::Pruning& pruning,
+            modules::UnitTap& tap) {
+  const lower::Program program = lower::lower(model.spec, config.accel, pruning, &model);
+  soc::Simulator simulator(config, program, soc::Mode::kFunctional);
+  simulator.listen(&tap);
+  const std::vector<int8_t> image = random_image(4);
+  soc::ImageInput input;
+  input.pixels = &image;
+  simulator.run(input);
+}
+
 TEST(Tap, EveryUnitSaysWhichArraysItWrites) {
   std::map<std::string, std::string> all;
   for (const Scorer scorer : {Scorer::kHeatvit, Scorer::kTome, Scorer::kRandom}) {
@@ -92,15 +104,8 @@ TEST(Tap, EveryUnitSaysWhichArraysItWrites) {
     const std::string text = isolated([&] {
       SocConfig config = shape(2, 16, 16, 64, 64, 32);
       config.accel.layernorm = isa::Placement::kPl;
-      const lower::Program program =
-          lower::lower(model.spec, config.accel, pruning_of(small_spec(), scorer, {137, second}), &model);
-      soc::Simulator simulator(config, program, soc::Mode::kFunctional);
       RolesTap tap;
-      simulator.listen(&tap);
-      const std::vector<int8_t> image = random_image(4);
-      soc::ImageInput input;
-      input.pixels = &image;
-      simulator.run(input);
+      listen(model, config, pruning_of(small_spec(), scorer, {137, second}), tap);
       std::string lines;
       for (const auto& [unit, roles] : tap.roles) lines += unit + ": " + roles + "\n";
       return lines;
@@ -134,16 +139,8 @@ TEST(Tap, OfASelectionBehindSeveralTokensInFrontHasItsScores) {
   spec.registers = 2;
   const network::QuantModel model = network::random_quant_model(spec, 7, true);
   const std::string result = isolated([&] {
-    const SocConfig config = shape(2, 16, 16, 64, 64, 32);
-    const lower::Program program =
-        lower::lower(spec, config.accel, pruning_of(spec, Scorer::kHeatvit, {150, 80}), &model);
-    soc::Simulator simulator(config, program, soc::Mode::kFunctional);
     SelectionTap tap;
-    simulator.listen(&tap);
-    const std::vector<int8_t> image = random_image(4);
-    soc::ImageInput input;
-    input.pixels = &image;
-    simulator.run(input);
+    listen(model, shape(2, 16, 16, 64, 64, 32), pruning_of(spec, Scorer::kHeatvit, {150, 80}), tap);
     return std::to_string(tap.calls) + " calls, " + std::to_string(tap.wrong) + " wrong";
   });
   EXPECT_EQ(result, "2 calls, 0 wrong");
@@ -154,15 +151,8 @@ TEST(Tap, OfAMergeHasWholeArrays) {
   const std::string result = isolated([&] {
     SocConfig config = shape(2, 16, 16, 64, 64, 32);
     config.accel.layernorm = isa::Placement::kPl;
-    const lower::Program program =
-        lower::lower(model.spec, config.accel, pruning_of(small_spec(), Scorer::kTome, {137, 137}), &model);
-    soc::Simulator simulator(config, program, soc::Mode::kFunctional);
     MergeTap tap;
-    simulator.listen(&tap);
-    const std::vector<int8_t> image = random_image(4);
-    soc::ImageInput input;
-    input.pixels = &image;
-    simulator.run(input);
+    listen(model, config, pruning_of(small_spec(), Scorer::kTome, {137, 137}), tap);
     return tap.calls == 0 ? std::string("no call") : std::to_string(tap.wrong) + " wrong";
   });
   EXPECT_EQ(result, "0 wrong");
