@@ -196,7 +196,11 @@ TEST(CommandLists, ChainsNeedUnitsThatOverlap) {
   const zoo::ModelSpec micro = zoo::find("deit-micro");
   Case c = make_case("chains", micro, chained(), {network::Scorer::kHeatvit, {3, 4, 5}, {}});
   const std::vector<Command> commands = c.program().commands;
+  int records = 1;
   EXPECT_EQ(refusal(c, commands), "");
+  std::swap(c.config.buffers.record, records);
+  EXPECT_THAT(refusal(c, commands), HasSubstr("slots of buffer.record, which has 1"));
+  std::swap(c.config.buffers.record, records);
   c.config.control.overlap = modules::Overlap::kLayer;
   EXPECT_THAT(refusal(c, commands), HasSubstr("need accel.dependency = tile and accel.overlap = all"));
 }

@@ -247,6 +247,8 @@ TEST_F(Tiny, TheSketchKnowsWeightsUpToRounding) {
     for (float& weight : block.proj.weight) weight = weight * 0.37F / 0.37F;
   EXPECT_TRUE(network::same_weights(sketch, network::sketch_of(other)));
   EXPECT_FALSE(network::same_weights(sketch, {}));
+  std::fill(other.blocks[0].proj.bias.begin(), other.blocks[0].proj.bias.end(), 0.0F);  // has no direction
+  EXPECT_TRUE(network::same_weights(network::sketch_of(other), network::sketch_of(other)));
   // Files have it: it stays what it was.
   const network::Sketch written = {4.736981,   -13.052783, -48.142294, -43.137169,
                                    -53.718007, -8.259941,  42.753386,  -11.950109};
