@@ -181,6 +181,14 @@ TEST_F(Synthetic, TheObserverIsToldWhatIsComputed) {
   EXPECT_EQ(hidden, told.at("block.2.fc2.in"));
 }
 
+TEST(Functions, LayerNormDividesByVarianceAndEpsilon) {
+  const network::FloatNorm plain{{1, 1}, {0, 0}};
+  const std::vector<float> rows = layer_norm(std::vector<float>{1e-3F, -1e-3F, 5, 5}.data(), 2, 2, plain, 1e-6);
+  EXPECT_NEAR(rows[0], 1 / std::sqrt(2.0), 1e-5);
+  EXPECT_NEAR(rows[1], -1 / std::sqrt(2.0), 1e-5);
+  EXPECT_EQ(rows[2], 0);
+}
+
 using Rows = std::vector<std::vector<double>>;
 
 Rows through(const Rows& in, const network::FloatLinear& layer) {
