@@ -30,7 +30,8 @@ attempt yosys yosys                                                             
 attempt tclsh tcl                                                                         # the vendor's scripts
 build tests all -DCMAKE_BUILD_TYPE=Release -DHEATVIT_TESTS=ON -DHEATVIT_PYTHON=ON
 
-# What the results depend on: every file of the project, the machine's packages and processor, settings, data beside the project.
+# What the results depend on: every file of the project, the machine's packages and processor, settings, and the data, wherever
+# HEATVIT_DATA has them.
 fingerprint() {
   (
     set +e  # what is not there is no error
@@ -39,7 +40,7 @@ fingerprint() {
     sha256sum /var/lib/dpkg/status 2>/dev/null
     grep -m 2 -E '^(model name|flags)' /proc/cpuinfo
     env | grep -E '^(HEATVIT_|CC=|CXX=|CXXFLAGS=)' | sort
-    find -L ../shared/data -type f -printf '%p %s %T@\n' 2>/dev/null | sort
+    find -L "${HEATVIT_DATA:-../shared/data}" -type f -printf '%p %s %T@\n' 2>/dev/null | sort
     true
   ) | sha256sum
 }

@@ -14,6 +14,8 @@ import tempfile
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from heatvit_training import options as command_line  # noqa: E402
 
+TOLERANCE = 0.003  # of the products that stay, relative
+
 EPILOG = """example:
   set_points.py --weights deit_tiny_patch16_224.safetensors --images photographs --list run1/training.csv \\
                 --selectors calibrated.safetensors --out selectors.safetensors
@@ -28,6 +30,13 @@ def parse_arguments(arguments):
     add("--limit", type=int, default=150, help="at most so many images, evenly spread (default %(default)s)")
     add("--out", required=True, help="the selectors to write")
     return parser.parse_args(arguments)
+
+
+def kept_by(name):
+    """The share of the products that a point of this name keeps."""
+    if not name.isdigit() or not 0 < int(name) < 100:
+        raise ValueError(f"operating point '{name}': its name must say what it saves, 1 to 99 percent")
+    return 1 - int(name) / 100
 
 
 def products(images, **options):
@@ -56,9 +65,11 @@ def set_points(options):
                 print(f"{name}: shift {amount:+.4f}, {100 * (1 - share):.1f} % fewer products", file=sys.stderr)
                 return share
 
-            amount, share = thresholds.approach(measure, 1 - float(name) / 100, 0.003)
+            target = kept_by(name)
+            amount, share = thresholds.approach(measure, target, TOLERANCE)
             moved[name] = tuple(shift + amount for shift in shifts)
-            print(f"{name}: shift {amount:+.4f}, {100 * (1 - share):.1f} % fewer products over {len(images.items)} images")
+            missed = "" if abs(share / target - 1) <= TOLERANCE else ", the closest that was found"
+            print(f"{name}: shift {amount:+.4f}, {100 * (1 - share):.1f} % fewer products over {len(images.items)} images{missed}")
     level = moved[own][0]
     metadata[export.POINTS] = points.text_of({name: tuple(shift - level for shift in shifts) for name, shifts in moved.items()})
     metadata.pop("format", None)

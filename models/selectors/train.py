@@ -52,7 +52,7 @@ def parse_arguments(arguments):
     add("--saved", default="", help="train for several operating points at once: shares of the products to save, e.g. 0.2,0.35,0.5,0.6; "
         "the second is the file's own, the others are its points (instead of --table and --target-ms); one that stands there twice is "
         "drawn twice as often")
-    add("--adaptive-weight", type=float, default=defaults.adaptive_weight, help="with --saved: of the loss that has hard images keep "
+    add("--adaptive-weight", type=float, default=defaults.adaptive_weight, help="of the loss that has hard images keep "
         "more tokens than easy ones (default %(default)s)")
     add("--adaptive-spread", type=float, default=defaults.adaptive_spread, help="how much more (default %(default)s)")
     add("--rank", type=int, default=0, help="with --tune: differences of this rank for every matrix of the blocks, too (default: none)")

@@ -10,7 +10,9 @@
 // completion of its last: block 3 is the block, block 2 the block after a selector (which lets nothing of the next
 // block start early), block 4 the block before one (it also gathers CLS attention where that is the scorer), then the
 // selector over T tokens. Block 1 of a network counts as after a selector, too. The head is measured where the second
-// selector keeps everything. All blocks of a network have one shape, so there is one block kind.
+// selector keeps everything. All blocks of a network have one shape, so there is one block kind. Where a packing runs
+// in a chain it belongs to the block behind it; the rest of its selector ends before it is known what stays, so keeping
+// nothing costs what keeping everything does, and is not simulated again.
 //
 // EViT selects inside a block. Its probe has a sixth block, its selectors are in blocks 2 and 5, and a selector's
 // cycles are what the block that it is in takes more than a block of as many tokens as it leaves.

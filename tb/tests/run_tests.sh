@@ -48,6 +48,11 @@ HEATVIT_KERNELS=portable expect "another setting" 0 1
 mkdir -p "$scratch/shared/data"
 echo "z" >"$scratch/shared/data/labels.csv"
 expect "data beside the project" 0 1
+mkdir "$scratch/elsewhere"
+HEATVIT_DATA=$scratch/elsewhere expect "data elsewhere" 0 1
+HEATVIT_DATA=$scratch/elsewhere expect "unchanged" 0 0
+echo "z" >"$scratch/elsewhere/labels.csv"
+HEATVIT_DATA=$scratch/elsewhere expect "more data elsewhere" 0 1
 echo 1 >"$scratch/code"
 echo "w" >"$copy/models/picture.bin"
 expect "a change that fails" 1 1

@@ -9,7 +9,8 @@ import torch
 from .pruned import Quota
 from .trainer import evaluate, ratios_for
 
-SPLITS = ((1, 1, 1), (1, 0.7, 0.5), (1, 0.5, 0.3), (1, 0.4, 0.8), (1, 0.9, 0.3), (1, 1.5, 1), (0.6, 1, 1), (1, 0.3, 0.2))  # powers of the ratio that each selector adds
+# Powers of the ratio that each selector adds.
+SPLITS = ((1, 1, 1), (1, 0.7, 0.5), (1, 0.5, 0.3), (1, 0.4, 0.8), (1, 0.9, 0.3), (1, 1.5, 1), (0.6, 1, 1), (1, 0.3, 0.2))
 
 
 def splits_of(selectors):

@@ -71,7 +71,7 @@ class Images:
 
     def __init__(self, simulator, model, weights, images, labels, wanted=None, limit=None, jobs=1):
         self.simulator, self.model, self.weights, self.labelled, self.jobs = simulator, model, weights, bool(labels), jobs
-        self.items = data.list_images(images, labels)
+        self.folder, self.items = images, data.list_images(images, labels)
         if wanted:
             with open(wanted, encoding="utf-8", newline="") as file:
                 names = {row["file"] for row in csv.DictReader(file)}
@@ -82,7 +82,7 @@ class Images:
         """The images whose names are wanted, at most so many, evenly spread."""
         items = [item for item in self.items if wanted(os.path.basename(item[0]))]
         if not items:
-            raise ValueError("no image has a name that is wanted")
+            raise ValueError(f"{self.folder}: no image there that is asked for")
         some = limit and limit < len(items)
         self.items = [items[k * len(items) // limit] for k in range(limit)] if some else items
 

@@ -36,7 +36,7 @@ class Settings:
     tuned_learning_rate: float = 0.0  # of the backbone's LayerNorms, biases and differences; 0: frozen
     reductions: tuple = ()  # shares of the products to save, one drawn for each batch; the latency is no part of the loss then
     cls_weight: float = 0.0  # of the distance of CLS behind each block
-    adaptive_weight: float = 0.0  # of losses.adaptivity, with reductions
+    adaptive_weight: float = 0.0  # of losses.adaptivity
     adaptive_spread: float = 0.2  # the hardest image of a batch keeps so much more than the mean, the easiest so much less
     minutes: float = 0.0  # ends the schedule after this time instead of after `epochs`
     bfloat16: bool = False  # of the backbone's products in training; less than half the time on CPUs with AVX512_BF16

@@ -99,7 +99,7 @@ with tempfile.TemporaryDirectory(dir=folder) as scratch:
         scratch, out + "/selectors.safetensors", out + "/training.csv", scratch + "/ranges.json")["ranges"]
     moving = ["--selectors", out + "/calibrated.safetensors", "--out", out + "/moved.safetensors"]
     call("set_points.py", *network, *simulator, *moving)
-    assert "no image has a name" in call("set_points.py", *network, *simulator, *moving, "--names", "x*", code=2)
+    assert "no image there that is asked for" in call("set_points.py", *network, *simulator, *moving, "--names", "x*", code=2)
     unpruned, gmacs = simulate(scratch, "--scorer", "none"), []
     for point in ("10", "20", "30"):
         summary = simulate(scratch, "--selector-weights", f"{out}/moved.safetensors@{point}")
