@@ -237,8 +237,9 @@ Placed Device::place(const Run& run, const Location& at, uint64_t floor, bool cl
     }
 }
 
-[[gnu::noinline]] void Device::refresh(uint64_t clock) {
-  uint64_t ready = clock, closed = clock;
+/// True if the next one, tREFI later, finds what it needs at its own clock: banks closed and at rest, slots free.
+[[gnu::noinline]] bool Device::refresh_once(uint64_t due) {
+  uint64_t ready = due, closed = due;
   bool any_open = false;
   for (uint32_t i = 0; i < banks_.size(); ++i) {
     const Bank& b = banks_[i];
@@ -261,6 +262,23 @@ Placed Device::place(const Run& run, const Location& at, uint64_t floor, bool cl
   for (Set& s : sets_) s.row = kClosed;
   ++refreshes_;
   if (sink_ != nullptr) sink_->on_command({CommandKind::kRefresh, false, 0, 0, at});
+  return slots_.is_last(at) && at + t_.rfc <= due + t_.refi && t_.refi >= RowCommandSlots::kClocks;
+}
+
+uint64_t Device::refresh(uint64_t due, uint64_t now) {
+  while (now >= due) {
+    // Two in a row, so that the second was at its own clock; a listener is told of each.
+    const bool first = refresh_once(due);
+    due += t_.refi;
+    if (!first || now < due) continue;
+    const bool second = refresh_once(due);
+    due += t_.refi;
+    if (!second || now < due || sink_ != nullptr) continue;
+    const uint64_t alike = (now - due) / t_.refi;  // all but the last
+    refreshes_ += alike;
+    due += alike * t_.refi;
+  }
+  return due;
 }
 
 }  // namespace heatvit::soc::ddr

@@ -58,6 +58,8 @@ struct Placed {
 /// The command bus: which of its slots for row commands, odd clocks, are taken.
 class RowCommandSlots {
  public:
+  static constexpr uint64_t kClocks = 128;  // that are kept
+
   /// The first free one from `clock` on. What lies before the window that is kept counts as taken.
   uint64_t take(uint64_t clock) {
     uint64_t at = ((std::max(clock, base_) | 1) - base_) / 2;
@@ -75,8 +77,11 @@ class RowCommandSlots {
     return base_ + 2 * at;
   }
 
+  /// True if none behind `clock`, which is taken, is taken.
+  bool is_last(uint64_t clock) const { return taken_ >> (clock - base_) / 2 == 1; }
+
  private:
-  static constexpr size_t kSlots = 64;
+  static constexpr size_t kSlots = kClocks / 2;
 
   uint64_t taken_ = 0;  // a bit each
   uint64_t base_ = 1;   // clock of the lowest bit
@@ -108,8 +113,9 @@ class Device {
   /// Returns how many.
   uint32_t place_following(const Pieces& pieces);
 
-  /// Closes all banks and refreshes, not before `clock`.
-  void refresh(uint64_t clock);
+  /// Refreshes, with all banks closed, at `due` and each tREFI behind it up to `now`; returns when the next is due.
+  /// However long nothing came, it is done at once: refreshes behind one that found nothing to wait for are alike.
+  uint64_t refresh(uint64_t due, uint64_t now);
 
   /// Clock of the latest column command so far.
   uint64_t last_cas() const { return last_cas_; }
@@ -158,6 +164,7 @@ class Device {
   void close_lanes(const Lanes& lanes);
   void note_writes(const Run& run, const Lanes& lanes, uint64_t last);
   void emit_columns(const Run& run, uint64_t first) const;
+  bool refresh_once(uint64_t due);
 
   Timing t_;
   const AddressMap& map_;

@@ -84,10 +84,7 @@ uint64_t Scheduler::decide(uint64_t horizon) {
   const std::vector<Prepared>& queue = write ? writes_ : reads_;
   uint64_t now = std::max(cursor_, queue.front().request.arrival);
   if (write && reads_.empty() && !last_write_) now = std::max(now, last_read_ + direction_.idle(write_columns_));
-  while (now >= next_refresh_) {
-    device_.refresh(next_refresh_);
-    next_refresh_ += timing_.refi;
-  }
+  if (now >= next_refresh_) next_refresh_ = device_.refresh(next_refresh_, now);
   if (now >= horizon) return not_before_ = now;
   choose(queue, write, now);
   decided_ = true;

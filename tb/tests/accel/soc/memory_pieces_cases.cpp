@@ -55,8 +55,8 @@ class Pair {
 
   void refresh() {
     const uint64_t clock = one_by_one_.last_cas() + 100;
-    one_by_one_.refresh(clock);
-    together_.refresh(clock);
+    one_by_one_.refresh(clock, clock);
+    together_.refresh(clock, clock);
   }
 
   void expect_equal(const std::vector<uint64_t>& blocks) const {

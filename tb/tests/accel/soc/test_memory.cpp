@@ -170,6 +170,61 @@ TEST(Map, EveryBlockHasAPlaceOfItsOwn) {
   }
 }
 
+/// Requests with pauses of up to `longest` clocks between them; when their data came, and the refreshes at the end.
+/// A listener hears of each refresh, so with one they are carried out one by one.
+std::vector<uint64_t> behind_pauses(const DdrConfig& config, uint64_t longest, soc::ddr::CommandSink* listener) {
+  Scheduler scheduler(config);
+  scheduler.device().set_sink(listener);
+  std::mt19937_64 random(11);
+  std::vector<uint64_t> seen;
+  uint64_t now = 0;
+  for (int i = 0; i < 400; ++i) {
+    now += random() % 4 == 0 ? random() % 8 : random() % longest;
+    const Request request = request_at(random() % (uint64_t{1} << 26) * 64, random() % 3 == 0, now);
+    scheduler.admit(request, scheduler.columns_of(request));
+    while (!scheduler.empty()) {
+      now = std::max(now, scheduler.decision_time());
+      const soc::ddr::Served served = scheduler.serve();
+      seen.insert(seen.end(), {served.first_data, served.last_data});
+    }
+  }
+  seen.push_back(scheduler.device().refreshes());
+  return seen;
+}
+
+TEST(Refresh, LongPausesCountThemAsShortOnesDo) {
+  struct Silent : soc::ddr::CommandSink {
+    void on_command(const soc::ddr::Command& command) override {
+      refreshes += command.kind == soc::ddr::CommandKind::kRefresh;
+    }
+    uint64_t refreshes = 0;
+  };
+  // The board's; longer than half of the interval; nearly all of it; nothing; an interval shorter than a request.
+  const std::vector<std::pair<double, double>> refreshes = {
+      {260, 7800}, {4400, 7800}, {7798, 7800}, {0, 7800}, {0, 100}, {60, 121}};
+  for (const auto& [length, interval] : refreshes)
+    for (const uint64_t pause : {300, 50'000, 3'000'000}) {
+      DdrConfig config;
+      config.t_rfc_ns = length;
+      config.t_refi_ns = interval;
+      Silent listener;
+      const std::vector<uint64_t> one_by_one = behind_pauses(config, pause, &listener);
+      EXPECT_EQ(behind_pauses(config, pause, nullptr), one_by_one) << length << " of " << interval << " ns, " << pause;
+      EXPECT_EQ(one_by_one.back(), listener.refreshes);
+    }
+}
+
+/// A pause of years is done at once: this test ends.
+TEST(Refresh, TheLongestPauseEnds) {
+  Scheduler scheduler{DdrConfig{}};
+  const uint64_t late = uint64_t{1} << 56;
+  const Request request = request_at(0, false, late);
+  scheduler.admit(request, scheduler.columns_of(request));
+  EXPECT_LT(scheduler.decision_time(), late + 400);
+  EXPECT_LT(scheduler.serve().last_data, late + 400);
+  EXPECT_EQ(scheduler.device().refreshes(), late / scheduler.timing().refi);
+}
+
 TEST(Faults, ImpossibleConfigurationsAreRefused) {
   const auto refused = [](const std::function<void(DdrConfig&)>& change) {
     DdrConfig config;
