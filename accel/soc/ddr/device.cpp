@@ -262,7 +262,7 @@ Placed Device::place(const Run& run, const Location& at, uint64_t floor, bool cl
   for (Set& s : sets_) s.row = kClosed;
   ++refreshes_;
   if (sink_ != nullptr) sink_->on_command({CommandKind::kRefresh, false, 0, 0, at});
-  return slots_.is_last(at) && at + t_.rfc <= due + t_.refi && t_.refi >= RowCommandSlots::kClocks;
+  return slots_.is_last(at) && at + t_.rfc <= due + t_.refi;
 }
 
 uint64_t Device::refresh(uint64_t due, uint64_t now) {

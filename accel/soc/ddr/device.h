@@ -58,8 +58,6 @@ struct Placed {
 /// The command bus: which of its slots for row commands, odd clocks, are taken.
 class RowCommandSlots {
  public:
-  static constexpr uint64_t kClocks = 128;  // that are kept
-
   /// The first free one from `clock` on. What lies before the window that is kept counts as taken.
   uint64_t take(uint64_t clock) {
     uint64_t at = ((std::max(clock, base_) | 1) - base_) / 2;
@@ -81,7 +79,7 @@ class RowCommandSlots {
   bool is_last(uint64_t clock) const { return taken_ >> (clock - base_) / 2 == 1; }
 
  private:
-  static constexpr size_t kSlots = kClocks / 2;
+  static constexpr size_t kSlots = 64;
 
   uint64_t taken_ = 0;  // a bit each
   uint64_t base_ = 1;   // clock of the lowest bit
