@@ -47,7 +47,7 @@ def parse_arguments(arguments):
     add("--selectors", default="", help="before these blocks, counting from 1 (default: the model's own)")
     add("--keep-ratios", default="", help="cumulative keep ratios of the warm start (default 0.7,0.49,0.343)")
     add("--plan", default="", help="folder of place.py: positions, keep ratios and first weights come from it")
-    add("--init", default="", help="start from these selectors instead of the warm start")
+    add("--init", default="", help="start from these selectors instead of the warm start; several, separated by commas: from their mean")
     add("--epochs", type=int, default=defaults.epochs, help="over all crops (default %(default)s)")
     add("--saved", default="", help="train for several operating points at once: shares of the products to save, e.g. 0.2,0.35,0.5,0.6; "
         "the second is the file's own, the others are its points (instead of --table and --target-ms); one that stands there twice is "
@@ -55,6 +55,8 @@ def parse_arguments(arguments):
     add("--adaptive-weight", type=float, default=defaults.adaptive_weight, help="of the loss that has hard images keep "
         "more tokens than easy ones (default %(default)s)")
     add("--adaptive-spread", type=float, default=defaults.adaptive_spread, help="how much more (default %(default)s)")
+    add("--hardness", type=float, default=0.0, metavar="LOGITS", help="before the training the selectors behind the first learn to "
+        "raise the keep logits of hard images by up to so much, and to lower those of easy ones (default %(default)s)")
     add("--rank", type=int, default=0, help="with --tune: differences of this rank for every matrix of the blocks, too (default: none)")
     add("--cls-weight", type=float, default=defaults.cls_weight, help="of the distance of CLS behind each block (default %(default)s)")
     add("--spare", type=int, default=defaults.spare, help="dropped tokens that are computed on for their gradients (default %(default)s)")
@@ -151,7 +153,7 @@ def apply_plan(options):
 
 def train(options, model, training, validation, table):
     import torch
-    from heatvit_training import export, tensors, trainer
+    from heatvit_training import export, hardness, tensors, trainer
     from heatvit_training.progress import Progress
 
     settings = make_settings(options)
@@ -161,11 +163,14 @@ def train(options, model, training, validation, table):
     checkpoint = os.path.join(options.out, "checkpoint.pt")
     if options.resume and os.path.exists(checkpoint):
         run.restore(torch.load(checkpoint))
-    elif options.init:
-        export.load_selectors(model, options.init)
     else:
         shown = Progress("warm start", options.quiet)
-        trainer.warm_start(model, training, settings, lambda text: shown.show(0, 1, text))
+        if options.init:
+            export.load_selectors(model, *options.init.split(","))
+        else:
+            trainer.warm_start(model, training, settings, lambda text: shown.show(0, 1, text))
+        if options.hardness:
+            hardness.teach(model, training, settings, options.hardness, lambda text: shown.show(0, 1, text))
         shown.finish()
 
     def keep():

@@ -43,9 +43,21 @@ def load_backbone(backbone, path):
     load_state(backbone, arrays, path)
 
 
-def load_selectors(model, path):
-    """model: a PrunedViT. Selectors, and differences where the file has any: they are added to the backbone."""
-    arrays = read_safetensors(path)[0]
+def mean_of(paths):
+    """name -> mean of that tensor over several files, which have the same tensors. The mean of two trainings from the same
+    start computes about what their mean output would be."""
+    files = [read_safetensors(path)[0] for path in paths]
+    for path, arrays in zip(paths, files):
+        shapes = [{name: array.shape for name, array in some.items()} for some in (files[0], arrays)]
+        if shapes[0] != shapes[1]:
+            raise ValueError(f"{path}: other tensors than {paths[0]}; there is no mean of the two")
+    return {name: sum(arrays[name].astype("float32") for arrays in files) / len(files) for name in files[0]}
+
+
+def load_selectors(model, path, *more):
+    """model: a PrunedViT. Selectors, and differences where the file has any: they are added to the backbone. More than one file:
+    their mean."""
+    arrays = mean_of((path, *more)) if more else read_safetensors(path)[0]
     load_state(model.selectors, arrays, path, SELECTOR_PREFIX)
     parameters = dict(model.backbone.named_parameters())
     for name, array in arrays.items():

@@ -23,7 +23,7 @@ class PrunedOutput:
     masks: list = field(default_factory=list)  # a selector: (images, patches), 1 kept, cumulative, differentiable
     cls: list = field(default_factory=list)  # (images, dim): CLS behind each block from prefix_block on, but for the last
     candidates: list = field(default_factory=list)  # a selector: the mask in front of it
-    tokens: torch.Tensor = None  # (images, rows, dim): the stream before the last block
+    tokens: torch.Tensor = None  # (images, rows, dim): the stream before the last block, or where `until` ends
 
     def kept(self):
         """(images, selectors): patches that stay, differentiable."""
@@ -93,6 +93,12 @@ class Quota:
         return shift - (moved - moved.detach()) / rise
 
 
+def candidates_of(x, mask):
+    """(images, rows) of the stream in front of a selector: `mask` for the patches, 0 for CLS and package token."""
+    zeros = mask.new_zeros(len(x), 1)
+    return torch.cat((zeros, mask) + ((zeros,) if x.shape[1] - 1 > mask.shape[1] else ()), 1)
+
+
 class PrunedViT(nn.Module):
     """`functions`: of the backbone. The selectors use the hardware's polynomials, with the same delta1.
 
@@ -138,12 +144,14 @@ class PrunedViT(nn.Module):
     def forward(self, images, decide=None, probe=None):
         return self.from_prefix(self.prefix(images, probe), decide, probe)
 
-    def from_prefix(self, x, decide=None, probe=None, scorer=None, spare=None):
+    def from_prefix(self, x, decide=None, probe=None, scorer=None, spare=None, until=None):
         """Masked pass from `prefix` on. decide: a Decision, default the threshold. scorer(stage, x, candidates, mask) may
         replace the selectors: returns keep masks over the patches and the scores that weight the package token.
 
         spare: dropped patches of an image that go on for the sake of their gradients, the best-scored ones; None: all.
         With a limit the masks of later selectors have only the columns of the patches that went on.
+
+        until: ends in front of this selector (from 0); the output has its candidates' mask and the stream, `tokens`, alone.
         """
         decide = decide or Decision()
         patches = self.config.patches
@@ -152,6 +160,9 @@ class PrunedViT(nn.Module):
         for number in range(self.prefix_block, self.config.depth + 1):
             if number in self.config.selectors:
                 stage = self.config.selectors.index(number)
+                if stage == until:
+                    output.tokens, output.candidates = x, [mask]
+                    return output
                 x, mask, has_package = self._select(stage, x, mask, has_package, decide, probe, scorer, output)
                 if spare is not None:
                     x, mask = self._thin_out(x, mask, output.scores[-1], spare)
@@ -170,7 +181,7 @@ class PrunedViT(nn.Module):
     def _select(self, stage, x, mask, has_package, decide, probe, scorer, output):
         zeros = mask.new_zeros(len(x), 1)
         rows = x.shape[1] - 1
-        candidates = torch.cat((zeros, mask) + ((zeros,) if rows > mask.shape[1] else ()), 1)
+        candidates = candidates_of(x, mask)
         if scorer is None:
             name = f"selector.{stage + 1}."
             selector = self.selectors[stage]

@@ -131,6 +131,23 @@ def fake_quantisation_is_fine_and_straight_through():
     assert x.grad.tolist() == [1, 0]
 
 
+def means_of_files_are_read(folder, model, path):
+    one, other = pruned.PrunedViT(VisionTransformer(SMALL)), pruned.PrunedViT(VisionTransformer(SMALL))
+    tuned = {"tuned.blocks.1.norm1.bias": numpy.full(SMALL.dim, 0.25, numpy.float16)}
+    export.save_selectors(one, folder + "/one.safetensors", {}, "a test", tuned=tuned)
+    before = other.backbone.blocks[1].norm1.bias.clone()
+    export.load_selectors(other, path, folder + "/one.safetensors")
+    close(other.backbone.blocks[1].norm1.bias, before + 0.375, 1e-6)
+    close(other.selectors[1].mlp2.weight, (model.selectors[1].mlp2.weight + one.selectors[1].mlp2.weight) / 2, 1e-6)
+    export.save_selectors(one, folder + "/one.safetensors", {}, "a test")
+    try:
+        export.load_selectors(other, path, folder + "/one.safetensors")
+    except ValueError as error:
+        assert "one.safetensors: other tensors than" in str(error)
+    else:
+        raise AssertionError("the mean of different networks was taken")
+
+
 def files_are_read_back(folder):
     model, other = small_model(), pruned.PrunedViT(VisionTransformer(SMALL))
     path = folder + "/selectors.safetensors"
@@ -154,6 +171,7 @@ def files_are_read_back(folder):
     export.load_selectors(other, path)
     close(other.backbone.blocks[1].norm1.bias, before + 0.5, 1e-6)
     assert list(export.differences(other, original)) == list(tuned)
+    means_of_files_are_read(folder, model, path)
     arrays = {"a": numpy.arange(6, dtype=numpy.int16).reshape(2, 3), "b": numpy.float32([1.5])}
     tensors.write_safetensors(folder + "/mixed.safetensors", arrays, {"key": "value"})
     back, metadata = tensors.read_safetensors(folder + "/mixed.safetensors")

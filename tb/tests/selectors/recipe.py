@@ -91,6 +91,11 @@ with tempfile.TemporaryDirectory(dir=folder) as scratch:
                 "--batch", "16", "--bfloat16", "--threads", "1", "--cache", scratch + "/crops", "--validation-share", "0.1", "--out", out]
     said = call("train.py", *network, *training)
     assert "min," in said and "MB" in said, said
+    more = [word if word != out else scratch + "/more" for word in training]
+    both = f"{out}/selectors.safetensors,{out}/selectors.safetensors"
+    said = call("train.py", *network, *more, "--init", both, "--hardness", "4", "--epochs", "1", "--quiet")
+    assert "min," in said, said
+    assert "no tensor" in call("train.py", *network, *more, "--init", micro + "/weights.safetensors", code=2)
     call("calibrate.py", *network, *simulator, "--list", out + "/training.csv", "--selectors", out + "/selectors.safetensors",
          "--out", out + "/calibrated.safetensors")
     metadata = tensors.read_safetensors(out + "/calibrated.safetensors")[1]

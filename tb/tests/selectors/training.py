@@ -183,6 +183,37 @@ def hard_images_keep_more(folder):
     assert correlations[1] > max(0.3, correlations[0] + 0.3), correlations
 
 
+def selectors_learn_what_is_hard(folder):
+    """Hard images keep more without any training of the whole, the first selector stays as it was, and so does what the others
+    think of the tokens of one image."""
+    from heatvit_training import data, hardness
+
+    torch.manual_seed(9)
+    backbone = VisionTransformer(SMALL)
+    export.load_backbone(backbone, folder + "/weights.safetensors")
+    model = pruned.PrunedViT(backbone)
+    settings = trainer.Settings(keep_ratios=(0.8, 0.4), reductions=(0.3, 0.4), seed=5)
+    cache = teacher.build(model, data.list_images(folder + "/images"), 8, 1)
+    first = {name: value.clone() for name, value in model.selectors[0].state_dict().items()}
+
+    def correlation():
+        kept = trainer.evaluate(model, cache, batch=len(cache), decide=pruned.Quota(settings.keep_ratios, noise=0.0)).kept[:, 1]
+        hard = (-losses.margin(cache.logits)).argsort().argsort().float()
+        return float(torch.corrcoef(torch.stack((hard, kept.argsort().argsort().float())))[0, 1])
+
+    before, said = correlation(), []
+    epochs, hardness.EPOCHS = hardness.EPOCHS, 80
+    try:
+        hardness.teach(model, cache, settings, 4.0, said.append)
+    finally:
+        hardness.EPOCHS = epochs
+    after = correlation()
+    print(f"rank correlation of hardness and kept tokens {before:.2f}, taught {after:.2f}; {said[-1]}")
+    assert after > max(0.3, before + 0.25), (before, after)
+    assert all(torch.equal(first[name], value) for name, value in model.selectors[0].state_dict().items())
+    assert said[0].startswith("selector 2: ") and "epoch 80 of 80" in said[-1], said
+
+
 def crops_are_computed_once(folder):
     from heatvit_training import data
 
@@ -390,6 +421,7 @@ with tempfile.TemporaryDirectory() as scratch:
     wrong_input_is_refused(scratch)
     operating_points_need_no_labels_and_go_on_within_an_epoch(scratch)
     crops_are_computed_once(scratch)
+    selectors_learn_what_is_hard(scratch)
     hard_images_keep_more(scratch)
     training_beats_its_own_start(scratch)
     tuning_the_backbone_helps(scratch)
