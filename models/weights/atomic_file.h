@@ -12,7 +12,8 @@ struct ClosedPipe {};
 
 /// A file that is written beside its target and renamed over it by commit(). Without commit() (an error, an exception,
 /// a signal) nothing remains and an older file stays as it was. A target that exists and is no regular file (a pipe, a
-/// device, /dev/stdout) is written in place, a symbolic link is followed; "-" is standard output.
+/// device, /dev/stdout) is written in place, a symbolic link is followed; "-" is standard output. The new file has the
+/// mode of the old one, or what the umask leaves of 0666.
 class AtomicFile {
  public:
   /// Throws InputError when the target cannot be created: the path is a folder, its folder is missing or read-only, its

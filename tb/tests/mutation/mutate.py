@@ -37,7 +37,7 @@ TESTS = {
     'accel/hls': ['hls', 'hls_top', 'hls_top_small', 'hls_top_shipped'],
     'accel/soc': ['soc', 'hardware', 'host', 'command_lists', 'batch', 'memory', 'memory_cli', GOLDEN],
     'models/zoo': ['zoo', 'weights', 'checkpoints', 'networks_cli', GOLDEN],
-    'models/weights': ['weights', 'checkpoints', 'quant', 'import', 'convert'],
+    'models/weights': ['weights', 'atomic_file', 'checkpoints', 'quant', 'import', 'convert'],
     'models/network': ['weights', 'checkpoints', 'quant', 'import', 'brought_cli', 'networks_cli', 'networks'],
     'models/preprocess': ['preprocess'],
     'models/reference': ['integer', 'float', 'float_cli', 'quant', 'torch', 'micro'],

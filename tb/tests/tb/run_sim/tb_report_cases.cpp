@@ -1,5 +1,4 @@
 // run_sim's results: reports, output files, worker processes.
-#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/wait.h>
@@ -201,60 +200,6 @@ TEST(Text, HistogramAndTable) {
   EXPECT_EQ(table.text(), "  a  10\n  é   5\n");
   EXPECT_EQ(grouped(1234567), "1,234,567");
   EXPECT_EQ(grouped(123), "123");
-}
-
-TEST(AtomicFile, AppearsOnlyWhenComplete) {
-  const TemporaryFolder folder;
-  const std::string path = folder.file("out", "old");
-  {
-    AtomicFile file(path);
-    file.write("new");
-    EXPECT_EQ(read_file(path), "old");
-  }
-  EXPECT_EQ(read_file(path), "old");
-  EXPECT_EQ(folder.entries(), 1U);
-  AtomicFile file(path);
-  file.write("ne");
-  file.write("w");
-  file.commit();
-  EXPECT_EQ(read_file(path), "new");
-  EXPECT_EQ(folder.entries(), 1U);
-}
-
-TEST(AtomicFile, FollowsSymbolicLinks) {
-  const TemporaryFolder folder;
-  std::filesystem::create_symlink("target", folder.path("link"));
-  folder.file("target", "old");
-  AtomicFile file(folder.path("link"));
-  file.write("new");
-  file.commit();
-  EXPECT_TRUE(std::filesystem::is_symlink(folder.path("link")));
-  EXPECT_EQ(read_file(folder.path("target")), "new");
-  std::filesystem::create_symlink("not-yet", folder.path("dangling"));
-  std::filesystem::create_symlink("dangling", folder.path("twice"));
-  AtomicFile made(folder.path("twice"));
-  made.write("new");
-  made.commit();
-  EXPECT_TRUE(std::filesystem::is_symlink(folder.path("dangling")));
-  EXPECT_EQ(read_file(folder.path("not-yet")), "new");
-}
-
-TEST(AtomicFile, RefusesWhatCannotBeWrittenAndReportsAFullDisk) {
-  const TemporaryFolder folder;
-  EXPECT_THROW(AtomicFile(folder.path("")), InputError);
-  EXPECT_THROW(AtomicFile(folder.path("none/out")), InputError);
-  EXPECT_THROW(AtomicFile(""), InputError);
-  EXPECT_THROW(AtomicFile(folder.path(std::string(300, 'x'))), InputError);
-  std::filesystem::create_symlink("b", folder.path("a"));
-  std::filesystem::create_symlink("a", folder.path("b"));
-  EXPECT_THROW(AtomicFile(folder.path("a")), InputError);
-  EXPECT_TRUE(std::filesystem::is_symlink(folder.path("a")));
-  std::filesystem::remove(folder.path("a"));
-  std::filesystem::remove(folder.path("b"));
-  AtomicFile full("/dev/full");
-  EXPECT_THROW(full.write("text"), WriteError);
-  EXPECT_TRUE(std::filesystem::is_character_file("/dev/full"));
-  EXPECT_EQ(folder.entries(), 0U);
 }
 
 TEST(AtomicFile, LeavesNothingBehindOnInterrupt) {
