@@ -164,7 +164,8 @@ void remove_unfinished_files() {
 }
 
 void forget_unfinished_files() {
-  for (PathSlot& slot : unfinished_files) slot.used = 0;
+  for (PathSlot& slot : unfinished_files)
+    if (slot.used != 0) slot.used = 0;  // a write would copy the page
 }
 
 }  // namespace heatvit::weights

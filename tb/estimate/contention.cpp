@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <memory>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -133,15 +134,28 @@ const std::vector<MemoryPort>& ports_of(const soc::EnginePorts& ports, Engine en
   return engine == Engine::kInput ? ports.input : engine == Engine::kWeights ? ports.weight : ports.output;
 }
 
+}  // namespace
+
+/// The memory that trains are played at, one play after the other: a new one for each took longer than the play.
+struct PlayedMemory {
+  explicit PlayedMemory(const soc::SocConfig& config) : path(config.axi.path_mhz, 16), streams(config.ddr) {
+    streams.set_path(MemoryPort::kHp1, &path);
+    streams.set_path(MemoryPort::kHp2, &path);
+  }
+
+  soc::SharedPath path;
+  PortStreams streams;
+};
+
+namespace {
+
 /// Plays until each has moved so many bytes since the start was over, or all together as many for each.
 class Play {
  public:
-  explicit Play(const soc::SocConfig& config)
-      : config_(config), wired_(soc::engine_ports(config.dma)), path_(config.axi.path_mhz, 16), streams_(config.ddr) {
-    streams_.set_path(MemoryPort::kHp1, &path_);
-    streams_.set_path(MemoryPort::kHp2, &path_);
+  Play(const soc::SocConfig& config, PlayedMemory& memory)
+      : config_(config), wired_(soc::engine_ports(config.dma)), streams_(memory.streams) {
     streams_.reset(0);
-    path_.reset(0);
+    memory.path.reset(0);
   }
 
   void add(Engine engine, const BurstTrain& train, const BurstTrain& played) {
@@ -167,8 +181,7 @@ class Play {
  private:
   const soc::SocConfig& config_;
   soc::EnginePorts wired_;
-  soc::SharedPath path_;
-  PortStreams streams_;
+  PortStreams& streams_;
   std::vector<Player> players_;
   uint64_t now_ = 0;
 };
@@ -191,13 +204,13 @@ BurstTrain played_train(const soc::SocConfig& config, Engine engine) {
 
 using Trains = std::array<BurstTrain, kEngines>;  // without rows: the engine moves none
 
-MemoryShares measure(const soc::SocConfig& config, const Trains& trains, const Trains& played) {
+MemoryShares measure(const soc::SocConfig& config, PlayedMemory& memory, const Trains& trains, const Trains& played) {
   MemoryShares shares;
   for (size_t who = 1; who < shares.rates.size(); ++who) {
     bool all = true;
     for (size_t e = 0; e < kEngines; ++e) all = all && ((who >> e & 1) == 0 || trains[e].rows != 0);
     if (!all) continue;
-    Play play(config);
+    Play play(config, memory);
     for (size_t e = 0; e < kEngines; ++e)
       if ((who >> e & 1) != 0) play.add(static_cast<Engine>(e), trains[e], played[e]);
     play.run(kPlayed);
@@ -272,11 +285,11 @@ TrainShape shape_of(const soc::SocConfig& config, Engine engine, const BurstTrai
   return s;
 }
 
-double played_alone(const soc::SocConfig& config, const TrainShape& shape) {
+double played_alone(KnownMemory& memory, const soc::SocConfig& config, const TrainShape& shape) {
   const auto engine = static_cast<Engine>(shape.engine);
   const auto ports = ports_of(soc::engine_ports(config.dma), engine).size();
   const BurstTrain played = shape.played(static_cast<int>(ports));
-  Play play(config);
+  Play play(config, *memory.played);
   play.add(engine, shape.train(), played);
   play.run(kPlayedAlone);
   return static_cast<double>(played.bytes()) / play.rate(0);
@@ -359,7 +372,8 @@ KnownMemory& known_memory(const soc::SocConfig& config) {
   if (found == known.end()) {
     Trains trains;
     for (size_t e = 0; e < kEngines; ++e) trains[e] = played_train(config, static_cast<Engine>(e));
-    found = known.emplace(key, KnownMemory{measure(config, trains, trains), {}, {}}).first;
+    const auto memory = std::make_shared<PlayedMemory>(config);
+    found = known.emplace(key, KnownMemory{measure(config, *memory, trains, trains), {}, {}, memory}).first;
   }
   return found->second;
 }
@@ -373,7 +387,7 @@ const MemoryShares& shares_of(KnownMemory& memory, const soc::SocConfig& config,
     whole[e] = trains[e].train();
     played[e] = trains[e].played(static_cast<int>(ports_of(ports, static_cast<Engine>(e)).size()));
   }
-  return memory.shares_of.emplace(trains, measure(config, whole, played)).first->second;
+  return memory.shares_of.emplace(trains, measure(config, *memory.played, whole, played)).first->second;
 }
 
 }  // namespace heatvit::estimate

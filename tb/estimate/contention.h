@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <unordered_map>
 #include <vector>
 
@@ -71,9 +72,6 @@ struct MemoryShares {
   Slowdowns slowdowns(const EngineUse& use) const;
 };
 
-/// Nanoseconds that trains of the shape take, one behind the other, of what is played of each.
-double played_alone(const soc::SocConfig& config, const TrainShape& shape);
-
 /// A number by shape: estimates look up more of them than they compute times of trains.
 class ShapeTable {
  public:
@@ -92,6 +90,8 @@ class ShapeTable {
   size_t count_ = 0;
 };
 
+struct PlayedMemory;
+
 /// One memory with the ports at it.
 struct KnownMemory {
   MemoryShares shares;  // of trains as they usually lie
@@ -107,10 +107,15 @@ struct KnownMemory {
     }
   };
   std::unordered_map<CommandTrains, MemoryShares, Hash> shares_of;
+
+  std::shared_ptr<PlayedMemory> played;
 };
 
 /// Kept by the thread for the parameters it depends on. Throws as soc::expect_ports().
 KnownMemory& known_memory(const soc::SocConfig& config);
+
+/// Nanoseconds that trains of the shape take, one behind the other, of what is played of each.
+double played_alone(KnownMemory& memory, const soc::SocConfig& config, const TrainShape& shape);
 
 /// What they get whose trains lie so; kept.
 const MemoryShares& shares_of(KnownMemory& memory, const soc::SocConfig& config, const CommandTrains& trains);

@@ -27,13 +27,16 @@ namespace {
 
 using isa::AcceleratorConfig;
 
-constexpr int kShares = 16;         // a dimension is cut into at most so many tiles
-constexpr int kLargestTile = 4096;  // of the parameters tile.k and tile.n
-constexpr double kMargin = 1.15;    // estimates so much above the best are not simulated: they err by 7 % (p95)
-constexpr int kEstimated = 3;       // blocks of the network whose estimates rank candidates
-constexpr int kBlocks = 8;          // of the one that is simulated; the last few run in full
-constexpr size_t kWalks = 3;        // best pairs of tile.m and order, of which
-constexpr size_t kOfEach = 8;       // so many of the other tiles are looked at
+constexpr int kShares = 16;             // a dimension is cut into at most so many tiles
+constexpr int kLargestTile = 4096;      // of the parameters tile.k and tile.n
+constexpr double kMargin = 1.15;        // estimates so much above the best are not simulated: they err by 7 % (p95)
+constexpr size_t kWave = 4;             // simulated at a time, whatever the machine has: the same tiles everywhere
+constexpr double kDoubt = 0.02;         // what a simulation may take less than those of the same search let expect
+constexpr double kDoubtInFull = 0.005;  // of whole networks, whose first blocks were simulated
+constexpr int kEstimated = 3;           // blocks of the network whose estimates rank candidates
+constexpr int kBlocks = 8;              // of the one that is simulated; the last few run in full
+constexpr size_t kWalks = 3;            // best pairs of tile.m and order, of which
+constexpr size_t kOfEach = 8;           // so many of the other tiles are looked at
 constexpr size_t kInFull = 6;
 
 int ceil_div(int a, int b) { return (a + b - 1) / b; }
@@ -171,24 +174,45 @@ void estimate(std::vector<Candidate>& all, const soc::SocConfig& hardware, const
   std::stable_sort(all.begin(), all.end(), [](const Candidate& a, const Candidate& b) { return a.ms < b.ms; });
 }
 
-/// Simulated latencies, each simulated once.
+/// Simulated latencies, each simulated once. Estimates err alike within a search: a candidate is left out where its
+/// estimate, times the least that a simulation took of its own, less `doubt`, is above the best so far.
 class Simulations {
  public:
-  Simulations(const soc::SocConfig& config, const zoo::ModelSpec& spec) : config_(config), spec_(spec) {}
+  Simulations(const soc::SocConfig& config, const zoo::ModelSpec& spec, double doubt)
+      : config_(config), spec_(spec), doubt_(doubt) {}
 
-  /// The candidates, best first.
+  /// Those of the candidates that are simulated, now or before, best first.
   std::vector<Candidate> ranked(std::vector<Candidate> some) {
-    std::vector<Candidate> missing;
-    for (const Candidate& c : some)
-      if (ms_.emplace(c.key(), 0).second) missing.push_back(c);
-    simulate(missing);
+    std::stable_sort(some.begin(), some.end(), [](const Candidate& a, const Candidate& b) { return a.ms < b.ms; });
+    for (size_t begin = 0; begin < some.size(); begin += kWave) {
+      std::vector<Candidate> wave;
+      for (size_t i = begin; i < std::min(begin + kWave, some.size()); ++i)
+        if (ms_.count(some[i].key()) == 0 && may_be_best(some[i]) && ms_.emplace(some[i].key(), 0).second)
+          wave.push_back(some[i]);
+      simulate(wave);
+      for (const Candidate& c : wave) {
+        const double ms = ms_.at(c.key());
+        best_ = std::min(best_, ms);
+        least_ = std::min(least_, ms / c.ms);
+      }
+    }
+    const auto unknown = [this](const Candidate& c) { return ms_.count(c.key()) == 0; };
+    some.erase(std::remove_if(some.begin(), some.end(), unknown), some.end());
     std::sort(some.begin(), some.end(), [this](const Candidate& a, const Candidate& b) {
       return std::make_pair(ms_.at(a.key()), a.key()) < std::make_pair(ms_.at(b.key()), b.key());
     });
     return some;
   }
 
+  /// In place of their estimates.
+  std::vector<Candidate> with_latencies(std::vector<Candidate> some) const {
+    for (Candidate& c : some) c.ms = ms_.at(c.key());
+    return some;
+  }
+
  private:
+  bool may_be_best(const Candidate& c) const { return c.ms * least_ * (1 - doubt_) <= best_; }
+
   double simulate(const Candidate& candidate) const {
     soc::SocConfig trial = config_;
     candidate.apply(trial.accel);
@@ -208,6 +232,8 @@ class Simulations {
 
   const soc::SocConfig& config_;
   const zoo::ModelSpec& spec_;
+  double doubt_;
+  double best_ = std::numeric_limits<double>::infinity(), least_ = std::numeric_limits<double>::infinity();
   std::map<decltype(Candidate().key()), double> ms_;
 };
 
@@ -262,7 +288,7 @@ std::optional<Candidate> searched(const soc::SocConfig& config, const zoo::Model
   std::vector<Candidate> all = candidates(plain, spec, open, device);
   estimate(all, plain, shortened(spec, kEstimated));
   if (all.empty()) return std::nullopt;
-  Simulations short_runs(plain, sample);
+  Simulations short_runs(plain, sample, kDoubt);
   std::vector<Candidate> some = best_of_each(all, 1, rows_of);
   for (const Candidate& c : best_of_each(all, 1, depth_of)) some.push_back(c);
   some = short_runs.ranked(std::move(some));
@@ -271,7 +297,7 @@ std::optional<Candidate> searched(const soc::SocConfig& config, const zoo::Model
   some.erase(std::unique(some.begin(), some.end(), [](const auto& a, const auto& b) { return a.key() == b.key(); }),
              some.end());
   some.resize(std::min(some.size(), kInFull));
-  return Simulations(plain, spec).ranked(std::move(some)).front();
+  return Simulations(plain, spec, kDoubtInFull).ranked(short_runs.with_latencies(std::move(some))).front();
 }
 
 }  // namespace

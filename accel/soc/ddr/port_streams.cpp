@@ -24,10 +24,8 @@ void PortStreams::reset(uint64_t epoch) {
   epoch_ = epoch;
   scheduler_.reset();
   for (size_t i = 0; i < kStreams; ++i) {
-    streams_[i] = Stream{};
     const size_t port = i / 2 % kMemoryPorts;
-    streams_[i].port = static_cast<uint32_t>(port);
-    streams_[i].path = paths_[port];
+    streams_[i].forget(static_cast<uint32_t>(port), paths_[port]);
   }
   read_beats_ = {};
   pending_ = held_ = 0;

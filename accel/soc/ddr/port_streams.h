@@ -98,6 +98,15 @@ class PortStreams {
     uint64_t* beats = nullptr;  // the port's read channel is free, where it has two readers
     uint32_t port = 0;
     bool wide = false;  // reads: the port's own beats hold it up, and the memory had nothing else to do
+
+    /// As at first, but for what a flight that is not open holds: three kilobytes.
+    void forget(uint32_t own_port, SharedPath* own_path) {
+      train = {}, timing = {}, cutter = {}, next = {};
+      flight.open(0);
+      request = channel = finish = 0;
+      path = own_path, beats = nullptr;
+      port = own_port, wide = false;
+    }
   };
 
   /// Throws InputError for a memory that cannot be built.

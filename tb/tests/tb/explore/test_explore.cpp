@@ -59,6 +59,10 @@ TEST_F(Tables, HoldEveryTokenCountAndAgreeWithFullRuns) {
     for (const char* part :
          {"block", "block_after_selector", "block_before_selector", "selector_keeping_all", "embedding", "head"})
       EXPECT_GT(row[std::string(part) + "_cycles"].get<int>(), 0) << part << " at " << i + 2;
+    EXPECT_DOUBLE_EQ(row["block_ms"].get<double>(),
+                     row["block_cycles"].get<double>() / (t["clock_mhz"].get<double>() * 1e3));
+    // CLS stands beside the patches, and so does a package token, unless all of them are there.
+    EXPECT_DOUBLE_EQ(row["keep_ratio"].get<double>(), (i == 195 ? 196.0 : static_cast<double>(i)) / 196) << i + 2;
   }
   EXPECT_GT(t["rows"][195]["block_ms"], t["rows"][97]["block_ms"]);
   ASSERT_EQ(t["check"]["runs"].size(), 10U);

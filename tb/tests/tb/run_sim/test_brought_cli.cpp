@@ -223,6 +223,7 @@ TEST_F(BroughtCli, TheReportSaysWhatRatesKeepAndWhoRanks) {
   const std::string named = done({"--model", "deit-t", "--prune-rates", "0.5,0.5,0.75", "--scorer", "random"}).out;
   EXPECT_THAT(named, HasSubstr("random, selectors"));
   EXPECT_THAT(named, Not(HasSubstr("rounded down")));
+  EXPECT_THAT(done({"--model", "deit-micro"}).out, HasSubstr("\n  lower bound       0."));
 }
 
 }  // namespace
