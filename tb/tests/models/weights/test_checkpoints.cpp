@@ -17,6 +17,7 @@
 #include "models/network/checkpoint.h"
 #include "models/network/fit.h"
 #include "models/network/float_model.h"
+#include "models/network/published_config.h"
 #include "models/weights/naming.h"
 #include "models/weights/safetensors.h"
 #include "models/weights/tensor_files.h"
@@ -473,6 +474,23 @@ TEST(Naming, DinoV2WithRegisters) {
 TEST(Naming, AQueryWithoutItsKeyIsRefused) {
   EXPECT_THAT(message_of([] { recognise({"vit.encoder.layer.0.attention.attention.query.weight"}, "file"); }),
               HasSubstr("there is no tensor of the key"));
+}
+
+// timm's names say how wide a network is, and all of these have heads of 64 channels; no tensor shows it.
+TEST(PublishedConfig, HeadsAreKnownByTimmsNames) {
+  const TemporaryFolder folder;
+  const auto heads = [&](const char* model, const std::string& architecture) {
+    zoo::ModelSpec spec = zoo::find(model);
+    spec.heads = 0;
+    folder.file("config.json", "{\"architecture\": \"" + architecture + "\"}");
+    return network::with_published_config(folder.path(""), spec).heads;
+  };
+  EXPECT_EQ(heads("deit-t", "deit_tiny_patch16_224"), 3);
+  EXPECT_EQ(heads("deit-s", "vit_small_patch16_224"), 6);
+  EXPECT_EQ(heads("deit-b", "deit3_base_patch16_224"), 12);
+  EXPECT_EQ(heads("deit-b", "vit_base_patch16_224.augreg_in1k"), 12);
+  EXPECT_EQ(heads("deit-s", "vit_tiny_patch16_224"), 0);  // of another width: not that one
+  EXPECT_EQ(heads("deit-t", "flexivit_tiny_patch16_224"), 0);
 }
 
 }  // namespace
