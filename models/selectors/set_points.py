@@ -28,15 +28,19 @@ def parse_arguments(arguments):
     add = parser.add_argument
     add("--names", default="*", help="only images with such names, e.g. 'imagen_*' (default: all)")
     add("--limit", type=int, default=150, help="at most so many images, evenly spread (default %(default)s)")
+    add("--margin", type=float, default=0.0, metavar="PERCENT", help="save so much more than the name says, 0 to 5: of other "
+        "photographs a little less may go (default %(default)s)")
     add("--out", required=True, help="the selectors to write")
     return parser.parse_args(arguments)
 
 
-def kept_by(name):
-    """The share of the products that a point of this name keeps."""
+def kept_by(name, margin):
+    """The share of the products that a point of this name keeps, where `margin` percent of all are to go besides."""
     if not name.isdigit() or not 0 < int(name) < 100:
         raise ValueError(f"operating point '{name}': its name must say what it saves, 1 to 99 percent")
-    return 1 - int(name) / 100
+    if not (0 <= margin <= 5 and int(name) + margin < 100):
+        raise ValueError(f"--margin {margin}: 0 to 5 percent are possible, below 100 with what a name says")
+    return 1 - (int(name) + margin) / 100
 
 
 def products(images, **options):
@@ -65,7 +69,7 @@ def set_points(options):
                 print(f"{name}: shift {amount:+.4f}, {100 * (1 - share):.1f} % fewer products", file=sys.stderr)
                 return share
 
-            target = kept_by(name)
+            target = kept_by(name, options.margin)
             amount, share = thresholds.approach(measure, target, TOLERANCE)
             moved[name] = tuple(shift + amount for shift in shifts)
             missed = "" if abs(share / target - 1) <= TOLERANCE else ", the closest that was found"

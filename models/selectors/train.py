@@ -48,7 +48,8 @@ def parse_arguments(arguments):
     add("--keep-ratios", default="", help="cumulative keep ratios of the warm start (default 0.7,0.49,0.343)")
     add("--plan", default="", help="folder of place.py: positions, keep ratios and first weights come from it")
     add("--init", default="", help="start from these selectors instead of the warm start; several, separated by commas: from their mean")
-    add("--epochs", type=int, default=defaults.epochs, help="over all crops (default %(default)s)")
+    add("--epochs", type=int, default=defaults.epochs, help="over all crops (default %(default)s); 0: only "
+        "thresholds and ranges, of what --init gives")
     add("--saved", default="", help="train for several operating points at once: shares of the products to save, e.g. 0.2,0.35,0.5,0.6; "
         "the second is the file's own, the others are its points (instead of --table and --target-ms); one that stands there twice is "
         "drawn twice as often")

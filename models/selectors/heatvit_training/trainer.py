@@ -203,7 +203,8 @@ class Trainer:
                 self.tuned[name].copy_(value)
 
     def take_best(self):
-        self._set_weights(self.best[1])
+        if self.best[1] is not None:  # of no epoch at all: what it began with
+            self._set_weights(self.best[1])
 
     def _set_rate(self, done):
         for group in self.optimizer.param_groups:

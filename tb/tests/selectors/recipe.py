@@ -95,7 +95,6 @@ with tempfile.TemporaryDirectory(dir=folder) as scratch:
     both = f"{out}/selectors.safetensors,{out}/selectors.safetensors"
     said = call("train.py", *network, *more, "--init", both, "--hardness", "4", "--epochs", "1", "--quiet")
     assert "min," in said, said
-    assert "no tensor" in call("train.py", *network, *more, "--init", micro + "/weights.safetensors", code=2)
     call("calibrate.py", *network, *simulator, "--list", out + "/training.csv", "--selectors", out + "/selectors.safetensors",
          "--out", out + "/calibrated.safetensors")
     metadata = tensors.read_safetensors(out + "/calibrated.safetensors")[1]
@@ -103,14 +102,15 @@ with tempfile.TemporaryDirectory(dir=folder) as scratch:
     assert json.loads(metadata["heatvit.ranges"])["ranges"] == ranges_of_the_program(
         scratch, out + "/selectors.safetensors", out + "/training.csv", scratch + "/ranges.json")["ranges"]
     moving = ["--selectors", out + "/calibrated.safetensors", "--out", out + "/moved.safetensors"]
-    call("set_points.py", *network, *simulator, *moving)
+    assert "margin" in call("set_points.py", *network, *simulator, *moving, "--margin", "7", code=2)
+    call("set_points.py", *network, *simulator, *moving, "--margin", "0.5")
     assert "no image there that is asked for" in call("set_points.py", *network, *simulator, *moving, "--names", "x*", code=2)
     unpruned, gmacs = simulate(scratch, "--scorer", "none"), []
     for point in ("10", "20", "30"):
         summary = simulate(scratch, "--selector-weights", f"{out}/moved.safetensors@{point}")
         gmacs.append(summary["gmacs_mean"] / unpruned["gmacs_mean"])
         assert summary["top1"] > 0.5, (point, summary["top1"])  # chance is 1 of 16
-    assert gmacs == sorted(gmacs, reverse=True) and all(abs(1 - share - 0.1 * (k + 1)) < 0.015 for k, share in enumerate(gmacs)), gmacs
+    assert gmacs == sorted(gmacs, reverse=True) and all(abs(1 - share - 0.1 * (k + 1) - 0.005) < 0.01 for k, share in enumerate(gmacs)), gmacs
     said = call("fronts.py", *network, *simulator, *labelled, "--selectors", out + "/calibrated.safetensors", "--points", "20",
                 "--seeds", "1", "--out", scratch + "/fronts")
     assert "equal latency" in said and "rank correlation" in said, said

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
@@ -223,7 +224,12 @@ TEST_F(BroughtCli, TheReportSaysWhatRatesKeepAndWhoRanks) {
   const std::string named = done({"--model", "deit-t", "--prune-rates", "0.5,0.5,0.75", "--scorer", "random"}).out;
   EXPECT_THAT(named, HasSubstr("random, selectors"));
   EXPECT_THAT(named, Not(HasSubstr("rounded down")));
-  EXPECT_THAT(done({"--model", "deit-micro"}).out, HasSubstr("\n  lower bound       0."));
+  const std::string timed = done({"--model", "deit-micro"}).out;
+  EXPECT_THAT(timed, HasSubstr("deit-micro, timing mode\n"));
+  EXPECT_THAT(timed, HasSubstr("\n  lower bound       0."));
+  const std::string image = std::string(std::getenv("HEATVIT_HOME")) + "/models/zoo/micro/images/000_circle_filled.jpg";
+  EXPECT_THAT(done({"--model", "deit-micro", "--weights", "synthetic:1", "--image", image}).out,
+              HasSubstr("deit-micro, functional mode, weights synthetic:1"));
 }
 
 }  // namespace
