@@ -194,6 +194,17 @@ TEST_F(Tiny, EveryRequantisationIsTheRatioOfItsScales) {
   const auto expect = [](const network::Requant& got, double ratio, const std::string& what) {
     EXPECT_NEAR(std::ldexp(got.multiplier, -got.shift) / ratio, 1, 1e-4) << what;
   };
+  // Of a matrix: a channel's weights have a scale of their own, its largest is 127.
+  const auto expect_linear = [&](const network::QuantLinear& got, const network::FloatLinear& from, double in,
+                                 const std::vector<double>& out, const std::string& what) {
+    for (int n = 0; n < from.n; ++n) {
+      float top = 0;
+      for (int k = 0; k < from.k; ++k) top = std::max(top, std::fabs(from.weight[static_cast<size_t>(n * from.k + k)]));
+      const isa::ChannelRecord& channel = got.channels[static_cast<size_t>(n)];
+      const double to = out[static_cast<size_t>(n) * out.size() / static_cast<size_t>(from.n)];
+      expect({channel.multiplier, channel.shift}, in * top / 127 / to, what + ", channel " + std::to_string(n));
+    }
+  };
   const int head_dim = pruned.spec.head_dim();
   for (size_t i = 0; i < quantised.selectors.size(); ++i) {
     const network::QuantSelector& s = quantised.selectors[i];
@@ -203,6 +214,13 @@ TEST_F(Tiny, EveryRequantisationIsTheRatioOfItsScales) {
     expect(s.mlp2_gelu, kGeluOutScale / scale(name + "keep.in"), name + "mlp2");
     expect(s.head_mean, quantised.residual_scale / head_dim / scale(name + "head1.in"), name + "head_mean");
     expect(s.head1_gelu, kGeluOutScale / scale(name + "head2.in"), name + "head1");
+    const network::FloatSelector& from = pruned.selectors[i];
+    expect_linear(s.local, from.local, scale(name + "local.in"), {kGeluInScale}, name + "local");
+    expect_linear(s.mlp1, from.mlp1, scale(name + "mlp1.in"), {kGeluInScale}, name + "mlp1");
+    expect_linear(s.mlp2, from.mlp2, scale(name + "mlp2.in"), {kGeluInScale}, name + "mlp2");
+    expect_linear(s.keep, from.keep, scale(name + "keep.in"), {kScoreScale}, name + "keep");
+    expect_linear(s.head1, from.head1, scale(name + "head1.in"), {kGeluInScale}, name + "head1");
+    expect_linear(s.head2, from.head2, scale(name + "head2.in"), {1.0 / 4096}, name + "head2");  // Q12
   }
   EXPECT_EQ(quantised.selectors.size(), 3U);
   for (size_t i = 0; i < quantised.blocks.size(); ++i) {
@@ -211,6 +229,14 @@ TEST_F(Tiny, EveryRequantisationIsTheRatioOfItsScales) {
     expect(b.scores, scale(name + "q") * scale(name + "k") / std::sqrt(head_dim) / kScoreScale, name + "scores");
     expect(b.attend, probability_scale(8) * scale(name + "v") / scale(name + "proj.in"), name + "attend");
     expect(b.gelu, kGeluOutScale / scale(name + "fc2.in"), name + "gelu");
+    network::FloatBlock own;
+    const network::FloatBlock& from = pruned.block(static_cast<int>(i), own);
+    const double stream = quantised.residual_scale * pruned.spec.residual_divisor;
+    expect_linear(b.qkv, from.qkv, scale(name + "qkv.in"), {scale(name + "q"), scale(name + "k"), scale(name + "v")},
+                  name + "qkv");
+    expect_linear(b.proj, from.proj, scale(name + "proj.in"), {stream}, name + "proj");
+    expect_linear(b.fc1, from.fc1, scale(name + "fc1.in"), {kGeluInScale}, name + "fc1");
+    expect_linear(b.fc2, from.fc2, scale(name + "fc2.in"), {stream}, name + "fc2");
   }
 }
 

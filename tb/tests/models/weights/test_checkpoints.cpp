@@ -28,6 +28,7 @@
 namespace heatvit::weights {
 namespace {
 
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using tests::message_of;
 using tests::TemporaryFolder;
@@ -165,6 +166,21 @@ TEST_F(Checkpoint, OtherNamesAndPrefixesAreTheSameNetwork) {
     expect_same(file("timm.safetensors"), file("prefixed.safetensors"));
   }
   expect_same(file("timm.safetensors"), file("hf.safetensors"));
+}
+
+// Messages call a tensor what its file calls it; where it is put together from several, what it is, and one of them.
+TEST_F(Checkpoint, TensorsAreNamedAsTheirFileNamesThem) {
+  write(file("timm.safetensors"), network_);
+  write(file("hf.safetensors"), hugging_face(network_));
+  const auto refusal = [&](const char* name, const std::string& tensor) {
+    return message_of([&] { open_weights(file(name))->read(tensor, {1}); });
+  };
+  const std::string qkv = "blocks.0.attn.qkv.weight", norm = "blocks.0.norm1.weight";
+  EXPECT_THAT(refusal("timm.safetensors", qkv), EndsWith("is needed, tensor '" + qkv + "'"));
+  EXPECT_THAT(refusal("hf.safetensors", norm),
+              EndsWith("is needed, tensor 'vit.encoder.layer.0.layernorm_before.weight'"));
+  EXPECT_THAT(refusal("hf.safetensors", qkv),
+              EndsWith("tensor '" + qkv + "' (of 'vit.encoder.layer.0.attention.attention.query.weight')"));
 }
 
 TEST_F(Checkpoint, Shards) {
