@@ -101,6 +101,15 @@ def expect_shares(shares):
         raise ValueError("--saved: shares between 0 and 1 are needed, e.g. 0.2,0.35,0.5")
 
 
+def expect_teachable(options, model):
+    if options.epochs < 0:
+        raise ValueError(f"--epochs {options.epochs}: 0 or more are needed")
+    if not 0 <= options.hardness <= 1000:
+        raise ValueError(f"--hardness {options.hardness}: 0 to 1000 logits are possible")
+    if options.hardness and len(model.selectors) < 2:
+        raise ValueError("--hardness: the selectors behind the first are taught, and here is but one")
+
+
 def make_settings(options):
     from heatvit_training.trainer import Settings
 
@@ -261,6 +270,7 @@ def main(arguments=None):
         if options.plan:
             apply_plan(options)
         model = make_model(options)
+        expect_teachable(options, model)
         if options.saved:
             expect_shares(numbers(options.saved, float))
         elif not options.target_ms:

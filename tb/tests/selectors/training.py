@@ -154,7 +154,8 @@ def operating_points_need_no_labels_and_go_on_within_an_epoch(folder):
     assert code == 0, said
     for name, array in arrays_of(folder, "points").items():
         assert (arrays_of(folder, "halted")[name] == array).all(), name
-    for wrong in (("--saved", "0"), ("--saved", "1.5"), ("--saved", "x"), ("--more-copies", "0*"), ("--more-copies", "0*=3"),
+    for wrong in (("--saved", "0"), ("--saved", "1.5"), ("--saved", "x"), ("--epochs", "-1"), ("--hardness", "-1"), ("--hardness", "nan"),
+                  ("--hardness", "4", "--selectors", "3"), ("--more-copies", "0*"), ("--more-copies", "0*=3"),
                   ("--more-copies", "x*=9")):
         code, said = call(folder, "refused", *options, *wrong)
         assert code == 2 and said.startswith("train.py: "), (wrong, said)
