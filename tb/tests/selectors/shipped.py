@@ -27,4 +27,4 @@ with tempfile.TemporaryDirectory(dir=folder) as scratch:
     assert len({tuple(counts) for counts in kept}) > COUNT // 2, kept  # the threshold decides image by image
     assert all(196 > a >= b >= c > 0 for a, b, c in kept), kept
     assert 0.55 < report["summary"]["gmacs_mean"] / 1.2537 < 0.75, report["summary"]
-    assert report["summary"]["top1"] >= 7 / COUNT, report["summary"]  # 78.7 % unpruned; chance is 0.1 %
+    assert report["summary"]["top1"] >= 7 / COUNT, report["summary"]  # 77.4 % of all 500, unpruned; chance is 0.1 %
