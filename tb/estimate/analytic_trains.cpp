@@ -50,8 +50,8 @@ double EnginePaths::factor(Unit unit, const TrainShape& shape) const {
   if (const double* known = memory_.factors.find(shape)) return *known;
   // Cycles a train, and the one between trains.
   const BurstTrain played = shape.played(ports.count);
-  const double factor =
-      played_alone(memory_, config_, shape) * config_.pl_clock_mhz * 1e-3 / (closed_form(ports, played.write, played) + 1);
+  const double factor = played_alone(memory_, config_, shape) * config_.pl_clock_mhz * 1e-3 /
+                        (closed_form(ports, played.write, played) + 1);
   memory_.factors.add(shape, factor);
   return factor;
 }

@@ -200,8 +200,8 @@ TEST(Refresh, LongPausesCountThemAsShortOnesDo) {
     uint64_t refreshes = 0;
   };
   // The board's; longer than half of the interval; nearly all of it; nothing; an interval shorter than a request.
-  const std::vector<std::pair<double, double>> refreshes = {
-      {260, 7800}, {4400, 7800}, {7798, 7800}, {0, 7800}, {0, 100}, {60, 121}};
+  const std::vector<std::pair<double, double>> refreshes = {{260, 7800}, {4400, 7800}, {7798, 7800},
+                                                            {0, 7800},   {0, 100},     {60, 121}};
   for (const auto& [length, interval] : refreshes)
     for (const uint64_t pause : {300, 50'000, 3'000'000}) {
       DdrConfig config;

@@ -158,7 +158,8 @@ TEST(Contention, ATrainIsPlayedWholeWhereItsSharesMeetInTheBanks) {
   config.ddr.map = "r14-0 b0 c9-3 g1-0";
   config.dma.weight_ports = 4;
   const TrainShape weights = shape(Engine::kWeights, 96 << 10);
-  const double alone = static_cast<double>(weights.played(4).bytes()) / played_alone(known_memory(config), config, weights);
+  const double alone =
+      static_cast<double>(weights.played(4).bytes()) / played_alone(known_memory(config), config, weights);
   const CommandTrains trains = {shape(Engine::kInput, 0, 0), weights, shape(Engine::kOutput, 0, 0)};
   EXPECT_NEAR(alone, shares_of(known_memory(config), config, trains).alone(Engine::kWeights), 0.05 * alone);
 }
