@@ -203,7 +203,7 @@ TEST(Refresh, LongPausesCountThemAsShortOnesDo) {
   const std::vector<std::pair<double, double>> refreshes = {{260, 7800}, {4400, 7800}, {7798, 7800},
                                                             {0, 7800},   {0, 100},     {60, 121}};
   for (const auto& [length, interval] : refreshes)
-    for (const uint64_t pause : {300, 50'000, 3'000'000}) {
+    for (const uint64_t pause : {uint64_t{300}, uint64_t{50'000}, uint64_t{3'000'000}}) {
       DdrConfig config;
       config.t_rfc_ns = length;
       config.t_refi_ns = interval;
