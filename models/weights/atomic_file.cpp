@@ -92,7 +92,7 @@ AtomicFile::AtomicFile(std::string path) : path_(std::move(path)) {
     reason = errno;
     if (descriptor_ >= 0) {
       remember_file(temporary_);
-      fchmod(descriptor_, exists ? status.st_mode & 07777 : file_mode());
+      fchmod(descriptor_, exists ? status.st_mode & 0777 : file_mode());
     }
   }
   if (descriptor_ < 0) {

@@ -37,7 +37,7 @@ from heatvit_training import config
 assert config.find("deit-t").patches == 196'
 inside test -e /usr/share/man/man1/run_sim.1.gz
 inside apt-get purge -y heatvit >"$root.log" 2>&1
-inside sh -c 'find / -xdev \( -name "*heatvit*" -o -name "run_sim*" \) -not -path "/srv/*" -not -path "/root/.cache/*" -not -path "/var/log/*"' >"$root.left"
+inside sh -c 'find / -xdev \( -name "*heatvit*" -o -name "run_sim*" \) -not -path "/srv/*" -not -path "*/.cache/*" -not -path "/var/log/*"' >"$root.left"
 cat "$root.left"
 [[ ! -s $root.left ]]
 echo "installed, used and removed"
