@@ -44,7 +44,7 @@ CREATE TABLE IF NOT EXISTS execution (
   number INTEGER PRIMARY KEY, wall_s REAL NOT NULL, peak_kib INTEGER NOT NULL, host TEXT NOT NULL);
 )";
 
-constexpr const char* kColumns =
+constexpr const char* kStoreColumns =
     "number, state, reason, settings, config, cycles, latency_ms, dsp, bram18k, lut, ff, power_w, energy_mj, gmacs, "
     "tiles";
 constexpr double kLargestMetric = 1e15;  // far above all that is measured, and exact as a whole number
@@ -233,7 +233,7 @@ void Store::add(const PointResult& r) {
   Impl& s = *impl_;
   if (!s.insert_point) {
     s.insert_point =
-        std::make_unique<Statement>(s.database, std::string("INSERT INTO point (") + kColumns +
+        std::make_unique<Statement>(s.database, std::string("INSERT INTO point (") + kStoreColumns +
                                                     ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)" + kReplaceFailed);
     s.insert_execution =
         std::make_unique<Statement>(s.database, "INSERT OR REPLACE INTO execution VALUES (?, ?, ?, ?)");
@@ -262,7 +262,7 @@ void Store::add(const PointResult& r) {
 
 std::vector<PointResult> Store::results() const {
   std::vector<PointResult> all;
-  Statement rows(impl_->database, std::string("SELECT ") + kColumns + " FROM point ORDER BY number");
+  Statement rows(impl_->database, std::string("SELECT ") + kStoreColumns + " FROM point ORDER BY number");
   while (rows.step()) {
     all.push_back(impl_->read(rows));
     all.back().resolved.clear();
@@ -278,7 +278,7 @@ std::unordered_map<uint64_t, PointState> Store::states() const {
 }
 
 std::optional<PointResult> Store::find(uint64_t number) const {
-  Statement row(impl_->database, std::string("SELECT ") + kColumns + " FROM point WHERE number = ?");
+  Statement row(impl_->database, std::string("SELECT ") + kStoreColumns + " FROM point WHERE number = ?");
   if (!row.bind(1, static_cast<int64_t>(number)).step()) return std::nullopt;
   return impl_->read(row);
 }
@@ -300,8 +300,8 @@ void Store::merge(const std::string& path) {
   }
   db.execute("BEGIN IMMEDIATE");
   // "WHERE true": without it, SQLite reads ON as the join's.
-  db.execute(std::string("INSERT INTO point (") + kColumns + ") SELECT " + kColumns + " FROM source.point WHERE true" +
-             kReplaceFailed);
+  db.execute(std::string("INSERT INTO point (") + kStoreColumns + ") SELECT " + kStoreColumns +
+             " FROM source.point WHERE true" + kReplaceFailed);
   db.execute("INSERT OR IGNORE INTO execution SELECT * FROM source.execution");
   db.execute("COMMIT");
   db.execute("DETACH source");

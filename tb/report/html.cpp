@@ -1,9 +1,11 @@
 #include "tb/report/html.h"
 
 #include <algorithm>
+#include <limits>
 #include <string_view>
 
 #include "accel/isa/errors.h"
+#include "models/zoo/json_number.h"
 #include "models/zoo/zoo.h"
 #include "tb/report/page/assets.h"
 
@@ -67,6 +69,19 @@ fs::path image_path(const Json& config, const std::string& name, const fs::path&
   return {};
 }
 
+constexpr int64_t kMost = std::numeric_limits<int>::max();
+
+/// Tokens that enter each block of an image.
+std::vector<int64_t> tokens_of(const Json& image) {
+  std::vector<int64_t> tokens;
+  for (const Json& value : image.at("tokens")) {
+    const auto number = zoo::whole_number(value, 0, kMost);
+    if (!number) throw InputError("has '" + value.dump() + "' for tokens of a block");
+    tokens.push_back(*number);
+  }
+  return tokens;
+}
+
 /// What the charts show of all images, so that the page need not carry each of them: "latency_ms" and "left" (patches
 /// behind the last selector), a number an image; "tokens" that enter each block: "mean", "most", "least".
 Json set_of(const Json& images) {
@@ -77,8 +92,9 @@ Json set_of(const Json& images) {
   for (const Json& image : images) {
     latency.push_back(image.at("latency_ms"));
     if (const Json kept = image.value("kept_counts", Json::array()); !kept.empty()) left.push_back(kept.back());
-    batched = batched || image.value(Json::json_pointer("/batch/images"), 1) > 1;
-    const auto tokens = image.at("tokens").get<std::vector<int64_t>>();
+    const Json::json_pointer together("/batch/images");
+    batched = batched || (image.contains(together) && zoo::whole_number(image.at(together), 2, kMost));
+    const std::vector<int64_t> tokens = tokens_of(image);
     if (sum.empty()) sum.assign(tokens.size(), 0), most = least = tokens;
     if (tokens.size() != sum.size()) throw InputError("has images with different numbers of blocks");
     for (size_t b = 0; b < tokens.size(); ++b) {
@@ -136,9 +152,11 @@ std::string run_page(Json run, const fs::path& run_folder, const std::vector<std
   expect_run(run);
   try {
     zoo::ModelSpec spec = network_of(run);
-    if (const Json size = run.at("config").value("image_size", Json()); size.is_number_integer()) {  // the checkpoint's
-      const int patch = spec.patch_size();
-      spec.image_size = std::clamp(size.get<int>(), patch, 64 * patch);
+    const int patch = spec.patch_size();
+    if (const Json size = run.at("config").value("image_size", Json()); !size.is_null()) {  // the checkpoint's
+      const auto pixels = zoo::whole_number(size, patch, 64 * patch);
+      if (!pixels) throw InputError("has an image size of '" + size.dump() + "'");
+      spec.image_size = static_cast<int>(*pixels);
       spec.patch_grid = spec.image_size / patch;
     }
     const bool named = run["config"].value("classes", Json(spec.classes)) == Json(spec.classes);
@@ -147,8 +165,8 @@ std::string run_page(Json run, const fs::path& run_folder, const std::vector<std
     run["patch_grid"] = spec.patch_grid;
     Json names = Json::object();  // of the classes that appear
     const auto note = [&](const Json& index) {
-      if (!index.is_number_integer() || index < 0 || index >= class_names.size() || !named) return;
-      names[std::to_string(index.get<int>())] = class_names[index.get<size_t>()];
+      const auto number = zoo::whole_number(index, 0, static_cast<int64_t>(class_names.size()) - 1);
+      if (number && named) names[std::to_string(*number)] = class_names[static_cast<size_t>(*number)];
     };
     for (const Json& image : run["images"]) {
       note(image.value("label", Json()));

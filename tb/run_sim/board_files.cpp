@@ -109,7 +109,7 @@ std::string bytes_as(const std::vector<T>& values, isa::Element element) {
   return bytes;
 }
 
-struct Section {
+struct MemorySection {
   std::string name;
   uint32_t address;
   std::string bytes;
@@ -127,9 +127,9 @@ std::string pixels_of(const lower::Program& program, const std::vector<int8_t>& 
 }
 
 /// What must lie in DDR before the start. Weights and records that touch become one section.
-std::vector<Section> sections_of(const lower::Program& program, const CheckedProgram& checked,
-                                 const std::vector<int8_t>& image) {
-  std::vector<Section> sections;
+std::vector<MemorySection> sections_of(const lower::Program& program, const CheckedProgram& checked,
+                                       const std::vector<int8_t>& image) {
+  std::vector<MemorySection> sections;
   const auto content = [&program](const isa::Region& r) {
     const auto begin = program.constants.begin() + static_cast<ptrdiff_t>(r.address);
     return std::string(begin, begin + static_cast<ptrdiff_t>(r.bytes));
@@ -140,7 +140,7 @@ std::vector<Section> sections_of(const lower::Program& program, const CheckedPro
       sections.push_back({"commands", r.address, content(program.command_list)});
       continue;
     }
-    Section* last = sections.empty() ? nullptr : &sections.back();
+    MemorySection* last = sections.empty() ? nullptr : &sections.back();
     if (last != nullptr && last->name == "weights" &&
         r.address - (last->address + static_cast<uint32_t>(last->bytes.size())) < kAlignment) {
       last->bytes.resize(r.address - last->address);
@@ -189,8 +189,8 @@ std::string c_bytes(const std::string& name, const std::string& bytes) {
 }
 
 /// The same for a program without a file system: heatvit_board.h has the type.
-std::string c_source(const std::vector<Section>& sections, const lower::Program& program, const CheckedProgram& checked,
-                     uint32_t seed) {
+std::string c_source(const std::vector<MemorySection>& sections, const lower::Program& program,
+                     const CheckedProgram& checked, uint32_t seed) {
   std::string text =
       "/* Written by run_sim export --c-array: include it once, after accel/soc/driver/heatvit_board.h. */\n";
   std::string table;
@@ -324,11 +324,11 @@ CheckedProgram with_checkpoints(const lower::Program& program) {
 BoardFiles board_files(const lower::Program& program, const soc::SocConfig& config, const std::vector<int8_t>& image,
                        uint32_t seed, const reference::IntegerResult& expected, bool c_array) {
   const CheckedProgram checked = with_checkpoints(program);
-  const std::vector<Section> sections = sections_of(program, checked, image);
+  const std::vector<MemorySection> sections = sections_of(program, checked, image);
   BoardFiles out;
   Json section_list = Json::array();
   std::string ddr, lines;
-  for (const Section& s : sections) {
+  for (const MemorySection& s : sections) {
     section_list.push_back({{"name", s.name},
                             {"address", s.address},
                             {"offset", ddr.size()},

@@ -8,7 +8,7 @@
 namespace heatvit::tb {
 namespace {
 
-constexpr const char* kIntro =
+constexpr const char* kAsmIntro =
     R"(run_sim asm: assemble a command list, as run_sim disasm prints it, into the words that the accelerator fetches
 
 Examples
@@ -24,7 +24,7 @@ A line is a command: LABEL: where others wait for it, the operation, the fields 
 
 int asm_command(const Arguments& arguments) {
   const OptionGroup output = {"Output", {{"out", "FILE", "the words, 128 bytes a command, little endian"}}};
-  CommandLine line(kIntro, {output}, false);
+  CommandLine line(kAsmIntro, {output}, false);
   Arguments options = arguments;
   const std::string path = leading_word(options);
   line.parse(options);

@@ -23,9 +23,7 @@ namespace {
 using Align = Table::Align;
 using Json = nlohmann::ordered_json;
 
-constexpr int kExitDiffers = 3;
-
-constexpr const char* kIntro =
+constexpr const char* kCompareIntro =
     R"(run_sim compare A B [C ...]: runs side by side
 
 A run is a JSON file (run_sim run --json), or a point of a sweep: R.sqlite:17. The first one is what the others are held
@@ -416,7 +414,7 @@ Answer compare(const Request& request) {
 }
 
 CommandLine compare_command_line() {
-  return {kIntro,
+  return {kCompareIntro,
           {{"Compare",
             {{"tolerance", "PERCENT", "exit code 3 where a mean latency differs from the first one's by more"},
              {"json", "FILE", "all of it as JSON"},

@@ -14,7 +14,7 @@
 namespace heatvit::tb {
 namespace {
 
-constexpr const char* kIntro =
+constexpr const char* kDisasmIntro =
     R"(run_sim disasm: print the command list that the accelerator fetches, and the memory map
 
 Examples
@@ -28,7 +28,7 @@ What it prints, run_sim asm takes: edit it and run it with run_sim run --program
 }  // namespace
 
 int disasm_command(const Arguments& arguments) {
-  CommandLine line(kIntro, {model_group(), pruning_group(), hardware_group()}, true);
+  CommandLine line(kDisasmIntro, {model_group(), pruning_group(), hardware_group()}, true);
   Arguments options = arguments;
   const std::string file = leading_word(options);
   line.parse(options);

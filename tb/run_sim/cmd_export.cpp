@@ -25,7 +25,6 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
-constexpr int kExitDiffers = 3;
 constexpr const char* kManifest = "manifest.json";
 
 constexpr const char* kExportIntro =

@@ -10,7 +10,7 @@
 namespace heatvit::tb {
 namespace {
 
-constexpr const char* kIntro =
+constexpr const char* kHlsConfigIntro =
     R"(run_sim hls-config: write the C++ header that fixes the sizes of a synthesis to a configuration
 
 Examples
@@ -27,7 +27,7 @@ int hls_config_command(const Arguments& arguments) {
                             {{"model", "NAME", "start from configs/heatvit-NAME.ini"},
                              {"out", "FILE", "the header; default: stdout"},
                              {"output", "FILE", "the same, as before"}}};
-  CommandLine line(kIntro, {what, hardware_group()}, true);
+  CommandLine line(kHlsConfigIntro, {what, hardware_group()}, true);
   line.parse(arguments);
   if (answered(line)) return 0;
   const std::vector<std::string> files = line.list("config");

@@ -28,7 +28,7 @@
 namespace heatvit::tb {
 namespace {
 
-constexpr const char* kIntro =
+constexpr const char* kHlsEstimateIntro =
     R"(run_sim hls-estimate: cycles of the synthesised units (trip count x II + depth, from the pragmas in accel/),
 beside what the simulated modules charge; their loops; and their sums over an image for each model's configuration.
 "trips x depth": nothing is unrolled and nothing overlaps. It is no estimate of a compiler that ignores the pragmas, which
@@ -213,7 +213,7 @@ int hls_estimate_command(const Arguments& arguments) {
   for (Option& option : model_shape_options()) what.options.push_back(std::move(option));
   const OptionGroup pruning = {"Token pruning",
                                {{"prune-rates", "R1,R2,..", "share of the patch tokens gone after each selector"}}};
-  CommandLine line(kIntro, {what, pruning, hardware_group()}, true);
+  CommandLine line(kHlsEstimateIntro, {what, pruning, hardware_group()}, true);
   line.parse(arguments);
   if (answered(line)) return 0;
   const zoo::ModelSpec& spec = line.has("model") ? resolve_model(line) : zoo::find("deit-t");

@@ -24,7 +24,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kIntro =
+constexpr const char* kImportIntro =
     R"(run_sim import DIR|FILE --out F.safetensors: a published checkpoint as a file of our own
 
 Tensors get timm's names and float32; the network's description goes into the file, so that runs need no --model. It is read
@@ -37,7 +37,7 @@ Examples
 )";
 
 CommandLine import_command_line() {
-  return {kIntro,
+  return {kImportIntro,
           {{"Import",
             {{"out", "FILE", "the file to write (safetensors)"},
              {"model", "NAME|FILE", "the network, where no config.json says it: a model or a description"},

@@ -21,7 +21,7 @@ namespace {
 using Align = Table::Align;
 using Json = nlohmann::ordered_json;
 
-constexpr const char* kIntro =
+constexpr const char* kListIntro =
     R"(run_sim list: the models, the trained selectors, the devices, the shipped configurations and every hardware parameter
 
 Each parameter is an option of run, quantize and disasm (--pe.to 32) and a line of an .ini file ([pe] / to = 32).
@@ -174,7 +174,7 @@ std::string as_json() {
 }  // namespace
 
 int list_command(const Arguments& arguments) {
-  CommandLine line(kIntro,
+  CommandLine line(kListIntro,
                    {{"Form",
                      {{"json", "FILE", "as JSON; without a name or -: to stdout", false, true},
                       {"markdown", "", "the parameters as the table of docs/parameters.md"},

@@ -17,7 +17,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr const char* kIntro =
+constexpr const char* kMemIntro =
     R"(run_sim mem: the DDR4 controller and its ports alone
 
 Examples
@@ -136,7 +136,7 @@ std::string to_text(const Json& j) {
 
 int mem_command(const Arguments& arguments) {
   CommandLine line(
-      kIntro,
+      kMemIntro,
       {{"Trace",
         {{"trace", "FILE", "replay 64-byte requests straight at the controller"},
          {"trace-format", "NAME", trace_format_names() + "; default: told by the first line"},

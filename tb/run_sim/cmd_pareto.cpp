@@ -21,7 +21,7 @@ namespace {
 using explore::Objectives;
 using explore::PointResult;
 
-constexpr const char* kIntro =
+constexpr const char* kParetoIntro =
     R"(run_sim pareto FILE: the points of a sweep that no other point beats in every objective
 
 All objectives are minimised; points that are infeasible or failed are left out. dsp and bram18k are estimates.
@@ -34,7 +34,7 @@ Examples
 
 CommandLine pareto_command_line() {
   return {
-      kIntro,
+      kParetoIntro,
       {{"Pareto front",
         {{"objectives", "A,B,...",
           "of latency_ms, dsp, bram18k, lut, ff, power_w, energy_mj, gmacs, tiles; default: those of the sweep"},

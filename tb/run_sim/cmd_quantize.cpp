@@ -13,7 +13,7 @@
 namespace heatvit::tb {
 namespace {
 
-constexpr const char* kIntro =
+constexpr const char* kQuantizeIntro =
     R"(run_sim quantize: write the quantised model that the accelerator runs
 
 Examples
@@ -29,7 +29,7 @@ CommandLine quantize_command_line() {
   const OptionGroup output = {"Output",
                               {{"out", "FILE", "the quantised model (safetensors)"},
                                {"ranges-out", "FILE", "activation ranges and bias corrections, too (JSON)"}}};
-  return {kIntro, {model, output, hardware_group()}, true};
+  return {kQuantizeIntro, {model, output, hardware_group()}, true};
 }
 
 // Where the ranges came from, for the file that holds them.

@@ -18,7 +18,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr const char* kIntro =
+constexpr const char* kReportIntro =
     R"(run_sim report FILE --html PAGE: one self-contained page of a run (--json) or of a sweep (.sqlite)
 
 Examples
@@ -67,7 +67,7 @@ std::string page_of(const std::string& path) {
 }  // namespace
 
 int report_command(const Arguments& arguments) {
-  CommandLine line(kIntro, {{"Report", {{"html", "PAGE", "the page to write"}}}}, false);
+  CommandLine line(kReportIntro, {{"Report", {{"html", "PAGE", "the page to write"}}}}, false);
   Arguments options = arguments;
   const std::string input = leading_word(options);
   line.parse(options);

@@ -21,7 +21,7 @@ namespace {
 using reproduce::Reproduction;
 using Json = nlohmann::ordered_json;
 
-constexpr const char* kIntro =
+constexpr const char* kReproduceIntro =
     R"(run_sim reproduce: published figures of HeatViT against simulated ones, and what these depend on
 
 Every number is simulated now, with the shipped configurations. docs/validation.md explains the differences.
@@ -59,7 +59,7 @@ int default_jobs() { return static_cast<int>(std::max(1U, std::thread::hardware_
 }  // namespace
 
 int reproduce_command(const Arguments& arguments) {
-  CommandLine line(kIntro,
+  CommandLine line(kReproduceIntro,
                    {{"Reproduce",
                      {{"json", "FILE", "figures and tables, unrounded"},
                       {"markdown", "FILE",

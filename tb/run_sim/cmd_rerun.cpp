@@ -26,10 +26,9 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
-constexpr int kExitDiffers = 3;
 constexpr size_t kMostDifferences = 20;  // that are printed
 
-constexpr const char* kIntro =
+constexpr const char* kRerunIntro =
     R"(run_sim rerun OUT.json: the run that wrote this file again, and whether it is identical
 
 The command line is that of the file, in the folder where it was given; its other outputs are not written. Input files
@@ -131,7 +130,7 @@ void add_differences(const Json& a, const Json& b, const std::string& where, std
 }  // namespace
 
 int rerun_command(const Arguments& arguments) {
-  CommandLine line(kIntro, {{"Rerun", {{"quiet", "", "nothing on stdout"}}}}, false);
+  CommandLine line(kRerunIntro, {{"Rerun", {{"quiet", "", "nothing on stdout"}}}}, false);
   Arguments options = arguments;
   const std::string path = leading_word(options);
   line.parse(options);

@@ -17,7 +17,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kIntro =
+constexpr const char* kRunMergeIntro =
     R"(run_sim run merge RESULTS...: the report of a run out of the files of its shards
 
   run_sim --model deit-t --weights W --images val --results 0.run --shard 0/2     here,
@@ -83,7 +83,7 @@ int run_merge(const Arguments& arguments) {
   Arguments options = arguments;
   std::vector<std::string> files = leading_words(options);
   for (std::string& file : files) file = absolute(file);
-  CommandLine asked(kIntro, merge_options(), false);
+  CommandLine asked(kRunMergeIntro, merge_options(), false);
   asked.parse(options);
   if (answered(asked)) return 0;
   if (files.empty()) throw InputError("which files? run_sim run merge RESULTS... --json OUT.json");

@@ -27,7 +27,7 @@ using explore::Store;
 using explore::SweepRunner;
 using explore::SweepSpec;
 
-constexpr const char* kIntro =
+constexpr const char* kSweepIntro =
     R"(run_sim sweep: simulate the design points of an .ini file in timing mode, into an SQLite file
 
     [sweep]                        [axis]                           [limit]
@@ -57,7 +57,8 @@ CommandLine sweep_command_line() {
        {"shard", "I/N", "part I of N, from 0; with nsga2 and no screen a search of its own with seed + I"},
        {"jobs", "N", "processes; default 1. Changes no result"},
        {"quiet", "", "nothing on stdout, no progress"}}};
-  return {kIntro, {sweep, {"Hardware", {{"KEY VALUE", "", "any parameter of `run_sim list`, for all points"}}}}, true};
+  return {
+      kSweepIntro, {sweep, {"Hardware", {{"KEY VALUE", "", "any parameter of `run_sim list`, for all points"}}}}, true};
 }
 
 /// What analytic mode leaves of the plan.

@@ -27,7 +27,7 @@ using explore::TableRow;
 
 constexpr size_t kCheckedRuns = 10;
 
-constexpr const char* kIntro =
+constexpr const char* kTableIntro =
     R"(run_sim table: latency of one block, of the selector before it, of embedding and head, by token count
 
 Every entry is simulated (timing mode). The file also holds ten full runs at random pruning settings beside the sums of
@@ -50,7 +50,7 @@ CommandLine table_command_line() {
                               {"seed", "N", "of the ten pruning settings of the check; default 1"},
                               {"jobs", "N", "processes; default 1. Changes no result"},
                               {"quiet", "", "nothing on stdout, no progress"}}};
-  return {kIntro, {table, hardware_group()}, true};
+  return {kTableIntro, {table, hardware_group()}, true};
 }
 
 /// "1.0:0.5:0.1": both ends included, the step's sign does not matter. Rises, no count twice.

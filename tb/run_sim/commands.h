@@ -9,6 +9,8 @@ namespace heatvit::tb {
 
 using Arguments = std::vector<std::string>;
 
+constexpr int kExitDiffers = 3;  // of commands that compare: not the same
+
 /// run_sim's main(): the exit code, which an exception of any depth has become, with one line on stderr.
 int run_program(int argc, char** argv);
 

@@ -5,7 +5,7 @@
 namespace heatvit::tb {
 namespace {
 
-constexpr const char* kIntro =
+constexpr const char* kRunCommandLineIntro =
     R"(run_sim [run]: simulate images, or just the timing, of a vision transformer on the accelerator
 
 Examples
@@ -77,7 +77,7 @@ CommandLine run_command_line() {
         "images that go through the accelerator together, 1 to 64, as accel.batch; the last may be fewer"},
        {"traffic", "cpu:GBPS", "a host load beside the accelerator, as ddr.traffic_gbs"},
        {"quiet", "", "no report on stdout, no progress; errors and files remain"}}};
-  return {kIntro, {input, model_group(), pruning_group(), hardware_group(), output}, true};
+  return {kRunCommandLineIntro, {input, model_group(), pruning_group(), hardware_group(), output}, true};
 }
 
 }  // namespace heatvit::tb

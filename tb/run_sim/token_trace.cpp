@@ -32,10 +32,11 @@ std::vector<int> patches_of(const std::string& where, const Json& list, const st
   const int newest = fused > 0 ? patches + fused - 1 : patches;
   std::vector<int> stay;
   for (const Json& value : list) {
-    if (!value.is_number_integer() || value < 0 || value >= patches + fused)
+    const auto patch = zoo::whole_number(value, 0, patches + fused - 1);
+    if (!patch)
       throw InputError(where + ": '" + value.dump() + "' is no patch; allowed: 0 to " +
                        std::to_string(patches + fused - 1));
-    stay.push_back(value.get<int>());
+    stay.push_back(static_cast<int>(*patch));
   }
   std::sort(stay.begin(), stay.end());
   const auto twice = std::adjacent_find(stay.begin(), stay.end());

@@ -22,6 +22,7 @@ namespace heatvit::tb {
 namespace {
 
 using Json = nlohmann::ordered_json;
+using ::testing::AnyOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -325,6 +326,19 @@ TEST_F(Html, RefusesWhatIsNoResult) {
   EXPECT_THAT(refused("{\"schema\": \"heatvit-sim/run/1\", \"model\": 1, \"mode\": 1, \"config\": 1, \"images\": [1], "
                       "\"summary\": 1, \"breakdown\": 1}"),
               HasSubstr("is not as run_sim writes it"));
+  const auto with = [](const std::string& size, const std::string& tokens) {
+    return R"({"schema": "heatvit-sim/run/1", "model": "deit-t", "mode": "timing", "summary": {}, "breakdown": [],)"
+           R"("config": {"image_size": )" +
+           size + R"(}, "images": [{"file": "-", "latency_ms": 1, "tokens": [197, )" + tokens + "]}]}";
+  };
+  for (const char* tokens : {"4.5e+27", "1e999", "196.5", "-1", "18446744073709551615", "4294967296", "null", "\"5\""})
+    EXPECT_THAT(refused(with("224", tokens)), AnyOf(HasSubstr("for tokens of a block"), HasSubstr("neither JSON")))
+        << tokens;
+  for (const char* size : {"8", "4294967520", "224.5", "\"224\"", "1e30"})
+    EXPECT_THAT(refused(with(size, "100")), HasSubstr("has an image size of '")) << size;
+  const std::string sound = folder_.file("sound", with("256", "100")), page = folder_.path("sound.html");
+  ASSERT_EQ(tests::run_sim({"report", sound, "--html", page}).code, 0);
+  EXPECT_THAT(tests::read_file(page), HasSubstr("\"patch_grid\":16"));
   EXPECT_THAT(tests::run_sim({"report", "none.json", "--html", "x"}).err, HasSubstr("cannot read 'none.json'"));
   EXPECT_EQ(tests::run_sim({"report"}).code, 2);
 }
