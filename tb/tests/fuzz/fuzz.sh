@@ -37,7 +37,10 @@ make_seeds() {
 run_target() {
   local target=$1 options=(-seed="${HEATVIT_FUZZ_SEED:-1}" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=2048 -max_len=8192 -print_final_stats=1)
   make_seeds "$target"
-  [[ -e $here/fuzz_$target.dict ]] && options+=(-dict="$here/fuzz_$target.dict")
+  case $target in
+    board | checkpoint | network | ranges | result | token_trace) options+=(-dict="$here/json.dict") ;;
+    *) [[ -e $here/fuzz_$target.dict ]] && options+=(-dict="$here/fuzz_$target.dict") ;;
+  esac
   mkdir -p "$binaries/corpus/$target"
   (cd "$binaries" && "./fuzz_$target" "${options[@]}" -artifact_prefix="$binaries/$target-" "corpus/$target" "seeds/$target") \
     >"$binaries/$target.log" 2>&1
