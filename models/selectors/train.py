@@ -224,7 +224,7 @@ def judged(model, validation, table, bfloat16=False):
     }
 
 
-def finish(options, model, run, training, validation, table, seconds):
+def finish(options, model, run, training, validation, table, begin):
     """The constant shift, ranges for the quantisation, weights and report."""
     import torch
     from heatvit_training import export, points, quantisation, tensors, trainer
@@ -242,21 +242,23 @@ def finish(options, model, run, training, validation, table, seconds):
         shift = trainer.calibrate_latency(model, centre, table, options.target_ms)
     recorder = quantisation.RangeRecorder()
     trainer.evaluate(model, centre, probe=recorder, bfloat16=options.bfloat16)
+    validated = judged(model, validation, table, options.bfloat16) if len(validation) else None
+    minutes = (time.monotonic() - begin) / 60
     report = {
         "options": vars(options),
         "parameters": sum(p.numel() for p in model.selectors.parameters()),
         "tuned_parameters": sum(p.numel() for p in run.tuned.values()),
-        "minutes": seconds / 60,
+        "minutes": minutes,
         "peak_megabytes": runtime.peak_megabytes(),
         "shift": shift,
         "history": run.history,
-        "validation": judged(model, validation, table, options.bfloat16) if len(validation) else None,
+        "validation": validated,
     }
     source = f"float network, largest absolute value over {len(centre)} training images"
     tuned = export.differences(model, tensors.read_safetensors(options.weights)[0])
     export.save_selectors(model, os.path.join(options.out, "selectors.safetensors"), recorder.ranges, source, metadata, tuned)
     tensors.write_text(os.path.join(options.out, "report.json"), json.dumps(report, indent=1) + "\n")
-    print(f"{seconds / 60:.1f} min, {report['peak_megabytes']:.0f} MB")
+    print(f"{minutes:.1f} min, {report['peak_megabytes']:.0f} MB")
 
 
 def main(arguments=None):
@@ -280,7 +282,7 @@ def main(arguments=None):
         table = LatencyTable(options.table, model.config.selectors) if options.table else None
         training, validation = make_data(options, model)
         run = train(options, model, training, validation, table)
-        finish(options, model, run, training, validation, table, time.monotonic() - start)
+        finish(options, model, run, training, validation, table, start)
 
     kept = "; the last whole epoch is kept, --resume goes on from it"
     return command_line.exit_code_of("train.py", body, kept)
