@@ -16,9 +16,16 @@ using weights::WeightSource;
 // PyTorch's default, which LV-ViT's stem uses.
 constexpr float kBatchNormEpsilon = 1e-5F;
 
-FloatLinear read_linear(const WeightSource& source, const std::string& name, int n, int k, bool bias = true) {
-  FloatLinear linear{n, k, source.read(name + ".weight", {n, k}), {}};
+void read_linear(const WeightSource& source, const std::string& name, int n, int k, bool bias, FloatLinear& linear) {
+  linear.n = n;
+  linear.k = k;
+  source.read_into(name + ".weight", {n, k}, linear.weight);
   linear.bias = bias ? source.read(name + ".bias", {n}) : std::vector<float>(size_t(n), 0.0F);
+}
+
+FloatLinear read_linear(const WeightSource& source, const std::string& name, int n, int k) {
+  FloatLinear linear;
+  read_linear(source, name, n, k, true, linear);
   return linear;
 }
 
@@ -134,20 +141,18 @@ FloatLinear mean_of(const FloatLinear& x, const FloatLinear& y) {
   return both;
 }
 
-FloatBlock read_block(const WeightSource& source, const zoo::ModelSpec& spec, int index) {
+void read_block(const WeightSource& source, const zoo::ModelSpec& spec, int index, FloatBlock& block) {
   const std::string name = "blocks." + std::to_string(index) + ".";
-  FloatBlock block;
   block.norm1 = read_norm(source, name + "norm1", spec.dim);
-  block.qkv = read_linear(source, name + "attn.qkv", 3 * spec.dim, spec.dim, spec.qkv_bias);
-  block.proj = read_linear(source, name + "attn.proj", spec.dim, spec.dim);
+  read_linear(source, name + "attn.qkv", 3 * spec.dim, spec.dim, spec.qkv_bias, block.qkv);
+  read_linear(source, name + "attn.proj", spec.dim, spec.dim, true, block.proj);
   block.norm2 = read_norm(source, name + "norm2", spec.dim);
-  block.fc1 = read_linear(source, name + "mlp.fc1", spec.mlp_hidden, spec.dim);
-  block.fc2 = read_linear(source, name + "mlp.fc2", spec.dim, spec.mlp_hidden);
+  read_linear(source, name + "mlp.fc1", spec.mlp_hidden, spec.dim, true, block.fc1);
+  read_linear(source, name + "mlp.fc2", spec.dim, spec.mlp_hidden, true, block.fc2);
   if (spec.layer_scale) {
     fold_layer_scale(block.proj, source, name + "ls1.gamma");
     fold_layer_scale(block.fc2, source, name + "ls2.gamma");
   }
-  return block;
 }
 
 }  // namespace
@@ -159,7 +164,9 @@ FloatModel load(const WeightSource& source, const zoo::ModelSpec& spec, bool blo
   FloatModel model;
   model.spec = spec;
   read_embedding(model, source);
-  for (int index = 0; blocks && index < spec.depth; ++index) model.blocks.push_back(read_block(source, spec, index));
+  if (blocks) model.blocks.resize(size_t(spec.depth));
+  for (int index = 0; size_t(index) < model.blocks.size(); ++index)
+    read_block(source, spec, index, model.blocks[size_t(index)]);
   model.norm = read_norm(source, spec.pooling == zoo::Pooling::kMean ? "fc_norm" : "norm", spec.dim);
   if (spec.has_classifier())
     model.head = read_linear(source, "head", spec.classes, spec.two_heads() ? spec.dim : spec.head_inputs());
@@ -175,7 +182,7 @@ FloatModel load_float_model(const WeightSource& source, const zoo::ModelSpec& sp
 
 FloatModel open_float_model(std::shared_ptr<const WeightSource> source, const zoo::ModelSpec& spec) {
   FloatModel model = load(*source, spec, false);
-  model.read = [source, spec](int index) { return read_block(*source, spec, index); };
+  model.read = [source, spec](int index, FloatBlock& into) { read_block(*source, spec, index, into); };
   return model;
 }
 

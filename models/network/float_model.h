@@ -56,17 +56,16 @@ struct FloatModel {
   std::vector<float> front;     // F x D: the tokens in front, with the positions that they have
   std::vector<float> position;  // N0 x D: of the patches
   std::vector<FloatBlock> blocks;
-  std::function<FloatBlock(int index)> read;  // where `blocks` is empty: makes one of them, from 0
+  std::function<void(int index, FloatBlock& into)> read;  // where `blocks` is empty: makes one of them, from 0
   FloatNorm norm;
   FloatLinear head;                      // of two heads their mean, over class and distillation token side by side
   FloatLinear aux_head;                  // LV-ViT; n = 0 otherwise
   std::vector<FloatSelector> selectors;  // empty, or one a stage
 
-  /// Block `index`, from 0: the one that is there, or one read into `own`.
+  /// Block `index`, from 0: the one that is there, or one read into `own`, which best holds another block already.
   const FloatBlock& block(int index, FloatBlock& own) const {
     if (!read) return blocks[static_cast<size_t>(index)];
-    own = {};  // before the next one is there
-    own = read(index);
+    read(index, own);
     return own;
   }
 };

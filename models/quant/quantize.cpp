@@ -97,7 +97,7 @@ class Quantizer {
   }
   std::vector<float> correction(const std::string& output, const FloatLinear& layer) const;
   void embedding(network::QuantModel& out) const;
-  network::QuantBlock block(int index) const;
+  network::QuantBlock block(int index, network::FloatBlock& own) const;
   network::QuantSelector selector(size_t stage) const;
 
   const FloatModel& model_;
@@ -140,8 +140,7 @@ std::vector<float> Quantizer::correction(const std::string& output, const FloatL
   return found->second;
 }
 
-network::QuantBlock Quantizer::block(int index) const {
-  network::FloatBlock own;
+network::QuantBlock Quantizer::block(int index, network::FloatBlock& own) const {
   const network::FloatBlock& from = model_.block(index - 1, own);
   const std::string name = "block." + std::to_string(index) + ".";
   const double qkv_in = scale(name + "qkv.in"), proj_in = scale(name + "proj.in");
@@ -197,8 +196,9 @@ network::QuantModel Quantizer::run(const Done& done) {
   out.residual_scale = residual_;
   out.logit_scale = kLogitScale;
   embedding(out);
+  network::FloatBlock own;
   for (int index = 1; index <= model_.spec.depth; ++index) {
-    out.blocks.push_back(block(index));
+    out.blocks.push_back(block(index, own));
     done(index);
   }
   const double head_in = scale("head.in");

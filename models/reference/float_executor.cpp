@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
-#include <optional>
 #include <utility>
 
 #include "accel/isa/errors.h"
@@ -55,8 +54,11 @@ void check_pruning(const network::FloatModel& model, const network::Pruning& pru
 
 namespace {
 
-PackedBlock packed(const network::FloatBlock& block) {
-  return {PackedLinear(block.qkv), PackedLinear(block.proj), PackedLinear(block.fc1), PackedLinear(block.fc2)};
+void pack(const network::FloatBlock& block, PackedBlock& to) {
+  to.qkv.assign(block.qkv);
+  to.proj.assign(block.proj);
+  to.fc1.assign(block.fc1);
+  to.fc2.assign(block.fc2);
 }
 
 }  // namespace
@@ -72,7 +74,8 @@ struct FloatExecutor::Packed {
       : embed(model.embed.linear), head(model.head), aux_head(model.aux_head) {
     for (const network::FloatConv& conv : model.stem) stem.emplace_back(conv.linear);
     network::FloatBlock own;
-    for (int i = 0; all && i < model.spec.depth; ++i) blocks.push_back(packed(model.block(i, own)));
+    if (all) blocks.resize(size_t(model.spec.depth));
+    for (int i = 0; size_t(i) < blocks.size(); ++i) pack(model.block(i, own), blocks[size_t(i)]);
     for (const network::FloatSelector& selector : model.selectors) selectors.emplace_back(selector);
   }
 };
@@ -293,11 +296,11 @@ void FloatExecutor::expect_size(const preprocess::Image& image) const {
 /// All of them through each block in turn; how many blocks they went through is the same for all.
 void FloatExecutor::pass(const std::vector<Run*>& runs) const {
   network::FloatBlock own;
+  PackedBlock once;
   for (int block = 1; block <= model_.spec.depth; ++block) {
     const network::FloatBlock& weights = model_.block(block - 1, own);
-    std::optional<PackedBlock> once;
-    if (!options_.pack) once.emplace(packed(weights));
-    const PackedBlock& matrices = once ? *once : packed_->blocks[size_t(block - 1)];
+    if (!options_.pack) pack(weights, once);
+    const PackedBlock& matrices = options_.pack ? packed_->blocks[size_t(block - 1)] : once;
     bool more = true;
     for (Run* run : runs) more = run->step(block, weights, matrices) && more;
     if (!more) return;

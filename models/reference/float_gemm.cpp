@@ -62,28 +62,34 @@ constexpr Kernel kKernels[] = {
 };
 static_assert(sizeof kKernels / sizeof kKernels[0] == kRows, "one kernel for each number of rows");
 
-PackedMatrix empty_panels(int k, int n) {
-  PackedMatrix packed;
+/// All but the columns beyond n is for the caller to fill.
+void shape_panels(PackedMatrix& packed, int k, int n) {
   packed.k = k;
   packed.n = n;
-  packed.data.assign(size_t((n + kPanel - 1) / kPanel) * size_t(k) * kPanel, 0.0F);
-  return packed;
+  packed.data.resize(size_t((n + kPanel - 1) / kPanel) * size_t(k) * kPanel);
+  if (n % kPanel != 0) std::fill(packed.data.end() - std::ptrdiff_t(k) * kPanel, packed.data.end(), 0.0F);
 }
 
 }  // namespace
 
-PackedMatrix pack_rows_n(const float* b, int n, int k, int pitch) {
-  PackedMatrix packed = empty_panels(k, n);
+void pack_rows_n(const float* b, int n, int k, int pitch, PackedMatrix& packed) {
+  shape_panels(packed, k, n);
   for (int row = 0; row < n; ++row) {
     float* to = packed.data.data() + size_t(row / kPanel) * size_t(k) * kPanel + row % kPanel;
     const float* from = b + size_t(row) * size_t(pitch);
     for (int i = 0; i < k; ++i) to[size_t(i) * kPanel] = from[i];
   }
+}
+
+PackedMatrix pack_rows_n(const float* b, int n, int k, int pitch) {
+  PackedMatrix packed;
+  pack_rows_n(b, n, k, pitch, packed);
   return packed;
 }
 
 PackedMatrix pack_rows_k(const float* b, int k, int n, int pitch) {
-  PackedMatrix packed = empty_panels(k, n);
+  PackedMatrix packed;
+  shape_panels(packed, k, n);
   for (int column = 0; column < n; column += kPanel) {
     const size_t width = size_t(std::min(kPanel, n - column));
     float* to = packed.data.data() + size_t(column) * size_t(k);

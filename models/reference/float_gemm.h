@@ -16,6 +16,8 @@ struct PackedMatrix {
 
 /// B given as n rows of k values (weights; K of Q K^T), `pitch` floats from row to row.
 PackedMatrix pack_rows_n(const float* b, int n, int k, int pitch);
+/// The same into memory that a matrix has already.
+void pack_rows_n(const float* b, int n, int k, int pitch, PackedMatrix& to);
 
 /// B given as k rows of n values (V of P V).
 PackedMatrix pack_rows_k(const float* b, int k, int n, int pitch);
@@ -29,8 +31,12 @@ struct PackedLinear {
   std::vector<float> bias;
 
   PackedLinear() = default;
-  explicit PackedLinear(const network::FloatLinear& linear)
-      : matrix(pack_rows_n(linear.weight.data(), linear.n, linear.k, linear.k)), bias(linear.bias) {}
+  explicit PackedLinear(const network::FloatLinear& linear) { assign(linear); }
+
+  void assign(const network::FloatLinear& linear) {
+    pack_rows_n(linear.weight.data(), linear.n, linear.k, linear.k, matrix);
+    bias = linear.bias;
+  }
 
   /// y (rows x n) of x (rows x k).
   void run(int rows, const float* x, int pitch_x, float* y, int pitch_y) const {

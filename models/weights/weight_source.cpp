@@ -253,13 +253,18 @@ class SyntheticSource final : public WeightSource {
   std::optional<Shape> shape(const std::string&) const override { return std::nullopt; }
 
   std::vector<float> read(const std::string& name, const Shape& shape) const override {
+    std::vector<float> values;
+    read_into(name, shape, values);
+    return values;
+  }
+
+  void read_into(const std::string& name, const Shape& shape, std::vector<float>& values) const override {
     const Distribution distribution = distribution_of(name, shape);
     const NormalStream normal(seed_, name);
     size_t count = 1;
     for (const int64_t extent : shape) count *= static_cast<size_t>(extent);
-    std::vector<float> values(count);
+    values.resize(count);
     for (size_t i = 0; i < count; ++i) values[i] = distribution.mean + distribution.deviation * normal.at(i);
-    return values;
   }
 
   std::string describe() const override { return std::string(kSyntheticPrefix) + std::to_string(seed_); }

@@ -25,6 +25,13 @@ class WeightSource {
   /// shape, of a type that does not convert, or holds a NaN or infinity.
   virtual std::vector<float> read(const std::string& name, const Shape& shape) const = 0;
 
+  /// The same in place of what `values` holds, whose memory a source that makes its tensors uses again: of large new
+  /// blocks each page costs the kernel more than the values cost.
+  virtual void read_into(const std::string& name, const Shape& shape, std::vector<float>& values) const {
+    values = {};  // before the next one is there
+    values = read(name, shape);
+  }
+
   /// Of a tensor that is there; nothing for a source that makes what it is asked for.
   virtual std::optional<Shape> shape(const std::string& name) const = 0;
 
