@@ -116,7 +116,7 @@ class FloatExecutor::Run {
   void attention(int block, const network::FloatBlock& weights, const PackedBlock& packed);
   void attend_head(const std::vector<float>& qkv, int head, std::vector<float>& out);
   void mlp(int block, const network::FloatBlock& weights, const PackedBlock& packed);
-  void add_branch(const std::vector<float>& branch);
+  void add_branch();
   std::vector<float> mean_of_patches(const std::vector<float>& rows) const;
   void classify();
 
@@ -127,6 +127,7 @@ class FloatExecutor::Run {
   const uint32_t seed_;
   const Observer& observer_;
   TokenState state_;
+  std::vector<float> wide_, branch_;  // Q, K, V or the MLP's hidden values; what is added to the stream
   std::vector<float> keys_;           // of the last block, for merging
   std::vector<float> cls_attention_;  // of the last block, summed over its heads: one score a token
   FloatResult result_;
@@ -202,7 +203,8 @@ void FloatExecutor::Run::attention(int block, const network::FloatBlock& weights
   const size_t dim = size_t(model_.spec.dim);
   const std::vector<float> normed = layer_norm(state_.x.data(), tokens, state_.dim, weights.norm1, model_.spec.ln_eps);
   observe(name + "qkv.in", normed);
-  const std::vector<float> qkv = packed.qkv.run(tokens, normed);
+  packed.qkv.run(tokens, normed, wide_);
+  const std::vector<float>& qkv = wide_;
   if (observer_) {
     std::vector<float> part(size_t(tokens) * dim);
     const char* const parts[] = {"q", "k", "v"};
@@ -219,7 +221,8 @@ void FloatExecutor::Run::attention(int block, const network::FloatBlock& weights
   std::vector<float> out(size_t(tokens) * dim);
   for (int head = 0; head < model_.spec.heads; ++head) attend_head(qkv, head, out);
   observe(name + "proj.in", out);
-  add_branch(packed.proj.run(tokens, out));
+  packed.proj.run(tokens, out, branch_);
+  add_branch();
 }
 
 void FloatExecutor::Run::mlp(int block, const network::FloatBlock& weights, const PackedBlock& packed) {
@@ -227,19 +230,21 @@ void FloatExecutor::Run::mlp(int block, const network::FloatBlock& weights, cons
   const int tokens = state_.tokens();
   const std::vector<float> normed = layer_norm(state_.x.data(), tokens, state_.dim, weights.norm2, model_.spec.ln_eps);
   observe(name + "fc1.in", normed);
-  std::vector<float> hidden = packed.fc1.run(tokens, normed);
+  packed.fc1.run(tokens, normed, wide_);
+  std::vector<float>& hidden = wide_;
   observe(name + "fc1.out", hidden);
   if (model_.spec.activation == zoo::Activation::kSilu)
     silu(hidden.data(), hidden.size(), options_);
   else
     gelu(hidden.data(), hidden.size(), options_);
   observe(name + "fc2.in", hidden);
-  add_branch(packed.fc2.run(tokens, hidden));
+  packed.fc2.run(tokens, hidden, branch_);
+  add_branch();
 }
 
-void FloatExecutor::Run::add_branch(const std::vector<float>& branch) {
+void FloatExecutor::Run::add_branch() {
   const float factor = static_cast<float>(1.0 / model_.spec.residual_divisor);
-  for (size_t i = 0; i < branch.size(); ++i) state_.x[i] += branch[i] * factor;
+  for (size_t i = 0; i < branch_.size(); ++i) state_.x[i] += branch_[i] * factor;
   observe("residual", state_.x);
 }
 

@@ -42,9 +42,13 @@ struct PackedLinear {
   void run(int rows, const float* x, int pitch_x, float* y, int pitch_y) const {
     sgemm(rows, x, pitch_x, matrix, bias.data(), y, pitch_y);
   }
-  std::vector<float> run(int rows, const std::vector<float>& x) const {
-    std::vector<float> y(static_cast<size_t>(rows) * static_cast<size_t>(matrix.n));
+  void run(int rows, const std::vector<float>& x, std::vector<float>& y) const {
+    y.resize(static_cast<size_t>(rows) * static_cast<size_t>(matrix.n));
     run(rows, x.data(), matrix.k, y.data(), matrix.n);
+  }
+  std::vector<float> run(int rows, const std::vector<float>& x) const {
+    std::vector<float> y;
+    run(rows, x, y);
     return y;
   }
 };

@@ -56,6 +56,7 @@ int run_program(int argc, char** argv) {
   // glibc would raise it with the first large block that is freed, and keep the next ones' memory: a float network's,
   // when its integers are all that is left.
   mallopt(M_MMAP_THRESHOLD, 1 << 20);
+  mallopt(M_TRIM_THRESHOLD, 64 << 20);  // smaller ones come and go: a page that is new costs more than what it holds
 #endif
   install_signal_handlers();
   auto logger = spdlog::stderr_logger_st("run_sim");
