@@ -11,17 +11,26 @@ import tempfile
 home, run_sim, folder = sys.argv[1:]
 scripts = home + "/models/selectors/"
 micro = home + "/models/zoo/micro"
-sys.path.insert(0, scripts)
-from heatvit_training import tensors  # noqa: E402
 
 COUNT = 60
 packages = os.path.join(os.path.dirname(os.path.dirname(run_sim)), "python")
 if not os.path.exists(os.path.join(packages, "heatvit", "__init__.py")):
     print("skipped: built without the Python package (-DHEATVIT_PYTHON=ON)")
     sys.exit(77)
+import preloaded  # noqa: E402
+
+sys.path.insert(0, scripts)
+from heatvit_training import tensors  # noqa: E402
 
 
-def call(script, *arguments, code=0, path=""):
+def call(script, *arguments, code=0):
+    said = preloaded.run(scripts + script, *arguments, environment={**os.environ, "PYTHONPATH": ""})
+    assert said[0] == code, (script, *said)
+    return said[1] + said[2]
+
+
+def start(script, *arguments, code=0, path=""):
+    """As a process that loads everything itself."""
     environment = {**os.environ, "PYTHONPATH": path}
     done = subprocess.run([sys.executable, "-B", scripts + script, *arguments], capture_output=True, text=True, env=environment)
     assert done.returncode == code, (script, done.returncode, done.stdout, done.stderr)
@@ -53,14 +62,14 @@ def everything_is_executable():
     for name in os.listdir(scripts):
         if name.endswith(".py") and open(scripts + name, encoding="utf-8").read(2) == "#!":
             assert os.access(scripts + name, os.X_OK), name
-            assert "usage" in call(name, "--help"), name
+            assert "usage" in start(name, "--help"), name
 
 
 def the_package_is_found(scratch, network, selectors):
     """On Python's path, or by one clear line that says how."""
     few = [*network, "--selectors", selectors, "--limit", "4", "--target-ms", "0.9", "--out", scratch + "/x.safetensors"]
-    found = call("set_latency.py", *few, path=packages)
-    assert found == call("set_latency.py", *few, "--run-sim", run_sim, path=scripts), found
+    found = start("set_latency.py", *few, path=packages)
+    assert found == start("set_latency.py", *few, "--run-sim", run_sim, path=scripts), found
     os.makedirs(scratch + "/bin")
     shutil.copy(sys.executable, scratch + "/bin/run_sim")
     said = call("set_latency.py", *few, "--run-sim", scratch + "/bin/run_sim", code=2)
@@ -87,8 +96,8 @@ with tempfile.TemporaryDirectory(dir=folder) as scratch:
     labelled = ["--labels", micro + "/labels.csv"]
     simulator = ["--run-sim", run_sim]
     out = scratch + "/run"
-    training = ["--first", "3", "--saved", "0.1,0.2,0.3", "--tune", "1e-3", "--rank", "2", "--copies", "4", "--epochs", "2",
-                "--batch", "16", "--bfloat16", "--threads", "1", "--cache", scratch + "/crops", "--validation-share", "0.1", "--out", out]
+    training = ["--first", "3", "--saved", "0.1,0.2,0.3", "--tune", "1e-3", "--rank", "2", "--copies", "3", "--epochs", "2", "--warm-images",
+                "96", "--batch", "16", "--bfloat16", "--threads", "1", "--cache", scratch + "/crops", "--validation-share", "0.1", "--out", out]
     said = call("train.py", *network, *training)
     assert "min," in said and "MB" in said, said
     more = [word if word != out else scratch + "/more" for word in training]
@@ -111,11 +120,12 @@ with tempfile.TemporaryDirectory(dir=folder) as scratch:
         gmacs.append(summary["gmacs_mean"] / unpruned["gmacs_mean"])
         assert summary["top1"] > 0.5, (point, summary["top1"])  # chance is 1 of 16
     assert gmacs == sorted(gmacs, reverse=True) and all(abs(1 - share - 0.1 * (k + 1) - 0.005) < 0.01 for k, share in enumerate(gmacs)), gmacs
-    said = call("fronts.py", *network, *simulator, *labelled, "--selectors", out + "/calibrated.safetensors", "--points", "20",
-                "--seeds", "1", "--out", scratch + "/fronts")
+    some = ["--list", scratch + "/some.csv"]  # the policies are run often, on all images
+    tensors.write_text(some[1], "\n".join(["file", *sorted(os.listdir(scratch + "/pictures"))[::5]]) + "\n")
+    fronts = ["fronts.py", *network, *simulator, *labelled, *some, "--selectors", out + "/calibrated.safetensors", "--points", "20"]
+    said = call(*fronts, "--seeds", "1", "--out", scratch + "/fronts")
     assert "equal latency" in said and "rank correlation" in said, said
-    said = call("fronts.py", *network, *simulator, *labelled, "--selectors", out + "/calibrated.safetensors", "--points", "20",
-                "--matched", "--tuned", "--dropped", "--merged", "2,4", "--out", scratch + "/matched")
+    said = call(*fronts, "--matched", "--tuned", "--dropped", "--merged", "2,4", "--out", scratch + "/matched")
     assert "heatvit, no package token" in said and "tome, in every block, 4 each" in said, said
     for method in ("cls-attention", "evit", "tome", "random", "evit, tuned backbone", "tome, tuned backbone"):
         assert f"{method}, equal products" in said and f"{method}, equal latency" in said, said

@@ -32,25 +32,11 @@ def picture(seed):
     return framed
 
 
-class Enough(Exception):
-    pass
-
-
-def share_kept(model, prefix, stage):
-    """Of the patches, behind this selector. What comes after it is not computed: it is most of the network, and this is asked often."""
-    masks = []
-
-    def decide(score):
-        masks.append(selector.threshold(score) * (masks[-1] if masks else 1))
-        if len(masks) > stage:
-            raise Enough
-        return masks[-1]
-
-    try:
-        model.from_prefix(prefix, decide)
-    except Enough:
-        return float(masks[-1].mean())
-    raise AssertionError(f"there is no selector {stage + 1}")
+def share_kept(model, stage, before):
+    """Of the patches, behind this selector. before: what a pass up to it gave, which no shift of it changes; this is asked often."""
+    mask = before.candidates[0]
+    score = model.selectors[stage](before.tokens, pruned.candidates_of(before.tokens, mask), model.selector_functions)
+    return float((mask * selector.threshold(score[:, 1 : 1 + mask.shape[1]])).mean())
 
 
 def random_model(images, predictor="heatvit"):
@@ -62,10 +48,11 @@ def random_model(images, predictor="heatvit"):
                 parameter.copy_(torch.randn_like(parameter) * (1.0 if "selectors" in name else 1.2) / parameter.shape[-1] ** 0.5)
         prefix = model.prefix(images)
         for stage, share in enumerate((0.7, 0.4)):
-            selector.shift_to_share(model.selectors[stage], lambda: share_kept(model, prefix, stage), share, steps=7, reach=4)
+            before = model.from_prefix(prefix, until=stage)
+            selector.shift_to_share(model.selectors[stage], lambda: share_kept(model, stage, before), share, steps=7, reach=4)
         recorder = quantisation.RangeRecorder()
         backbone(images, probe=recorder)
-        model(images, probe=recorder)
+        model.from_prefix(prefix, probe=recorder)  # what comes before it is the backbone's
     return model, recorder.ranges
 
 
@@ -77,13 +64,12 @@ def predictors_of(files):
     return files[-1]
 
 
-def expect_same(scratch, integers, crops, package):
-    """The last run's kept tokens, numbers of tokens and logits are the twin's."""
+def expect_same(scratch, answers, package):
+    """The last run's kept tokens, numbers of tokens and logits are the twin's: `answers` of its run(), an image each."""
     with open(f"{scratch}/run.json", encoding="utf-8") as file:
         report = json.load(file)
     counts = set()
-    for image, crop in zip(report["images"], crops):
-        logits, kept, tokens = integers.run(numpy.array(crop), with_package=package)
+    for image, (logits, kept, tokens) in zip(report["images"], answers, strict=True):
         assert kept == image["kept"] and tokens == image["tokens"], (image["file"], tokens, image["tokens"])
         assert tokens[-1] == 1 + len(kept[-1]) + int(package), tokens
         for best in image["top5"]:
@@ -148,7 +134,7 @@ with tempfile.TemporaryDirectory(dir=folder) as scratch:
 
     # without a package token: the selectors as they are, and DynamicViT's predictors in another file
     call(*files, "--images", scratch, "--json", f"{scratch}/run.json", "--package", "off")
-    expect_same(scratch, integers, crops, package=False)
+    expect_same(scratch, [integers.run(numpy.array(crop), with_package=False) for crop in crops], package=False)
     predictors, predictor_ranges = random_model(batch, "dynamicvit")
     export.save_backbone(predictors.backbone, f"{scratch}/backbone2.safetensors", ranges=predictor_ranges, source="a test")
     export.save_selectors(predictors, f"{scratch}/predictors.safetensors", predictor_ranges, "a test")
@@ -156,9 +142,10 @@ with tempfile.TemporaryDirectory(dir=folder) as scratch:
              f"{scratch}/predictors.safetensors")
     call("quantize", *files, "--out", f"{scratch}/quantised2.safetensors")
     one_head = twin.Twin(f"{scratch}/quantised2.safetensors", heads=3, selectors=POSITIONS)
+    answers = [one_head.run(numpy.array(crop), with_package=False) for crop in crops]
     for more in (files, (*files, "--scorer", "dynamicvit"), ("--weights", f"{scratch}/quantised2.safetensors", "--scorer", "dynamicvit")):
         call(*more, "--images", scratch, "--json", f"{scratch}/run.json")
-        report = expect_same(scratch, one_head, crops, package=False)
+        report = expect_same(scratch, answers, package=False)
         assert report["config"]["scorer"] == "dynamicvit" and report["config"]["package"] is False, report["config"]
     for image in report["images"]:
         macs = predictors.config.macs(image["kept_counts"])
