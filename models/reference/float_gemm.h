@@ -17,7 +17,7 @@ struct PackedMatrix {
 /// B given as n rows of k values (weights; K of Q K^T), `pitch` floats from row to row.
 PackedMatrix pack_rows_n(const float* b, int n, int k, int pitch);
 /// The same into memory that a matrix has already.
-void pack_rows_n(const float* b, int n, int k, int pitch, PackedMatrix& to);
+void pack_rows_n(const float* b, int n, int k, int pitch, PackedMatrix& packed);
 
 /// B given as k rows of n values (V of P V).
 PackedMatrix pack_rows_k(const float* b, int k, int n, int pitch);
