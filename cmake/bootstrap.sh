@@ -68,7 +68,7 @@ is_current() {
 }
 
 # build FOLDER TARGET CMAKE_OPTIONS...: configures and builds below build/, one process at a time, unless current. Sources are
-# joined, which takes half the time of a build from nothing.
+# joined, which takes two fifths off a build from nothing.
 build() {
   local folder=$home/build/$1 target=$2
   shift 2
