@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <initializer_list>
 #include <map>
 #include <random>
 #include <sstream>
@@ -50,6 +51,20 @@ TEST(Gemm, MatchesItsDefinitionAtEveryEdge) {
         }
       }
     }
+  }
+}
+
+// Into memory that held another matrix: nothing of it is left, the zeroes behind the last column neither.
+TEST(Gemm, PacksIntoUsedMemoryAsIntoNew) {
+  const int k = 19;
+  PackedMatrix packed;
+  for (const int n : {70, 33, 1, 64, 45}) {
+    const std::vector<float> b = normal_values(size_t(n * k), static_cast<uint32_t>(n));
+    pack_rows_n(b.data(), n, k, k, packed);
+    const PackedMatrix fresh = pack_rows_n(b.data(), n, k, k);
+    EXPECT_EQ(packed.n, n);
+    EXPECT_EQ(packed.k, k);
+    EXPECT_EQ(packed.data, fresh.data) << n;
   }
 }
 
@@ -166,7 +181,7 @@ TEST_F(Synthetic, TheObserverIsToldWhatIsComputed) {
   for (size_t part = 0; part < 3; ++part) {
     const std::vector<float>& got = told.at(std::string("block.2.") + parts[part]);
     ASSERT_EQ(got.size(), in.size());
-    for (const size_t token : {0, 1, 5, 196}) {
+    for (const size_t token : std::initializer_list<size_t>{0, 1, 5, 196}) {
       for (size_t c = 0; c < dim; c += 37) {
         const size_t row = part * dim + c;
         double sum = double{qkv.bias[row]};

@@ -428,6 +428,11 @@ TEST(SyntheticSource, DependsOnSeedAndNameAlone) {
   EXPECT_NE(first, open_weights("synthetic:8")->read("blocks.0.mlp.fc1.weight", {768, 192}));
   EXPECT_NE(first, open_weights("synthetic:7")->read("blocks.1.mlp.fc1.weight", {768, 192}));
   EXPECT_EQ(open_weights("synthetic:7")->describe(), "synthetic:7");
+  for (const size_t held : {size_t{0}, size_t{5}, size_t{768 * 192}, size_t{200000}}) {  // whatever was there before
+    std::vector<float> values(held, 1.5F);
+    open_weights("synthetic:7")->read_into("blocks.0.mlp.fc1.weight", {768, 192}, values);
+    EXPECT_EQ(values, first) << held;
+  }
   EXPECT_TRUE(open_weights("synthetic:7")->has("anything"));
 }
 
