@@ -80,7 +80,7 @@ build() {
     is_current "$stamp" && exit 0  # somebody else has built it meanwhile
     echo "$program: building (a few minutes the first time; log: ${log#"$home"/})" >&2
     touch "$stamp.new"  # dated before the build, so that a file changed during it counts as newer
-    if ! { cmake -S "$home" -B "$folder" -G Ninja -DCMAKE_UNITY_BUILD=ON "$@" && ninja -C "$folder" "$target"; } >"$log" 2>&1; then
+    if ! { cmake -S "$home" -B "$folder" -G Ninja -DCMAKE_UNITY_BUILD=ON -DCMAKE_UNITY_BUILD_BATCH_SIZE=24 "$@" && ninja -C "$folder" "$target"; } >"$log" 2>&1; then
       tail -n 40 "$log" >&2
       echo "$program: error: the build failed; the whole log is ${log#"$home"/}" >&2
       exit 1

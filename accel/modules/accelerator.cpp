@@ -87,6 +87,10 @@ void Accelerator::reset(uint64_t time_zero, size_t commands) {
   chip_.reset(commands);
   for (UnitAccount& account : accounts_) account.reset(commands);
   record_.reset(commands);
+  dma_in_.reset();
+  dma_weights_.reset();
+  dma_out_.reset();
+  pe_array_.reset();
   reset_ = true;
 }
 

@@ -76,6 +76,12 @@ class DmaEngine : public sc_core::sc_module {
   DmaEngine(sc_core::sc_module_name name, Unit unit, Purpose purpose, int lanes, const DebugConfig& debug,
             const Common& common);
 
+  /// For a new image.
+  void reset() {
+    stalls_.reset();
+    trains_ = 0;
+  }
+
  protected:
   /// Blocks until the train is through; `data` may be null in timing mode.
   void transfer(BurstTrain train, uint8_t* data, uint32_t command) { transfer(train, data, command, purpose_); }
@@ -96,7 +102,7 @@ class DmaEngine : public sc_core::sc_module {
   int lanes_;
   const DebugConfig debug_;
   StallSource stalls_;
-  uint64_t trains_ = 0;
+  uint64_t trains_ = 0;          // of the image, for the fault
   bool memory_returns_ = false;  // PendingTrain: this process waits for all shares of a train
   TrainTransaction transaction_;
 };

@@ -43,6 +43,9 @@ class PeArray : public sc_core::sc_module {
   PeArray(sc_core::sc_module_name name, const isa::AcceleratorConfig& hardware, const kernels::Stages& stages,
           const DebugConfig& debug, bool functional, const Ports& ports);
 
+  /// For a new image.
+  void reset() { uses_ = 0; }
+
  private:
   void run();
   /// What a command has in hand between its tiles.
@@ -70,7 +73,7 @@ class PeArray : public sc_core::sc_module {
   HostGemm gemm_;
   std::deque<std::vector<HostWeights>> weights_;  // by place in a chain; their memory stays
   size_t weights_held_ = 0;                       // tiles of B in use
-  uint64_t uses_ = 0;                             // of input slots, for the early-release fault
+  uint64_t uses_ = 0;                             // of input slots in an image, for the early-release fault
   std::vector<uint8_t> unfolded_;                 // im2col rows of one tile
   std::vector<std::vector<uint8_t>> kept_;        // sums, a row tile each
 };

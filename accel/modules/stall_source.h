@@ -10,8 +10,12 @@ namespace heatvit::modules {
 class StallSource {
  public:
   StallSource(const DebugConfig& debug, uint32_t salt)
-      : state_(debug.stall_seed == 0 ? 0 : (debug.stall_seed * 2654435761U ^ salt) | 1U),
+      : seed_(debug.stall_seed == 0 ? 0 : (debug.stall_seed * 2654435761U ^ salt) | 1U),
+        state_(seed_),
         limit_(static_cast<uint32_t>(debug.stall_cycles)) {}
+
+  /// As at first: what an image meets does not depend on those before it.
+  void reset() { state_ = seed_; }
 
   bool active() const { return state_ != 0 && limit_ != 0; }
 
@@ -24,7 +28,7 @@ class StallSource {
   }
 
  private:
-  uint32_t state_;
+  uint32_t seed_, state_;
   uint32_t limit_;
 };
 

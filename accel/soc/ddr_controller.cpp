@@ -22,6 +22,7 @@ DdrController::DdrController(sc_core::sc_module_name name, const DdrConfig& conf
 void DdrController::reset(uint64_t epoch, size_t commands) {
   streams_.reset(epoch);
   bytes_.assign(commands, PurposeBytes{});
+  stalls_.reset();
   transactions_ = 0;
   ++run_;
 }

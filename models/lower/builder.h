@@ -2,11 +2,13 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "models/lower/memory_map.h"
 #include "models/lower/program.h"
+#include "models/lower/tiling.h"
 
 namespace heatvit::lower {
 
@@ -15,7 +17,7 @@ constexpr uint32_t aligned(int bytes) { return static_cast<uint32_t>((bytes + 15
 
 /// A matrix in a region: byte offset into it, pitch, head stride.
 struct View {
-  Region region;
+  Place region;
   uint32_t offset = 0, pitch = 0, head_stride = 0;
   isa::Operand operand() const { return {region.address + offset, pitch, head_stride}; }
 };
@@ -39,6 +41,7 @@ class Builder {
   // lower_block.cpp
   void block(int index, const network::QuantBlock* weights);
   void attention(int index, const network::QuantBlock* weights);
+  void tile_attend(isa::Command& command);
   void attend(uint8_t block, uint8_t image, const network::QuantBlock* weights);
   // lower_selector.cpp
   void selector(int stage, int block);
@@ -80,7 +83,7 @@ class Builder {
   /// Runs `body(image)` for every image of the batch: 1 to B, or 0 alone where there is one image. What an image
   /// reads of `region` was written before all of them, whatever the others write there.
   template <class Body>
-  void for_each_image(const Region& region, const Body& body) {
+  void for_each_image(const Place& region, const Body& body) {
     const auto before = writer_.find(region.address);
     const isa::Dependency last = before == writer_.end() ? isa::Dependency{0} : before->second;
     for (int i = 0; i < hw_.batch; ++i) {
@@ -104,7 +107,7 @@ class Builder {
   int operand_bytes() const { return hw_.operand_bytes(); }
   int residual_bytes() const { return hw_.residual_bits / 8; }
   isa::Element residual_type() const { return hw_.residual_bits == 16 ? isa::Element::kInt16 : isa::Element::kInt8; }
-  Region place_residual(const std::string& name, const std::vector<int16_t>* values, uint64_t count);
+  Place place_residual(const std::string& name, const std::vector<int16_t>* values, uint64_t count);
   /// Rows of all images where nothing is pruned.
   int max_rows() const { return hw_.batch * spec_.max_tokens(); }
 
@@ -114,12 +117,14 @@ class Builder {
   const network::QuantModel* model_;
   int tokens_;  // of an image, as far as counts are known; where a threshold decides, as before
   MemoryMap map_;
-  Region command_list_;
+  Place command_list_;
   std::vector<isa::Command> commands_;
   std::map<uint32_t, isa::Dependency> writer_;  // region address -> last command that writes it, plus one
   bool fused_softmax_ = false;
-  int stage_ = 0;           // selectors so far
-  bool norm_done_ = false;  // of the next block, in the chain of this one
+  AttentionTiles score_tiles_;                  // with softmax behind them
+  std::optional<AttentionTiles> attend_tiles_;  // of A V, the same in every block
+  int stage_ = 0;                               // selectors so far
+  bool norm_done_ = false;                      // of the next block, in the chain of this one
 
   View image_, x_, cls_, pooled_, both_, normed_, qkv_, scores_, probabilities_, attended_, hidden_, logits_;
   View stem_[2], head_logits_, aux_logits_;

@@ -98,7 +98,8 @@ Builder::Builder(const zoo::ModelSpec& spec, const isa::AcceleratorConfig& hw, c
     throw InputError(
         "accel.chain_layernorm needs accel.layernorm = pl and whole rows in a result: tile.n of at least " +
         std::to_string(spec.dim));
-  const bool fits = fits_fused_softmax(hw, spec.heads, spec.head_dim(), spec.max_tokens());
+  score_tiles_ = fused_score_tiles(hw, spec.heads, spec.head_dim(), spec.max_tokens());
+  const bool fits = score_tiles_.group != 0;
   if (hw.softmax == isa::SoftmaxPlacement::kFused && !fits)
     throw InputError("accel.softmax = fused needs a row of " + std::to_string(spec.max_tokens()) +
                      " scores in one output tile: enlarge tile.m x tile.n");
@@ -108,8 +109,8 @@ Builder::Builder(const zoo::ModelSpec& spec, const isa::AcceleratorConfig& hw, c
                      "separate, a row of " +
                      std::to_string(spec.max_tokens()) + " scores in one output tile (tile.m x tile.n)");
   fused_softmax_ = hw.softmax == isa::SoftmaxPlacement::kFused || hw.fuse_attention || hw.chain_attention ||
-                   (hw.softmax == isa::SoftmaxPlacement::kAuto &&
-                    prefers_fused_softmax(hw, spec.heads, spec.head_dim(), spec.max_tokens()));
+                   (hw.softmax == isa::SoftmaxPlacement::kAuto && fits &&
+                    prefers_fused_softmax(score_tiles_, hw, spec.heads, spec.head_dim(), spec.max_tokens()));
 }
 
 Command Builder::command(Opcode opcode, uint8_t block, Op op) const {
@@ -203,7 +204,7 @@ void Builder::linear(Command c, const std::string& name, const network::QuantLin
   emit(c, &a, nullptr, residual, &to);
 }
 
-Region Builder::place_residual(const std::string& name, const std::vector<int16_t>* values, uint64_t count) {
+Place Builder::place_residual(const std::string& name, const std::vector<int16_t>* values, uint64_t count) {
   const uint64_t bytes = count * static_cast<uint64_t>(residual_bytes());
   if (values == nullptr) return map_.place(name, nullptr, bytes);
   if (residual_bytes() == 2) return map_.place(name, values->data(), bytes);
@@ -330,8 +331,6 @@ Program Builder::build(bool encoded, network::QuantModel* spent) {
     const std::vector<uint32_t> words = words_of(commands_);
     map_.fill(command_list_, words.data(), words.size() * 4);
   }
-  command_list_.bytes = static_cast<uint32_t>(commands_.size() * isa::kCommandBytes);
-
   Program p;
   p.spec = spec_;
   p.hw = hw_;
@@ -340,10 +339,11 @@ Program Builder::build(bool encoded, network::QuantModel* spent) {
   p.dim = spec_.dim;
   p.with_data = model_ != nullptr;
   p.commands = std::move(commands_);
-  p.command_list = command_list_;
-  p.image = image_.region;
-  p.residual = x_.region;
-  p.logits = logits_.region;
+  p.command_list = map_.region_at(command_list_);
+  p.command_list.bytes = static_cast<uint32_t>(p.commands.size() * isa::kCommandBytes);
+  p.image = map_.region_at(image_.region);
+  p.residual = map_.region_at(x_.region);
+  p.logits = map_.region_at(logits_.region);
   p.logits_type = spec_.has_classifier() ? isa::Element::kInt32 : hw_.operand_type();
   p.logits.bytes = static_cast<uint32_t>(hw_.batch) * logits_.pitch;
   p.memory_bytes = map_.end();

@@ -17,6 +17,11 @@ void Builder::attention(int index, const network::QuantBlock* weights) {
   for_each_image(attended_.region, [&](uint8_t image) { attend(static_cast<uint8_t>(index), image, weights); });
 }
 
+void Builder::tile_attend(Command& c) {
+  if (!attend_tiles_) attend_tiles_ = best_attention_tiles(c, hw_, spec_.max_tokens());
+  tile_attention(c, *attend_tiles_);
+}
+
 void Builder::attend(uint8_t block, uint8_t image, const network::QuantBlock* weights) {
   const bool several = image != 0;
   const auto d = static_cast<uint32_t>(spec_.dim * operand_bytes());
@@ -57,7 +62,7 @@ void Builder::attend(uint8_t block, uint8_t image, const network::QuantBlock* we
     if (s.chain)
       tile_attention_chain(s, a, hw_, spec_.max_tokens());
     else
-      tile_gemm(s, hw_, spec_.max_tokens()), tile_gemm(a, hw_, spec_.max_tokens());
+      tile_attention(s, score_tiles_), tile_attend(a);
     emit(s, &q, &k, nullptr, &probabilities_);
     return emit(a, &probabilities_, &v, nullptr, &to);
   }
@@ -75,7 +80,7 @@ void Builder::attend(uint8_t block, uint8_t image, const network::QuantBlock* we
   softmax.keep_cls_scores = pruning_.ranks_by_attention_of(block);
   tile_rows(softmax, hw_, 2 * spec_.max_tokens(), operand_bytes() * spec_.max_tokens(), spec_.max_tokens());
   emit(softmax, &scores_, nullptr, nullptr, &probabilities_);
-  tile_gemm(a, hw_, spec_.max_tokens());
+  tile_attend(a);
   emit(a, &probabilities_, &v, nullptr, &to);
 }
 

@@ -4,37 +4,41 @@
 #include <cstdio>
 #include <cstring>
 #include <stdexcept>
+#include <utility>
 
 #include "accel/isa/errors.h"
 
 namespace heatvit::lower {
 
-Region MemoryMap::reserve(const std::string& name, uint64_t bytes) {
+Place MemoryMap::add(Region region) {
+  regions_.push_back(std::move(region));
+  return {regions_.back().address, regions_.back().bytes};
+}
+
+Place MemoryMap::reserve(std::string name, uint64_t bytes) {
   const uint64_t aligned = (end_ + 63) / 64 * 64;
   if (aligned + bytes > isa::kChipBase) throw InputError("the model needs more than 3 GiB of DDR at region " + name);
   end_ = aligned + bytes;
-  regions_.push_back({name, static_cast<uint32_t>(aligned), static_cast<uint32_t>(bytes)});
-  return regions_.back();
+  return add({std::move(name), static_cast<uint32_t>(aligned), static_cast<uint32_t>(bytes)});
 }
 
-Region MemoryMap::reserve_on_chip(const std::string& name, uint64_t bytes) {
+Place MemoryMap::reserve_on_chip(std::string name, uint64_t bytes) {
   const uint64_t aligned = (chip_next_ + 63) / 64 * 64;
   chip_next_ = aligned + bytes;
   chip_end_ = std::max(chip_end_, chip_next_);
-  regions_.push_back({name, static_cast<uint32_t>(isa::kChipBase + aligned), static_cast<uint32_t>(bytes)});
-  return regions_.back();
+  return add({std::move(name), static_cast<uint32_t>(isa::kChipBase + aligned), static_cast<uint32_t>(bytes)});
 }
 
-Region MemoryMap::reserve_constant(const std::string& name, uint64_t bytes) {
-  reserve(name, bytes);
+Place MemoryMap::reserve_constant(std::string name, uint64_t bytes) {
+  const Place place = reserve(std::move(name), bytes);
   regions_.back().constant = true;
-  return regions_.back();
+  return place;
 }
 
-Region MemoryMap::place(const std::string& name, const void* data, uint64_t bytes) {
-  Region region = reserve_constant(name, bytes);
-  if (with_data_) fill(region, data, bytes);
-  return region;
+Place MemoryMap::place(std::string name, const void* data, uint64_t bytes) {
+  const Place place = reserve_constant(std::move(name), bytes);
+  if (with_data_) fill(place, data, bytes);
+  return place;
 }
 
 namespace {
@@ -55,25 +59,31 @@ std::vector<T> packed(const int16_t* weights, int n, int k, int tile_n, int tile
 
 }  // namespace
 
-Region MemoryMap::place_packed(const std::string& name, const int16_t* weights, int element_bytes, int n, int k,
-                               int tile_n, int tile_k) {
-  Region region = reserve_constant(
-      name, static_cast<uint64_t>(n) * static_cast<uint64_t>(k) * static_cast<uint64_t>(element_bytes));
-  if (!with_data_) return region;
+Place MemoryMap::place_packed(std::string name, const int16_t* weights, int element_bytes, int n, int k, int tile_n,
+                              int tile_k) {
+  const Place place = reserve_constant(
+      std::move(name), static_cast<uint64_t>(n) * static_cast<uint64_t>(k) * static_cast<uint64_t>(element_bytes));
+  if (!with_data_) return place;
   if (element_bytes == 1)
-    fill(region, packed<int8_t>(weights, n, k, tile_n, tile_k).data(), region.bytes);
+    fill(place, packed<int8_t>(weights, n, k, tile_n, tile_k).data(), place.bytes);
   else
-    fill(region, packed<int16_t>(weights, n, k, tile_n, tile_k).data(), region.bytes);
-  return region;
+    fill(place, packed<int16_t>(weights, n, k, tile_n, tile_k).data(), place.bytes);
+  return place;
 }
 
-void MemoryMap::fill(const Region& region, const void* data, uint64_t bytes) {
-  if (bytes > region.bytes)
-    throw std::logic_error("region " + region.name + " has " + std::to_string(region.bytes) + " bytes, " +
+void MemoryMap::fill(const Place& place, const void* data, uint64_t bytes) {
+  if (bytes > place.bytes)
+    throw std::logic_error("region " + region_at(place).name + " has " + std::to_string(place.bytes) + " bytes, " +
                            std::to_string(bytes) + " are written");
-  for (Region& known : regions_) known.filled = known.filled || known.address == region.address;
-  if (content_.size() < region.address + bytes) content_.resize(region.address + bytes);
-  std::memcpy(content_.data() + region.address, data, bytes);
+  for (Region& known : regions_) known.filled = known.filled || known.address == place.address;
+  if (content_.size() < place.address + bytes) content_.resize(place.address + bytes);
+  std::memcpy(content_.data() + place.address, data, bytes);
+}
+
+Region MemoryMap::region_at(const Place& place) const {
+  const auto there = [&](const Region& r) { return r.address == place.address && r.bytes == place.bytes; };
+  const auto found = std::find_if(regions_.begin(), regions_.end(), there);
+  return found == regions_.end() ? Region{} : *found;
 }
 
 std::string memory_map(const Program& program) {

@@ -96,14 +96,6 @@ void tile_conv(Command& c, const AcceleratorConfig& hw) {
   if (!whole.conv.split && gemm_traffic(whole, 0).total() < gemm_traffic(c, 0).total()) c = whole;
 }
 
-/// A choice of tiles for attention and what it would cost, roughly: array cycles, or the beats of the busier operand
-/// where they are more, and a fixed part a tile. It ranks choices; no latency comes from it.
-struct AttentionTiles {
-  int group = 0;
-  int64_t m = 0, k = 0, n = 0;
-  double cost = 0;
-};
-
 constexpr double kTileCycles = 40.0;  // the fixed part
 
 /// What each of a group of heads has of the buffers, values.
@@ -143,11 +135,14 @@ AttentionTiles attention_tiles(const Command& c, const AcceleratorConfig& hw, in
 }
 
 /// Calls consider(room, tile_n, tiles of a row, array passes of all of them) for the head groups and widths to choose
-/// from, until it returns false.
-template <class Consider>
-void for_attention_tiles(const Command& c, const AcceleratorConfig& hw, int max_tokens, const Consider& consider) {
+/// from, until it returns false; not for groups of which worth(heads of the group, array passes of a row at the least)
+/// says no.
+template <class Worth, class Consider>
+void for_attention_tiles(const Command& c, const AcceleratorConfig& hw, int max_tokens, const Worth& worth,
+                         const Consider& consider) {
   const int n = c.n.at(max_tokens), to = hw.to;
   for (int group = std::min<int>(hw.th, c.heads); group >= 1; --group) {
+    if (!worth(group, (n + to - 1) / to)) continue;
     const AttentionRoom room(c, hw, group);
     if (!consider(room, n, 1, (n + to - 1) / to)) return;
     for (int tile_n = to, passes = 1; tile_n < n; tile_n += to, ++passes) {
@@ -159,32 +154,6 @@ void for_attention_tiles(const Command& c, const AcceleratorConfig& hw, int max_
       if (!consider(room, tile_n, columns, columns)) return;
     }
   }
-}
-
-/// The cheapest choice; group 0 where not even one row of one head fits.
-AttentionTiles best_attention_tiles(const Command& c, const AcceleratorConfig& hw, int max_tokens) {
-  const int64_t rows = c.m.at(max_tokens) * ceil_div(c.k.at(max_tokens), hw.ti);
-  AttentionTiles best;
-  for_attention_tiles(c, hw, max_tokens, [&](const AttentionRoom& room, int tile_n, int columns, int passes) {
-    // No choice costs less than it would if its rows and sums were not cut, too: most need no closer look.
-    const double least =
-        static_cast<double>(room.groups * rows * passes) + kTileCycles * static_cast<double>(room.groups * columns);
-    if (best.group != 0 && least >= best.cost) return true;
-    const AttentionTiles t = attention_tiles(c, hw, max_tokens, room, tile_n, columns, passes);
-    if (t.group != 0 && (best.group == 0 || t.cost < best.cost)) best = t;
-    return true;
-  });
-  return best;
-}
-
-/// Whether there is any.
-bool has_attention_tiles(const Command& c, const AcceleratorConfig& hw, int max_tokens) {
-  bool found = false;
-  for_attention_tiles(c, hw, max_tokens, [&](const AttentionRoom& room, int tile_n, int columns, int passes) {
-    found = attention_tiles(c, hw, max_tokens, room, tile_n, columns, passes).group != 0;
-    return !found;
-  });
-  return found;
 }
 
 /// Q K^T of a model as the lowering emits it, for weighing the placements of softmax.
@@ -201,15 +170,42 @@ Command score_command(const AcceleratorConfig& hw, int heads, int head_dim, bool
 
 }  // namespace
 
+AttentionTiles best_attention_tiles(const Command& c, const AcceleratorConfig& hw, int max_tokens) {
+  const int64_t rows = c.m.at(max_tokens) * ceil_div(c.k.at(max_tokens), hw.ti);
+  AttentionTiles best;
+  // No choice costs less than it would if its rows and sums were not cut, too: most need no closer look.
+  const auto may_be_best = [&](int64_t groups, int columns, int passes) {
+    return best.group == 0 ||
+           static_cast<double>(groups * rows * passes) + kTileCycles * static_cast<double>(groups * columns) <
+               best.cost;
+  };
+  for_attention_tiles(
+      c, hw, max_tokens, [&](int group, int passes) { return may_be_best(ceil_div(c.heads, group), 1, passes); },
+      [&](const AttentionRoom& room, int tile_n, int columns, int passes) {
+        if (!may_be_best(room.groups, columns, passes)) return true;
+        const AttentionTiles t = attention_tiles(c, hw, max_tokens, room, tile_n, columns, passes);
+        if (t.group != 0 && (best.group == 0 || t.cost < best.cost)) best = t;
+        return true;
+      });
+  return best;
+}
+
+AttentionTiles fused_score_tiles(const AcceleratorConfig& hw, int heads, int head_dim, int max_tokens) {
+  return best_attention_tiles(score_command(hw, heads, head_dim, true), hw, max_tokens);
+}
+
+void tile_attention(Command& c, const AttentionTiles& tiles) {
+  if (tiles.group == 0) too_small(c, "not one row of one head fits; enlarge tile.m, tile.k or tile.n");
+  c.head_group = static_cast<uint8_t>(tiles.group);
+  c.tile_m = static_cast<uint16_t>(tiles.m);
+  c.tile_k = static_cast<uint16_t>(tiles.k);
+  c.tile_n = static_cast<uint16_t>(tiles.n);
+}
+
 void tile_gemm(Command& c, const AcceleratorConfig& hw, int max_tokens) {
   if (c.conv.size != 0) return tile_conv(c, hw);
   if (c.layout_b == isa::LayoutB::kPacked) return tile_linear(c, hw, max_tokens);
-  const AttentionTiles best = best_attention_tiles(c, hw, max_tokens);
-  if (best.group == 0) too_small(c, "not one row of one head fits; enlarge tile.m, tile.k or tile.n");
-  c.head_group = static_cast<uint8_t>(best.group);
-  c.tile_m = static_cast<uint16_t>(best.m);
-  c.tile_k = static_cast<uint16_t>(best.k);
-  c.tile_n = static_cast<uint16_t>(best.n);
+  tile_attention(c, best_attention_tiles(c, hw, max_tokens));
 }
 
 namespace {
@@ -260,13 +256,8 @@ void tile_attention_chain(Command& scores, Command& attend, const AcceleratorCon
                         std::to_string(tokens) + " scores in a tile of sums");
 }
 
-bool fits_fused_softmax(const AcceleratorConfig& hw, int heads, int head_dim, int max_tokens) {
-  return has_attention_tiles(score_command(hw, heads, head_dim, true), hw, max_tokens);
-}
-
-bool prefers_fused_softmax(const AcceleratorConfig& hw, int heads, int head_dim, int max_tokens) {
-  const AttentionTiles fused = best_attention_tiles(score_command(hw, heads, head_dim, true), hw, max_tokens);
-  if (fused.group == 0) return false;
+bool prefers_fused_softmax(const AttentionTiles& fused, const AcceleratorConfig& hw, int heads, int head_dim,
+                           int max_tokens) {
   const double round_trip = 2.0 * 2.0 * heads * max_tokens * max_tokens / 16.0;  // int16 scores, out and in, beats
   // What the array takes of the scores alone, whatever their tiles.
   const int64_t least = ceil_div(heads, std::min<int>(hw.th, heads)) * max_tokens * ceil_div(head_dim, hw.ti) *

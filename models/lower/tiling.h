@@ -19,11 +19,25 @@ void tile_by_head(isa::Command& command, const isa::AcceleratorConfig& hw, int r
 /// Throws InputError naming the parameter that is too small.
 void tile_gemm(isa::Command& command, const isa::AcceleratorConfig& hw, int max_tokens);
 
-/// True when one output tile can span a whole row of attention scores, so that softmax follows on chip.
-bool fits_fused_softmax(const isa::AcceleratorConfig& hw, int heads, int head_dim, int max_tokens);
+/// A choice of tiles for attention and what it would cost, roughly: array cycles, or the beats of the busier operand
+/// where they are more, and a fixed part a tile. It ranks choices; no latency comes from it.
+struct AttentionTiles {
+  int group = 0;  // heads; 0: not even one row of one head fits
+  int64_t m = 0, k = 0, n = 0;
+  double cost = 0;
+};
 
-/// True when that also seems cheaper than a round trip of the scores through DDR (small buffers reload K often).
-bool prefers_fused_softmax(const isa::AcceleratorConfig& hw, int heads, int head_dim, int max_tokens);
+/// The cheapest for an attention product: Q K^T, A V.
+AttentionTiles best_attention_tiles(const isa::Command& command, const isa::AcceleratorConfig& hw, int max_tokens);
+/// Of Q K^T with whole rows in an output tile, so that softmax follows on chip.
+AttentionTiles fused_score_tiles(const isa::AcceleratorConfig& hw, int heads, int head_dim, int max_tokens);
+/// Takes them over. Throws InputError where there are none.
+void tile_attention(isa::Command& command, const AttentionTiles& tiles);
+
+/// True when softmax on chip, in tiles that there are, also seems cheaper than a round trip of the scores through DDR
+/// (small buffers reload K often).
+bool prefers_fused_softmax(const AttentionTiles& fused, const isa::AcceleratorConfig& hw, int heads, int head_dim,
+                           int max_tokens);
 
 /// Sets tile_m (rows a chunk; row-wise operations) of a vector operation.
 void tile_rows(isa::Command& command, const isa::AcceleratorConfig& hw, int row_bytes_in, int row_bytes_out,

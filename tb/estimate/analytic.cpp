@@ -66,9 +66,10 @@ class Pass {
         pl_ns_(1000.0 / config.pl_clock_mhz),
         done_(program.commands.size(), 0.0),
         stored_(by_tile_ ? program.commands.size() : 0),
-        queues_(modules::kUnits, RingTimes(config.control.queue)),
         tokens_(program.spec.max_tokens()),
         before_select_(tokens_) {
+    queues_.reserve(modules::kUnits);
+    for (size_t unit = 0; unit < modules::kUnits; ++unit) queues_.emplace_back(config.control.queue);
     modules::BurstTrain fetch;
     fetch.row_bytes = static_cast<uint32_t>(config.control.fetch_batch) * isa::kCommandBytes;
     fetch_cycles_ = pipeline_.fetch_path().cost(fetch, false);
@@ -433,8 +434,10 @@ AnalyticEstimate AnalyticModel::estimate(const soc::SocConfig& config, const zoo
   walk_->known.clear();
   // Where one works at a time, or all find what they ask for, nobody waits.
   const bool wait = config.control.overlap != soc::Overlap::kNone && kEngines * memory.shares.waits() >= kNoticed;
+  if (wait) seen.reserve(2 * walk_->program.commands.size());
   AnalyticEstimate result = walk_once(config, paths, spec, pruning, slowdowns, wait ? &seen : nullptr, operations);
   double waits = 0;
+  slowdowns.reserve(seen.size());
   for (const Seen& s : seen) {
     const bool usual = trains_ == MeetingTrains::kUsual;
     slowdowns.push_back((usual ? memory.shares : shares_of(memory, config, s.trains)).slowdowns(s.use));

@@ -28,7 +28,9 @@ class RingTimes {
       : slots_(shared_bytes != 0 ? modules::kSharedTiles : slots),
         total_bytes_(shared_bytes),
         free_bytes_(shared_bytes),
-        shared_(shared_bytes != 0) {}
+        shared_(shared_bytes != 0) {
+    std::fill_n(free_.begin(), slots_, 0.0);
+  }
   /// Tiles of so many bytes at once.
   int holds(int64_t bytes) const {
     return shared_ ? static_cast<int>(std::min<int64_t>(slots_, total_bytes_ / std::max<int64_t>(bytes, 1))) : slots_;
@@ -76,7 +78,7 @@ class RingTimes {
   uint32_t oldest_ = 0, released_ = 0, next_ = 0;  // tiles that have a place: those before `released_` gave it back
   int64_t total_bytes_, free_bytes_;
   bool shared_;
-  std::array<double, kMaxSlots> free_{};
+  std::array<double, kMaxSlots> free_;  // of the slots that there are
   std::array<Taken, kMaxSlots> taken_;  // those from `oldest_` to `next_`
 };
 

@@ -28,7 +28,7 @@ constexpr double kPlayedAlone = 32 << 10;          // the same of an engine alon
 constexpr uint32_t kPlayedTrain = 128 << 10;       // of one train there, at the most
 constexpr uint64_t kLongest = 400'000 * kFsPerNs;  // where one is nearly starved
 
-constexpr uint32_t kPage = 4096;  // of which bursts stay within one
+constexpr uint32_t kPageBytes = 4096;  // of which bursts stay within one
 // Of shapes that are told apart roughly: what is longer is alike.
 constexpr uint32_t kRoughBytes = 96 << 10, kRoughRows = 32, kRoughPlanes = 8;
 
@@ -251,7 +251,7 @@ BurstTrain TrainShape::train() const {
   BurstTrain t;
   t.write = static_cast<Engine>(engine) == Engine::kOutput;
   t.purpose = purpose_of(static_cast<Engine>(engine));
-  t.address = address_of(engine) / kPage * kPage + offset;
+  t.address = address_of(engine) / kPageBytes * kPageBytes + offset;
   t.row_bytes = row_bytes, t.rows = rows, t.pitch = pitch;
   t.planes = planes, t.plane_pitch = plane_pitch;
   return t;
@@ -272,7 +272,7 @@ TrainShape shape_of(const soc::SocConfig& config, Engine engine, const BurstTrai
   TrainShape s;
   s.engine = static_cast<uint32_t>(engine);
   if (ports > 1 || config.ddr.page == soc::PagePolicyKind::kClosed) {
-    s.offset = train.address % kPage;
+    s.offset = train.address % kPageBytes;
     s.row_bytes = train.row_bytes, s.rows = train.rows, s.pitch = train.pitch;
     s.planes = train.planes, s.plane_pitch = train.plane_pitch;
   } else if (train.planes == 1 && (train.rows == 1 || train.pitch == train.row_bytes)) {

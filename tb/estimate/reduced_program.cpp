@@ -12,7 +12,7 @@ using network::Scorer;
 
 /// The one program that stands for all depths and counts: its blocks are alike. A selector needs a block before it; in
 /// chains a block ends with what the next one begins with, so one needs a block behind it, too. EViT's is in block 2.
-lower::Program reduced_program(zoo::ModelSpec spec, const isa::AcceleratorConfig& hw, Scorer scorer, bool package) {
+lower::Program reduced_program(zoo::ModelSpec& spec, const isa::AcceleratorConfig& hw, Scorer scorer, bool package) {
   network::Pruning pruning;
   pruning.package = package;
   spec.depth = hw.chain_layernorm ? 3 : scorer == Scorer::kNone ? 1 : 2;
@@ -40,8 +40,8 @@ void ReducedProgram::prepare(const soc::SocConfig& config, const zoo::ModelSpec&
   const bool same_model = key_ && key_of(model_) == key_of(spec);
   if (same_model && key_->accel == config.accel && key_->scorer == scorer && key_->package == package) return;
   key_.reset();
-  if (!same_model) model_ = spec;
-  program = reduced_program(spec, config.accel, scorer, package);
+  if (!same_model) model_ = reduced_ = spec;
+  program = reduced_program(reduced_, config.accel, scorer, package);
   embedding = range([](const isa::Command& c) { return c.block == 0; });
   block = range([](const isa::Command& c) { return c.block == 1; });
   selector = range([](const isa::Command& c) { return isa::of_selector(isa::op_of(c)); });

@@ -34,7 +34,7 @@ struct ReducedProgram {
   Range range(bool (*belongs)(const isa::Command&)) const;
 
   std::optional<Key> key_;
-  zoo::ModelSpec model_;
+  zoo::ModelSpec model_, reduced_;  // as it is, and as few blocks of it
 };
 
 }  // namespace heatvit::estimate

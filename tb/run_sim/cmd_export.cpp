@@ -38,7 +38,7 @@ Without --weights, where the project ships none: random ones (synthetic:1). With
 docs/hls.md has the files, the board's programs and how a bitstream is made.
 )";
 
-constexpr const char* kImportIntro =
+constexpr const char* kImportResultIntro =
     R"(run_sim import-result DIR RESULT: what a board wrote back, checkpoint by checkpoint, against what it must be
 
 DIR: of run_sim export. RESULT: the file that heatvit_board wrote, or a memory dump of the same form (docs/hls.md).
@@ -146,7 +146,7 @@ int export_command(const Arguments& arguments) {
 }
 
 int import_result_command(const Arguments& arguments) {
-  CommandLine line(kImportIntro,
+  CommandLine line(kImportResultIntro,
                    {{"Output", {{"json", "FILE", "the comparison, too"}, {"quiet", "", "nothing on stdout"}}}}, false);
   Arguments options = arguments;
   const std::vector<std::string> paths = leading_words(options);

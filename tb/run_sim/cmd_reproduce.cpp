@@ -2,7 +2,6 @@
 #include <chrono>
 #include <filesystem>
 #include <memory>
-#include <thread>
 
 #include "accel/isa/errors.h"
 #include "tb/config/atomic_file.h"
@@ -54,8 +53,6 @@ std::string json_of(const Reproduction& r, double seconds, size_t simulations) {
   return json.dump(1) + "\n";
 }
 
-int default_jobs() { return static_cast<int>(std::max(1U, std::thread::hardware_concurrency())); }
-
 }  // namespace
 
 int reproduce_command(const Arguments& arguments) {
@@ -70,8 +67,7 @@ int reproduce_command(const Arguments& arguments) {
                    false);
   line.parse(arguments);
   if (answered(line)) return 0;
-  const int jobs =
-      line.has("jobs") ? static_cast<int>(parse_integer("--jobs", line.text("jobs"), 1, 256)) : default_jobs();
+  const int jobs = line.jobs();
   const bool quiet = line.has("quiet") || line.text("json") == "-" || line.text("markdown") == "-";
   std::unique_ptr<AtomicFile> json, markdown;
   if (line.has("json")) json = std::make_unique<AtomicFile>(line.text("json"));

@@ -55,7 +55,7 @@ CommandLine sweep_command_line() {
       {{"config", "FILE", "the sweep", true},
        {"out", "FILE", "SQLite file; made, or continued"},
        {"shard", "I/N", "part I of N, from 0; with nsga2 and no screen a search of its own with seed + I"},
-       {"jobs", "N", "processes; default 1. Changes no result"},
+       {"jobs", "N", "processes; default one a core. Changes no result"},
        {"quiet", "", "nothing on stdout, no progress"}}};
   return {
       kSweepIntro, {sweep, {"Hardware", {{"KEY VALUE", "", "any parameter of `run_sim list`, for all points"}}}}, true};
@@ -167,7 +167,7 @@ int sweep_command(const Arguments& arguments) {
   const std::vector<std::string> files = line.list("config");
   if (files.size() != 1) throw InputError("--config: one file is needed, the sweep; --help shows one");
   const std::string out = line.required("out");
-  const int jobs = line.has("jobs") ? static_cast<int>(parse_integer("--jobs", line.text("jobs"), 1, 256)) : 1;
+  const int jobs = line.jobs();
   const Shard shard = line.has("shard") ? parse_shard(line.text("shard")) : Shard{};
   const SweepSpec spec = explore::read_sweep(files.front(), line.settings());
   if (spec.method != explore::Method::kNsga2)

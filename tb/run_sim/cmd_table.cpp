@@ -48,7 +48,7 @@ CommandLine table_command_line() {
                                "only the token counts of these keep ratios, in [0, 1]; default: every count from 2"},
                               {"scorer", "NAME", "whose selectors: heatvit (default), cls-attention, evit or random"},
                               {"seed", "N", "of the ten pruning settings of the check; default 1"},
-                              {"jobs", "N", "processes; default 1. Changes no result"},
+                              {"jobs", "N", "processes; default one a core. Changes no result"},
                               {"quiet", "", "nothing on stdout, no progress"}}};
   return {kTableIntro, {table, hardware_group()}, true};
 }
@@ -139,7 +139,7 @@ int table_command(const Arguments& arguments) {
   };
   if (!ends_with(".json") && !ends_with(".csv")) throw InputError("--out: '" + path + "' must end in .json or .csv");
   const auto counts = line.has("keep-ratios") ? counts_of_ratios(line.text("keep-ratios"), spec) : all_counts(spec);
-  const int jobs = line.has("jobs") ? static_cast<int>(parse_integer("--jobs", line.text("jobs"), 1, 256)) : 1;
+  const int jobs = line.jobs();
   const auto seed =
       static_cast<uint32_t>(line.has("seed") ? parse_integer("--seed", line.text("seed"), 0, UINT32_MAX) : 1);
   AtomicFile file(path);

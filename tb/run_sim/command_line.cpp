@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <boost/program_options.hpp>
 #include <sstream>
+#include <thread>
 
 #include "accel/isa/errors.h"
 #include "accel/isa/nearest.h"
 #include "models/zoo/zoo.h"
+#include "tb/config/numbers.h"
 #include "tb/config/output_files.h"
 #include "tb/config/parameters.h"
 #include "tb/run_sim/model_option.h"
@@ -119,6 +121,8 @@ OptionGroup hardware_group() {
           {{"config", "FILE", "an .ini file of parameters; of several, a later one wins", true},
            {"KEY VALUE", "", "any parameter of `run_sim list`, e.g. --pe.to 32 --pl.clock_mhz 200"}}};
 }
+
+int cores() { return static_cast<int>(std::max(1U, std::thread::hardware_concurrency())); }
 
 std::vector<std::string> leading_words(std::vector<std::string>& arguments) {
   const auto end =
@@ -243,6 +247,11 @@ std::vector<std::string> CommandLine::list(const std::string& name) const {
 std::string CommandLine::required(const std::string& name) const {
   if (!has(name)) throw InputError("--" + name + " is missing; --help shows examples");
   return text(name);
+}
+
+int CommandLine::jobs(int most) const {
+  if (!has("jobs")) return std::min(cores(), most);
+  return static_cast<int>(parse_integer("--jobs", text("jobs"), 1, kMostJobs));
 }
 
 std::vector<Setting> CommandLine::settings() const {

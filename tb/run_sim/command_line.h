@@ -35,6 +35,9 @@ OptionGroup model_group();
 OptionGroup pruning_group();
 OptionGroup hardware_group();  // --config; the parameters themselves are accepted where `with_parameters` says so
 
+/// One process a core that this one may use.
+int cores();
+
 /// Takes the words in front of the first option, as files of a subcommand are given.
 std::vector<std::string> leading_words(std::vector<std::string>& arguments);
 /// The first of them alone; "" where there is none.
@@ -42,6 +45,8 @@ std::string leading_word(std::vector<std::string>& arguments);
 
 class CommandLine {
  public:
+  static constexpr int kMostJobs = 256;
+
   /// `intro`: usage and examples, printed above the options by help().
   CommandLine(std::string intro, std::vector<OptionGroup> groups, bool with_parameters);
   ~CommandLine();
@@ -59,6 +64,9 @@ class CommandLine {
 
   /// Throws InputError if not given.
   std::string required(const std::string& name) const;
+
+  /// --jobs; where not given one a core, at most `most`. Throws InputError.
+  int jobs(int most = kMostJobs) const;
 
   /// The hardware parameters given, as settings of origin "command line".
   std::vector<Setting> settings() const;

@@ -69,7 +69,7 @@ CommandLine run_command_line() {
         "keep results as they get ready: the same command goes on where a run was ended, with whatever killed it"},
        {"shard", "I/N",
         "part I of N of the batches, from 0, into --results; run_sim run merge puts the parts together"},
-       {"jobs", "N", "processes that share the images; default 1. Changes no result"},
+       {"jobs", "N", "processes that share the images; default one a core, at most 8. Changes no result"},
        {"mem-trace", "FILE", "every 64-byte request the DDR controller saw, for `run_sim mem --trace`; one image"},
        {"device", "NAME|FILE",
         "the FPGA the design must fit: of `run_sim list`, or a file of that form; default zcu102; none: any size"},

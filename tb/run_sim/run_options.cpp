@@ -6,7 +6,6 @@
 #include <array>
 #include <limits>
 #include <map>
-#include <thread>
 #include <utility>
 
 #include "accel/isa/errors.h"
@@ -29,6 +28,8 @@ namespace heatvit::tb {
 namespace {
 
 using Json = nlohmann::ordered_json;
+
+constexpr int kMostDefaultJobs = 8;  // each has the network in a memory of its own
 
 /// As given, else functional where there are images.
 std::string named_mode(const CommandLine& line) {
@@ -368,8 +369,7 @@ void resolve_what_if(const CommandLine& line, RunOptions& options) {
   for (const char* name : {"timeline", "mem-trace", "dump-vectors"})
     if (line.has(name))
       throw InputError("--what-if: simulates in processes of its own; leave --" + std::string(name) + " out");
-  options.what_if_jobs =
-      line.has("jobs") ? options.jobs : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  options.what_if_jobs = line.jobs();
 }
 
 void fix_counts(network::Pruning& pruning, const std::vector<RunItem>& items) {
@@ -410,7 +410,7 @@ RunOptions resolve_run(const CommandLine& line, const Later& later) {
   constexpr int64_t kLargestSeed = std::numeric_limits<uint32_t>::max();
   if (line.has("seed"))
     options.seed = static_cast<uint32_t>(parse_integer("--seed", line.text("seed"), 0, kLargestSeed));
-  if (line.has("jobs")) options.jobs = static_cast<int>(parse_integer("--jobs", line.text("jobs"), 1, 256));
+  options.jobs = line.has("mem-trace") && !line.has("jobs") ? 1 : line.jobs(kMostDefaultJobs);
   options.per_block = line.has("per-block");
   resolve_what_if(line, options);
   resolve_program(line, options);

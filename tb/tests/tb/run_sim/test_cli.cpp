@@ -214,10 +214,12 @@ TEST_F(Cli, OrderOfImagesAndJobsChangeNothing) {
     forward.insert(forward.end(), {"--image", path});
     backward.insert(backward.begin(), {"--image", path});
   }
-  const auto with = [&](const std::vector<std::string>& images, const char* jobs) {
+  const auto with = [&](const std::vector<std::string>& images, const char* jobs,
+                        const std::vector<std::string>& others = {}) {
     std::vector<std::string> all = {"--model",  "deit-t", "--weights", "synthetic:3", "--selector-weights",
                                     "random:2", "--jobs", jobs};
     all.insert(all.end(), images.begin(), images.end());
+    all.insert(all.end(), others.begin(), others.end());
     json run = report(all);
     run.erase("simulation");
     run.erase("provenance");
@@ -229,6 +231,13 @@ TEST_F(Cli, OrderOfImagesAndJobsChangeNothing) {
   EXPECT_NE(expected["images"][0]["top5"], expected["images"][1]["top5"]);
   EXPECT_EQ(with(backward, "1"), expected);
   EXPECT_EQ(with(forward, "3"), expected);
+  for (const std::vector<std::string>& drawn :
+       {std::vector<std::string>{"--debug.stall_seed", "3"}, std::vector<std::string>{"--traffic", "cpu:2"}}) {
+    const json alone = with(forward, "1", drawn);
+    EXPECT_NE(alone["images"][3]["cycles"], expected["images"][3]["cycles"]) << drawn[0];
+    EXPECT_EQ(with(backward, "1", drawn), alone) << drawn[0];
+    EXPECT_EQ(with(forward, "3", drawn), alone) << drawn[0];
+  }
 }
 
 TEST_F(Cli, TimingRepeatsTheCyclesOfAFunctionalRun) {
