@@ -11,6 +11,7 @@
 
 #include "tb/config/sha256.h"
 #include "tb/config/text_lines.h"
+#include "tb/run_sim/commit.h"
 
 namespace heatvit::tb {
 namespace {
@@ -71,7 +72,7 @@ Json provenance(const Inputs& inputs) {
   std::error_code ignored;
   Json json = {{"program", "run_sim"},
                {"version", HEATVIT_VERSION},
-               {"commit", HEATVIT_COMMIT},
+               {"commit", commit()},
                {"command", command_line()},
                {"folder", valid_utf8(fs::current_path(ignored).string())},
                {"host", host_name()},

@@ -1,0 +1,7 @@
+#include "tb/run_sim/commit.h"
+
+namespace heatvit::tb {
+
+const char* commit() { return HEATVIT_COMMIT; }
+
+}  // namespace heatvit::tb
