@@ -376,6 +376,7 @@ ImageResult Simulator::run_batch(const std::vector<ImageInput>& batch) {
   s.collect(result);
   result.memory = s.board.ddr.statistics();
   result.transactions = s.board.ddr.transactions() + s.board.accelerator.register_accesses() - registers_before;
+  result.began_s = std::chrono::duration<double>(begin.time_since_epoch()).count();
   result.wall_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   return result;
 }

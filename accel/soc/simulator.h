@@ -54,7 +54,7 @@ struct ImageResult : ImageOutcome {
   std::vector<CommandRecord> commands;
   MemoryStatistics memory;
   uint64_t tiles = 0, transactions = 0;  // transactions: TLM calls, bulk and register
-  double wall_s = 0;                     // of this simulation
+  double began_s = 0, wall_s = 0;        // this simulation, by the machine's steady clock, and how long it took
 
   size_t images() const { return 1 + others.size(); }
   const ImageOutcome& image(size_t i) const { return i == 0 ? *this : others.at(i - 1); }

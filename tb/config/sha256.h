@@ -10,6 +10,9 @@ namespace heatvit::tb {
 
 class Sha256 {
  public:
+  /// `by_processor`: by its instructions for it, where it has them; the same, in a fifth of the time.
+  explicit Sha256(bool by_processor = true);
+
   void add(const void* bytes, size_t size);
 
   /// Of all that was added, as 64 hexadecimal digits. Once.
@@ -18,6 +21,7 @@ class Sha256 {
  private:
   void block(const uint8_t* bytes);
 
+  bool by_processor_;
   std::array<uint32_t, 8> state_ = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
                                     0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
   std::array<uint8_t, 64> buffer_{};

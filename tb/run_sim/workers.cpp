@@ -1,7 +1,9 @@
 #include "tb/run_sim/workers.h"
 
 #include <algorithm>
+#include <iterator>
 #include <stdexcept>
+#include <utility>
 
 #include "accel/isa/errors.h"
 #include "tb/config/transfer.h"
@@ -13,7 +15,7 @@ namespace {
 /// One list of fields for both directions (transfer.h).
 template <typename Stream, typename Result>
 void transfer(Stream& stream, Result& r) {
-  stream(r.cycles, r.latency_ms, r.commands, r.memory, r.tiles, r.transactions, r.wall_s);
+  stream(r.cycles, r.latency_ms, r.commands, r.memory, r.tiles, r.transactions, r.began_s, r.wall_s);
   size_t images = r.images();
   stream(images);
   if (images < 1 || images > isa::kMaxBatch) throw std::runtime_error("a worker's result has a broken batch");
@@ -33,6 +35,19 @@ soc::ImageResult rest_of(ByteReader& reader) {
 
 }  // namespace
 
+double Elapsed::add(double begin, double end) {
+  double fresh = end - begin, first = begin, last = end;
+  auto other = covered_.upper_bound(begin);
+  if (other != covered_.begin() && std::prev(other)->second >= begin) --other;
+  while (other != covered_.end() && other->first <= end) {
+    fresh -= std::min(end, other->second) - std::max(begin, other->first);
+    first = std::min(first, other->first), last = std::max(last, other->second);
+    other = covered_.erase(other);
+  }
+  covered_[first] = last;
+  return std::max(fresh, 0.0);
+}
+
 std::string serialise(const soc::ImageResult& result) {
   ByteWriter writer;
   transfer(writer, result);
@@ -46,9 +61,14 @@ soc::ImageResult deserialise(const std::string& bytes) {
 
 void run_jobs(size_t count, int jobs, const MakeSimulate& make, const TakeResult& take, bool apart) {
   const size_t step = std::min(count, static_cast<size_t>(jobs));
+  Elapsed elapsed;
+  const auto hand_on = [&](size_t index, soc::ImageResult&& result) {
+    result.wall_s = elapsed.add(result.began_s, result.began_s + result.wall_s);
+    take(index, std::move(result));
+  };
   if (step <= 1 && !apart) {
     const Simulate simulate = make();
-    for (size_t index = 0; index < count; ++index) take(index, simulate(index));
+    for (size_t index = 0; index < count; ++index) hand_on(index, simulate(index));
     return;
   }
   explore::ChildWork work;
@@ -66,7 +86,7 @@ void run_jobs(size_t count, int jobs, const MakeSimulate& make, const TakeResult
     ByteReader reader(bytes);
     size_t index = 0;
     reader(index);
-    take(index, rest_of(reader));
+    hand_on(index, rest_of(reader));
   };
   work.on_end = [](size_t, const explore::ChildEnd& end) { explore::expect_done(end); };
   explore::run_in_children(step, jobs, work);

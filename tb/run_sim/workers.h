@@ -3,11 +3,22 @@
 
 #include <cstddef>
 #include <functional>
+#include <map>
 #include <string>
 
 #include "accel/soc/simulator.h"
 
 namespace heatvit::tb {
+
+/// Time that passes while simulations run, some of them at once.
+class Elapsed {
+ public:
+  /// What of an interval no other one before has covered.
+  double add(double begin, double end);
+
+ private:
+  std::map<double, double> covered_;  // end by begin; apart
+};
 
 /// Simulates item `index`.
 using Simulate = std::function<soc::ImageResult(size_t index)>;
@@ -15,7 +26,7 @@ using Simulate = std::function<soc::ImageResult(size_t index)>;
 /// Makes one, in the process that uses it.
 using MakeSimulate = std::function<Simulate()>;
 
-/// Takes results, in the order they get ready.
+/// Takes results, in the order they get ready; `wall_s` of those that ran at once is told once (Elapsed).
 using TakeResult = std::function<void(size_t index, soc::ImageResult&& result)>;
 
 /// Item i runs in process i mod jobs; jobs = 1 runs here, without a fork. Errors of a worker are thrown here as what

@@ -242,6 +242,35 @@ TEST(Workers, EveryItemOnceForAnyNumberOfJobs) {
   }
 }
 
+TEST(Workers, TimeOfSeveralAtOncePassesOnce) {
+  Elapsed elapsed;
+  EXPECT_EQ(elapsed.add(10, 12), 2);
+  EXPECT_EQ(elapsed.add(11, 13), 1);  // begins within
+  EXPECT_EQ(elapsed.add(10, 13), 0);  // is within
+  EXPECT_EQ(elapsed.add(20, 21), 1);  // apart
+  EXPECT_EQ(elapsed.add(23, 24), 1);
+  EXPECT_EQ(elapsed.add(9, 22), 9);   // around all but the last
+  EXPECT_EQ(elapsed.add(22, 25), 2);  // behind one, around another
+  EXPECT_EQ(elapsed.add(0, 9), 9);    // up to the first
+  EXPECT_EQ(elapsed.add(0, 25), 0);
+}
+
+TEST(Workers, TimeIsTheUnionOfWhatRan) {
+  double sum = 0;
+  run_jobs(
+      4, 2,
+      [] {
+        return [](size_t index) {
+          soc::ImageResult result = sample(index + 1);
+          result.began_s = 100 + static_cast<double>(index / 2);  // two at a time
+          result.wall_s = 1;
+          return result;
+        };
+      },
+      [&](size_t, soc::ImageResult&& result) { sum += result.wall_s; });
+  EXPECT_EQ(sum, 2);
+}
+
 template <typename Error>
 std::string failure(const std::function<void()>& misfortune) {
   try {
