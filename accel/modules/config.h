@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <tuple>
 
 #include "accel/isa/command.h"
 #include "accel/kernels/cost.h"
@@ -16,6 +17,10 @@ struct BufferConfig {  // slots; 2 is ping-pong
   int chip_width = 64;  // bytes a cycle, each way, of the memory on chip
   // The slots of activations, of weights are one circular memory: a tile takes what it has.
   bool shared_input = false, shared_weights = false;
+
+  auto fields() const {  // everything
+    return std::tie(input, weight, record, accumulator, vector, output, chip_width, shared_input, shared_weights);
+  }
 };
 
 struct DmaConfig {  // read or write channels of fabric ports that an engine deals its trains over, 1 to 4
@@ -43,6 +48,10 @@ struct ControlConfig {
   /// Row tiles by which the command follows the GEMM before it.
   int lag_of(const isa::Command& c) const {
     return selector_lag != 0 && of_selector(op_of(c)) ? selector_lag : chain_lag;
+  }
+
+  auto fields() const {  // everything
+    return std::tie(queue, fetch_batch, decode_cycles, prefetch, chain_lag, selector_lag, dependency, overlap);
   }
 };
 

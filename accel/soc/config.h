@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <string>
+#include <tuple>
 
 #include "accel/isa/hardware.h"
 #include "accel/modules/config.h"
@@ -122,6 +123,11 @@ struct PowerConfig {
 struct AutomaticConfig {
   bool fuse_attention = false, chain_attention = false, chain_layernorm = false, chain_mlp = false,
        residual_on_chip = false, selector_on_chip = false, pack_rows = false;
+
+  auto fields() const {  // everything
+    return std::tie(fuse_attention, chain_attention, chain_layernorm, chain_mlp, residual_on_chip, selector_on_chip,
+                    pack_rows);
+  }
 };
 
 /// Logic that no parameter names and only some pruning policies need: there where whoever knows the policy says so

@@ -486,7 +486,7 @@ class ListCheck {
 
 std::vector<ListNote> check_list(const SocConfig& config, const isa::Program& program) {
   std::vector<ListNote> notes = ListCheck(config, program).run();
-  expect_units(config, program);
+  expect_units(config.buffers, config.control, program);
   return notes;
 }
 

@@ -92,7 +92,7 @@ void check_walks(const isa::Program& program) {
 }
 
 /// What a chain holds from its beginning to its end must fit, or it waits for itself.
-void check_chains(const SocConfig& config, const isa::Program& program) {
+void check_chains(const BufferConfig& buffers, const isa::Program& program) {
   const auto expect = [](const char* buffer, int64_t needed, int64_t has) {
     if (needed > has)
       throw InputError("a chain of operations holds " + std::to_string(needed) + " slots of " + buffer +
@@ -112,10 +112,10 @@ void check_chains(const SocConfig& config, const isa::Program& program) {
       ++operands;
       bytes += heads * c.tile_k * c.tile_n * program.hw.operand_bytes();
     }
-    expect("buffer.record", records, config.buffers.record);
-    expect("buffer.output", results, config.buffers.output);
-    if (!config.buffers.shared_weights) expect("buffer.weight", operands, config.buffers.weight);
-    if (config.buffers.shared_weights && bytes > config.buffers.weight * program.hw.weight_slot())
+    expect("buffer.record", records, buffers.record);
+    expect("buffer.output", results, buffers.output);
+    if (!buffers.shared_weights) expect("buffer.weight", operands, buffers.weight);
+    if (buffers.shared_weights && bytes > buffers.weight * program.hw.weight_slot())
       throw InputError("a chain of operations holds " + std::to_string(bytes) +
                        " bytes of weights, more than the buffer: enlarge buffer.weight, tile.k or tile.n");
     chained = c.chain;
@@ -124,15 +124,15 @@ void check_chains(const SocConfig& config, const isa::Program& program) {
 
 }  // namespace
 
-void expect_units(const SocConfig& config, const isa::Program& program) {
+void expect_units(const BufferConfig& buffers, const ControlConfig& control, const isa::Program& program) {
   const isa::AcceleratorConfig& b = program.hw;
   if ((b.chain_attention || b.chain_layernorm || b.chain_mlp) &&
-      (config.control.dependency != DependencyGrain::kTile || config.control.overlap != modules::Overlap::kAll))
+      (control.dependency != DependencyGrain::kTile || control.overlap != modules::Overlap::kAll))
     throw InputError(
         "accel.chain_attention, accel.chain_layernorm and accel.chain_mlp need accel.dependency = tile and "
         "accel.overlap = "
         "all");
-  check_chains(config, program);
+  check_chains(buffers, program);
   check_walks(program);
 }
 
@@ -147,7 +147,7 @@ void check(const SocConfig& config, const isa::Program& program, Mode mode) {
   if (b.batch < 1 || b.batch > a.batch)
     throw InputError("the program is for a batch of " + std::to_string(b.batch) + ", accel.batch is " +
                      std::to_string(a.batch));
-  expect_units(config, program);
+  expect_units(config.buffers, config.control, program);
   if (mode == Mode::kFunctional && !program.with_data) throw InputError("functional mode needs a model with weights");
   if (config.axi.outstanding < 1 || config.axi.outstanding > 64) throw InputError("axi.outstanding must be in 1..64");
   if (program.memory_bytes > config.ddr.capacity) throw InputError("the model does not fit into DDR");

@@ -62,7 +62,7 @@ struct ImageResult : ImageOutcome {
 };
 
 /// Throws InputError where the units cannot do the program: lanes, what chains need and hold. Analytic mode asks, too.
-void expect_units(const SocConfig& config, const isa::Program& program);
+void expect_units(const BufferConfig& buffers, const ControlConfig& control, const isa::Program& program);
 
 /// One per process: SystemC cannot elaborate twice. Fork before construction for more.
 class Simulator {

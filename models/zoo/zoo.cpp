@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <mutex>
 
 #include "accel/isa/errors.h"
 #include "models/zoo/shipped.h"
@@ -16,6 +17,12 @@ namespace {
 std::deque<ModelSpec>& others() {
   static std::deque<ModelSpec> specs;
   return specs;
+}
+
+/// Threads look up models at once.
+std::mutex& looking() {
+  static std::mutex mutex;
+  return mutex;
 }
 
 std::string read_file(const std::string& path) {
@@ -51,6 +58,7 @@ const ModelSpec& find(std::string_view name) {
     known += model.name + ", ";
   }
   const std::string wanted(name);
+  const std::lock_guard<std::mutex> one(looking());
   if (is_file_name(name)) {
     ModelSpec spec = read_description(read_file(wanted), wanted);
     for (const ModelSpec& model : others())
@@ -65,6 +73,7 @@ const ModelSpec& find(std::string_view name) {
 
 const ModelSpec& add(ModelSpec spec, const std::string& origin) {
   check(spec, origin);
+  const std::lock_guard<std::mutex> one(looking());
   for (ModelSpec& known : others())
     if (known.name == spec.name) return known = std::move(spec);
   return others().emplace_back(std::move(spec));

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <vector>
 
 namespace heatvit::zoo {
@@ -68,6 +69,15 @@ struct ModelSpec {
   std::vector<std::string> class_names = {};  // by class, in place of a class list; all or none
   std::string base = {};                      // the network whose hardware configuration is its own; empty: by its name
   bool size_asked = false;  // the image size is a person's wish: the positions of a checkpoint are resampled to it
+
+  /// Everything, in one place: two are the same network where this is equal.
+  auto fields() const {
+    return std::tie(name, depth, dim, heads, mlp_hidden, qkv_bias, ln_eps, stem, residual_divisor, classifier, crop,
+                    selectors, image_size, patch_grid, classes, class_list, weights, mean, deviation, interpolation,
+                    activation, class_token, distillation_token, registers, pooling, layer_scale, squash, class_names,
+                    base, size_asked);
+  }
+  friend bool operator==(const ModelSpec& a, const ModelSpec& b) { return a.fields() == b.fields(); }
 
   int head_dim() const { return dim / heads; }
   int patch_size() const { return image_size / patch_grid; }  // pixels a side

@@ -113,6 +113,15 @@ void analytic(benchmark::State& state, const network::Pruning& pruning) {
 }
 BENCHMARK_CAPTURE(analytic, unpruned, network::Pruning{});
 
+network::Pruning third() {
+  network::Pruning pruning;
+  pruning.scorer = network::Scorer::kHeatvit;
+  pruning.positions = {4, 7, 10};
+  pruning.keep = {137, 96, 67};
+  return pruning;
+}
+BENCHMARK_CAPTURE(analytic, pruned, third());
+
 /// A long sequential read, 32 columns a request.
 void scheduler(benchmark::State& state) {
   soc::ddr::Scheduler memory{soc::DdrConfig{}};

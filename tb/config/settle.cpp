@@ -4,10 +4,13 @@
 #include <array>
 #include <bitset>
 #include <numeric>
+#include <optional>
+#include <utility>
 #include <vector>
 
 #include "accel/isa/errors.h"
 #include "accel/soc/simulator.h"
+#include "models/lower/excerpt.h"
 #include "models/lower/program.h"
 
 namespace heatvit::tb {
@@ -53,9 +56,10 @@ bool apply(soc::SocConfig& config, unsigned set) {
   return true;
 }
 
-bool accepted(const soc::SocConfig& config, const zoo::ModelSpec& spec, const network::Pruning& pruning) {
+bool accepted(const soc::SocConfig& config, const lower::Excerpt& network) {
   try {
-    soc::expect_units(config, lower::lower_commands(spec, config.accel, pruning));
+    const lower::Program program = lower::lower_commands(network.spec, config.accel, network.pruning);
+    soc::expect_units(config.buffers, config.control, program);
     return true;
   } catch (const InputError&) {
     return false;
@@ -63,11 +67,12 @@ bool accepted(const soc::SocConfig& config, const zoo::ModelSpec& spec, const ne
 }
 
 /// The network with selectors where the hardware takes them, else without.
-network::Pruning pruning_for(const soc::SocConfig& config, const zoo::ModelSpec& spec) {
+lower::Excerpt network_for(const soc::SocConfig& config, const zoo::ModelSpec& spec) {
   network::Pruning pruning;
   pruning.scorer = network::Scorer::kHeatvit;
   pruning.positions.assign(spec.selectors.begin(), spec.selectors.end());
-  return accepted(config, spec, pruning) ? pruning : network::Pruning{};
+  lower::Excerpt pruned = lower::excerpt_of(spec, pruning);
+  return accepted(config, pruned) ? std::move(pruned) : lower::excerpt_of(spec, {});
 }
 
 /// Of kChoices the largest set that network and hardware take.
@@ -75,25 +80,52 @@ void choose(soc::SocConfig& config, const zoo::ModelSpec& spec) {
   apply(config, 0);
   const auto is_automatic = [&config](const Automatic& c) { return config.automatic.*c.automatic; };
   if (std::none_of(kChoices.begin(), kChoices.end(), is_automatic)) return;
-  const network::Pruning pruning = pruning_for(config, spec);
-  for (const unsigned set : sets()) {
+  const lower::Excerpt network = network_for(config, spec);
+  static const std::vector<unsigned> kSets = sets();
+  for (const unsigned set : kSets) {
     soc::SocConfig trial = config;
-    if (!apply(trial, set) || !accepted(trial, spec, pruning)) continue;
+    if (!apply(trial, set) || !accepted(trial, network)) continue;
     config = trial;
     return;
   }
 }
 
-}  // namespace
+/// All that the answer depends on, which is what lowering and units are asked with, and the answer. Neighbours in a
+/// sweep often differ in something else.
+struct Answer {
+  zoo::ModelSpec spec;
+  soc::AutomaticConfig automatic;
+  soc::BufferConfig buffers;
+  soc::ControlConfig control;
+  AcceleratorConfig asked, settled;
 
-void settle(soc::SocConfig& config, const zoo::ModelSpec& spec) {
+  bool is_of(const soc::SocConfig& c, const zoo::ModelSpec& network) const {
+    return asked == c.accel && buffers.fields() == c.buffers.fields() && control.fields() == c.control.fields() &&
+           automatic.fields() == c.automatic.fields() && spec == network;
+  }
+};
+
+void find_out(soc::SocConfig& config, const zoo::ModelSpec& spec) {
   if (config.automatic.pack_rows) config.accel.pack_rows = false;
   choose(config, spec);
   if (!config.automatic.pack_rows || !config.accel.residual_on_chip) return;
-  const network::Pruning pruning = pruning_for(config, spec);
+  const lower::Excerpt network = network_for(config, spec);
   soc::SocConfig trial = config;
   trial.accel.pack_rows = true;
-  config.accel.pack_rows = pruning.enabled() && accepted(trial, spec, pruning);
+  config.accel.pack_rows = network.pruning.enabled() && accepted(trial, network);
+}
+
+}  // namespace
+
+void settle(soc::SocConfig& config, const zoo::ModelSpec& spec) {
+  thread_local std::optional<Answer> last;
+  if (!last || !last->is_of(config, spec)) {
+    Answer answer{spec, config.automatic, config.buffers, config.control, config.accel, {}};
+    find_out(config, spec);
+    answer.settled = config.accel;
+    last = std::move(answer);
+  }
+  config.accel = last->settled;
 }
 
 soc::SocConfig settled(soc::SocConfig config, const zoo::ModelSpec& spec) {

@@ -425,7 +425,7 @@ AnalyticEstimate AnalyticModel::estimate(const soc::SocConfig& config, const zoo
     throw InputError("analytic mode needs a token count for every selector");
   expect_room(config, spec, pruning);
   walk_->prepare(config, spec, pruned ? pruning.scorer : Scorer::kNone, pruning.package);
-  soc::expect_units(config, walk_->program);
+  soc::expect_units(config.buffers, config.control, walk_->program);
   // The engines' trains slow each other down by how much they are under way, which a first pass tells.
   KnownMemory& memory = known_memory(config);
   std::vector<Slowdowns> slowdowns;

@@ -1,7 +1,6 @@
 #include "tb/estimate/reduced_program.h"
 
 #include <algorithm>
-#include <tuple>
 
 namespace heatvit::estimate {
 namespace {
@@ -21,12 +20,6 @@ lower::Program reduced_program(zoo::ModelSpec& spec, const isa::AcceleratorConfi
   return lower::lower_commands(spec, hw, pruning);
 }
 
-/// What the reduced program depends on.
-auto key_of(const zoo::ModelSpec& s) {
-  return std::tie(s.dim, s.heads, s.mlp_hidden, s.stem, s.classifier, s.pooling, s.class_token, s.distillation_token,
-                  s.registers, s.activation, s.image_size, s.patch_grid, s.classes, s.name);
-}
-
 }  // namespace
 
 Range ReducedProgram::range(bool (*belongs)(const isa::Command&)) const {
@@ -37,7 +30,7 @@ Range ReducedProgram::range(bool (*belongs)(const isa::Command&)) const {
 }
 
 void ReducedProgram::prepare(const soc::SocConfig& config, const zoo::ModelSpec& spec, Scorer scorer, bool package) {
-  const bool same_model = key_ && key_of(model_) == key_of(spec);
+  const bool same_model = key_ && model_ == spec;
   if (same_model && key_->accel == config.accel && key_->scorer == scorer && key_->package == package) return;
   key_.reset();
   if (!same_model) model_ = reduced_ = spec;

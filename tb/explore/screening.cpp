@@ -1,6 +1,10 @@
 #include "tb/explore/screening.h"
 
 #include <algorithm>
+#include <atomic>
+#include <exception>
+#include <mutex>
+#include <thread>
 
 #include "accel/isa/errors.h"
 #include "tb/estimate/analytic.h"
@@ -39,6 +43,38 @@ Metrics estimate_metrics(const SweepSpec& spec, uint64_t number, estimate::Analy
   } catch (const InputError&) {
     return {};
   }
+}
+
+/// One after the other of each of so many parts of the points, which lie side by side: memories that are alike are
+/// played once a part.
+std::vector<Metrics> estimate_all(const SweepSpec& spec, const std::vector<uint64_t>& numbers, int jobs,
+                                  const std::function<void()>& on_point) {
+  constexpr size_t kFewest = 16;  // points that are worth a thread
+  const size_t parts = std::clamp<size_t>(numbers.size() / kFewest, 1, static_cast<size_t>(jobs));
+  std::vector<Metrics> metrics(numbers.size());
+  std::vector<std::exception_ptr> errors(parts);
+  std::mutex counting;
+  std::atomic<bool> failed = false;
+  const auto part = [&](size_t p) {
+    try {
+      estimate::AnalyticModel model;
+      for (size_t i = numbers.size() * p / parts; i < numbers.size() * (p + 1) / parts && !failed; ++i) {
+        metrics[i] = estimate_metrics(spec, numbers[i], model);
+        const std::lock_guard<std::mutex> one(counting);
+        on_point();
+      }
+    } catch (...) {
+      errors[p] = std::current_exception();
+      failed = true;
+    }
+  };
+  std::vector<std::thread> threads;
+  for (size_t p = 1; p < parts; ++p) threads.emplace_back(part, p);
+  part(0);
+  for (std::thread& thread : threads) thread.join();
+  for (const std::exception_ptr& error : errors)
+    if (error) std::rethrow_exception(error);
+  return metrics;
 }
 
 Objectives objectives_of(const SweepSpec& spec, Metrics metrics, double latency_factor) {
@@ -83,21 +119,20 @@ std::vector<uint64_t> searched_plan(const SweepSpec& spec, const std::function<v
   return plan;
 }
 
-std::vector<uint64_t> screened_plan(const SweepSpec& spec, const std::vector<uint64_t>& plan,
+std::vector<uint64_t> screened_plan(const SweepSpec& spec, const std::vector<uint64_t>& plan, int jobs,
                                     const std::function<void()>& on_point) {
   check_objectives(spec);
   const double margin = spec.screen_percent / 100, slow = 1 + margin, fast = 1 - margin;
-  estimate::AnalyticModel model;
+  const std::vector<Metrics> estimates = estimate_all(spec, plan, jobs, on_point);
   std::vector<uint64_t> numbers;
   std::vector<Objectives> worst, best;  // of each, where the estimate is off as far as it may be
-  for (const uint64_t number : plan) {
-    Metrics metrics = estimate_metrics(spec, number, model);
-    on_point();
+  for (size_t i = 0; i < plan.size(); ++i) {
+    const Metrics& metrics = estimates[i];
     if (metrics.count("latency_ms") == 0) continue;
     Metrics optimistic = metrics;
     optimistic["latency_ms"] *= fast;
     if (!broken_limit(spec.limits, optimistic).empty()) continue;
-    numbers.push_back(number);
+    numbers.push_back(plan[i]);
     worst.push_back(objectives_of(spec, metrics, slow));
     best.push_back(objectives_of(spec, metrics, fast));
   }

@@ -12,8 +12,9 @@ namespace heatvit::explore {
 /// The points of `plan` that may be on the front of spec.objectives, or within spec.limits, if the analytic latency is
 /// off by at most spec.screen_percent: a point goes when another one is no worse in the other objectives and faster
 /// even where its own estimate is too low and the point's too high. What cannot be built goes, too. Order kept.
-/// `on_point`: after each estimate. Throws InputError when an objective has no analytic value.
-std::vector<uint64_t> screened_plan(const SweepSpec& spec, const std::vector<uint64_t>& plan,
+/// `jobs` threads, which change nothing. `on_point`: after each estimate, never twice at once. Throws InputError when
+/// an objective has no analytic value.
+std::vector<uint64_t> screened_plan(const SweepSpec& spec, const std::vector<uint64_t>& plan, int jobs,
                                     const std::function<void()>& on_point);
 
 /// The points that NSGA-II asks for when analytic mode answers: spec.samples of them, the same for the same spec.

@@ -62,9 +62,9 @@ CommandLine sweep_command_line() {
 }
 
 /// What analytic mode leaves of the plan.
-std::vector<uint64_t> screened(const SweepSpec& spec, const std::vector<uint64_t>& plan, bool quiet) {
+std::vector<uint64_t> screened(const SweepSpec& spec, const std::vector<uint64_t>& plan, int jobs, bool quiet) {
   Progress progress(plan.size(), !quiet, "points screened");
-  std::vector<uint64_t> survivors = explore::screened_plan(spec, plan, [&progress] { progress.step(); });
+  std::vector<uint64_t> survivors = explore::screened_plan(spec, plan, jobs, [&progress] { progress.step(); });
   if (!quiet)
     print("  analytic screening: " + grouped(survivors.size()) + " of " + grouped(plan.size()) +
           " points are simulated\n");
@@ -104,7 +104,7 @@ explore::SweepCounts run_sweep(SweepSpec spec, Store& store, const Shard& shard,
     return runner.counts();
   }
   std::vector<uint64_t> plan = plan_of(spec, quiet);
-  if (spec.screen_percent > 0) plan = screened(spec, plan, quiet);  // all shards agree about the whole plan
+  if (spec.screen_percent > 0) plan = screened(spec, plan, jobs, quiet);  // all shards agree about the whole plan
   store.plan(plan.size());
   const std::vector<uint64_t> missing =
       explore::missing_points(store, explore::shard_of(plan, shard.index, shard.count));

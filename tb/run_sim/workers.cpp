@@ -62,9 +62,13 @@ soc::ImageResult deserialise(const std::string& bytes) {
 void run_jobs(size_t count, int jobs, const MakeSimulate& make, const TakeResult& take, bool apart) {
   const size_t step = std::min(count, static_cast<size_t>(jobs));
   Elapsed elapsed;
+  std::map<size_t, soc::ImageResult> early;  // those behind one that is still simulated
+  size_t next = 0;
   const auto hand_on = [&](size_t index, soc::ImageResult&& result) {
     result.wall_s = elapsed.add(result.began_s, result.began_s + result.wall_s);
-    take(index, std::move(result));
+    early.emplace(index, std::move(result));
+    for (auto first = early.begin(); first != early.end() && first->first == next; first = early.erase(first), ++next)
+      take(next, std::move(first->second));
   };
   if (step <= 1 && !apart) {
     const Simulate simulate = make();

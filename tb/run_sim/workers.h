@@ -26,7 +26,8 @@ using Simulate = std::function<soc::ImageResult(size_t index)>;
 /// Makes one, in the process that uses it.
 using MakeSimulate = std::function<Simulate()>;
 
-/// Takes results, in the order they get ready; `wall_s` of those that ran at once is told once (Elapsed).
+/// Takes results, in the order of the items, so that sums and the order of rows do not depend on `jobs`; `wall_s` of
+/// those that ran at once is told once (Elapsed).
 using TakeResult = std::function<void(size_t index, soc::ImageResult&& result)>;
 
 /// Item i runs in process i mod jobs; jobs = 1 runs here, without a fork. Errors of a worker are thrown here as what

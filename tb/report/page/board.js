@@ -80,13 +80,23 @@ const board = (() => {
     const cpu = unit_box(svg, 24, 366, 190, 'Host CPU', unit('cpu'), 'cpu', []);
     wire(svg, [[88, 366], [88, 334]], gbs(bytes.cpu), rate(bytes.cpu), [96, 354], 'start');
 
+    // "HP0-3, HPC0-1": there is place for so much whatever the font.
+    const in_short = names => {
+      const runs = [];
+      for (const [, kind, n] of names.map(name => name.match(/^(.*?)(\d+)$/))) {
+        const run = runs[runs.length - 1];
+        if (run && run.kind === kind && +n === run.last + 1) run.last = +n;
+        else runs.push({kind, first: +n, last: +n});
+      }
+      return runs.map(r => r.kind + r.first + (r.last > r.first ? (r.last > r.first + 1 ? '-' : ', ' + r.kind) + r.last : '')).join(', ');
+    };
     // The ports that serve a purpose, by name.
     const served = {};
     for (const [port, purposes] of Object.entries(ports))
       for (const [purpose, n] of Object.entries(purposes)) if (n > 0) (served[purpose] = served[purpose] || []).push(port.toUpperCase());
     const engine = (y, title, name, purpose, count) => {
       const box = unit_box(svg, 340, y, 190, title, unit(name), name, []);
-      const names = (served[purpose] || []).filter(p => p !== 'CPU').join(', ');
+      const names = in_short((served[purpose] || []).filter(p => p !== 'CPU'));
       const out = name === 'dma_out', path = [[152, box.middle], [340, box.middle]];
       wire(svg, out ? path.reverse() : path, gbs(count), rate(count), [236, box.middle - 9]);
       if (names) svg.append(text(236, box.middle + 17, names, {'font-size': 11, 'text-anchor': 'middle', fill: 'var(--soft)'}));

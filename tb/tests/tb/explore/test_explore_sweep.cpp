@@ -388,7 +388,10 @@ TEST_F(Sweeps, ScreenAnalyticallyWithoutLosingTheFront) {
   };
   const std::string all = folder_.path("all.sqlite"), few = folder_.path("few.sqlite");
   sweep(config(""), all, {"--jobs", "2"});
-  sweep(config("screen = 3\n"), few, {"--jobs", "2"});
+  sweep(config("screen = 3\n"), few, {"--jobs", "3"});
+  const std::string alone = folder_.path("alone.sqlite");
+  sweep(config("screen = 3\n"), alone, {"--jobs", "1"});
+  EXPECT_EQ(points(alone), points(few));
   EXPECT_EQ(front(few), front(all));
   EXPECT_LT(points(few).size(), points(all).size() * 3 / 4);
   EXPECT_GT(points(few).size(), static_cast<size_t>(2));
