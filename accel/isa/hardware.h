@@ -54,11 +54,13 @@ struct AcceleratorConfig {
   Element operand_type() const { return numerics_bits == 16 ? Element::kInt16 : Element::kInt8; }
   Element probability_type() const { return numerics_bits == 16 ? Element::kUint16 : Element::kUint8; }
 
-  /// Everything, in one place: two are the same hardware where this is equal.
+  /// Everything: two are the same hardware where this is equal. With a member that is not named here it does not
+  /// compile.
   auto fields() const {
-    return std::tie(th, ti, to, tile_m, tile_k, tile_n, order_nm, sums, restream, numerics_bits, residual_bits,
-                    layernorm, softmax, fuse_attention, residual_on_chip, selector_on_chip, pack_rows, chip_kib,
-                    chain_attention, chain_layernorm, chain_mlp, batch);
+    const auto& [h, i, o, m, k, n, nm, kept, again, bits, rest_bits, norm, soft, fuse, rest, own, pack, kib, att,
+                 chained, mlp, images] = *this;
+    return std::tie(h, i, o, m, k, n, nm, kept, again, bits, rest_bits, norm, soft, fuse, rest, own, pack, kib, att,
+                    chained, mlp, images);
   }
   friend bool operator==(const AcceleratorConfig& a, const AcceleratorConfig& b) { return a.fields() == b.fields(); }
 

@@ -18,8 +18,10 @@ struct BufferConfig {  // slots; 2 is ping-pong
   // The slots of activations, of weights are one circular memory: a tile takes what it has.
   bool shared_input = false, shared_weights = false;
 
-  auto fields() const {  // everything
-    return std::tie(input, weight, record, accumulator, vector, output, chip_width, shared_input, shared_weights);
+  /// Everything: with a member that is not named here it does not compile.
+  auto fields() const {
+    const auto& [in, w, rec, acc, vec, out, width, one_in, one_w] = *this;
+    return std::tie(in, w, rec, acc, vec, out, width, one_in, one_w);
   }
 };
 
@@ -50,8 +52,10 @@ struct ControlConfig {
     return selector_lag != 0 && of_selector(op_of(c)) ? selector_lag : chain_lag;
   }
 
-  auto fields() const {  // everything
-    return std::tie(queue, fetch_batch, decode_cycles, prefetch, chain_lag, selector_lag, dependency, overlap);
+  /// Everything: with a member that is not named here it does not compile.
+  auto fields() const {
+    const auto& [slots, batch, decode, ahead, lag, own_lag, grain, together] = *this;
+    return std::tie(slots, batch, decode, ahead, lag, own_lag, grain, together);
   }
 };
 

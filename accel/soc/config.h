@@ -124,9 +124,10 @@ struct AutomaticConfig {
   bool fuse_attention = false, chain_attention = false, chain_layernorm = false, chain_mlp = false,
        residual_on_chip = false, selector_on_chip = false, pack_rows = false;
 
-  auto fields() const {  // everything
-    return std::tie(fuse_attention, chain_attention, chain_layernorm, chain_mlp, residual_on_chip, selector_on_chip,
-                    pack_rows);
+  /// Everything: with a member that is not named here it does not compile.
+  auto fields() const {
+    const auto& [fuse, attention, norm, mlp, residual, selector, pack] = *this;
+    return std::tie(fuse, attention, norm, mlp, residual, selector, pack);
   }
 };
 

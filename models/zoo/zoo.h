@@ -70,12 +70,15 @@ struct ModelSpec {
   std::string base = {};                      // the network whose hardware configuration is its own; empty: by its name
   bool size_asked = false;  // the image size is a person's wish: the positions of a checkpoint are resampled to it
 
-  /// Everything, in one place: two are the same network where this is equal.
+  /// Everything: two are the same network where this is equal. With a member that is not named here it does not
+  /// compile.
   auto fields() const {
-    return std::tie(name, depth, dim, heads, mlp_hidden, qkv_bias, ln_eps, stem, residual_divisor, classifier, crop,
-                    selectors, image_size, patch_grid, classes, class_list, weights, mean, deviation, interpolation,
-                    activation, class_token, distillation_token, registers, pooling, layer_scale, squash, class_names,
-                    base, size_asked);
+    const auto& [called, blocks, width, groups, hidden, bias, eps, convs, divisor, heads_of, share, before, side, grid,
+                 kinds, list, files, mu, sigma, resize, function, cls, dist, regs, pool, scale, square, names, of,
+                 asked] = *this;
+    return std::tie(called, blocks, width, groups, hidden, bias, eps, convs, divisor, heads_of, share, before, side,
+                    grid, kinds, list, files, mu, sigma, resize, function, cls, dist, regs, pool, scale, square, names,
+                    of, asked);
   }
   friend bool operator==(const ModelSpec& a, const ModelSpec& b) { return a.fields() == b.fields(); }
 

@@ -18,6 +18,7 @@
 #include <memory>
 #include <mutex>
 #include <stdexcept>
+#include <thread>
 #include <vector>
 
 #include "accel/isa/errors.h"
@@ -167,6 +168,8 @@ class Child {
 };
 
 }  // namespace
+
+int cores() { return static_cast<int>(std::max(1U, std::thread::hardware_concurrency())); }
 
 void expect_done(const ChildEnd& end) {
   if (end.kind == ChildEnd::Kind::kInputError) throw InputError(end.message);

@@ -12,6 +12,9 @@
 
 namespace heatvit::explore {
 
+/// Those that this process may use, at least one.
+int cores();
+
 /// How a child ended.
 struct ChildEnd {
   enum class Kind {

@@ -8,7 +8,6 @@
 #include <set>
 #include <sstream>
 #include <stdexcept>
-#include <thread>
 #include <tuple>
 #include <utility>
 
@@ -131,7 +130,7 @@ zoo::ModelSpec shortened(zoo::ModelSpec spec, int blocks) {
   return spec;
 }
 
-int processes() { return static_cast<int>(std::clamp(std::thread::hardware_concurrency(), 1U, 8U)); }
+int processes() { return std::min(cores(), 8); }
 
 void expect_good(const ChildEnd& end) {
   if (end.kind == ChildEnd::Kind::kInputError) throw InputError("search for tiles: " + end.message);

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <boost/program_options.hpp>
 #include <sstream>
-#include <thread>
 
 #include "accel/isa/errors.h"
 #include "accel/isa/nearest.h"
@@ -11,6 +10,7 @@
 #include "tb/config/numbers.h"
 #include "tb/config/output_files.h"
 #include "tb/config/parameters.h"
+#include "tb/explore/process_pool.h"
 #include "tb/run_sim/model_option.h"
 
 namespace heatvit::tb {
@@ -121,8 +121,6 @@ OptionGroup hardware_group() {
           {{"config", "FILE", "an .ini file of parameters; of several, a later one wins", true},
            {"KEY VALUE", "", "any parameter of `run_sim list`, e.g. --pe.to 32 --pl.clock_mhz 200"}}};
 }
-
-int cores() { return static_cast<int>(std::max(1U, std::thread::hardware_concurrency())); }
 
 std::vector<std::string> leading_words(std::vector<std::string>& arguments) {
   const auto end =
@@ -250,7 +248,7 @@ std::string CommandLine::required(const std::string& name) const {
 }
 
 int CommandLine::jobs(int most) const {
-  if (!has("jobs")) return std::min(cores(), most);
+  if (!has("jobs")) return std::min(explore::cores(), most);
   return static_cast<int>(parse_integer("--jobs", text("jobs"), 1, kMostJobs));
 }
 

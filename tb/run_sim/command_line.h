@@ -35,9 +35,6 @@ OptionGroup model_group();
 OptionGroup pruning_group();
 OptionGroup hardware_group();  // --config; the parameters themselves are accepted where `with_parameters` says so
 
-/// One process a core that this one may use.
-int cores();
-
 /// Takes the words in front of the first option, as files of a subcommand are given.
 std::vector<std::string> leading_words(std::vector<std::string>& arguments);
 /// The first of them alone; "" where there is none.

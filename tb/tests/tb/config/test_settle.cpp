@@ -11,6 +11,8 @@
 #include "models/lower/excerpt.h"
 #include "models/lower/program.h"
 #include "tb/config/draws.h"
+#include "tb/config/parameters.h"
+#include "tb/config/settle.h"
 
 namespace heatvit {
 namespace {
@@ -67,6 +69,34 @@ TEST(Excerpt, IsTakenWhereTheNetworkIs) {
   }
   EXPECT_GT(taken, 200);
   EXPECT_GT(refused, 200);
+}
+
+// The last answer is kept: whatever has changed since, it must be what a first question would have got.
+TEST(Settle, AnswersAnewWhereAnyParameterHasChanged) {
+  const zoo::ModelSpec &spec = zoo::find("deit-s"), &other = zoo::find("deit-t");
+  soc::SocConfig base;
+  base.automatic = {true, true, true, true, true, true, true};
+  base.control.dependency = soc::DependencyGrain::kTile;
+  base.buffers = {4, 4, 8, 4, 4, 4};
+  base.accel.layernorm = isa::Placement::kPl;
+  base.accel.tile_m = 16, base.accel.tile_k = 2048, base.accel.tile_n = 768, base.accel.chip_kib = 1024;
+  const isa::AcceleratorConfig before = tb::settled(base, spec).accel;
+  int changed = 0;
+  for (const testing::Draw& draw : testing::draws())
+    for (const std::string& value : draw.values) {
+      soc::SocConfig point = base;
+      try {
+        tb::set_parameter(point, *tb::find_parameter(draw.key), value, "test");
+      } catch (const InputError&) {
+        continue;  // with another parameter only
+      }
+      tb::settled(base, other);  // forgets
+      const isa::AcceleratorConfig first = tb::settled(point, spec).accel;
+      EXPECT_EQ(tb::settled(base, spec).accel, before) << "behind " << draw.key << " = " << value;
+      EXPECT_EQ(tb::settled(point, spec).accel, first) << draw.key << " = " << value;
+      changed += first == before ? 0 : 1;
+    }
+  EXPECT_GT(changed, 20);
 }
 
 }  // namespace
